@@ -1,0 +1,46 @@
+# make demo: the main job, on loopback; no root, no system package.   make test: the whole suite.
+VENV := .venv
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+PROJECT := tests/sample_project
+MODULES := $(PROJECT)/node_modules/.installed
+
+.PHONY: demo test unit integration lint format types servers clean
+
+demo: $(STAMP) $(MODULES)
+	$(VENV)/bin/python -m demo
+
+test: unit integration
+
+unit: $(STAMP)
+	$(VENV)/bin/pytest -q -n 2 tests/unit
+
+integration: $(STAMP) $(MODULES) servers
+	$(VENV)/bin/pytest -q -n 2 tests/integration
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(STAMP)
+	$(VENV)/bin/mypy
+
+format: $(STAMP)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+servers:
+	sh tests/servers.sh
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(MODULES): $(PROJECT)/package-lock.json | $(STAMP)
+	cd $(PROJECT) && ../../$(VENV)/bin/python -c 'import checkout; checkout.install_packages()'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PROJECT)/node_modules .demo

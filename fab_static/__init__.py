@@ -1,0 +1,36 @@
+"""Deploy the static files of a Django project to a fleet, from a fabfile.
+
+`plan` decides, `phases` act, `remote` carries, `host` works; `tasks` speaks, `report` shows:
+
+    plan/         pure decisions: inventory, order of the build, versions, LESS imports, invalidations
+    phases/       one file a phase, from collectstatic to prune
+    remote.py     SSH connections and the channel to the agent; alone imports fabric
+    host/         what is sent to the hosts: agent.py, and django_probe.py for the project's interpreter
+    aws/          CloudFront and S3; alone imports boto3
+    report/       what the operator sees
+    tasks.py      the command line: fab <environment> <task>
+    django_app/   runs inside the project: tags and management commands
+
+In a fabfile: `from fab_static import namespace`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection
+
+    namespace: Collection
+
+
+def __getattr__(name: str) -> Any:
+    """Make `namespace` for the fabfile that asks for it; a Django project never loads Fabric."""
+    if name == "namespace":
+        from fab_static.tasks import calling_folder, namespace_beside
+
+        return namespace_beside(calling_folder())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["namespace"]

@@ -1,0 +1,513 @@
+"""Every task as a plain Python call, for code deploys that hold a static deploy inside.
+
+from fab_static import api
+
+with api.session("production", inventories=Path("inventories")) as session:
+    release = session.prepare(project_path="/srv/shop/releases/2026-11-22")
+    flip_the_code()
+    session.activate()
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fab_static import look
+from fab_static.errors import BuildError, FabStaticError, InventoryError, ReleaseError
+from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK
+from fab_static.phases.building import made_stale, task_name
+from fab_static.phases.deployment import Deployment, Show
+from fab_static.phases.lock import Lock
+from fab_static.phases.project import secrets_among
+from fab_static.plan import inventory
+from fab_static.plan.inventory import Environment
+from fab_static.plan.release import Release, is_id, previous
+from fab_static.remote import Fleet
+
+EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
+Confirm = Callable[[Mapping[str, Any]], bool]
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Show nothing."""
+        del name
+        return nullcontext()
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def warn(self, text: str) -> None:
+        """Show nothing."""
+
+    def output(self, host: str, data: bytes) -> None:
+        """Show nothing."""
+
+
+def read_environment(name: str, inventories: Path) -> Environment:
+    """Return the environment that inventories/<name>.yml describes.
+
+    Raises:
+        InventoryError: there is none, it cannot be read, or it has problems: all of them are listed.
+    """
+    for path in (inventories / f"{name}.yml", inventories / f"{name}.yaml"):
+        if path.exists():
+            break
+    else:
+        known = ", ".join(environments(inventories)) or "none yet"
+        raise InventoryError(
+            f'there is no environment "{name}"; there are: {known}',
+            where=str(inventories),
+            mend=f"write {inventories / name}.yml; inventories/example.yml documents every key",
+        )
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InventoryError(
+            f"the inventory cannot be read: {error}", where=str(path), mend="mend the file"
+        ) from error
+    environment = inventory.parse(text, name=name, source=str(path))
+    return inventory.beside(environment, path.parent)
+
+
+def environments(inventories: Path) -> list[str]:
+    """Return the names of all environments: one file each, the documenting example left out."""
+    found = {path.stem for ending in ("yml", "yaml") for path in inventories.glob(f"*.{ending}")}
+    return sorted(found - {"example"})
+
+
+def operator() -> str:
+    """Return who runs this: user@machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@contextmanager
+def session(
+    environment: str | Environment,
+    *,
+    inventories: Path = Path("inventories"),
+    show: Show | None = None,
+) -> Iterator[Session]:
+    """Open a session with an environment: its connections stay open until the end.
+
+    Raises:
+        InventoryError: the inventory has problems, or a secret is not set; nothing was contacted.
+    """
+    opened = Session(environment, inventories=inventories, show=show)
+    with opened:
+        yield opened
+
+
+class Session:
+    """The connections to one environment, and every task as a method."""
+
+    def __init__(
+        self,
+        environment: str | Environment,
+        *,
+        inventories: Path = Path("inventories"),
+        show: Show | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        if isinstance(environment, str):
+            environment = read_environment(environment, inventories)
+        self.environment = environment
+        self.folder = inventories.parent
+        self.secrets, absent = secrets_among(environment.project.secrets, environ)
+        self._absent = absent
+        self.show: Show = show or Quiet()
+        self.operator = operator()
+        self._fleet: Fleet | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._fleet:
+            self._fleet.close()
+            self._fleet = None
+
+    # ---- looking
+
+    def status(self) -> dict[str, Any]:
+        """Return what is live on each host, as `status --json` prints it."""
+        return look.status(self._deployment(secrets=False))
+
+    def releases(self) -> list[dict[str, Any]]:
+        """Return every release, newest first, as `releases --json` prints it."""
+        return look.releases(self._deployment(secrets=False))
+
+    def diff(self, old: str | None = None, new: str | None = None) -> dict[str, Any]:
+        """Return what differs between two releases."""
+        for name in (old, new):
+            self._check_id(name)
+        return look.difference(self._deployment(secrets=False), old, new)
+
+    def plan(self, *, project_path: str | None = None) -> dict[str, Any]:
+        """Return what a deploy would do, as `plan --json` prints it. Writes nothing anywhere."""
+        return look.plan(self._deployment(project_path=project_path))
+
+    # ---- acting
+
+    def deploy(
+        self,
+        *,
+        resume: bool = False,
+        project_path: str | None = None,
+        wait_seconds: float = 0,
+        confirm: Confirm | None = None,
+    ) -> Deployment:
+        """Do everything, from collectstatic to prune; with `resume` only what is stale.
+
+        Args:
+            resume: leave out what an earlier deploy, or a phase by hand, has done already.
+            project_path: another checkout than the inventory's.
+            wait_seconds: how long to wait for another deploy to end.
+            confirm: is shown the plan before anything goes live, and says whether it may; None: it may.
+
+        Returns:
+            What was done. `after_flip` holds what failed once the release was live.
+
+        Raises:
+            FabStaticError: it failed, and what was live before is live on every host.
+            DisagreementError: hosts were left with different releases.
+            DeployLockedError: somebody else deploys.
+        """
+        deploy = self._deployment(project_path=project_path)
+        with self._locked(deploy, "deploy", wait_seconds), self._hooks(deploy):
+            names = self._to_resume(deploy) if resume else self._configured(EVERYTHING)
+            if not names:
+                self.show.say("nothing is stale; the last deploy went to its end")
+            self._check(deploy, names)
+            self._run(deploy, names, confirm)
+        return deploy
+
+    def prepare(self, *, project_path: str | None = None, wait_seconds: float = 0) -> Release:
+        """Do all that no visitor can see: build, seal, distribute, verify."""
+        deploy = self._deployment(project_path=project_path)
+        with self._locked(deploy, "prepare", wait_seconds), self._hooks(deploy):
+            names = self._configured((*BUILD, *PREPARE))
+            self._check(deploy, names)
+            self._run(deploy, names, None)
+        return deploy.current_release()
+
+    def activate(self, *, wait_seconds: float = 0, confirm: Confirm | None = None) -> Deployment:
+        """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune."""
+        deploy = self._deployment()
+        with self._locked(deploy, "activate", wait_seconds), self._hooks(deploy, build=False):
+            deploy.current_release()
+            self._check(deploy, ("verify", *GO_LIVE))
+            self._run(deploy, ("verify", *GO_LIVE), confirm)
+        return deploy
+
+    def phase(
+        self, name: str, *, project_path: str | None = None, wait_seconds: float = 0
+    ) -> Deployment:
+        """Run one phase by itself; it says which later phases it has made stale."""
+        deploy = self._deployment(project_path=project_path)
+        with self._locked(deploy, name, wait_seconds):
+            self._run(deploy, (name,), None)
+            if name in BUILD:
+                stale = [task_name(one) for one in made_stale(deploy, name)]
+                self.show.say(
+                    f"stale now: {', '.join(stale)}. To run just those and go live: "
+                    f"fab {self.environment.name} deploy --resume"
+                )
+        return deploy
+
+    def rollback(
+        self,
+        to: str | None = None,
+        *,
+        check: bool = False,
+        wait_seconds: float = 0,
+        confirm: Confirm | None = None,
+    ) -> Deployment:
+        """Activate an earlier release: its manifests, its files, its invalidation. Never builds.
+
+        Args:
+            to: a release's id; None: the one that was live before, by record.
+            check: only prove that it would work.
+            wait_seconds: how long to wait for another deploy to end.
+            confirm: as in `deploy`.
+
+        Raises:
+            InventoryError: `to` is no release.
+            ReleaseError: there is nothing to go back to, or a host does not hold all of it.
+        """
+        self._check_id(to)
+        deploy = self._deployment()
+        locking = nullcontext() if check else self._locked(deploy, "rollback", wait_seconds)
+        with locking:
+            if check:
+                deploy.look()
+            deploy.release = deploy.read_release(self._rollback_target(deploy, to))
+            live = deploy.live or deploy.recorded_live
+            if live and live != deploy.release.id and live > deploy.release.id:
+                deploy.rolled_back = live
+            self.show.say(f"rolling back to {deploy.release.id}")
+            names = ("verify",) if check else ROLLBACK
+            self._run(deploy, names, None if check else confirm)
+            if check:
+                self.show.say(f"a rollback to {deploy.release.id} would work")
+        return deploy
+
+    def unlock(self, *, steal: bool = False, because: str = "") -> dict[str, Any] | None:
+        """Return who holds the lock; with `steal` take it away, and record why.
+
+        Raises:
+            InventoryError: `steal` without a reason.
+        """
+        if steal and not because.strip():
+            raise InventoryError(
+                "a lock is only stolen for a reason, and it is recorded",
+                where="unlock --steal",
+                mend='say why: --because "…"',
+            )
+        deploy = self._deployment(secrets=False)
+        head, _ = deploy.build.ask("look_at_lock")
+        holder: dict[str, Any] | None = head["holder"]
+        if steal and holder:
+            lock = Lock(deploy.build, self.operator, "unlock")
+            lock.take(steal=True)
+            deploy.build.ask(
+                "note",
+                entry={
+                    "event": "steal",
+                    "by": self.operator,
+                    "because": because,
+                    "from": holder["owner"],
+                    "phase": holder["phase"],
+                },
+            )
+            lock.release()
+        return holder
+
+    # ---- inside
+
+    def _deployment(self, *, project_path: str | None = None, secrets: bool = True) -> Deployment:
+        if project_path is not None and not project_path.startswith("/"):
+            raise InventoryError(
+                f'"{project_path}" is relative; a checkout on the hosts needs its whole path',
+                where="--project-path",
+                mend="write the whole path from /",
+            )
+        if secrets and self._absent:
+            raise InventoryError(
+                f"{', '.join(self._absent)} not set in your environment",
+                where=f"inventories/{self.environment.name}.yml: project.secrets",
+                mend=f"export {self._absent[0]}=… before you run fab",
+            )
+        if self._fleet is None:
+            self._fleet = Fleet(self.environment)
+        return Deployment(
+            self.environment,
+            self._fleet,
+            self.show,
+            self.operator,
+            secrets=self.secrets,
+            project_path=project_path,
+        )
+
+    def _check_id(self, name: str | None) -> None:
+        if name is not None and not is_id(name):
+            raise InventoryError(
+                f'"{name}" is no release; ids look like 20261122T170102Z-3f9c1a7b',
+                where="the release named",
+                mend=f"choose one of: fab {self.environment.name} releases",
+            )
+
+    def _configured(self, names: Sequence[str]) -> tuple[str, ...]:
+        wanted = self.environment.build.phases
+        return tuple(name for name in names if name not in BUILD or name in wanted)
+
+    def _to_resume(self, deploy: Deployment) -> tuple[str, ...]:
+        """Return the phases that the last deploy left undone, or that a phase by hand made stale."""
+        journal, configured = deploy.journal, self.environment.build.phases
+        later = (*PREPARE, *GO_LIVE)
+        stale = journal.stale(configured)
+        if stale or not journal.is_sealed(configured):
+            return (*stale, *later)
+        last = journal.ran["seal"]
+        for at, name in enumerate(later):
+            entry = journal.phases.get(name)
+            if entry is None or entry["release"] != journal.release or entry["ran"] < last:
+                return later[at:]
+            last = entry["ran"]
+        return ()
+
+    def _rollback_target(self, deploy: Deployment, to: str | None) -> str:
+        held = {name for state in deploy.states.values() for name in state["releases"]}
+        if to is not None:
+            if to not in held:
+                raise InventoryError(
+                    f"there is no release {to}",
+                    where="releases/ on every host",
+                    mend=f"choose one of: fab {self.environment.name} releases",
+                )
+            return to
+        recorded = deploy.recorded_live
+        if deploy.live is None and recorded is not None:
+            self.show.warn("hosts disagree; they go back to the release that was live everywhere")
+            return recorded
+        live = deploy.live or recorded
+        target = previous(deploy.record, live, held) if live else None
+        if target is None:
+            raise ReleaseError(
+                f"there is no release older than {live} to roll back to"
+                if live
+                else "nothing is live yet, so there is nothing to roll back",
+                where="the record on " + deploy.build.name,
+                mend=f"deploy a good revision instead: fab {self.environment.name} deploy",
+            )
+        return target
+
+    def _check(self, deploy: Deployment, names: Sequence[str]) -> None:
+        """Find out what can be known to fail before anything is built or sent."""
+        if not names:
+            return
+        self.show.say(f"{len(deploy.hosts())} hosts answer")
+        asked = deploy.on(deploy.hosts(), lambda host: host.ask("facts")[0])
+        for host, facts in asked.items():
+            if not facts["writable"]:
+                raise ReleaseError(
+                    f"the user {host.hello['user']} may not write below {host.layout.deploy_to}",
+                    where=host.name,
+                    mend=f"make the folder there: sudo install -d -o {host.hello['user']} "
+                    f"{host.layout.deploy_to}",
+                )
+        roles = ("build", "web") if set(names) & set(BUILD) else ("web",)
+        deploy.on(deploy.hosts(*roles), deploy.facts)
+        cdn = self.environment.cdn
+        if cdn and "invalidate" in names:
+            from fab_static.aws.cloudfront import Distribution
+
+            Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url).check()
+
+    def _run(self, deploy: Deployment, names: Sequence[str], confirm: Confirm | None) -> None:
+        """Run phases in order; what fails after the flip is collected, and the rest goes on."""
+        for name in names:
+            if deploy.lock:
+                deploy.lock.phase = task_name(name)
+                deploy.lock.check()
+            if name == "activate":
+                self._confirm(deploy, confirm)
+            started = time.monotonic()
+            flipped = name in ("invalidate", "probe", "prune") and len(names) > 1
+            try:
+                with self.show.phase(task_name(name)):
+                    PHASES[name](deploy)
+            except FabStaticError as error:
+                if not flipped:
+                    raise
+                deploy.after_flip.append(error)
+                continue
+            if name not in (*BUILD, "seal") and deploy.lock:
+                deploy.journal.done(
+                    name,
+                    at=time.time(),
+                    seconds=round(time.monotonic() - started, 3),
+                    by=self.operator,
+                    release=deploy.release and deploy.release.id,
+                )
+
+    def _confirm(self, deploy: Deployment, confirm: Confirm | None) -> None:
+        release = deploy.current_release()
+        if confirm is None or deploy.live == release.id:
+            return
+        live = deploy.live or deploy.recorded_live
+        if not confirm(look.difference_of(deploy, live, release)):
+            raise ReleaseError(
+                f"not confirmed; {live or 'nothing'} stays live",
+                where=f"fab {self.environment.name}",
+                mend=f"go live later with: fab {self.environment.name} activate",
+            )
+
+    @contextmanager
+    def _locked(self, deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[None]:
+        """Hold the lock, knowing the state of every host."""
+        deploy.on(deploy.hosts(), lambda host: host.ask("ping"))  # names every host that is down
+        lock = Lock(deploy.build, self.operator, phase)
+        lock.take(wait_seconds=wait_seconds)
+        if lock.took_over:
+            self.show.warn(
+                f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "
+                "behind by a deploy that died; going on"
+            )
+        deploy.lock = lock
+        try:
+            deploy.look()
+            if deploy.recorded_live and deploy.live is None:
+                self.show.warn("hosts disagree about what is live; this run brings them together")
+            yield
+        finally:
+            deploy.lock = None
+            lock.release()
+
+    @contextmanager
+    def _hooks(self, deploy: Deployment, *, build: bool = True) -> Iterator[None]:
+        if build:
+            self._hook(deploy, "before_deploy", "started")
+        try:
+            yield
+        except BaseException as error:
+            self._hook(deploy, "after_failure", "failed", error=str(error), must=False)
+            raise
+        if deploy.release is not None and deploy.live == deploy.release.id:
+            self._hook(deploy, "after_activate", "live", must=False)
+
+    def _hook(
+        self, deploy: Deployment, event: str, outcome: str, *, error: str = "", must: bool = True
+    ) -> None:
+        """Run the hooks of an event on this machine, with a JSON summary on standard input."""
+        summary = json.dumps(
+            {
+                "event": event,
+                "outcome": outcome,
+                "app": self.environment.app,
+                "environment": self.environment.name,
+                "operator": self.operator,
+                "release": deploy.release.id if deploy.release else None,
+                "previous": deploy.recorded_live,
+                "error": error or None,
+            }
+        )
+        for command in self.environment.hooks.get(event, ()):
+            ran = subprocess.run(  # noqa: S603 - the inventory's own command
+                ["/bin/sh", "-c", command],
+                input=summary.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                check=False,
+            )
+            self.show.output(event, ran.stdout)
+            if ran.returncode == 0:
+                continue
+            failed = f"the hook {event} failed with exit code {ran.returncode}: {command}"
+            if must:
+                raise BuildError(
+                    failed, where=f"hooks.{event}", mend="mend the command; nothing was built"
+                )
+            self.show.warn(failed)

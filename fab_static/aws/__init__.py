@@ -1,0 +1,1 @@
+"""Speaks to AWS; alone imports boto3."""

@@ -1,0 +1,284 @@
+"""Makes the @imports of collected LESS files true in the static root, and proves that they are.
+
+Where an @import leads is asked of the source tree, in which it was written: the file it stands in came
+from one finder's folder, the file it means lies in another's, and so both have a name in the static root.
+What cannot be found so is tried with known prefixes.
+
+Settings:
+    FAB_STATIC_LESS_PREFIXES  (source prefix, static prefix) pairs
+    LESS_B3_PATHS             {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from fab_static.django_app import project, static_files, templates
+from fab_static.errors import BuildError
+from fab_static.plan import less
+
+# From CommCare HQ, where this command comes from: LESS stands six folders below the project there.
+PREFIXES = (
+    ("../../../../../style/static/style/less/", "../../style/less/"),
+    ("../../../../../../bower_components", "../.."),
+    ("../../../../../../node_modules", "../.."),
+)
+_LESS_NAME = re.compile(r"[\w./@+-]+\.less\b")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An @import that compiling would not find, or would find outside the static root."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was rewritten, and what is wrong still: in files that templates use, and in others."""
+
+    rewritten: list[str]
+    problems: list[Problem]
+    unused: list[Problem]
+
+
+def fix() -> Report:
+    """Rewrite the static root's LESS files in place, nothing but paths, and check what came of it.
+
+    Raises:
+        BuildError: a string would have to be two different paths.
+    """
+    tree = _Tree(project.static_root())
+    used = dict.fromkeys(name for name in _named_by_templates() if name in tree.names)
+    if b3_paths := getattr(settings, "LESS_B3_PATHS", None):
+        for name in tree.names:
+            tree.change(
+                name, [(*span, less.replace_b3(old, b3_paths)) for span, old in tree.strings(name)]
+            )
+    # A path put right brings files into reach, whose variables put others right: two rounds are usual.
+    for _ in range(10):
+        changes = _changes(tree, used)
+        for name, spans in changes.items():
+            tree.change(name, spans)
+        if not changes:
+            break
+    rewritten = tree.write()
+    problems, reached = _check(tree, used)
+    unused, _ = _check(tree, [name for name in tree.names if name not in reached])
+    return Report(rewritten, problems, unused)
+
+
+def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
+    """Return the spans to replace, by file."""
+    wanted: dict[less.Piece, dict[str, bool]] = defaultdict(dict)  # {path: does a page need it?}
+    settled: set[tuple[str, int]] = set()
+    reached: set[str] = set()
+    for entry in [*used, *tree.names]:
+        if entry in reached and entry not in used:
+            continue  # compiled by itself it would miss the variables of the file that imports it
+        reached.add(entry)
+        for met in less.follow(entry, tree.sheet, tree.target):
+            if met.path is None or met.target is None:
+                continue
+            reached.add(met.target)
+            settled.add((met.file, met.at.start))
+            settled.update((piece.file, piece.start) for piece in met.pieces)
+            if tree.in_root(met.file, met.path) != met.target:
+                path = posixpath.relpath(met.target, posixpath.dirname(met.file) or ".")
+                if met.path != "".join(piece.text for piece in met.pieces):
+                    path = path.removesuffix(".less")  # as it is written
+                if change := less.leading_replacement(met.pieces, path):
+                    wanted[change[0]].setdefault(change[1], entry in used)
+
+    changes: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for piece, paths in wanted.items():
+        needed = [path for path, is_needed in paths.items() if is_needed] or list(paths)
+        if len(needed) == 1:
+            changes[piece.file].append((piece.start, piece.end, needed[0]))
+        elif paths[needed[0]]:
+            raise BuildError(
+                f'"{piece.text}" would have to be {" and ".join(sorted(needed))}:'
+                " files in folders of different depth use it",
+                where=f"{piece.file}:{less.line_of(tree.text(piece.file), piece.start)}",
+                mend="give each of these files a variable of its own, or write its path out",
+            )
+    pairs = getattr(settings, "FAB_STATIC_LESS_PREFIXES", PREFIXES)
+    for name in tree.names:
+        for (start, end), old in tree.strings(name):
+            new = less.replace_prefixes(old, pairs)
+            if (
+                new != old
+                and (name, start) not in settled
+                and not tree.in_root(name, less.file_path(old))
+            ):
+                changes[name].append((start, end, new))
+    return changes
+
+
+def _check(tree: _Tree, entries: Iterable[str]) -> tuple[list[Problem], set[str]]:
+    """Return the problems met when the entries are compiled, and all files reached."""
+    problems: dict[Problem, None] = {}
+    reached: set[str] = set()
+    for entry in entries:
+        reached.add(entry)
+        for met in less.follow(entry, tree.sheet, lambda file, path, _: tree.in_root(file, path)):
+            if met.target is not None:
+                reached.add(met.target)
+            elif text := tree.why_not(met):
+                line = less.line_of(tree.text(met.file), met.at.start)
+                problems[Problem(met.file, line, f'@import "{met.at.path}" {text}')] = None
+    return list(problems), reached
+
+
+def _named_by_templates() -> list[str]:
+    """Return the names of LESS files that stand in templates, as names or as URLs."""
+    names: set[str] = set()
+    for template in templates.every():
+        for found in _LESS_NAME.findall(template.text):
+            name = found.split(settings.STATIC_URL, 1)[-1] if settings.STATIC_URL else found
+            names.add(name.lstrip("/"))
+    return sorted(names)
+
+
+class _Tree:
+    """The LESS files of the static root, as they are to be written, and the sources they came from."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._sources: dict[str, static_files.Source] = {}
+        places: dict[tuple[Path, str], None] = {}  # (folder, prefix), in the finders' order
+        for source in static_files.found():
+            self._sources.setdefault(source.name, source)
+            if source.location:
+                places[source.location, source.name.removesuffix(source.path)] = None
+        self._places = [
+            (f"{folder}/", prefix)
+            for location, prefix in places
+            for folder in (location, location.resolve())
+        ]
+        self.names = sorted(
+            Path(parent, name).relative_to(root).as_posix()
+            for parent, _, files in os.walk(root)
+            for name in files
+            if name.endswith(".less")
+        )
+        self._texts = {name: self._read(root / name) for name in self.names}
+        self._collected = dict(self._texts)
+        self._sheets: dict[str, less.Sheet] = {}
+        self._is_source: dict[str, bool] = {}
+
+    def sheet(self, name: str) -> less.Sheet:
+        if name not in self._sheets:
+            self._sheets[name] = less.Sheet(self.text(name))
+        return self._sheets[name]
+
+    def text(self, name: str) -> str:
+        if name not in self._texts:  # `@import (less) "x.css"`
+            self._texts[name] = self._read(self.root / name)
+        return self._texts[name]
+
+    def strings(self, name: str) -> list[tuple[tuple[int, int], str]]:
+        text = self.text(name)
+        return [((start, end), text[start:end]) for start, end in self.sheet(name).strings]
+
+    def change(self, name: str, spans: list[tuple[int, int, str]]) -> None:
+        self._texts[name] = less.rewrite(self._texts[name], spans)
+        self._is_source.pop(name, None)
+        self._sheets.pop(name, None)
+
+    def write(self) -> list[str]:
+        """Write the files that changed, and return their names."""
+        changed = [name for name in self.names if self._texts[name] != self._collected[name]]
+        for name in changed:
+            data = self._texts[name].encode("utf-8", "surrogateescape")
+            project.write_atomically(self.root / name, data)
+        return changed
+
+    def target(self, file: str, path: str, pieces: tuple[less.Piece, ...]) -> str | None:
+        """Return the name that an @import should come to.
+
+        In a text that is still the source's, the source tree knows best: what lies where the path leads
+        from the static root may be another package of that name.
+        """
+        target = None
+        if all(self._is_as_written(name) for name in (file, *(piece.file for piece in pieces))):
+            target = self._in_source(file, path)
+        return target or self.in_root(file, path) or self._in_source(file, path)
+
+    def in_root(self, file: str, path: str) -> str | None:
+        """Return the name that a path in a file comes to in the static root, if that is there."""
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
+        return name if not _is_outside(name) and self._is_file(name) else None
+
+    def why_not(self, met: less.Reached) -> str | None:
+        """Say what is wrong with an @import that leads to no file of the static root; None: nothing."""
+        if met.path is None:
+            return "names a variable that has no string value here"
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(met.file), met.path))
+        if "optional" in met.at.options and not (
+            _is_outside(name) and (self.root / name).is_file()
+        ):
+            return None
+        if _is_outside(name):
+            what = f"leaves the static root, for {name}"
+        else:
+            what = f"leads to {name}, which is not there"
+        source = next(filter(Path.is_file, self._candidates(met.file, met.path)), None)
+        return (
+            f"{what}; {source}, which it means in the source, is not collected" if source else what
+        )
+
+    def _in_source(self, file: str, path: str) -> str | None:
+        for candidate in filter(Path.is_file, self._candidates(file, path)):
+            for folder, prefix in self._places:
+                if str(candidate).startswith(folder):
+                    name = prefix + candidate.as_posix()[len(folder) :]
+                    if self._is_file(name):
+                        return name
+        return None
+
+    def _candidates(self, file: str, path: str) -> list[Path]:
+        """Return where LESS would look in the source tree: beside the file, then where lessc is started."""
+        source = self._sources.get(file)
+        if source is None or source.file is None:
+            return []
+        folders = source.file.parent, source.file.resolve().parent, project.folder()
+        return [
+            Path(os.path.normpath(folder / path))
+            for folder in (*folders, folders[-1] / "node_modules")
+        ]
+
+    def _is_as_written(self, file: str) -> bool:
+        if file not in self._is_source:
+            source = self._sources.get(file)
+            self._is_source[file] = (
+                source is not None
+                and source.file is not None
+                and source.file.is_file()
+                and self._read(source.file) == self.text(file)
+            )
+        return self._is_source[file]
+
+    def _is_file(self, name: str) -> bool:
+        return (self.root / name).is_file()
+
+    @staticmethod
+    def _read(file: Path) -> str:
+        return file.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _is_outside(name: str) -> bool:
+    return name.startswith(("/", "../")) or name == ".."

@@ -1,0 +1,353 @@
+"""Builds the RequireJS bundles: one a folder of pages' main modules, without what is common to all.
+
+The build is described by a requirejs.yml among the static files. Its keys:
+
+    mainConfigFile         the browser's configuration (paths, shim), a name under the static root
+    bundlesConfigOutFile   where it is written with the bundles added; default: mainConfigFile's name
+    modules                what pages share, each {name, include: [], exclude: []}; built over its own file
+    commonModule           short for one such module without an include
+    library                require.js itself, for {% requirejs_scripts %}; default "requirejs/require.js"
+    any other              an option of r.js: paths, shim, wrapShim, findNestedDependencies, …
+
+Modules are traced from the static root, with everything we write in it replaced by its source, so that
+a second build reads what the first one read.
+
+Settings:
+    FAB_STATIC_REQUIREJS  name of the requirejs.yml; default: requirejs.yml, or <app>/requirejs.yml, or
+                          <app>/yaml/requirejs.yml, .yaml too
+    FAB_STATIC_NODE       the node program; default "node"
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import posixpath
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.apps import apps
+from django.conf import settings
+from django.contrib.staticfiles import finders
+
+from fab_static.django_app import project, resource_versions, templates
+from fab_static.errors import BuildError
+from fab_static.plan import versions
+
+MINIFIERS = ("none", "uglify-js", "terser", "oxc", "esbuild")
+TAG = "requirejs_main"
+
+_DRIVER = Path(__file__).with_name("requirejs_driver.js")
+# Options of r.js that say where it writes, which is nowhere here, or that the command line decides.
+_OURS = {
+    *(
+        "appDir",
+        "baseUrl",
+        "dir",
+        "allowSourceOverwrites",
+        "keepBuildDir",
+        "skipDirOptimize",
+        "out",
+    ),
+    *(
+        "fileExclusionRegExp",
+        "optimize",
+        "generateSourceMaps",
+        "removeCombined",
+        "name",
+        "include",
+        "exclude",
+    ),
+    *("mainConfigFile", "bundlesConfigOutFile", "modules", "commonModule", "library"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A requirejs.yml, read."""
+
+    file: Path
+    main_config: Path | None  # the source, never the static root's, which the build rewrites
+    config_name: str
+    library: str
+    modules: tuple[Mapping[str, Any], ...]
+    options: Mapping[str, Any]
+
+    @property
+    def versions_name(self) -> str:
+        """The name of the script that tells RequireJS each module's versioned URL."""
+        return posixpath.join(posixpath.dirname(self.config_name), "resource_versions.js")
+
+    @property
+    def created(self) -> set[str]:
+        """Those modules that are bundles only, with no file of their own."""
+        return {each["name"] for each in self.modules if each.get("create")}
+
+    @property
+    def common(self) -> list[str]:
+        """The modules that every bundle leaves out."""
+        return sorted(
+            {name for each in self.modules for name in (each["name"], *each.get("include", ()))}
+        )
+
+
+@functools.cache
+def config() -> Config:
+    """Return the project's configuration, read once per process.
+
+    Raises:
+        BuildError: there is none, or it names files that are not there.
+    """
+    file = _config_file()
+    try:
+        document = yaml.safe_load(file.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise BuildError(f"not YAML: {error}", where=str(file), mend="correct the file") from error
+    if not isinstance(document, dict):
+        raise BuildError("not a mapping of keys", where=str(file), mend="correct the file")
+    modules = document.get("modules") or []
+    if document.get("commonModule"):
+        modules = [{"name": document["commonModule"]}, *modules]
+    if not all(isinstance(each, dict) and each.get("name") for each in modules):
+        raise BuildError("modules: each needs a name", where=str(file), mend="correct the file")
+    main = document.get("mainConfigFile")
+    config_name = document.get("bundlesConfigOutFile") or main
+    if not config_name:
+        raise BuildError(
+            "neither mainConfigFile nor bundlesConfigOutFile is given",
+            where=str(file),
+            mend="name the browser's configuration: mainConfigFile: shop/js/requirejs_config.js",
+        )
+    return Config(
+        file=file,
+        main_config=_main_config(file, main) if main else None,
+        config_name=posixpath.normpath(config_name),
+        library=document.get("library", "requirejs/require.js"),
+        modules=tuple(modules),
+        options={key: value for key, value in document.items() if key not in _OURS},
+    )
+
+
+def mains() -> dict[str, str]:
+    """Return the main modules that templates name, each with where: {"shop/js/cart": "cart.html:3"}.
+
+    Raises:
+        BuildError: a tag whose argument is no literal; its bundle cannot be known before the page is.
+    """
+    named: dict[str, str] = {}
+    for template in templates.every():
+        if not template.is_django or TAG not in template.text:
+            continue
+        for line, arguments in templates.tag_arguments(template, TAG):
+            where = f"{template.name}:{line}"
+            for argument in arguments[:1]:  # none: the base template's, which only makes room
+                if argument[0] not in "\"'" or argument[0] != argument[-1]:
+                    raise BuildError(
+                        f"{{% {TAG} {argument} %}} names no module in quotes",
+                        where=where,
+                        mend=f'write the module out: {{% {TAG} "shop/js/cart" %}}',
+                    )
+                named.setdefault(argument[1:-1], where)
+    return named
+
+
+def build(minify: str) -> dict[str, str]:
+    """Build all bundles into the static root; return the names written, with their versions.
+
+    Raises:
+        BuildError: node, r.js or the minifier failed; the module is named, and nothing was written.
+    """
+    made = config()
+    root = project.static_root()
+    known = resource_versions.read()
+    if not known:
+        raise BuildError(
+            "there are no resource versions for the bundles' own to join",
+            where=str(resource_versions.path()),
+            mend="run before it: manage.py resource_static",
+        )
+    answer = _run_driver(_request(made, root, minify))
+
+    written: dict[str, bytes] = {}
+    bundles: dict[str, list[str]] = {}
+    placed: set[str] = set()
+    for bundle in answer["bundles"]:
+        name, code = bundle["name"], bundle["code"].encode()
+        if bundle["map"] is None:
+            (root / f"{name}.map").unlink(missing_ok=True)  # of a build that did minify
+            known.pop(f"{name}.map", None)
+        else:
+            source_map = bundle["map"].encode()
+            written[f"{name}.map"] = source_map
+            url = f"{posixpath.basename(name)}.map?version={versions.of(source_map)}"
+            code += f"//# sourceMappingURL={url}\n".encode()
+        written[name] = code
+        module = name.removesuffix(".js")
+        # A module in two bundles is the first one's: RequireJS wants one answer to where a module is.
+        bundles[module] = [each for each in bundle["modules"] if each not in {module, *placed}]
+        placed.update(bundles[module])
+    source = made.main_config.read_text("utf-8") if made.main_config else _call(made.options)
+    written[made.config_name] = f"{source.rstrip()}\n{_call({'bundles': bundles})}".encode()
+    new = {name: versions.of(data) for name, data in written.items()}
+    paths = _versioned_paths(versions.merge(known, new), answer["paths"], made)
+    written[made.versions_name] = _call({"paths": paths}).encode()
+    new[made.versions_name] = versions.of(written[made.versions_name])
+
+    for name, data in written.items():
+        project.write_atomically(root / name, data)
+    resource_versions.write(versions.merge(known, new))
+    return new
+
+
+def _request(made: Config, root: Path, minify: str) -> dict[str, Any]:
+    folders: dict[str, list[str]] = defaultdict(list)
+    for main, where in mains().items():
+        if main in made.common:
+            continue
+        if not (root / f"{main}.js").is_file():
+            raise BuildError(
+                f"the main module {main} is not in the static root",
+                where=where,
+                mend=f"collect {main}.js, or correct the template",
+            )
+        folders[posixpath.dirname(main)].append(main)
+    shared = [
+        {
+            "name": f"{each['name']}.js",
+            "module": None if each.get("create") else each["name"],
+            "include": list(each.get("include", ())),
+            "exclude": list(each.get("exclude", ())),
+        }
+        for each in made.modules
+    ]
+    traced = [name for name in made.common if name not in made.created]
+    own = [
+        {
+            "name": posixpath.join(folder, "bundle.js"),
+            "module": None,
+            "include": sorted(modules),
+            "exclude": traced,
+        }
+        for folder, modules in sorted(folders.items())
+    ]
+    rewritten = [each["name"] for each in made.modules if each["name"] not in made.created]
+    sources = {module: _source(made, module) for module in rewritten}
+    if made.main_config:
+        sources[made.config_name.removesuffix(".js")] = made.main_config
+    return {
+        "resolveFrom": [str(project.folder()), str(made.file.parent)],
+        "baseUrl": str(root),
+        "mainConfigFile": str(made.main_config) if made.main_config else None,
+        "rawText": {module: file.read_text("utf-8") for module, file in sources.items()},
+        "options": made.options,
+        "minify": minify,
+        "bundles": [*shared, *own],
+    }
+
+
+def _source(made: Config, module: str) -> Path:
+    found = finders.find(f"{module}.js")
+    if not isinstance(found, str):
+        raise BuildError(
+            f"{module}.js has no source among the static files",
+            where=str(made.file),
+            mend="correct modules, or say create: true for a bundle that is no module itself",
+        )
+    return Path(found)
+
+
+def _run_driver(request: Mapping[str, Any]) -> dict[str, Any]:
+    node = getattr(settings, "FAB_STATIC_NODE", "node")
+    program = shutil.which(node)
+    if program is None:
+        raise BuildError(
+            f"there is no program {node!r}",
+            where="build_requirejs, which runs r.js",
+            mend="install Node.js 18 or later on the build host, or name it: FAB_STATIC_NODE",
+        )
+    done = subprocess.run(  # noqa: S603  # the project's own node
+        [program, str(_DRIVER)],
+        input=json.dumps(request).encode(),
+        capture_output=True,
+        check=False,
+    )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        told = done.stderr.decode("utf-8", "replace").strip()[-2000:]
+        answer = {
+            "error": {"module": None, "message": f"node ended with {done.returncode}: {told}"}
+        }
+    if "error" in answer:
+        raise BuildError(
+            str(answer["error"]["message"]).strip(),
+            where=answer["error"]["module"] or "build_requirejs",
+            mend="correct that module, or what it asks for, and run manage.py build_requirejs again",
+        )
+    return answer
+
+
+def _versioned_paths(
+    known: Mapping[str, str], aliases: Mapping[str, Any], made: Config
+) -> dict[str, str]:
+    prefix = project.url_prefix()
+    urls = {
+        name.removesuffix(".js"): f"{prefix}{name}?version={version}"
+        for name, version in sorted(known.items())
+        if name.endswith(".js") and name != made.versions_name
+    }
+    for alias, path in sorted(aliases.items()):
+        if isinstance(path, str) and path in urls:
+            urls[alias] = urls[path]  # else the alias leads to the URL without a version
+    return urls
+
+
+def _call(value: Mapping[str, Any]) -> str:
+    return f"requirejs.config({json.dumps(value, indent=2)});\n"
+
+
+def _config_file() -> Path:
+    named = getattr(settings, "FAB_STATIC_REQUIREJS", None)
+    folders = [
+        "",
+        *(
+            part
+            for app in apps.get_app_configs()
+            for part in (f"{app.label}/", f"{app.label}/yaml/")
+        ),
+    ]
+    names: Sequence[str] = (
+        [named]
+        if named
+        else [f"{folder}requirejs.{end}" for folder in folders for end in ("yml", "yaml")]
+    )
+    found = [Path(hit) for name in names if isinstance(hit := finders.find(name), str)]
+    if len(found) == 1:
+        return found[0]
+    few = f"there is no {named or 'requirejs.yml'}"
+    raise BuildError(
+        f"there are {len(found)} files that could be the requirejs.yml" if found else few,
+        where=", ".join(map(str, found)) or "the staticfiles finders",
+        mend='name it in the settings: FAB_STATIC_REQUIREJS = "shop/yaml/requirejs.yml"',
+    )
+
+
+def _main_config(file: Path, name: str) -> Path:
+    found = None if ".." in Path(name).parts else finders.find(posixpath.normpath(name))
+    # A path with ../ is seen from the static root, where r.js is started, or from the .yml.
+    folders = [Path(settings.STATIC_ROOT or "."), project.folder() / "staticfiles", file.parent]
+    tried = [Path(found)] if isinstance(found, str) else [folder / name for folder in folders]
+    for path in tried:
+        if path.is_file():
+            return path.resolve()
+    raise BuildError(
+        f"mainConfigFile: there is no {name}",
+        where=str(file),
+        mend="give its name under the static root: mainConfigFile: shop/js/requirejs_config.js",
+    )

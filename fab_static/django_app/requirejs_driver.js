@@ -1,0 +1,178 @@
+/*
+ * Builds RequireJS bundles: a request on standard input, the answer on standard output, both JSON.
+ * It writes no file. r.js and the minifier are the project's own, found from `resolveFrom`.
+ *
+ *   request  {resolveFrom: [folder], baseUrl, mainConfigFile, rawText: {module: source}, options: {},
+ *             minify: "oxc", bundles: [{name, module, include: [], exclude: []}]}
+ *   answer   {bundles: [{name, code, map, modules: []}], paths: {alias: path}} or {error: {module, message}}
+ */
+"use strict";
+const fs = require("fs");
+const os = require("os");
+const path = require("path");
+const vm = require("vm");
+const threads = require("worker_threads");
+
+class Failure extends Error {
+  constructor(module, error) {
+    super(String((error && (error.message || error.originalError)) || error));
+    this.module = module;
+  }
+}
+
+function load(name, resolveFrom) {
+  try {
+    return require(require.resolve(name, { paths: resolveFrom }));
+  } catch (error) {
+    throw new Failure(name, error.code === "MODULE_NOT_FOUND" ? `not installed: npm install ${name}` : error);
+  }
+}
+
+// Each takes (tool, file name, source) and gives {code, map}. Bundles are scripts, not ES modules:
+// as a module, a global that a shimmed library declares would be renamed.
+const MINIFIERS = {
+  "uglify-js": {
+    tool: "uglify-js",
+    minify(tool, name, source) {
+      const done = tool.minify({ [name]: source }, { sourceMap: { includeSources: true } });
+      if (done.error) throw new Error(`${done.error.message} (line ${done.error.line})`);
+      return done;
+    },
+  },
+  terser: {
+    tool: "terser",
+    minify: (tool, name, source) => tool.minify({ [name]: source }, { sourceMap: { includeSources: true } }),
+  },
+  oxc: {
+    tool: "oxc-minify",
+    minify(tool, name, source) {
+      const options = { module: false, mangle: { toplevel: false }, sourcemap: true };
+      const done = tool.minifySync(name, source, options);
+      if (done.errors.length) throw new Error(done.errors[0].codeframe || done.errors[0].message);
+      return done;
+    },
+  },
+  esbuild: {
+    tool: "esbuild",
+    minify: (tool, name, source) =>
+      tool.transformSync(source, { minify: true, sourcemap: "external", sourcefile: name, logLevel: "silent" }),
+  },
+};
+
+async function minify(kind, resolveFrom, name, source) {
+  const minifier = MINIFIERS[kind];
+  const tool = load(minifier.tool, resolveFrom);
+  try {
+    // Named apart from the bundle: a debugger shows both, and they differ.
+    const sourceName = path.basename(name).replace(/\.js$/, ".source.js");
+    const done = await minifier.minify(tool, sourceName, source);
+    const map = typeof done.map === "string" ? JSON.parse(done.map) : done.map;
+    return {
+      code: done.code.replace(/\n*\/\/# sourceMappingURL=.*\s*$/, "").replace(/\n*$/, "\n"),
+      map: JSON.stringify({
+        version: 3,
+        file: path.basename(name),
+        sources: [sourceName],
+        sourcesContent: [source],
+        names: map.names,
+        mappings: map.mappings,
+      }),
+    };
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(name, error);
+  }
+}
+
+function minifyInWorker(request, bundle) {
+  return new Promise((resolve, reject) => {
+    const workerData = { kind: request.minify, resolveFrom: request.resolveFrom, name: bundle.name, source: bundle.code };
+    const worker = new threads.Worker(__filename, { workerData });
+    worker.on("message", (done) => {
+      if (done.error) reject(new Failure(done.error.module, done.error.message));
+      else resolve({ ...bundle, ...done });
+    });
+    worker.on("error", (error) => reject(new Failure(bundle.name, error)));
+  });
+}
+
+async function minifyAll(request, bundles) {
+  const done = new Array(bundles.length);
+  let next = 0;
+  async function work() {
+    while (next < bundles.length) {
+      const at = next++;
+      done[at] = await minifyInWorker(request, bundles[at]);
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(os.cpus().length, bundles.length) }, work));
+  return done;
+}
+
+function trace(requirejs, request, bundle) {
+  return new Promise((resolve, reject) => {
+    const modules = [];
+    const config = {
+      ...request.options,
+      baseUrl: request.baseUrl,
+      include: bundle.include,
+      exclude: bundle.exclude,
+      rawText: request.rawText,
+      optimize: "none",
+      generateSourceMaps: false,
+      logLevel: 4,
+      onBuildWrite(module, file, contents) {
+        modules.push(module);
+        return contents;
+      },
+      out(code) {
+        resolve({ name: bundle.name, code, map: null, modules });
+      },
+    };
+    if (request.mainConfigFile) config.mainConfigFile = request.mainConfigFile;
+    if (bundle.module) config.name = bundle.module;
+    requirejs.optimize(config, () => {}, (error) => reject(new Failure(bundle.name, error)));
+  });
+}
+
+// The aliases that the browser's configuration gives to modules.
+function aliases(mainConfigFile, options) {
+  const paths = {};
+  const config = (given) => Object.assign(paths, given && given.paths);
+  if (mainConfigFile) {
+    const loader = Object.assign(() => {}, { config });
+    const sandbox = { requirejs: loader, require: loader, define: () => {}, console: { log() {} } };
+    sandbox.window = sandbox.self = sandbox;
+    try {
+      vm.runInNewContext(fs.readFileSync(mainConfigFile, "utf8"), sandbox, { timeout: 5000 });
+    } catch (error) {
+      // it needs a browser; r.js reads what it can without running it
+    }
+  }
+  config(options);
+  return paths;
+}
+
+async function main() {
+  const request = JSON.parse(fs.readFileSync(0, "utf8"));
+  const requirejs = load("requirejs", request.resolveFrom);
+  let bundles = [];
+  // One after the other: r.js keeps its state in globals.
+  for (const bundle of request.bundles) bundles.push(await trace(requirejs, request, bundle));
+  if (request.minify !== "none") {
+    load(MINIFIERS[request.minify].tool, request.resolveFrom);
+    bundles = await minifyAll(request, bundles);
+  }
+  return { bundles, paths: aliases(request.mainConfigFile, request.options) };
+}
+
+if (threads.isMainThread) {
+  console.log = console.error; // r.js talks; standard output is the answer's
+  main()
+    .catch((error) => ({ error: { module: error.module || null, message: error.module ? error.message : error.stack } }))
+    .then((answer) => process.stdout.write(JSON.stringify(answer)));
+} else {
+  const { kind, resolveFrom, name, source } = threads.workerData;
+  minify(kind, resolveFrom, name, source)
+    .catch((error) => ({ error: { module: error.module || name, message: error.message } }))
+    .then((done) => threads.parentPort.postMessage(done));
+}

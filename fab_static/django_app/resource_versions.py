@@ -1,0 +1,123 @@
+"""The project's resource versions: read once per process by the tags, written by the commands.
+
+Settings:
+    FAB_STATIC_VERSIONS_FILE    path of the file
+    FAB_STATIC_VERSIONS_FORM    "list" or "mapping"; default: the form that the file has, else "list"
+    FAB_STATIC_VERSIONS_SKIP    patterns of names and folders that get no version
+    FAB_STATIC_VERSIONS_WITHIN  the folder that a file's source must be in to get a version; None: anywhere
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.conf import settings
+
+from fab_static.django_app import project, static_files
+from fab_static.errors import BuildError
+from fab_static.plan import versions
+
+NAMES = ("resource_versions.yml", "resource_versions.yaml")
+SKIP = (".*", "*~", "* *")
+
+
+def path() -> Path:
+    """Return the versions file: the setting's, else one beside manage.py or in BASE_DIR, there or to come."""
+    named = getattr(settings, "FAB_STATIC_VERSIONS_FILE", None)
+    if named:
+        return project.folder() / str(named)
+    folders = [project.folder(), project.base_dir() or project.folder()]
+    for folder in folders:
+        for name in NAMES:
+            if os.path.lexists(
+                folder / name
+            ):  # a link into the live release, whose first is still to come
+                return folder / name
+    return folders[-1] / NAMES[0]
+
+
+@functools.cache
+def current() -> Mapping[str, str]:
+    """Return the versions as this process read them first; none where the file is not there.
+
+    Raises:
+        ManifestError: the file is broken.
+    """
+    return read()
+
+
+def read() -> dict[str, str]:
+    """Return the versions as they stand in the file now."""
+    file = path()
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    return versions.parse(text, where=str(file))
+
+
+def write(new: Mapping[str, str]) -> Path:
+    """Replace the file, in the form it has; this process reads it anew. Returns its path.
+
+    Raises:
+        BuildError: FAB_STATIC_VERSIONS_FORM names no form.
+    """
+    file = path()
+    form = getattr(settings, "FAB_STATIC_VERSIONS_FORM", None)
+    if form is None:
+        form = versions.form_of(file.read_text("utf-8")) if file.is_file() else "list"
+    if form not in versions.FORMS:
+        raise BuildError(
+            f"FAB_STATIC_VERSIONS_FORM is {form!r}",
+            where=f"settings {settings.SETTINGS_MODULE}",
+            mend=f"set it to one of: {', '.join(versions.FORMS)}",
+        )
+    project.write_atomically(file, versions.write(new, form).encode())
+    current.cache_clear()
+    return file
+
+
+def of_served_files() -> dict[str, str]:
+    """Hash the bytes that the site serves for each name the finders list.
+
+    The static root's file counts when it is there: collectstatic took the first of several apps' files
+    of one name, and later phases rewrite some. Files that only later phases make are left to those.
+    """
+    root = Path(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
+    within = getattr(settings, "FAB_STATIC_VERSIONS_WITHIN", Path.cwd())
+    served: dict[str, static_files.Source] = {}
+    versioned: set[str] = set()
+    is_within = functools.cache(lambda location: _is_within(location, within))
+    for source in static_files.found(getattr(settings, "FAB_STATIC_VERSIONS_SKIP", SKIP)):
+        served.setdefault(source.name, source)
+        if is_within(source.location):
+            versioned.add(source.name)
+    return {name: _version(root, served[name]) for name in sorted(versioned)}
+
+
+def _is_within(location: Path | None, folder: str | os.PathLike[str] | None) -> bool:
+    if folder is None:
+        return True
+    if location is None:
+        return False
+    # as written, too: node_modules is often a link to a folder that releases share
+    inside = location.resolve().is_relative_to(Path(folder).resolve())
+    return inside or location.absolute().is_relative_to(Path(folder).absolute())
+
+
+def _version(root: Path | None, source: static_files.Source) -> str:
+    if root is not None:
+        try:
+            with (root / source.name).open("rb") as stream:
+                return hashlib.file_digest(stream, _sha1).hexdigest()[:7]
+        except FileNotFoundError:
+            pass
+    return versions.of(source.read())
+
+
+def _sha1() -> hashlib._Hash:
+    return hashlib.sha1(usedforsecurity=False)

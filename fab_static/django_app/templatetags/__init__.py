@@ -1,0 +1,1 @@
+"""Holds the tag library: {% load fab_static %}."""

@@ -1,0 +1,94 @@
+"""{% load fab_static %}: URLs of static files with their versions, and RequireJS pages.
+
+{% static "shop/js/cart.js" %}     STATIC_CDN + STATIC_URL + name + ?version=; a filter too: {{ name|static }}
+{% cachebuster "shop/js/cart.js" %}   the bare version, or nothing
+{% requirejs_main "shop/js/cart" %}   names a page's main module: {{ requirejs_main }} in the base template
+{% requirejs_scripts %}               the script elements that start it
+"""
+
+from __future__ import annotations
+
+import json
+
+from django import template
+from django.template.base import Parser, Token
+from django.template.loader_tags import BlockNode
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from fab_static.django_app import project, requirejs, resource_versions
+
+register = template.Library()
+
+
+@register.simple_tag(name="static")
+@register.filter(name="static", is_safe=True)
+def static(name: str) -> str:
+    """Return the URL of a static file, with its version where it has one.
+
+    A `.less` has none: the tag stands in compress blocks, whose text is the key in the offline manifest.
+    """
+    version = None if name.endswith(".less") else resource_versions.current().get(name)
+    return f"{project.url_prefix()}{name}" + (f"?version={version}" if version else "")
+
+
+@register.simple_tag
+def cachebuster(name: str) -> str:
+    """Return the version of a static file, or nothing."""
+    return resource_versions.current().get(name, "")
+
+
+@register.tag(requirejs.TAG)
+def requirejs_main(parser: Parser, token: Token) -> BlockNode:
+    """Set the variable requirejs_main to a page's main module, for its base template to load.
+
+    The base template says {% requirejs_main %} above the first use of the variable.
+    """
+    _, *arguments = token.split_contents()
+    if len(arguments) > 1:
+        raise template.TemplateSyntaxError(f"{requirejs.TAG} takes one module at most")
+    value = parser.compile_filter(arguments[0]) if arguments else None
+    # A block of its own, so that a child template's overrides its base's.
+    return BlockNode("__requirejs_main", template.NodeList([_MainNode(value)]))
+
+
+class _MainNode(template.Node):
+    def __init__(self, value: template.base.FilterExpression | None) -> None:
+        self.value = value
+
+    def render(self, context: template.Context) -> SafeString:
+        if self.value is not None and not context.get(requirejs.TAG):
+            context.dicts[-2][requirejs.TAG] = self.value.resolve(context)  # outside of the block
+        return mark_safe("")
+
+
+@register.simple_tag(takes_context=True)
+def requirejs_scripts(context: template.Context) -> SafeString:
+    """Return the script elements that load the page's main module: bundled where built, else file by file."""
+    main = context.get(requirejs.TAG)
+    if not main:
+        return mark_safe("")
+    made = requirejs.config()
+    built = [made.versions_name] if made.versions_name in resource_versions.current() else []
+    nonce = getattr(context.get("request"), "csp_nonce", None)
+    attribute = format_html(' nonce="{}"', str(nonce)) if nonce else ""
+    steps = [[each["name"]] for each in made.modules] + [[main]]
+    start = "".join(f"requirejs({_json(step)},function(){{" for step in steps) + "})" * len(steps)
+    elements = [
+        format_html('<script src="{}"></script>', static(made.library)),
+        _inline(f"requirejs.config({_json({'baseUrl': project.url_prefix()})});", attribute),
+        *(
+            format_html('<script src="{}"></script>', static(name))
+            for name in [made.config_name, *built]
+        ),
+        _inline(f"{start};", attribute),
+    ]
+    return format_html_join("\n", "{}", ((element,) for element in elements))
+
+
+def _inline(script: str, attribute: str) -> SafeString:
+    return format_html("<script{}>{}</script>", attribute, mark_safe(script))  # noqa: S308  # only _json's
+
+
+def _json(value: object) -> str:
+    return json.dumps(value).replace("<", "\\u003c")

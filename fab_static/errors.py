@@ -1,0 +1,67 @@
+"""The one tree of errors.
+
+FabStaticError
+├── InventoryError       an inventory, an option or a name given by the operator is wrong
+├── ReleaseError         a release is missing, incomplete, or cannot be made live
+├── ManifestError        an offline manifest or resource versions cannot be read, or contradict the files
+├── BuildError           a build phase failed
+├── DeployLockedError    somebody else deploys
+├── RemoteError          a host cannot be reached, or refused a request
+├── CdnError             CloudFront or S3 refused
+└── DisagreementError    hosts are left with different releases
+
+Every message says what happened, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+
+class FabStaticError(Exception):
+    """An expected failure, told to the operator without a traceback.
+
+    Args:
+        what: one sentence, lower case, without a full stop.
+        where: host, file, key or phase, as precise as is known.
+        mend: what to do now, as a command where there is one.
+    """
+
+    def __init__(self, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  where: {self.where}\n  mend:  {self.mend}"
+
+
+class InventoryError(FabStaticError):
+    """An inventory, an option or a name given by the operator is wrong; nothing was contacted."""
+
+
+class ReleaseError(FabStaticError):
+    """A release is missing, incomplete, or cannot be made live."""
+
+
+class ManifestError(FabStaticError):
+    """An offline manifest or resource versions cannot be read, or contradict the files."""
+
+
+class BuildError(FabStaticError):
+    """A build phase failed; what is live has not changed."""
+
+
+class DeployLockedError(FabStaticError):
+    """Somebody else deploys this app to this environment."""
+
+
+class RemoteError(FabStaticError):
+    """A host cannot be reached, or refused a request."""
+
+
+class CdnError(FabStaticError):
+    """CloudFront or S3 refused."""
+
+
+class DisagreementError(FabStaticError):
+    """Hosts are left with different releases, and could not all be put back."""

@@ -1,0 +1,1415 @@
+"""The host agent: lists, checks, stores, links and flips, below one folder of one host.
+
+Sent over the SSH connection when it is opened, and gone with it: nothing of ours is installed. It needs
+only the standard library of Python 3.8. It speaks in frames, on its standard input and output:
+
+    4 bytes  length of the head (big endian)
+    4 bytes  length of the body
+    head     one JSON object, ASCII; file names that are no Unicode travel as lone surrogates
+    body     bytes, where a request or an answer has any
+
+A request's head says what to `do`; the last frame of its answer has `ok` or `error`. While it works the
+agent sends `tick` frames, so that a silent host is known from a busy one.
+
+Laws: every path is below `deploy_to`, or is one that the request names in so many words (the static
+root, the project's own manifest); bytes are written aside and renamed; nothing sealed is ever written to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import getpass
+import hashlib
+import json
+import os
+import queue
+import re
+import select
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import zlib
+from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Tuple
+
+Head = Dict[str, Any]
+
+PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, small enough for memory
+TICK_SECONDS = 2.0
+LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is nobody's
+OBJECT = re.compile(r"[0-9a-f]{64}")
+RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+VERSION = re.compile(r"[0-9a-f]{7}")
+RECORD = struct.Struct(">32sQ")  # in a stream of objects: SHA-256, size, then the bytes
+FRAME = struct.Struct(">II")
+MAX_FRAME = 256 * 1024 * 1024
+BEFORE = (
+    ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
+)
+HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
+
+
+class RefusedError(Exception):
+    """A request that cannot be done: what, where, and how to mend it."""
+
+    def __init__(self, what: str, where: str, mend: str, kind: str = "host") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+        self.kind = kind
+
+
+# ---- names that come from outside -------------------------------------------------------------------
+
+
+def checked_path(name: Any) -> str:
+    """Return the name if it is a plain relative path that stays inside its folder."""
+    parts = name.split("/") if isinstance(name, str) else []
+    if not parts or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise RefusedError(
+            f"{name!r} is not a path inside the static root",
+            "a file name in a release",
+            "rename the file; names must be relative and hold no empty part, . or ..",
+        )
+    return str(name)
+
+
+def checked(pattern: Any, name: Any, what: str) -> str:
+    """Return the name if it has the form that this kind of name always has."""
+    if not isinstance(name, str) or not pattern.fullmatch(name):
+        raise RefusedError(f"{name!r} is no {what}", "a request", f"name an existing {what}")
+    return name
+
+
+# ---- bytes on the disk ------------------------------------------------------------------------------
+
+
+def mtime_of(sha256: str) -> int:
+    """Return the time that a file with these bytes carries, in seconds since 1970.
+
+    Made from the content, so that nginx gives one ETag and Last-Modified on every host, two contents of
+    one size never share theirs, builds that hash mtimes are reproducible, and a file that somebody
+    wrote to shows by a stat.
+    """
+    return 946684800 + int(sha256[:8], 16) % (1 << 29)  # from 2000 to 2017: never in the future
+
+
+def digests(path: str) -> tuple[str, str, int]:
+    """Return SHA-256, the first 7 digits of SHA-1, and the size of a file, in one read."""
+    sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            sha256.update(piece)
+            sha1.update(piece)
+            size += len(piece)
+    return sha256.hexdigest(), sha1.hexdigest()[:7], size
+
+
+def aside(path: str) -> str:
+    """Return a name beside this one that nobody else uses."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name[:40]}.{os.getpid()}-{os.urandom(4).hex()}")
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a small file whole: aside, to the disk, renamed."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = aside(path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def point(link: str, target: str) -> None:
+    """Make a symbolic link, or move it, in one rename: no instant without it."""
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    temporary = aside(link)
+    os.symlink(target, temporary)
+    try:
+        os.replace(temporary, link)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Hard-link, over what stands there; where an object has all the links it may have, copy."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not os.path.samefile(source, target):
+            temporary = aside(target)
+            link_or_copy(source, temporary)
+            os.replace(temporary, target)
+    except OSError as error:
+        if error.errno != errno.EMLINK:
+            raise
+        temporary = aside(target)
+        shutil.copy2(source, temporary)
+        os.chmod(temporary, 0o444)
+        os.replace(temporary, target)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and all in it, or a file, or a link (never what it leads to)."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def read_json(path: str) -> Any:
+    """Return the JSON of a file; None where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read().decode("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RefusedError(
+            f"{os.path.basename(path)} is no JSON: {error}",
+            path,
+            "move the damaged file away; the next deploy writes it anew",
+        ) from error
+
+
+def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file below a static root: path relative to it, and its stat.
+
+    Raises:
+        RefusedError: at a link that leads outside, and at what is neither file nor folder: their bytes are
+            not the project's static files.
+    """
+    inside = os.path.realpath(root) + os.sep
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                path = os.path.join(folder, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                    continue
+                if entry.is_symlink() and not (
+                    os.path.realpath(entry.path).startswith(inside) and os.path.isfile(entry.path)
+                ):
+                    raise RefusedError(
+                        f"{path} is a symbolic link to {os.readlink(entry.path)}",
+                        root,
+                        "collect without --link; a link must lead to a file in the static root",
+                        "build",
+                    )
+                status = entry.stat()
+                if not stat.S_ISREG(status.st_mode):
+                    raise RefusedError(f"{path} is not a file", root, "remove it", "build")
+                yield path, status
+
+
+class Host:
+    """One host's folder: `deploy_to`, with objects, releases, pool, links, lock, journal and log."""
+
+    def __init__(self, deploy_to: str, app: str, environment: str) -> None:
+        self.root = deploy_to
+        self.app = app
+        self.environment = environment
+        self.token: str | None = None  # of the lock that this agent holds for its operator
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    def object(self, sha256: str) -> str:
+        return self.path("objects", sha256[:2], sha256)
+
+    # ---- whose folder it is
+
+    def claim(self) -> None:
+        """Make the folder ours, or refuse when it is another app's or environment's."""
+        ours = {"format": 1, "app": self.app, "environment": self.environment}
+        self.check_claim()
+        if not os.path.exists(self.path(".fab_static")):
+            write_file(self.path(".fab_static"), json.dumps(ours).encode())
+
+    def check_claim(self) -> None:
+        claim = read_json(self.path(".fab_static"))
+        if claim and (claim["app"], claim["environment"]) != (self.app, self.environment):
+            raise RefusedError(
+                "the folder belongs to {} {}, not to {} {}".format(
+                    claim["app"], claim["environment"], self.app, self.environment
+                ),
+                self.root,
+                "give each app and environment a deploy_to of its own",
+            )
+
+    # ---- objects
+
+    def has_object(self, sha256: str, size: int, *, look: bool = False) -> bool:
+        """Tell whether the object is there, whole; one that somebody wrote to counts as missing.
+
+        A whole one that was touched, or restored from a backup, gets its time back, unless we only look.
+        """
+        path = self.object(sha256)
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return False
+        if status.st_size != size:
+            return False
+        if int(status.st_mtime) == mtime_of(sha256):
+            return True
+        if digests(path)[0] != sha256:
+            return False
+        if not look:
+            os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
+        return True
+
+    def writer(self, sha256: str, size: int) -> ObjectWriter:
+        return ObjectWriter(self.object(sha256), sha256, size)
+
+    def keep(self, source: str, sha256: str, size: int) -> None:
+        """Copy a file's bytes to the objects, checked (never linked: builds write files in place)."""
+        if self.has_object(sha256, size):
+            return
+        writer = self.writer(sha256, size)
+        with writer, open(source, "rb") as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                writer.write(piece)
+
+    # ---- releases
+
+    def live(self, link: str = "current") -> str | None:
+        """Return the release that a link names; None where it names none."""
+        try:
+            folder, _, name = os.readlink(self.path(link)).rpartition("/")
+        except OSError:
+            return None
+        return name if folder == "releases" and RELEASE.fullmatch(name) else None
+
+    def releases(self) -> list[str]:
+        """Return the ids of the sealed releases, oldest first."""
+        try:
+            names = os.listdir(self.path("releases"))
+        except FileNotFoundError:
+            return []
+        return sorted(
+            name
+            for name in names
+            if RELEASE.fullmatch(name)
+            and os.path.exists(self.path("releases", name, "release.json"))
+        )
+
+    def seal_of(self, release: str) -> dict[str, Any]:
+        checked(RELEASE, release, "release")
+        seal = read_json(self.path("releases", release, "release.json"))
+        if seal is None:
+            raise RefusedError(
+                f"there is no release {release}",
+                self.path("releases"),
+                "choose one that `releases` lists",
+                "release",
+            )
+        return dict(seal)
+
+    def links_of(self, seal: dict[str, Any], roles: list[str]) -> Iterator[tuple[str, str, int]]:
+        """Yield what a release needs on a host with these roles: path, SHA-256, size.
+
+        Paths are relative to `deploy_to`; each is a hard link to its object.
+        """
+        files = seal["files"]
+        base = os.path.join("releases", checked(RELEASE, seal["id"], "release"))
+        manifest = seal["offline_manifest"]
+        versions = seal["versions"]
+        if versions:
+            sha256 = checked(OBJECT, versions["sha256"], "object")
+            yield os.path.join(base, "resource_versions.yml"), sha256, versions["size"]
+        if "static" in roles:
+            for path, file in files.items():
+                sha256 = checked(OBJECT, file["sha256"], "object")
+                yield os.path.join(base, "static", checked_path(path)), sha256, file["size"]
+            for path, version in seal["versioned"].items():
+                if path in files:
+                    file = files[path]
+                    checked(VERSION, version, "version")
+                    yield os.path.join("pool", version, path), file["sha256"], file["size"]
+            for path in seal["named"]:
+                file = files[path]
+                yield os.path.join("pool", "named", path), file["sha256"], file["size"]
+        elif manifest:
+            path = checked_path(manifest["path"])
+            sha256 = checked(OBJECT, manifest["sha256"], "object")
+            yield os.path.join(base, "static", path), sha256, files[path]["size"]
+
+
+class ObjectWriter:
+    """Writes one object aside; on leaving without an error it is checked and renamed in."""
+
+    def __init__(self, path: str, sha256: str, size: int) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self.left = size
+        self._hash = hashlib.sha256()
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._temporary = aside(path)
+        self._file: BinaryIO = open(self._temporary, "xb")  # noqa: SIM115 - closed in __exit__
+
+    def write(self, piece: bytes) -> None:
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.left -= len(piece)
+
+    def __enter__(self) -> ObjectWriter:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._file.close()
+            if error is None:
+                self._rename_in()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._temporary)
+
+    def _rename_in(self) -> None:
+        if self.left or self._hash.hexdigest() != self.sha256:
+            raise RefusedError(
+                f"the bytes that arrived are not those of object {self.sha256}",
+                self.path,
+                "run the task again; if it happens twice, a file changes while it is read",
+            )
+        os.chmod(self._temporary, 0o444)
+        seconds = mtime_of(self.sha256)
+        os.utime(self._temporary, (seconds, seconds))
+        os.replace(self._temporary, self.path)
+
+
+# ---- what can be asked ------------------------------------------------------------------------------
+
+Verb = Callable[["Agent", Head, bytes], Tuple[Head, bytes]]
+VERBS: dict[str, Verb] = {}
+
+
+def verb(function: Verb) -> Verb:
+    """Make a function answer requests that `do` its name."""
+    VERBS[function.__name__] = function
+    return function
+
+
+@verb
+def ping(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say nothing but that it is there."""
+    return {}, b""
+
+
+@verb
+def state(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say what is live, what was before, which releases are here, and what the record says."""
+    host = agent.host
+    host.check_claim()
+    return {
+        "current": host.live(),
+        "previous": host.live("previous"),
+        "releases": host.releases(),
+        "record": record_of(host),
+        "journal": read_json(host.path("journal.json")),
+        "now": time.time(),
+    }, b""
+
+
+def record_of(host: Host) -> list[dict[str, Any]]:
+    """Return the lines of log.jsonl; a last line that a crash cut off is passed over."""
+    try:
+        with open(host.path("log.jsonl"), "rb") as file:
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except FileNotFoundError:
+        return []
+    record = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                record.append(entry)
+    return record
+
+
+@verb
+def note(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Append one entry to log.jsonl."""
+    agent.host.claim()
+    line = json.dumps(dict(head["entry"], at=time.time())) + "\n"
+    path = agent.host.path("log.jsonl")
+    with open(path, "ab") as file:
+        if file.tell() and not ends_a_line(path):
+            line = "\n" + line  # the line before was cut off by a crash
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return {}, b""
+
+
+def ends_a_line(path: str) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+@verb
+def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return release.json of one release, as it was sealed."""
+    release = checked(RELEASE, head["release"], "release")
+    agent.host.seal_of(release)
+    with open(agent.host.path("releases", release, "release.json"), "rb") as file:
+        return {}, file.read()
+
+
+@verb
+def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return a few words on each release."""
+    found = []
+    for release in agent.host.releases():
+        seal = agent.host.seal_of(release)
+        found.append(
+            {
+                "id": release,
+                "revision": seal["revision"],
+                "created_at": seal["created_at"],
+                "created_by": seal["created_by"],
+                "digest": seal["digest"],
+                "files": len(seal["files"]),
+                "bytes": sum(file["size"] for file in seal["files"].values()),
+            }
+        )
+    return {"releases": found}, b""
+
+
+@verb
+def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return the bytes of one small object."""
+    with open(agent.host.object(checked(OBJECT, head["object"], "object")), "rb") as file:
+        return {}, file.read()
+
+
+@verb
+def put_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Store one small object; its name is its SHA-256."""
+    agent.host.claim()
+    sha256 = hashlib.sha256(body).hexdigest()
+    if not agent.host.has_object(sha256, len(body)):
+        with agent.host.writer(sha256, len(body)) as writer:
+            writer.write(body)
+    return {"object": sha256, "size": len(body)}, b""
+
+
+@verb
+def missing(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say which of the objects are not here. Body: records of SHA-256 and size, both ways."""
+    absent = bytearray()
+    for raw, size in RECORD.iter_unpack(body):
+        if not agent.host.has_object(raw.hex(), size, look=head.get("look", False)):
+            absent += RECORD.pack(raw, size)
+    return {}, bytes(absent)
+
+
+@verb
+def fetch(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Send objects as a stream of `pack` frames. Body: their records."""
+    pack = bytearray()
+    for raw, size in RECORD.iter_unpack(body):
+        pack += RECORD.pack(raw, size)
+        left = size
+        with open(agent.host.object(raw.hex()), "rb") as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                left -= len(piece)
+                pack += piece
+                if len(pack) >= PIECE:
+                    send_pack(agent, pack)
+        if left:
+            raise RefusedError(
+                f"object {raw.hex()} has another size than its release says",
+                agent.host.object(raw.hex()),
+                "build anew: deploy",
+            )
+    if pack:
+        send_pack(agent, pack)
+    return {}, b""
+
+
+def send_pack(agent: Agent, pack: bytearray) -> None:
+    """Send what stands in the pack, deflated where that helps."""
+    data = bytes(pack)
+    pack.clear()
+    sample = data[: 16 * 1024]
+    if len(zlib.compress(sample, 1)) < 0.9 * len(sample):
+        data = zlib.compress(data, 6)
+        agent.send({"pack": "deflate"}, data)
+    else:
+        agent.send({"pack": "plain"}, data)
+
+
+@verb
+def store(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Store the objects of the `pack` frames that follow, up to the frame that says `end`."""
+    agent.host.claim()
+    unpacker = Unpacker(agent.host)
+    failed: Exception | None = None
+    with contextlib.closing(unpacker):
+        while True:
+            head, body = agent.next_frame()
+            if "end" in head:
+                break
+            if failed is None:  # else read on: frames left over would be taken for requests
+                try:
+                    unpacker.feed(zlib.decompress(body) if head["pack"] == "deflate" else body)
+                except Exception as error:
+                    failed = error
+        if failed is not None:
+            raise failed
+        unpacker.check_whole()
+    return {"stored": unpacker.stored}, b""
+
+
+class Unpacker:
+    """Cuts a stream of records into objects."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.stored = 0
+        self._rest = b""
+        self._writer: ObjectWriter | None = None
+
+    def feed(self, data: bytes) -> None:
+        data = self._rest + data
+        at = 0
+        while True:
+            if self._writer is None:
+                if len(data) - at < RECORD.size:
+                    break
+                raw, size = RECORD.unpack_from(data, at)
+                at += RECORD.size
+                self._writer = self.host.writer(raw.hex(), size)
+            piece = data[at : at + self._writer.left]
+            at += len(piece)
+            self._writer.write(piece)
+            if self._writer.left:
+                break
+            writer, self._writer = self._writer, None
+            writer.__exit__(None, None, None)
+            self.stored += 1
+        self._rest = data[at:]
+
+    def check_whole(self) -> None:
+        if self._writer or self._rest:
+            raise RefusedError(
+                "the stream ended inside an object", self.host.root, "run the task again"
+            )
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.__exit__(RefusedError, RefusedError("", "", ""), None)
+
+
+@verb
+def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make the folder of a release and its pool entries from objects. Body: its release.json.
+
+    The release is there, under its name, only when all of it is.
+    """
+    host = agent.host
+    host.claim()
+    seal = json.loads(body.decode("utf-8"))
+    release = checked(RELEASE, seal["id"], "release")
+    folder = host.path("releases", release)
+    there = None
+    with contextlib.suppress(FileNotFoundError), open(
+        os.path.join(folder, "release.json"), "rb"
+    ) as file:
+        there = file.read()
+    if there is not None and there != body:
+        raise RefusedError(
+            f"release {release} is here already, sealed with other content",
+            folder,
+            "deploy again: a new release gets a new id",
+            "release",
+        )
+    new = host.path("releases", f".{release}.new")
+    remove_tree(new)
+    os.makedirs(new)
+    base = os.path.join("releases", release)
+    folders: set[str] = set()
+    for path, sha256, _size in host.links_of(seal, head["roles"]):
+        target = host.path(path)
+        if path.startswith(base + "/"):
+            if there is not None:
+                relink(host, path, sha256)
+                continue
+            target = new + target[len(folder) :]
+        else:
+            refuse_other_bytes(target, path, sha256)
+        parent = os.path.dirname(target)
+        if parent not in folders:
+            os.makedirs(parent, exist_ok=True)
+            folders.add(parent)
+        link_or_copy(host.object(sha256), target)
+    if there is None:
+        write_file(os.path.join(new, "release.json"), body)
+        os.rename(new, folder)
+    else:
+        remove_tree(new)
+    return {}, b""
+
+
+def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
+    """Refuse a pool entry whose URL promised other bytes: caches keep them for a year.
+
+    An entry that somebody wrote to is no promise; it is linked anew.
+    """
+    try:
+        status = os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if int(status.st_mtime) != mtime_of(sha256):
+        there = digests(target)[0]
+        if there != sha256 and int(status.st_mtime) == mtime_of(there):
+            raise RefusedError(
+                f"{path} has other bytes here, and a URL must never change its bytes",
+                target,
+                "run resource_static after all that writes the file, then deploy again",
+                "release",
+            )
+
+
+def relink(host: Host, path: str, sha256: str) -> None:
+    """Mend one file of a release that is here: its object is right, it may not be."""
+    target = host.path(path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    link_or_copy(host.object(sha256), target)
+
+
+@verb
+def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Compare every file of a release with its seal: by stat, or (`bytes`) by reading all of it."""
+    host = agent.host
+    seal = host.seal_of(head["release"])
+    absent, changed = [], []
+    right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
+    for path, sha256, size in host.links_of(seal, head["roles"]):
+        try:
+            status = os.lstat(host.path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            absent.append(path)
+            continue
+        same = (
+            stat.S_ISREG(status.st_mode)
+            and status.st_size == size
+            and int(status.st_mtime) == mtime_of(sha256)
+        )
+        if same and head.get("bytes"):
+            key = (status.st_ino, sha256)
+            if key not in right:
+                right[key] = digests(host.path(path))[0] == sha256
+                if not right[key]:  # so that a stat shows it, and the next `missing` names it
+                    with contextlib.suppress(OSError):
+                        os.utime(host.path(path), (0, 0))
+            same = right[key]
+        if not same:
+            changed.append(path)
+    folder = host.path("releases", seal["id"])
+    manifest = seal["offline_manifest"]
+    return {
+        "missing": len(absent),
+        "changed": len(changed),
+        "examples": (absent + changed)[:5],
+        "versions_sha256": digest_of(os.path.join(folder, "resource_versions.yml")),
+        "offline_manifest_sha256": manifest
+        and digest_of(os.path.join(folder, "static", checked_path(manifest["path"]))),
+    }, b""
+
+
+def digest_of(path: str) -> str | None:
+    """Return the SHA-256 of a file as it is now; None where there is none."""
+    try:
+        return digests(path)[0]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@verb
+def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make a release live: `previous` to what was live, `current` to it, each in one rename.
+
+    `links` maps a file of the project to its place below `deploy_to`: on web hosts the offline manifest
+    and the resource versions, which so flip with `current`.
+    """
+    host = agent.host
+    host.claim()
+    release = checked(RELEASE, head["release"], "release")
+    host.seal_of(release)
+    for path, target in head["links"].items():
+        if os.path.isdir(path):
+            raise RefusedError(
+                f"{path} is a folder, and should be a link to {target}",
+                path,
+                "move it away; see COMPRESS_OFFLINE_MANIFEST in the project's settings",
+            )
+    before = host.live()
+    if before == release and last_activated(host) != release:  # died between the flip and its note
+        note(agent, {"entry": dict(head["entry"], event="activate", release=release)}, b"")
+    if before != release:
+        if before:
+            point(host.path("previous"), "releases/" + before)
+        point(host.path("current"), "releases/" + release)
+        note(agent, {"entry": dict(head["entry"], event="activate", release=release)}, b"")
+    for path, target in head["links"].items():
+        if os.path.exists(path) and not os.path.islink(path):
+            remove_tree(path + BEFORE)
+            try:
+                os.link(path, path + BEFORE)  # linked, not moved: no instant without the file
+            except OSError:  # fs.protected_hardlinks, or a file system without links
+                shutil.copy2(path, path + BEFORE)
+        if not os.path.islink(path) or os.readlink(path) != target:
+            point(path, target)
+    return {"before": before}, b""
+
+
+def last_activated(host: Host) -> str | None:
+    """Return the release that the record's last activation, not undone, made live."""
+    live: list[str] = []
+    for entry in record_of(host):
+        if entry.get("event") == "activate":
+            live.append(entry["release"])
+        elif entry.get("event") == "undo" and live and live[-1] == entry["release"]:
+            live.pop()
+    return live[-1] if live else None
+
+
+@verb
+def flip_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Put back what was live before a flip; does nothing where the flip never came."""
+    host = agent.host
+    live = host.live()
+    if live and live != head["current"]:
+        note(agent, {"entry": dict(head["entry"], event="undo", release=live)}, b"")
+    for name in ("current", "previous"):
+        if head[name]:
+            point(host.path(name), "releases/" + checked(RELEASE, head[name], "release"))
+        else:
+            remove_tree(host.path(name))
+    if not head["current"]:  # nothing was live: the links lead nowhere, the project's own files did
+        for path, target in head["links"].items():
+            if os.path.islink(path) and os.readlink(path) == target:
+                remove_tree(path)
+                if os.path.exists(path + BEFORE):
+                    os.replace(path + BEFORE, path)
+    return {}, b""
+
+
+# ---- the static root of the build -------------------------------------------------------------------
+
+
+@verb
+def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Empty the static root, so that nothing of an earlier build stays in it.
+
+    Refuses folders that hold more than collected files: the checkout, its sources, deploy_to.
+    """
+    root = os.path.realpath(head["root"])
+    ours = os.path.realpath(agent.host.root)
+    keep = dict(head["keep"], deploy_to=ours)
+    keep["your home folder"] = os.path.expanduser("~")
+    for name, path in keep.items():
+        held = os.path.realpath(path)
+        if is_inside(held, root) or (held == ours and is_inside(root, held)):
+            raise RefusedError(
+                f"STATIC_ROOT holds {name} ({path}), and a build starts by emptying it",
+                root,
+                "set STATIC_ROOT to a folder of its own",
+                "build",
+            )
+    os.makedirs(root, exist_ok=True)
+    for name in os.listdir(root):
+        remove_tree(os.path.join(root, name))
+    return {}, b""
+
+
+def is_inside(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder
+
+
+@verb
+def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Keep the state of the static root (and `extra` files beside it) as objects.
+
+    Body: the listing of the snapshot before, so that files that did not change since are not read.
+    Returns the listing: {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}.
+    Files get the time that belongs to their bytes.
+    """
+    host = agent.host
+    host.claim()
+    before = json.loads(body.decode("utf-8")) if body else {"files": {}, "extra": {}}
+    listing: Head = {"files": {}, "extra": {}}
+    read = 0
+    for path, status in walk(head["root"]):
+        known = before["files"].get(path)
+        if not known or not is_unchanged(status, known):
+            known = take_in(host, os.path.join(head["root"], path))
+            read += 1
+        listing["files"][path] = known
+    for path in head["extra"]:
+        listing["extra"][path] = take_in(host, path) if os.path.isfile(path) else None
+    data = json.dumps(listing, sort_keys=True).encode()
+    stored, _ = put_object(agent, {}, data)
+    return {"listing": stored["object"], "read": read}, data
+
+
+def is_unchanged(status: os.stat_result, known: list[Any]) -> bool:
+    return status.st_size == known[1] and status.st_mtime == mtime_of(known[0])
+
+
+def take_in(host: Host, path: str) -> list[Any]:
+    sha256, version, size = digests(path)
+    host.keep(path, sha256, size)
+    if not os.path.islink(path):
+        os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
+    return [sha256, size, version]
+
+
+@verb
+def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make the static root, and the extra files, what a snapshot's listing says. Body: the listing."""
+    host = agent.host
+    listing = json.loads(body.decode("utf-8"))
+    root = head["root"]
+    os.makedirs(root, exist_ok=True)
+    there = dict(walk(root))
+    changed = 0
+    for path in there:
+        if path not in listing["files"]:
+            os.unlink(os.path.join(root, path))
+            changed += 1
+    for path, known in listing["files"].items():
+        if (
+            path not in there
+            or os.path.islink(os.path.join(root, path))
+            or not is_unchanged(there[path], known)
+        ):
+            put_back(host, os.path.join(root, checked_path(path)), known)
+            changed += 1
+    for path, known in listing["extra"].items():
+        if known is None:
+            remove_tree(path)
+        else:
+            put_back(host, path, known)
+    return {"changed": changed}, b""
+
+
+def put_back(host: Host, path: str, known: list[Any]) -> None:
+    """Copy an object to its place (never a link: the next phase writes there)."""
+    parent = os.path.dirname(path)
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    os.makedirs(parent, exist_ok=True)
+    temporary = aside(path)
+    shutil.copyfile(host.object(known[0]), temporary)
+    os.utime(temporary, (mtime_of(known[0]), mtime_of(known[0])))
+    os.replace(temporary, path)
+
+
+@verb
+def lift(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """On a host that builds and renders: turn the project's links into files while a build writes them.
+
+    A build that wrote through such a link would write into the live release. Returns those turned.
+    """
+    lifted = []
+    for path, target in head["links"].items():
+        if os.path.islink(path) and os.readlink(path) == target:
+            lifted.append(path)
+            temporary = aside(path)
+            try:
+                shutil.copyfile(path, temporary)
+                os.replace(temporary, path)
+            except FileNotFoundError:
+                os.unlink(path)
+    return {"lifted": lifted}, b""
+
+
+@verb
+def lower(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Put the links back that `lift` turned into files."""
+    for path in head["lifted"]:
+        point(path, head["links"][path])
+    return {}, b""
+
+
+# ---- commands ---------------------------------------------------------------------------------------
+
+
+@verb
+def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Run a command; its output goes out as it comes, in `output` frames. Body: its standard input.
+
+    The environment's values travel here, never on a command line. The command has its own process
+    group, which ends with it, at the time-out, or when the operator is gone.
+    """
+    environment = dict(os.environ, **head.get("environment", {}))
+    try:
+        process = subprocess.Popen(  # noqa: S603 - to run the inventory's commands is what it is for
+            head["command"],
+            cwd=head.get("folder"),
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
+    agent.children.add(process.pid)
+    timer = threading.Timer(head["timeout"], end_group, [process.pid])
+    timer.daemon = True
+    timer.start()
+    started = time.monotonic()
+    assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+    assert process.stdout is not None  # noqa: S101
+    feeder = threading.Thread(target=feed, args=(process.stdin, body), daemon=True)
+    feeder.start()
+    try:
+        for piece in output_of(process):
+            agent.send({"output": True}, piece)
+        code = process.wait()
+    finally:
+        timer.cancel()
+        end_group(process.pid)
+        process.wait()
+        agent.children.discard(process.pid)
+    timed_out = code < 0 and time.monotonic() - started >= head["timeout"]
+    return {"code": code, "timed_out": timed_out}, b""
+
+
+def output_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield what a command prints, until it has ended and all of it was read.
+
+    Not until the pipe ends: a daemon that it started in a session of its own may hold that for ever.
+    """
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    while True:
+        ended = process.poll() is not None
+        if select.select([process.stdout], [], [], 0 if ended else 0.1)[0]:
+            piece = os.read(process.stdout.fileno(), PIECE)
+            if not piece:
+                return
+            yield piece
+        elif ended:
+            return
+
+
+def feed(pipe: Any, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        pipe.write(data)
+    with contextlib.suppress(OSError):
+        pipe.close()
+
+
+def end_group(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGKILL)
+
+
+@verb
+def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Ask a URL from this host, until it answers 200 or `timeout` seconds are over."""
+    deadline = time.monotonic() + head["timeout"]
+    wait = 0.05
+    while True:
+        answer = answer_of(head["url"], max(0.1, deadline - time.monotonic()))
+        if answer == "200" or time.monotonic() + wait > deadline:
+            return {"answer": answer}, b""
+        time.sleep(wait)  # between two questions; the deadline bounds it
+        wait = min(1.0, wait * 2)
+
+
+def answer_of(url: str, timeout: float) -> str:
+    """Return the status of a URL, redirects not followed, or why there is none."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    try:
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+        with contextlib.closing(connection):
+            connection.request(
+                "GET", (parts.path or "/") + ("?" + parts.query if parts.query else "")
+            )
+            return str(connection.getresponse().status)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+# ---- the lock ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone(host: Host) -> Iterator[None]:
+    """Hold the folder while the lock is looked at and changed: two agents never do so at once."""
+    os.makedirs(host.root, exist_ok=True)
+    descriptor = os.open(host.root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder(host: Host) -> dict[str, Any] | None:
+    """Return who holds the lock, with the seconds since the last heartbeat; None where it is free."""
+    if not os.path.isdir(host.path("lock")):
+        return None
+    owner = read_json(host.path("lock", "owner.json")) or {
+        "owner": "unknown",
+        "since": os.stat(host.path("lock")).st_mtime,
+        "phase": "unknown",
+        "token": None,
+    }
+    beat = host.path("lock", "heartbeat")
+    heard = os.stat(beat if os.path.exists(beat) else host.path("lock")).st_mtime
+    # a clock that was set back makes the beat look new for ever: then it counts as heard of now
+    owner["silent_seconds"] = max(0.0, time.time() - heard)
+    owner["abandoned"] = os.path.exists(host.path("lock", "abandoned"))
+    owner["dead"] = owner["abandoned"] or owner["silent_seconds"] > LOCK_DEAD_SECONDS
+    return dict(owner)
+
+
+@verb
+def look_at_lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say who holds the lock."""
+    return {"holder": public(holder(agent.host)), "now": time.time()}, b""
+
+
+def public(owner: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what anybody may know of an owner: all but the token, by which he proves himself."""
+    return owner and {key: value for key, value in owner.items() if key != "token"}
+
+
+@verb
+def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Take the lock for the operator of this connection; it lives as long as the connection does."""
+    host = agent.host
+    host.claim()
+    with alone(host):
+        present = holder(host)
+        if present and not present["dead"] and not head.get("steal"):
+            return {"taken": False, "holder": public(present)}, b""
+        if present:
+            remove_tree(host.path("lock"))
+        os.mkdir(host.path("lock"))
+        host.token = os.urandom(16).hex()
+        since = time.time()
+        owner = {
+            "format": 1,
+            "owner": head["owner"],
+            "phase": head["phase"],
+            "since": since,
+            "token": host.token,
+        }
+        write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
+        write_file(host.path("lock", "heartbeat"), b"")
+    return {"taken": True, "took_over": public(present), "now": since}, b""
+
+
+@verb
+def beat(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Renew the lock, and say at which phase its owner is. `ours` is false when somebody stole it."""
+    host = agent.host
+    with alone(host):
+        owner = read_json(host.path("lock", "owner.json"))
+        ours = bool(owner and host.token and owner["token"] == host.token)
+        if ours:
+            if owner["phase"] != head["phase"]:
+                owner["phase"] = head["phase"]
+                write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
+            write_file(host.path("lock", "heartbeat"), b"")
+    return {"ours": ours, "holder": public(holder(host))}, b""
+
+
+@verb
+def unlock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Release the lock, if it is still this operator's own."""
+    host = agent.host
+    with alone(host):
+        owner = read_json(host.path("lock", "owner.json"))
+        ours = bool(owner and host.token and owner["token"] == host.token)
+        if ours:
+            remove_tree(host.path("lock"))
+        host.token = None
+    return {"ours": ours}, b""
+
+
+def abandon_lock(host: Host) -> None:
+    """Leave word that the owner's connection ended without a release: nobody need wait for it."""
+    with contextlib.suppress(OSError, ValueError, RefusedError):
+        if host.token:
+            with alone(host):
+                owner = read_json(host.path("lock", "owner.json"))
+                if owner and owner["token"] == host.token:
+                    write_file(host.path("lock", "abandoned"), b"")
+
+
+# ---- the journal, and what may go -------------------------------------------------------------------
+
+
+@verb
+def write_journal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Write journal.json whole. Body: its text."""
+    agent.host.claim()
+    write_file(agent.host.path("journal.json"), body)
+    return {}, b""
+
+
+@verb
+def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Remove releases, then every pool entry and object that no release left needs.
+
+    The live release and the one before are never removed, whatever the request says.
+    """
+    host = agent.host
+    kept = {host.live(), host.live("previous")}
+    removed = []
+    for release in head["releases"]:
+        folder = host.path("releases", checked(RELEASE, release, "release"))
+        if release not in kept and os.path.isdir(folder):
+            gone = host.path("releases", f".{release}.gone")
+            remove_tree(gone)
+            os.rename(folder, gone)
+            removed.append(release)
+    leftovers(host)
+    links, objects = needed(host, head["roles"])
+    for path in files_below(host.path("pool")):
+        if os.path.relpath(path, host.root) not in links:
+            os.unlink(path)
+    freed = 0
+    for path in files_below(host.path("objects")):
+        if os.path.basename(path) not in objects:
+            freed += os.stat(path).st_size
+            os.unlink(path)
+    remove_empty_folders(host.path("pool"))
+    return {"removed": removed, "freed": freed}, b""
+
+
+def leftovers(host: Host) -> None:
+    """Remove what an interrupted task left aside; we hold the lock, so nobody works on it."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(host.path("releases")):
+            if name.startswith("."):
+                remove_tree(host.path("releases", name))
+
+
+def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
+    """Return the pool paths and the objects that the releases and the journal still need."""
+    links: set[str] = set()
+    objects: set[str] = set()
+    for release in host.releases():
+        seal = host.seal_of(release)
+        for path, sha256, _size in host.links_of(seal, roles):
+            links.add(path)
+            objects.add(sha256)
+        if "build" in roles:  # it ships them to hosts that lack them
+            objects.update(file["sha256"] for file in seal["files"].values())
+    journal = read_json(host.path("journal.json")) or {}
+    for phase in journal.get("phases", {}).values():
+        if phase.get("listing"):
+            objects.add(phase["listing"])
+            listing = read_json(host.object(phase["listing"])) or {"files": {}, "extra": {}}
+            objects.update(known[0] for known in listing["files"].values())
+            objects.update(known[0] for known in listing["extra"].values() if known)
+    return links, objects
+
+
+def files_below(folder: str) -> Iterator[str]:
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            yield os.path.join(parent, name)
+
+
+def remove_empty_folders(folder: str) -> None:
+    for parent, _folders, _names in os.walk(folder, topdown=False):
+        if parent != folder:
+            with contextlib.suppress(OSError):
+                os.rmdir(parent)
+
+
+@verb
+def facts(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say what the doctor wants to know of a host."""
+    folder = agent.host.root
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    disk = os.statvfs(folder)
+    return {
+        "free_bytes": disk.f_bavail * disk.f_frsize,
+        "free_inodes": disk.f_favail,
+        "writable": os.access(folder, os.W_OK | os.X_OK),
+        "exists": os.path.isdir(agent.host.root),
+        "now": time.time(),
+    }, b""
+
+
+# ---- the channel ------------------------------------------------------------------------------------
+
+
+class Agent:
+    """Answers the requests of one operator, one after the other, until the connection ends."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source = source
+        self._sink = sink
+        self._writing = threading.Lock()
+        self._frames: queue.Queue[tuple[Head, bytes]] = queue.Queue(maxsize=32)
+        self._busy = threading.Event()
+        self.children: set[int] = set()
+        self.host: Host
+
+    def serve(self) -> NoReturn:
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._tick, daemon=True).start()
+        os.write(self._sink, HELLO)  # a login's greeting may stand before it
+        self.send(
+            {
+                "agent": 1,
+                "python": ".".join(map(str, sys.version_info[:3])),
+                "user": user(),
+                "machine": socket.gethostname(),
+            }
+        )
+        while True:
+            head, body = self.next_frame()
+            self._busy.set()
+            try:
+                answer, data = self._answer(head, body)
+                answer["ok"] = True
+                self.send(answer, data)
+            except Exception as error:
+                self.send({"error": explained(error)})
+            finally:
+                self._busy.clear()
+
+    def _answer(self, head: Head, body: bytes) -> tuple[Head, bytes]:
+        if head["do"] == "open":
+            self.host = Host(head["deploy_to"], head["app"], head["environment"])
+            return {}, b""
+        return VERBS[head["do"]](self, head, body)
+
+    def send(self, head: Head, body: bytes = b"") -> None:
+        text = json.dumps(head).encode("ascii")
+        with self._writing:
+            for data in (FRAME.pack(len(text), len(body)) + text, body):
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._sink, view) :]
+
+    def next_frame(self) -> tuple[Head, bytes]:
+        return self._frames.get()
+
+    def _read(self) -> None:
+        """Read ahead, so that the end of the connection is seen while a command runs."""
+        try:
+            while True:
+                head_size, body_size = FRAME.unpack(self._exactly(FRAME.size))
+                if head_size > MAX_FRAME or body_size > MAX_FRAME:
+                    break
+                head = json.loads(self._exactly(head_size).decode("ascii"))
+                self._frames.put((head, self._exactly(body_size)))
+        except (EOFError, ValueError, OSError, RecursionError):
+            pass
+        self._end()
+
+    def _exactly(self, size: int) -> bytes:
+        pieces = []
+        while size:
+            piece = os.read(self._source, min(size, 1 << 20))
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def _end(self) -> NoReturn:
+        """The operator is gone: end what runs for him. Files are safe at any point: renamed or not."""
+        for child in list(self.children):
+            end_group(child)
+        if hasattr(self, "host"):
+            abandon_lock(self.host)
+        os._exit(0)
+
+    def _tick(self) -> None:
+        while True:
+            self._busy.wait()
+            time.sleep(TICK_SECONDS)
+            if self._busy.is_set():
+                try:
+                    self.send({"tick": True})
+                except OSError:
+                    self._end()
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an id without a name
+        return str(os.getuid())
+
+
+def explained(error: BaseException) -> Head:
+    """Return an error as what, where and mend; a bug keeps its traceback."""
+    if isinstance(error, RefusedError):
+        return {"what": error.what, "where": error.where, "mend": error.mend, "kind": error.kind}
+    if isinstance(error, OSError) and error.errno:
+        mend = {
+            errno.ENOSPC: "free some space there; what is live has not changed",
+            errno.EDQUOT: "raise the user's quota; what is live has not changed",
+            errno.EACCES: f"give the user {user()} the right to write there",
+            errno.EPERM: f"give the user {user()} the right to write there",
+            errno.EROFS: "mount that file system for writing",
+            errno.ENAMETOOLONG: "shorten the file's name",
+        }.get(error.errno, "see the error; run `check` for more")
+        what = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror).lower()
+        return {"what": what, "where": str(error.filename or ""), "mend": mend, "kind": "host"}
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {
+        "what": f"the agent failed: {error.__class__.__name__}",
+        "where": "host/agent.py",
+        "mend": "this is a bug of fab_static; please report it with this traceback:\n" + trace,
+        "kind": "bug",
+    }
+
+
+def main() -> NoReturn:
+    """Serve the connection this program was started for."""
+    os.umask(0o022)  # nginx must read what we write, whatever the umask of the login
+    signal.signal(
+        signal.SIGHUP, signal.SIG_IGN
+    )  # the end of the connection is seen as end of input
+    # what a command or a bug prints must not come between the frames
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    Agent(0, sink).serve()
+
+
+if __name__ == "__main__":
+    main()

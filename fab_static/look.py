@@ -1,0 +1,306 @@
+"""Looks: asks hosts, and changes nothing. Each function returns what its task prints as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fab_static.errors import ReleaseError
+from fab_static.host.agent import RECORD
+from fab_static.phases import BUILD, GO_LIVE, PREPARE
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.diff import (
+    Diff,
+    compare,
+    is_for_the_server,
+    is_versioned,
+    unversioned_changes,
+)
+from fab_static.plan.invalidation import to_invalidate
+from fab_static.plan.release import Release, bad
+from fab_static.remote import Head, RemoteHost
+
+
+def status(deploy: Deployment) -> dict[str, Any]:
+    """Return what is live on each host, whether it is whole, and who holds the lock.
+
+    A host that cannot be reached is reported, not raised. `missing` and `changed` count files of the
+    live release that are not as they were sealed.
+    """
+
+    def asked(host: RemoteHost) -> dict[str, Any]:
+        state, _ = host.ask("state")
+        deploy.states[host] = state
+        answer: Head = {}
+        if state["current"] in state["releases"]:
+            answer, _ = host.ask("verify", release=state["current"], roles=list(host.roles))
+        elif state["current"]:
+            answer = {"missing": 1}  # the whole release
+        return {
+            "reachable": True,
+            "live": state["current"],
+            "previous": state["previous"],
+            "missing": answer.get("missing", 0),
+            "changed": answer.get("changed", 0),
+            "offline_manifest_sha256": answer.get("offline_manifest_sha256"),
+            "versions_sha256": answer.get("versions_sha256"),
+            "error": None,
+        }
+
+    answers, failures = deploy.fleet.attempt(deploy.hosts(), asked)
+    hosts = []
+    for host in deploy.hosts():
+        failure = failures.get(host)
+        unreachable = {
+            "reachable": False,
+            "live": None,
+            "previous": None,
+            "missing": 0,
+            "changed": 0,
+            "offline_manifest_sha256": None,
+            "versions_sha256": None,
+            "error": failure and failure.what,
+        }
+        hosts.append(
+            {"host": host.name, "roles": list(host.roles), **answers.get(host, unreachable)}
+        )
+    live = {one["live"] for one in hosts}
+    agreed = len(live) == 1 and not failures
+    return {
+        "environment": deploy.environment.name,
+        "app": deploy.environment.app,
+        "live": live.pop() if agreed else None,
+        "agreed": agreed,
+        "lock": None if deploy.build in failures else lock_holder(deploy),
+        "hosts": hosts,
+    }
+
+
+def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
+    """Return who holds the lock; None where nobody does, or only one who is dead."""
+    head, _ = deploy.build.ask("look_at_lock")
+    holder = head["holder"]
+    if holder is None or holder["dead"]:
+        return None
+    return {
+        "owner": holder["owner"],
+        "since": f"{datetime.fromtimestamp(holder['since'], UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "phase": holder["phase"],
+        "silent_seconds": round(holder["silent_seconds"], 1),
+    }
+
+
+def releases(deploy: Deployment) -> list[dict[str, Any]]:
+    """Return every release that any host holds, newest first."""
+    deploy.look()
+    found: dict[str, dict[str, Any]] = {}
+    answers = deploy.on(deploy.hosts(), lambda host: host.ask("summaries")[0]["releases"])
+    for summaries in answers.values():
+        for one in summaries:
+            found.setdefault(one["id"], one)
+    record = deploy.record
+    was_live = {activation.release for activation in record}
+    live = deploy.live or deploy.recorded_live
+    previous = {
+        state["previous"] for host, state in deploy.states.items() if state["current"] == live
+    }
+
+    def state_of(name: str) -> str:
+        if name == live:
+            return "live"
+        if name in bad(record):
+            return "bad"
+        if name in previous:
+            return "previous"
+        return "kept" if name in was_live else "staged"
+
+    return [
+        {
+            "id": name,
+            "state": state_of(name),
+            "revision": one["revision"],
+            "created_at": one["created_at"],
+            "created_by": one["created_by"],
+            "files": one["files"],
+            "bytes": one["bytes"],
+        }
+        for name, one in sorted(found.items(), reverse=True)
+    ]
+
+
+def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str, Any]:
+    """Return what differs between two releases: by default the one before and the live one."""
+    deploy.look()
+    live = deploy.live or deploy.recorded_live
+    if new is None:
+        if live is None:
+            raise ReleaseError(
+                "nothing is live yet",
+                where=f"every host of {deploy.environment.name}",
+                mend=f"deploy first: fab {deploy.environment.name} deploy",
+            )
+        new = live
+    if old is None:
+        old = deploy.states[deploy.build]["previous"] if new == live else live
+    return difference_of(deploy, old, deploy.read_release(new))
+
+
+def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str, Any]:
+    """Return what going from one release to another changes for visitors."""
+    first = deploy.read_release(old) if old else None
+    diff = compare(first, new)
+    forgotten = unversioned_changes(first, new)
+    paths = to_invalidate(forgotten, str(new.settings["STATIC_URL"]))
+    return {
+        "old": old,
+        "new": new.id,
+        "added": list(diff.added),
+        "changed": list(diff.changed),
+        "removed": list(diff.removed),
+        "unversioned": list(forgotten),
+        "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+    }
+
+
+def plan(deploy: Deployment) -> dict[str, Any]:
+    """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
+
+    When the release sealed last is of the sources as they are, it is exact; else the files are those
+    that collectstatic would collect, before the later phases work on them.
+    """
+    deploy.look()
+    live_name = deploy.live or deploy.recorded_live
+    live = deploy.read_release(live_name) if live_name else None
+    sources = deploy.project(deploy.build).ask({"ask": "sources"})["files"]
+    collected = _collected(deploy)
+    built = {path: known[0] for path, known in collected.items()}
+    now = {path: known[0] for path, known in sources.items()}
+    diff = Diff(
+        added=tuple(sorted(now.keys() - built.keys())),
+        changed=tuple(sorted(path for path in now if path in built and now[path] != built[path])),
+        removed=tuple(sorted(built.keys() - now.keys())),
+    )
+    journal = deploy.journal
+    same_sources = bool(collected) and diff == Diff()
+    staged = None
+    if same_sources and journal.is_sealed(deploy.environment.build.phases):
+        staged = deploy.current_release()
+        diff = compare(live, staged)
+    lacking = _lacking(deploy, staged, sources, collected)
+    if staged:
+        forgotten = unversioned_changes(live, staged)
+    else:
+        forgotten = tuple(
+            path
+            for path in (*diff.changed, *diff.removed)
+            if live
+            and path in live.files
+            and not is_versioned(path, live)
+            and not is_for_the_server(path, live)
+        )
+    static_url = str(
+        live.settings["STATIC_URL"] if live else deploy.facts(deploy.build)["static_url"]
+    )
+    paths = to_invalidate({*forgotten, *journal.to_invalidate}, static_url)
+    if deploy.environment.cdn is None:
+        paths = to_invalidate([], static_url)
+    return {
+        "environment": deploy.environment.name,
+        "live": live_name,
+        "release": staged.id if staged else None,
+        "exact": staged is not None,
+        "phases": _phases(deploy, diff, staged, live_name),
+        "files": {
+            "added": list(diff.added),
+            "changed": list(diff.changed),
+            "removed": list(diff.removed),
+        },
+        "hosts": [
+            {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
+            for host, objects in lacking.items()
+        ],
+        "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+    }
+
+
+def _collected(deploy: Deployment) -> dict[str, Any]:
+    """Return what collectstatic collected in the last build: path -> [SHA-256, size, version]."""
+    entry = deploy.journal.phases.get(deploy.environment.build.phases[0])
+    if entry is None:
+        return {}
+
+    _, listing = deploy.build.ask("read_object", object=entry["listing"])
+    files: dict[str, Any] = json.loads(listing)["files"]
+    return files
+
+
+def _lacking(
+    deploy: Deployment,
+    staged: Release | None,
+    sources: Mapping[str, Any],
+    collected: Mapping[str, Any],
+) -> dict[RemoteHost, dict[str, int]]:
+    """Return the objects that each host would be sent."""
+
+    def wanted(host: RemoteHost) -> dict[str, int]:
+        if staged:
+            return staged.objects(host.roles)
+        if "static" not in host.roles:
+            return {}
+        return {
+            known[0]: known[1]
+            for path, known in sources.items()
+            if path not in collected or collected[path][0] != known[0] or not deploy.recorded_live
+        }
+
+    def asked(host: RemoteHost) -> dict[str, int]:
+        objects = wanted(host)
+        records = b"".join(RECORD.pack(bytes.fromhex(sha), size) for sha, size in objects.items())
+        _, absent = host.ask("missing", records, look=True)
+        return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+
+    return deploy.on(deploy.hosts(), asked)
+
+
+def _phases(
+    deploy: Deployment, diff: Diff, staged: Release | None, live: str | None
+) -> list[dict[str, Any]]:
+    configured = deploy.environment.build.phases
+    count = len(diff.added) + len(diff.changed) + len(diff.removed)
+    if not deploy.journal.phases:
+        reason = "nothing was built here yet"
+    elif staged:
+        reason = "a deploy builds anew; collected files have not changed since the last build"
+    else:
+        reason = f"{count} collected files changed since the last build"
+    found = [
+        {
+            "name": name,
+            "will_run": name in configured,
+            "why": reason if name in configured else "not in build.phases",
+        }
+        for name in BUILD
+    ]
+    is_live = staged is not None and staged.id == live
+    for name in (*PREPARE, *GO_LIVE):
+        why = "after every build"
+        will_run = True
+        if name == "invalidate" and deploy.environment.cdn is None:
+            will_run, why = False, "no cdn in the inventory"
+        elif name == "probe" and not (
+            deploy.environment.probe.pages or deploy.environment.probe.origin
+        ):
+            will_run, why = False, "no probe.pages in the inventory"
+        elif name == "activate" and is_live:
+            will_run, why = False, "this content is live already"
+        found.append({"name": name, "will_run": will_run, "why": why})
+    return found
+
+
+def is_whole(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a status shows nothing to mend."""
+    return bool(answer["agreed"]) and not any(
+        host["missing"] or host["changed"] for host in answer["hosts"]
+    )

@@ -1,0 +1,159 @@
+"""Phase activate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from fab_static.errors import RemoteError
+from fab_static.phases.deployment import Deployment, Undo
+from fab_static.plan.diff import unversioned_changes
+from fab_static.plan.inventory import expand
+from fab_static.plan.release import Release
+from fab_static.remote import RemoteHost
+
+CHECK_SECONDS = 60.0  # a reloaded web process answers within this, or the flip is undone
+
+
+def activate(deploy: Deployment) -> None:
+    """Make the release live: static hosts first, then web hosts batch by batch, the build host last.
+
+    Needs: every host holds and has verified all of it; a host without the files would answer 404.
+    Leaves: current -> releases/<id>, previous -> what was live; on web hosts the project's offline
+    manifest and resource versions are links into current, and the web processes were reloaded.
+    If it fails: every host already flipped is put back; what could not be is named (exit 5).
+    """
+    release = deploy.current_release()
+    if deploy.live == deploy.recorded_live == release.id:
+        deploy.show.say(f"release {release.id} is live on every host already")
+        return
+    flip = Flip(deploy, release)
+    before = list(deploy.journal.to_invalidate)
+    _note_what_caches_must_forget(deploy, release)
+    try:
+        with deploy.undo_on_failure() as undo:
+            flip.make_live(undo, deploy.hosts("static"))
+            for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
+                flip.make_live(undo, batch)
+                deploy.on(batch, flip.reload)
+                deploy.on(batch, flip.check)
+            # its record says what was live everywhere, so it comes when everywhere is done
+            flip.make_live(undo, [deploy.build])
+    except BaseException:
+        deploy.journal.to_invalidate = before
+        deploy.journal.save()
+        raise
+    deploy.look_again()
+    deploy.show.say(f"release {release.id} is live on {len(deploy.hosts())} hosts")
+
+
+def batches(hosts: Sequence[RemoteHost], size: str) -> list[Sequence[RemoteHost]]:
+    """Return the hosts in batches of `size`: a number, or a share such as 25% (at least one)."""
+    if size.endswith("%"):
+        count = max(1, math.ceil(len(hosts) * int(size[:-1]) / 100))
+    else:
+        count = int(size)
+    return [hosts[at : at + count] for at in range(0, len(hosts), count)]
+
+
+def _note_what_caches_must_forget(deploy: Deployment, release: Release) -> None:
+    """Note it before the flip, so that an operator who dies after it leaves the next one word."""
+    live = {state["current"] for state in deploy.states.values()} - {None, release.id}
+    changed = {
+        path
+        for name in live
+        for path in unversioned_changes(deploy.read_release(str(name)), release)
+    }
+    deploy.journal.to_invalidate = sorted({*deploy.journal.to_invalidate, *changed})
+    deploy.journal.save()
+
+
+class Flip:
+    """The flip of one release, host by host, and the way back."""
+
+    def __init__(self, deploy: Deployment, release: Release) -> None:
+        self._deploy = deploy
+        self._release = release
+        self._links = deploy.on(deploy.hosts("web"), deploy.links)
+        self._reloaded: set[RemoteHost] = set()
+        self._entry = {"by": deploy.operator}
+        if deploy.rolled_back:
+            self._entry["rolled_back"] = deploy.rolled_back
+
+    def make_live(self, undo: Undo, hosts: Sequence[RemoteHost]) -> None:
+        """Move the links of these hosts, all at once."""
+        for host in hosts:  # before the request: its answer may be lost
+            undo.remember(host, self.put_back)
+        self._deploy.on(
+            hosts,
+            lambda host: host.ask(
+                "flip",
+                release=self._release.id,
+                links=self._links.get(host, {}),
+                entry=self._entry,
+            ),
+        )
+
+    def put_back(self, host: RemoteHost) -> None:
+        """Give a host back what was live on it, and tell its web processes.
+
+        Raises:
+            RemoteError: the host cannot be reached, or processes that read the new manifests could not
+                be told to read the old ones.
+        """
+        state = self._deploy.states[host]
+        host.ask(
+            "flip_back",
+            current=state["current"],
+            previous=state["previous"],
+            links=self._links.get(host, {}),
+            entry=self._entry,
+        )
+        if host not in self._links or not state["current"]:
+            return
+        try:
+            self.reload(host)
+            self.check(host)
+        except RemoteError as error:
+            if host in self._reloaded:
+                raise
+            # its processes never came to read the new manifests
+            self._deploy.show.warn(f"{error.where}: {error.what}")
+
+    def reload(self, host: RemoteHost) -> None:
+        """Have the web processes of a host read the manifests anew.
+
+        Raises:
+            RemoteError: the command failed.
+        """
+        if not self._deploy.environment.web.reload:
+            return
+        command = expand(self._deploy.environment.web.reload, host.host)
+        ran = host.run(
+            ["/bin/sh", "-c", command],
+            on_output=lambda data: self._deploy.show.output(host.name, data),
+        )
+        if ran.code != 0:
+            raise RemoteError(
+                f"the reload failed with exit code {ran.code}: {ran.output.strip()[-1000:]}",
+                where=f"{host.name}: {command}",
+                mend="run it by hand there, see why it fails, then deploy again",
+            )
+
+    def check(self, host: RemoteHost) -> None:
+        """Wait until the web processes of a host answer.
+
+        Raises:
+            RemoteError: they did not answer 200 in time.
+        """
+        web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
+        if web.check:
+            url = expand(web.check, host.host)
+            head, _ = host.ask("http", url=url, timeout=min(CHECK_SECONDS, ssh.command_timeout))
+            if head["answer"] != "200":
+                raise RemoteError(
+                    f"after the reload {url} answered {head['answer']}, not 200",
+                    where=host.name,
+                    mend="see the web process's log there, then deploy again",
+                )
+        self._reloaded.add(host)

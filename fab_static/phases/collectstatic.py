@@ -1,0 +1,16 @@
+"""Phase collectstatic."""
+
+from __future__ import annotations
+
+from fab_static.phases.building import build_phase
+from fab_static.phases.deployment import Deployment
+
+
+def collectstatic(deploy: Deployment) -> None:
+    """Collect all apps' files into an empty static root.
+
+    Needs: the project's finders and storages.
+    Leaves: every file as its app ships it, nothing of an earlier build.
+    If it fails: nothing that is live has changed; `deploy --resume` goes on here.
+    """
+    build_phase(deploy, "collectstatic")

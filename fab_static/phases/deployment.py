@@ -1,0 +1,226 @@
+"""What every phase is given: the environment, its fleet, the journal, the lock, and the release at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
+from fab_static.phases.journal import Journal
+from fab_static.phases.lock import Lock
+from fab_static.phases.project import ProjectOnHost, manifest_path
+from fab_static.plan import release as releases
+from fab_static.plan.inventory import Environment
+from fab_static.plan.release import Activation, Release
+from fab_static.remote import Fleet, Head, RemoteHost
+
+T = TypeVar("T")
+
+
+class Show(Protocol):
+    """How the operator is told; report/ has the real one."""
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Show that a phase runs, and how it ended."""
+
+    def say(self, text: str) -> None:
+        """Tell a fact."""
+
+    def warn(self, text: str) -> None:
+        """Tell something that should be looked at."""
+
+    def output(self, host: str, data: bytes) -> None:
+        """Show what a command prints, with secrets blanked out."""
+
+
+@dataclass
+class Deployment:
+    """One run of a task: what it works on, and with."""
+
+    environment: Environment
+    fleet: Fleet
+    show: Show
+    operator: str  # who: user@machine
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    project_path: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lock: Lock | None = None
+    release: Release | None = None
+    rolled_back: str | None = None  # the release that this activation puts out of service
+    states: dict[RemoteHost, Head] = field(default_factory=dict)
+    journal: Journal = field(init=False)
+    after_flip: list[FabStaticError] = field(default_factory=list)
+    _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
+
+    # ---- hosts
+
+    @property
+    def build(self) -> RemoteHost:
+        """The host that builds."""
+        return self.fleet.build
+
+    def hosts(self, *roles: str) -> tuple[RemoteHost, ...]:
+        """Return the hosts with any of these roles; all of them where none is named."""
+        return self.fleet.with_role(*roles) if roles else self.fleet.hosts
+
+    def on(
+        self, hosts: Iterable[RemoteHost], work: Callable[[RemoteHost], T]
+    ) -> dict[RemoteHost, T]:
+        """Do the work on all of the hosts at once; refuse when the lock was stolen."""
+        if self.lock:
+            self.lock.check()
+        return self.fleet.on(hosts, work)
+
+    def look(self) -> None:
+        """Ask every host for its state, and the build host for the journal.
+
+        Raises:
+            RemoteError: naming every host that does not answer.
+        """
+        self.look_again()
+        self.journal = Journal.read(self.build, self.states[self.build]["journal"])
+
+    def look_again(self) -> None:
+        """Ask every host what is live, what was, which releases it holds, and for the record."""
+        self.states = self.on(self.hosts(), lambda host: host.ask("state")[0])
+
+    # ---- the project
+
+    def project(self, host: RemoteHost) -> ProjectOnHost:
+        """Return the Django project on a host."""
+        return ProjectOnHost.on(host, self.secrets, self.project_path)
+
+    def facts(self, host: RemoteHost) -> dict[str, Any]:
+        """Return what the project's settings say there; asked once."""
+        if host not in self._facts:
+            self._facts[host] = self.project(host).ask({"ask": "settings"})
+        return self._facts[host]
+
+    def links(self, host: RemoteHost) -> dict[str, str]:
+        """Return what must be links on a web host: the project's own file -> its place in `current`.
+
+        So the offline manifest and the resource versions of all web processes flip in one rename.
+        """
+        facts = self.facts(host)
+        links = {facts["resource_versions"]: str(host.layout.versions)}
+        manifest = manifest_path(facts)
+        if manifest:
+            links[facts["offline_manifest"]] = str(host.layout.live_file(manifest))
+        return links
+
+    # ---- releases
+
+    @property
+    def live(self) -> str | None:
+        """The release that is live on every host; None where there is none, or they disagree."""
+        live = {state["current"] for state in self.states.values()}
+        return live.pop() if len(live) == 1 else None
+
+    @property
+    def record(self) -> tuple[Activation, ...]:
+        """The activations that all hosts made, oldest first: the build host flips last."""
+        return record_of(self.states[self.build]["record"])
+
+    @property
+    def recorded_live(self) -> str | None:
+        """The release that was last made live everywhere, by record."""
+        return self.record[-1].release if self.record else None
+
+    def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
+        """Return a release's seal, from the build host or the first that has it."""
+        holders = (
+            [host]
+            if host
+            else [
+                one
+                for one in (self.build, *self.hosts("static"), *self.hosts("web"))
+                if name in self.states[one]["releases"]
+            ]
+        )
+        if not holders:
+            raise ReleaseError(
+                f"there is no release {name}",
+                where="releases/ on every host",
+                mend=f"choose one of: fab {self.environment.name} releases",
+            )
+        _, text = holders[0].ask("read_release", release=name)
+        return releases.from_json(text.decode(), where=f"{holders[0].name}: {name}")
+
+    def current_release(self) -> Release:
+        """Return the release at hand: the one just sealed, or the one sealed last.
+
+        Raises:
+            ReleaseError: nothing was sealed yet.
+        """
+        if self.release is None:
+            if self.journal.release is None:
+                raise ReleaseError(
+                    "no release is sealed yet",
+                    where=f"{self.build.name}: {self.build.layout.deploy_to}/journal.json",
+                    mend=f"build and seal one: fab {self.environment.name} prepare",
+                )
+            self.release = self.read_release(self.journal.release)
+        return self.release
+
+    # ---- undoing
+
+    @contextmanager
+    def undo_on_failure(self) -> Iterator[Undo]:
+        """Put every flipped host back, in reverse, when the block does not end well.
+
+        Raises:
+            DisagreementError: a host could not be put back.
+        """
+        undo = Undo(self)
+        try:
+            yield undo
+        except BaseException as error:
+            left = undo.everything()
+            if left:
+                names = ", ".join(host.name for host in left)
+                raise DisagreementError(
+                    f"{names} could not be put back: hosts serve different releases now. "
+                    f"It began with: {error}",
+                    where="; ".join(f"{host.name}: {why.what}" for host, why in left.items()),
+                    mend=f"when {names} can be reached: fab {self.environment.name} rollback "
+                    "(puts all hosts on the release recorded last) or fab "
+                    f"{self.environment.name} deploy",
+                ) from error
+            raise
+
+
+class Undo:
+    """Remembers what was live on the hosts that were flipped."""
+
+    def __init__(self, deploy: Deployment) -> None:
+        self._deploy = deploy
+        self._steps: list[tuple[RemoteHost, Callable[[RemoteHost], object]]] = []
+
+    def remember(self, host: RemoteHost, how: Callable[[RemoteHost], object]) -> None:
+        """Note how a host is put back."""
+        self._steps.append((host, how))
+
+    def everything(self) -> dict[RemoteHost, FabStaticError]:
+        """Put all hosts back, the last one first; return those that could not be."""
+        left: dict[RemoteHost, FabStaticError] = {}
+        if self._steps:
+            self._deploy.show.warn(f"putting {len(self._steps)} hosts back to what was live")
+        for host, how in reversed(self._steps):
+            try:
+                how(host)
+            except FabStaticError as error:
+                left[host] = error
+        return left
+
+
+def record_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Activation, ...]:
+    """Return the activations of a log.jsonl that were not undone, oldest first."""
+    record: list[Activation] = []
+    for entry in entries:
+        if entry.get("event") == "activate":
+            record.append(Activation(entry["release"], entry["at"], entry.get("rolled_back")))
+        elif entry.get("event") == "undo" and record and record[-1].release == entry["release"]:
+            record.pop()
+    return tuple(record)

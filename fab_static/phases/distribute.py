@@ -1,0 +1,153 @@
+"""Phase distribute."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+
+from fab_static.errors import FabStaticError, RemoteError
+from fab_static.host.agent import RECORD
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.release import Release
+from fab_static.remote import Head, RemoteHost, together
+
+QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
+Frame = tuple[Head, bytes]
+
+
+def distribute(deploy: Deployment) -> None:
+    """Copy the release to every host.
+
+    Only objects that a host lacks go out: read once, streamed to all that need them.
+
+    Needs: a sealed release.
+    Leaves: releases/<id> and its pool entries on every host; nothing that is live has changed.
+    If it fails: every failing host is named; what arrived whole is kept, and not sent again.
+    """
+    release = deploy.current_release()
+    lacking = lacks(deploy, release)
+    for wanted, hosts in _by_what_they_lack(lacking).items():
+        for at in range(0, len(hosts), deploy.environment.ssh.parallel):
+            _send(deploy, wanted, hosts[at : at + deploy.environment.ssh.parallel])
+    text = release.to_json().encode()
+    deploy.on(
+        deploy.hosts(),
+        lambda host: host.ask("build_release", text, roles=list(host.roles)),
+    )
+    for host in deploy.hosts():
+        if release.id not in deploy.states[host]["releases"]:
+            deploy.states[host]["releases"].append(release.id)
+    sent = sum(len(objects) for objects in lacking.values())
+    size = sum(size for objects in lacking.values() for size in objects.values())
+    deploy.show.say(
+        f"{sent} objects, {size:,} bytes to {sum(bool(objects) for objects in lacking.values())} "
+        f"of {len(lacking)} hosts"
+        if sent
+        else "every host has every object already; nothing sent"
+    )
+
+
+def lacks(deploy: Deployment, release: Release) -> dict[RemoteHost, dict[str, int]]:
+    """Return what each host lacks of a release: objects, SHA-256 -> size."""
+
+    def asked(host: RemoteHost) -> dict[str, int]:
+        wanted = release.objects(host.roles)
+        _, absent = host.ask("missing", _records(wanted))
+        return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+
+    return deploy.on(deploy.hosts(), asked)
+
+
+def _records(objects: dict[str, int]) -> bytes:
+    return b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in objects.items())
+
+
+def _by_what_they_lack(
+    lacking: dict[RemoteHost, dict[str, int]],
+) -> dict[bytes, list[RemoteHost]]:
+    """Group hosts that lack the same objects: each group is one stream, read once."""
+    groups: dict[bytes, list[RemoteHost]] = {}
+    for host, objects in lacking.items():
+        if objects:
+            groups.setdefault(_records(dict(sorted(objects.items()))), []).append(host)
+    return groups
+
+
+def _send(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> None:
+    """Stream objects from the build host (or a host that has them) to all of these hosts at once."""
+    source = _source(deploy, wanted, hosts)
+    receivers = [Receiver(deploy, host) for host in hosts]
+    try:
+        for frame in source.packs("fetch", wanted):
+            for receiver in receivers:
+                receiver.put(frame)
+            if all(receiver.failed for receiver in receivers):
+                break
+    finally:
+        for receiver in receivers:
+            receiver.finish()
+    failures = {receiver.host: receiver.failed for receiver in receivers if receiver.failed}
+    if failures:
+        raise together(failures)
+
+
+def _source(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> RemoteHost:
+    """Return a host that holds all of the objects: the build host, as long as it does."""
+    for host in (deploy.build, *deploy.hosts("static")):
+        if host not in hosts:
+            _, absent = host.ask("missing", wanted)
+            if not absent:
+                return host.sibling()
+    raise RemoteError(
+        f"no host has all of the {len(wanted) // RECORD.size} objects that "
+        f"{', '.join(host.name for host in hosts)} lack",
+        where=f"{deploy.build.name}: objects/",
+        mend=f"build them anew: fab {deploy.environment.name} deploy",
+    )
+
+
+class Receiver:
+    """Writes a stream to one host from a thread of its own, so that the slowest does not lead."""
+
+    def __init__(self, deploy: Deployment, host: RemoteHost) -> None:
+        self.host = host
+        self.failed: FabStaticError | None = None
+        self._patience_seconds = min(60.0, deploy.environment.ssh.command_timeout)
+        self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=QUEUED)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, frame: Frame | None) -> None:
+        """Hand over one piece; a host that takes none for too long has failed, the others go on."""
+        if self.failed:
+            return
+        try:
+            self._frames.put(frame, timeout=self._patience_seconds)
+        except queue.Full:
+            self.failed = RemoteError(
+                f"the host took no data for {self._patience_seconds:g} seconds",
+                where=self.host.name,
+                mend="see whether its disk and network work, then run it again",
+            )
+            self.host.close_agent()
+
+    def finish(self) -> None:
+        """Wait until the host has stored all."""
+        self.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.host.take("store", self._pieces())
+        except FabStaticError as error:
+            self.failed = self.failed or error
+            while not self._frames.empty():  # let a waiting put() go on
+                self._frames.get()
+
+    def _pieces(self) -> Iterable[Frame]:
+        def frames() -> Iterator[Frame]:
+            while (frame := self._frames.get()) is not None:
+                yield frame
+
+        return frames()

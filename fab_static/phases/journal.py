@@ -1,0 +1,83 @@
+"""What ran, how long it took, what is stale: journal.json on the build host."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from fab_static.plan import build_order
+from fab_static.remote import RemoteHost
+
+FORMAT = 1
+
+
+@dataclass
+class Journal:
+    """The journal of one environment.
+
+    `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
+    since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
+    "release": id (the others)}. `release` is the one sealed last. `to_invalidate` are paths below the
+    static root that the CDN may still hold with old bytes.
+    """
+
+    host: RemoteHost
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    release: str | None = None
+    to_invalidate: list[str] = field(default_factory=list)
+    invalidation: dict[str, Any] | None = None
+
+    @classmethod
+    def read(cls, host: RemoteHost, data: dict[str, Any] | None) -> Journal:
+        """Return the journal that the host's state holds; an empty one where there is none."""
+        data = data or {}
+        return cls(
+            host,
+            phases=data.get("phases", {}),
+            release=data.get("release"),
+            to_invalidate=data.get("to_invalidate", []),
+            invalidation=data.get("invalidation"),
+        )
+
+    def save(self) -> None:
+        """Write the journal on its host."""
+        data = {
+            "format": FORMAT,
+            "phases": self.phases,
+            "release": self.release,
+            "to_invalidate": self.to_invalidate,
+            "invalidation": self.invalidation,
+        }
+        self.host.ask("write_journal", json.dumps(data, indent=1).encode())
+
+    def done(self, phase: str, **facts: Any) -> None:
+        """Note that a phase has succeeded."""
+        count = 1 + max((entry["ran"] for entry in self.phases.values()), default=0)
+        self.phases[phase] = {"ran": count, **facts}
+        self.save()
+
+    @property
+    def ran(self) -> dict[str, int]:
+        """Phase -> when it ran, as a number that grows."""
+        return {name: entry["ran"] for name, entry in self.phases.items()}
+
+    def stale(self, configured: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the build phases that must run before a release can be sealed, in order."""
+        return build_order.stale(self.ran, configured)
+
+    def base_of(self, phase: str, configured: tuple[str, ...]) -> str | None:
+        """Return the phase whose static root this one works on: the last before it that is not stale.
+
+        None where even the first never ran.
+        """
+        stale = self.stale(configured)
+        before = [name for name in configured if phase in build_order.after(name, [phase])]
+        fresh = [name for name in before if name not in stale]
+        return fresh[-1] if fresh else None
+
+    def is_sealed(self, configured: tuple[str, ...]) -> bool:
+        """Tell whether the release sealed last is of the last build."""
+        if self.release is None or self.stale(configured) or "seal" not in self.phases:
+            return False
+        return all(self.ran[name] < self.ran["seal"] for name in configured)

@@ -1,0 +1,95 @@
+"""One deploy at a time: the lock on the build host, kept by a heartbeat of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fab_static.errors import DeployLockedError, FabStaticError
+from fab_static.remote import RemoteHost
+
+BEAT_SECONDS = 5.0  # the agent calls a lock dead after 60 silent seconds: twelve beats
+
+
+class Lock:
+    """The environment's lock, held from `take` to `release`.
+
+    The heartbeat goes through a channel of its own, so that it beats while the build host works; when
+    the connection ends the agent there marks the lock abandoned, and nobody waits for a dead owner.
+    """
+
+    def __init__(self, host: RemoteHost, owner: str, phase: str) -> None:
+        self.phase = phase
+        self.took_over: dict[str, Any] | None = None
+        self._host = host.sibling()
+        self._owner = owner
+        self._stop = threading.Event()
+        self._lost: str | None = None
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+
+    def take(self, *, wait_seconds: float = 0, steal: bool = False) -> None:
+        """Take the lock.
+
+        Raises:
+            DeployLockedError: somebody else holds it, and did not release it within `wait_seconds`.
+        """
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            head, _ = self._host.ask("lock", owner=self._owner, phase=self.phase, steal=steal)
+            if head["taken"]:
+                self.took_over = head["took_over"]
+                self._heart.start()
+                return
+            if time.monotonic() >= deadline:
+                raise locked(head["holder"], self._host)
+            self._stop.wait(min(1.0, max(0.05, deadline - time.monotonic())))
+
+    def check(self) -> None:
+        """Refuse to change anything more when somebody stole the lock.
+
+        Raises:
+            DeployLockedError: it is another's now, or the connection that keeps it was cut.
+        """
+        if self._lost:
+            raise DeployLockedError(
+                f"this deploy does not hold the lock any more: {self._lost}",
+                where=f"{self._host.layout.deploy_to}/lock on {self._host.name}",
+                mend=f"see who deploys now: fab {self._host.environment.name} status",
+            )
+
+    def release(self) -> None:
+        """Release the lock, if it is still ours."""
+        self._stop.set()
+        if self._heart.is_alive():
+            self._heart.join(BEAT_SECONDS)
+        try:
+            self._host.ask("unlock")
+        finally:
+            self._host.close_agent()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                head, _ = self._host.ask("beat", phase=self.phase)
+            except FabStaticError as error:
+                self._lost = error.what
+                return
+            if not head["ours"]:
+                self._lost = f"{(head['holder'] or {}).get('owner', 'somebody')} took it"
+                return
+
+
+def locked(holder: dict[str, Any], host: RemoteHost) -> DeployLockedError:
+    """Return the error that says by whom, since when, at which phase."""
+    environment = host.environment
+    since = datetime.fromtimestamp(holder["since"], UTC)
+    return DeployLockedError(
+        f"{holder['owner']} deploys {environment.app} to {environment.name} since "
+        f"{since:%Y-%m-%d %H:%M:%S} UTC, now at {holder['phase']}, "
+        f"last heard of {holder['silent_seconds']:.0f} seconds ago",
+        where=f"{host.layout.deploy_to}/lock on {host.name}",
+        mend="wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: "
+        f'fab {environment.name} unlock --steal --because "…"',
+    )

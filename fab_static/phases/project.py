@@ -1,0 +1,183 @@
+"""The Django project on a host: its interpreter, its environment, what it answers to the probe."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fab_static.errors import BuildError
+from fab_static.host import django_probe
+from fab_static.plan.inventory import Environment, expand
+from fab_static.remote import Ran, RemoteHost
+
+PROBE = Path(django_probe.__file__).read_bytes()
+MARKER = "FAB_STATIC_PROBE "
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LINES_SHOWN = 25  # of a failing command's output; all of it was shown as it came
+
+
+@dataclass(frozen=True)
+class ProjectOnHost:
+    """The checkout on one host, ready to run commands in."""
+
+    host: RemoteHost
+    path: str
+    python: str
+    variables: Mapping[str, str]  # with the secrets' values: never shown, never on a command line
+
+    @classmethod
+    def on(
+        cls, host: RemoteHost, secrets: Mapping[str, str], project_path: str | None
+    ) -> ProjectOnHost:
+        """Return the project as the inventory describes it, on this host."""
+        environment: Environment = host.environment
+        project = environment.project
+        variables = {name: expand(value, host.host) for name, value in project.environment.items()}
+        if project.settings:
+            variables["DJANGO_SETTINGS_MODULE"] = project.settings
+        return cls(
+            host,
+            path=expand(project_path or project.path, host.host),
+            python=expand(project.python, host.host),
+            # lessc and Django colour their messages even into a pipe
+            variables={
+                "PYTHONUNBUFFERED": "1",
+                "DJANGO_COLORS": "nocolor",
+                "NO_COLOR": "1",
+                **variables,
+                **secrets,
+            },
+        )
+
+    def command(self, text: str) -> list[str]:
+        """Return the words of a command: `manage.py …` with the project's Python, else a shell line."""
+        if text.split(maxsplit=1)[0] == "manage.py":
+            return [self.python, *shlex.split(text)]
+        return ["/bin/sh", "-c", text]
+
+    def run(self, text: str, on_output: Callable[[bytes], None]) -> Ran:
+        """Run a command in the checkout.
+
+        Raises:
+            BuildError: it cannot be started, failed, or took too long; with the end of its output.
+        """
+        ran = self.host.run(
+            self.command(text), folder=self.path, environment=self.variables, on_output=on_output
+        )
+        if ran.code != 0:
+            raise self._failed(text, ran)
+        return ran
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the project itself, in its own interpreter, without anything installed there.
+
+        Raises:
+            BuildError: the project cannot answer: no manage.py, settings that do not import, …
+        """
+        ran = self.host.run(
+            [self.python, "-"],
+            folder=self.path,
+            environment={**self.variables, "FAB_STATIC_PROBE": json.dumps(question)},
+            stdin=PROBE,
+        )
+        lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
+        if not lines:
+            raise self._failed("the probe of the Django project", ran)
+        answer: dict[str, Any] = json.loads(lines[-1][len(MARKER) :])
+        if not answer.get("ok"):
+            error = answer["error"]
+            raise BuildError(
+                error["what"], where=f"{self.host.name}: {error['where']}", mend=error["mend"]
+            )
+        return answer
+
+    def _failed(self, text: str, ran: Ran) -> BuildError:
+        where = f"{self.host.name}: {self.path}"
+        environment = self.host.environment
+        if ran.code == 127 and ran.output.startswith(f"{self.path}:"):
+            return BuildError(
+                f"there is no folder {self.path}",
+                where=self.host.name,
+                mend="check the project out there, or correct project.path in the inventory",
+            )
+        if ran.code == 127 and ran.output.startswith(f"{self.python}:"):
+            return BuildError(
+                f"the project's Python {self.python} cannot be started there",
+                where=self.host.name,
+                mend="make the virtual environment there, or correct project.python in the inventory",
+            )
+        if ran.timed_out:
+            limit = environment.ssh.command_timeout
+            return BuildError(
+                f"{text} was ended after {limit:g} seconds",
+                where=where,
+                mend="find out what it waits for, or raise ssh.command_timeout",
+            )
+        lines = _ANSI.sub("", ran.output).rstrip().splitlines()
+        cut = ["…", *lines[-LINES_SHOWN:]] if len(lines) > LINES_SHOWN else lines
+        shown = "".join(f"\n    {line}" for line in cut)
+        return BuildError(
+            f"{text} failed with exit code {ran.code}:{shown}",
+            where=where,
+            mend=_cure(ran.output, self.path),
+        )
+
+
+_CURES = (
+    (
+        r"\bnode: (not found|command not found|No such file)|No such file or directory: '?node\b",
+        "install Node.js there (Debian: apt-get install nodejs npm), on the PATH of a login without "
+        "a terminal; or set PATH in project.environment",
+    ),
+    (
+        r"Cannot find module|node_modules\S*: (not found|No such file)|No such file or directory: "
+        r"'?\S*node_modules",
+        "install the project's npm packages there: npm ci in {path}",
+    ),
+    (
+        r"ParseError|NameError|FileError|SyntaxError: .* in .*\.less|\.less on line",
+        "correct the LESS file named above; what is live has not changed",
+    ),
+    (r"No space left on device", "free some space there; what is live has not changed"),
+    (r"ModuleNotFoundError|ImportError", "install the project's requirements into its Python"),
+    (r"can't open file .*manage\.py", "correct project.path: it must hold manage.py"),
+)
+
+
+def _cure(output: str, path: str) -> str:
+    for pattern, cure in _CURES:
+        if re.search(pattern, output):
+            return cure.format(path=path)
+    return "correct the project, then run the task again; what is live has not changed"
+
+
+def secrets_among(
+    names: tuple[str, ...], environ: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the secrets' values from the operator's environment, and the names that are not set."""
+    values = {name: environ[name] for name in names if environ.get(name)}
+    return values, [name for name in names if name not in values]
+
+
+def manifest_path(facts: Mapping[str, Any]) -> str | None:
+    """Return the offline manifest's path below the static root, from the project's own settings.
+
+    Raises:
+        BuildError: it lies outside the static root, and so would be in no release.
+    """
+    absolute = facts.get("offline_manifest")
+    if not absolute:
+        return None
+    try:
+        return str(PurePosixPath(absolute).relative_to(facts["static_root"]))
+    except ValueError:
+        raise BuildError(
+            f"the offline manifest {absolute} lies outside STATIC_ROOT",
+            where=f"COMPRESS_ROOT, with STATIC_ROOT = {facts['static_root']}",
+            mend="set COMPRESS_ROOT = STATIC_ROOT (its default)",
+        ) from None

@@ -1,0 +1,41 @@
+"""Phase prune."""
+
+from __future__ import annotations
+
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.release import to_prune
+
+
+def prune(deploy: Deployment) -> None:
+    """Remove releases that nobody needs.
+
+    With them go the objects and pool entries that only they used.
+
+    Needs: nothing; it goes by the record, never by file times.
+    Leaves: the live release, the one before it, the last `keep_releases` that were live, and all that
+    were live within `keep_for`: pages stay open that long.
+    If it fails: what is live has not changed; the next prune goes on.
+    """
+    environment = deploy.environment
+    states = deploy.states
+    gone = to_prune(
+        {name for state in states.values() for name in state["releases"]},
+        deploy.record,
+        live=deploy.live or deploy.recorded_live,
+        keep=environment.keep_releases,
+        keep_for_seconds=environment.keep_for_seconds,
+        now=states[deploy.build]["now"],
+    )
+    gone = [name for name in gone if name != deploy.journal.release]
+    answers = deploy.on(
+        deploy.hosts(),
+        lambda host: host.ask("prune", releases=gone, roles=list(host.roles))[0],
+    )
+    removed = sorted({name for answer in answers.values() for name in answer["removed"]})
+    freed = sum(answer["freed"] for answer in answers.values())
+    for state in states.values():
+        state["releases"] = [name for name in state["releases"] if name not in removed]
+    if removed:
+        deploy.show.say(f"removed {', '.join(removed)}; {freed:,} bytes freed")
+    else:
+        deploy.show.say("nothing to remove")

@@ -1,0 +1,202 @@
+"""Phase seal."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fab_static.errors import ManifestError, ReleaseError
+from fab_static.phases.building import task_name
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.project import manifest_path
+from fab_static.plan import offline_manifest, versions
+from fab_static.plan.diff import contradictions
+from fab_static.plan.release import File, Release, bad, digest, new_id
+
+# what compress names by content: output.3f9c1a7b2d4e.css, and 3f9c1a7b2d4e.css before django-compressor 2.3
+CONTENT_NAMED = re.compile(r"(^|[./])[0-9a-f]{12}\.[^/]+$")
+
+
+def seal(deploy: Deployment) -> None:
+    """Make what was built a release that never changes.
+
+    Sealed is the static root as the last build phase left it.
+
+    Needs: every configured build phase ran, in order.
+    Leaves: releases/<id> on the build host, and its objects. Content that is live already is not sealed
+        again: then the live release is the one at hand.
+    If it fails: nothing that is live has changed.
+    """
+    configured = deploy.environment.build.phases
+    stale = deploy.journal.stale(configured)
+    if stale:
+        raise ReleaseError(
+            f"{', '.join(stale)} must run before a release can be sealed",
+            where=f"{deploy.build.name}: {deploy.build.layout.deploy_to}/journal.json",
+            mend=f"run what is stale: fab {deploy.environment.name} deploy --resume, or "
+            f"fab {deploy.environment.name} {' '.join(map(task_name, (*stale, 'seal')))}",
+        )
+    started = time.monotonic()
+    release = _composed(deploy, configured)
+    live = deploy.live or deploy.recorded_live
+    held = deploy.states[deploy.build]["releases"]
+    for known in dict.fromkeys((live, deploy.journal.release)):
+        if known in held and known not in bad(deploy.record):
+            other = deploy.read_release(str(known), deploy.build)
+            if other.digest == release.digest:
+                release = other
+                deploy.show.say(f"the content is that of release {other.id}; nothing to seal")
+                break
+    else:
+        if live in held:
+            _refuse_contradictions(deploy, deploy.read_release(str(live), deploy.build), release)
+        deploy.build.ask(
+            "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
+        )
+        deploy.states[deploy.build]["releases"].append(release.id)
+        deploy.show.say(f"release {release.id}: {len(release.files)} files")
+    deploy.release = release
+    deploy.journal.release = release.id
+    deploy.journal.done(
+        "seal",
+        at=time.time(),
+        seconds=round(time.monotonic() - started, 3),
+        by=deploy.operator,
+        release=release.id,
+    )
+
+
+def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
+    """Return the release that the static root makes, from the listing of the last phase."""
+    facts = deploy.facts(deploy.build)
+    journal = deploy.journal
+    listing = _listing(deploy, configured[-1])
+    recorded, versions_object = _versions(deploy, listing, facts)
+    files = {
+        path: File(sha256, size, recorded.get(path, version))
+        for path, (sha256, size, version) in listing["files"].items()
+    }
+    manifest = manifest_path(facts)
+    if "compress" in configured and manifest in files:
+        files[manifest] = _canonical_manifest(deploy, files[manifest], files, facts)
+    else:
+        manifest = None
+    settings = {
+        "STATIC_URL": facts["static_url"],
+        "STATIC_CDN": facts["static_cdn"],
+        "COMPRESS_URL": (facts["compress"] or {}).get("url"),
+        "libraries": facts["libraries"],
+    }
+    now = datetime.now(UTC)
+    return Release(
+        id=new_id(now, digest(files, versions_object and versions_object[0], settings)),
+        app=deploy.environment.app,
+        environment=deploy.environment.name,
+        revision=_revision(deploy),
+        created_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        created_by=deploy.operator,
+        settings=settings,
+        phases=tuple(
+            {"name": name, "seconds": journal.phases[name]["seconds"]} for name in configured
+        ),
+        files=files,
+        # the `static` tag prints no version for LESS: browsers never fetch it
+        versions={
+            path: version
+            for path, version in recorded.items()
+            if path in files and not path.endswith(".less")
+        },
+        named=_content_named(deploy, listing, configured),
+        offline_manifest=manifest,
+        versions_sha256=versions_object and versions_object[0],
+        versions_size=versions_object[1] if versions_object else 0,
+    )
+
+
+def _listing(deploy: Deployment, phase: str) -> dict[str, Any]:
+    _, data = deploy.build.ask("read_object", object=deploy.journal.phases[phase]["listing"])
+    listing: dict[str, Any] = json.loads(data)
+    return listing
+
+
+def _versions(
+    deploy: Deployment, listing: Mapping[str, Any], facts: Mapping[str, Any]
+) -> tuple[dict[str, str], tuple[str, int] | None]:
+    """Return the recorded versions, and the object that is resource_versions.yml."""
+    known = listing["extra"].get(facts["resource_versions"])
+    if known is None:
+        return {}, None
+    _, text = deploy.build.ask("read_object", object=known[0])
+    where = f"{deploy.build.name}: {facts['resource_versions']}"
+    return versions.parse(text.decode(), where=where), (known[0], known[1])
+
+
+def _canonical_manifest(
+    deploy: Deployment, file: File, files: Mapping[str, File], facts: Mapping[str, Any]
+) -> File:
+    """Store the offline manifest with its keys in order, so that equal builds give equal bytes.
+
+    Raises:
+        ManifestError: it names a file that the static root does not hold, or a URL that expires.
+    """
+    where = f"{deploy.build.name}: {facts['offline_manifest']}"
+    _, text = deploy.build.ask("read_object", object=file.sha256)
+    manifest = offline_manifest.parse(text.decode(), where=where)
+    problems = offline_manifest.lint(manifest)
+    problems += [
+        f"it names {path}, which the static root does not hold"
+        for path in sorted(offline_manifest.assets(manifest) - files.keys())
+    ]
+    if problems:
+        raise ManifestError(
+            "the offline manifest cannot be served:\n"
+            + "\n".join(f"    {problem}" for problem in problems[:20]),
+            where=where,
+            mend=f"compress anew: fab {deploy.environment.name} compress seal",
+        )
+    data = offline_manifest.write(manifest).encode()
+    head, _ = deploy.build.ask("put_object", data)
+    return File(head["object"], head["size"], versions.of(data))
+
+
+def _content_named(
+    deploy: Deployment,
+    listing: Mapping[str, Any],
+    configured: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return what compress wrote under content names: it is in its listing and not in the one before."""
+    if "compress" not in configured or len(configured) < 2:
+        return ()
+    before = _listing(deploy, configured[configured.index("compress") - 1])["files"]
+    return tuple(
+        sorted(
+            path for path in listing["files"] if path not in before and CONTENT_NAMED.search(path)
+        )
+    )
+
+
+def _revision(deploy: Deployment) -> str | None:
+    """Return the git commit of the checkout; None where it is none."""
+    path = deploy.project(deploy.build).path
+    # the checkout may belong to another user than the one who deploys
+    ran = deploy.build.run(
+        ["git", "-c", f"safe.directory={path}", "rev-parse", "--verify", "HEAD"], folder=path
+    )
+    words = ran.output.split()
+    return words[0] if ran.code == 0 and words else None
+
+
+def _refuse_contradictions(deploy: Deployment, live: Release, release: Release) -> None:
+    paths = contradictions(live, release)
+    if paths:
+        raise ReleaseError(
+            f"{len(paths)} URLs claim to be versioned, but their bytes changed and the version did "
+            "not; caches would serve the old ones for a year:\n"
+            + "\n".join(f"    {path}?version={release.files[path].version}" for path in paths[:20]),
+            where=f"{deploy.build.name}: release {live.id} against the new build",
+            mend="have resource_static hash the served bytes, after every phase that changes them",
+        )

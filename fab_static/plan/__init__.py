@@ -1,0 +1,1 @@
+"""Decides. Pure: values in, values out; no SSH, Django, disk or clock."""

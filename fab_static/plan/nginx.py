@@ -1,0 +1,122 @@
+"""A host's deploy_to -> the nginx configuration that serves its releases as the guarantees want."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+# browsers keep a file whatever CloudFront is told: short for them, long for the CDN
+UNVERSIONED = "public, max-age=300, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400"
+
+
+def nginx_server(
+    deploy_to: PurePath | None,
+    listen: str,
+    server_name: str = "_",
+    *,
+    url: str = "/static/",
+    name: str = "fab_static",
+    app: str | None = None,
+    static_hosts: Sequence[str] = (),
+) -> str:
+    """Return nginx's maps and server for one host, to be included inside `http { }`.
+
+    Args:
+        deploy_to: the host's deploy_to; None for a host that asks `static_hosts` instead.
+        listen: what the server listens on: "80", "127.0.0.2:8080".
+        server_name: the server's name; "_" for any.
+        url: STATIC_URL's path, with a slash at both ends.
+        name: begins the names of the variables; another one per app on the same nginx.
+        app: address:port of the server behind, for everything that is not static.
+        static_hosts: address:port of each static host, asked in turn.
+
+    Raises:
+        ValueError: a value that nginx would read as something else than text.
+    """
+    for text in (str(deploy_to or ""), listen, server_name, url, name, app or "", *static_hosts):
+        if re.search(r'["\\$;{}\x00-\x1f]', text):
+            raise ValueError(f"{text!r} cannot stand in an nginx configuration")
+    maps = static = ""
+    if deploy_to:
+        maps, static = _static_location(deploy_to, url, name)
+    elif static_hosts:
+        servers = "".join(f"    server {server};\n" for server in static_hosts)
+        maps = f"upstream {name}_hosts {{\n{servers}}}\n"
+        static = f"""
+    location ^~ {url} {{
+        proxy_pass http://{name}_hosts;
+    }}
+"""
+    behind = (
+        f"""
+    location / {{
+        proxy_pass http://{app};
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+"""
+        if app
+        else ""
+    )
+    return f"""\
+{maps}
+server {{
+    listen {listen};
+    server_name {server_name};
+{static}{behind}}}
+"""
+
+
+def _static_location(deploy_to: PurePath, url: str, name: str) -> tuple[str, str]:
+    """Return the maps, and the locations that serve a host's releases (DESIGN §6).
+
+    A second location holds the pool, since nginx looks (try_files) and opens in two steps: when
+    `current` moves in between, the first location's 404 is answered by the second, so that a page
+    of the release before finds its content-named files at every instant.
+    """
+    maps = f"""\
+# a version is 7 hex digits: nothing else may become part of a path
+map $arg_version ${name}_version {{
+    "" none;
+    "~^[0-9a-f]{{7}}$" $arg_version;
+    default unknown;
+}}
+# $uri is decoded, without . and .. ; quoted: it may hold spaces
+map $uri ${name}_path {{
+    "~(?s)^{re.escape(url)}(.+)\\z" $1;
+    default -;
+}}
+# here $uri is the file chosen: only the exact bytes that the URL names may stay with anybody
+map "$status ${name}_version $uri" ${name}_cache {{
+    "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}/" "{IMMUTABLE}";
+    "~^(200|206|304) none /pool/named/" "{IMMUTABLE}";
+    "~(?s)^(200|206|304) none /current/.*\\.[0-9a-f]{{12}}\\.(css|js)\\z" "{IMMUTABLE}";
+    "~^(200|206|304) none /" "{UNVERSIONED}";
+    default no-store;
+}}
+"""
+    headers = f"""\
+        add_header Cache-Control ${name}_cache always;
+        add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
+"""
+    # root stands inside the locations, or the rest of the server could reach deploy_to
+    static = f"""
+    location ^~ {url} {{
+        root "{deploy_to}";
+        try_files /pool/${name}_version/${name}_path /current/static/${name}_path @{name}_named;
+        error_page 404 = @{name}_named;
+{headers}    }}
+    location @{name}_named {{
+        root "{deploy_to}";
+        try_files /pool/named/${name}_path =404;
+        error_page 404 = @{name}_missing;
+        log_not_found off;
+{headers}    }}
+    location @{name}_missing {{  # or the server's own error page, with other headers, would answer
+{headers}        return 404;
+    }}
+"""
+    return maps, static

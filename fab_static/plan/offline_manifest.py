@@ -1,0 +1,106 @@
+"""django-compressor's offline manifest: what stands in a page instead of each compress block.
+
+`CACHE/manifest.json` maps a key, the SHA-256 of a block's rendered text, to HTML in which a
+placeholder stands for COMPRESS_URL: {"3f9c…": '<script src="/__compressor_url_placeholder__/CACHE/js/a.js">'}.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+from fab_static.errors import ManifestError
+
+PLACEHOLDER = "/__compressor_url_placeholder__/"
+
+_REBUILD = "build it again: manage.py compress --force"
+# Query keys of signed URLs: Amazon S3 versions 2 and 4, CloudFront, Google Cloud Storage, Azure.
+_SIGNED = re.compile(
+    r"[?&](Signature|Expires|AWSAccessKeyId|X-Amz-[\w-]+|Key-Pair-Id|Policy|X-Goog-[\w-]+|GoogleAccessId|sig)=",
+    re.IGNORECASE,
+)
+
+
+def parse(text: str, *, where: str = "the offline manifest") -> dict[str, str]:
+    """Read a manifest.
+
+    Raises:
+        ManifestError: not JSON, or not an object of texts; a null is a block that compress gave up on.
+    """
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(
+            f"the offline manifest is not JSON: {error}", where=where, mend=_REBUILD
+        ) from error
+    if not isinstance(manifest, dict):
+        raise ManifestError("the offline manifest is no JSON object", where=where, mend=_REBUILD)
+    for key, value in manifest.items():
+        if not isinstance(value, str):
+            raise ManifestError(
+                f"the offline manifest has no HTML for the key {key}", where=where, mend=_REBUILD
+            )
+    return manifest
+
+
+def write(manifest: Mapping[str, str]) -> str:
+    """Return the manifest's text: the same bytes for the same content (compress orders keys by chance)."""
+    return json.dumps(manifest, indent=2, sort_keys=True)
+
+
+def union(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
+    """Return a manifest that serves two releases at once; a key in both has the new value."""
+    return {**old, **new}
+
+
+def assets(manifest: Mapping[str, str], *, placeholder: str = PLACEHOLDER) -> frozenset[str]:
+    """Return the paths under the static root that the values link to: what compress wrote.
+
+    Only links count: images named by an inline `<style>` were collected, not written by compress.
+
+    Raises:
+        ManifestError: a link leads outside the static root.
+    """
+    paths: set[str] = set()
+    for key, value in manifest.items():
+        links = _Links(placeholder)
+        links.feed(value)
+        links.close()
+        for path in links.paths:
+            if path.startswith("/") or {"", ".", ".."} & {*path.split("/")}:
+                raise ManifestError(
+                    f"the link {path!r} leads outside the static root",
+                    where=f"the offline manifest, key {key}",
+                    mend=_REBUILD,
+                )
+        paths.update(links.paths)
+    return frozenset(paths)
+
+
+def lint(manifest: Mapping[str, str]) -> list[str]:
+    """Return what would break later though all is there now: signed URLs, which expire while in use."""
+    return [
+        f"key {key}: a signed or expiring URL ({found[1]}=) stands in the page until the next build;"
+        " let the storage give plain URLs (AWS_QUERYSTRING_AUTH = False)"
+        for key in sorted(manifest)
+        if (found := _SIGNED.search(html.unescape(manifest[key])))
+    ]
+
+
+class _Links(HTMLParser):
+    """Collects attributes that begin with the placeholder; bodies of script and style are no HTML."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__()
+        self.placeholder = placeholder
+        self.paths: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        for _, value in attrs:
+            if value and value.startswith(self.placeholder):
+                path = value[len(self.placeholder) :]
+                self.paths.append(unquote(re.split(r"[?#]", path, maxsplit=1)[0]))

@@ -1,0 +1,279 @@
+"""Release ids, the seal, and the Layout of paths on a host; to_prune() and previous()."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from fab_static.errors import ReleaseError
+
+FORMAT = 1
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths below `deploy_to`, the same on every host."""
+
+    deploy_to: PurePosixPath
+
+    @property
+    def current(self) -> PurePosixPath:
+        """The link to what is live."""
+        return self.deploy_to / "current"
+
+    @property
+    def versions(self) -> PurePosixPath:
+        """The live resource versions, through `current`: what the project's own file links to."""
+        return self.current / "resource_versions.yml"
+
+    def release(self, release: str) -> PurePosixPath:
+        """The folder of one release."""
+        return self.deploy_to / "releases" / release
+
+    def live_file(self, path: str) -> PurePosixPath:
+        """A file of the live static root, through `current`."""
+        return self.current / "static" / path
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a release: SHA-256 of its bytes, their number, and the version that pages print."""
+
+    sha256: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """What release.json holds: one sealed static root with its manifests; never changes again.
+
+    `files` maps a path below the static root (posix, no leading slash) to its File. `versioned` names
+    those that resource_versions.yml lists, `named` the content-named ones (what compress wrote).
+    `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
+    `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml.
+    """
+
+    id: str
+    app: str
+    environment: str
+    revision: str | None
+    created_at: str
+    created_by: str
+    settings: Mapping[str, Any]
+    phases: tuple[Mapping[str, Any], ...]
+    files: Mapping[str, File]
+    versions: Mapping[str, str]
+    named: tuple[str, ...]
+    offline_manifest: str | None
+    versions_sha256: str | None
+    versions_size: int = 0
+
+    @property
+    def offline_manifest_sha256(self) -> str | None:
+        """SHA-256 of the offline manifest's bytes."""
+        return self.files[self.offline_manifest].sha256 if self.offline_manifest else None
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files together."""
+        return sum(file.size for file in self.files.values())
+
+    def objects(self, roles: Iterable[str]) -> dict[str, int]:
+        """Return the objects, SHA-256 -> size, that a host with these roles must hold."""
+        held = {}
+        if self.versions_sha256:
+            held[self.versions_sha256] = self.versions_size
+        if set(roles) & {"static", "build"}:
+            held.update((file.sha256, file.size) for file in self.files.values())
+        elif self.offline_manifest:
+            manifest = self.files[self.offline_manifest]
+            held[manifest.sha256] = manifest.size
+        return held
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what visitors and web processes get: files, manifests, settings; not when or who."""
+        return digest(self.files, self.versions_sha256, self.settings)
+
+    def to_json(self) -> str:
+        """Return release.json's text, always the same for the same release."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "id": self.id,
+                "app": self.app,
+                "environment": self.environment,
+                "revision": self.revision,
+                "created_at": self.created_at,
+                "created_by": self.created_by,
+                "digest": self.digest,
+                "settings": dict(self.settings),
+                "phases": [dict(phase) for phase in self.phases],
+                "offline_manifest": self.offline_manifest
+                and {"path": self.offline_manifest, "sha256": self.offline_manifest_sha256},
+                "versions": self.versions_sha256
+                and {
+                    "path": "resource_versions.yml",
+                    "sha256": self.versions_sha256,
+                    "size": self.versions_size,
+                },
+                "named": sorted(self.named),
+                "versioned": dict(sorted(self.versions.items())),
+                "files": {
+                    path: {"sha256": file.sha256, "size": file.size, "version": file.version}
+                    for path, file in sorted(self.files.items())
+                },
+            },
+            indent=None,
+            separators=(",", ":"),
+        )
+
+
+def digest(
+    files: Mapping[str, File], versions_sha256: str | None, settings: Mapping[str, Any]
+) -> str:
+    """Return the digest of a release's content; two builds of one revision have the same."""
+    content = [
+        FORMAT,
+        sorted((path, file.sha256) for path, file in files.items()),
+        versions_sha256,
+        dict(settings),
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def new_id(at: datetime, content_digest: str) -> str:
+    """Return the id of a release sealed at this time (UTC), as 20261122T170102Z-3f9c1a7b."""
+    return f"{at:%Y%m%dT%H%M%SZ}-{content_digest[:8]}"
+
+
+def is_id(text: str) -> bool:
+    """Tell whether the text is a release's id; only such names ever become paths."""
+    return _ID.fullmatch(text) is not None
+
+
+def from_json(text: str, *, where: str) -> Release:
+    """Return the release that a release.json describes.
+
+    Raises:
+        ReleaseError: it is no seal, or one of a format that this version does not know.
+    """
+    try:
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise ReleaseError(
+                f"release.json has format {data['format']}, and this fab_static knows {FORMAT}",
+                where=where,
+                mend="use the version of fab_static that sealed it, or deploy anew",
+            )
+        versions = data["versions"] or {}
+        manifest = data["offline_manifest"] or {}
+        release = Release(
+            id=data["id"],
+            app=data["app"],
+            environment=data["environment"],
+            revision=data["revision"],
+            created_at=data["created_at"],
+            created_by=data["created_by"],
+            settings=data["settings"],
+            phases=tuple(data["phases"]),
+            files={
+                path: File(file["sha256"], file["size"], file["version"])
+                for path, file in data["files"].items()
+            },
+            versions=data["versioned"],
+            named=tuple(data["named"]),
+            offline_manifest=manifest.get("path"),
+            versions_sha256=versions.get("sha256"),
+            versions_size=versions.get("size", 0),
+        )
+        is_whole = is_id(release.id) and release.digest == data.get("digest")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReleaseError(
+            f"release.json cannot be read: {type(error).__name__}: {error}",
+            where=where,
+            mend="deploy anew; the damaged release is never made live",
+        ) from error
+    if not is_whole:
+        raise ReleaseError(
+            "release.json is not what was sealed: its digest does not fit its content",
+            where=where,
+            mend="deploy anew; the damaged release is never made live",
+        )
+    return release
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One line of the record: which release went live, when (seconds since 1970), and what for."""
+
+    release: str
+    at: float
+    rolled_back: str | None = None  # the release that this activation put out of service
+
+
+def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> str | None:
+    """Return the release that a rollback from `live` goes to, by record; None where there is none.
+
+    Deploys lay releases on a stack, a rollback takes those off that it went back over; so a second
+    rollback goes further back, and never to what the first one left. `sealed` are those that still
+    exist.
+    """
+    stack: list[str] = []
+    for activation in record:
+        if activation.rolled_back and activation.release in stack:
+            while stack[-1] != activation.release:
+                stack.pop()
+        elif stack[-1:] != [activation.release]:
+            stack.append(activation.release)
+    if live not in stack:
+        return None
+    there = set(sealed) - bad(record) - {live}
+    below = stack[: len(stack) - 1 - stack[::-1].index(live)]
+    return next((release for release in reversed(below) if release in there), None)
+
+
+def bad(record: Sequence[Activation]) -> set[str]:
+    """Return the releases that a rollback took out of service and nobody made live again."""
+    marked: set[str] = set()
+    for activation in record:
+        if activation.rolled_back:
+            marked.add(activation.rolled_back)
+        marked.discard(activation.release)
+    return marked
+
+
+def to_prune(
+    releases: Iterable[str],
+    record: Sequence[Activation],
+    *,
+    live: str | None,
+    keep: int,
+    keep_for_seconds: float,
+    now: float,
+) -> list[str]:
+    """Return the releases that may go, oldest first.
+
+    Never the live one nor the one before it, nor those among the last `keep` that were once live, nor
+    what was live within `keep_for_seconds`: pages that print its URLs may still be open. Releases that
+    were never live go when something newer is live.
+    """
+    last_live: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    for activation, following in zip(record, [*record, None][1:], strict=True):
+        last_live[activation.release] = activation.at
+        ended[activation.release] = following.at if following else now
+    there = sorted(releases)
+    kept = {live, previous(record, live, there) if live else None}
+    kept |= set(sorted(set(there) & set(last_live), key=lambda name: last_live[name])[-keep:])
+    kept |= {name for name, end in ended.items() if now - end < keep_for_seconds}
+    kept |= {name for name in there if name not in last_live and (live is None or name > live)}
+    return [name for name in there if name not in kept]

@@ -1,0 +1,1 @@
+"""Shows: progress and tables in the terminal."""

@@ -1,0 +1,402 @@
+"""The command line: fab <environment> <task> [options].
+
+Reads words, clock and files, calls the api, prints, and exits with the code that says how it ended.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+from fab_static import api
+from fab_static.errors import (
+    DeployLockedError,
+    DisagreementError,
+    FabStaticError,
+    InventoryError,
+)
+from fab_static.phases import BUILD, PHASES
+from fab_static.phases.building import task_name
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.nginx import nginx_server
+from fab_static.report import terminal as report
+from fab_static.report.terminal import Terminal
+
+DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
+
+_CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that chained tasks share
+
+
+def namespace_beside(folder: Path) -> Collection:
+    """Return the tasks, with one for each environment of the `inventories` folder in this folder."""
+    inventories = folder / "inventories"
+    collection = Collection(*_TASKS)
+    taken = set(collection.task_names)
+    for name in api.environments(inventories):
+        if name in taken:
+            raise InventoryError(
+                f'"{name}" is a task, and cannot be an environment',
+                where=str(inventories / f"{name}.yml"),
+                mend="rename the inventory",
+            )
+        collection.add_task(_environment_task(name, inventories), name=name)
+    return collection
+
+
+def _environment_task(name: str, inventories: Path) -> Task[Any]:
+    def choose(c: Context) -> None:
+        _CHOSEN.update(environment=name, inventories=inventories)
+
+    choose.__doc__ = f"Environment: inventories/{name}.yml"
+    return Task(choose, name=name)
+
+
+# ---- how a task ends
+
+
+@contextmanager
+def _session(*, as_json: bool = False, verbose: bool = False) -> Iterator[api.Session]:
+    """Give a task its session, and turn how it ends into an exit code."""
+    words = sys.stderr if as_json else sys.stdout
+    errors = Terminal({}, stream=sys.stderr)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: undone, unlocked, told
+        signal.signal(number, _interrupted)
+    try:
+        session = _chosen_session(_show(words, verbose=verbose))
+        errors = Terminal(session.secrets, stream=sys.stderr)
+        yield session
+    except InventoryError as error:
+        _end(errors, error, BAD_INPUT)
+    except DeployLockedError as error:
+        _end(errors, error, LOCKED)
+    except DisagreementError as error:
+        _end(errors, error, DISAGREE)
+    except FabStaticError as error:
+        _end(errors, error, FAILED)
+    except KeyboardInterrupt:
+        errors.text("interrupted; what was live before is live")
+        raise Exit(code=FAILED) from None
+
+
+def _chosen_session(show: Terminal) -> api.Session:
+    if "environment" not in _CHOSEN:
+        folder = _CHOSEN.get("inventories", Path("inventories"))
+        known = api.environments(folder)
+        raise InventoryError(
+            "no environment was named; there are: " + (", ".join(known) or "none yet"),
+            where="the command line",
+            mend=f"put one before the task: fab {known[0] if known else 'staging'} deploy",
+        )
+    name = _CHOSEN["environment"]
+    session: api.Session | None = _CHOSEN.get("session")
+    if session is None or session.environment.name != name:
+        session = api.Session(name, inventories=_CHOSEN["inventories"], show=show)
+        _CHOSEN["session"] = session
+        atexit.register(session.close)
+    show.keep_secret(session.secrets)
+    session.show = show
+    return session
+
+
+def _show(stream: Any, *, verbose: bool) -> Terminal:
+    return Terminal({}, stream=stream, verbose=verbose)
+
+
+def _interrupted(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _end(terminal: Terminal, error: FabStaticError, code: int) -> NoReturn:
+    terminal.error(error)
+    raise Exit(code=code) from error
+
+
+def _live_but(session: api.Session, deploy: Deployment) -> None:
+    """Exit 4 when something failed after the flip, saying what to run again."""
+    if not deploy.after_flip:
+        return
+    errors = Terminal(session.secrets, stream=sys.stderr)
+    for error in deploy.after_flip:
+        errors.error(error)
+    live = deploy.release.id if deploy.release else "the release"
+    errors.text(f"{live} is LIVE, but what stands above failed after it went live")
+    raise Exit(code=LIVE_BUT)
+
+
+def _print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def _confirm(session: api.Session, *, yes: bool) -> api.Confirm | None:
+    if yes or not session.environment.confirm:
+        return None
+
+    def ask(difference: Mapping[str, Any]) -> bool:
+        terminal = Terminal(session.secrets)
+        report.show_difference(terminal, difference)
+        sys.stdout.write(f"make {difference['new']} live on {session.environment.name}? [y/N] ")
+        sys.stdout.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    return ask
+
+
+# ---- tasks
+
+_YES = "go live without asking, where the inventory says `confirm: true`"
+_WAIT = "seconds to wait for another deploy to end (default: not at all)"
+_PATH = "another checkout on the hosts than the inventory's project.path"
+_VERBOSE = "show what the commands on the hosts print"
+_JSON = "print JSON alone on standard output"
+
+
+@task(
+    help={
+        "dry_run": "the same as `plan`: nothing is written anywhere",
+        "resume": "run only what is stale: after a failure, or after a phase by hand",
+        "project_path": _PATH,
+        "wait": _WAIT,
+        "yes": _YES,
+        "verbose": _VERBOSE,
+        "json": "with --dry-run: " + _JSON,
+    }
+)
+def deploy(
+    c: Context,
+    dry_run: bool = False,
+    resume: bool = False,
+    project_path: str | None = None,
+    wait: float = 0.0,
+    yes: bool = False,
+    verbose: bool = False,
+    json: bool = False,
+) -> None:
+    """Build, ship and make live: everything."""
+    if dry_run:
+        _plan(project_path, as_json=json)
+        return
+    with _session(verbose=verbose) as session:
+        done = session.deploy(
+            resume=resume,
+            project_path=project_path,
+            wait_seconds=wait,
+            confirm=_confirm(session, yes=yes),
+        )
+        _live_but(session, done)
+
+
+@task(help={"project_path": _PATH, "wait": _WAIT, "verbose": _VERBOSE})
+def prepare(
+    c: Context, project_path: str | None = None, wait: float = 0.0, verbose: bool = False
+) -> None:
+    """Build and ship; no visitor can see it."""
+    with _session(verbose=verbose) as session:
+        release = session.prepare(project_path=project_path, wait_seconds=wait)
+        session.show.say(f"{release.id} is ready: fab {session.environment.name} activate")
+
+
+@task(help={"wait": _WAIT, "yes": _YES, "verbose": _VERBOSE})
+def activate(c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = False) -> None:
+    """Make live what `prepare` left."""
+    with _session(verbose=verbose) as session:
+        _live_but(session, session.activate(wait_seconds=wait, confirm=_confirm(session, yes=yes)))
+
+
+@task(
+    help={
+        "to": "the release to go back to (default: the one that was live before)",
+        "check": "only prove that it would work; nothing is changed",
+        "wait": _WAIT,
+        "yes": _YES,
+        "verbose": _VERBOSE,
+    }
+)
+def rollback(
+    c: Context,
+    to: str | None = None,
+    check: bool = False,
+    wait: float = 0.0,
+    yes: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Make an earlier release live again; never builds."""
+    with _session(verbose=verbose) as session:
+        done = session.rollback(
+            to, check=check, wait_seconds=wait, confirm=_confirm(session, yes=yes)
+        )
+        _live_but(session, done)
+
+
+@task(help={"project_path": _PATH, "json": _JSON})
+def plan(c: Context, project_path: str | None = None, json: bool = False) -> None:
+    """Show what a deploy would do; writes nothing."""
+    _plan(project_path, as_json=json)
+
+
+def _plan(project_path: str | None, *, as_json: bool) -> None:
+    with _session(as_json=as_json) as session:
+        found = session.plan(project_path=project_path)
+        if as_json:
+            _print_json(found)
+        else:
+            report.show_plan(Terminal(session.secrets), found)
+
+
+@task(help={"json": _JSON})
+def status(c: Context, json: bool = False) -> None:
+    """Show what is live on each host, and drift."""
+    with _session(as_json=json) as session:
+        found = session.status()
+        if json:
+            _print_json(found)
+        else:
+            report.show_status(Terminal(session.secrets), found)
+
+
+@task(help={"json": _JSON})
+def releases(c: Context, json: bool = False) -> None:
+    """Show the releases that hosts hold, newest first."""
+    with _session(as_json=json) as session:
+        found = session.releases()
+        if json:
+            _print_json(found)
+        else:
+            report.show_releases(Terminal(session.secrets), found)
+
+
+@task(
+    help={
+        "old": "a release (default: the one before the live one)",
+        "new": "a release (default: the live one)",
+        "json": _JSON,
+    }
+)
+def diff(c: Context, old: str | None = None, new: str | None = None, json: bool = False) -> None:
+    """Show what differs between two releases."""
+    with _session(as_json=json) as session:
+        found = session.diff(old, new)
+        if json:
+            _print_json(found)
+        else:
+            report.show_difference(Terminal(session.secrets), found)
+
+
+@task(
+    help={
+        "steal": "take the lock away from whoever holds it",
+        "because": "why; it is recorded in the log on the build host",
+        "json": _JSON,
+    }
+)
+def unlock(c: Context, steal: bool = False, because: str = "", json: bool = False) -> None:
+    """Show who holds the lock, or take it away."""
+    with _session(as_json=json) as session:
+        holder = session.unlock(steal=steal, because=because)
+        if json:
+            _print_json({"lock": holder})
+        elif holder is None:
+            session.show.say("nobody holds the lock")
+        else:
+            verb = "was taken from" if steal else "is held by"
+            session.show.say(
+                f"the lock {verb} {holder['owner']}, at {holder['phase']}, last heard of "
+                f"{holder['silent_seconds']:.0f} seconds ago"
+            )
+
+
+@task(
+    help={
+        "url": "the path of STATIC_URL",
+        "listen": "what the server listens on: 80, 127.0.0.1:8080",
+        "server_name": "the name it answers to",
+        "host": "which static host (default: the first)",
+    }
+)
+def nginx(
+    c: Context,
+    url: str = "/static/",
+    listen: str = "80",
+    server_name: str = "_",
+    host: str | None = None,
+) -> None:
+    """Print the nginx configuration of a static host."""
+    with _session() as session:
+        hosts = {one.name: one for one in session.environment.with_role("static")}
+        if host is not None and host not in hosts:
+            raise InventoryError(
+                f'"{host}" is no static host; there are: {", ".join(hosts)}',
+                where="--host",
+                mend="name one of them",
+            )
+        chosen = hosts[host] if host else next(iter(hosts.values()))
+        deploy_to = session.environment.layout(chosen).deploy_to
+        try:
+            text = nginx_server(deploy_to, listen, server_name, url=url)
+        except ValueError as error:
+            raise InventoryError(
+                str(error), where="the command line", mend="name another"
+            ) from error
+        sys.stdout.write(text)
+
+
+def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
+    first = (run.__doc__ or name).splitlines()[0]
+
+    def alone(c: Context, wait: float = 0.0, verbose: bool = False) -> None:
+        with _session(verbose=verbose) as session:
+            session.phase(name, wait_seconds=wait)
+
+    def build(
+        c: Context, project_path: str | None = None, wait: float = 0.0, verbose: bool = False
+    ) -> None:
+        with _session(verbose=verbose) as session:
+            session.phase(name, project_path=project_path, wait_seconds=wait)
+
+    body = build if name in BUILD else alone
+    body.__doc__ = f"Phase: {first}"
+    words = {"wait": _WAIT, "verbose": _VERBOSE}
+    if name in BUILD:
+        words["project_path"] = _PATH
+    return Task(body, name=task_name(name), help=words)
+
+
+_TASKS = (
+    deploy,
+    prepare,
+    activate,
+    rollback,
+    plan,
+    status,
+    releases,
+    diff,
+    unlock,
+    nginx,
+    *(_phase_task(name, run) for name, run in PHASES.items() if name != "activate"),
+)
+
+
+def calling_folder() -> Path:
+    """Return the folder of the fabfile that imports us: beside it stand the inventories."""
+    frame = sys._getframe()  # no other way: an import has no arguments
+    while frame := frame.f_back:  # type: ignore[assignment]
+        file = frame.f_globals.get("__file__")
+        name = frame.f_globals.get("__name__", "")
+        if file and name.partition(".")[0] not in ("fab_static", "importlib"):
+            folder = Path(file).resolve().parent
+            # a fabfile may be a package: then the inventories stand beside its folder
+            is_package = (
+                not (folder / "inventories").is_dir() and (folder.parent / "inventories").is_dir()
+            )
+            return folder.parent if is_package else folder
+    return Path.cwd()

@@ -1,0 +1,236 @@
+"""A fleet for each module that asks for one: real sshd and nginx on loopback, real Django on every host."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from demo.fleet import Fleet
+
+ROOT = Path(__file__).resolve().parents[2]
+FAB = str(Path(sys.executable).parent / "fab")
+HOSTS = {
+    "build1": ["build"],
+    "edge1": ["static"],
+    "edge2": ["static"],
+    "web1": ["web"],
+    "web2": ["web"],
+}
+
+
+@dataclass
+class Answer:
+    """What an HTTP server said."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass
+class Operator:
+    """A person with a fabfile, an inventory for the fleet, and fab."""
+
+    fleet: Fleet
+    folder: Path
+    name: str = "staging"
+
+    def write_inventory(self, name: str | None = None, **extra: Any) -> None:
+        self.fleet.write_inventory(
+            self.folder / "inventories" / f"{name or self.name}.yml", **extra
+        )
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        return {**os.environ, **self.fleet.environment(), "COLUMNS": "200", **extra}
+
+    def start(self, *words: str, name: str | None = None, **extra: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [FAB, name or self.name, *words],
+            cwd=self.folder,
+            env=self.environment(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def fab(
+        self, *words: str, code: int = 0, name: str | None = None, stdin: str = "", **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run fab; the exit code must be the one expected."""
+        ran = subprocess.run(
+            [FAB, name or self.name, *words],
+            cwd=self.folder,
+            env=self.environment(**extra),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
+    def json(self, *words: str, name: str | None = None) -> Any:
+        """Run a looking task with --json; standard output must be JSON alone."""
+        return json.loads(self.fab(*words, "--json", name=name).stdout)
+
+    def live(self) -> str | None:
+        status = self.json("status")
+        assert status["agreed"], status
+        live: str | None = status["live"]
+        return live
+
+    def release(self, host: str, release: str) -> dict[str, Any]:
+        folder = self.fleet.hosts[host].static / "releases" / release
+        seal: dict[str, Any] = json.loads((folder / "release.json").read_text())
+        return seal
+
+    def urls(self, release: str) -> dict[str, str]:
+        """Return every URL that pages of a release may print, below the origin -> SHA-256."""
+        seal = self.release("edge1", release)
+        files = seal["files"]
+        urls = {
+            f"/static/{quote(path)}?version={version}": files[path]["sha256"]
+            for path, version in seal["versioned"].items()
+        }
+        urls |= {f"/static/{quote(path)}": files[path]["sha256"] for path in seal["named"]}
+        return urls
+
+    def wrong(self, urls: Mapping[str, str]) -> list[str]:
+        """Return what static hosts answer otherwise than recorded."""
+        found = []
+        for host in self.fleet.with_role("static"):
+            for url, sha256 in urls.items():
+                answer = get(self.fleet.origin(host.name) + url)
+                if (answer.status, answer.sha256) != (200, sha256):
+                    found.append(f"{host.name} {url}: {answer.status}, {answer.sha256}")
+        return found
+
+    def manifests(self, host: str) -> tuple[bytes, bytes]:
+        """Return both manifests as the host's web processes read them."""
+        code = self.fleet.hosts[host].code
+        manifest = (code / "staticfiles" / "CACHE" / "manifest.json").read_bytes()
+        versions = code / "resource_versions.yml"
+        return manifest, versions.read_bytes() if versions.exists() else b""
+
+
+def get(url: str) -> Answer:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return Answer(answer.status, answer.read(), dict(answer.headers))
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.read(), dict(error.headers))
+
+
+def operator_of(fleet: Fleet, folder: Path) -> Operator:
+    (folder / "inventories").mkdir(parents=True)
+    shutil.copy(ROOT / "fabfile.py", folder)
+    return Operator(fleet, folder)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The sample shop on five hosts, with an AWS stand-in; nothing is deployed yet."""
+    folder = tmp_path_factory.mktemp("shop")
+    sys.path.insert(0, str(ROOT / "tests" / "sample_project"))
+    import checkout
+
+    project = checkout.copy_to(folder / "project")
+    with Fleet(folder / "hosts", HOSTS, project=project, settings="shop.settings", app="shop") as f:
+        f.start_aws()
+        operator = operator_of(f, folder / "operator")
+        operator.write_inventory(
+            app="shop", probe={"pages": [f"{f.site('web1')}/", f"{f.site('web2')}/cart/"]}
+        )
+        yield operator
+
+
+TINY = {
+    "manage.py": """\
+import os, sys
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiny.settings")
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(sys.argv)
+""",
+    "tiny/__init__.py": "",
+    "tiny/settings.py": """\
+from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = "x"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.staticfiles", "compressor"]
+STATICFILES_DIRS = [BASE_DIR / "assets"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "compressor.finders.CompressorFinder",
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+COMPRESS_ENABLED = COMPRESS_OFFLINE = True
+ROOT_URLCONF = "tiny.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "templates"], "APP_DIRS": True}]
+""",
+    "tiny/urls.py": """\
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+urlpatterns = [
+    path("", lambda request: render(request, "page.html")),
+    path("health", lambda request: HttpResponse("ok")),
+]
+""",
+    "tiny/wsgi.py": """\
+import os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiny.settings")
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+""",
+    "templates/page.html": """\
+{% load static compress %}<!doctype html><title>tiny</title>
+{% compress css %}<link rel="stylesheet" href="{% static 'site.css' %}">{% endcompress %}
+<img src="{% static 'logo.svg' %}">
+""",
+    "assets/site.css": "body { color: #111; background: url(paper.svg) }\n",
+    "assets/logo.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>\n",
+    "assets/paper.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='paper'/>\n",
+    "assets/sp ace/ü'\"&.txt": "odd\n",
+}
+
+
+def write_tiny(folder: Path) -> Path:
+    """Write a project that knows nothing of us: collectstatic and compress alone."""
+    for path, text in TINY.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """A project that knows nothing of us, live on five hosts."""
+    folder = tmp_path_factory.mktemp("tiny")
+    project = write_tiny(folder / "project")
+    with Fleet(folder / "hosts", HOSTS, project=project, settings="tiny.settings", app="tiny") as f:
+        operator = operator_of(f, folder / "operator")
+        operator.write_inventory(build={"phases": ["collectstatic", "compress"]})
+        operator.fab("deploy")
+        yield operator

@@ -1,0 +1,1 @@
+"""The cart and the checkout, kept in the browser's own storage."""

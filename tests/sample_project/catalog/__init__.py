@@ -1,0 +1,1 @@
+"""What is for sale: the list, with filters, and a page for each product."""

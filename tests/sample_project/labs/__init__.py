@@ -1,0 +1,1 @@
+"""Apps that live one folder deeper than the others."""

@@ -1,0 +1,1 @@
+"""Every element of the shop's design on one page, light or dark."""

@@ -1,0 +1,1 @@
+"""The shop: settings, the layout every page shares, the front page."""

@@ -1,0 +1,191 @@
+# The layout of build-trap 18: LESS below an app, six folders down, and its package beside the apps.
+BOOTSTRAP = {
+    "node_modules/bootstrap/less/variables.less": "@brand: red;",
+    "node_modules/bootstrap/less/mixins.less": '@import "mixins/one";',
+    "node_modules/bootstrap/less/mixins/one.less": ".one() {}",
+    "node_modules/bootstrap/test-infra/broken.less": '@import "nowhere";',
+}
+SETTINGS = """
+STATICFILES_DIRS = [BASE_DIR / "node_modules"]
+INSTALLED_APPS += ["deep.apps.style"]
+"""
+APP = {"deep/__init__.py": "", "deep/apps/__init__.py": "", "deep/apps/style/__init__.py": ""}
+STYLE = "deep/apps/style/static/style/less/"
+PAGE = {
+    "templates/page.html": "{% load fab_static %}<link href=\"{% static 'style/less/main.less' %}\">"
+}
+
+
+def fixed(project, name="main.less"):
+    return project.read(f"staticfiles/style/less/{name}")
+
+
+def collected(make_project, less, settings=SETTINGS):
+    project = make_project(
+        {**APP, **PAGE, **BOOTSTRAP, **{STYLE + name: text for name, text in less.items()}},
+        settings,
+    )
+    project.manage("collectstatic", "--noinput", "-v0")
+    return project
+
+
+def test_an_import_that_moved_is_found_through_the_finders_and_nothing_else_changes(make_project):
+    source = (
+        '// "../../../../../../node_modules/bootstrap/less/mixins" caf\xe9\r\n'
+        '@import (reference)  "../../../../../../node_modules/bootstrap/less/mixins" ;\r\n'
+        "@import url(../../../../../../node_modules/bootstrap/less/variables.less) screen;\r\n"
+        '.a { content: "../../../../../../x" }\r\n'
+    ).encode("latin-1")
+    project = collected(make_project, {"main.less": source})
+    told = project.manage("fix_less_imports_collectstatic")
+    assert told.splitlines() == [
+        "rewritten: style/less/main.less",
+        "1 LESS files rewritten; every @import in use resolves",
+    ]
+    comment, *rest = source.split(b"\r\n")
+    expected = b"\r\n".join(
+        [comment, *(line.replace(b"../../../../../../node_modules", b"../..") for line in rest)]
+    )
+    assert (project.path / "staticfiles/style/less/main.less").read_bytes() == expected
+    assert (project.path / STYLE / "main.less").read_bytes() == source
+
+
+def test_a_second_run_changes_nothing(make_project):
+    source = "@import '../../../../../../node_modules/bootstrap/less/mixins';"
+    project = collected(make_project, {"main.less": source})
+    project.manage("fix_less_imports_collectstatic")
+    before = fixed(project)
+    assert project.manage("fix_less_imports_collectstatic").startswith("0 LESS files rewritten")
+    assert fixed(project) == before == "@import '../../bootstrap/less/mixins';"
+
+
+def test_a_variable_is_right_for_the_deeper_file_that_uses_it(make_project):
+    """Build-trap 18: it is no path from the file in which it stands."""
+    project = collected(
+        make_project,
+        {
+            "main.less": '@import "vars";\n@import "_hq/inc/user";\n@import "@{pkg}/less/mixins";',
+            "vars.less": "@b3-import-variables: '../../../../../../../../node_modules/bootstrap/less/variables';\n"
+            '@pkg: "../../../../../../node_modules/bootstrap";',
+            "_hq/inc/user.less": '@import "@{b3-import-variables}";',
+        },
+    )
+    project.manage("fix_less_imports_collectstatic")
+    assert fixed(project, "vars.less") == (
+        "@b3-import-variables: '../../../../bootstrap/less/variables';\n@pkg: \"../../bootstrap\";"
+    )
+    assert fixed(project, "_hq/inc/user.less") == '@import "@{b3-import-variables}";'
+
+
+def test_a_prefixed_storage_keeps_its_prefix(make_project):
+    settings = SETTINGS.replace(
+        '[BASE_DIR / "node_modules"]', '[("lib", BASE_DIR / "node_modules")]'
+    )
+    project = collected(
+        make_project,
+        {"main.less": '@import "../../../../../../node_modules/bootstrap/less/mixins";'},
+        settings,
+    )
+    project.manage("fix_less_imports_collectstatic")
+    assert fixed(project) == '@import "../../lib/bootstrap/less/mixins";'
+    assert project.manage("fix_less_imports_collectstatic").startswith("0 LESS files rewritten")
+
+
+def test_an_accidental_hit_in_the_static_root_does_not_hide_the_file_that_is_meant(make_project):
+    """Build-trap 19: it compiles, with the wrong Bootstrap."""
+    project = collected(
+        make_project,
+        {
+            "main.less": '@import "a/b/c/d/user";',
+            "a/b/c/d/user.less": '@import "../../../../../../../other/mixins";',
+            "../../../other/mixins.less": ".right() {}",
+        },
+        SETTINGS + 'STATICFILES_DIRS += [("pkg", BASE_DIR / "deep/apps/style/other")]\n',
+    )
+    project.write({"staticfiles/other/mixins.less": ".wrong() {}"})
+    project.manage("fix_less_imports_collectstatic")
+    assert fixed(project, "a/b/c/d/user.less") == '@import "../../../../../../pkg/mixins";'
+
+
+def test_the_prefixes_of_hq_are_replaced_where_the_finders_know_nothing(make_project):
+    project = collected(
+        make_project,
+        {
+            "main.less": '@import "../../../../../../bower_components/bootstrap/less/mixins";\n'
+            '@import "../../../../../style/static/style/less/other";\n@path: "@{b3-import-variables-x}";',
+            "other.less": "",
+        },
+        SETTINGS + "LESS_B3_PATHS = {'variables': '../../bootstrap/less/variables'}\n",
+    )
+    project.manage("fix_less_imports_collectstatic")
+    assert fixed(project) == (
+        '@import "../../bootstrap/less/mixins";\n@import "../../style/less/other";\n'
+        '@path: "../../bootstrap/less/variables";'
+    )
+
+
+def test_prefixes_are_a_setting(make_project):
+    project = collected(
+        make_project,
+        {"main.less": '@import "/opt/vendor/bootstrap/less/mixins";'},
+        SETTINGS + "FAB_STATIC_LESS_PREFIXES = [('/opt/vendor', '../..')]\n",
+    )
+    project.manage("fix_less_imports_collectstatic")
+    assert fixed(project) == '@import "../../bootstrap/less/mixins";'
+
+
+def test_dangling_imports_in_use_fail_with_file_and_line_and_others_are_only_told(make_project):
+    project = collected(
+        make_project,
+        {
+            "main.less": '@import "inc/deeper";\n@import (optional) "maybe";\n@import (css) "x";\n@import "y.css";',
+            "inc/deeper.less": '\n@import "nowhere";\n@import "@{unknown}/x";\n@import "../../../../outside";\n'
+            '@import "../../../../../../../not_collected/x";',
+        },
+    )
+    project.write({"not_collected/x.less": ""})
+    told = project.fails("fix_less_imports_collectstatic")
+    assert "in no template's reach: bootstrap/test-infra/broken.less:1: @import" in told
+    _, told = told.split("CommandError: ")
+    lines = told.splitlines()
+    assert lines[:4] == [
+        "4 @imports lead nowhere in the static root",
+        '  style/less/inc/deeper.less:2: @import "nowhere" leads to style/less/inc/nowhere.less, which is not there',
+        '  style/less/inc/deeper.less:4: @import "../../../../outside" leaves the static root, for ../outside.less',
+        '  style/less/inc/deeper.less:5: @import "../../../../../../../not_collected/x" leaves the static root,'
+        f" for ../../../../not_collected/x.less; {project.path}/not_collected/x.less,"
+        " which it means in the source, is not collected",
+    ]
+    assert (
+        'deeper.less:3: @import "@{unknown}/x" names a variable that has no string value here'
+        in told
+    )
+    assert lines[-1].startswith("  mend:  collect the files they mean (STATICFILES_DIRS)")
+
+
+def test_one_string_that_would_have_to_be_two_paths_is_told(make_project):
+    """Both files are six folders deep in the source, and at different depths in the static root."""
+    project = collected(
+        make_project,
+        {
+            "main.less": "@p: '../../../../../../node_modules/bootstrap/less/mixins';\n"
+            '@import "@{p}";\n@import "../../../../../../one/x/y/z/w/less/user";',
+            "../../../../../../one/x/y/z/w/less/user.less": '@import "@{p}";',
+        },
+        SETTINGS + 'STATICFILES_DIRS += [BASE_DIR / "one/x/y/z/w"]\n',
+    )
+    assert project.fails("fix_less_imports_collectstatic") == (
+        'CommandError: "../../../../../../node_modules/bootstrap/less/mixins" would have to be'
+        " ../../bootstrap/less/mixins and ../bootstrap/less/mixins: files in folders of different depth use it\n"
+        "  where: style/less/main.less:1\n"
+        "  mend:  give each of these files a variable of its own, or write its path out\n"
+    )
+
+
+def test_without_a_static_root_it_says_what_to_run(make_project):
+    project = make_project({})
+    assert project.fails("fix_less_imports_collectstatic") == (
+        "CommandError: the static root is not there\n"
+        f"  where: {project.path}/staticfiles\n"
+        "  mend:  run: manage.py collectstatic\n"
+    )

@@ -1,0 +1,100 @@
+"""What build_requirejs does before Node; its bundles are in tests/integration/test_django_commands.py."""
+
+BASE = {
+    "one/static/one/requirejs.yml": "mainConfigFile: one/js/config.js\n",
+    "one/static/one/js/config.js": "requirejs.config({});",
+    "one/static/one/js/cart.js": "define([], function () {});",
+    "resource_versions.yml": "one/js/cart.js: '0123456'",
+    "staticfiles/one/js/cart.js": "define([], function () {});",
+    "templates/cart.html": '{% load fab_static %}{% requirejs_main "one/js/cart" %}',
+}
+MAINS = "from fab_static.django_app import requirejs\nprint(requirejs.mains())"
+
+
+def test_main_modules_are_read_from_every_loader_as_templates_have_them(make_project):
+    settings = """
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {"loaders": [
+    ("django.template.loaders.cached.Loader", [
+        ("django.template.loaders.locmem.Loader", {"memory.txt": '{% requirejs_main "two/js/memory" %}'}),
+        ("django.template.loaders.filesystem.Loader", [BASE_DIR / "templates"]),
+        "django.template.loaders.app_directories.Loader",
+    ])]}}]
+"""
+    project = make_project(
+        {
+            "templates/a.html": "{# {% requirejs_main 'no/a' %} #}{% comment %}{% requirejs_main 'no/b' %}{% endcomment %}"
+            "{% verbatim %}{% requirejs_main 'no/c' %}{% endverbatim %}\n{% requirejs_main 'two/js/a' %}",
+            "templates/base.html": "{% requirejs_main %}",
+            "templates/broken.html": "{% unknown %}{% requirejs_main 'two/js/broken' %}{% if %}",
+            "templates/shadowed.html": "",
+            "two/templates/shadowed.html": "{% requirejs_main 'no/shadowed' %}",
+            "two/templates/two/page.xml": "{% requirejs_main 'two/js/page' %}",
+            "two/templates/two/image.png": b"\xff\xd8requirejs_main",
+        },
+        settings,
+    )
+    assert project.python(MAINS).strip() == repr(
+        {
+            "two/js/a": "a.html:2",
+            "two/js/broken": "broken.html:1",
+            "two/js/memory": "memory.txt:1",
+            "two/js/page": "two/page.xml:1",
+        }
+    )
+
+
+def test_a_main_module_that_is_no_literal_is_refused(make_project):
+    project = make_project({**BASE, "templates/cart.html": "\n{% requirejs_main page %}"})
+    assert project.fails("build_requirejs") == (
+        "CommandError: {% requirejs_main page %} names no module in quotes\n"
+        "  where: cart.html:2\n"
+        '  mend:  write the module out: {% requirejs_main "shop/js/cart" %}\n'
+    )
+
+
+def test_a_main_module_that_is_not_there_is_named_with_its_template(make_project):
+    project = make_project({**BASE, "templates/two.html": "{% requirejs_main 'two/js/none' %}"})
+    assert project.fails("build_requirejs") == (
+        "CommandError: the main module two/js/none is not in the static root\n"
+        "  where: two.html:1\n"
+        "  mend:  collect two/js/none.js, or correct the template\n"
+    )
+
+
+def test_without_node_it_says_how_to_get_it(make_project):
+    project = make_project(BASE, "FAB_STATIC_NODE = 'no-such-node'\n")
+    assert project.fails("build_requirejs") == (
+        "CommandError: there is no program 'no-such-node'\n"
+        "  where: build_requirejs, which runs r.js\n"
+        "  mend:  install Node.js 18 or later on the build host, or name it: FAB_STATIC_NODE\n"
+    )
+
+
+def test_without_versions_it_says_what_to_run_first(make_project):
+    project = make_project({**BASE, "resource_versions.yml": "[]"})
+    assert "mend:  run before it: manage.py resource_static" in project.fails("build_requirejs")
+
+
+def test_without_a_requirejs_yml_or_with_two_it_asks_for_the_setting(make_project):
+    project = make_project(
+        {**BASE, "two/static/two/yaml/requirejs.yaml": "mainConfigFile: one/js/config.js"}
+    )
+    assert project.fails("build_requirejs") == (
+        "CommandError: there are 2 files that could be the requirejs.yml\n"
+        f"  where: {project.path}/one/static/one/requirejs.yml, {project.path}/two/static/two/yaml/requirejs.yaml\n"
+        '  mend:  name it in the settings: FAB_STATIC_REQUIREJS = "shop/yaml/requirejs.yml"\n'
+    )
+    (project.path / "one/static/one/requirejs.yml").unlink()
+    (project.path / "two/static/two/yaml/requirejs.yaml").unlink()
+    assert project.fails("build_requirejs").startswith("CommandError: there is no requirejs.yml\n")
+
+
+def test_a_configuration_that_names_no_file_is_refused(make_project):
+    project = make_project(
+        {**BASE, "one/static/one/requirejs.yml": "mainConfigFile: one/js/none.js"}
+    )
+    assert project.fails("build_requirejs") == (
+        "CommandError: mainConfigFile: there is no one/js/none.js\n"
+        f"  where: {project.path}/one/static/one/requirejs.yml\n"
+        "  mend:  give its name under the static root: mainConfigFile: shop/js/requirejs_config.js\n"
+    )

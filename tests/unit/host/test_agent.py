@@ -1,0 +1,1523 @@
+# the agent works with os.path, and so do its tests: names on a disk may be no Unicode
+# ruff: noqa: PTH101, PTH103, PTH110, PTH115, PTH116, PTH118, PTH120, PTH121, PTH123, PTH208
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+import zlib
+from collections import deque
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fab_static.host import agent as module
+from fab_static.host.agent import (
+    LOCK_DEAD_SECONDS,
+    PIECE,
+    RECORD,
+    VERBS,
+    Host,
+    RefusedError,
+    checked_path,
+    digests,
+    explained,
+    mtime_of,
+)
+
+A, B, C, D = (f"2026112{day}T170102Z-0000000{day}" for day in range(1, 5))
+ALL = ["build", "static", "web"]
+MANIFEST = "CACHE/manifest.json"
+
+
+class FakeAgent:
+    """An agent without a channel: what it sends is kept, what it reads was put there."""
+
+    def __init__(self, root):
+        self.host = Host(str(root), "shop", "production")
+        self.children = set()
+        self.sent = []
+        self.frames = deque()
+
+    def send(self, head, body=b""):
+        self.sent.append((head, bytes(body)))
+
+    def next_frame(self):
+        return self.frames.popleft()
+
+    def ask(self, do, body=b"", **params):
+        return VERBS[do](self, {"do": do, **params}, body)
+
+    def do(self, do, body=b"", **params):
+        return self.ask(do, body, **params)[0]
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "deploy_to"
+
+
+@pytest.fixture
+def agent(root):
+    return FakeAgent(root)
+
+
+def sha256_of(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha1_of(data):
+    return hashlib.sha1(data).hexdigest()[:7]
+
+
+def record_of(data):
+    return RECORD.pack(bytes.fromhex(sha256_of(data)), len(data))
+
+
+def seal_of(release, files, *, versioned=(), named=(), manifest=None, versions=b"a.js: x\n"):
+    """Return release.json's bytes for these files: path -> bytes."""
+    held = {
+        path: {"sha256": sha256_of(data), "size": len(data), "version": sha1_of(data)}
+        for path, data in files.items()
+    }
+    seal = {
+        "format": 1,
+        "id": release,
+        "app": "shop",
+        "environment": "production",
+        "revision": None,
+        "created_at": "2026-11-22T17:01:02Z",
+        "created_by": "anna@desk",
+        "digest": "0" * 64,
+        "settings": {},
+        "phases": [],
+        "offline_manifest": manifest and {"path": manifest, "sha256": held[manifest]["sha256"]},
+        "versions": {
+            "path": "resource_versions.yml",
+            "sha256": sha256_of(versions),
+            "size": len(versions),
+        },
+        "named": list(named),
+        "versioned": {path: held[path]["version"] for path in versioned},
+        "files": held,
+    }
+    return json.dumps(seal).encode()
+
+
+FILES = {
+    "js/a.js": b"one",
+    "img/logo.png": b"logo",
+    "CACHE/css/output.3f9c1a7b2d4e.css": b"body{}",
+    MANIFEST: b"{}",
+}
+
+
+def build(agent, release, files=FILES, *, roles=ALL, versions=b"a.js: x\n"):
+    """Store the objects of a release and make its folder, as seal and distribute do."""
+    for data in (*files.values(), versions):
+        agent.do("put_object", data)
+    seal = seal_of(
+        release,
+        files,
+        versioned=[path for path in files if path.endswith(".js")],
+        named=[path for path in files if path.startswith("CACHE/css/")],
+        manifest=MANIFEST if MANIFEST in files else None,
+        versions=versions,
+    )
+    agent.do("build_release", seal, roles=roles)
+    return seal
+
+
+def flip(agent, release, links=None, **entry):
+    return agent.do("flip", release=release, links=links or {}, entry={"by": "anna", **entry})
+
+
+def flip_back(agent, current, previous=None, links=None):
+    return agent.do(
+        "flip_back", current=current, previous=previous, links=links or {}, entry={"by": "anna"}
+    )
+
+
+def overwrite(path, data):
+    """Write to a read-only file in place, as a careless person with the rights does."""
+    os.chmod(path, 0o644)
+    Path(path).write_bytes(data)
+
+
+def everything_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
+
+
+# ---- objects
+
+
+def test_an_object_is_named_by_its_bytes_read_only_and_timed_by_its_content(agent, root):
+    head = agent.do("put_object", b"hello")
+    sha256 = sha256_of(b"hello")
+    assert head == {"object": sha256, "size": 5}
+    path = root / "objects" / sha256[:2] / sha256
+    assert path.read_bytes() == b"hello"
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert path.stat().st_mtime == mtime_of(sha256)
+
+
+@given(st.binary(min_size=32, max_size=32).map(bytes.hex))
+def test_the_time_made_from_content_is_never_in_the_future(sha256):
+    """A Last-Modified in the future is ignored by caches."""
+    assert 946684800 <= mtime_of(sha256) < 1483555712
+
+
+def test_storing_what_is_there_writes_nothing(agent, root):
+    agent.do("put_object", b"hello")
+    before = os.stat(agent.host.object(sha256_of(b"hello"))).st_ino
+    agent.do("put_object", b"hello")
+    assert os.stat(agent.host.object(sha256_of(b"hello"))).st_ino == before
+
+
+def test_missing_names_exactly_what_is_not_here(agent):
+    agent.do("put_object", b"here")
+    agent.do("put_object", b"")
+    wanted = record_of(b"here") + record_of(b"away") + record_of(b"")
+    assert agent.ask("missing", wanted)[1] == record_of(b"away")
+
+
+@pytest.mark.parametrize("damage", [b"h", b"hellO", b"hello, world", b""])
+def test_a_damaged_object_counts_as_missing(agent, damage):
+    agent.do("put_object", b"hello")
+    overwrite(agent.host.object(sha256_of(b"hello")), damage)
+    assert agent.ask("missing", record_of(b"hello"))[1] == record_of(b"hello")
+    agent.do("put_object", b"hello")
+    assert agent.ask("missing", record_of(b"hello"))[1] == b""
+    assert Path(agent.host.object(sha256_of(b"hello"))).read_bytes() == b"hello"
+
+
+def test_an_object_is_written_aside_and_a_failed_one_leaves_nothing(agent, root):
+    sha256 = sha256_of(b"hello")
+
+    def write_some():
+        with agent.host.writer(sha256, 5) as writer:
+            writer.write(b"hell")
+            assert not os.path.exists(agent.host.object(sha256))
+
+    with pytest.raises(RefusedError) as caught:
+        write_some()
+    assert caught.value.what == f"the bytes that arrived are not those of object {sha256}"
+    assert caught.value.mend == (
+        "run the task again; if it happens twice, a file changes while it is read"
+    )
+    assert everything_below(root) == ["objects", f"objects/{sha256[:2]}"]
+
+
+def test_an_interrupted_write_leaves_nothing(agent, root):
+    def write_some():
+        with agent.host.writer(sha256_of(b"hello"), 5) as writer:
+            writer.write(b"he")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_some()
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a" * 63, "A" * 64, "a" * 65, None, 3, "a" * 64 + "\n"]
+)
+def test_only_a_sha256_names_an_object(agent, name):
+    with pytest.raises(RefusedError, match="is no object"):
+        agent.do("read_object", object=name)
+
+
+@pytest.mark.parametrize("name", ["..", "current", A + "/", "../" + A, A + "\n", None, ["x"]])
+@pytest.mark.parametrize("do", ["read_release", "verify"])
+def test_only_an_id_names_a_release(agent, do, name):
+    with pytest.raises(RefusedError, match="is no release"):
+        agent.do(do, release=name, roles=ALL)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.binary(max_size=200), unique=True, max_size=6),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_objects_travel_between_hosts_whatever_the_pieces(contents, piece, deflate):
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = FakeAgent(Path(folder, "a")), FakeAgent(Path(folder, "b"))
+        for data in contents:
+            source.do("put_object", data)
+        wanted = b"".join(record_of(data) for data in contents)
+        source.do("fetch", wanted)
+        stream = b"".join(
+            zlib.decompress(body) if head["pack"] == "deflate" else body
+            for head, body in source.sent
+        )
+        for at in range(0, len(stream), piece):
+            data = stream[at : at + piece]
+            target.frames.append(
+                ({"pack": "deflate"}, zlib.compress(data)) if deflate else ({"pack": "plain"}, data)
+            )
+        target.frames.append(({"end": True}, b""))
+        assert target.do("store") == {"stored": len(contents)}
+        assert target.ask("missing", wanted)[1] == b""
+
+
+def test_a_large_object_travels_in_pieces(agent, tmp_path):
+    data = os.urandom(3 * PIECE + 17)
+    agent.do("put_object", data)
+    agent.do("fetch", record_of(data))
+    assert [head["pack"] for head, _ in agent.sent] == ["plain"] * 4
+    assert max(len(body) for _, body in agent.sent) <= PIECE + RECORD.size
+
+
+def test_text_is_deflated_on_its_way(agent):
+    data = b"body { color: red }\n" * 5000
+    agent.do("put_object", data)
+    agent.do("fetch", record_of(data))
+    ((head, body),) = agent.sent
+    assert head == {"pack": "deflate"}
+    assert len(body) < len(data) / 10
+
+
+def test_a_stream_that_ends_inside_an_object_stores_nothing_of_it(agent, root):
+    agent.frames.extend([({"pack": "plain"}, record_of(b"hello") + b"hel"), ({"end": True}, b"")])
+    with pytest.raises(RefusedError, match="the stream ended inside an object"):
+        agent.do("store")
+    assert not [path for path in (root / "objects").rglob("*") if path.is_file()]
+
+
+def test_wrong_bytes_in_a_stream_are_refused_and_the_good_ones_before_are_kept(agent):
+    stream = record_of(b"good") + b"good" + record_of(b"right") + b"wrong"
+    agent.frames.extend([({"pack": "plain"}, stream), ({"end": True}, b"")])
+    with pytest.raises(RefusedError, match="the bytes that arrived are not those of object"):
+        agent.do("store")
+    assert agent.ask("missing", record_of(b"good") + record_of(b"right"))[1] == record_of(b"right")
+
+
+def test_a_refused_stream_is_read_to_its_end():
+    """Else the frames left are taken for requests, and the next task reads their errors as its answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent = FakeAgent(folder)
+        bad = ({"pack": "plain"}, record_of(b"right") + b"wrong")
+        more = ({"pack": "plain"}, record_of(b"later") + b"later")
+        agent.frames.extend([bad, more, more, ({"end": True}, b"")])
+        with pytest.raises(RefusedError, match="the bytes that arrived"):
+            agent.do("store")
+        assert not agent.frames
+
+
+# ---- whose folder it is
+
+
+def test_a_folder_of_another_app_is_never_touched(agent, root):
+    agent.do("put_object", b"x")
+    other = FakeAgent(root)
+    other.host.environment = "staging"
+    before = everything_below(root)
+    for do in ("put_object", "write_journal", "state"):
+        with pytest.raises(RefusedError) as caught:
+            other.ask(do, b"y")
+        assert caught.value.what == ("the folder belongs to shop production, not to shop staging")
+        assert caught.value.mend == "give each app and environment a deploy_to of its own"
+    assert everything_below(root) == before
+
+
+# ---- names that come from outside
+
+odd = st.one_of(
+    st.text(), st.binary().map(os.fsdecode), st.sampled_from(["..", ".", "", "a", "\0"])
+)
+
+
+@given(
+    st.one_of(
+        st.lists(odd, max_size=6).map("/".join),
+        st.none(),
+        st.integers(),
+        st.lists(st.text()),
+        st.binary(),
+    )
+)
+def test_no_checked_path_leads_outside(name):
+    try:
+        path = checked_path(name)
+    except RefusedError as error:
+        assert "is not a path inside the static root" in error.what  # noqa: PT017
+        return
+    assert path == name
+    assert "\0" not in path
+    joined = os.path.normpath(os.path.join("/srv/shop/static", path))
+    assert joined == "/srv/shop/static/" + path, "what is written is where it says, nothing else"
+
+
+EVIL = [
+    "../evil",
+    "a/../../evil",
+    "/etc/evil",
+    "a//b",
+    "a/./b",
+    "",
+    ".",
+    "..",
+    "a/",
+    "a\0b",
+    "js/a.js/..",
+]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize(
+    "place", ["files", "versioned", "named", "manifest", "version", "object", "id"]
+)
+@pytest.mark.parametrize("roles", [["static"], ["web"]])
+def test_a_seal_whose_names_lead_outside_writes_nothing_outside(tmp_path, evil, place, roles):
+    root = tmp_path / "deep" / "deploy_to"
+    agent = FakeAgent(root)
+    for data in (*FILES.values(), b"a.js: x\n"):
+        agent.do("put_object", data)
+    seal = json.loads(seal_of(A, FILES, versioned=["js/a.js"], manifest=MANIFEST))
+    file = seal["files"]["js/a.js"]
+    if place == "files":
+        seal["files"][evil] = file
+    elif place == "versioned":
+        seal["files"][evil] = file
+        seal["versioned"][evil] = file["version"]
+    elif place == "named":
+        seal["named"].append(evil)
+        seal["files"][evil] = file
+    elif place == "manifest":
+        seal["offline_manifest"]["path"] = evil
+        seal["files"][evil] = file
+    elif place == "version":
+        seal["versioned"]["js/a.js"] = evil
+    elif place == "object":
+        file["sha256"] = evil
+        seal["offline_manifest"]["sha256"] = evil
+    else:
+        seal["id"] = evil
+    outside = everything_below(tmp_path)
+    refused = not (roles == ["web"] and place in {"files", "versioned", "named", "version"})
+    with pytest.raises(RefusedError) if refused else contextlib.nullcontext():
+        agent.do("build_release", json.dumps(seal).encode(), roles=roles)
+    new = set(everything_below(tmp_path)) - set(outside)
+    assert all(name.startswith("deep/deploy_to/") for name in new)
+    assert not [name for name in new if "evil" in name]
+    if refused:
+        assert agent.host.releases() == []
+
+
+# ---- releases
+
+
+def test_a_release_is_hard_links_into_the_objects(agent, root):
+    seal = build(agent, A)
+    folder = root / "releases" / A
+    assert (folder / "release.json").read_bytes() == seal
+    for path, data in FILES.items():
+        assert (folder / "static" / path).read_bytes() == data
+        assert os.path.samefile(folder / "static" / path, agent.host.object(sha256_of(data)))
+    assert (folder / "resource_versions.yml").read_bytes() == b"a.js: x\n"
+    assert agent.host.releases() == [A]
+
+
+def test_the_pool_holds_each_versioned_url_and_each_content_named_file(agent, root):
+    build(agent, A)
+    assert (root / "pool" / sha1_of(b"one") / "js/a.js").read_bytes() == b"one"
+    assert (root / "pool/named/CACHE/css/output.3f9c1a7b2d4e.css").read_bytes() == b"body{}"
+    held = [path for path in (root / "pool").rglob("*") if path.is_file()]
+    assert len(held) == 2
+
+
+def test_the_pool_serves_old_and_new_bytes_of_one_name(agent, root):
+    build(agent, A)
+    build(agent, B, {**FILES, "js/a.js": b"two"})
+    assert (root / "pool" / sha1_of(b"one") / "js/a.js").read_bytes() == b"one"
+    assert (root / "pool" / sha1_of(b"two") / "js/a.js").read_bytes() == b"two"
+
+
+def test_a_web_host_holds_just_the_manifests(agent, root):
+    build(agent, A, roles=["web"])
+    held = {
+        str(path.relative_to(root)) for path in (root / "releases").rglob("*") if path.is_file()
+    }
+    base = f"releases/{A}/"
+    assert held == {
+        base + "release.json",
+        base + "resource_versions.yml",
+        base + "static/" + MANIFEST,
+    }
+    assert not (root / "pool").exists()
+
+
+def test_building_a_release_again_changes_nothing(agent, root):
+    build(agent, A)
+    before = {path: path.stat().st_ino for path in root.rglob("*") if path.is_file()}
+    build(agent, A)
+    assert {path: path.stat().st_ino for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_building_again_mends_what_somebody_wrote_to(agent, root):
+    build(agent, A)
+    overwrite(
+        root / "releases" / A / "static/js/a.js", b"evil"
+    )  # the object and the pool too: one file
+    assert agent.do("verify", release=A, roles=ALL)["changed"] == 2
+    build(agent, A)
+    answer = agent.do("verify", release=A, roles=ALL, bytes=True)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+    assert (root / "pool" / sha1_of(b"one") / "js/a.js").read_bytes() == b"one"
+
+
+def test_building_again_mends_what_somebody_removed_or_replaced(agent, root):
+    build(agent, A)
+    (root / "releases" / A / "static/js/a.js").unlink()
+    (root / "releases" / A / "resource_versions.yml").unlink()
+    (root / "pool" / sha1_of(b"one") / "js/a.js").unlink()
+    logo = root / "releases" / A / "static/img/logo.png"
+    logo.unlink()
+    logo.write_bytes(b"own")
+    build(agent, A)
+    answer = agent.do("verify", release=A, roles=ALL, bytes=True)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+
+
+def test_building_again_mends_a_file_whose_time_somebody_changed(agent, root):
+    """A restored backup has other times: the bytes are right, yet verify would fail at every deploy."""
+    build(agent, A)
+    os.utime(agent.host.object(sha256_of(b"logo")))
+    agent.ask("missing", record_of(b"logo"))
+    build(agent, A)
+    answer = agent.do("verify", release=A, roles=ALL)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+
+
+def test_a_rotten_object_is_missing_once_verify_has_read_it(agent, root):
+    """Its size and time are right; else `distribute verify`, the cure that is told, mends nothing."""
+    build(agent, A)
+    path = agent.host.object(sha256_of(b"logo"))
+    overwrite(path, b"1ogo")
+    os.utime(path, (mtime_of(sha256_of(b"logo")),) * 2)
+    assert agent.do("verify", release=A, roles=ALL)["changed"] == 0
+    assert agent.do("verify", release=A, roles=ALL, bytes=True)["changed"] == 1
+    assert agent.ask("missing", record_of(b"logo"))[1] == record_of(b"logo")
+
+
+def test_a_release_whose_objects_are_not_all_here_never_appears(agent, root):
+    for data in (b"logo", b"{}", b"a.js: x\n", b"body{}"):
+        agent.do("put_object", data)
+    with pytest.raises(FileNotFoundError):
+        agent.do("build_release", seal_of(A, FILES), roles=ALL)
+    assert agent.host.releases() == []
+    assert not (root / "releases" / A).exists()
+    build(agent, A)
+    assert agent.do("verify", release=A, roles=ALL, bytes=True)["missing"] == 0
+
+
+def test_another_seal_under_the_same_id_is_refused(agent, root):
+    seal = build(agent, A)
+    with pytest.raises(RefusedError) as caught:
+        agent.do("build_release", seal_of(A, {"js/a.js": b"one"}), roles=ALL)
+    assert caught.value.what == f"release {A} is here already, sealed with other content"
+    assert caught.value.kind == "release"
+    assert caught.value.mend == "deploy again: a new release gets a new id"
+    assert (root / "releases" / A / "release.json").read_bytes() == seal
+
+
+def test_other_bytes_under_a_pool_url_are_refused(agent, root):
+    """Caches keep that URL for a year."""
+    build(agent, A)
+    agent.do("put_object", b"two")
+    seal = json.loads(seal_of(B, {"js/a.js": b"two"}, versioned=["js/a.js"]))
+    seal["versioned"]["js/a.js"] = sha1_of(b"one")
+    with pytest.raises(RefusedError) as caught:
+        agent.do("build_release", json.dumps(seal).encode(), roles=ALL)
+    url = f"pool/{sha1_of(b'one')}/js/a.js"
+    assert caught.value.what == f"{url} has other bytes here, and a URL must never change its bytes"
+    assert caught.value.mend == (
+        "run resource_static after all that writes the file, then deploy again"
+    )
+    assert (root / url).read_bytes() == b"one"
+    assert agent.host.releases() == [A]
+
+
+def test_a_file_with_too_many_links_is_copied(agent, root, monkeypatch):
+    real = os.link
+
+    def link(source, target):
+        if str(target).endswith("logo.png"):
+            raise OSError(errno.EMLINK, "Too many links", source)
+        real(source, target)
+
+    monkeypatch.setattr(module.os, "link", link)
+    build(agent, A)
+    answer = agent.do("verify", release=A, roles=ALL, bytes=True)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+    logo = root / "releases" / A / "static/img/logo.png"
+    assert logo.stat().st_mode & 0o777 == 0o444
+    build(agent, A)
+    assert agent.do("verify", release=A, roles=ALL, bytes=True)["changed"] == 0
+
+
+def test_names_of_any_bytes_are_served_under_their_own_name(agent, root):
+    names = [
+        "tea bowl.svg",
+        'it\'s "q".css',
+        "new\nline.js",
+        "K\u00fcche.svg",
+        os.fsdecode(b"\xe9.png"),
+    ]
+    files = {name: name.encode("utf-8", "surrogateescape") for name in names}
+    build(agent, A, files)
+    for name, data in files.items():
+        assert (root / "releases" / A / "static" / name).read_bytes() == data
+    answer = agent.do("verify", release=A, roles=ALL, bytes=True)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+
+
+def test_verify_tells_missing_and_changed_with_examples_and_digests(agent, root):
+    build(agent, A)
+    (root / "releases" / A / "static/img/logo.png").unlink()
+    shutil.rmtree(root / "pool" / "named")
+    manifest = root / "releases" / A / "static" / MANIFEST
+    manifest.unlink()
+    manifest.symlink_to("/etc/passwd")
+    answer = agent.do("verify", release=A, roles=ALL)
+    assert (answer["missing"], answer["changed"]) == (2, 1)
+    assert set(answer["examples"]) == {
+        f"releases/{A}/static/img/logo.png",
+        "pool/named/CACHE/css/output.3f9c1a7b2d4e.css",
+        f"releases/{A}/static/{MANIFEST}",
+    }
+    assert answer["versions_sha256"] == sha256_of(b"a.js: x\n")
+
+
+def test_verify_of_a_whole_release_gives_the_digests_of_both_manifests(agent):
+    build(agent, A)
+    assert agent.do("verify", release=A, roles=["web"], bytes=True) == {
+        "missing": 0,
+        "changed": 0,
+        "examples": [],
+        "versions_sha256": sha256_of(b"a.js: x\n"),
+        "offline_manifest_sha256": sha256_of(b"{}"),
+    }
+
+
+def test_a_release_that_is_not_here_cannot_be_read_verified_or_made_live(agent):
+    for do, params in (
+        ("read_release", {}),
+        ("verify", {"roles": ALL}),
+        ("flip", {"links": {}, "entry": {}}),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            agent.do(do, release=A, **params)
+        assert caught.value.what == f"there is no release {A}"
+        assert caught.value.mend == "choose one that `releases` lists"
+    assert agent.host.live() is None
+
+
+def test_summaries_count_files_and_bytes(agent):
+    build(agent, A)
+    ((one,)) = agent.do("summaries")["releases"]
+    assert (one["id"], one["files"], one["bytes"]) == (A, 4, sum(map(len, FILES.values())))
+
+
+# ---- the flip
+
+
+def test_a_flip_names_the_release_and_the_one_before(agent, root):
+    build(agent, A)
+    build(agent, B)
+    assert flip(agent, A) == {"before": None}
+    assert flip(agent, B) == {"before": A}
+    assert os.readlink(root / "current") == f"releases/{B}"
+    assert os.readlink(root / "previous") == f"releases/{A}"
+    state = agent.do("state")
+    assert (state["current"], state["previous"], state["releases"]) == (B, A, [A, B])
+    assert [(one["event"], one["release"]) for one in state["record"]] == [
+        ("activate", A),
+        ("activate", B),
+    ]
+
+
+def test_a_flip_to_what_is_live_changes_and_records_nothing(agent, root):
+    build(agent, A)
+    build(agent, B)
+    flip(agent, A)
+    flip(agent, B)
+    flip(agent, B)
+    assert os.readlink(root / "previous") == f"releases/{A}"
+    assert len(agent.do("state")["record"]) == 2
+
+
+def test_a_flip_that_died_before_its_note_is_recorded_by_the_next(agent, root):
+    """Else `rollback` finds nothing that was live before, and refuses."""
+    build(agent, A)
+    build(agent, B)
+    flip(agent, A)
+    module.point(str(root / "previous"), f"releases/{A}")
+    module.point(str(root / "current"), f"releases/{B}")
+    flip(agent, B)
+    assert [one["release"] for one in agent.do("state")["record"]] == [A, B]
+
+
+def test_the_projects_manifests_become_links_and_its_own_files_are_put_aside(agent, root, tmp_path):
+    build(agent, A)
+    own = tmp_path / "code" / "resource_versions.yml"
+    own.parent.mkdir()
+    own.write_text("own")
+    links = {
+        str(own): str(root / "current/resource_versions.yml"),
+        str(tmp_path / "code/CACHE/manifest.json"): str(root / "current/static" / MANIFEST),
+    }
+    flip(agent, A, links)
+    assert own.read_bytes() == b"a.js: x\n"
+    assert (tmp_path / "code/CACHE/manifest.json").read_bytes() == b"{}"
+    assert Path(str(own) + module.BEFORE).read_text() == "own"
+    build(agent, B, versions=b"a.js: y\n")
+    flip(agent, B, links)
+    assert own.read_bytes() == b"a.js: y\n", "it flips with current"
+
+
+def test_the_first_flip_undone_gives_the_project_its_own_files_back(agent, root, tmp_path):
+    build(agent, A)
+    own, new = tmp_path / "own.yml", tmp_path / "manifest.json"
+    own.write_text("own")
+    links = {
+        str(own): str(root / "current/resource_versions.yml"),
+        str(new): str(root / "current/static" / MANIFEST),
+    }
+    flip(agent, A, links)
+    flip_back(agent, None, None, links)
+    assert not own.is_symlink()
+    assert own.read_text() == "own"
+    assert not os.path.lexists(new)
+    assert not os.path.lexists(root / "current")
+    assert agent.do("state")["current"] is None
+    assert [one["event"] for one in agent.do("state")["record"]] == ["activate", "undo"]
+
+
+def test_a_flip_undone_leaves_both_links_as_they_were(agent, root):
+    for release in (A, B, C):
+        build(agent, release)
+    flip(agent, A)
+    flip(agent, B)
+    flip(agent, C)
+    flip_back(agent, B, A)
+    assert (agent.host.live(), agent.host.live("previous")) == (B, A)
+    assert agent.do("state")["record"][-1]["event"] == "undo"
+    assert agent.do("state")["record"][-1]["release"] == C
+
+
+def test_undoing_a_flip_that_never_came_changes_nothing(agent, root, tmp_path):
+    build(agent, A)
+    flip(agent, A)
+    own = tmp_path / "own.yml"
+    own.write_text("own")
+    before = everything_below(root)
+    flip_back(agent, A, None, {str(own): str(root / "current/resource_versions.yml")})
+    assert everything_below(root) == before
+    assert own.read_text() == "own"
+    assert len(agent.do("state")["record"]) == 1
+
+
+def test_a_folder_where_a_manifest_should_be_is_refused_before_anything_moves(
+    agent, root, tmp_path
+):
+    build(agent, A)
+    build(agent, B)
+    flip(agent, A)
+    (tmp_path / "manifest.json").mkdir()
+    target = str(root / "current/static" / MANIFEST)
+    with pytest.raises(RefusedError) as caught:
+        flip(agent, B, {str(tmp_path / "manifest.json"): target})
+    path = tmp_path / "manifest.json"
+    assert caught.value.what == f"{path} is a folder, and should be a link to {target}"
+    assert agent.host.live() == A
+
+
+def test_current_exists_at_every_instant_of_many_flips(agent, root):
+    build(agent, A)
+    build(agent, B)
+    flip(agent, A)
+    seen, stop = set(), threading.Event()
+
+    def look():
+        while not stop.is_set():
+            try:
+                seen.add(os.readlink(root / "current"))
+                assert (root / "current/release.json").exists()
+            except (OSError, AssertionError) as error:
+                seen.add(repr(error))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for _ in range(60):
+        flip(agent, B)
+        flip_back(agent, A)
+    stop.set()
+    watcher.join()
+    assert seen <= {f"releases/{A}", f"releases/{B}"}
+
+
+def test_the_projects_own_manifest_is_never_gone_while_it_becomes_a_link(
+    agent, root, tmp_path, monkeypatch
+):
+    """A web process that starts in between would start without versions."""
+    build(agent, A)
+    own = tmp_path / "own.yml"
+    own.write_text("own")
+    held = []
+    for name in ("replace", "symlink", "rename", "link"):
+        real = getattr(os, name)
+
+        def watched(*paths, real=real, **options):
+            result = real(*paths, **options)
+            held.append(os.path.exists(own))
+            return result
+
+        monkeypatch.setattr(module.os, name, watched)
+    flip(agent, A, {str(own): str(root / "current/resource_versions.yml")})
+    monkeypatch.undo()
+    assert own.is_symlink()
+    assert all(held)
+
+
+def test_only_links_to_releases_count_as_live(agent, root):
+    root.mkdir()
+    for target in ("/etc", "releases/../../etc", "releases/x", A, "other/" + A):
+        (root / "current").symlink_to(target)
+        assert agent.host.live() is None
+        (root / "current").unlink()
+    (root / "current").mkdir()
+    assert agent.host.live() is None
+
+
+# ---- the static root of the build
+
+part = st.one_of(
+    st.sampled_from(["a", "b", "a b", "it's", '"q"', "n\nl", "-rf", "$HOME", "*", "\u00fc", "..."]),
+    st.binary(min_size=1, max_size=6).map(
+        lambda data: os.fsdecode(data.translate(None, b"/\0") or b"x")
+    ),
+).filter(lambda name: name not in {".", ".."})
+
+
+@st.composite
+def trees(draw):
+    """Return files, path -> bytes, that one disk can hold: no file is a folder of another."""
+    tree = {}
+    for names in draw(st.lists(st.lists(part, min_size=1, max_size=3), max_size=6)):
+        path = "/".join(names)
+        above = {"/".join(names[:at]) for at in range(1, len(names))}
+        if path in tree or above & tree.keys() or any(it.startswith(path + "/") for it in tree):
+            continue
+        tree[path] = draw(st.binary(max_size=5))
+    return tree
+
+
+def write_tree(folder, tree):
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for path, data in tree.items():
+        where = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        Path(where).write_bytes(data)
+
+
+def read_tree(folder):
+    return {
+        os.path.relpath(path, folder): Path(path).read_bytes()
+        for path in module.files_below(str(folder))
+    }
+
+
+@settings(max_examples=80)
+@given(trees(), trees())
+def test_restore_gives_back_exactly_what_a_snapshot_saw(first, second):
+    """Changed, added, removed, a file where a folder was and a folder where a file was, any names."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent, static = FakeAgent(Path(folder, "deploy_to")), os.path.join(folder, "static")
+        write_tree(static, first)
+        _, listing = agent.ask("snapshot", root=static, extra=[])
+        assert listing.isascii()
+        write_tree(static, second)
+        agent.do("restore", listing, root=static)
+        assert read_tree(static) == first
+        assert agent.ask("snapshot", listing, root=static, extra=[])[1] == listing
+        assert agent.do("restore", listing, root=static) == {"changed": 0}
+
+
+def test_a_snapshot_lists_sha256_size_and_version(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one", "b/c.js": b"two"})
+    head, data = agent.ask("snapshot", root=str(static), extra=[])
+    assert json.loads(data)["files"] == {
+        "a.js": [sha256_of(b"one"), 3, sha1_of(b"one")],
+        "b/c.js": [sha256_of(b"two"), 3, sha1_of(b"two")],
+    }
+    assert head == {"listing": sha256_of(data), "read": 2}
+    assert agent.ask("read_object", object=head["listing"])[1] == data
+
+
+def test_files_that_did_not_change_are_not_read_again(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one", "b.js": b"two"})
+    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    (static / "b.js").write_bytes(b"TWO")  # the same size
+    head, data = agent.ask("snapshot", listing, root=str(static), extra=[])
+    assert head["read"] == 1
+    assert json.loads(data)["files"]["b.js"][0] == sha256_of(b"TWO")
+
+
+def test_a_snapshot_copies_since_builds_write_their_files_in_place(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    (static / "a.js").write_bytes(b"changed in place")
+    assert Path(agent.host.object(sha256_of(b"one"))).read_bytes() == b"one"
+    agent.do("restore", listing, root=str(static))
+    (static / "a.js").write_bytes(b"changed again")
+    assert Path(agent.host.object(sha256_of(b"one"))).read_bytes() == b"one"
+
+
+def test_restored_files_can_be_written_to_by_the_next_phase(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    (static / "a.js").unlink()
+    agent.do("restore", listing, root=str(static))
+    assert (static / "a.js").stat().st_mode & 0o200
+
+
+def test_files_beside_the_static_root_are_kept_and_removed_again(agent, tmp_path):
+    static, versions = tmp_path / "static", tmp_path / "resource_versions.yml"
+    write_tree(static, {})
+    _, without = agent.ask("snapshot", root=str(static), extra=[str(versions)])
+    assert json.loads(without)["extra"] == {str(versions): None}
+    versions.write_text("a: b")
+    _, listing = agent.ask("snapshot", root=str(static), extra=[str(versions)])
+    agent.do("restore", without, root=str(static))
+    assert not versions.exists()
+    agent.do("restore", listing, root=str(static))
+    assert versions.read_text() == "a: b"
+
+
+def test_a_link_inside_the_static_root_is_its_file(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    (static / "b.js").symlink_to("a.js")
+    _, data = agent.ask("snapshot", root=str(static), extra=[])
+    assert json.loads(data)["files"]["b.js"] == json.loads(data)["files"]["a.js"]
+
+
+def test_a_file_that_became_a_link_is_a_file_again_after_restore(agent, tmp_path):
+    """The link's target may be removed by the same restore: a dangling link would be sealed."""
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    (static / "a.js").rename(static / "b.js")
+    (static / "a.js").symlink_to("b.js")
+    agent.do("restore", listing, root=str(static))
+    assert read_tree(static) == {"a.js": b"one"}
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "folder", "nowhere", "loop"])
+def test_a_link_that_leads_outside_or_nowhere_is_refused(agent, tmp_path, target):
+    """Its bytes are not the project's: they would be served to everybody."""
+    static = tmp_path / "static"
+    write_tree(static, {"folder/a.js": b"one"})
+    (tmp_path / "outside").write_text("secret")
+    (static / "loop").symlink_to(target)
+    with pytest.raises(RefusedError) as caught:
+        agent.ask("snapshot", root=str(static), extra=[])
+    assert caught.value.what == f"loop is a symbolic link to {target}"
+    assert caught.value.where == str(static)
+    assert caught.value.mend == (
+        "collect without --link; a link must lead to a file in the static root"
+    )
+    assert caught.value.kind == "build"
+
+
+def test_what_is_neither_file_nor_folder_is_refused(agent, tmp_path):
+    (tmp_path / "static").mkdir()
+    os.mkfifo(tmp_path / "static/pipe")
+    with pytest.raises(RefusedError, match="pipe is not a file"):
+        agent.ask("snapshot", root=str(tmp_path / "static"), extra=[])
+
+
+@pytest.mark.parametrize("evil", [name for name in EVIL if "\0" not in name])
+def test_a_listing_whose_names_lead_outside_writes_nothing(agent, tmp_path, evil):
+    static = tmp_path / "deep" / "static"
+    static.mkdir(parents=True)
+    agent.do("put_object", b"x")
+    before = everything_below(tmp_path)
+    listing = {"files": {evil: [sha256_of(b"x"), 1, "0" * 7]}, "extra": {}}
+    with pytest.raises(RefusedError, match="is not a path inside the static root"):
+        agent.do("restore", json.dumps(listing).encode(), root=str(static))
+    assert everything_below(tmp_path) == before
+
+
+def test_empty_leaves_an_empty_static_root(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one", "b/c.js": b"two", ".hidden/x": b""})
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("kept")
+    (static / "link").symlink_to(tmp_path / "kept")
+    agent.do("empty", root=str(static), keep={"the project": str(tmp_path / "code")})
+    assert list(static.iterdir()) == []
+    assert (tmp_path / "kept" / "file").read_text() == "kept", (
+        "a link is removed, not what it leads to"
+    )
+
+
+def test_empty_makes_a_static_root_that_is_not_there(agent, tmp_path):
+    agent.do("empty", root=str(tmp_path / "new" / "static"), keep={})
+    assert (tmp_path / "new" / "static").is_dir()
+
+
+@pytest.fixture
+def nothing_is_removed(monkeypatch):
+    """Some of these folders are the machine's own: a missing refusal fails the test, not the machine."""
+
+    def never(path=None, *more, **options):
+        raise AssertionError(f"{path} would have been emptied")
+
+    monkeypatch.setattr(module, "remove_tree", never)
+    monkeypatch.setattr(module.shutil, "rmtree", never)
+    for name in ("unlink", "remove", "rmdir", "rename", "replace", "listdir", "scandir", "walk"):
+        monkeypatch.setattr(module.os, name, never)
+
+
+@pytest.mark.parametrize("root_of", ["code", ".", "code/../code", "link"])
+def test_empty_refuses_a_folder_that_holds_the_project(
+    agent, tmp_path, root_of, nothing_is_removed
+):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "manage.py").write_text("")
+    (tmp_path / "link").symlink_to("code")
+    code = str(tmp_path / "code")
+    with pytest.raises(RefusedError) as caught:
+        agent.do("empty", root=str(tmp_path / root_of), keep={"the project": code})
+    assert caught.value.what == (
+        f"STATIC_ROOT holds the project ({code}), and a build starts by emptying it"
+    )
+    assert caught.value.mend == "set STATIC_ROOT to a folder of its own"
+    assert (tmp_path / "code" / "manage.py").exists()
+
+
+def test_empty_refuses_the_root_of_the_file_system(agent, tmp_path, nothing_is_removed):
+    with pytest.raises(RefusedError):
+        agent.do("empty", root="/", keep={"the project": str(tmp_path)})
+
+
+def test_empty_refuses_the_home_folder(agent, tmp_path, monkeypatch, nothing_is_removed):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x").write_text("")
+    with pytest.raises(RefusedError):
+        agent.do("empty", root=str(tmp_path), keep={"the project": "/srv/code"})
+
+
+@pytest.mark.parametrize(
+    "inside", ["", "releases", "objects", "current/static", f"releases/{A}/static"]
+)
+def test_empty_refuses_deploy_to_and_every_folder_in_it(agent, root, inside, nothing_is_removed):
+    """STATIC_ROOT = deploy_to/current/static: the next build would empty the live release."""
+    build_folder = root / "releases" / A / "static"
+    build_folder.mkdir(parents=True)
+    (root / "objects").mkdir()
+    (build_folder / "a.js").write_text("live")
+    (root / "current").symlink_to(f"releases/{A}")
+    with pytest.raises(RefusedError):
+        agent.do("empty", root=str(root / inside), keep={"deploy_to": str(root)})
+    assert (build_folder / "a.js").exists()
+
+
+def test_lift_makes_files_of_links_and_lower_links_of_files(agent, root, tmp_path):
+    """Else a build on a web host writes its new manifest through the link into the live release."""
+    build(agent, A)
+    own, other = tmp_path / "own.yml", tmp_path / "other.json"
+    links = {
+        str(own): str(root / "current/resource_versions.yml"),
+        str(other): str(root / "current/static" / MANIFEST),
+    }
+    flip(agent, A, {str(own): links[str(own)]})
+    other.write_text("a file of the project's own")
+    assert agent.do("lift", links=links) == {"lifted": [str(own)]}
+    own.write_text("the build writes")
+    assert (root / "current/resource_versions.yml").read_bytes() == b"a.js: x\n"
+    agent.do("lower", links=links, lifted=[str(own)])
+    assert own.read_bytes() == b"a.js: x\n"
+    assert other.read_text() == "a file of the project's own"
+
+
+def test_lift_removes_a_link_that_leads_nowhere(agent, root, tmp_path):
+    own = tmp_path / "own.yml"
+    target = str(root / "current/resource_versions.yml")
+    own.symlink_to(target)
+    assert agent.do("lift", links={str(own): target}) == {"lifted": [str(own)]}
+    assert not os.path.lexists(own)
+    agent.do("lower", links={str(own): target}, lifted=[str(own)])
+    assert os.readlink(own) == target
+
+
+# ---- the lock
+
+
+def take(agent, owner="anna@desk", **options):
+    return agent.do("lock", owner=owner, phase="deploy", **options)
+
+
+def grow_old(root, seconds):
+    at = time.time() - seconds
+    os.utime(root / "lock" / "heartbeat", (at, at))
+
+
+def test_one_of_two_takers_gets_the_lock_and_the_other_learns_who_has_it(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    assert take(first)["taken"]
+    head = take(second, "ben@desk")
+    assert not head["taken"]
+    holder = head["holder"]
+    assert (holder["owner"], holder["phase"], holder["dead"]) == ("anna@desk", "deploy", False)
+    assert "token" not in holder, "by it the owner proves himself"
+    assert "token" not in second.do("look_at_lock")["holder"]
+
+
+def test_of_many_takers_at_once_exactly_one_gets_the_lock(root):
+    agents = [FakeAgent(root) for _ in range(12)]
+    answers = []
+    start = threading.Barrier(len(agents))
+
+    def run(agent):
+        start.wait()
+        answers.append(take(agent)["taken"])
+
+    threads = [threading.Thread(target=run, args=(agent,)) for agent in agents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 11 + [True]
+
+
+def test_a_free_lock_has_no_holder(agent):
+    assert agent.do("look_at_lock")["holder"] is None
+
+
+def test_only_its_owner_releases_the_lock(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    assert second.do("unlock") == {"ours": False}
+    assert second.do("look_at_lock")["holder"]["owner"] == "anna@desk"
+    assert first.do("unlock") == {"ours": True}
+    assert first.do("unlock") == {"ours": False}
+    assert take(second)["taken"]
+
+
+def test_a_beating_owner_keeps_the_lock_and_says_its_phase(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    grow_old(root, LOCK_DEAD_SECONDS + 5)
+    assert first.do("beat", phase="compress")["ours"]
+    holder = take(second)["holder"]
+    assert holder["phase"] == "compress"
+    assert holder["silent_seconds"] < 5
+
+
+def test_a_silent_owner_is_dead_after_a_minute_and_not_before(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    grow_old(root, LOCK_DEAD_SECONDS - 10)
+    assert not take(second)["taken"]
+    grow_old(root, LOCK_DEAD_SECONDS + 1)
+    head = take(second, "ben@desk")
+    assert head["taken"]
+    assert head["took_over"]["owner"] == "anna@desk"
+    assert first.do("beat", phase="deploy")["ours"] is False
+    assert first.do("unlock") == {"ours": False}
+    assert second.do("look_at_lock")["holder"]["owner"] == "ben@desk"
+
+
+def test_a_lock_whose_owners_connection_ended_is_free_at_once(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    module.abandon_lock(first.host)
+    head = take(second)
+    assert head["taken"]
+    assert head["took_over"]["abandoned"] is True
+    module.abandon_lock(first.host)
+    assert second.do("look_at_lock")["holder"]["abandoned"] is False, "not its own any more"
+
+
+def test_a_stolen_lock_is_the_thiefs(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    head = take(second, "ben@desk", steal=True)
+    assert head["taken"]
+    assert head["took_over"]["owner"] == "anna@desk"
+    beat = first.do("beat", phase="deploy")
+    assert beat["ours"] is False
+    assert beat["holder"]["owner"] == "ben@desk"
+
+
+def test_a_lock_that_was_taken_by_halves_is_held_until_it_is_dead(agent, root):
+    """Its owner died between making the folder and writing its name."""
+    (root / "lock").mkdir(parents=True)
+    assert take(agent)["holder"]["owner"] == "unknown"
+    old = time.time() - LOCK_DEAD_SECONDS - 1
+    os.utime(root / "lock", (old, old))
+    assert take(agent)["taken"]
+
+
+# ---- record and journal
+
+
+def test_notes_are_kept_in_order_with_their_time(agent):
+    agent.do("note", entry={"event": "steal"})
+    agent.do("note", entry={"event": "activate"})
+    record = agent.do("state")["record"]
+    assert [one["event"] for one in record] == ["steal", "activate"]
+    assert record[0]["at"] <= record[1]["at"] <= time.time()
+
+
+@pytest.mark.parametrize("cut", ['{"event": "acti', "{", '"', "\udcff", "[1]\n", "null"])
+def test_a_last_line_that_a_crash_cut_off_is_passed_over_and_closed(agent, root, cut):
+    agent.do("note", entry={"event": "one"})
+    with open(root / "log.jsonl", "ab") as file:
+        file.write(cut.encode("utf-8", "surrogateescape"))
+    assert [one["event"] for one in agent.do("state")["record"]] == ["one"]
+    agent.do("note", entry={"event": "two"})
+    assert [one["event"] for one in agent.do("state")["record"]] == ["one", "two"]
+
+
+def test_the_journal_is_written_whole_and_read_back(agent):
+    assert agent.do("state")["journal"] is None
+    agent.do("write_journal", b'{"format": 1}')
+    assert agent.do("state")["journal"] == {"format": 1}
+
+
+def test_a_damaged_journal_says_how_to_mend_it(agent, root):
+    agent.do("write_journal", b"{")
+    with pytest.raises(RefusedError) as caught:
+        agent.do("state")
+    assert caught.value.what.startswith("journal.json is no JSON: ")
+    assert caught.value.where == str(root / "journal.json")
+    assert caught.value.mend == "move the damaged file away; the next deploy writes it anew"
+
+
+def test_a_small_file_that_cannot_be_written_leaves_the_old_one(agent, root, monkeypatch):
+    agent.do("write_journal", b'{"format": 1}')
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        agent.do("write_journal", b'{"format": 1, "more": 1}')
+    monkeypatch.undo()
+    assert agent.do("state")["journal"] == {"format": 1}
+    assert [name for name in os.listdir(root) if name.endswith("~") or "journal" in name] == [
+        "journal.json"
+    ]
+
+
+# ---- prune
+
+
+def prune(agent, *names, roles=ALL):
+    return agent.do("prune", releases=list(names), roles=roles)
+
+
+def test_prune_takes_a_release_with_its_pool_and_objects(agent, root):
+    build(agent, A)
+    build(agent, B, {**FILES, "js/a.js": b"two"}, versions=b"a.js: y\n")
+    build(agent, C, {**FILES, "js/a.js": b"three"}, versions=b"a.js: z\n")
+    flip(agent, B)
+    flip(agent, C)
+    head = prune(agent, A)
+    assert head == {"removed": [A], "freed": len(b"one") + len(b"a.js: x\n")}
+    assert not (root / "pool" / sha1_of(b"one")).exists()
+    for release in (B, C):
+        answer = agent.do("verify", release=release, roles=ALL, bytes=True)
+        assert (answer["missing"], answer["changed"]) == (0, 0)
+
+
+def test_prune_never_takes_the_live_release_nor_the_one_before(agent):
+    for release in (A, B, C):
+        build(agent, release)
+    flip(agent, B)
+    flip(agent, A)
+    assert prune(agent, A, B, C)["removed"] == [C]
+    assert agent.host.releases() == [A, B]
+
+
+def test_prune_keeps_what_the_journal_still_needs(agent, tmp_path):
+    """Else `deploy --resume` has nothing to build on."""
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"built"})
+    (tmp_path / "versions.yml").write_text("built too")
+    head, _ = agent.ask(
+        "snapshot", root=str(static), extra=[str(tmp_path / "versions.yml"), "/none"]
+    )
+    agent.do(
+        "write_journal",
+        json.dumps({"phases": {"compress": {"listing": head["listing"]}, "seal": {}}}).encode(),
+    )
+    agent.do("put_object", b"nobody needs this")
+    assert prune(agent)["freed"] == len(b"nobody needs this")
+    wanted = record_of(b"built") + record_of(b"built too")
+    assert agent.ask("missing", wanted)[1] == b""
+    assert agent.do(
+        "restore", agent.ask("read_object", object=head["listing"])[1], root=str(static)
+    )
+
+
+def test_prune_keeps_on_the_build_host_what_other_hosts_may_lack(agent, root):
+    build(agent, A, roles=["build"])
+    flip(agent, A)
+    prune(agent, roles=["build"])
+    assert agent.ask("missing", b"".join(map(record_of, FILES.values())))[1] == b""
+
+
+def test_a_prune_that_was_interrupted_is_finished_by_the_next(agent, root, monkeypatch):
+    build(agent, A)
+    build(agent, B, {**FILES, "js/a.js": b"two"})
+    flip(agent, B)
+
+    def killed(host):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "leftovers", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prune(agent, A)
+    monkeypatch.undo()
+    assert agent.host.releases() == [B]
+    assert agent.do("verify", release=B, roles=ALL, bytes=True)["missing"] == 0
+    prune(agent, A)
+    assert sorted(os.listdir(root / "releases")) == [B]
+    assert not (root / "pool" / sha1_of(b"one")).exists()
+
+
+def test_prune_clears_what_interrupted_tasks_left_aside(agent, root):
+    build(agent, A)
+    flip(agent, A)
+    (root / "releases" / f".{B}.new" / "static").mkdir(parents=True)
+    left = root / "objects" / "ab" / ".abc.1-2"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("half")
+    prune(agent)
+    assert sorted(os.listdir(root / "releases")) == [A]
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("name", ["..", "../current", A + "/..", "", "."])
+def test_prune_takes_nothing_but_releases(agent, root, name):
+    build(agent, A)
+    with pytest.raises(RefusedError, match="is no release"):
+        prune(agent, name)
+    assert agent.host.releases() == [A]
+
+
+def test_prune_of_a_release_that_is_not_there_removes_nothing(agent):
+    build(agent, A)
+    flip(agent, A)
+    assert prune(agent, B) == {"removed": [], "freed": 0}
+
+
+# ---- commands
+
+
+def run(agent, *command, body=b"", timeout=20.0, **options):
+    agent.sent.clear()
+    head = agent.do("run", body, command=list(command), timeout=timeout, **options)
+    return head, b"".join(data for sent, data in agent.sent if "output" in sent)
+
+
+def test_a_command_gives_its_exit_code_and_both_streams(agent):
+    head, output = run(agent, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert head == {"code": 3, "timed_out": False}
+    assert sorted(output.split()) == [b"err", b"out"]
+
+
+def test_a_command_reads_its_standard_input_to_the_end(agent):
+    body = os.urandom(1 << 20)
+    assert run(agent, "sha256sum", body=body)[1].split()[0].decode() == sha256_of(body)
+
+
+def test_a_command_that_reads_nothing_is_no_error(agent):
+    assert run(agent, "true", body=b"x" * (1 << 20))[0]["code"] == 0
+
+
+def test_a_command_gets_its_environment_and_folder(agent, tmp_path):
+    head, output = run(
+        agent,
+        "sh",
+        "-c",
+        'printf "%s|%s|" "$SECRET" "${PATH:+path}"; pwd',
+        environment={"SECRET": "a b\n\u00fc"},
+        folder=str(tmp_path),
+    )
+    assert output.decode() == f"a b\n\u00fc|path|{tmp_path}\n"
+    assert head["code"] == 0
+
+
+def test_secrets_stand_on_no_command_line(agent):
+    _, output = run(
+        agent, "sh", "-c", "tr '\\0' ' ' < /proc/$$/cmdline", environment={"S": "hunter2"}
+    )
+    assert b"hunter2" not in output
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("/no/such/program", None), ("true", "/no/such/folder"), ("/etc/passwd", None)],
+)
+def test_a_command_that_cannot_start_says_why(agent, command, folder):
+    head, _ = run(agent, command, folder=folder)
+    assert head["code"] == 127
+    path = folder or command
+    assert head["cannot_start"] in (
+        f"{path}: No such file or directory",
+        f"{path}: Permission denied",
+    )
+    assert not agent.children
+
+
+def alive(pid):
+    """Tell whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def becomes(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        os.sched_yield()
+    return True
+
+
+def test_at_the_time_out_the_whole_group_is_killed(agent):
+    for timeout in (0.3, 2.0, 8.0):  # a busy machine may not have started it yet
+        started = time.monotonic()
+        head, output = run(agent, "sh", "-c", "sleep 60 & echo $!; sleep 60", timeout=timeout)
+        if output:
+            break
+    assert head["timed_out"]
+    assert time.monotonic() - started < 30
+    assert becomes(lambda: not alive(int(output.split()[0])))
+    assert not agent.children
+
+
+def test_a_process_that_left_the_group_cannot_hold_the_agent_beyond_the_time_out(agent):
+    """A reload that starts a daemon in a session of its own keeps our pipe open."""
+    started = time.monotonic()
+    head, _ = run(agent, "sh", "-c", "setsid sleep 4 & sleep 30", timeout=0.3)
+    assert head["timed_out"]
+    assert time.monotonic() - started < 3
+
+
+def test_what_a_command_leaves_running_in_its_group_ends_with_it(agent):
+    _, output = run(agent, "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!")
+    assert becomes(lambda: not alive(int(output.split()[0])))
+
+
+def test_a_web_process_that_does_not_listen_is_told_by_its_reason(agent):
+    answer = agent.do("http", url="http://127.0.0.1:1/health", timeout=0.1)["answer"]
+    assert "refused" in answer.lower()
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "mend"),
+    [
+        (errno.ENOSPC, "the disk is full", "free some space there; what is live has not changed"),
+        (
+            errno.EDQUOT,
+            "disk quota exceeded",
+            "raise the user's quota; what is live has not changed",
+        ),
+        (errno.EACCES, "permission denied", "give the user {user} the right to write there"),
+        (errno.EPERM, "operation not permitted", "give the user {user} the right to write there"),
+        (errno.EROFS, "read-only file system", "mount that file system for writing"),
+        (errno.ENAMETOOLONG, "file name too long", "shorten the file's name"),
+        (errno.EIO, "input/output error", "see the error; run `check` for more"),
+    ],
+)
+def test_an_error_of_the_host_is_told_with_its_cure(number, what, mend):
+    assert explained(OSError(number, os.strerror(number), "/srv/shop/static/x")) == {
+        "what": what,
+        "where": "/srv/shop/static/x",
+        "mend": mend.format(user=module.user()),
+        "kind": "host",
+    }
+
+
+def test_a_refusal_keeps_what_where_mend_and_kind():
+    assert explained(RefusedError("a", "b", "c", "build")) == {
+        "what": "a",
+        "where": "b",
+        "mend": "c",
+        "kind": "build",
+    }
+
+
+def test_a_bug_keeps_its_traceback():
+    try:
+        {}["key"]
+    except KeyError as error:
+        told = explained(error)
+    assert told["what"] == "the agent failed: KeyError"
+    assert told["kind"] == "bug"
+    assert "test_agent.py" in told["mend"]
+
+
+def test_a_disk_that_is_full_in_the_middle_changes_nothing_that_is_live(agent, root, monkeypatch):
+    build(agent, A)
+    flip(agent, A)
+    before = everything_below(root / "releases")
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", target)
+
+    monkeypatch.setattr(module, "link_or_copy", full)
+    with pytest.raises(OSError, match="No space left"):
+        build(agent, B, {**FILES, "js/a.js": b"two"})
+    monkeypatch.undo()
+    assert agent.host.releases() == [A]
+    assert agent.host.live() == A
+    assert set(before) <= set(everything_below(root / "releases"))
+    build(agent, B, {**FILES, "js/a.js": b"two"})
+    assert agent.do("verify", release=B, roles=ALL, bytes=True)["missing"] == 0
+
+
+def test_facts_are_told_of_a_folder_that_is_not_there_yet(agent, root):
+    head = agent.do("facts")
+    assert head["exists"] is False
+    assert head["writable"] is True
+    assert head["free_bytes"] > 0
+    assert not root.exists(), "looking makes nothing"
+
+
+def test_looking_writes_nothing(agent, root):
+    agent.do("state")
+    agent.do("summaries")
+    agent.ask("missing", record_of(b"x"))
+    agent.do("facts")
+    assert not root.exists()
+
+
+def test_digests_are_those_of_the_file(tmp_path):
+    data = os.urandom(PIECE + 1)
+    (tmp_path / "x").write_bytes(data)
+    assert digests(str(tmp_path / "x")) == (sha256_of(data), sha1_of(data), len(data))

@@ -1,0 +1,490 @@
+"""The probe as it is used: sent on standard input to the interpreter of a project that knows nothing of us."""
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROBE = Path(__file__).parents[3] / "fab_static/host/django_probe.py"
+MANAGE = """
+import os, sys
+sys.path.insert(0, os.path.abspath("src"))
+print("manage.py says something first", end="")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+print("and something after")
+"""
+SETTINGS = """
+from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+SECRET_KEY = "x"
+INSTALLED_APPS = ["django.contrib.staticfiles", "compressor"]
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "assets", ("lib", BASE_DIR / "vendor")]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder",
+                       "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+                       "compressor.finders.CompressorFinder"]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates",
+              "DIRS": [BASE_DIR / "templates", BASE_DIR / "fallback"], "APP_DIRS": True}]
+COMPRESS_ENABLED = COMPRESS_OFFLINE = True
+"""
+ASSETS = {
+    "assets/a.js": "var a = 1;",
+    "assets/b.js": "var b = 1;",
+    "assets/.hidden": "",
+    "vendor/c.js": "c",
+}
+BLOCK = (
+    '{% load compress %}\n{% compress js %}<script src="/static/NAME.js"></script>{% endcompress %}'
+)
+
+
+class Project:
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, files):
+        for name, text in files.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / name).write_text(text)
+
+    def ask(self, ask, settings="proj.settings", **request):
+        done = subprocess.run(
+            [sys.executable, "-"],
+            input=PROBE.read_bytes(),
+            cwd=self.path,
+            env={
+                **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+                "DJANGO_SETTINGS_MODULE": settings,
+                "FAB_STATIC_PROBE": json.dumps({"ask": ask, **request}),
+            },
+            capture_output=True,
+            timeout=60,
+        )
+        marked = [
+            line for line in done.stdout.splitlines() if line.startswith(b"FAB_STATIC_PROBE ")
+        ]
+        assert len(marked) == 1, done
+        return json.loads(marked[0].removeprefix(b"FAB_STATIC_PROBE ").decode("ascii"))
+
+    def answer(self, ask, **request):
+        answer = self.ask(ask, **request)
+        assert answer["ok"], answer
+        return answer
+
+    def manage(self, *arguments):
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=self.path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def make_project(tmp_path):
+    def make(files, settings=""):
+        project = Project(tmp_path / "code")
+        project.write(
+            {
+                "manage.py": MANAGE,
+                "src/proj/__init__.py": "",
+                "src/proj/settings.py": SETTINGS + settings,
+            }
+        )
+        project.write(files)
+        return project
+
+    return make
+
+
+@pytest.fixture
+def make_built(make_project):
+    def make(files, settings=""):
+        project = make_project({**ASSETS, **files}, settings)
+        project.manage("collectstatic", "--noinput", "-v0")
+        project.manage("compress", "-v0")
+        return project
+
+    return make
+
+
+def test_it_is_python_3_8():
+    ast.parse(PROBE.read_text(), feature_version=(3, 8))
+
+
+# --- settings ---
+
+
+def test_settings_are_told_as_django_and_compressor_read_them(make_project):
+    project = make_project(
+        {}, "STATIC_CDN = 'https://cdn.example'\nCOMPRESS_OUTPUT_DIR = 'built'\n"
+    )
+    answer = project.answer("settings")
+    path = str(project.path)
+    assert answer["static_root"] == f"{path}/staticfiles"
+    assert (answer["static_url"], answer["static_cdn"]) == ("/static/", "https://cdn.example")
+    assert answer["base_dir"] == path
+    assert answer["installed_apps"] == ["django.contrib.staticfiles", "compressor"]
+    assert answer["commands"]["collectstatic"] == "django.contrib.staticfiles"
+    assert answer["commands"]["compress"] == "compressor"
+    assert answer["compress"] == {
+        "root": f"{path}/staticfiles",
+        "output_dir": "built",
+        "manifest_name": "manifest.json",
+        "url": "/static/",
+        "enabled": True,
+        "offline": True,
+        "css_hashing_method": "mtime",
+    }
+    assert answer["offline_manifest"] == f"{path}/staticfiles/built/manifest.json"
+    assert answer["resource_versions"] == f"{path}/resource_versions.yml"
+    assert answer["staticfiles_dirs"] == [f"{path}/assets", f"{path}/vendor"]
+    assert answer["libraries"]["django-compressor"] == answer["compressor"]
+    assert answer["libraries"]["django"] == answer["django"]
+    assert answer["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_project_without_compressor_has_no_offline_manifest(make_project):
+    project = make_project(
+        {}, "INSTALLED_APPS = ['django.contrib.staticfiles']\nSTATICFILES_FINDERS.pop()\n"
+    )
+    answer = project.answer("settings")
+    assert (answer["compress"], answer["compressor"], answer["offline_manifest"]) == (
+        None,
+        None,
+        None,
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert (answer["templates"], answer["blocks"], answer["missing"]) == (0, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "files", "path"),
+    [
+        ("", {"resource_versions.yaml": ""}, "resource_versions.yaml"),
+        ("BASE_DIR = BASE_DIR / 'src'\n", {}, "src/resource_versions.yml"),
+        ("BASE_DIR = BASE_DIR / 'src'\n", {"resource_versions.yml": ""}, "resource_versions.yml"),
+        ("FAB_STATIC_VERSIONS_FILE = 'etc/versions.yml'\n", {}, "etc/versions.yml"),
+    ],
+)
+def test_the_versions_file_is_the_one_that_the_django_app_uses(make_project, settings, files, path):
+    project = make_project(files, settings)
+    assert project.answer("settings")["resource_versions"] == str(project.path / path)
+    (project.path / "src/proj/settings.py").open("a").write(
+        "INSTALLED_APPS += ['fab_static.django_app']\n"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import django; django.setup()\n"
+            "from fab_static.django_app.resource_versions import path; print(path())",
+        ],
+        cwd=project.path,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "proj.settings",
+            "PYTHONPATH": f"{PROBE.parents[2]}:src",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(project.path / path), done.stderr
+
+
+# --- what goes wrong is told, with its place and its cure ---
+
+
+def test_a_folder_without_manage_py_is_told(tmp_path):
+    assert Project(tmp_path).ask("settings") == {
+        "ok": False,
+        "error": {
+            "what": "there is no manage.py",
+            "where": str(tmp_path),
+            "mend": "project.path must name the folder that holds manage.py",
+        },
+    }
+
+
+def test_settings_that_do_not_import_are_told_with_the_real_cause(make_project):
+    project = make_project({}, "\nimport not_there\n")
+    error = project.ask("settings")["error"]
+    line = len((SETTINGS + "\nimport not_there\n").splitlines())
+    assert error == {
+        "what": "the settings proj.settings cannot be loaded: ModuleNotFoundError: No module named 'not_there'",
+        "where": f"{project.path}/src/proj/settings.py:{line}",
+        "mend": "run manage.py check there, with the same project.settings, environment and secrets",
+    }
+    error = project.ask("settings", settings="proj.typo")["error"]
+    assert (
+        error["what"]
+        == "the settings proj.typo cannot be loaded: ModuleNotFoundError: No module named 'proj.typo'"
+    )
+    (project.path / "src/proj/settings.py").write_text("a = (\n")
+    assert project.ask("settings")["error"]["where"] == f"{project.path}/src/proj/settings.py:1"
+
+
+def test_an_app_that_does_not_load_is_told(make_project):
+    project = make_project(
+        {"src/app/__init__.py": "", "src/app/models.py": "1 / 0"}, "INSTALLED_APPS += ['app']\n"
+    )
+    error = project.ask("settings")["error"]
+    assert (error["what"], error["where"]) == (
+        "ZeroDivisionError: division by zero",
+        f"{project.path}/src/app/models.py:1",
+    )
+
+
+def test_a_manage_py_that_ends_or_does_nothing_is_told(make_project):
+    project = make_project({"manage.py": "raise SystemExit('no licence')"})
+    assert project.ask("settings")["error"]["what"] == "SystemExit: no licence"
+    project.write({"manage.py": ""})
+    assert project.ask("settings")["error"]["what"] == "manage.py ran no management command"
+
+
+def test_threads_and_exit_handlers_of_the_project_do_not_hold_it_up(make_project):
+    project = make_project(
+        {}, "import threading, time\nthreading.Thread(target=time.sleep, args=(50,)).start()\n"
+    )
+    assert project.answer("settings")["static_url"] == "/static/"
+
+
+def test_an_unknown_request_is_told(make_project):
+    assert (
+        make_project({}).ask("everything")["error"]["mend"]
+        == "ask one of: settings, sources, coverage"
+    )
+
+
+# --- sources ---
+
+
+def test_sources_are_what_collectstatic_would_take(make_project):
+    project = make_project(
+        {**ASSETS, "src/app/__init__.py": "", "src/app/static/a.js": "second"},
+        "INSTALLED_APPS += ['app']\n",
+    )
+    files = project.answer("sources")["files"]
+    assert files == {
+        name: [hashlib.sha256(text.encode()).hexdigest(), len(text)]
+        for name, text in {"a.js": "var a = 1;", "b.js": "var b = 1;", "lib/c.js": "c"}.items()
+    }
+    project.manage("collectstatic", "--noinput", "-v0")
+    root = project.path / "staticfiles"
+    assert {str(path.relative_to(root)) for path in root.rglob("*.*")} == set(files)
+
+
+# --- coverage ---
+
+
+def test_a_built_project_is_covered(make_built):
+    project = make_built(
+        {
+            "templates/base.html": BLOCK.replace("NAME", "a") + "{% block more %}{% endblock %}",
+            "templates/page.html": '{% extends "base.html" %}{% block more %}'
+            + BLOCK.replace("NAME", "b")
+            + "{% endblock %}",
+            "fallback/base.html": "{% broken and shadowed %}",
+        }
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert (answer["blocks"], answer["keys"]) == (3, 2)
+    assert (answer["missing"], answer["failed"], answer["broken"]) == ([], [], [])
+
+
+def test_a_missing_key_is_told_with_its_template_line_and_text(make_built):
+    project = make_built({"templates/base.html": BLOCK.replace("NAME", "a")})
+    project.write(
+        {
+            "templates/page.html": '{% extends "base.html" %}',
+            "templates/base.html": "\n" + BLOCK.replace("NAME", "b"),
+        }
+    )
+    missing = project.answer("coverage", manifest=None)["missing"]
+    text = '<script src="/static/b.js"></script>'
+    key = hashlib.sha256(text.replace("/static/", "").encode()).hexdigest()
+    assert missing == [
+        {
+            "template": "base.html",
+            "in": "base.html",
+            "block": 0,
+            "line": 3,
+            "key": key,
+            "text": text,
+        }
+    ]
+
+
+def test_the_manifest_asked_about_is_looked_into(make_built, tmp_path):
+    project = make_built({"templates/base.html": BLOCK.replace("NAME", "a")})
+    (tmp_path / "empty.json").write_text("{}")
+    assert len(project.answer("coverage", manifest=str(tmp_path / "empty.json"))["missing"]) == 1
+    error = project.ask("coverage", manifest=str(tmp_path / "none.json"))["error"]
+    assert error["where"] == str(tmp_path / "none.json")
+
+
+def test_every_offline_context_is_rendered(make_built):
+    files = {
+        "src/contexts.py": "def every():\n    for name in 'ab':\n        yield {'name': name}\n",
+        "templates/base.html": BLOCK.replace("NAME", "{{ name }}"),
+    }
+    project = make_built(files, "COMPRESS_OFFLINE_CONTEXT = 'contexts.every'\n")
+    answer = project.answer("coverage", manifest=None)
+    assert (answer["blocks"], answer["keys"], answer["missing"]) == (2, 2, [])
+    project.write(
+        {"src/contexts.py": "def every():\n    return [{'name': name} for name in 'abc']\n"}
+    )
+    assert [each["text"] for each in project.answer("coverage", manifest=None)["missing"]] == [
+        '<script src="/static/c.js"></script>'
+    ]
+    project.write({"src/contexts.py": "def every():\n    1 / 0\n"})
+    assert (
+        "COMPRESS_OFFLINE_CONTEXT failed: ZeroDivisionError"
+        in project.ask("coverage", manifest=None)["error"]["what"]
+    )
+
+
+def test_a_block_that_compress_drops_without_a_word_is_told(make_built):
+    """features.md, fact 3: the error dies in compress's thread pool, which ends with 0."""
+    files = {
+        "src/app/__init__.py": "",
+        "src/app/templatetags/__init__.py": "",
+        "src/app/templatetags/tags.py": "from django import template\nregister = template.Library()\n"
+        "@register.simple_tag\ndef boom():\n    raise ValueError('lost')\n",
+        "templates/fine.html": BLOCK.replace("NAME", "a"),
+        "templates/page.html": "{% load tags %}" + BLOCK.replace("NAME", "{% boom %}"),
+    }
+    project = make_built(files, "INSTALLED_APPS += ['app']\n")
+    answer = project.answer("coverage", manifest=None)
+    assert answer["failed"] == [
+        {
+            "template": "page.html",
+            "in": "page.html",
+            "block": 0,
+            "line": 2,
+            "error": "ValueError: lost",
+        }
+    ]
+    assert answer["missing"] == []
+
+
+def test_templates_that_do_not_parse_are_told_with_whether_a_block_is_lost(make_built):
+    project = make_built(
+        {
+            "templates/fine.html": BLOCK.replace("NAME", "a"),
+            "templates/broken.html": "{% nothing %}" + BLOCK.replace("NAME", "a"),
+            "templates/harmless.html": "{% nothing %}",
+            "templates/orphan.html": '{% extends "gone.html" %}',
+            "templates/child.html": '{% extends "broken.html" %}',
+            "templates/mail.txt": "{% nothing %}",
+        }
+    )
+    broken = {
+        each["template"]: each for each in project.answer("coverage", manifest=None)["broken"]
+    }
+    assert {name: each["has_compress"] for name, each in broken.items()} == {
+        "broken.html": True,
+        "child.html": True,
+        "harmless.html": False,
+        "orphan.html": False,
+    }
+    assert "Invalid block tag on line 1: 'nothing'" in broken["harmless.html"]["error"]
+    assert "gone.html" in broken["orphan.html"]["error"]
+
+
+def test_a_template_that_compress_does_not_look_at_but_a_page_may_is_covered(make_built):
+    project = make_built(
+        {
+            "templates/fine.html": BLOCK.replace("NAME", "a"),
+            "templates/page.xhtml": BLOCK.replace("NAME", "b"),
+        }
+    )
+    assert [each["template"] for each in project.answer("coverage", manifest=None)["missing"]] == [
+        "page.xhtml"
+    ]
+
+
+def test_jinja2_templates_are_covered(make_project):
+    jinja2 = """
+TEMPLATES.append({"BACKEND": "django.template.backends.jinja2.Jinja2", "DIRS": [BASE_DIR / "jinja"],
+                  "OPTIONS": {"extensions": ["compressor.contrib.jinja2ext.CompressorExtension"]}})
+"""
+    project = make_project(
+        {
+            **ASSETS,
+            "jinja/page.html": BLOCK.replace("{% load compress %}", "").replace("NAME", "a"),
+            "templates/x.html": "",
+        },
+        jinja2,
+    )
+    project.manage("collectstatic", "--noinput", "-v0")
+    missing = project.answer("coverage", manifest=None)["missing"]
+    assert [(Path(each["template"]).name, each["line"]) for each in missing] == [("page.html", 2)]
+    project.manage("compress", "--engine", "jinja2", "-v0")
+    answer = project.answer("coverage", manifest=None)
+    assert (answer["keys"], answer["missing"], answer["broken"]) == (1, [], [])
+
+
+def test_rendered_texts_are_told_on_request(make_built):
+    project = make_built({"templates/base.html": BLOCK.replace("NAME", "a")})
+    assert project.answer("coverage", manifest=None)["texts"] == {}
+    assert list(project.answer("coverage", manifest=None, texts=True)["texts"].values()) == [
+        '<script src="/static/a.js"></script>'
+    ]
+
+
+READERS = {
+    "open": "open(PATH).read()",
+    "io": "__import__('io').open(PATH, 'rb').read().decode()",
+    "pathlib": "__import__('pathlib').Path(PATH).read_text()",
+    "os": "__import__('os').fdopen(__import__('os').open(PATH, 0)).read()",
+    "relative": "open('versions.txt').read()",
+    "linked": "open(__import__('os').path.realpath('.') + '/link/../versions.txt').read()",
+    "asked": "'new' if __import__('os').path.isfile(PATH) and __import__('pathlib').Path(PATH).exists()"
+    " and __import__('os').path.getsize(PATH) == 3 else 'old'",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_release_that_is_not_live_is_read_however_the_project_reads(
+    make_project, tmp_path, reader
+):
+    """CommCare HQ reads resource_versions.yaml with code of its own, at import."""
+    project = make_project(
+        {
+            "link/x": "",
+            "templates/base.html": "{% load compress %}{% compress js %}<script>'{{ v }}'</script>{% endcompress %}",
+        },
+        f"PATH = str(BASE_DIR / 'versions.txt')\nCOMPRESS_OFFLINE_CONTEXT = {{'v': {READERS[reader]}}}\n",
+    )
+    (tmp_path / "new.txt").write_text("new")
+    redirect = {str(project.path / "versions.txt"): str(tmp_path / "new.txt")}
+    missing = project.answer("coverage", manifest=None, redirect=redirect)["missing"]
+    assert [each["text"] for each in missing] == ["<script>'new'</script>"]
+    assert not (project.path / "versions.txt").exists()
+
+
+def test_the_projects_own_manifest_can_be_redirected_too(make_built, tmp_path):
+    project = make_built({"templates/base.html": BLOCK.replace("NAME", "a")})
+    live = project.path / "staticfiles/CACHE/manifest.json"
+    live.rename(tmp_path / "new.json")
+    assert len(project.answer("coverage", manifest=None)["missing"]) == 1
+    redirect = {str(live): str(tmp_path / "new.json")}
+    assert project.answer("coverage", manifest=None, redirect=redirect)["missing"] == []
+
+
+def test_writes_are_never_redirected(make_project, tmp_path):
+    project = make_project({}, "open(BASE_DIR / 'versions.txt', 'w').write('own')\n")
+    (tmp_path / "new.txt").write_text("new")
+    project.answer(
+        "settings", redirect={str(project.path / "versions.txt"): str(tmp_path / "new.txt")}
+    )
+    assert (tmp_path / "new.txt").read_text() == "new"
+    assert (project.path / "versions.txt").read_text() == "own"

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fab_static.plan import build_order
+from fab_static.plan.build_order import BUILD_PHASES, PHASES, after, stale
+
+some_phases = st.sets(st.sampled_from(BUILD_PHASES)).map(
+    lambda chosen: tuple(name for name in BUILD_PHASES if name in chosen)
+)
+
+
+def test_every_phase_reads_only_what_an_earlier_one_wrote():
+    """The order is data's, not taste's: a phase before its source builds on the last deploy's files."""
+    written = {"sources"}
+    for name in BUILD_PHASES:
+        phase = PHASES[name]
+        assert set(phase.reads) <= written, name
+        written |= set(phase.writes)
+
+
+def test_no_two_phases_write_the_same_thing():
+    written = [thing for phase in PHASES.values() for thing in phase.writes]
+    assert len(written) == len(set(written))
+
+
+def test_compress_comes_after_everything_that_makes_versions():
+    """Its keys are hashes of rendered blocks, versions in them: earlier, pages raise OfflineGenerationError."""
+    writers = [name for name in BUILD_PHASES if any("versions" in it for it in PHASES[name].writes)]
+    assert writers == ["resource_static", "build_requirejs"]
+    assert all(BUILD_PHASES.index(name) < BUILD_PHASES.index("compress") for name in writers)
+    assert BUILD_PHASES[-1] == "compress"
+
+
+def test_the_order_is_the_designs():
+    assert BUILD_PHASES == (
+        "collectstatic",
+        "fix_less_imports",
+        "compilejsi18n",
+        "resource_static",
+        "build_requirejs",
+        "compress",
+    )
+
+
+def test_each_phase_knows_the_command_that_the_project_must_have():
+    assert [PHASES[name].management_command for name in BUILD_PHASES] == [
+        "collectstatic",
+        "fix_less_imports_collectstatic",
+        "compilejsi18n",
+        "resource_static",
+        "build_requirejs",
+        "compress",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"),
+    [
+        ("collectstatic", BUILD_PHASES[1:]),
+        ("resource_static", ("build_requirejs", "compress")),
+        ("compress", ()),
+    ],
+)
+def test_a_rerun_makes_every_later_phase_stale(phase, expected):
+    assert after(phase, BUILD_PHASES) == expected
+
+
+def test_a_rerun_makes_only_configured_phases_stale():
+    assert after("collectstatic", ["compress", "collectstatic"]) == ("compress",)
+
+
+@given(st.sampled_from(BUILD_PHASES), some_phases)
+def test_what_comes_after_is_configured_in_order_and_reads_nothing_missing(phase, configured):
+    found = after(phase, configured)
+    assert set(found) <= set(configured) - {phase}
+    assert list(found) == sorted(found, key=BUILD_PHASES.index)
+
+
+@given(some_phases)
+def test_where_nothing_ran_everything_is_stale(configured):
+    assert stale({}, configured) == configured
+
+
+@given(some_phases)
+def test_after_a_whole_build_in_order_nothing_is_stale(configured):
+    assert stale({name: number for number, name in enumerate(configured, 1)}, configured) == ()
+
+
+@given(some_phases.filter(bool), st.data())
+def test_after_a_rerun_of_one_phase_exactly_the_later_ones_are_stale(configured, data):
+    ran = {name: number for number, name in enumerate(configured, 1)}
+    phase = data.draw(st.sampled_from(configured))
+    ran[phase] = 1 + max(ran.values())
+    assert stale(ran, configured) == after(phase, configured)
+
+
+@given(st.dictionaries(st.sampled_from(BUILD_PHASES), st.integers(1, 20)), some_phases)
+def test_running_what_is_stale_leaves_nothing_stale(ran, configured):
+    left = stale(ran, configured)
+    assert left == configured[len(configured) - len(left) :], "a tail: nothing is skipped over"
+    last = max(ran.values(), default=0)
+    assert stale({**ran, **{name: last + at for at, name in enumerate(left, 1)}}, configured) == ()
+
+
+def test_a_phase_that_is_not_configured_makes_nothing_stale():
+    ran = {"collectstatic": 1, "compress": 2, "resource_static": 3}
+    assert build_order.stale(ran, ("collectstatic", "compress")) == ()

@@ -1,0 +1,191 @@
+import dataclasses
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fab_static.plan.diff import (
+    Diff,
+    compare,
+    contradictions,
+    is_content_named,
+    is_versioned,
+    unversioned_changes,
+)
+from fab_static.plan.release import File, Release
+
+ID = "20261122T170102Z-3f9c1a7b"
+
+
+def file_of(content):
+    data = content.encode()
+    return File(hashlib.sha256(data).hexdigest(), len(data), hashlib.sha1(data).hexdigest()[:7])
+
+
+def sealed(content, *, versioned=(), named=(), versions=None):
+    """Return a release of these files: path -> content."""
+    files = {path: file_of(text) for path, text in content.items()}
+    return Release(
+        id=ID,
+        app="shop",
+        environment="production",
+        revision=None,
+        created_at="2026-11-22T17:01:02Z",
+        created_by="anna@desk",
+        settings={},
+        phases=(),
+        files=files,
+        versions=versions or {path: files[path].version for path in versioned},
+        named=tuple(named),
+        offline_manifest=None,
+        versions_sha256=None,
+    )
+
+
+def test_files_are_added_changed_and_removed():
+    old = sealed({"a.js": "1", "b.js": "1", "c.js": "1"})
+    new = sealed({"b.js": "2", "c.js": "1", "d.js": "1"})
+    assert compare(old, new) == Diff(added=("d.js",), changed=("b.js",), removed=("a.js",))
+
+
+def test_without_an_old_release_everything_is_added_and_nothing_need_be_forgotten():
+    new = sealed({"b.png": "1", "a.png": "1"})
+    assert compare(None, new) == Diff(added=("a.png", "b.png"))
+    assert unversioned_changes(None, new) == ()
+
+
+def test_an_image_that_changed_under_its_name_must_be_forgotten():
+    old, new = sealed({"logo.png": "1"}), sealed({"logo.png": "2"})
+    assert unversioned_changes(old, new) == ("logo.png",)
+
+
+def test_an_image_with_a_recorded_version_must_be_forgotten_too():
+    """CSS names it by url(logo.png), where no version is printed."""
+    old = sealed({"logo.png": "1"}, versioned=["logo.png"])
+    new = sealed({"logo.png": "2"}, versioned=["logo.png"])
+    assert unversioned_changes(old, new) == ("logo.png",)
+
+
+def test_a_removed_image_must_be_forgotten():
+    assert unversioned_changes(sealed({"logo.png": "1"}), sealed({})) == ("logo.png",)
+
+
+def test_a_new_file_is_in_no_cache():
+    assert unversioned_changes(sealed({}), sealed({"logo.png": "1"})) == ()
+
+
+def test_an_unchanged_file_is_left_alone():
+    assert unversioned_changes(sealed({"a.png": "1"}), sealed({"a.png": "1"})) == ()
+
+
+@pytest.mark.parametrize("ending", [".js", ".mjs", ".css", ".js.map"])
+def test_a_versioned_script_or_stylesheet_gets_a_new_query_instead(ending):
+    path = "shop/cart" + ending
+    old = sealed({path: "1"}, versioned=[path])
+    new = sealed({path: "2"}, versioned=[path])
+    assert is_versioned(path, old, new)
+    assert unversioned_changes(old, new) == ()
+
+
+def test_a_script_that_only_one_of_the_two_versions_must_be_forgotten():
+    """The pages of the other print its URL without a version."""
+    plain, versioned = sealed({"a.js": "1"}), sealed({"a.js": "2"}, versioned=["a.js"])
+    assert unversioned_changes(plain, versioned) == ("a.js",)
+    assert unversioned_changes(versioned, plain) == ("a.js",)
+
+
+def test_a_versioned_script_that_goes_away_is_left_to_expire():
+    assert unversioned_changes(sealed({"a.js": "1"}, versioned=["a.js"]), sealed({})) == ()
+
+
+def test_a_javascript_catalogue_without_a_version_must_be_forgotten():
+    path = "jsi18n/de/djangojs.js"
+    assert unversioned_changes(sealed({path: "1"}), sealed({path: "2"})) == (path,)
+
+
+@pytest.mark.parametrize("path", ["shop/less/cart.less", "shop/a.scss", "CACHE/manifest.json"])
+def test_what_no_browser_asks_for_need_not_be_forgotten(path):
+    """The offline manifest changes at every build, and a path costs money."""
+    old, new = (
+        dataclasses.replace(
+            sealed({path: text, "CACHE/manifest.json": text}),
+            offline_manifest="CACHE/manifest.json",
+        )
+        for text in "12"
+    )
+    assert unversioned_changes(old, new) == ()
+
+
+def test_less_that_browsers_compile_themselves_must_be_forgotten():
+    """Without offline compression pages may load LESS as it is."""
+    assert unversioned_changes(sealed({"a.less": "1"}), sealed({"a.less": "2"})) == ("a.less",)
+
+
+def test_content_named_files_are_never_forgotten():
+    path = "CACHE/css/output.3f9c1a7b2d4e.css"
+    old = sealed({path: "1"}, named=[path])
+    assert is_content_named(path, old)
+    assert unversioned_changes(old, sealed({})) == ()
+    assert unversioned_changes(sealed({}), old) == ()
+
+
+def test_a_versioned_url_with_other_bytes_and_the_same_version_is_a_contradiction():
+    """Caches keep it for a year: nobody could ever mend what visitors hold."""
+    old = sealed({"a.js": "1", "b.js": "1"}, versions={"a.js": "1234567", "b.js": "1111111"})
+    new = sealed({"a.js": "2", "b.js": "2"}, versions={"a.js": "1234567", "b.js": "2222222"})
+    assert contradictions(old, new) == ("a.js",)
+
+
+def test_a_content_name_with_other_bytes_is_a_contradiction():
+    path = "CACHE/css/output.3f9c1a7b2d4e.css"
+    assert contradictions(sealed({path: "1"}, named=[path]), sealed({path: "2"}, named=[path])) == (
+        path,
+    )
+
+
+def test_a_recorded_version_without_a_file_is_no_contradiction():
+    old = sealed({"a.js": "1"}, versions={"a.js": "1234567", "gone.js": "7654321"})
+    assert contradictions(old, sealed({}, versions={"a.js": "1234567", "gone.js": "7654321"})) == ()
+
+
+PATHS = ["a.js", "b.css", "c.png", "jsi18n/d.js", "CACHE/css/output.3f9c1a7b2d4e.css"]
+
+
+@st.composite
+def any_release(draw):
+    content = draw(st.dictionaries(st.sampled_from(PATHS), st.sampled_from("123")))
+    held = sorted(content)
+    some = st.lists(st.sampled_from(held), unique=True) if held else st.just([])
+    named = [path for path in held if path.startswith("CACHE/")]
+    return sealed(content, versioned=draw(some), named=named)
+
+
+@given(any_release(), any_release())
+def test_a_diff_tells_every_path_once_and_mirrors(old, new):
+    diff = compare(old, new)
+    told = [*diff.added, *diff.changed, *diff.removed]
+    assert len(told) == len(set(told))
+    assert set(told) <= old.files.keys() | new.files.keys()
+    back = compare(new, old)
+    assert (back.added, back.changed, back.removed) == (diff.removed, diff.changed, diff.added)
+
+
+@given(any_release(), any_release())
+def test_every_url_that_keeps_its_name_is_unchanged_versioned_content_named_or_forgotten(old, new):
+    """G7, both ways: what a deploy must forget, its rollback must forget too, but for new files."""
+    forgotten = set(unversioned_changes(old, new))
+    for path, file in old.files.items():
+        after = new.files.get(path)
+        if after is None or after.sha256 != file.sha256:
+            assert path in forgotten or is_versioned(path, old, new) or is_content_named(path, old)
+        else:
+            assert path not in forgotten
+    assert not {path for path in forgotten if path.startswith("CACHE/")}
+
+
+@given(any_release())
+def test_a_release_against_itself_changes_nothing(release):
+    assert compare(release, release) == Diff()
+    assert unversioned_changes(release, release) == ()
+    assert contradictions(release, release) == ()

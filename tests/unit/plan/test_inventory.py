@@ -1,0 +1,621 @@
+import contextlib
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fab_static.errors import InventoryError
+from fab_static.plan import inventory
+from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.inventory import Host, parse
+
+# DESIGN §3, word for word, without origin.s3
+DESIGN = """\
+app: shop                           # with the environment's name it keys the lock, the records and every path
+deploy_to: /srv/shop/static         # on every host
+keep_releases: 5                    # how many once-live releases stay; the live one and the one before it always do
+keep_for: 7d                        # and all that were live within this time: pages stay open that long
+hosts:
+  build1: {address: 10.0.0.10, roles: [build]}          # exactly one host builds
+  edge1:  {address: 10.0.0.21, port: 2222, roles: [static]}
+  web1:   {address: 10.0.0.31, roles: [web]}            # a host may have several roles
+  # here: {local: true, roles: [build, static, web]}    # no SSH: this machine, for development
+ssh:
+  user: deploy
+  identity: ~/.ssh/id_ed25519       # default: the SSH agent and ~/.ssh/config
+  known_hosts: known_hosts          # relative to this file; default ~/.ssh/known_hosts. An unknown key is refused
+  gateway: bastion.example.com      # optional jump host
+  become: www-data                  # optional: sudo -n -u; never a prompt
+  connect_timeout: 10               # seconds
+  command_timeout: 1800             # seconds; a silent host never hangs a deploy
+  parallel: 32                      # hosts worked on at once
+project:
+  path: /srv/shop/code              # holds manage.py, on build and web hosts
+  python: /srv/shop/venv/bin/python
+  settings: shop.settings           # DJANGO_SETTINGS_MODULE
+  environment: {STATIC_CDN: "https://d111111abcdef8.cloudfront.net"}
+  secrets: [DATABASE_PASSWORD]      # names taken from the operator's environment, passed on stdin, never printed
+build:
+  phases: [collectstatic, fix_less_imports, compilejsi18n, resource_static, build_requirejs, compress]
+  commands: {build_requirejs: "manage.py build_requirejs --minify oxc"}   # optional overrides
+web:
+  reload: "sudo -n systemctl reload shop"    # after the flip, on each web host
+  check: "http://127.0.0.1:8000/health"      # must answer 200 on the host after the reload
+  batch: 25%                                 # web hosts flipped at a time; a number or a share
+  confirm_timeout: 30                        # seconds; a host whose flip nobody confirms goes back by itself
+cdn:
+  distribution_id: E2QWRUHEXAMPLE
+  domain: d111111abcdef8.cloudfront.net
+  wait: 600                         # seconds to wait for the invalidation; 0 does not wait
+  endpoint_url: http://127.0.0.1:5000
+probe:
+  pages: ["https://shop.example.com/"]
+confirm: true                       # ask before going live, with the plan shown (production)
+distribute: {via: ssh}              # or s3: bytes go once to the bucket, hosts fetch what they lack
+hooks:                              # commands on the operator's machine; a JSON summary on stdin
+  before_deploy: ["notify started"]
+  after_activate: ["notify live"]
+  after_failure: ["notify failed"]
+"""
+# 1: app, 2: deploy_to, 3: hosts, 4: its one host, 5: project
+SMALL = """\
+app: shop
+deploy_to: /srv/shop/static
+hosts:
+  here: {local: true, roles: [build, static, web]}
+project: {path: /srv/shop/code}
+"""
+
+
+def read(text, name="production"):
+    return parse(text, name=name, source="inventories/production.yml")
+
+
+def problems_of(text, name="production"):
+    """Return the problems of an inventory, each as the operator reads it."""
+    with pytest.raises(InventoryError) as caught:
+        read(text, name)
+    first, *lines = caught.value.what.split("\n")
+    assert all(line.startswith("  - ") for line in lines)
+    count = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
+    assert first == f"the inventory has {count}:"
+    return [line[4:] for line in lines]
+
+
+# ---- what parses
+
+
+def test_every_key_of_the_design_is_read():
+    found = read(DESIGN)
+    assert (found.name, found.app, found.deploy_to) == ("production", "shop", "/srv/shop/static")
+    assert (found.keep_releases, found.keep_for_seconds, found.confirm) == (5, 7 * 86400, True)
+    assert found.hosts == (
+        Host("build1", "10.0.0.10", ("build",)),
+        Host("edge1", "10.0.0.21", ("static",), port=2222),
+        Host("web1", "10.0.0.31", ("web",)),
+    )
+    assert found.ssh == inventory.Ssh(
+        user="deploy",
+        identity="~/.ssh/id_ed25519",
+        known_hosts="known_hosts",
+        gateway="bastion.example.com",
+        become="www-data",
+        connect_timeout=10,
+        command_timeout=1800,
+        parallel=32,
+    )
+    assert found.project == inventory.Project(
+        path="/srv/shop/code",
+        python="/srv/shop/venv/bin/python",
+        settings="shop.settings",
+        environment={"STATIC_CDN": "https://d111111abcdef8.cloudfront.net"},
+        secrets=("DATABASE_PASSWORD",),
+    )
+    assert found.build.phases == BUILD_PHASES
+    assert found.build.commands == {"build_requirejs": "manage.py build_requirejs --minify oxc"}
+    assert found.web == inventory.Web(
+        reload="sudo -n systemctl reload shop",
+        check="http://127.0.0.1:8000/health",
+        batch="25%",
+        confirm_timeout=30,
+    )
+    assert found.cdn == inventory.Cdn(
+        "E2QWRUHEXAMPLE", "d111111abcdef8.cloudfront.net", 600, "http://127.0.0.1:5000"
+    )
+    assert found.probe.pages == ("https://shop.example.com/",)
+    assert found.hooks == {
+        "before_deploy": ("notify started",),
+        "after_activate": ("notify live",),
+        "after_failure": ("notify failed",),
+    }
+    assert found.build_host.name == "build1"
+    assert [host.name for host in found.with_role("static", "web")] == ["edge1", "web1"]
+
+
+def test_what_is_left_out_takes_the_documented_default():
+    found = read(SMALL)
+    assert found.hosts == (Host("here", "here", ("build", "static", "web"), local=True),)
+    assert found.ssh == inventory.Ssh()
+    assert (found.keep_releases, found.keep_for_seconds, found.confirm) == (5, 7 * 86400, False)
+    assert (found.web.batch, found.web.confirm_timeout) == ("100%", 30)
+    assert (found.cdn, found.hooks, found.probe.pages) == (None, {}, ())
+    assert found.build.phases == BUILD_PHASES
+
+
+def test_the_documenting_example_is_itself_right():
+    example = Path(__file__).parents[3] / "inventories" / "example.yml"
+    assert parse(example.read_text("utf-8"), name="anybody", source=str(example)).app == "shop"
+
+
+def test_build_phases_run_in_their_own_order_whatever_the_list_says():
+    found = read(SMALL + "build: {phases: [compress, collectstatic]}\n")
+    assert found.build.phases == ("collectstatic", "compress")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604800), ("12h", 43200), ("30m", 1800), ("90s", 90), ("2w", 1209600), ("45", 45)],
+)
+def test_durations_are_read_in_every_unit(text, seconds):
+    assert read(SMALL + f"keep_for: {text}\n").keep_for_seconds == seconds
+    assert read(SMALL + f'keep_for: " {text} "\n').keep_for_seconds == seconds
+
+
+@pytest.mark.parametrize(("batch", "read_as"), [("1", "1"), ("12", "12"), ("1%", "1%")])
+def test_a_batch_is_a_number_of_hosts_or_a_share(batch, read_as):
+    assert read(SMALL + f"web: {{batch: {batch}}}\n").web.batch == read_as
+
+
+def test_numbers_are_text_in_the_projects_environment():
+    text = SMALL.replace("code}", "code, environment: {WORKERS: 4, RATE: 0.5, DEBUG: 'yes'}}")
+    assert read(text).project.environment == {"WORKERS": "4", "RATE": "0.5", "DEBUG": "yes"}
+
+
+def test_a_number_in_quotes_can_name_a_host():
+    assert read(SMALL.replace("here:", "'1':")).hosts[0].name == "1"
+
+
+def test_host_and_address_are_put_in_and_other_braces_stay():
+    host = Host("edge1", "10.0.0.21", ("static",))
+    text = "{host} ${HOME} {address}/{other} {} {{host}} {host.name} }{"
+    expected = "edge1 ${HOME} 10.0.0.21/{other} {} {edge1} {host.name} }{"
+    assert inventory.expand(text, host) == expected
+
+
+def test_each_host_has_its_own_layout_below_deploy_to():
+    found = read(SMALL.replace("/srv/shop/static", "/srv/{host}/static"))
+    assert str(found.layout(found.hosts[0]).current) == "/srv/here/static/current"
+
+
+def test_key_files_are_found_beside_the_inventory(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    found = inventory.beside(read(DESIGN), Path("/work/inventories"))
+    assert found.ssh.known_hosts == "/work/inventories/known_hosts"
+    assert found.ssh.identity == "/home/anna/.ssh/id_ed25519"
+    assert inventory.beside(read(SMALL), Path("/work")).ssh.identity is None
+
+
+# ---- what does not: each message is the interface
+
+
+def test_all_problems_are_told_at_once_with_place_line_and_cure():
+    text = """\
+app: my shop
+deploy_to: srv/static
+keep_release: 3
+hosts:
+  build1: {roles: [build]}
+  build2:
+    roles: [build, statik]
+    port: 99999
+  web1: {roles: [web], adress: 10.0.0.1}
+project:
+  settings: shop.settings
+ssh: {parallel: 0, connect_timeout: fast}
+"""
+    with pytest.raises(InventoryError) as caught:
+        read(text)
+    error = caught.value
+    assert error.where == "inventories/production.yml"
+    assert error.mend == "correct the file; inventories/example.yml documents every key"
+    assert sorted(problems_of(text)) == sorted(
+        [
+            'app (line 1): "my shop" is no name: letters, digits, . _ - only, 64 at most',
+            'deploy_to (line 2): "srv/static" is relative; write the whole path from /',
+            "keep_release (line 3): unknown key; did you mean `keep_releases`?",
+            "hosts (line 5): build1 and build2 both have the role build; exactly one host builds: "
+            "take the role from the others",
+            "hosts (line 5): no host has the role static; give it to one: `roles: [static]`",
+            'hosts.build2.roles[1] (line 7): "statik" is no role (did you mean `static`?); '
+            "the roles are build, static, web",
+            "hosts.build2.port (line 8): must be a whole number from 1 to 65535, not 99999",
+            "hosts.web1.adress (line 9): unknown key; did you mean `address`?",
+            "project.path: is missing; it must be text",
+            "ssh.parallel (line 12): must be a whole number of at least 1, not 0",
+            'ssh.connect_timeout (line 12): must be a number of seconds, not "fast"',
+        ]
+    )
+
+
+ONE = [
+    ("", "", ["the file is empty"]),
+    ("app: shop\n", "", ["app: is missing; it must be text"]),
+    ("app: shop", "app: ''", ["app (line 1): is empty"]),
+    ("app: shop", "app: 7", ["app (line 1): must be text, not 7"]),
+    ("app: shop", "app: true", ["app (line 1): must be text, not true"]),
+    ("app: shop", "app: [shop]", ["app (line 1): must be text, not a list"]),
+    (
+        "app: shop",
+        "app: a/../b",
+        ['app (line 1): "a/../b" is no name: letters, digits, . _ - only, 64 at most'],
+    ),
+    ("/srv/shop/static", "/srv/../etc", ['deploy_to (line 2): "/srv/../etc" must not hold ".."']),
+    (
+        "deploy_to: /srv/shop/static",
+        "deploy_to: //",
+        [
+            "deploy_to (line 2): must not be the root of the file system; name a folder of its own",
+        ],
+    ),
+    (
+        "project: {path: /srv/shop/code}",
+        "project: {path: code}",
+        ['project.path (line 5): "code" is relative; write the whole path from /'],
+    ),
+    ("project: {path: /srv/shop/code}\n", "", ["project: is missing"]),
+    (
+        "project: {path: /srv/shop/code}",
+        "project: [code]",
+        ["project (line 5): must be a mapping of keys, not a list"],
+    ),
+    ("here: {", "1: {", ["hosts.1 (line 4): the name must be text; put it in quotes: '1'"]),
+    (
+        "here: {",
+        "a b: {",
+        ["hosts.a b (line 4): is no name for a host: letters, digits, . _ - only"],
+    ),
+    (
+        "here: {local: true, roles: [build, static, web]}",
+        "here:",
+        ["hosts.here (line 4): is missing"],
+    ),
+    (
+        "local: true, ",
+        "local: true, address: 10.0.0.1, ",
+        [
+            "hosts.here.address (line 4): has no meaning beside `local: true`; leave one of them out",
+        ],
+    ),
+    (
+        "local: true, ",
+        "local: 1, ",
+        ["hosts.here.local (line 4): must be true or false, not 1"],
+    ),
+    (
+        "[build, static, web]",
+        "[build, static, web, web]",
+        ['hosts.here.roles[3] (line 4): "web" stands there twice'],
+    ),
+    (
+        "roles: [build, static, web]",
+        "roles: build",
+        ["hosts.here.roles (line 4): must be a list: [build]"],
+    ),
+    (
+        "[build, static, web]",
+        "[build, static, web, 4]",
+        ["hosts.here.roles[3] (line 4): must be text, not 4"],
+    ),
+    ("[build, static, web]", "[]", ["hosts.here.roles (line 4): is empty; name at least one role"]),
+    (
+        ", roles: [build, static, web]",
+        "",
+        ["hosts.here.roles: is missing; a list of build, static, web"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), ONE, ids=[new or old for old, new, _ in ONE])
+def test_a_wrong_value_is_told_with_its_place_and_cure(old, new, expected):
+    found = problems_of(SMALL.replace(old, new) if old else "")
+    nobody = [problem for problem in found if "no host has the role" in problem]
+    assert [problem for problem in found if problem not in nobody] == expected
+
+
+MORE = [
+    ("keep_releases: true", "keep_releases (line 6): must be a whole number, not true"),
+    ("keep_releases: '5'", 'keep_releases (line 6): must be a whole number, not "5"'),
+    ("keep_releases: 0", "keep_releases (line 6): must be a whole number of at least 1, not 0"),
+    ("keep_releases: 2.5", "keep_releases (line 6): must be a whole number, not 2.5"),
+    ("keep_for: soon", 'keep_for (line 6): "soon" is no time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: -1", 'keep_for (line 6): "-1" is no time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: 7y", 'keep_for (line 6): "7y" is no time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: true", "keep_for (line 6): must be a time such as 7d, 12h or 90s, not true"),
+    ("confirm: 1", "confirm (line 6): must be true or false, not 1"),
+    ('confirm: "yes"', 'confirm (line 6): must be true or false, not "yes"'),
+    ("ssh: deploy", 'ssh (line 6): must be a mapping of keys, not "deploy"'),
+    ("ssh: {paralel: 3}", "ssh.paralel (line 6): unknown key; did you mean `parallel`?"),
+    (
+        "ssh: {zzz: 3}",
+        "ssh.zzz (line 6): unknown key; the keys here are become, command_timeout, "
+        "connect_timeout, gateway, identity, known_hosts, parallel, user",
+    ),
+    (
+        "ssh: {connect_timeout: true}",
+        "ssh.connect_timeout (line 6): must be a number of seconds, not true",
+    ),
+    (
+        "ssh: {connect_timeout: 0}",
+        "ssh.connect_timeout (line 6): must be a number of seconds above 0, not 0",
+    ),
+    (
+        "ssh: {connect_timeout: .nan}",
+        "ssh.connect_timeout (line 6): must be a number of seconds above 0, not nan",
+    ),
+    (
+        "ssh: {command_timeout: .inf}",
+        "ssh.command_timeout (line 6): must be a number of seconds above 0, not inf",
+    ),
+    (
+        "web: {batch: 0}",
+        'web.batch (line 6): "0" is neither a number of hosts nor a share such as 25%',
+    ),
+    (
+        "web: {batch: 101%}",
+        'web.batch (line 6): "101%" is neither a number of hosts nor a share such as 25%',
+    ),
+    (
+        "web: {check: localhost/health}",
+        "web.check (line 6): must be a URL such as http://127.0.0.1:8000/health",
+    ),
+    ("cdn: {domain: a.example}", "cdn.distribution_id: is missing; it must be text"),
+    (
+        "probe: {pages: [/]}",
+        "probe.pages[0] (line 6): must be a whole URL: https://shop.example.com/",
+    ),
+    (
+        "build: {phases: [collectstatics]}",
+        'build.phases[0] (line 6): "collectstatics" is no build phase '
+        "(did you mean `collectstatic`?); the build phases are " + ", ".join(BUILD_PHASES),
+    ),
+    (
+        "build: {commands: {compres: manage.py compress}}",
+        'build.commands.compres (line 6): "compres" is no build phase '
+        "(did you mean `compress`?); the build phases are " + ", ".join(BUILD_PHASES),
+    ),
+    ("build: {phases: []}", "build.phases (line 6): is empty; name at least one build phase"),
+    (
+        "build: {commands: {compress: true}}",
+        "build.commands.compress (line 6): must be text (in quotes), not true",
+    ),
+    ("hooks: {before: [x]}", "hooks.before (line 6): unknown key; did you mean `before_deploy`?"),
+    (
+        "hooks: {before_deploy: notify}",
+        "hooks.before_deploy (line 6): must be a list: [notify]",
+    ),
+    (
+        "origin: {s3: {bucket: b, prefix: static/}}",
+        "origin (line 6): S3 as an origin is not supported by this version; leave it out",
+    ),
+    (
+        "distribute: {via: s3}",
+        "distribute.via (line 6): distribution through S3 is not supported by this version; say ssh",
+    ),
+    (
+        "distribute: {via: shh}",
+        'distribute.via (line 6): "shh" is no choice (did you mean `ssh`?); the choices are ssh, s3',
+    ),
+    ("Hosts: {}", "Hosts (line 6): unknown key; did you mean `hosts`?"),
+    ("app: again", "app (line 6): stands there twice"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), MORE, ids=[line for line, _ in MORE])
+def test_each_further_wrong_line_is_told_with_its_place_and_cure(line, expected):
+    assert problems_of(SMALL + line + "\n") == [expected]
+
+
+def test_a_negative_wait_is_told_that_zero_would_do():
+    """`wait: 0` is allowed (it does not wait), so the cure must not say "above 0"."""
+    (problem,) = problems_of(SMALL + "cdn: {distribution_id: E1, wait: -1}\n")
+    assert problem == "cdn.wait (line 6): must be a number of seconds of at least 0, not -1"
+
+
+def test_zero_seconds_of_waiting_for_the_invalidation_is_right():
+    assert read(SMALL + "cdn: {distribution_id: E1, wait: 0}\n").cdn.wait == 0
+
+
+def test_a_secret_that_is_a_value_is_refused_without_being_repeated():
+    text = SMALL.replace("code}", "code, secrets: ['hunter2!']}")
+    (problem,) = problems_of(text)
+    assert problem == (
+        "project.secrets[0] (line 5): is no name of an environment variable; "
+        "write the name, never the value"
+    )
+    assert "hunter2" not in problem
+
+
+def test_a_secret_that_stands_in_the_environment_too_is_refused():
+    text = SMALL.replace("code}", "code, secrets: [TOKEN], environment: {TOKEN: x}}")
+    assert problems_of(text) == [
+        "project.secrets[0] (line 5): TOKEN stands in environment too; keep one"
+    ]
+
+
+@pytest.mark.parametrize("name", ["A=B", '"NUL\\0"', '""'])
+def test_a_name_that_no_environment_variable_can_have_is_refused(name):
+    """The agent would fail with a traceback in the middle of the build."""
+    text = SMALL.replace("code}", f"code, environment: {{{name}: x}}}}")
+    assert len(problems_of(text)) == 1
+
+
+def test_a_role_that_nobody_has_is_named():
+    assert problems_of(SMALL.replace("[build, static, web]", "[static]")) == [
+        "hosts (line 4): no host has the role build; give it to one: `roles: [build]`",
+        "hosts (line 4): no host has the role web; give it to one: `roles: [web]`",
+    ]
+
+
+def test_an_inventory_without_hosts_says_so():
+    text = SMALL.replace("  here: {local: true, roles: [build, static, web]}\n", "")
+    assert problems_of(text) == ["hosts (line 3): is missing"]
+
+
+def test_three_build_hosts_are_all_named():
+    text = SMALL.replace(
+        "  here: {local: true, roles: [build, static, web]}",
+        "  a: {roles: [build, static, web]}\n  b: {roles: [build]}\n  c: {roles: [build]}",
+    )
+    (problem,) = problems_of(text)
+    assert all(f"{name}" in problem.split(" both")[0] for name in "abc")
+
+
+def test_a_host_that_stands_there_twice_is_named():
+    text = SMALL.replace("project:", "  here: {roles: [web]}\nproject:")
+    assert "hosts.here (line 5): stands there twice" in problems_of(text)
+
+
+def test_the_environments_name_must_be_a_name():
+    assert problems_of(SMALL, name="a b") == [
+        '"a b" is no name for an environment: letters, digits, . _ - only'
+    ]
+
+
+def test_text_that_is_no_yaml_is_told_with_its_line():
+    (problem,) = problems_of("app: [shop\ndeploy_to: x\n")
+    assert problem.startswith("line 2, column ")
+    assert "it is not YAML: " in problem
+
+
+def test_an_alias_bomb_is_refused_at_once():
+    rows = ["a: &l0 [x, x]"] + [f"b{n}: &l{n} [*l{n - 1}, *l{n - 1}]" for n in range(1, 40)]
+    assert problems_of("\n".join(rows)) == ["its aliases expand to more than 100000 values"]
+
+
+def test_an_alias_inside_its_own_anchor_is_refused():
+    assert problems_of("hosts: &all [*all]") == ["its aliases expand to more than 100000 values"]
+
+
+def test_deep_nesting_is_refused():
+    assert problems_of("app: " + "[" * 2000 + "]" * 2000) == ["it is nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "app: 2026-02-30",  # a date that does not exist
+        "app: !!bool maybe",
+        "app: !!int ''",
+        "app: !!float many",
+        "app: !!timestamp soon",
+        "keep_releases: " + "9" * 5000,
+        "keep_releases: 0x" + "f" * 5000,
+        "keep_releases: -0x" + "f" * 5000,
+        "cdn: {distribution_id: E1, wait: 1" + "0" * 400 + "}",
+        "keep_for: '" + "9" * 5000 + "'",
+        "app: !!binary '%'",
+        "? [a]\n: b",
+        "!!set {app}",
+        "a: 1\n---\nb: 2",
+        "!!python/object/apply:os.system [true]",
+        "app: =",
+        "\x00",
+        "app: \ud800",
+        "&a\n<<: *a",
+    ],
+    ids=lambda text: ascii(text[:40]),
+)
+def test_whatever_yaml_can_hold_ends_in_an_inventory_error(text):
+    with pytest.raises(InventoryError):
+        read(text)
+
+
+words = st.sampled_from(
+    [
+        "app",
+        "deploy_to",
+        "hosts",
+        "roles",
+        "project",
+        "path",
+        "ssh",
+        "build",
+        "phases",
+        "web",
+        "batch",
+        "cdn",
+        "wait",
+        "keep_for",
+        "shop",
+        "true",
+        "null",
+        "1",
+        "-1",
+        "1.5",
+        "0x1f",
+        "7d",
+        "~",
+        ".inf",
+        "2026-02-30",
+        "/srv",
+        "build:",
+        "static:",
+        "-",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ",",
+        "&",
+        "*",
+        "&a",
+        "*a",
+        "<<",
+        "?",
+        "|",
+        ">",
+        "'",
+        '"',
+        "#",
+        "!",
+        "!!int",
+        "!!str",
+        "---",
+        "...",
+        "=",
+    ]
+)
+yamlish = st.lists(
+    st.one_of(words, st.sampled_from([" ", "\n", "\n  ", ": ", "\n- "]), st.text(max_size=3)),
+    max_size=40,
+).map("".join)
+values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from(["/srv/x", "build", "collectstatic", "25%"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+keys = "app deploy_to keep_releases keep_for hosts ssh project build web cdn origin probe confirm distribute hooks"
+
+
+@given(yamlish)
+def test_random_text_is_read_or_refused_never_anything_else(text):
+    with contextlib.suppress(InventoryError):
+        read(text)
+
+
+@given(st.dictionaries(st.sampled_from(keys.split()), values, max_size=8))
+def test_wrong_types_anywhere_are_refused_never_anything_else(data):
+    with contextlib.suppress(InventoryError):
+        read(yaml.safe_dump({**yaml.safe_load(SMALL), **data}))

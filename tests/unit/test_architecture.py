@@ -1,0 +1,302 @@
+"""STYLE §1, kept true: who may import whom, who may speak, and what runs on an old Python."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "fab_static"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path):
+    """Return the dotted name of a file of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree_of(path):
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def imports_of(path):
+    """Return every module and every `module.name` that a file imports, at any depth."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def ours_in(imports):
+    return {name for name in imports if name.partition(".")[0] == "fab_static"}
+
+
+def tops_in(imports):
+    return {name.partition(".")[0] for name in imports} - {"fab_static"}
+
+
+def is_below(name, *packages):
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def below(folder):
+    return [path for path in FILES if path.is_relative_to(PACKAGE / folder)]
+
+
+def named(paths):
+    return pytest.mark.parametrize("path", paths, ids=[module_of(path) for path in paths])
+
+
+# what each part may import of ours, besides itself
+ARROWS = {
+    "errors": (),
+    "plan": ("errors",),
+    "host": (),
+    "remote": ("plan", "errors", "host"),
+    "aws": ("plan", "errors"),
+    "report": ("plan", "errors"),
+    "phases": ("plan", "errors", "remote", "aws", "report", "host"),
+    "django_app": ("plan", "errors"),
+}
+
+
+def test_the_walk_sees_the_package():
+    """Else every rule below holds of nothing."""
+    assert {"fab_static", "fab_static.remote", "fab_static.host.agent"} <= set(
+        map(module_of, FILES)
+    )
+    assert "fab_static.plan.inventory.parse" not in imports_of(PACKAGE / "plan" / "inventory.py")
+    assert "fab_static.errors.InventoryError" in imports_of(PACKAGE / "plan" / "inventory.py")
+
+
+@pytest.mark.parametrize("part", ARROWS)
+def test_arrows_point_one_way(part):
+    paths = below(part) or [PACKAGE / f"{part}.py"]
+    allowed = [f"fab_static.{name}" for name in (part, *ARROWS[part])]
+    for path in paths:
+        wrong = {
+            name
+            for name in ours_in(imports_of(path)) - {"fab_static"}
+            if not is_below(name, *allowed)
+        }
+        assert not wrong, f"{module_of(path)} imports {sorted(wrong)}"
+
+
+@named(below("plan"))
+def test_what_decides_touches_no_machine(path):
+    """Two programs share it: no Django on the operator's machine, no Fabric on the hosts, no disk in tests."""
+    forbidden = {
+        "os", "io", "sys", "time", "socket", "subprocess", "threading", "shutil", "tempfile", "random",
+        "select", "signal", "glob", "urllib.request", "http", "asyncio",
+        "django", "compressor", "boto3", "botocore", "fabric", "invoke", "paramiko", "rich",
+    }  # fmt: skip
+    imports = imports_of(path)
+    assert not tops_in(imports) & forbidden
+    assert "urllib.request" not in imports
+    called = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    names = {function.id for function in called if isinstance(function, ast.Name)}
+    methods = {function.attr for function in called if isinstance(function, ast.Attribute)}
+    assert not names & {"open", "print", "input"}
+    touching = {
+        "open", "read_text", "read_bytes", "write_text", "write_bytes", "exists",
+        "is_file", "is_dir", "stat", "iterdir", "mkdir", "unlink", "resolve", "now", "today", "utcnow",
+    }  # fmt: skip
+    assert not methods & touching
+
+
+@named(below("host"))
+def test_what_runs_on_a_host_needs_only_the_standard_library(path):
+    imports = imports_of(path)
+    assert not ours_in(imports)
+    allowed = set(sys.stdlib_module_names)
+    if path.name == "django_probe.py":  # sent to the project's own interpreter
+        allowed |= {"django", "compressor", "jinja2", "yaml", "statici18n", "django_jinja"}
+    assert not tops_in(imports) - allowed
+
+
+@named([path for path in FILES if path.name != "remote.py"])
+def test_only_remote_imports_fabric_and_paramiko(path):
+    assert not tops_in(imports_of(path)) & {"fabric", "paramiko"}
+
+
+@named([path for path in FILES if not path.is_relative_to(PACKAGE / "aws")])
+def test_only_aws_imports_boto3(path):
+    assert not tops_in(imports_of(path)) & {"boto3", "botocore"}
+
+
+@named([path for path in FILES if path.name != "tasks.py"])
+def test_only_tasks_imports_invoke(path):
+    if path == PACKAGE / "__init__.py":  # for the type of `namespace` alone
+        return
+    assert not tops_in(imports_of(path)) & {"invoke"}
+
+
+@named(below("django_app"))
+def test_what_runs_inside_the_project_never_needs_the_operators_libraries(path):
+    forbidden = {"fabric", "invoke", "paramiko", "boto3", "botocore", "rich"}
+    imports = imports_of(path)
+    assert not tops_in(imports) & forbidden
+    outside = ("remote", "phases", "tasks", "api", "report", "aws", "host", "look")
+    assert not [name for name in imports if is_below(name, *(f"fab_static.{it}" for it in outside))]
+
+
+@named([path for path in FILES if not path.is_relative_to(PACKAGE / "django_app")])
+def test_only_what_runs_inside_the_project_imports_django(path):
+    if path.name != "django_probe.py":
+        assert not tops_in(imports_of(path)) & {"django", "compressor"}
+
+
+@named(
+    [
+        path
+        for path in FILES
+        if path != PACKAGE / "tasks.py" and not path.is_relative_to(PACKAGE / "host")
+    ]
+)
+def test_only_tasks_prints_exits_and_reads_the_command_line(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"print", "exit", "quit", "input", "breakpoint"}, path
+        if isinstance(node, ast.Attribute):
+            words = ast.unparse(node)
+            assert words not in {
+                "sys.argv", "sys.exit", "os._exit", "sys.stdout", "sys.stderr", "sys.stdin",
+            }, f"{module_of(path)}:{node.lineno}: {words}"  # fmt: skip
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            assert "SystemExit" not in ast.unparse(node.exc)
+
+
+@named(below("phases"))
+def test_no_phase_knows_who_calls_it(path):
+    outside = ("fab_static.tasks", "fab_static.api", "fab_static.report", "fab_static.look")
+    assert not [name for name in imports_of(path) if is_below(name, *outside)]
+
+
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        (
+            "fab_static",
+            {"fabric", "invoke", "paramiko", "boto3", "botocore", "django", "rich", "yaml"},
+        ),
+        ("fab_static.plan.inventory", {"fabric", "invoke", "paramiko", "boto3", "django"}),
+        ("fab_static.host.agent", {"fabric", "invoke", "paramiko", "boto3", "django", "yaml"}),
+        (
+            "fab_static.django_app.resource_versions",
+            {"fabric", "invoke", "paramiko", "boto3", "rich"},
+        ),
+        ("fab_static.tasks", {"boto3", "botocore", "django"}),
+    ],
+)
+def test_importing_a_part_loads_no_library_that_it_may_have_to_do_without(imported, absent):
+    script = f"import json, sys, {imported}; print(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name.partition(".")[0] for name in json.loads(ran.stdout)}
+    assert not loaded & absent
+
+
+# ---- Python 3.8, which this machine does not have
+
+
+HOST_FILES = below("host")
+# names that came later: 3.9 …, 3.10 …, 3.11 … of https://docs.python.org/3/whatsnew/
+LATER_ATTRIBUTES = {
+    "removeprefix", "removesuffix", "is_relative_to", "with_stem", "readlink_to", "hardlink_to",
+    "pairwise", "batched", "bit_count", "file_digest", "walk_up", "getrandbits_", "to_thread",
+    "waitstatus_to_exitcode", "pidfd_open", "nullcontext_", "aclosing", "chdir_", "indent_tree",
+    "add_note", "exceptions_", "UTC", "randbytes", "cache", "cache_clear_", "unparse", "EncodingWarning",
+    "cancel_futures", "stdlib_module_names", "orig_argv",
+}  # fmt: skip
+LATER_KEYWORDS = {
+    "strict",
+    "encoding_errors",
+    "cancel_futures",
+    "root_dir",
+    "key_",
+    "slots",
+    "kw_only",
+}
+LATER_MODULES = {"zoneinfo", "graphlib", "tomllib"}
+
+
+def runtime_nodes(tree):
+    """Walk a tree without its annotations, which `from __future__ import annotations` never evaluates."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name, value in ast.iter_fields(node):
+            if name in {"annotation", "returns"}:
+                continue
+            waiting.extend(
+                it
+                for it in (value if isinstance(value, list) else [value])
+                if isinstance(it, ast.AST)
+            )
+
+
+@named(HOST_FILES)
+def test_what_runs_on_a_host_is_python_3_8_by_its_syntax(path):
+    source = path.read_text("utf-8")
+    ast.parse(source, str(path), feature_version=(3, 8))
+    tree = tree_of(path)
+    for node in ast.walk(tree):
+        # feature_version lets these pass
+        assert type(node).__name__ not in {"Match", "TryStar", "TypeAlias", "TypeVar"}
+        if isinstance(node, ast.With | ast.AsyncWith):
+            segment = ast.get_source_segment(source, node) or ""
+            several = len(node.items) > 1 and re.match(r"(async\s+)?with\s*\(", segment)
+            assert not several or node.items[0].context_expr.col_offset - node.col_offset == 5
+
+
+@named([path for path in HOST_FILES if path.name != "__init__.py"])
+def test_what_runs_on_a_host_evaluates_nothing_newer_than_python_3_8(path):
+    tree = tree_of(path)
+    assert "annotations" in {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for alias in node.names
+    }
+    generic = {"list", "dict", "set", "tuple", "frozenset", "type"}
+    typing_like = {"Callable", "Iterator", "Iterable", "Mapping", "Sequence"}
+    for node in runtime_nodes(tree):
+        at = f"{path.name}:{getattr(node, 'lineno', '')}"
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            assert node.value.id not in generic, f"{at}: {ast.unparse(node)} is 3.9"
+        if isinstance(node, ast.ImportFrom) and node.module == "collections.abc":
+            used = {alias.name for alias in node.names} & typing_like
+            assert not used, f"{at}: {used} of collections.abc cannot be subscripted at run time"
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in LATER_ATTRIBUTES, f"{at}: {ast.unparse(node)}"
+        if isinstance(node, ast.keyword) and node.arg in LATER_KEYWORDS:
+            raise AssertionError(f"{at}: {node.arg}= is newer")
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            assert not {alias.name.partition(".")[0] for alias in node.names} & LATER_MODULES
+        if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.BitOr):
+            sides = ast.unparse(node)
+            assert "{" not in sides, f"{at}: {sides}: dict | dict is 3.9"
+            assert not re.search(r"\b(None|str|int|dict|list|bytes)\b", sides), (
+                f"{at}: {sides} is 3.10"
+            )
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "isinstance"
+        ):
+            assert not isinstance(node.args[1], ast.BinOp), f"{at}: isinstance with | is 3.10"
