@@ -48,7 +48,12 @@ def main() -> int:
     )
     try:
         with Fleet(
-            FOLDER / "hosts", HOSTS, project=SHOP, settings="shop.settings", app="shop"
+            FOLDER / "hosts",
+            HOSTS,
+            project=SHOP,
+            server=os.environ.get("SSH_SERVER", "auto"),  # type: ignore[arg-type]  # sshd, asyncssh
+            settings="shop.settings",
+            app="shop",
         ) as fleet:
             fleet.start_aws()
             tell(f"SSH servers: {fleet.server}; origins: {fleet.nginx}.")

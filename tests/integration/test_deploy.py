@@ -12,7 +12,7 @@ from tests.integration.conftest import HOSTS, Operator, get
 
 LESS = "shop/static/shop/less/_shop/variables.less"
 SCRIPT = "shop/static/shop/js/awesome.js"
-IMAGE = "shop/static/shop/img/paper.png*"
+IMAGE = "shop/static/shop/img/paper.png"
 
 
 def change(shop: Operator) -> None:
