@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 
-.PHONY: demo test unit integration lint format types servers clean
+.PHONY: demo test unit integration chaos lint format types servers clean
 
 demo: $(STAMP) $(MODULES)
 	$(VENV)/bin/python -m demo
@@ -17,6 +17,11 @@ unit: $(STAMP)
 
 integration: $(STAMP) $(MODULES) servers
 	$(VENV)/bin/pytest -q -n 2 tests/integration
+
+# N seeded schedules of faults on a loopback fleet; docs/chaos.md
+N ?= 25
+chaos: $(STAMP) servers
+	$(VENV)/bin/python -m chaos --seeds 1-$(N)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

@@ -79,6 +79,7 @@ class Demo:
             FOLDER / "inventories" / "staging.yml",
             app="shop",
             probe={"pages": [f"{fleet.site('web1')}/", f"{fleet.site('web2')}/catalog/"]},
+            web={"running": f"http://{{address}}:{fleet.app_port}/static-release"},
         )
         shutil.copy(ROOT / "fabfile.py", FOLDER)
         self.commit("The shop as it is")

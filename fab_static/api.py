@@ -22,8 +22,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import look
-from fab_static.errors import BuildError, FabStaticError, InventoryError, ReleaseError
+from fab_static import doctor, look, why
+from fab_static.errors import (
+    BuildError,
+    DeployLockedError,
+    FabStaticError,
+    InventoryError,
+    ReleaseError,
+)
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK
 from fab_static.phases.building import made_stale, task_name
 from fab_static.phases.deployment import Deployment, Show
@@ -168,6 +174,14 @@ class Session:
         """Return what a deploy would do, as `plan --json` prints it. Writes nothing anywhere."""
         return look.plan(self._deployment(project_path=project_path))
 
+    def check(self) -> list[dict[str, Any]]:
+        """Return the doctor's findings, as `check --json` prints them."""
+        return doctor.check(self._deployment())
+
+    def why(self, what: str) -> dict[str, Any]:
+        """Return everything known of a static URL, or of an offline manifest's key."""
+        return why.why(self._deployment(), what)
+
     # ---- acting
 
     def deploy(
@@ -241,6 +255,7 @@ class Session:
         to: str | None = None,
         *,
         check: bool = False,
+        repair: bool = False,
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
     ) -> Deployment:
@@ -249,6 +264,7 @@ class Session:
         Args:
             to: a release's id; None: the one that was live before, by record.
             check: only prove that it would work.
+            repair: ship what a host lacks from one that has it, before anything else.
             wait_seconds: how long to wait for another deploy to end.
             confirm: as in `deploy`.
 
@@ -268,6 +284,8 @@ class Session:
                 deploy.rolled_back = live
             self.show.say(f"rolling back to {deploy.release.id}")
             names = ("verify",) if check else ROLLBACK
+            if repair and not check:
+                names = ("distribute", *names)
             self._run(deploy, names, None if check else confirm)
             if check:
                 self.show.say(f"a rollback to {deploy.release.id} would work")
@@ -407,30 +425,37 @@ class Session:
 
     def _run(self, deploy: Deployment, names: Sequence[str], confirm: Confirm | None) -> None:
         """Run phases in order; what fails after the flip is collected, and the rest goes on."""
+        is_live = False
         for name in names:
-            if deploy.lock:
-                deploy.lock.phase = task_name(name)
-                deploy.lock.check()
-            if name == "activate":
-                self._confirm(deploy, confirm)
-            started = time.monotonic()
-            flipped = name in ("invalidate", "probe", "prune") and len(names) > 1
+            flipped = is_live or (name in ("invalidate", "probe", "prune") and len(names) > 1)
             try:
-                with self.show.phase(task_name(name)):
-                    PHASES[name](deploy)
+                self._run_one(deploy, name, confirm)
             except FabStaticError as error:
-                if not flipped:
+                if not (flipped or deploy.is_flipped):
                     raise
                 deploy.after_flip.append(error)
-                continue
-            if name not in (*BUILD, "seal") and deploy.lock:
-                deploy.journal.done(
-                    name,
-                    at=time.time(),
-                    seconds=round(time.monotonic() - started, 3),
-                    by=self.operator,
-                    release=deploy.release and deploy.release.id,
-                )
+                if isinstance(error, DeployLockedError):
+                    return  # another may deploy by now: nothing more is done
+            is_live = is_live or name == "activate"
+
+    def _run_one(self, deploy: Deployment, name: str, confirm: Confirm | None) -> None:
+        """Run one phase, and note in the journal that it was done."""
+        if deploy.lock:
+            deploy.lock.phase = task_name(name)
+            deploy.lock.check()
+        if name == "activate":
+            self._confirm(deploy, confirm)
+        started = time.monotonic()
+        with self.show.phase(task_name(name)):
+            PHASES[name](deploy)
+        if name not in (*BUILD, "seal") and deploy.lock:
+            deploy.journal.done(
+                name,
+                at=time.time(),
+                seconds=round(time.monotonic() - started, 3),
+                by=self.operator,
+                release=deploy.release and deploy.release.id,
+            )
 
     def _confirm(self, deploy: Deployment, confirm: Confirm | None) -> None:
         release = deploy.current_release()
@@ -458,12 +483,19 @@ class Session:
         deploy.lock = lock
         try:
             deploy.look()
+            deploy.settle()
             if deploy.recorded_live and deploy.live is None:
                 self.show.warn("hosts disagree about what is live; this run brings them together")
             yield
         finally:
             deploy.lock = None
-            lock.release()
+            try:
+                lock.release()
+            except FabStaticError as error:  # must hide neither how it ended nor an exit 5
+                self.show.warn(
+                    f"{error.where}: the lock could not be released ({error.what}); it is marked "
+                    "abandoned, or expires within a minute"
+                )
 
     @contextmanager
     def _hooks(self, deploy: Deployment, *, build: bool = True) -> Iterator[None]:

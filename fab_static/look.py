@@ -42,6 +42,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
             "reachable": True,
             "live": state["current"],
             "previous": state["previous"],
+            "provisional": state["provisional"] is not None,
             "missing": answer.get("missing", 0),
             "changed": answer.get("changed", 0),
             "offline_manifest_sha256": answer.get("offline_manifest_sha256"),
@@ -57,6 +58,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
             "reachable": False,
             "live": None,
             "previous": None,
+            "provisional": False,
             "missing": 0,
             "changed": 0,
             "offline_manifest_sha256": None,
@@ -67,7 +69,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
             {"host": host.name, "roles": list(host.roles), **answers.get(host, unreachable)}
         )
     live = {one["live"] for one in hosts}
-    agreed = len(live) == 1 and not failures
+    agreed = len(live) == 1 and not failures and not any(one["provisional"] for one in hosts)
     return {
         "environment": deploy.environment.name,
         "app": deploy.environment.app,

@@ -39,10 +39,11 @@ Head = dict[str, Any]
 AGENT = zlib.compress(Path(agent_module.__file__).read_bytes(), 9)
 # reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
 # behind it to the agent; one line, because not every login shell takes a newline in an argument
+# SOURCE: the agent starts a watchdog from it
 BOOTSTRAP = (
-    "import io,zlib;exec(compile(zlib.decompress("
-    f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(AGENT)})),"
-    "'fab_static/host/agent.py','exec'))"
+    "import io,zlib;SOURCE=zlib.decompress("
+    f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(AGENT)}));"
+    "exec(compile(SOURCE,'fab_static/host/agent.py','exec'))"
 )
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
@@ -54,6 +55,9 @@ class Channel(Protocol):
 
     def send(self, data: bytes) -> None:
         """Send all of the data."""
+
+    def is_ready(self) -> bool:
+        """Tell whether a little can be sent without waiting."""
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end. Raises TimeoutError."""
@@ -78,6 +82,10 @@ class SshChannel:
         view = memoryview(data)
         for at in range(0, len(view), PIECE):
             self._channel.sendall(bytes(view[at : at + PIECE]))
+
+    def is_ready(self) -> bool:
+        """Tell whether a little can be sent without waiting."""
+        return self._channel.send_ready()
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""
@@ -120,6 +128,11 @@ class LocalChannel:
         view = memoryview(data)
         while view:
             view = view[self._process.stdin.write(view) :]
+
+    def is_ready(self) -> bool:
+        """Tell whether a little can be sent without waiting."""
+        stdin = self._process.stdin
+        return stdin is not None and bool(select.select([], [stdin], [], 0)[1])
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""
@@ -186,7 +199,8 @@ class RemoteHost:
         self.connection = connection or SharedConnection(host, environment)
         self._channel: Channel | None = None
         self._buffer = bytearray()
-        self._turn = threading.Lock()
+        self._turn = threading.Lock()  # one request at a time
+        self._writing = threading.Lock()  # one frame at a time
         self.hello: Head = {}
         self.requests = 0
 
@@ -294,6 +308,19 @@ class RemoteHost:
             output += head["cannot_start"]
         return Ran(head["code"], output, head.get("timed_out", False))
 
+    def alive(self) -> None:
+        """Let the agent know that the operator is there, whatever it works on."""
+        text = b'{"alive": true}'
+        channel = self._channel
+        if channel is not None and self._writing.acquire(blocking=False):
+            try:
+                if channel.is_ready():
+                    channel.send(FRAME.pack(len(text), 0) + text)
+            except (OSError, paramiko.SSHException, EOFError):
+                pass  # whoever waits for an answer notices too, and says so
+            finally:
+                self._writing.release()
+
     # ---- the channel
 
     def close_agent(self) -> None:
@@ -310,10 +337,11 @@ class RemoteHost:
         text = json.dumps(head).encode("ascii")
         self.requests += 1
         try:
-            assert self._channel is not None  # noqa: S101 - just opened
-            self._channel.send(FRAME.pack(len(text), len(body)) + text)
-            if body:
-                self._channel.send(body)
+            with self._writing:
+                assert self._channel is not None  # noqa: S101 - just opened
+                self._channel.send(FRAME.pack(len(text), len(body)) + text)
+                if body:
+                    self._channel.send(body)
         except (OSError, paramiko.SSHException, EOFError, AttributeError) as error:
             self._buffer_refusal()
             raise self._cut(error) from error
@@ -546,7 +574,7 @@ class SharedConnection:
         return {
             "connect_timeout": ssh.connect_timeout,
             "connect_kwargs": wanted,
-            "config": _CONFIG,
+            "config": _own_config(),
         }
 
     def _guarded(self, connection: Connection) -> Connection:
@@ -624,7 +652,14 @@ class SharedConnection:
         return f"ssh {port}{user}{self.host.address}"
 
 
-_CONFIG = Config(overrides={"load_ssh_configs": True})
+_CONFIG = Config(overrides={"load_ssh_configs": True})  # reads ~/.ssh/config once
+_CLONING = threading.Lock()
+
+
+def _own_config() -> Config:
+    """Return a configuration for one connection: Invoke's is no thread's but its own."""
+    with _CLONING:
+        return _CONFIG.clone()
 
 
 def _reason(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from fab_static import api
+from fab_static import api, doctor
 from fab_static.errors import (
     DeployLockedError,
     DisagreementError,
@@ -217,6 +217,7 @@ def activate(c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = F
     help={
         "to": "the release to go back to (default: the one that was live before)",
         "check": "only prove that it would work; nothing is changed",
+        "repair": "first ship what a host lacks from one that has it",
         "wait": _WAIT,
         "yes": _YES,
         "verbose": _VERBOSE,
@@ -226,6 +227,7 @@ def rollback(
     c: Context,
     to: str | None = None,
     check: bool = False,
+    repair: bool = False,
     wait: float = 0.0,
     yes: bool = False,
     verbose: bool = False,
@@ -233,7 +235,7 @@ def rollback(
     """Make an earlier release live again; never builds."""
     with _session(verbose=verbose) as session:
         done = session.rollback(
-            to, check=check, wait_seconds=wait, confirm=_confirm(session, yes=yes)
+            to, check=check, repair=repair, wait_seconds=wait, confirm=_confirm(session, yes=yes)
         )
         _live_but(session, done)
 
@@ -290,6 +292,30 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
             _print_json(found)
         else:
             report.show_difference(Terminal(session.secrets), found)
+
+
+@task(help={"json": _JSON})
+def check(c: Context, json: bool = False) -> None:
+    """See whether all that a deploy needs is there: the doctor."""
+    with _session(as_json=json) as session:
+        findings = session.check()
+        if json:
+            _print_json(findings)
+        else:
+            report.show_findings(Terminal(session.secrets), findings)
+        if not doctor.is_well(findings):
+            raise Exit(code=FAILED)
+
+
+@task(positional=["url"], help={"url": "a static URL, or a key of the manifest", "json": _JSON})
+def why(c: Context, url: str, json: bool = False) -> None:
+    """Show everything known of one URL, or of a manifest's key."""
+    with _session(as_json=json) as session:
+        known = session.why(url)
+        if json:
+            _print_json(known)
+        else:
+            report.show_why(Terminal(session.secrets), known)
 
 
 @task(
@@ -380,6 +406,8 @@ _TASKS = (
     status,
     releases,
     diff,
+    why,
+    check,
     unlock,
     nginx,
     *(_phase_task(name, run) for name, run in PHASES.items() if name != "activate"),

@@ -40,6 +40,36 @@ class Distribution:
         """
         self._call("get_distribution_config", Id=self.id)
 
+    def version_in_cache_key(self) -> bool | None:
+        """Tell whether the default behaviour caches each `?version=` apart; None where it cannot be seen.
+
+        A cache policy decides where there is one, else the older ForwardedValues (AWS: Developer Guide,
+        "Caching content based on query string parameters").
+
+        Raises:
+            CdnError: the distribution cannot be read.
+        """
+        config = self._call("get_distribution_config", Id=self.id)["DistributionConfig"]
+        behaviour = config["DefaultCacheBehavior"]
+        policy = behaviour.get("CachePolicyId")
+        if not policy:
+            forwarded = behaviour.get("ForwardedValues", {})
+            keys = forwarded.get("QueryStringCacheKeys", {}).get("Items", [])
+            return bool(forwarded.get("QueryString")) and (not keys or "version" in keys)
+        try:
+            answer = self._call("get_cache_policy", Id=policy)
+        except CdnError:
+            return None
+        wanted = answer["CachePolicy"]["CachePolicyConfig"][
+            "ParametersInCacheKeyAndForwardedToOrigin"
+        ]["QueryStringsConfig"]
+        named = wanted.get("QueryStrings", {}).get("Items", [])
+        return {
+            "all": True,
+            "whitelist": "version" in named,
+            "allExcept": "version" not in named,
+        }.get(wanted["QueryStringBehavior"], False)
+
     def invalidate(self, paths: Sequence[str], reference: str) -> str:
         """Ask for an invalidation, and return its id; the same reference gives the same one.
 

@@ -40,19 +40,33 @@ def path() -> Path:
     return folders[-1] / NAMES[0]
 
 
-@functools.cache
 def current() -> Mapping[str, str]:
     """Return the versions as this process read them first; none where the file is not there.
 
     Raises:
         ManifestError: the file is broken.
     """
-    return read()
+    return _read_once()[0]
+
+
+def release() -> str | None:
+    """Return the release whose versions this process has read; None where the file is in no release."""
+    return _read_once()[1]
+
+
+@functools.cache
+def _read_once() -> tuple[Mapping[str, str], str | None]:
+    file = path().resolve()  # followed first, so that both are of one release
+    release = file.parent.name if file.parent.parent.name == "releases" else None
+    return _read(file), release
 
 
 def read() -> dict[str, str]:
     """Return the versions as they stand in the file now."""
-    file = path()
+    return _read(path())
+
+
+def _read(file: Path) -> dict[str, str]:
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
@@ -77,7 +91,7 @@ def write(new: Mapping[str, str]) -> Path:
             mend=f"set it to one of: {', '.join(versions.FORMS)}",
         )
     project.write_atomically(file, versions.write(new, form).encode())
-    current.cache_clear()
+    _read_once.cache_clear()
     return file
 
 

@@ -425,6 +425,7 @@ def state(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "current": host.live(),
         "previous": host.live("previous"),
         "releases": host.releases(),
+        "provisional": read_json(host.path(PROVISIONAL)),
         "record": record_of(host),
         "journal": read_json(host.path("journal.json")),
         "now": time.time(),
@@ -451,15 +452,20 @@ def record_of(host: Host) -> list[dict[str, Any]]:
 def note(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Append one entry to log.jsonl."""
     agent.host.claim()
-    line = json.dumps(dict(head["entry"], at=time.time())) + "\n"
-    path = agent.host.path("log.jsonl")
+    append(agent.host, head["entry"])
+    return {}, b""
+
+
+def append(host: Host, entry: Head) -> None:
+    """Append one entry to log.jsonl, whole and on a line of its own."""
+    line = json.dumps(dict(entry, at=time.time())) + "\n"
+    path = host.path("log.jsonl")
     with open(path, "ab") as file:
         if file.tell() and not ends_a_line(path):
             line = "\n" + line  # the line before was cut off by a crash
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())
-    return {}, b""
 
 
 def ends_a_line(path: str) -> bool:
@@ -748,42 +754,108 @@ def digest_of(path: str) -> str | None:
         return None
 
 
+PROVISIONAL = "provisional.json"
+UNION = "union.json"  # the offline manifest of web processes while some may still be of the release before
+
+
+@verb
+def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return the SHA-256 of what stands behind the URLs of one path: live, versioned, content-named."""
+    host = agent.host
+    path = checked_path(head["path"])
+    version = head["version"]
+    if version is not None and not VERSION.fullmatch(version):
+        version = None  # nginx takes it for unknown, too
+    return {
+        "current": digest_of(host.path("current", "static", path)),
+        "pool": version and digest_of(host.path("pool", version, path)),
+        "named": digest_of(host.path("pool", "named", path)),
+    }, b""
+
+
 @verb
 def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make a release live: `previous` to what was live, `current` to it, each in one rename.
 
     `links` maps a file of the project to its place below `deploy_to`: on web hosts the offline manifest
-    and the resource versions, which so flip with `current`.
+    (`manifest` names it) and the resource versions, which so flip with `current`.
+
+    The flip is provisional until `confirm` comes: a watchdog that outlives this connection puts back
+    what was live when nothing was heard of the operator for `confirm_timeout` seconds.
     """
     host = agent.host
     host.claim()
     release = checked(RELEASE, head["release"], "release")
     host.seal_of(release)
-    for path, target in head["links"].items():
+    links = head["links"]
+    for path, target in links.items():
         if os.path.isdir(path):
             raise RefusedError(
                 f"{path} is a folder, and should be a link to {target}",
                 path,
                 "move it away; see COMPRESS_OFFLINE_MANIFEST in the project's settings",
             )
-    before = host.live()
-    if before == release and last_activated(host) != release:  # died between the flip and its note
-        note(agent, {"entry": dict(head["entry"], event="activate", release=release)}, b"")
-    if before != release:
-        if before:
+    with alone(host):
+        before = host.live()
+        if before != release:
+            begin_provisionally(host, head, before)
+        if before and before != release:
             point(host.path("previous"), "releases/" + before)
+        union = write_union(host, before, release) if before and before != release else None
+        if union and head["manifest"]:
+            point(head["manifest"], union)
         point(host.path("current"), "releases/" + release)
-        note(agent, {"entry": dict(head["entry"], event="activate", release=release)}, b"")
-    for path, target in head["links"].items():
+        set_links(head["links"], union and head["manifest"])
+        if last_activated(host) != release:  # a flip may have died before its note
+            append(host, dict(head["entry"], event="activate", release=release))
+    return {"before": before}, b""
+
+
+def begin_provisionally(host: Host, head: Head, before: str | None) -> None:
+    """Write down how to go back, before anything moves, and start who will do it."""
+    known = read_json(host.path(PROVISIONAL))
+    if known and known["release"] == head["release"]:
+        return
+    going_back = {
+        "format": 1,
+        "release": head["release"],
+        "current": before,
+        "previous": host.live("previous"),
+        "links": head["links"],
+        "manifest": head["manifest"],
+        "reload": head["reload"],
+        "entry": head["entry"],
+        "at": time.time(),
+    }
+    write_file(host.path(PROVISIONAL), json.dumps(going_back).encode())
+    start_watchdog(host, head["confirm_timeout"])
+
+
+def set_links(links: Head, joined: str | None) -> None:
+    """Make the project's manifests links into `current`; not yet the one that is joined."""
+    for path, target in links.items():
+        if path == joined or (os.path.islink(path) and os.readlink(path) == target):
+            continue
         if os.path.exists(path) and not os.path.islink(path):
             remove_tree(path + BEFORE)
             try:
                 os.link(path, path + BEFORE)  # linked, not moved: no instant without the file
             except OSError:  # fs.protected_hardlinks, or a file system without links
                 shutil.copy2(path, path + BEFORE)
-        if not os.path.islink(path) or os.readlink(path) != target:
-            point(path, target)
-    return {"before": before}, b""
+        point(path, target)
+
+
+def write_union(host: Host, old: str, new: str) -> str | None:
+    """Write both releases' offline manifests as one, the new one's keys winning; return its path."""
+    union: Head = {}
+    for release in (old, new):
+        manifest = host.seal_of(release)["offline_manifest"]
+        if not manifest:
+            return None
+        path = host.path("releases", release, "static", checked_path(manifest["path"]))
+        union.update(read_json(path) or {})
+    write_file(host.path(UNION), json.dumps(union, indent=2, sort_keys=True).encode())
+    return host.path(UNION)
 
 
 def last_activated(host: Host) -> str | None:
@@ -798,24 +870,110 @@ def last_activated(host: Host) -> str | None:
 
 
 @verb
+def confirm(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make a flip final: every host has flipped. False when it went back before the word came."""
+    host = agent.host
+    with alone(host):
+        if host.live() != head["release"]:
+            return {"confirmed": False}, b""
+        known = read_json(host.path(PROVISIONAL))
+        if known:
+            manifest = known["manifest"]
+            if manifest:  # every process was reloaded: from here on the release's own
+                point(manifest, known["links"][manifest])
+            append(host, dict(known["entry"], event="confirm", release=head["release"]))
+            remove_tree(host.path(PROVISIONAL))
+            remove_tree(host.path(UNION))
+    return {"confirmed": True}, b""
+
+
+@verb
 def flip_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Put back what was live before a flip; does nothing where the flip never came."""
-    host = agent.host
+    with alone(agent.host):
+        go_back(agent.host, head)
+    return {}, b""
+
+
+def go_back(host: Host, head: Head) -> None:
+    """Put `current` and `previous` back, and the project's files where nothing of ours was live."""
     live = host.live()
-    if live and live != head["current"]:
-        note(agent, {"entry": dict(head["entry"], event="undo", release=live)}, b"")
     for name in ("current", "previous"):
         if head[name]:
             point(host.path(name), "releases/" + checked(RELEASE, head[name], "release"))
         else:
             remove_tree(host.path(name))
-    if not head["current"]:  # nothing was live: the links lead nowhere, the project's own files did
-        for path, target in head["links"].items():
-            if os.path.islink(path) and os.readlink(path) == target:
-                remove_tree(path)
-                if os.path.exists(path + BEFORE):
-                    os.replace(path + BEFORE, path)
-    return {}, b""
+    for path, target in head["links"].items():
+        if not os.path.islink(path) or os.readlink(path) not in (target, host.path(UNION)):
+            continue
+        if head["current"]:
+            point(path, target)
+        else:  # nothing was live: the link leads nowhere, the project's own file did
+            remove_tree(path)
+            if os.path.exists(path + BEFORE):
+                os.replace(path + BEFORE, path)
+    remove_tree(host.path(UNION))
+    remove_tree(host.path(PROVISIONAL))
+    # last: a link moves on a full disk too, a line may not; what was just removed makes room for it
+    if live and live != head["current"]:
+        append(host, dict(head["entry"], event="undo", release=live))
+
+
+def start_watchdog(host: Host, timeout: float) -> None:
+    """Start the process that goes back when the operator does not confirm; it outlives us."""
+    source = globals().get("SOURCE") or open(__file__, "rb").read()  # noqa: SIM115 - read at once
+    starter = subprocess.Popen(  # noqa: S603 - ourselves
+        [
+            *(sys.executable, "-I", "-S", "-X", "utf8", "-c"),
+            "import sys;exec(compile(sys.stdin.buffer.read(),'fab_static/host/agent.py','exec'))",
+            *("watchdog", host.root, host.app, host.environment, repr(timeout)),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    starter.communicate(source)  # it ends at once, and leaves its child to init
+
+
+def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
+    """Wait until the flip is confirmed or put back; when nobody is heard of for too long, put it back.
+
+    The agent touches the provisional file whenever it hears of the operator. Time is measured by our
+    own clock that only goes forward.
+    """
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    host = Host(root, app, environment)
+    path = host.path(PROVISIONAL)
+    release = (read_json(path) or {}).get("release")
+    heard, touched = time.monotonic(), None
+    while True:
+        try:
+            now = os.stat(path).st_mtime_ns
+            going_back = read_json(path)
+        except FileNotFoundError:
+            return
+        if not going_back or going_back["release"] != release:
+            return
+        if now != touched:
+            heard, touched = time.monotonic(), now
+        if time.monotonic() - heard >= timeout:
+            because = f"nothing was heard of the operator for {timeout:g} seconds"
+            try:
+                with alone(host):
+                    if read_json(path) != going_back:
+                        return
+                    entry = dict(going_back["entry"], because=because)
+                    go_back(host, dict(going_back, entry=entry))
+            except OSError:  # a full disk, say: the links may have moved, the next look tells
+                time.sleep(1)
+                continue
+            if going_back["reload"]:
+                subprocess.run(["/bin/sh", "-c", going_back["reload"]], timeout=120, check=False)  # noqa: S603
+            return
+        time.sleep(min(0.2, timeout / 10))  # between two looks
 
 
 # ---- the static root of the build -------------------------------------------------------------------
@@ -1032,19 +1190,33 @@ def end_group(process: int) -> None:
 
 @verb
 def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Ask a URL from this host, until it answers 200 or `timeout` seconds are over."""
+    """Ask a URL from this host, until it answers 200 or `timeout` seconds are over.
+
+    With `release`, until the JSON it answers names that release: it is what the process has read.
+    """
     deadline = time.monotonic() + head["timeout"]
     wait = 0.05
     while True:
-        answer = answer_of(head["url"], max(0.1, deadline - time.monotonic()))
-        if answer == "200" or time.monotonic() + wait > deadline:
+        answer, page = answer_of(head["url"], max(0.1, deadline - time.monotonic()))
+        if answer == "200" and head.get("release"):
+            answer = running_release(page)
+        done = answer == (head.get("release") or "200")
+        if done or time.monotonic() + wait > deadline:
             return {"answer": answer}, b""
         time.sleep(wait)  # between two questions; the deadline bounds it
         wait = min(1.0, wait * 2)
 
 
-def answer_of(url: str, timeout: float) -> str:
-    """Return the status of a URL, redirects not followed, or why there is none."""
+def running_release(page: bytes) -> str:
+    """Return the release that a web process says it has read."""
+    try:
+        return str(json.loads(page.decode("utf-8"))["release"])
+    except (ValueError, KeyError, TypeError):
+        return "200, but no JSON that names a release"
+
+
+def answer_of(url: str, timeout: float) -> tuple[str, bytes]:
+    """Return the status of a URL, redirects not followed, or why there is none; and the answer's start."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -1054,12 +1226,12 @@ def answer_of(url: str, timeout: float) -> str:
     try:
         connection = kind(parts.hostname or "", parts.port, timeout=timeout)
         with contextlib.closing(connection):
-            connection.request(
-                "GET", (parts.path or "/") + ("?" + parts.query if parts.query else "")
-            )
-            return str(connection.getresponse().status)
+            query = "?" + parts.query if parts.query else ""
+            connection.request("GET", (parts.path or "/") + query)
+            answer = connection.getresponse()
+            return str(answer.status), answer.read(65536)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
+        return str(error) or type(error).__name__, b""
 
 
 # ---- the lock ---------------------------------------------------------------------------------------
@@ -1124,6 +1296,7 @@ def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         owner = {
             "format": 1,
             "owner": head["owner"],
+            "process": head.get("process"),
             "phase": head["phase"],
             "since": since,
             "token": host.token,
@@ -1334,10 +1507,21 @@ class Agent:
                 if head_size > MAX_FRAME or body_size > MAX_FRAME:
                     break
                 head = json.loads(self._exactly(head_size).decode("ascii"))
-                self._frames.put((head, self._exactly(body_size)))
+                body = self._exactly(body_size)
+                if (
+                    isinstance(head, dict) and "alive" in head
+                ):  # not a request: it must be heard while one is worked on
+                    self._heard()
+                else:
+                    self._frames.put((head, body))
         except (EOFError, ValueError, OSError, RecursionError):
             pass
         self._end()
+
+    def _heard(self) -> None:
+        """Tell the watchdog of a provisional flip that the operator is there."""
+        with contextlib.suppress(FileNotFoundError, AttributeError):
+            os.utime(self.host.path(PROVISIONAL))
 
     def _exactly(self, size: int) -> bytes:
         pieces = []
@@ -1402,6 +1586,9 @@ def explained(error: BaseException) -> Head:
 def main() -> NoReturn:
     """Serve the connection this program was started for."""
     os.umask(0o022)  # nginx must read what we write, whatever the umask of the login
+    if sys.argv[1:2] == ["watchdog"]:
+        watchdog(sys.argv[2], sys.argv[3], sys.argv[4], float(sys.argv[5]))
+        sys.exit()
     signal.signal(
         signal.SIGHUP, signal.SIG_IGN
     )  # the end of the connection is seen as end of input

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from fab_static.errors import RemoteError
 from fab_static.phases.deployment import Deployment, Undo
@@ -21,28 +23,26 @@ def activate(deploy: Deployment) -> None:
     Needs: every host holds and has verified all of it; a host without the files would answer 404.
     Leaves: current -> releases/<id>, previous -> what was live; on web hosts the project's offline
     manifest and resource versions are links into current, and the web processes were reloaded.
-    If it fails: every host already flipped is put back; what could not be is named (exit 5).
+    If it fails: every host already flipped is put back; what could not be is named (exit 5). If we die:
+    every host that was not told that all have flipped goes back by itself within confirm_timeout.
     """
     release = deploy.current_release()
     if deploy.live == deploy.recorded_live == release.id:
         deploy.show.say(f"release {release.id} is live on every host already")
         return
     flip = Flip(deploy, release)
-    before = list(deploy.journal.to_invalidate)
+    # stays noted when the flip fails: a CDN may have fetched the new bytes meanwhile
     _note_what_caches_must_forget(deploy, release)
-    try:
-        with deploy.undo_on_failure() as undo:
-            flip.make_live(undo, deploy.hosts("static"))
-            for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
-                flip.make_live(undo, batch)
-                deploy.on(batch, flip.reload)
-                deploy.on(batch, flip.check)
-            # its record says what was live everywhere, so it comes when everywhere is done
-            flip.make_live(undo, [deploy.build])
-    except BaseException:
-        deploy.journal.to_invalidate = before
-        deploy.journal.save()
-        raise
+    with deploy.undo_on_failure() as undo, flip.kept_alive():
+        flip.make_live(undo, deploy.hosts("static"))
+        for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
+            flip.make_live(undo, batch)
+            deploy.on(batch, flip.reload)
+            deploy.on(batch, lambda host: flip.check(host, release.id))
+        # its record says what was live everywhere, so it comes when everywhere is done
+        flip.make_live(undo, [deploy.build])
+        flip.confirm()
+    deploy.is_flipped = True
     deploy.look_again()
     deploy.show.say(f"release {release.id} is live on {len(deploy.hosts())} hosts")
 
@@ -80,19 +80,65 @@ class Flip:
         if deploy.rolled_back:
             self._entry["rolled_back"] = deploy.rolled_back
 
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Let flipped hosts know that we are there, as long as it takes: else they go back."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(self._deploy.environment.web.confirm_timeout / 5):
+                for host in self._deploy.hosts():
+                    host.alive()
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+
     def make_live(self, undo: Undo, hosts: Sequence[RemoteHost]) -> None:
-        """Move the links of these hosts, all at once."""
-        for host in hosts:  # before the request: its answer may be lost
-            undo.remember(host, self.put_back)
-        self._deploy.on(
-            hosts,
-            lambda host: host.ask(
+        """Move the links of these hosts, all at once; provisionally, until `confirm`."""
+        web = self._deploy.environment.web
+
+        def moved(host: RemoteHost) -> None:
+            links = self._links.get(host, {})
+            host.ask(
                 "flip",
                 release=self._release.id,
-                links=self._links.get(host, {}),
+                links=links,
+                manifest=self._deploy.facts(host)["offline_manifest"] if links else None,
+                reload=expand(web.reload, host.host) if web.reload and links else None,
+                confirm_timeout=web.confirm_timeout,
                 entry=self._entry,
-            ),
-        )
+            )
+
+        for host in hosts:  # before the request: its answer may be lost
+            undo.remember(host, self.put_back)
+        self._deploy.on(hosts, moved)
+
+    def confirm(self) -> None:
+        """Tell all hosts at once that all have flipped: nobody goes back by himself any more.
+
+        What is left is the instant between the first and the last of these words; hosts cannot ask each
+        other. `status` shows a host that missed it, and the next command mends it.
+
+        Raises:
+            RemoteError: a host went back before the word came, or cannot be told.
+        """
+
+        def told(host: RemoteHost) -> None:
+            head, _ = host.ask("confirm", release=self._release.id)
+            if not head["confirmed"]:
+                raise RemoteError(
+                    "the host went back to what was live before: it had not heard of this deploy for "
+                    f"{self._deploy.environment.web.confirm_timeout:g} seconds",
+                    where=host.name,
+                    mend="deploy again; raise web.confirm_timeout if the network is that slow",
+                )
+
+        self._deploy.on(self._deploy.hosts(), told)
 
     def put_back(self, host: RemoteHost) -> None:
         """Give a host back what was live on it, and tell its web processes.
@@ -113,7 +159,7 @@ class Flip:
             return
         try:
             self.reload(host)
-            self.check(host)
+            self.check(host, state["current"])
         except RemoteError as error:
             if host in self._reloaded:
                 raise
@@ -140,20 +186,30 @@ class Flip:
                 mend="run it by hand there, see why it fails, then deploy again",
             )
 
-    def check(self, host: RemoteHost) -> None:
-        """Wait until the web processes of a host answer.
+    def check(self, host: RemoteHost, release: str) -> None:
+        """Wait until the web processes of a host answer, and, where they can tell, run this release.
 
         Raises:
-            RemoteError: they did not answer 200 in time.
+            RemoteError: they did not answer 200 in time, or still run another release.
         """
         web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
+        patience = min(CHECK_SECONDS, ssh.command_timeout)
         if web.check:
             url = expand(web.check, host.host)
-            head, _ = host.ask("http", url=url, timeout=min(CHECK_SECONDS, ssh.command_timeout))
+            head, _ = host.ask("http", url=url, timeout=patience)
             if head["answer"] != "200":
                 raise RemoteError(
                     f"after the reload {url} answered {head['answer']}, not 200",
                     where=host.name,
                     mend="see the web process's log there, then deploy again",
+                )
+        if web.running:
+            url = expand(web.running, host.host)
+            head, _ = host.ask("http", url=url, timeout=patience, release=release)
+            if head["answer"] != release:
+                raise RemoteError(
+                    f"after the reload {url} says that {head['answer']} runs, not {release}",
+                    where=host.name,
+                    mend="see why web.reload does not make the processes read the manifests anew",
                 )
         self._reloaded.add(host)

@@ -51,6 +51,7 @@ class Deployment:
     rolled_back: str | None = None  # the release that this activation puts out of service
     states: dict[RemoteHost, Head] = field(default_factory=dict)
     journal: Journal = field(init=False)
+    is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     after_flip: list[FabStaticError] = field(default_factory=list)
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
 
@@ -81,6 +82,37 @@ class Deployment:
         """
         self.look_again()
         self.journal = Journal.read(self.build, self.states[self.build]["journal"])
+
+    def settle(self) -> None:
+        """Bring hosts together that an operator who died left in the middle of a flip.
+
+        Where one host was told that all had flipped, all had: the others are told too. Else they go
+        back, as they would have by themselves.
+        """
+        halfway = {
+            host: state["provisional"]
+            for host, state in self.states.items()
+            if state["provisional"]
+        }
+        if not halfway:
+            return
+        told = {state["current"] for state in self.states.values() if not state["provisional"]} & {
+            flip["release"] for flip in halfway.values()
+        }
+
+        def settled(host: RemoteHost) -> None:
+            flip = halfway[host]
+            if flip["release"] in told:
+                host.ask("confirm", release=flip["release"])
+                return
+            host.ask(
+                "flip_back", **{key: flip[key] for key in ("current", "previous", "links", "entry")}
+            )
+            if flip["reload"]:
+                host.run(["/bin/sh", "-c", flip["reload"]])
+
+        self.on(halfway, settled)
+        self.look_again()
 
     def look_again(self) -> None:
         """Ask every host what is live, what was, which releases it holds, and for the record."""
@@ -162,6 +194,8 @@ class Deployment:
                     mend=f"build and seal one: fab {self.environment.name} prepare",
                 )
             self.release = self.read_release(self.journal.release)
+            if self.project_path is None:  # its web processes read the checkout it was built from
+                self.project_path = self.journal.phases.get("seal", {}).get("project_path")
         return self.release
 
     # ---- undoing
@@ -184,7 +218,8 @@ class Deployment:
                     f"{names} could not be put back: hosts serve different releases now. "
                     f"It began with: {error}",
                     where="; ".join(f"{host.name}: {why.what}" for host, why in left.items()),
-                    mend=f"when {names} can be reached: fab {self.environment.name} rollback "
+                    mend=f"a host that lives goes back by itself within "
+                    f"{self.environment.web.confirm_timeout:g} seconds; to be sure, when {names} can be reached: fab {self.environment.name} rollback "
                     "(puts all hosts on the release recorded last) or fab "
                     f"{self.environment.name} deploy",
                 ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -37,7 +38,9 @@ class Lock:
         """
         deadline = time.monotonic() + wait_seconds
         while True:
-            head, _ = self._host.ask("lock", owner=self._owner, phase=self.phase, steal=steal)
+            head, _ = self._host.ask(
+                "lock", owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
+            )
             if head["taken"]:
                 self.took_over = head["took_over"]
                 self._heart.start()
@@ -86,7 +89,7 @@ def locked(holder: dict[str, Any], host: RemoteHost) -> DeployLockedError:
     environment = host.environment
     since = datetime.fromtimestamp(holder["since"], UTC)
     return DeployLockedError(
-        f"{holder['owner']} deploys {environment.app} to {environment.name} since "
+        f"{holder['owner']} (process {holder.get('process')}) deploys {environment.app} to {environment.name} since "
         f"{since:%Y-%m-%d %H:%M:%S} UTC, now at {holder['phase']}, "
         f"last heard of {holder['silent_seconds']:.0f} seconds ago",
         where=f"{host.layout.deploy_to}/lock on {host.name}",

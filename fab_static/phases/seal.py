@@ -67,6 +67,7 @@ def seal(deploy: Deployment) -> None:
         seconds=round(time.monotonic() - started, 3),
         by=deploy.operator,
         release=release.id,
+        project_path=deploy.project_path,
     )
 
 

@@ -27,7 +27,8 @@ def verify(deploy: Deployment) -> None:
                 f"release {release.id} is not whole: {answer['missing']} files are missing, "
                 f"{answer['changed']} were changed, such as {', '.join(answer['examples'])}",
                 where=host.name,
-                mend=f"ship it again: fab {deploy.environment.name} distribute verify",
+                mend=f"ship what it lacks: fab {deploy.environment.name} deploy, or, to go back to it, "
+                f"rollback --to {release.id} --repair",
             )
 
     def covered(host: RemoteHost) -> None:

@@ -77,6 +77,9 @@ class Web:
 
     reload: str | None = None
     check: str | None = None
+    running: str | None = (
+        None  # answered by fab_static.django_app: which release the process has read
+    )
     batch: str = "100%"
     confirm_timeout: float = 30
 
@@ -302,11 +305,13 @@ def _web(section: _Section) -> Web:
     web = Web(
         reload=section.optional_text("reload"),
         check=section.optional_text("check"),
+        running=section.optional_text("running"),
         batch=batch,
         confirm_timeout=section.number("confirm_timeout", 30),
     )
-    if web.check is not None and not re.match(r"https?://", web.check):
-        section.problem("check", "must be a URL such as http://127.0.0.1:8000/health")
+    for key, url in (("check", web.check), ("running", web.running)):
+        if url is not None and not re.match(r"https?://", url):
+            section.problem(key, "must be a URL such as http://127.0.0.1:8000/health")
     section.close()
     return web
 

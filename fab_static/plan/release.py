@@ -263,8 +263,8 @@ def to_prune(
     """Return the releases that may go, oldest first.
 
     Never the live one nor the one before it, nor those among the last `keep` that were once live, nor
-    what was live within `keep_for_seconds`: pages that print its URLs may still be open. Releases that
-    were never live go when something newer is live.
+    what was live within `keep_for_seconds`: pages that print its URLs may still be open; nor a bad one,
+    which somebody may want to look at. Releases that were never live go when something newer is live.
     """
     last_live: dict[str, float] = {}
     ended: dict[str, float] = {}
@@ -272,7 +272,7 @@ def to_prune(
         last_live[activation.release] = activation.at
         ended[activation.release] = following.at if following else now
     there = sorted(releases)
-    kept = {live, previous(record, live, there) if live else None}
+    kept = {live, previous(record, live, there) if live else None, *bad(record)}
     kept |= set(sorted(set(there) & set(last_live), key=lambda name: last_live[name])[-keep:])
     kept |= {name for name, end in ended.items() if now - end < keep_for_seconds}
     kept |= {name for name in there if name not in last_live and (live is None or name > live)}

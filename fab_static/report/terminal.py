@@ -159,6 +159,11 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     for host in status["hosts"]:
         if host["error"]:
             terminal.text(f"{host['host']}: {host['error']}")
+        if host["provisional"]:
+            terminal.text(
+                f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
+                "work, it goes back by itself"
+            )
     lock = status["lock"]
     if lock:
         terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
@@ -236,3 +241,37 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
     terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
     show_files(terminal, difference)
     show_invalidation(terminal, difference["invalidation"])
+
+
+def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
+    """Print the doctor's findings: what is well in a line, what is not with its cure."""
+    for one in findings:
+        sign = "ok " if one["ok"] else "BAD"
+        terminal.text(f"{sign}  {one['where']}: {one['subject']}: {one['what']}")
+        if one["mend"]:
+            terminal.text(f"       mend: {one['mend']}")
+    bad = sum(not one["ok"] for one in findings)
+    terminal.text(f"{bad} of {len(findings)} findings need mending" if bad else "all is well")
+
+
+def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    """Print what is known of a URL or a key."""
+    terminal.text(str(known["verdict"]))
+    for key, value in known.items():
+        if key == "verdict" or value in (None, [], {}):
+            continue
+        if isinstance(value, list) and isinstance(value[0], Mapping):
+            terminal.text(f"{key}:")
+            for item in value:
+                words = ", ".join(
+                    f"{name} {text}" for name, text in item.items() if text is not None
+                )
+                terminal.text(f"  {words}")
+        elif isinstance(value, Mapping):
+            terminal.text(f"{key}:")
+            for name, text in value.items():
+                terminal.text(f"  {name}: {text}")
+        elif isinstance(value, list):
+            terminal.text(f"{key}: {', '.join(map(str, value))}")
+        else:
+            terminal.text(f"{key}: {value}")

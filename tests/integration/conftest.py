@@ -158,7 +158,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         f.start_aws()
         operator = operator_of(f, folder / "operator")
         operator.write_inventory(
-            app="shop", probe={"pages": [f"{f.site('web1')}/", f"{f.site('web2')}/cart/"]}
+            app="shop",
+            probe={"pages": [f"{f.site('web1')}/", f"{f.site('web2')}/cart/"]},
+            web={"running": f"http://{{address}}:{f.app_port}/static-release"},
         )
         yield operator
 

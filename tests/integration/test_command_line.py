@@ -84,6 +84,15 @@ def test_another_checkout_is_built_with_project_path(local: Operator) -> None:
     assert link.is_symlink()
     assert json.loads(link.read_text())
     local.fab("deploy", "--project-path", "relative", code=2)
+    # a code deploy in two steps: activate links the checkout that prepare was given
+    newer = local.fleet.hosts["here"].folder / "2026-11-23"
+    write_tiny(newer)
+    (newer / "assets" / "newer.txt").write_text("newer\n")
+    local.fab("prepare", "--project-path", str(newer))
+    assert not (newer / "staticfiles" / "CACHE" / "manifest.json").is_symlink()
+    local.fab("activate")
+    assert (newer / "staticfiles" / "CACHE" / "manifest.json").is_symlink()
+    assert "newer.txt" in local_release(local, str(local.live()))["files"]
 
 
 def local_release(local: Operator, release: str) -> dict[str, dict[str, object]]:

@@ -7,12 +7,14 @@ from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 from labs.styleguide import views as styleguide
 
+from fab_static.django_app.views import running
 from shop import views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),
     path("health", views.health, name="health"),
+    path("static-release", running, name="static-release"),  # which release this process has read
     path("catalog/", catalog.product_list, name="list"),
     path("catalog/<slug:slug>/", catalog.product, name="product"),
     path("cart/", cart.cart, name="cart"),

@@ -134,8 +134,25 @@ def build(agent, release, files=FILES, *, roles=ALL, versions=b"a.js: x\n"):
     return seal
 
 
-def flip(agent, release, links=None, **entry):
-    return agent.do("flip", release=release, links=links or {}, entry={"by": "anna", **entry})
+def record(agent):
+    """Return the record's entries, without those that say that an operator confirmed."""
+    return [one for one in agent.do("state")["record"] if one.get("event") != "confirm"]
+
+
+def flip(agent, release, links=None, *, manifest=None, provisional=False, **entry):
+    """Flip as an operator does; confirmed at once, unless the flip is to stay provisional."""
+    answer = agent.do(
+        "flip",
+        release=release,
+        links=links or {},
+        entry={"by": "anna", **entry},
+        manifest=manifest,
+        reload=None,
+        confirm_timeout=60,
+    )
+    if not provisional:
+        agent.do("confirm", release=release)
+    return answer
 
 
 def flip_back(agent, current, previous=None, links=None):
@@ -611,7 +628,10 @@ def test_a_release_that_is_not_here_cannot_be_read_verified_or_made_live(agent):
     for do, params in (
         ("read_release", {}),
         ("verify", {"roles": ALL}),
-        ("flip", {"links": {}, "entry": {}}),
+        (
+            "flip",
+            {"links": {}, "entry": {}, "manifest": None, "reload": None, "confirm_timeout": 60},
+        ),
     ):
         with pytest.raises(RefusedError) as caught:
             agent.do(do, release=A, **params)
@@ -638,7 +658,7 @@ def test_a_flip_names_the_release_and_the_one_before(agent, root):
     assert os.readlink(root / "previous") == f"releases/{A}"
     state = agent.do("state")
     assert (state["current"], state["previous"], state["releases"]) == (B, A, [A, B])
-    assert [(one["event"], one["release"]) for one in state["record"]] == [
+    assert [(one["event"], one["release"]) for one in record(agent)] == [
         ("activate", A),
         ("activate", B),
     ]
@@ -651,7 +671,7 @@ def test_a_flip_to_what_is_live_changes_and_records_nothing(agent, root):
     flip(agent, B)
     flip(agent, B)
     assert os.readlink(root / "previous") == f"releases/{A}"
-    assert len(agent.do("state")["record"]) == 2
+    assert len(record(agent)) == 2
 
 
 def test_a_flip_that_died_before_its_note_is_recorded_by_the_next(agent, root):
@@ -662,7 +682,7 @@ def test_a_flip_that_died_before_its_note_is_recorded_by_the_next(agent, root):
     module.point(str(root / "previous"), f"releases/{A}")
     module.point(str(root / "current"), f"releases/{B}")
     flip(agent, B)
-    assert [one["release"] for one in agent.do("state")["record"]] == [A, B]
+    assert [one["release"] for one in record(agent)] == [A, B]
 
 
 def test_the_projects_manifests_become_links_and_its_own_files_are_put_aside(agent, root, tmp_path):
@@ -698,7 +718,7 @@ def test_the_first_flip_undone_gives_the_project_its_own_files_back(agent, root,
     assert not os.path.lexists(new)
     assert not os.path.lexists(root / "current")
     assert agent.do("state")["current"] is None
-    assert [one["event"] for one in agent.do("state")["record"]] == ["activate", "undo"]
+    assert [one["event"] for one in record(agent)] == ["activate", "undo"]
 
 
 def test_a_flip_undone_leaves_both_links_as_they_were(agent, root):
@@ -709,8 +729,8 @@ def test_a_flip_undone_leaves_both_links_as_they_were(agent, root):
     flip(agent, C)
     flip_back(agent, B, A)
     assert (agent.host.live(), agent.host.live("previous")) == (B, A)
-    assert agent.do("state")["record"][-1]["event"] == "undo"
-    assert agent.do("state")["record"][-1]["release"] == C
+    assert record(agent)[-1]["event"] == "undo"
+    assert record(agent)[-1]["release"] == C
 
 
 def test_undoing_a_flip_that_never_came_changes_nothing(agent, root, tmp_path):
@@ -722,7 +742,7 @@ def test_undoing_a_flip_that_never_came_changes_nothing(agent, root, tmp_path):
     flip_back(agent, A, None, {str(own): str(root / "current/resource_versions.yml")})
     assert everything_below(root) == before
     assert own.read_text() == "own"
-    assert len(agent.do("state")["record"]) == 1
+    assert len(record(agent)) == 1
 
 
 def test_a_folder_where_a_manifest_should_be_is_refused_before_anything_moves(
@@ -785,6 +805,69 @@ def test_the_projects_own_manifest_is_never_gone_while_it_becomes_a_link(
     monkeypatch.undo()
     assert own.is_symlink()
     assert all(held)
+
+
+def test_while_a_flip_is_provisional_the_offline_manifest_holds_both_releases_keys(
+    agent, root, tmp_path
+):
+    """An old process that reads it late still finds its keys; so does a new one."""
+    own = tmp_path / "manifest.json"
+    links = {str(own): str(root / "current/static" / MANIFEST)}
+    for release, keys in ((A, {"a": "old", "both": "old"}), (B, {"b": "new", "both": "new"})):
+        build(agent, release, {MANIFEST: json.dumps(keys).encode()})
+    flip(agent, A, links, manifest=str(own))
+    assert json.loads(own.read_text()) == {"a": "old", "both": "old"}
+    flip(agent, B, links, manifest=str(own), provisional=True)
+    assert json.loads(own.read_text()) == {"a": "old", "b": "new", "both": "new"}
+    agent.do("confirm", release=B)
+    assert json.loads(own.read_text()) == {"b": "new", "both": "new"}
+    flip(agent, A, links, manifest=str(own), provisional=True)
+    flip_back(agent, B, A, links)
+    assert json.loads(own.read_text()) == {"b": "new", "both": "new"}
+    assert not (root / "union.json").exists()
+
+
+def test_a_flip_that_nobody_confirms_goes_back_by_itself(agent, root):
+    """Whoever is cut off in the middle of a flip leaves no mixed fleet behind."""
+    for release in (A, B):
+        build(agent, release)
+    flip(agent, A)
+    told = root.parent / "told"
+    agent.do(
+        "flip",
+        release=B,
+        links={},
+        entry={"by": "anna"},
+        manifest=None,
+        reload=f"touch {told}",
+        confirm_timeout=0.5,
+    )
+    assert agent.host.live() == B
+    assert agent.do("state")["provisional"]["release"] == B
+    until(told.exists)
+    assert agent.host.live() == A
+    assert agent.do("state")["provisional"] is None
+    assert "nothing was heard of the operator" in (root / "log.jsonl").read_text()
+    assert agent.do("confirm", release=B)["confirmed"] is False
+
+
+def test_a_flip_stays_as_long_as_the_operator_is_heard_of(agent, root):
+    for release in (A, B):
+        build(agent, release)
+    flip(agent, A)
+    agent.do("flip", release=B, links={}, entry={}, manifest=None, reload=None, confirm_timeout=0.5)
+    started = time.monotonic()
+    while time.monotonic() - started < 1.5:  # three times as long as the silence it would bear
+        os.utime(root / "provisional.json")
+        assert agent.host.live() == B
+    assert agent.do("confirm", release=B)["confirmed"] is True
+
+
+def until(condition):
+    """Wait for a condition, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 def test_only_links_to_releases_count_as_live(agent, root):
@@ -1180,9 +1263,9 @@ def test_a_lock_that_was_taken_by_halves_is_held_until_it_is_dead(agent, root):
 def test_notes_are_kept_in_order_with_their_time(agent):
     agent.do("note", entry={"event": "steal"})
     agent.do("note", entry={"event": "activate"})
-    record = agent.do("state")["record"]
-    assert [one["event"] for one in record] == ["steal", "activate"]
-    assert record[0]["at"] <= record[1]["at"] <= time.time()
+    entries = record(agent)
+    assert [one["event"] for one in entries] == ["steal", "activate"]
+    assert entries[0]["at"] <= entries[1]["at"] <= time.time()
 
 
 @pytest.mark.parametrize("cut", ['{"event": "acti', "{", '"', "\udcff", "[1]\n", "null"])
@@ -1190,9 +1273,9 @@ def test_a_last_line_that_a_crash_cut_off_is_passed_over_and_closed(agent, root,
     agent.do("note", entry={"event": "one"})
     with open(root / "log.jsonl", "ab") as file:
         file.write(cut.encode("utf-8", "surrogateescape"))
-    assert [one["event"] for one in agent.do("state")["record"]] == ["one"]
+    assert [one["event"] for one in record(agent)] == ["one"]
     agent.do("note", entry={"event": "two"})
-    assert [one["event"] for one in agent.do("state")["record"]] == ["one", "two"]
+    assert [one["event"] for one in record(agent)] == ["one", "two"]
 
 
 def test_the_journal_is_written_whole_and_read_back(agent):

@@ -364,7 +364,9 @@ def test_after_a_stream_was_refused_the_next_request_gets_its_own_answer(host):
 
 def test_a_refusal_keeps_what_where_and_mend(host, tmp_path):
     with pytest.raises(ReleaseError) as caught:
-        host.ask("flip", release=A, links={}, entry={})
+        host.ask(
+            "flip", release=A, links={}, entry={}, manifest=None, reload=None, confirm_timeout=60
+        )
     assert caught.value.what == f"there is no release {A}"
     assert caught.value.where == f"here: {tmp_path}/deploy_to/releases"
     assert caught.value.mend == "choose one that `releases` lists"

@@ -311,7 +311,12 @@ def pruned(there, record, live, *, keep=1, keep_for=0.0, now=10_000.0):
 
 
 def test_prune_keeps_the_live_release_even_when_it_is_the_oldest():
-    assert pruned([A, B], lived(A, B, (A, B)), A) == [B]
+    assert pruned([A, B, C], lived(A, B, C, A), A) == [B]
+
+
+def test_prune_keeps_a_release_that_a_rollback_marked_bad():
+    """Somebody will want to see what was wrong with it."""
+    assert pruned([A, B], lived(A, B, (A, B)), A) == []
 
 
 def test_prune_keeps_the_one_before_the_live_one():

@@ -294,6 +294,7 @@ STATUS = {
             "reachable": True,
             "live": "20261122T170102Z-3f9c1a7b",
             "previous": None,
+            "provisional": False,
             "missing": 0,
             "changed": 0,
             "offline_manifest_sha256": "a" * 64,

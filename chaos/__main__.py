@@ -1,0 +1,87 @@
+"""`python -m chaos --seeds 1-25`: run seeds, tell what was violated, exit 1 if anything was."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from typing import NoReturn
+
+from chaos.site import Outcome, running, tally
+
+
+def main() -> int:
+    """Run the seeds named; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seeds", default="1-25", help="such as 7, 1-25 or 3,5,20-30")
+    parser.add_argument("--verbose", action="store_true", help="show what fab said")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _ended)
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    with running() as site:
+        if not site.disks:
+            tell(
+                "full disks cannot be had here (root and mount are needed): that fault is left out"
+            )
+        for seed in seeds(options.seeds):
+            began = time.monotonic()
+            outcome = site.run(seed)
+            outcomes.append(outcome)
+            show(outcome, time.monotonic() - began, verbose=options.verbose)
+    summary(outcomes, time.monotonic() - started)
+    return 1 if any(outcome.violations for outcome in outcomes) else 0
+
+
+def seeds(text: str) -> list[int]:
+    """Return the seeds that a text such as 3,5,20-30 names."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def show(outcome: Outcome, seconds: float, *, verbose: bool) -> None:
+    """Tell how a seed went; where something was violated, all that helps to find out why."""
+    schedule = outcome.schedule
+    missed = "" if outcome.met else " (no fault met)"
+    verdict = "VIOLATED" if outcome.violations else "ok"
+    tell(
+        f"seed {schedule.seed}: {verdict}, exits {outcome.codes}, {seconds:.0f} s: {schedule}{missed}"
+    )
+    for violation in outcome.violations:
+        tell(f"    {violation}")
+    if verbose or outcome.violations:
+        for ran in outcome.ran:
+            tell(f"  --- fab staging {ran.task}: {ran.code}\n{ran.output}")
+    if outcome.violations:
+        tell(f"  replay: python -m chaos --seeds {schedule.seed} --verbose")
+
+
+def summary(outcomes: list[Outcome], seconds: float) -> None:
+    """Tell what all seeds came to."""
+    faults = ", ".join(f"{kind} {count}" for kind, count in tally(outcomes).most_common())
+    failed = [outcome for outcome in outcomes if outcome.violations]
+    tell(
+        f"{len(outcomes)} seeds in {seconds:.0f} s; faults: {faults or 'none'}; "
+        f"{sum(outcome.requests for outcome in outcomes):,} requests by readers; "
+        f"{sum(len(outcome.violations) for outcome in failed)} violations"
+    )
+    if failed:
+        tell("failed: " + ",".join(str(outcome.schedule.seed) for outcome in failed))
+
+
+def tell(text: str) -> None:
+    """Say a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _ended(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""The doctor: looks at everything that a deploy will need, and says how to mend what is not right.
+
+Asks, and changes nothing. Each finding is a dict: {"where": host or part, "subject", "ok": bool, "what":
+one sentence, "mend": what to do, or null where all is well}.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fab_static.errors import CdnError
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.build_order import PHASES
+from fab_static.plan.inventory import expand
+from fab_static.remote import RemoteHost
+
+Finding = dict[str, Any]
+
+LEAST_FREE_BYTES = 500_000_000
+LEAST_FREE_INODES = 20_000
+MOST_SKEW_SECONDS = 5.0
+COMPRESSOR_WITHOUT_RACES = (
+    4,
+    6,
+)  # threaded compress lost blocks before: django-compressor issue 1291
+NODE_AT_LEAST = 16
+
+
+def check(deploy: Deployment) -> list[Finding]:
+    """Return every finding, the good ones too, host by host."""
+    findings: list[Finding] = []
+    answers, failures = deploy.fleet.attempt(deploy.hosts(), lambda host: _host(host))
+    for host in deploy.hosts():
+        if host in failures:
+            error = failures[host]
+            findings.append(_bad(host.name, "SSH", error.what, error.mend))
+        else:
+            findings += answers[host]
+    reached = [host for host in deploy.hosts("build", "web") if host not in failures]
+    _, broken = deploy.fleet.attempt(reached, deploy.facts)
+    findings += [
+        _bad(host.name, "project", error.what, error.mend) for host, error in broken.items()
+    ]
+    whole = [host for host in reached if host not in broken]
+    for host in whole:
+        if "build" in host.roles:
+            findings += _build(deploy, host)
+    if deploy.build in whole:
+        for host in whole:
+            if "web" in host.roles:
+                findings += _web(deploy, host)
+    findings += _cdn(deploy)
+    return findings
+
+
+def _good(where: str, subject: str, what: str) -> Finding:
+    return {"where": where, "subject": subject, "ok": True, "what": what, "mend": None}
+
+
+def _bad(where: str, subject: str, what: str, mend: str) -> Finding:
+    return {"where": where, "subject": subject, "ok": False, "what": what, "mend": mend}
+
+
+def _host(host: RemoteHost) -> list[Finding]:
+    asked = time.time()
+    facts, _ = host.ask("facts")
+    answered = time.time()
+    user, folder = host.hello["user"], str(host.layout.deploy_to)
+    found = [_good(host.name, "SSH", f"{user}, Python {host.hello['python']}")]
+    if facts["writable"]:
+        found.append(_good(host.name, "deploy_to", f"{folder} can be written"))
+    else:
+        found.append(
+            _bad(
+                host.name,
+                "deploy_to",
+                f"{user} may not write below {folder}",
+                f"sudo install -d -o {user} {folder}",
+            )
+        )
+    free = facts["free_bytes"]
+    if free < LEAST_FREE_BYTES or facts["free_inodes"] < LEAST_FREE_INODES:
+        found.append(
+            _bad(
+                host.name,
+                "disk",
+                f"{free:,} bytes and {facts['free_inodes']:,} inodes are free",
+                f"free some space there; fab {host.environment.name} prune removes old releases",
+            )
+        )
+    else:
+        found.append(_good(host.name, "disk", f"{free / 1e9:.1f} GB free"))
+    skew = max(asked - facts["now"], facts["now"] - answered, 0.0)
+    if skew > MOST_SKEW_SECONDS:
+        found.append(
+            _bad(
+                host.name,
+                "clock",
+                f"its clock is {skew:.0f} seconds off this machine's",
+                "let it keep time by NTP: releases are named by time",
+            )
+        )
+    else:
+        found.append(_good(host.name, "clock", "agrees with this machine's"))
+    return found
+
+
+def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    facts = deploy.facts(host)
+    environment = deploy.environment
+    yield _good(host.name, "project", f"Django {facts['django']}, Python {facts['python']}")
+    for name in environment.build.phases:
+        text = environment.build.commands.get(name, PHASES[name].command).split()
+        if text[0] == "manage.py" and text[1] not in facts["commands"]:
+            yield _bad(
+                host.name,
+                "phases",
+                f"the project has no management command {text[1]} for phase {name}",
+                f"add the app that has it to INSTALLED_APPS, or take {name} out of build.phases",
+            )
+    node = host.run(["/bin/sh", "-c", "node --version"], environment=deploy.project(host).variables)
+    version = node.output.strip().lstrip("v").split(".")[0]
+    wants_node = {"build_requirejs", "fix_less_imports"} & set(environment.build.phases)
+    if node.code == 0 and version.isdigit() and int(version) >= NODE_AT_LEAST:
+        yield _good(host.name, "Node.js", node.output.strip())
+    elif wants_node:
+        yield _bad(
+            host.name,
+            "Node.js",
+            f"node is {node.output.strip() or 'not there'}",
+            f"install Node.js {NODE_AT_LEAST} or later, on the PATH of a login without a terminal",
+        )
+    compress = facts["compress"]
+    if "compress" in environment.build.phases and compress:
+        yield from _compressor(host, facts, compress)
+
+
+def _compressor(
+    host: RemoteHost, facts: Mapping[str, Any], compress: Mapping[str, Any]
+) -> Iterator[Finding]:
+    version = tuple(int(part) for part in str(facts["compressor"]).split(".")[:2] if part.isdigit())
+    if version < COMPRESSOR_WITHOUT_RACES:
+        yield _bad(
+            host.name,
+            "django-compressor",
+            f"{facts['compressor']} loses blocks now and then, when its threads race",
+            "pip install 'django-compressor>=4.6' (what is lost is found, and fails the phase)",
+        )
+    else:
+        yield _good(host.name, "django-compressor", str(facts["compressor"]))
+    if compress["css_hashing_method"] == "mtime":
+        yield _bad(
+            host.name,
+            "django-compressor",
+            "COMPRESS_CSS_HASHING_METHOD is mtime: elsewhere the same files give other names",
+            'set COMPRESS_CSS_HASHING_METHOD = "content"',
+        )
+
+
+def _web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    here, there = deploy.facts(host), deploy.facts(deploy.build)
+    for key, name in (("static_url", "STATIC_URL"), ("static_cdn", "STATIC_CDN")):
+        if here[key] != there[key]:
+            yield _bad(
+                host.name,
+                "settings",
+                f"{name} is {here[key]!r} here and {there[key]!r} on {deploy.build.name}",
+                "set it alike: it stands in the blocks whose hashes are the manifest's keys",
+            )
+    other = {
+        name: (here["libraries"].get(name), version)
+        for name, version in there["libraries"].items()
+        if here["libraries"].get(name) != version
+    }
+    if other:
+        words = ", ".join(
+            f"{name} {mine} here, {theirs} there" for name, (mine, theirs) in other.items()
+        )
+        yield _bad(
+            host.name,
+            "libraries",
+            f"not those of {deploy.build.name}: {words}",
+            "install the same versions: blocks may be rendered otherwise",
+        )
+    compress = here["compress"]
+    if compress and not (compress["enabled"] and compress["offline"]):
+        yield _bad(
+            host.name,
+            "settings",
+            "COMPRESS_ENABLED or COMPRESS_OFFLINE is off: pages will not use the offline manifest",
+            "set both True where pages are rendered",
+        )
+    url = deploy.environment.web.check
+    if url:
+        url = expand(url, host.host)
+        answer, _ = host.ask("http", url=url, timeout=5)
+        if answer["answer"] == "200":
+            yield _good(host.name, "web.check", f"{url} answers 200")
+        else:
+            yield _bad(
+                host.name,
+                "web.check",
+                f"{url} answers {answer['answer']}",
+                "start the web processes, or correct web.check: a deploy would be put back",
+            )
+
+
+def _cdn(deploy: Deployment) -> Iterator[Finding]:
+    cdn = deploy.environment.cdn
+    if cdn is None:
+        return
+    from fab_static.aws.cloudfront import Distribution
+
+    where = f"distribution {cdn.distribution_id}"
+    try:
+        distribution = Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url)
+        distribution.check()
+        yield _good(where, "CloudFront", "is there, and may be asked")
+        key = distribution.version_in_cache_key()
+    except CdnError as error:
+        yield _bad(where, "CloudFront", error.what, error.mend)
+        return
+    if key is None:
+        yield _bad(
+            where,
+            "cache key",
+            "whether `version` is in the cache key cannot be seen with these rights",
+            "allow cloudfront:GetCachePolicy, or look at the behaviour's cache policy yourself",
+        )
+    elif key:
+        yield _good(where, "cache key", "holds the query's `version`")
+    else:
+        yield _bad(
+            where,
+            "cache key",
+            "does not hold the query's `version`: old bytes would be served under new URLs",
+            "use a cache policy whose query strings are all, or a whitelist with `version`",
+        )
+
+
+def is_well(findings: list[Finding]) -> bool:
+    """Tell whether nothing needs mending."""
+    return all(finding["ok"] for finding in findings)
