@@ -20,8 +20,19 @@ def lives(fleet: Fleet) -> dict[str, str | None]:
 
 
 def provisional(fleet: Fleet) -> list[str]:
-    """Return the hosts whose flip nobody has confirmed."""
-    return [n for n, host in fleet.hosts.items() if (host.static / "provisional.json").exists()]
+    """Return the hosts whose flip nobody has confirmed.
+
+    An agent that died before it moved `current` leaves a note of a flip that never was; that is none.
+    """
+    found = []
+    for name, host in fleet.hosts.items():
+        try:
+            flip = json.loads((host.static / "provisional.json").read_bytes())
+        except FileNotFoundError:
+            continue
+        if flip["release"] == current(host):
+            found.append(name)
+    return found
 
 
 def complete(fleet: Fleet, excused: set[tuple[str, str]]) -> Iterator[str]:

@@ -54,6 +54,7 @@ MAX_FRAME = 256 * 1024 * 1024
 BEFORE = (
     ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
 )
+RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and a bounded answer
 HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
 
 
@@ -425,7 +426,7 @@ def state(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "current": host.live(),
         "previous": host.live("previous"),
         "releases": host.releases(),
-        "provisional": read_json(host.path(PROVISIONAL)),
+        "provisional": provisional_flip(host),
         "record": record_of(host),
         "journal": read_json(host.path("journal.json")),
         "now": time.time(),
@@ -445,7 +446,7 @@ def record_of(host: Host) -> list[dict[str, Any]]:
             entry = json.loads(line)
             if isinstance(entry, dict):
                 record.append(entry)
-    return record
+    return record[-RECORD_ENTRIES:]
 
 
 @verb
@@ -813,9 +814,6 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def begin_provisionally(host: Host, head: Head, before: str | None) -> None:
     """Write down how to go back, before anything moves, and start who will do it."""
-    known = read_json(host.path(PROVISIONAL))
-    if known and known["release"] == head["release"]:
-        return
     going_back = {
         "format": 1,
         "release": head["release"],
@@ -843,6 +841,15 @@ def set_links(links: Head, joined: str | None) -> None:
             except OSError:  # fs.protected_hardlinks, or a file system without links
                 shutil.copy2(path, path + BEFORE)
         point(path, target)
+
+
+def provisional_flip(host: Host) -> Head | None:
+    """Return how to go back from a flip that nobody confirmed; None where no such flip is live.
+
+    An agent that died before it moved `current` leaves a note of a flip that never was.
+    """
+    known = read_json(host.path(PROVISIONAL))
+    return known if known and known["release"] == host.live() else None
 
 
 def write_union(host: Host, old: str, new: str) -> str | None:
