@@ -1,4 +1,4 @@
-"""The schedules of `make chaos`: every fault occurs, and a failing seed can be replayed. docs/chaos.md"""
+"""The schedules of `make chaos`: every fault occurs, and a failing seed can be replayed. See docs/chaos.md."""
 
 from __future__ import annotations
 
