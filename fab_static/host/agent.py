@@ -1145,10 +1145,15 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     except OSError as error:
         return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
     agent.children.add(process.pid)
-    timer = threading.Timer(head["timeout"], end_group, [process.pid])
+    over = threading.Event()
+
+    def end_in_time() -> None:
+        over.set()
+        end_group(process.pid)
+
+    timer = threading.Timer(head["timeout"], end_in_time)
     timer.daemon = True
     timer.start()
-    started = time.monotonic()
     assert process.stdin is not None  # noqa: S101 - a pipe was asked for
     assert process.stdout is not None  # noqa: S101
     feeder = threading.Thread(target=feed, args=(process.stdin, body), daemon=True)
@@ -1162,8 +1167,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         end_group(process.pid)
         process.wait()
         agent.children.discard(process.pid)
-    timed_out = code < 0 and time.monotonic() - started >= head["timeout"]
-    return {"code": code, "timed_out": timed_out}, b""
+    return {"code": code, "timed_out": code < 0 and over.is_set()}, b""
 
 
 def output_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
