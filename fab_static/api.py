@@ -14,7 +14,6 @@ import getpass
 import json
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,12 +23,12 @@ from typing import Any
 
 from fab_static import doctor, look, why
 from fab_static.errors import (
-    BuildError,
     DeployLockedError,
     FabStaticError,
     InventoryError,
     ReleaseError,
 )
+from fab_static.hooks import run as run_hooks
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK
 from fab_static.phases.building import made_stale, task_name
 from fab_static.phases.deployment import Deployment, Show
@@ -39,6 +38,10 @@ from fab_static.plan import inventory
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, is_id, previous
 from fab_static.remote import Fleet
+from fab_static.report.archive import Archive
+from fab_static.report.secrets import Secrets
+from fab_static.summary import summary
+from fab_static.timeline import Timeline
 
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
 Confirm = Callable[[Mapping[str, Any]], bool]
@@ -60,6 +63,12 @@ class Quiet:
 
     def output(self, host: str, data: bytes) -> None:
         """Show nothing."""
+
+    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
+        """Show nothing."""
+
+    def log_to(self, path: Path) -> None:
+        """Write nothing."""
 
 
 def read_environment(name: str, inventories: Path) -> Environment:
@@ -209,7 +218,7 @@ class Session:
             DeployLockedError: somebody else deploys.
         """
         deploy = self._deployment(project_path=project_path)
-        with self._locked(deploy, "deploy", wait_seconds), self._hooks(deploy):
+        with self._locked(deploy, "deploy", wait_seconds), self._told(deploy, "deploy"):
             names = self._to_resume(deploy) if resume else self._configured(EVERYTHING)
             if not names:
                 self.show.say("nothing is stale; the last deploy went to its end")
@@ -220,7 +229,7 @@ class Session:
     def prepare(self, *, project_path: str | None = None, wait_seconds: float = 0) -> Release:
         """Do all that no visitor can see: build, seal, distribute, verify."""
         deploy = self._deployment(project_path=project_path)
-        with self._locked(deploy, "prepare", wait_seconds), self._hooks(deploy):
+        with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
             names = self._configured((*BUILD, *PREPARE))
             self._check(deploy, names)
             self._run(deploy, names, None)
@@ -229,7 +238,7 @@ class Session:
     def activate(self, *, wait_seconds: float = 0, confirm: Confirm | None = None) -> Deployment:
         """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune."""
         deploy = self._deployment()
-        with self._locked(deploy, "activate", wait_seconds), self._hooks(deploy, build=False):
+        with self._locked(deploy, "activate", wait_seconds), self._told(deploy, "activate"):
             deploy.current_release()
             self._check(deploy, ("verify", *GO_LIVE))
             self._run(deploy, ("verify", *GO_LIVE), confirm)
@@ -240,7 +249,10 @@ class Session:
     ) -> Deployment:
         """Run one phase by itself; it says which later phases it has made stale."""
         deploy = self._deployment(project_path=project_path)
-        with self._locked(deploy, name, wait_seconds):
+        with (
+            self._locked(deploy, name, wait_seconds),
+            self._told(deploy, task_name(name), hooks=False),
+        ):
             self._run(deploy, (name,), None)
             if name in BUILD:
                 stale = [task_name(one) for one in made_stale(deploy, name)]
@@ -274,10 +286,7 @@ class Session:
         """
         self._check_id(to)
         deploy = self._deployment()
-        locking = nullcontext() if check else self._locked(deploy, "rollback", wait_seconds)
-        with locking:
-            if check:
-                deploy.look()
+        with self._rolling_back(deploy, check, wait_seconds):
             deploy.release = deploy.read_release(self._rollback_target(deploy, to))
             live = deploy.live or deploy.recorded_live
             if live and live != deploy.release.id and live > deploy.release.id:
@@ -375,6 +384,16 @@ class Session:
             last = entry["ran"]
         return ()
 
+    @contextmanager
+    def _rolling_back(self, deploy: Deployment, check: bool, wait_seconds: float) -> Iterator[None]:
+        """Hold the lock and tell of the run; a rehearsal only looks."""
+        if check:
+            deploy.look()
+            yield
+            return
+        with self._locked(deploy, "rollback", wait_seconds), self._told(deploy, "rollback"):
+            yield
+
     def _rollback_target(self, deploy: Deployment, to: str | None) -> str:
         held = {name for state in deploy.states.values() for name in state["releases"]}
         if to is not None:
@@ -426,6 +445,11 @@ class Session:
     def _run(self, deploy: Deployment, names: Sequence[str], confirm: Confirm | None) -> None:
         """Run phases in order; what fails after the flip is collected, and the rest goes on."""
         is_live = False
+        known = deploy.journal.phases
+        deploy.timeline.expect(
+            names, {name: known[name]["seconds"] for name in names if name in known}
+        )
+        self.show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
         for name in names:
             flipped = is_live or (name in ("invalidate", "probe", "prune") and len(names) > 1)
             try:
@@ -446,9 +470,14 @@ class Session:
         if name == "activate":
             self._confirm(deploy, confirm)
         started = time.monotonic()
-        with self.show.phase(task_name(name)):
+        at_build = name in (*BUILD, "seal")
+        with (
+            deploy.timeline.phase(name),
+            self.show.phase(task_name(name)),
+            deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
+        ):
             PHASES[name](deploy)
-        if name not in (*BUILD, "seal") and deploy.lock:
+        if not at_build and deploy.lock:
             deploy.journal.done(
                 name,
                 at=time.time(),
@@ -498,48 +527,37 @@ class Session:
                 )
 
     @contextmanager
-    def _hooks(self, deploy: Deployment, *, build: bool = True) -> Iterator[None]:
-        if build:
-            self._hook(deploy, "before_deploy", "started")
+    def _told(self, deploy: Deployment, task: str, *, hooks: bool = True) -> Iterator[None]:
+        """Keep the run's log and summary, and run the hooks."""
+        kept = self._begin_log(task)
+
+        def tell(event: str, outcome: str, error: str | None = None, *, must: bool = False) -> None:
+            known = summary(deploy, task=task, event=event, outcome=outcome, error=error)
+            known["log"] = str(kept.with_suffix(".log")) if kept else None
+            known = Secrets(self.secrets).clean_all(known)
+            if kept and outcome != "started":
+                kept.with_suffix(".json").write_text(json.dumps(known, indent=1), "utf-8")
+            if hooks and event:
+                run_hooks(self.environment, self.folder, self.show, known, must=must)
+
+        if task in ("deploy", "prepare"):
+            tell("before_deploy", "started", must=True)
         try:
             yield
         except BaseException as error:
-            self._hook(deploy, "after_failure", "failed", error=str(error), must=False)
+            tell("after_failure", "failed", str(error) or type(error).__name__)
             raise
-        if deploy.release is not None and deploy.live == deploy.release.id:
-            self._hook(deploy, "after_activate", "live", must=False)
+        if deploy.is_flipped or (deploy.release and deploy.live == deploy.release.id):
+            tell("after_activate", "live")
+        else:
+            tell("", "done")
 
-    def _hook(
-        self, deploy: Deployment, event: str, outcome: str, *, error: str = "", must: bool = True
-    ) -> None:
-        """Run the hooks of an event on this machine, with a JSON summary on standard input."""
-        summary = json.dumps(
-            {
-                "event": event,
-                "outcome": outcome,
-                "app": self.environment.app,
-                "environment": self.environment.name,
-                "operator": self.operator,
-                "release": deploy.release.id if deploy.release else None,
-                "previous": deploy.recorded_live,
-                "error": error or None,
-            }
-        )
-        for command in self.environment.hooks.get(event, ()):
-            ran = subprocess.run(  # noqa: S603 - the inventory's own command
-                ["/bin/sh", "-c", command],
-                input=summary.encode(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                check=False,
-            )
-            self.show.output(event, ran.stdout)
-            if ran.returncode == 0:
-                continue
-            failed = f"the hook {event} failed with exit code {ran.returncode}: {command}"
-            if must:
-                raise BuildError(
-                    failed, where=f"hooks.{event}", mend="mend the command; nothing was built"
-                )
-            self.show.warn(failed)
+    def _begin_log(self, task: str) -> Path | None:
+        """Return where this run's files go; None where this machine keeps none."""
+        try:
+            kept = Archive(self.environment.app, self.environment.name).begin(task)
+            self.show.log_to(kept.with_suffix(".log"))
+        except OSError as error:
+            self.show.warn(f"no log is kept of this run: {error}")
+            return None
+        return kept

@@ -15,6 +15,10 @@ Every message says what happened, where, and how to mend it.
 
 from __future__ import annotations
 
+LINES_SHOWN = (
+    25  # of a failing command's output in a message; the rest is shown as it came, or logged
+)
+
 
 class FabStaticError(Exception):
     """An expected failure, told to the operator without a traceback.

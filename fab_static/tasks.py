@@ -66,15 +66,18 @@ def _environment_task(name: str, inventories: Path) -> Task[Any]:
 
 
 @contextmanager
-def _session(*, as_json: bool = False, verbose: bool = False) -> Iterator[api.Session]:
+def _session(
+    *, as_json: bool = False, verbose: bool = False, quiet: bool = False
+) -> Iterator[api.Session]:
     """Give a task its session, and turn how it ends into an exit code."""
     words = sys.stderr if as_json else sys.stdout
     errors = Terminal({}, stream=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: undone, unlocked, told
         signal.signal(number, _interrupted)
     try:
-        session = _chosen_session(_show(words, verbose=verbose))
-        errors = Terminal(session.secrets, stream=sys.stderr)
+        show = Terminal({}, stream=words, verbose=verbose, quiet=quiet)
+        session = _chosen_session(show)
+        errors = show.on_stream(sys.stderr)
         yield session
     except InventoryError as error:
         _end(errors, error, BAD_INPUT)
@@ -84,6 +87,9 @@ def _session(*, as_json: bool = False, verbose: bool = False) -> Iterator[api.Se
         _end(errors, error, DISAGREE)
     except FabStaticError as error:
         _end(errors, error, FAILED)
+    except _LiveButError as ended:
+        _show_live_but(errors, ended.deploy)
+        raise Exit(code=LIVE_BUT) from None
     except KeyboardInterrupt:
         errors.text("interrupted; what was live before is live")
         raise Exit(code=FAILED) from None
@@ -109,10 +115,6 @@ def _chosen_session(show: Terminal) -> api.Session:
     return session
 
 
-def _show(stream: Any, *, verbose: bool) -> Terminal:
-    return Terminal({}, stream=stream, verbose=verbose)
-
-
 def _interrupted(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -122,16 +124,25 @@ def _end(terminal: Terminal, error: FabStaticError, code: int) -> NoReturn:
     raise Exit(code=code) from error
 
 
-def _live_but(session: api.Session, deploy: Deployment) -> None:
-    """Exit 4 when something failed after the flip, saying what to run again."""
-    if not deploy.after_flip:
-        return
-    errors = Terminal(session.secrets, stream=sys.stderr)
+class _LiveButError(Exception):
+    """The release is live, and something after the flip failed."""
+
+    def __init__(self, deploy: Deployment) -> None:
+        self.deploy = deploy
+
+
+def _live_but(deploy: Deployment) -> None:
+    """End with exit 4 when something failed after the flip."""
+    if deploy.after_flip:
+        raise _LiveButError(deploy)
+
+
+def _show_live_but(terminal: Terminal, deploy: Deployment) -> None:
+    """Say what failed after the flip, and what to run again."""
     for error in deploy.after_flip:
-        errors.error(error)
+        terminal.error(error)
     live = deploy.release.id if deploy.release else "the release"
-    errors.text(f"{live} is LIVE, but what stands above failed after it went live")
-    raise Exit(code=LIVE_BUT)
+    terminal.text(f"{live} is LIVE, but what stands above failed after it went live")
 
 
 def _print_json(data: Any) -> None:
@@ -158,6 +169,7 @@ _YES = "go live without asking, where the inventory says `confirm: true`"
 _WAIT = "seconds to wait for another deploy to end (default: not at all)"
 _PATH = "another checkout on the hosts than the inventory's project.path"
 _VERBOSE = "show what the commands on the hosts print"
+_QUIET = "show only what went wrong"
 _JSON = "print JSON alone on standard output"
 
 
@@ -169,6 +181,7 @@ _JSON = "print JSON alone on standard output"
         "wait": _WAIT,
         "yes": _YES,
         "verbose": _VERBOSE,
+        "quiet": _QUIET,
         "json": "with --dry-run: " + _JSON,
     }
 )
@@ -180,37 +193,44 @@ def deploy(
     wait: float = 0.0,
     yes: bool = False,
     verbose: bool = False,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Build, ship and make live: everything."""
     if dry_run:
         _plan(project_path, as_json=json)
         return
-    with _session(verbose=verbose) as session:
+    with _session(verbose=verbose, quiet=quiet) as session:
         done = session.deploy(
             resume=resume,
             project_path=project_path,
             wait_seconds=wait,
             confirm=_confirm(session, yes=yes),
         )
-        _live_but(session, done)
+        _live_but(done)
 
 
-@task(help={"project_path": _PATH, "wait": _WAIT, "verbose": _VERBOSE})
+@task(help={"project_path": _PATH, "wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET})
 def prepare(
-    c: Context, project_path: str | None = None, wait: float = 0.0, verbose: bool = False
+    c: Context,
+    project_path: str | None = None,
+    wait: float = 0.0,
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Build and ship; no visitor can see it."""
-    with _session(verbose=verbose) as session:
+    with _session(verbose=verbose, quiet=quiet) as session:
         release = session.prepare(project_path=project_path, wait_seconds=wait)
         session.show.say(f"{release.id} is ready: fab {session.environment.name} activate")
 
 
-@task(help={"wait": _WAIT, "yes": _YES, "verbose": _VERBOSE})
-def activate(c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = False) -> None:
+@task(help={"wait": _WAIT, "yes": _YES, "verbose": _VERBOSE, "quiet": _QUIET})
+def activate(
+    c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = False, quiet: bool = False
+) -> None:
     """Make live what `prepare` left."""
-    with _session(verbose=verbose) as session:
-        _live_but(session, session.activate(wait_seconds=wait, confirm=_confirm(session, yes=yes)))
+    with _session(verbose=verbose, quiet=quiet) as session:
+        _live_but(session.activate(wait_seconds=wait, confirm=_confirm(session, yes=yes)))
 
 
 @task(
@@ -221,6 +241,7 @@ def activate(c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = F
         "wait": _WAIT,
         "yes": _YES,
         "verbose": _VERBOSE,
+        "quiet": _QUIET,
     }
 )
 def rollback(
@@ -231,13 +252,14 @@ def rollback(
     wait: float = 0.0,
     yes: bool = False,
     verbose: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Make an earlier release live again; never builds."""
-    with _session(verbose=verbose) as session:
+    with _session(verbose=verbose, quiet=quiet) as session:
         done = session.rollback(
             to, check=check, repair=repair, wait_seconds=wait, confirm=_confirm(session, yes=yes)
         )
-        _live_but(session, done)
+        _live_but(done)
 
 
 @task(help={"project_path": _PATH, "json": _JSON})
@@ -379,19 +401,23 @@ def nginx(
 def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
     first = (run.__doc__ or name).splitlines()[0]
 
-    def alone(c: Context, wait: float = 0.0, verbose: bool = False) -> None:
-        with _session(verbose=verbose) as session:
+    def alone(c: Context, wait: float = 0.0, verbose: bool = False, quiet: bool = False) -> None:
+        with _session(verbose=verbose, quiet=quiet) as session:
             session.phase(name, wait_seconds=wait)
 
     def build(
-        c: Context, project_path: str | None = None, wait: float = 0.0, verbose: bool = False
+        c: Context,
+        project_path: str | None = None,
+        wait: float = 0.0,
+        verbose: bool = False,
+        quiet: bool = False,
     ) -> None:
-        with _session(verbose=verbose) as session:
+        with _session(verbose=verbose, quiet=quiet) as session:
             session.phase(name, project_path=project_path, wait_seconds=wait)
 
     body = build if name in BUILD else alone
     body.__doc__ = f"Phase: {first}"
-    words = {"wait": _WAIT, "verbose": _VERBOSE}
+    words = {"wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET}
     if name in BUILD:
         words["project_path"] = _PATH
     return Task(body, name=task_name(name), help=words)

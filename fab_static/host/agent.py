@@ -562,10 +562,9 @@ def send_pack(agent: Agent, pack: bytearray) -> None:
     pack.clear()
     sample = data[: 16 * 1024]
     if len(zlib.compress(sample, 1)) < 0.9 * len(sample):
-        data = zlib.compress(data, 6)
-        agent.send({"pack": "deflate"}, data)
+        agent.send({"pack": "deflate", "raw": len(data)}, zlib.compress(data, 6))
     else:
-        agent.send({"pack": "plain"}, data)
+        agent.send({"pack": "plain", "raw": len(data)}, data)
 
 
 @verb

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
@@ -15,6 +16,7 @@ from fab_static.plan import release as releases
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost
+from fab_static.timeline import Timeline
 
 T = TypeVar("T")
 
@@ -34,6 +36,12 @@ class Show(Protocol):
     def output(self, host: str, data: bytes) -> None:
         """Show what a command prints, with secrets blanked out."""
 
+    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
+        """Show how far each host is, from this timeline."""
+
+    def log_to(self, path: Path) -> None:
+        """Write all of it to this file too."""
+
 
 @dataclass
 class Deployment:
@@ -49,11 +57,14 @@ class Deployment:
     lock: Lock | None = None
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
+    was_live: str | None = None  # when the run began
     states: dict[RemoteHost, Head] = field(default_factory=dict)
     journal: Journal = field(init=False)
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     after_flip: list[FabStaticError] = field(default_factory=list)
+    timeline: Timeline = field(default_factory=Timeline)
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
+    _releases: dict[str, Release] = field(default_factory=dict)
 
     # ---- hosts
 
@@ -72,7 +83,12 @@ class Deployment:
         """Do the work on all of the hosts at once; refuse when the lock was stolen."""
         if self.lock:
             self.lock.check()
-        return self.fleet.on(hosts, work)
+
+        def noted(host: RemoteHost) -> T:
+            with self.timeline.on(host.name):
+                return work(host)
+
+        return self.fleet.on(hosts, noted)
 
     def look(self) -> None:
         """Ask every host for its state, and the build host for the journal.
@@ -82,6 +98,7 @@ class Deployment:
         """
         self.look_again()
         self.journal = Journal.read(self.build, self.states[self.build]["journal"])
+        self.was_live = self.live or self.recorded_live
 
     def settle(self) -> None:
         """Bring hosts together that an operator who died left in the middle of a flip.
@@ -161,7 +178,9 @@ class Deployment:
         return self.record[-1].release if self.record else None
 
     def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
-        """Return a release's seal, from the build host or the first that has it."""
+        """Return a release's seal, from this host; else from the build host or the first that has it."""
+        if host is None and name in self._releases:
+            return self._releases[name]
         holders = (
             [host]
             if host
@@ -178,7 +197,9 @@ class Deployment:
                 mend=f"choose one of: fab {self.environment.name} releases",
             )
         _, text = holders[0].ask("read_release", release=name)
-        return releases.from_json(text.decode(), where=f"{holders[0].name}: {name}")
+        release = releases.from_json(text.decode(), where=f"{holders[0].name}: {name}")
+        self._releases[name] = release
+        return release
 
     def current_release(self) -> Release:
         """Return the release at hand: the one just sealed, or the one sealed last.

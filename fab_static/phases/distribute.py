@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.host.agent import RECORD
@@ -77,7 +77,8 @@ def _by_what_they_lack(
 def _send(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> None:
     """Stream objects from the build host (or a host that has them) to all of these hosts at once."""
     source = _source(deploy, wanted, hosts)
-    receivers = [Receiver(deploy, host) for host in hosts]
+    size = sum(RECORD.size + size for _, size in RECORD.iter_unpack(wanted))
+    receivers = [Receiver(deploy, host, size) for host in hosts]
     try:
         for frame in source.packs("fetch", wanted):
             for receiver in receivers:
@@ -110,8 +111,10 @@ def _source(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> Remot
 class Receiver:
     """Writes a stream to one host from a thread of its own, so that the slowest does not lead."""
 
-    def __init__(self, deploy: Deployment, host: RemoteHost) -> None:
+    def __init__(self, deploy: Deployment, host: RemoteHost, size: int) -> None:
         self.host = host
+        self._timeline = deploy.timeline
+        self._size = size
         self.failed: FabStaticError | None = None
         self._patience_seconds = min(60.0, deploy.environment.ssh.command_timeout)
         self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=QUEUED)
@@ -139,15 +142,17 @@ class Receiver:
 
     def _run(self) -> None:
         try:
-            self.host.take("store", self._pieces())
+            with self._timeline.sending(self.host.name, self._size) as sent:
+                self.host.take("store", self._pieces(sent))
         except FabStaticError as error:
             self.failed = self.failed or error
             while not self._frames.empty():  # let a waiting put() go on
                 self._frames.get()
 
-    def _pieces(self) -> Iterable[Frame]:
+    def _pieces(self, sent: Callable[[int], None]) -> Iterable[Frame]:
         def frames() -> Iterator[Frame]:
             while (frame := self._frames.get()) is not None:
                 yield frame
+                sent(frame[0]["raw"])
 
         return frames()

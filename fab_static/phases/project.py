@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fab_static.errors import BuildError
+from fab_static.errors import LINES_SHOWN, BuildError
 from fab_static.host import django_probe
 from fab_static.plan.inventory import Environment, expand
 from fab_static.remote import Ran, RemoteHost
@@ -18,7 +18,6 @@ from fab_static.remote import Ran, RemoteHost
 PROBE = Path(django_probe.__file__).read_bytes()
 MARKER = "FAB_STATIC_PROBE "
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-LINES_SHOWN = 25  # of a failing command's output; all of it was shown as it came
 
 
 @dataclass(frozen=True)

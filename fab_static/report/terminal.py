@@ -2,68 +2,91 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fab_static.errors import FabStaticError
+from fab_static.errors import LINES_SHOWN, FabStaticError
+from fab_static.report import live
+from fab_static.report.secrets import Secrets
+from fab_static.timeline import Timeline
 
-_ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
 
 class Terminal:
     """Speaks to the operator. Secrets' values are blanked out in everything that is shown."""
 
     def __init__(
-        self, secrets: Mapping[str, str], *, stream: IO[str] | None = None, verbose: bool = False
+        self,
+        secrets: Mapping[str, str],
+        *,
+        stream: IO[str] | None = None,
+        verbose: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.console = Console(
             file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False
         )
         if not self.console.is_terminal:
             self.console.width = 100  # a log's
-        self._names: dict[str, str] = {}
-        self._secret = re.compile("(?!)")
-        self.keep_secret(secrets)
+        self._secrets = Secrets(secrets)
         self._verbose = verbose
+        self._quiet = quiet
         self._rest: dict[str, bytes] = {}
+        self._output: deque[str] = deque(maxlen=KEPT_LINES)  # of the phase that runs
+        self._log = _Log()
+        self._timeline: Timeline | None = None
+        self._hosts: Sequence[str] = ()
 
     def keep_secret(self, secrets: Mapping[str, str]) -> None:
         """Blank out these values from now on."""
-        self._names = {}
-        for name, value in secrets.items():
-            # as it is shown, and line by line: a private key has many lines
-            for text in (value, *value.splitlines()):
-                text = _plain(text)
-                if text.strip() and (text == _plain(value) or len(text) >= 4):
-                    self._names[text] = name
-        longest = sorted(self._names, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest)) or "(?!)")
+        self._secrets = Secrets(secrets)
 
     def clean(self, text: str) -> str:
         """Return the text without secrets and without what would move a terminal's cursor."""
-        # plain first: `grep --color` would tear a secret into parts
-        return self._secret.sub(lambda found: f"[{self._names[found[0]]}]", _plain(text))
+        return self._secrets.clean(text)
+
+    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
+        """Show this timeline from now on, as a table that stands below the lines, on a terminal."""
+        self._timeline, self._hosts = timeline, hosts
+
+    def log_to(self, path: Path) -> None:
+        """Write all that is shown, and all that commands on hosts print, to this file too."""
+        self._log.begin(path)
+
+    def on_stream(self, stream: IO[str]) -> Terminal:
+        """Return one that speaks on another stream, and writes to the same log."""
+        other = Terminal({}, stream=stream, quiet=self._quiet)
+        other._secrets, other._log = self._secrets, self._log
+        return other
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Show that a phase runs, and how it ended after how long."""
         started = time.monotonic()
-        self._line(name, "bold")
+        self._output.clear()
+        if self._is_live:  # the table's headline says it
+            self._log.write(name)
+        else:
+            self._line(name, "bold")
         try:
-            yield
+            with self._table():
+                yield
         except BaseException:
             self._flush()
-            self._line(f"{name} failed after {_seconds(started)}", "bold red")
+            self._show_what_was_printed()
+            self._line(f"{name} failed after {_seconds(started)}", "bold red", important=True)
             raise
         self._flush()
         self._line(f"{name} done in {_seconds(started)}", "green")
@@ -74,18 +97,25 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Tell something that should be looked at."""
-        self._line("  " + self.clean(text), "yellow")
+        self._line("  " + self.clean(text), "yellow", important=True)
 
     def output(self, host: str, data: bytes) -> None:
-        """Show what a command prints on a host, whole lines at a time."""
+        """Take what a command prints on a host, whole lines at a time: shown, or kept until it fails."""
         *lines, self._rest[host] = (self._rest.pop(host, b"") + data).split(b"\n")
-        if self._verbose:
-            for line in lines:
-                self._line(f"  {host}: {self.clean(line.decode(errors='replace'))}", "dim")
+        for line in lines:
+            text = f"  {host}: {self.clean(line.decode(errors='replace'))}"
+            if self._verbose:
+                self._line(text, "dim", important=True)
+            else:
+                self._log.write(text)
+                self._output.append(text)
 
     def error(self, error: FabStaticError) -> None:
         """Show an error: what, where, how to mend it."""
         self._flush()
+        self._log.write(
+            self.clean(f"error: {error.what}\n  where: {error.where}\n  mend:  {error.mend}")
+        )
         for word, style, text in (
             ("error:", "bold red", error.what),
             ("  where:", "dim", error.where),
@@ -112,19 +142,71 @@ class Terminal:
         """Print a line as it is."""
         self.console.print(self.clean(text))
 
+    @property
+    def _is_live(self) -> bool:
+        return (
+            self.console.is_terminal
+            and not self.console.is_dumb_terminal
+            and not self._quiet
+            and self._timeline is not None
+        )
+
+    @contextmanager
+    def _table(self) -> Iterator[None]:
+        """Let the table of hosts stand below what is printed, and take it away again."""
+        timeline = self._timeline
+        if timeline is None or not self._is_live:
+            yield
+            return
+
+        def now() -> RenderableType:
+            return live.table(timeline, self._hosts, height=self.console.height)
+
+        with Live(
+            console=self.console,
+            get_renderable=now,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
+            yield
+
+    def _show_what_was_printed(self) -> None:
+        """Show all that the commands of a failed phase printed, where the error cannot hold it all."""
+        if len(self._output) > LINES_SHOWN:
+            for text in self._output:
+                self.console.print(Text(text, style="dim"))
+        self._output.clear()
+
     def _flush(self) -> None:
         for host in list(self._rest):
             if self._rest[host]:
                 self.output(host, b"\n")
 
-    def _line(self, text: str, style: str = "") -> None:
+    def _line(self, text: str, style: str = "", *, important: bool = False) -> None:
+        self._log.write(text)
+        if self._quiet and not important:
+            return
         # a log without a terminal is read later: when did it happen?
         stamp = "" if self.console.is_terminal else f"{datetime.now():%H:%M:%S} "
         self.console.print(Text.assemble(stamp, (text, style)))
 
 
-def _plain(text: str) -> str:
-    return _CONTROL.sub("", _ANSI.sub("", text))
+class _Log:
+    """A file of lines with the time of day; nothing until it is begun."""
+
+    def __init__(self) -> None:
+        self._file: IO[str] | None = None
+
+    def begin(self, path: Path) -> None:
+        if self._file:
+            self._file.close()
+        self._file = path.open("w", encoding="utf-8", errors="replace", buffering=1)
+
+    def write(self, text: str) -> None:
+        if self._file:
+            self._file.write(f"{datetime.now():%H:%M:%S} {text}\n")
 
 
 def _seconds(started: float) -> str:

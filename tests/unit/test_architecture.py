@@ -63,8 +63,9 @@ ARROWS = {
     "host": (),
     "remote": ("plan", "errors", "host"),
     "aws": ("plan", "errors"),
-    "report": ("plan", "errors"),
-    "phases": ("plan", "errors", "remote", "aws", "report", "host"),
+    "timeline": (),
+    "report": ("plan", "errors", "timeline"),
+    "phases": ("plan", "errors", "remote", "aws", "timeline", "host"),
     "django_app": ("plan", "errors"),
 }
 

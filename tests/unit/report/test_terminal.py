@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fab_static.errors import ReleaseError
 from fab_static.report import terminal as report
 from fab_static.report.terminal import Terminal
+from fab_static.timeline import Timeline
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 STAMP = re.compile(r"^\d\d:\d\d:\d\d ")
@@ -361,3 +362,95 @@ def test_an_invalidation_says_its_price():
     assert stream.getvalue() == (
         "CloudFront keeps all it has: no URL keeps its name with other bytes\n"
     )
+
+
+# ---- the table that follows a run
+
+
+def test_on_a_terminal_a_table_of_hosts_stands_below_the_lines_and_goes_away(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal, stream = shown(stream=Tty())
+    timeline = Timeline()
+    timeline.expect(("verify",), {})
+    terminal.follow(timeline, ["web1", "web2"])
+    with timeline.phase("verify"), terminal.phase("verify"), timeline.on("web1"):
+        terminal.say("12 files")
+    text = stream.getvalue()
+    assert "web2" in text
+    assert text.index("12 files") > 0
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()[-1]
+    assert last.startswith("verify done in")
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is given back
+
+
+@pytest.mark.parametrize(("term", "tty"), [("dumb", True), ("xterm", False)])
+def test_where_nothing_can_be_moved_there_are_lines_instead_of_a_table(monkeypatch, term, tty):
+    monkeypatch.setenv("TERM", term)
+    terminal, stream = shown(stream=Tty() if tty else None)
+    timeline = Timeline()
+    timeline.expect(("verify",), {})
+    terminal.follow(timeline, ["web1"])
+    with timeline.phase("verify"), terminal.phase("verify"), timeline.on("web1"):
+        pass
+    assert not CONTROL.search(stream.getvalue())
+    assert next(STAMP.sub("", line) for line in stream.getvalue().splitlines()) == "verify"
+
+
+def test_a_quiet_terminal_shows_what_went_wrong_and_nothing_else():
+    terminal, stream = shown()
+    terminal = Terminal({}, stream=stream, quiet=True)
+    speak_of_phases(terminal)
+    assert [STAMP.sub("", line) for line in stream.getvalue().splitlines()] == ["  look at this"]
+    with pytest.raises(ReleaseError):
+        fail_in_a_phase(terminal, lines=1)
+    assert "compress failed after" in stream.getvalue()
+
+
+def speak_of_phases(terminal):
+    with terminal.phase("compress"):
+        terminal.say("12 files")
+        terminal.warn("look at this")
+        terminal.output("build1", b"a line\n")
+
+
+def fail_in_a_phase(terminal, *, lines):
+    with terminal.phase("compress"):
+        for at in range(lines):
+            terminal.output("build1", f"line {at} with hunter2\n".encode())
+        raise ReleaseError("it failed", where="build1", mend="mend it")
+
+
+def test_all_that_a_failing_command_printed_is_shown_where_the_error_cannot_hold_it():
+    terminal, stream = shown({"TOKEN": "hunter2"})
+    with pytest.raises(ReleaseError):
+        fail_in_a_phase(terminal, lines=40)
+    assert stream.getvalue().count("build1: line") == 40
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_what_the_error_shows_anyway_is_not_shown_twice():
+    terminal, stream = shown()
+    with pytest.raises(ReleaseError):
+        fail_in_a_phase(terminal, lines=20)
+    assert "build1: line" not in stream.getvalue()
+
+
+def test_the_log_holds_all_that_was_shown_and_all_that_was_not(tmp_path):
+    terminal = Terminal({"TOKEN": "hunter2"}, stream=io.StringIO(), quiet=True)
+    terminal.log_to(tmp_path / "a.log")
+    speak_of_phases(terminal)
+    with pytest.raises(ReleaseError):
+        fail_in_a_phase(terminal, lines=3)
+    terminal.error(ReleaseError("it failed", where="edge1", mend="mend it"))
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    words = [STAMP.sub("", line) for line in lines]
+    assert words[:5] == [
+        "compress",
+        "  12 files",
+        "  look at this",
+        "  build1: a line",
+        words[4],
+    ]
+    assert re.fullmatch(r"compress done in [0-9.]+ s", words[4])
+    assert words[5:9] == ["compress", *(f"  build1: line {at} with [TOKEN]" for at in range(3))]
+    assert words[-3:] == ["error: it failed", "  where: edge1", "  mend:  mend it"]

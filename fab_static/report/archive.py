@@ -1,0 +1,63 @@
+"""What the operator's machine keeps of each run: its log, its summary, its report.
+
+$XDG_STATE_HOME/fab_static/<app>/<environment>/20261122T170102Z-deploy.log, .json, .html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+KEPT = 100  # runs
+
+
+class Archive:
+    """The kept runs of one environment of one app."""
+
+    def __init__(self, app: str, environment: str, environ: Mapping[str, str] = os.environ) -> None:
+        state = environ.get("XDG_STATE_HOME") or ""
+        # a relative one is to be ignored (XDG Base Directory Specification)
+        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+        self.folder = base / "fab_static" / app / environment
+
+    def begin(self, task: str, now: datetime | None = None) -> Path:
+        """Return where a run's files go, without their endings; older runs than the last 100 go.
+
+        Raises:
+            OSError: the folder cannot be made or written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        runs = self.runs()
+        for run in runs[KEPT - 1 :]:
+            for file in self.folder.glob(run.name + ".*"):
+                file.unlink(missing_ok=True)
+        stamp = f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{task}"
+        names = {run.name for run in runs}
+        name = next(
+            name
+            for name in (stamp, *(f"{stamp}-{count}" for count in range(2, KEPT)))
+            if name not in names
+        )
+        return self.folder / name
+
+    def runs(self) -> list[Path]:
+        """Return the runs, newest first: paths without an ending."""
+        try:
+            found = {file.with_suffix("") for file in self.folder.iterdir() if file.suffix}
+        except FileNotFoundError:
+            return []
+        return sorted(found, reverse=True)
+
+    def summaries(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Yield the runs that left a summary, newest first, with it; a damaged one is passed over."""
+        for run in self.runs():
+            try:
+                summary = json.loads(run.with_suffix(".json").read_text("utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(summary, dict):
+                yield run, summary

@@ -1,0 +1,121 @@
+"""The table that stands in a terminal while a task runs: hosts, and how far each is with each phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
+
+COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
+    ("build", (*BUILD_PHASES, "seal")),
+    ("distribute", ("distribute",)),
+    ("verify", ("verify",)),
+    ("activate", ("activate",)),
+    ("prune", ("prune",)),
+)
+BAR = 12  # characters
+
+
+def table(timeline: Timeline, hosts: Sequence[str], *, height: int = 24) -> RenderableType:
+    """Return what to show now: a line for the phase that runs, and a row for each host.
+
+    Where there are more hosts than lines, those at work and those that failed come first, and the rest
+    is counted.
+    """
+    columns = [
+        (name, phases) for name, phases in COLUMNS if not set(phases).isdisjoint(timeline.planned)
+    ]
+    spans = timeline.spans
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column("host", no_wrap=True)
+    for name, _ in columns:
+        rows.add_column(name, no_wrap=True, min_width=8)
+    room = max(1, height - 4)
+    shown = list(hosts)
+    if len(shown) > room:
+        order = {RUNNING: 0, FAILED: 1, DONE: 2, "": 3}
+        shown.sort(key=lambda host: order[_state(_of(spans, host))])
+        shown = shown[: room - 1]
+    for host in shown:
+        cells = [_cell(_of(spans, host, phases), timeline.now) for _, phases in columns]
+        rows.add_row(Text(host), *cells)
+    parts: list[RenderableType] = [Text(_headline(timeline), style="bold"), rows]
+    if len(shown) < len(hosts):
+        parts.append(Text(_counted(spans, set(hosts) - set(shown)), style="dim"))
+    return Group(*parts)
+
+
+def _headline(timeline: Timeline) -> str:
+    phase = timeline.running
+    if phase is None:
+        return ""
+    text = f"{phase.phase.replace('_', '-')} {clock(phase.seconds(timeline.now))}"
+    expected = timeline.expected.get(phase.phase)
+    if expected is not None and expected >= 1:
+        text += f" of about {clock(expected)}"
+    known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
+    text += f"  ·  in all {clock(timeline.now - timeline.began)}"
+    if len(known) == len(timeline.planned) and sum(known) >= 1:
+        text += f" of about {clock(sum(known))}"
+    return text
+
+
+def _of(spans: Iterable[Span], host: str, phases: Sequence[str] | None = None) -> list[Span]:
+    return [
+        span for span in spans if span.host == host and (phases is None or span.phase in phases)
+    ]
+
+
+def _state(spans: Sequence[Span]) -> str:
+    """Return how a host fares: failed beats running, running beats done."""
+    outcomes = {span.outcome for span in spans}
+    return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")
+
+
+def _cell(spans: Sequence[Span], now: float) -> RenderableType:
+    state = _state(spans)
+    if not state:
+        return Text("·", style="dim")
+    sending = next((span for span in spans if span.outcome == RUNNING and span.to_send), None)
+    if sending is not None:
+        cell = Table.grid(padding=(0, 1))
+        share = min(1.0, sending.sent / sending.to_send)
+        cell.add_row(
+            ProgressBar(1.0, share, width=BAR), Text(f"{share:4.0%} of {size(sending.to_send)}")
+        )
+        return cell
+    sign, style = {RUNNING: ("▸", "cyan"), DONE: ("✓", "green"), FAILED: ("✗", "red")}[state]
+    return Text(f"{sign} {sum(span.seconds(now) for span in spans):.1f} s", style=style)
+
+
+def _counted(spans: Sequence[Span], hosts: Iterable[str]) -> str:
+    names = {RUNNING: "at work", FAILED: "failed", DONE: "done so far", "": "not begun"}
+    states = [names[_state(_of(spans, host))] for host in hosts]
+    return "and " + ", ".join(
+        f"{states.count(name)} {name}" for name in names.values() if name in states
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as 0:07 or 1:02:03."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as 512 B, 4.8 MB."""
+    if count < 1000:
+        return f"{count} B"
+    number = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.5 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}"

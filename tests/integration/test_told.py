@@ -1,0 +1,109 @@
+"""What others are told of a run: hooks, the log and the summary on the operator's machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.integration.conftest import Operator
+from tests.integration.test_bad_days import altered
+
+
+def newest(state: Path, ending: str) -> Path:
+    return max((state / "fab_static" / "tiny" / "staging").glob(f"*{ending}"))
+
+
+def told(folder: Path, event: str) -> Any:
+    return json.loads((folder / f"{event}.json").read_text())
+
+
+def writing(folder: Path, *events: str) -> dict[str, list[str]]:
+    return {event: [f"cat > '{folder}/{event}.json'"] for event in events}
+
+
+def test_hooks_and_the_state_folder_are_told_what_a_deploy_did(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    before = tiny.live()
+    logo = tiny.fleet.hosts["build1"].code / "assets" / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg' id='told'/>\n")
+    hooks = writing(tmp_path, "before_deploy", "after_activate", "after_failure")
+    hooks["after_activate"].append("echo said by a hook; exit 3")
+    with altered(tiny, hooks=hooks):
+        ran = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path))
+    live = tiny.live()
+    assert "the hook after_activate failed with exit code 3" in ran.stdout  # and the deploy did not
+    started, done = told(tmp_path, "before_deploy"), told(tmp_path, "after_activate")
+    assert not (tmp_path / "after_failure.json").exists()
+    assert (started["outcome"], started["release"], started["previous"]) == (
+        "started", None, before,
+    )  # fmt: skip
+    assert (done["task"], done["outcome"], done["release"], done["previous"]) == (
+        "deploy", "live", live, before,
+    )  # fmt: skip
+    assert done["difference"]["changed"] == ["logo.svg"]
+    assert {one["host"] for one in done["hosts"]} == set(tiny.fleet.hosts)
+    ran_on = {(one["phase"], one["host"]) for one in done["timeline"]}
+    assert {
+        ("compress", "build1"), ("distribute", "edge1"), ("verify", "web2"), ("activate", "web1"),
+        ("activate", None),
+    } <= ran_on  # fmt: skip
+    sent = sum(one.get("bytes", 0) for one in done["timeline"] if one["host"] == "edge1")
+    assert sent >= logo.stat().st_size
+
+    log = newest(tmp_path, "-deploy.log").read_text()
+    assert str(newest(tmp_path, "-deploy.log")) == done["log"]
+    assert "build1: Compressing... done" in log  # what was not shown is kept
+    assert "Compressing" not in ran.stdout
+    assert "said by a hook" in log
+    kept = json.loads(newest(tmp_path, "-deploy.json").read_text())
+    assert {**kept, "seconds": 0, "timeline": []} == {**done, "seconds": 0, "timeline": []}
+
+
+def test_a_rollback_is_told_too_and_a_quiet_one_says_nothing(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    before = tiny.live()
+    with altered(tiny, hooks=writing(tmp_path, "before_deploy", "after_activate")):
+        ran = tiny.fab("rollback", "--quiet", XDG_STATE_HOME=str(tmp_path))
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert not (tmp_path / "before_deploy.json").exists()
+    done = told(tmp_path, "after_activate")
+    assert (done["task"], done["previous"], done["release"]) == ("rollback", before, tiny.live())
+    assert "activate done in" in newest(tmp_path, "-rollback.log").read_text()
+
+
+def test_a_failure_is_told_with_its_reason_and_without_secrets(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    live = tiny.live()
+    project = {
+        **tiny.fleet.inventory()["project"],
+        "secrets": ["TOKEN"],
+    }
+    commands = {"collectstatic": 'echo "it was $TOKEN" && exit 4'}
+    build = {"phases": ["collectstatic", "compress"], "commands": commands}
+    with altered(tiny, hooks=writing(tmp_path, "after_failure"), project=project, build=build):
+        ran = tiny.fab("deploy", code=1, XDG_STATE_HOME=str(tmp_path), TOKEN='hun"ter2')
+    failed = told(tmp_path, "after_failure")
+    assert (failed["outcome"], failed["release"], failed["previous"]) == ("failed", None, live)
+    assert "failed with exit code 4" in failed["error"]
+    assert "it was [TOKEN]" in failed["error"]
+    everything = [ran.stdout, ran.stderr]
+    everything += [path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()]
+    assert not [text for text in everything if "ter2" in text]
+    assert "error: " in newest(tmp_path, "-deploy.log").read_text()
+
+
+def test_a_hook_before_the_deploy_can_stop_it(tiny: Operator, tmp_path: Path) -> None:
+    with altered(tiny, hooks={"before_deploy": ["echo 'it is Friday'; exit 1"]}):
+        ran = tiny.fab("deploy", code=1, XDG_STATE_HOME=str(tmp_path))
+    assert "the hook before_deploy failed with exit code 1" in ran.stderr
+    assert "it is Friday" in newest(tmp_path, "-deploy.log").read_text()
+
+
+def test_a_machine_that_keeps_nothing_deploys_all_the_same(tiny: Operator, tmp_path: Path) -> None:
+    (tmp_path / "fab_static").write_text("a file in the way")
+    ran = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path))
+    assert "no log is kept of this run" in ran.stdout

@@ -1,0 +1,55 @@
+from datetime import UTC, datetime, timedelta
+
+from fab_static.report.archive import KEPT, Archive
+
+NOW = datetime(2026, 11, 22, 17, 1, 2, tzinfo=UTC)
+
+
+def archive(tmp_path, **environ):
+    return Archive("shop", "staging", {"XDG_STATE_HOME": str(tmp_path), **environ})
+
+
+def test_runs_lie_below_the_state_folder_by_app_and_environment(tmp_path):
+    run = archive(tmp_path).begin("deploy", NOW)
+    assert run == tmp_path / "fab_static" / "shop" / "staging" / "20261122T170102Z-deploy"
+    assert run.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_relative_state_folder_is_ignored(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    known = Archive("shop", "staging", {"XDG_STATE_HOME": "state"})
+    assert known.folder == tmp_path / ".local" / "state" / "fab_static" / "shop" / "staging"
+
+
+def test_two_runs_of_one_second_have_names_of_their_own(tmp_path):
+    kept = archive(tmp_path)
+    first = kept.begin("deploy", NOW)
+    first.with_suffix(".log").touch()
+    second = kept.begin("deploy", NOW)
+    assert second.name == "20261122T170102Z-deploy-2"
+
+
+def test_the_last_hundred_runs_are_kept(tmp_path):
+    kept = archive(tmp_path)
+    for count in range(KEPT + 5):
+        run = kept.begin("deploy", NOW + timedelta(seconds=count))
+        run.with_suffix(".log").touch()
+        run.with_suffix(".json").write_text("{}")
+    runs = kept.runs()
+    assert len(runs) == KEPT
+    assert runs[-1].name == "20261122T170107Z-deploy"
+    assert len(list(kept.folder.iterdir())) == 2 * KEPT
+
+
+def test_a_damaged_summary_is_passed_over(tmp_path):
+    kept = archive(tmp_path)
+    kept.folder.mkdir(parents=True)
+    (kept.folder / "20261122T170102Z-deploy.json").write_text('{"release": "a"}')
+    (kept.folder / "20261122T170103Z-deploy.json").write_text('{"rele')
+    (kept.folder / "20261122T170104Z-deploy.json").write_text("[]")
+    (kept.folder / "20261122T170105Z-deploy.log").touch()
+    assert [summary for _, summary in kept.summaries()] == [{"release": "a"}]
+
+
+def test_there_may_be_no_run_at_all(tmp_path):
+    assert archive(tmp_path).runs() == []

@@ -1,0 +1,118 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from fab_static.report import live
+from fab_static.timeline import Timeline
+
+HOSTS = ["build1", "edge1", "web1"]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def timeline(clock):
+    made = Timeline(clock)
+    made.expect(("compress", "seal", "distribute", "verify"), {"compress": 4, "verify": 2})
+    return made
+
+
+def shown(timeline, hosts=HOSTS, height=24):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(live.table(timeline, hosts, height=height))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_the_headline_says_what_runs_for_how_long_and_how_long_it_took_before(timeline, clock):
+    with timeline.phase("compress"), timeline.on("build1"):
+        clock.now += 3
+        headline, *rows = shown(timeline)
+    assert headline == "compress 0:03 of about 0:04  ·  in all 0:03"
+    assert [row.split() for row in rows] == [
+        ["host", "build", "distribute", "verify"],
+        ["build1", "▸", "3.0", "s", "·", "·"],
+        ["edge1", "·", "·", "·"],
+        ["web1", "·", "·", "·"],
+    ]
+
+
+def test_each_host_shows_how_far_it_is(timeline, clock):
+    with timeline.phase("seal"), timeline.on("build1"):
+        clock.now += 1
+    with timeline.phase("distribute"), timeline.sending("edge1", 4_000_000) as sent:
+        sent(1_000_000)
+        lines = shown(timeline)
+    assert lines[2].startswith("build1  ✓ 1.0 s")
+    assert " 25% of 4.0 MB " in lines[3]
+
+
+def test_a_host_that_failed_stands_out(timeline, clock):
+    def fail():
+        with timeline.phase("verify"), timeline.on("web1"):
+            clock.now += 2
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert shown(timeline)[-1].endswith("✗ 2.0 s")
+
+
+def test_the_whole_is_expected_once_every_phase_has_run_before(timeline, clock):
+    timeline.expect(("compress", "verify"), {"compress": 4, "verify": 70})
+    with timeline.phase("compress"):
+        clock.now += 65
+        assert shown(timeline)[0] == "compress 1:05 of about 0:04  ·  in all 1:05 of about 1:14"
+
+
+def test_a_large_fleet_fits_a_small_window_those_at_work_first(timeline):
+    hosts = [f"web{at:02}" for at in range(64)]
+    with timeline.phase("verify"):
+        with timeline.on("web40"):
+            pass
+        with timeline.on("web63"):
+            lines = shown(timeline, hosts, height=10)
+    assert len(lines) <= 10
+    assert lines[2].startswith("web63")
+    assert lines[-1] == "and 59 not begun" or lines[-1].startswith("and ")
+    assert sum(line.startswith("web") for line in lines) == 5
+
+
+def test_every_hidden_host_is_counted(timeline):
+    hosts = [f"web{at}" for at in range(9)]
+    with timeline.phase("verify"):
+        for host in hosts[:3]:
+            with timeline.on(host):
+                pass
+        assert shown(timeline, hosts, height=8)[-1] == "and 6 not begun"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (4_800_000, "4.8 MB"),
+        (999_960, "1.0 MB"),
+        (2 * 10**15, "2000.0 TB"),
+    ],
+)
+def test_sizes_are_short(count, text):
+    assert live.size(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3723, "1:02:03")])
+def test_durations_are_short(seconds, text):
+    assert live.clock(seconds) == text
