@@ -34,6 +34,9 @@ format: $(STAMP)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+docs: $(STAMP)
+	$(VENV)/bin/python docs/generate.py
+
 servers:
 	sh tests/servers.sh
 

@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Make `namespace` for the fabfile that asks for it; a Django project never loads Fabric."""
     if name == "namespace":
-        from fab_static.tasks import calling_folder, namespace_beside
-
+        try:
+            from fab_static.tasks import calling_folder, namespace_beside
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{error}: the operator's machine needs pip install 'fab-static[deploy]'",
+                name=error.name,
+            ) from error
         return namespace_beside(calling_folder())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -11,12 +11,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from fab_static import api, doctor
@@ -34,6 +36,14 @@ from fab_static.report import terminal as report
 from fab_static.report.terminal import Terminal
 
 DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
+EXIT_CODES = {
+    DONE: "done",
+    FAILED: "failed; what was live before is live on every host",
+    BAD_INPUT: "bad input (inventory, option, release name); nothing was contacted",
+    LOCKED: "somebody else holds the lock: who, since when, at which phase",
+    LIVE_BUT: "live, but something after the flip failed: says what to run again",
+    DISAGREE: "hosts were left with different releases: names them, and the command that mends it",
+}
 
 _CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that chained tasks share
 
@@ -41,7 +51,7 @@ _CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that c
 def namespace_beside(folder: Path) -> Collection:
     """Return the tasks, with one for each environment of the `inventories` folder in this folder."""
     inventories = folder / "inventories"
-    collection = Collection(*_TASKS)
+    collection = Collection(*TASKS)
     taken = set(collection.task_names)
     for name in api.environments(inventories):
         if name in taken:
@@ -58,7 +68,7 @@ def _environment_task(name: str, inventories: Path) -> Task[Any]:
     def choose(c: Context) -> None:
         _CHOSEN.update(environment=name, inventories=inventories)
 
-    choose.__doc__ = f"Environment: inventories/{name}.yml"
+    choose.__doc__ = f"Environment · inventories/{name}.yml"
     return Task(choose, name=name)
 
 
@@ -196,7 +206,12 @@ def deploy(
     quiet: bool = False,
     json: bool = False,
 ) -> None:
-    """Build, ship and make live: everything."""
+    """Live · Build, ship and make live: everything.
+
+    fab staging deploy
+    fab staging deploy --resume               after a failure, or after a phase by hand
+    fab production deploy --wait 600 --yes    in CI
+    """
     if dry_run:
         _plan(project_path, as_json=json)
         return
@@ -218,7 +233,10 @@ def prepare(
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Build and ship; no visitor can see it."""
+    """Live · Build and ship; no visitor can see it.
+
+    fab production prepare --project-path /srv/shop/releases/2026-11-22
+    """
     with _session(verbose=verbose, quiet=quiet) as session:
         release = session.prepare(project_path=project_path, wait_seconds=wait)
         session.show.say(f"{release.id} is ready: fab {session.environment.name} activate")
@@ -228,7 +246,10 @@ def prepare(
 def activate(
     c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = False, quiet: bool = False
 ) -> None:
-    """Make live what `prepare` left."""
+    """Live · Make live what `prepare` left.
+
+    fab production activate
+    """
     with _session(verbose=verbose, quiet=quiet) as session:
         _live_but(session.activate(wait_seconds=wait, confirm=_confirm(session, yes=yes)))
 
@@ -254,7 +275,13 @@ def rollback(
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Make an earlier release live again; never builds."""
+    """Live · Make an earlier release live again; never builds.
+
+    fab production rollback                   to what was live before
+    fab production rollback --check           would it work?
+    fab production rollback --to 20261122T170102Z-3f9c1a7b
+    fab production rollback --repair          first ship what a host lacks
+    """
     with _session(verbose=verbose, quiet=quiet) as session:
         done = session.rollback(
             to, check=check, repair=repair, wait_seconds=wait, confirm=_confirm(session, yes=yes)
@@ -264,7 +291,11 @@ def rollback(
 
 @task(help={"project_path": _PATH, "json": _JSON})
 def plan(c: Context, project_path: str | None = None, json: bool = False) -> None:
-    """Show what a deploy would do; writes nothing."""
+    """Look · Show what a deploy would do; writes nothing.
+
+    fab production plan
+    fab production plan --json | jq .invalidation
+    """
     _plan(project_path, as_json=json)
 
 
@@ -279,7 +310,11 @@ def _plan(project_path: str | None, *, as_json: bool) -> None:
 
 @task(help={"json": _JSON})
 def status(c: Context, json: bool = False) -> None:
-    """Show what is live on each host, and drift."""
+    """Look · Show what is live on each host, and drift.
+
+    fab production status
+    fab production status --json | jq -r .live
+    """
     with _session(as_json=json) as session:
         found = session.status()
         if json:
@@ -290,7 +325,10 @@ def status(c: Context, json: bool = False) -> None:
 
 @task(help={"json": _JSON})
 def releases(c: Context, json: bool = False) -> None:
-    """Show the releases that hosts hold, newest first."""
+    """Look · Show the releases that hosts hold, newest first.
+
+    fab production releases
+    """
     with _session(as_json=json) as session:
         found = session.releases()
         if json:
@@ -299,15 +337,33 @@ def releases(c: Context, json: bool = False) -> None:
             report.show_releases(Terminal(session.secrets), found)
 
 
+class _DiffTask(Task[Any]):
+    """`diff [A B]`: Invoke has no optional positionals, so as many are positional as are given."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the arguments for the command line at hand."""
+        words = sys.argv[sys.argv.index("diff") + 1 :] if "diff" in sys.argv else []
+        known = {one.name for one in TASKS}
+        given = list(takewhile(lambda word: not word.startswith("-") and word not in known, words))
+        self.positional = ["old", "new"][: len(given)]
+        return super().get_arguments(ignore_unknown_help)
+
+
 @task(
+    klass=_DiffTask,
     help={
         "old": "a release (default: the one before the live one)",
         "new": "a release (default: the live one)",
         "json": _JSON,
-    }
+    },
 )
 def diff(c: Context, old: str | None = None, new: str | None = None, json: bool = False) -> None:
-    """Show what differs between two releases."""
+    """Look · Show what differs between two releases.
+
+    fab production diff                       the live one against the one before
+    fab production diff 20261121T090000Z-aa01bb02 20261122T170102Z-3f9c1a7b
+    fab production diff --new 20261122T170102Z-3f9c1a7b
+    """
     with _session(as_json=json) as session:
         found = session.diff(old, new)
         if json:
@@ -318,7 +374,10 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
 
 @task(help={"json": _JSON})
 def check(c: Context, json: bool = False) -> None:
-    """See whether all that a deploy needs is there: the doctor."""
+    """Look · See whether all is there that a deploy needs.
+
+    fab production check
+    """
     with _session(as_json=json) as session:
         findings = session.check()
         if json:
@@ -331,7 +390,11 @@ def check(c: Context, json: bool = False) -> None:
 
 @task(positional=["url"], help={"url": "a static URL, or a key of the manifest", "json": _JSON})
 def why(c: Context, url: str, json: bool = False) -> None:
-    """Show everything known of one URL, or of a manifest's key."""
+    """Look · Show all that is known of a URL, or of a key.
+
+    fab production why /static/js/shop.js?version=1a2b3c4
+    fab production why 3f9c1a7b2d4e...        the key of an OfflineGenerationError
+    """
     with _session(as_json=json) as session:
         known = session.why(url)
         if json:
@@ -348,7 +411,11 @@ def why(c: Context, url: str, json: bool = False) -> None:
     }
 )
 def unlock(c: Context, steal: bool = False, because: str = "", json: bool = False) -> None:
-    """Show who holds the lock, or take it away."""
+    """Look · Show who holds the lock, or take it away.
+
+    fab production unlock
+    fab production unlock --steal --because "the CI machine is gone"
+    """
     with _session(as_json=json) as session:
         holder = session.unlock(steal=steal, because=because)
         if json:
@@ -378,7 +445,10 @@ def nginx(
     server_name: str = "_",
     host: str | None = None,
 ) -> None:
-    """Print the nginx configuration of a static host."""
+    """Look · Print the nginx configuration of a static host.
+
+    fab production nginx --server-name static.example.com > static.conf
+    """
     with _session() as session:
         hosts = {one.name: one for one in session.environment.with_role("static")}
         if host is not None and host not in hosts:
@@ -399,7 +469,9 @@ def nginx(
 
 
 def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
-    first = (run.__doc__ or name).splitlines()[0]
+    words = (run.__doc__ or name).splitlines()
+    at = list(PHASES).index(name) + 1
+    examples = f"    fab staging {task_name(name)}"
 
     def alone(c: Context, wait: float = 0.0, verbose: bool = False, quiet: bool = False) -> None:
         with _session(verbose=verbose, quiet=quiet) as session:
@@ -416,14 +488,14 @@ def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
             session.phase(name, project_path=project_path, wait_seconds=wait)
 
     body = build if name in BUILD else alone
-    body.__doc__ = f"Phase: {first}"
-    words = {"wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET}
+    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
+    options = {"wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET}
     if name in BUILD:
-        words["project_path"] = _PATH
-    return Task(body, name=task_name(name), help=words)
+        options["project_path"] = _PATH
+    return Task(body, name=task_name(name), help=options)
 
 
-_TASKS = (
+TASKS = (
     deploy,
     prepare,
     activate,

@@ -7,7 +7,7 @@ from fab_static.phases.deployment import Deployment
 
 
 def collectstatic(deploy: Deployment) -> None:
-    """Collect all apps' files into an empty static root.
+    """Collect files into an empty static root.
 
     Needs: the project's finders and storages.
     Leaves: every file as its app ships it, nothing of an earlier build.

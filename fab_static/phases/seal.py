@@ -22,7 +22,7 @@ CONTENT_NAMED = re.compile(r"(^|[./])[0-9a-f]{12}\.[^/]+$")
 
 
 def seal(deploy: Deployment) -> None:
-    """Make what was built a release that never changes.
+    """Make what was built a release for good.
 
     Sealed is the static root as the last build phase left it.
 

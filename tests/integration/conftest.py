@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 
 from demo.fleet import Fleet
@@ -88,8 +89,10 @@ class Operator:
         return ran
 
     def json(self, *words: str, name: str | None = None) -> Any:
-        """Run a looking task with --json; standard output must be JSON alone."""
-        return json.loads(self.fab(*words, "--json", name=name).stdout)
+        """Run a looking task with --json; standard output must be JSON alone, as docs/json/ says."""
+        found = json.loads(self.fab(*words, "--json", name=name).stdout)
+        check_schema("plan" if words[0] == "deploy" else words[0], found)
+        return found
 
     def live(self) -> str | None:
         status = self.json("status")
@@ -129,6 +132,12 @@ class Operator:
         manifest = (code / "staticfiles" / "CACHE" / "manifest.json").read_bytes()
         versions = code / "resource_versions.yml"
         return manifest, versions.read_bytes() if versions.exists() else b""
+
+
+def check_schema(name: str, value: Any) -> None:
+    """Hold JSON to its schema in docs/json/."""
+    schema = json.loads((ROOT / "docs" / "json" / f"{name}.schema.json").read_text())
+    jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
 
 
 def get(url: str) -> Answer:

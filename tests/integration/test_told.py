@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import Operator
+from tests.integration.conftest import Operator, check_schema
 from tests.integration.test_bad_days import altered
 
 
@@ -15,7 +15,9 @@ def newest(state: Path, ending: str) -> Path:
 
 
 def told(folder: Path, event: str) -> Any:
-    return json.loads((folder / f"{event}.json").read_text())
+    known = json.loads((folder / f"{event}.json").read_text())
+    check_schema("summary", known)
+    return known
 
 
 def writing(folder: Path, *events: str) -> dict[str, list[str]]:

@@ -1,0 +1,127 @@
+"""What people get from pip: the wheel and the sdist, in environments of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist, made from what git tracks."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"
+    source.mkdir()
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(["tar", "-x"], cwd=source, input=archive.stdout, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(folder), str(source)],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+    assert "License-Expression: MIT" in metadata
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"fab_static"}
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "fab_static").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in names if not name.split("/")[0].endswith(".dist-info")} == there
+    assert {"fab_static/host/agent.py", "fab_static/django_app/requirejs_driver.js"} <= names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_sdist_builds_the_same_wheel_and_holds_no_clutter(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "README.md", "LICENSE", "fab_static/host/agent.py"} <= names
+    assert not [name for name in names if "node_modules" in name or name.endswith(".pyc")]
+
+
+@pytest.fixture(scope="module")
+def environment(built: Path) -> Path:
+    """A virtual environment with nothing but the wheel and what `[deploy]` asks for."""
+    folder = built / "venv"
+    venv.create(folder, with_pip=True)
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([folder / "bin" / "pip", "install", "--quiet", f"{wheel}[deploy]"], check=True)
+    return folder
+
+
+def run(environment: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [environment / "bin" / words[0], *words[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+INVENTORY = """\
+app: blog
+deploy_to: {folder}/deploy
+hosts: {{here: {{local: true, roles: [build, static, web]}}}}
+project: {{path: {folder}/code}}
+"""
+
+
+def test_an_operator_needs_no_django(environment: Path, tmp_path: Path) -> None:
+    assert run(environment, tmp_path, "python", "-c", "import django").returncode == 1
+    (tmp_path / "fabfile.py").write_text("from fab_static import namespace\n")
+    (tmp_path / "inventories").mkdir()
+    (tmp_path / "inventories" / "here.yml").write_text(INVENTORY.format(folder=tmp_path))
+    ran = run(environment, tmp_path, "fab", "--list")
+    assert ran.returncode == 0, ran.stderr
+    assert "here" in ran.stdout
+    ran = run(environment, tmp_path, "fab", "here", "status")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "blog here: live is nothing yet on every host" in ran.stdout
+
+
+def test_a_fabfile_of_ones_own_can_hold_it(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "fabfile.py").write_text(
+        "from fabric import task\n"
+        "from invoke import Collection\n"
+        "from fab_static import namespace as static\n"
+        "@task\n"
+        "def hello(c):\n"
+        "    print('hello')\n"
+        "namespace = Collection(hello)\n"
+        "namespace.add_collection(static, 'static')\n"
+    )
+    (tmp_path / "inventories").mkdir()
+    (tmp_path / "inventories" / "here.yml").write_text(INVENTORY.format(folder=tmp_path))
+    assert run(environment, tmp_path, "fab", "hello").stdout == "hello\n"
+    ran = run(environment, tmp_path, "fab", "static.here", "static.status")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "live is nothing yet" in ran.stdout
+
+
+def test_without_fabric_the_package_still_imports_and_says_what_lacks(
+    built: Path, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    (wheel,) = built.glob("*.whl")
+    pip = tmp_path / "venv" / "bin" / "pip"
+    subprocess.run([pip, "install", "--quiet", wheel], check=True)
+    assert run(tmp_path / "venv", tmp_path, "python", "-c", "import fab_static").returncode == 0
+    ran = run(tmp_path / "venv", tmp_path, "python", "-c", "from fab_static import namespace")
+    assert "pip install 'fab-static[deploy]'" in ran.stderr
