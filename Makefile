@@ -4,19 +4,23 @@ PYTHON ?= python3
 STAMP := $(VENV)/.installed
 PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
+AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration chaos lint format types servers clean
+.PHONY: demo test unit integration browser chaos lint format types servers clean
 
 demo: $(STAMP) $(MODULES)
 	$(VENV)/bin/python -m demo
 
-test: unit integration
+test: unit browser integration
 
 unit: $(STAMP)
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
 integration: $(STAMP) $(MODULES) servers
 	$(VENV)/bin/pytest -q -n 2 tests/integration
+
+browser: $(STAMP) $(AXE) servers
+	$(VENV)/bin/pytest -q tests/browser
 
 # N seeded schedules of faults on a loopback fleet; docs/chaos.md
 N ?= 25
@@ -50,5 +54,9 @@ $(MODULES): $(PROJECT)/package-lock.json | $(STAMP)
 	cd $(PROJECT) && ../../$(VENV)/bin/python -c 'import checkout; checkout.install_packages()'
 	touch $@
 
+$(AXE): tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PROJECT)/node_modules .demo
+	rm -rf $(VENV) $(PROJECT)/node_modules tests/browser/node_modules .demo

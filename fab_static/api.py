@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import doctor, look, why
+from fab_static import doctor, look, notify, why
 from fab_static.errors import (
     DeployLockedError,
     FabStaticError,
@@ -38,6 +38,7 @@ from fab_static.plan import inventory
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, is_id, previous
 from fab_static.remote import Fleet
+from fab_static.report import html
 from fab_static.report.archive import Archive
 from fab_static.report.secrets import Secrets
 from fab_static.summary import summary
@@ -141,7 +142,13 @@ class Session:
         self.environment = environment
         self.folder = inventories.parent
         self.secrets, absent = secrets_among(environment.project.secrets, environ)
-        self._absent = absent
+        self._webhook, name = notify.webhook(environment.notify.webhook, environ)
+        self._absent = [*absent, *([name] if name and not self._webhook else [])]
+        # what must never be shown; only `secrets` go to hosts
+        self.hidden = {
+            **self.secrets,
+            **({"notify.webhook": self._webhook} if self._webhook else {}),
+        }
         self.show: Show = show or Quiet()
         self.operator = operator()
         self._fleet: Fleet | None = None
@@ -190,6 +197,24 @@ class Session:
     def why(self, what: str) -> dict[str, Any]:
         """Return everything known of a static URL, or of an offline manifest's key."""
         return why.why(self._deployment(), what)
+
+    def report(self, release: str | None = None) -> Path:
+        """Return the report of the last run, or of the last one that made a release live.
+
+        Raises:
+            ReleaseError: this machine keeps none.
+        """
+        self._check_id(release)
+        archive = Archive(self.environment.app, self.environment.name)
+        for run, known in archive.summaries():
+            page = run.with_suffix(".html")
+            if page.exists() and release in (None, known.get("release")):
+                return page
+        raise ReleaseError(
+            f"no report of {release} is kept here" if release else "no report is kept here yet",
+            where=str(archive.folder),
+            mend="reports are kept on the machine that ran the deploy, of its last 100 runs",
+        )
 
     # ---- acting
 
@@ -533,12 +558,19 @@ class Session:
 
         def tell(event: str, outcome: str, error: str | None = None, *, must: bool = False) -> None:
             known = summary(deploy, task=task, event=event, outcome=outcome, error=error)
-            known["log"] = str(kept.with_suffix(".log")) if kept else None
-            known = Secrets(self.secrets).clean_all(known)
+            if kept:
+                known["log"] = str(kept.with_suffix(".log"))
+                known["report"] = str(kept.with_suffix(".html"))
+            known = Secrets(self.hidden).clean_all(known)
             if kept and outcome != "started":
                 kept.with_suffix(".json").write_text(json.dumps(known, indent=1), "utf-8")
+                kept.with_suffix(".html").write_text(html.report(known), "utf-8")
             if hooks and event:
                 run_hooks(self.environment, self.folder, self.show, known, must=must)
+            if hooks and self._webhook and event in ("after_activate", "after_failure"):
+                why_not = notify.post(self._webhook, known)
+                if why_not:
+                    self.show.warn(f"notify.webhook could not be told: {why_not}")
 
         if task in ("deploy", "prepare"):
             tell("before_deploy", "started", must=True)

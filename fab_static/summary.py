@@ -4,7 +4,8 @@
  "release": id|null, "revision", "previous": id|null (what was live when the run began), "started_at",
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
  "hosts": [{"host", "roles"}], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
- "difference": as `diff --json` prints it, or null, "log": path|null}
+ "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
+ "settings": what was baked into the files, or null, "log": path|null, "report": path|null}
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from fab_static import look
 from fab_static.errors import FabStaticError
 from fab_static.phases.deployment import Deployment
+from fab_static.plan.release import Release
 
 FORMAT = 1
 
@@ -52,7 +54,9 @@ def summary(
         "hosts": [{"host": host.name, "roles": list(host.roles)} for host in deploy.hosts()],
         "timeline": timeline.to_json(),
         "difference": _difference(deploy) if outcome in ("live", "done") else None,
+        "settings": dict(release.settings) if release else None,
         "log": None,
+        "report": None,
     }
 
 
@@ -61,6 +65,17 @@ def _difference(deploy: Deployment) -> dict[str, Any] | None:
     if deploy.release is None or deploy.was_live == deploy.release.id:
         return None
     try:
-        return look.difference_of(deploy, deploy.was_live, deploy.release)
+        before = deploy.read_release(deploy.was_live) if deploy.was_live else None
+        difference = look.difference_of(deploy, deploy.was_live, deploy.release)
     except FabStaticError:  # pruned meanwhile, or its host is gone: the run itself went well
         return None
+    paths = (path for kind in ("added", "changed", "removed") for path in difference[kind])
+    return {
+        **difference,
+        "sizes": {path: [_size(before, path), _size(deploy.release, path)] for path in paths},
+    }
+
+
+def _size(release: Release | None, path: str) -> int | None:
+    file = release.files.get(path) if release else None
+    return file.size if file else None

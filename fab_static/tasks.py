@@ -9,6 +9,7 @@ import atexit
 import json
 import signal
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import takewhile
@@ -32,7 +33,7 @@ from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.nginx import nginx_server
-from fab_static.report import terminal as report
+from fab_static.report import terminal
 from fab_static.report.terminal import Terminal
 
 DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
@@ -120,7 +121,7 @@ def _chosen_session(show: Terminal) -> api.Session:
         session = api.Session(name, inventories=_CHOSEN["inventories"], show=show)
         _CHOSEN["session"] = session
         atexit.register(session.close)
-    show.keep_secret(session.secrets)
+    show.keep_secret(session.hidden)
     session.show = show
     return session
 
@@ -164,8 +165,7 @@ def _confirm(session: api.Session, *, yes: bool) -> api.Confirm | None:
         return None
 
     def ask(difference: Mapping[str, Any]) -> bool:
-        terminal = Terminal(session.secrets)
-        report.show_difference(terminal, difference)
+        terminal.show_difference(Terminal(session.hidden), difference)
         sys.stdout.write(f"make {difference['new']} live on {session.environment.name}? [y/N] ")
         sys.stdout.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -305,7 +305,7 @@ def _plan(project_path: str | None, *, as_json: bool) -> None:
         if as_json:
             _print_json(found)
         else:
-            report.show_plan(Terminal(session.secrets), found)
+            terminal.show_plan(Terminal(session.hidden), found)
 
 
 @task(help={"json": _JSON})
@@ -320,7 +320,7 @@ def status(c: Context, json: bool = False) -> None:
         if json:
             _print_json(found)
         else:
-            report.show_status(Terminal(session.secrets), found)
+            terminal.show_status(Terminal(session.hidden), found)
 
 
 @task(help={"json": _JSON})
@@ -334,23 +334,24 @@ def releases(c: Context, json: bool = False) -> None:
         if json:
             _print_json(found)
         else:
-            report.show_releases(Terminal(session.secrets), found)
+            terminal.show_releases(Terminal(session.hidden), found)
 
 
-class _DiffTask(Task[Any]):
-    """`diff [A B]`: Invoke has no optional positionals, so as many are positional as are given."""
+class _ReleasesByPlace(Task[Any]):
+    """`diff [A B]`, `report [RELEASE]`: Invoke has no optional positionals, so those given are positional."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the arguments for the command line at hand."""
-        words = sys.argv[sys.argv.index("diff") + 1 :] if "diff" in sys.argv else []
+        words = sys.argv[sys.argv.index(self.name) + 1 :] if self.name in sys.argv else []
         known = {one.name for one in TASKS}
         given = list(takewhile(lambda word: not word.startswith("-") and word not in known, words))
-        self.positional = ["old", "new"][: len(given)]
+        places = [name for name in self.help if name in ("old", "new", "release")]
+        self.positional = places[: len(given)]
         return super().get_arguments(ignore_unknown_help)
 
 
 @task(
-    klass=_DiffTask,
+    klass=_ReleasesByPlace,
     help={
         "old": "a release (default: the one before the live one)",
         "new": "a release (default: the live one)",
@@ -369,7 +370,27 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
         if json:
             _print_json(found)
         else:
-            report.show_difference(Terminal(session.secrets), found)
+            terminal.show_difference(Terminal(session.hidden), found)
+
+
+@task(
+    klass=_ReleasesByPlace,
+    help={
+        "release": "a release (default: whatever ran last)",
+        "open": "open it in the browser",
+    },
+)
+def report(c: Context, release: str | None = None, open: bool = False) -> None:
+    """Look · Name the HTML report of a deploy or rollback.
+
+    fab production report --open
+    fab production report 20261122T170102Z-3f9c1a7b
+    """
+    with _session() as session:
+        page = session.report(release)
+        sys.stdout.write(f"{page}\n")
+        if open:
+            webbrowser.open(page.as_uri())
 
 
 @task(help={"json": _JSON})
@@ -383,7 +404,7 @@ def check(c: Context, json: bool = False) -> None:
         if json:
             _print_json(findings)
         else:
-            report.show_findings(Terminal(session.secrets), findings)
+            terminal.show_findings(Terminal(session.hidden), findings)
         if not doctor.is_well(findings):
             raise Exit(code=FAILED)
 
@@ -400,7 +421,7 @@ def why(c: Context, url: str, json: bool = False) -> None:
         if json:
             _print_json(known)
         else:
-            report.show_why(Terminal(session.secrets), known)
+            terminal.show_why(Terminal(session.hidden), known)
 
 
 @task(
@@ -504,6 +525,7 @@ TASKS = (
     status,
     releases,
     diff,
+    report,
     why,
     check,
     unlock,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees that the real servers which the integration tests start are installed: OpenSSH's sshd and nginx.
+# Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, and Chromium for the report.
 # Installs what is missing with apt when it may, and says what is missing when it may not.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -9,6 +9,7 @@ command -v sshd >/dev/null || missing="$missing openssh-server"
 command -v nginx >/dev/null || missing="$missing nginx-light"
 command -v sudo >/dev/null || missing="$missing sudo"
 command -v git >/dev/null || missing="$missing git"
+command -v chromium >/dev/null || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

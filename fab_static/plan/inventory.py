@@ -104,6 +104,13 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Notify:
+    """Who is told how a deploy or rollback ended."""
+
+    webhook: str | None = None  # a URL, or $NAME: it stands in the operator's environment
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of inventories/: who takes part in a deploy, and how."""
 
@@ -117,6 +124,7 @@ class Environment:
     web: Web = Web()
     cdn: Cdn | None = None
     probe: Probe = Probe()
+    notify: Notify = Notify()
     keep_releases: int = 5
     keep_for_seconds: int = 7 * 86400
     confirm: bool = False
@@ -204,6 +212,7 @@ def _environment(root: _Section, name: str) -> Environment:
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
         confirm=root.boolean("confirm", default=False),
         hooks=_hooks(root.section("hooks")),
+        notify=_notify(root.section("notify")),
     )
     root.close()
     return environment
@@ -340,6 +349,14 @@ def _probe(section: _Section) -> Probe:
             section.problem(f"pages[{at}]", "must be a whole URL: https://shop.example.com/")
     section.close()
     return probe
+
+
+def _notify(section: _Section) -> Notify:
+    webhook = section.optional_text("webhook")
+    if webhook is not None and not re.match(r"https?://|\$[A-Za-z_][A-Za-z0-9_]*$", webhook):
+        section.problem("webhook", "must be a URL, or $NAME of a variable that holds one")
+    section.close()
+    return Notify(webhook)
 
 
 def _hooks(section: _Section) -> dict[str, tuple[str, ...]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.integration.conftest import Operator, check_schema
 from tests.integration.test_bad_days import altered
@@ -59,6 +61,13 @@ def test_hooks_and_the_state_folder_are_told_what_a_deploy_did(
     assert "build1: Compressing... done" in log  # what was not shown is kept
     assert "Compressing" not in ran.stdout
     assert "said by a hook" in log
+    page = newest(tmp_path, "-deploy.html")
+    assert f"{live} is live" in page.read_text()
+    for words in ((), (live,)):
+        assert tiny.fab("report", *words, XDG_STATE_HOME=str(tmp_path)).stdout == f"{page}\n"
+    never = "20200101T000000Z-00000000"
+    ran = tiny.fab("report", never, code=1, XDG_STATE_HOME=str(tmp_path))
+    assert f"no report of {never} is kept here" in ran.stderr
     kept = json.loads(newest(tmp_path, "-deploy.json").read_text())
     assert {**kept, "seconds": 0, "timeline": []} == {**done, "seconds": 0, "timeline": []}
 
@@ -96,6 +105,43 @@ def test_a_failure_is_told_with_its_reason_and_without_secrets(
     everything += [path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()]
     assert not [text for text in everything if "ter2" in text]
     assert "error: " in newest(tmp_path, "-deploy.log").read_text()
+
+
+class Webhook(BaseHTTPRequestHandler):
+    """Remembers what it was told."""
+
+    told: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.told.append(json.loads(body)["text"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_webhook_is_told_and_its_url_never_shown(tiny: Operator, tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/T0/s3cr3t"
+        with altered(tiny, notify={"webhook": "$HOOK_URL"}):
+            tiny.fab("status", HOOK_URL="")  # looking tells nobody
+            refused = tiny.fab("deploy", code=2, HOOK_URL="")
+            tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path), HOOK_URL=url)
+            server.shutdown()
+            server.server_close()
+            ran = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path), HOOK_URL=url)
+    assert "HOOK_URL not set in your environment" in refused.stderr
+    (told,) = Webhook.told
+    assert f"made `{tiny.live()}` live" in told
+    assert "notify.webhook could not be told" in ran.stdout
+    everything = [
+        ran.stdout,
+        *(path.read_text() for path in tmp_path.rglob("*.*") if path.is_file()),
+    ]
+    assert not [text for text in everything if "s3cr3t" in text]
 
 
 def test_a_hook_before_the_deploy_can_stop_it(tiny: Operator, tmp_path: Path) -> None:

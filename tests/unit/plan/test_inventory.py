@@ -619,3 +619,14 @@ def test_random_text_is_read_or_refused_never_anything_else(text):
 def test_wrong_types_anywhere_are_refused_never_anything_else(data):
     with contextlib.suppress(InventoryError):
         read(yaml.safe_dump({**yaml.safe_load(SMALL), **data}))
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.com/T0/B0", "$SLACK_WEBHOOK_URL"])
+def test_a_webhook_is_a_url_or_the_name_of_a_variable(url):
+    assert read(SMALL + f"notify: {{webhook: '{url}'}}\n").notify.webhook == url
+
+
+@pytest.mark.parametrize("url", ["hooks.example.com", "$", "$A-B", "ftp://a"])
+def test_what_is_neither_is_no_webhook(url):
+    with pytest.raises(InventoryError, match=r"must be a URL, or \$NAME of a variable"):
+        read(SMALL + f"notify: {{webhook: '{url}'}}\n")

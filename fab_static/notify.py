@@ -1,0 +1,52 @@
+"""Tells a webhook how a run ended: a message that Slack, Mattermost and Teams' workflows understand."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+TIMEOUT_SECONDS = 10.0
+SIGNS = {"live": ":white_check_mark:", "failed": ":x:", "done": ":information_source:"}
+
+
+def webhook(text: str | None, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the URL that an inventory's `notify.webhook` means, and the variable it is taken from."""
+    if text is None or not text.startswith("$"):
+        return text, None
+    return environ.get(text[1:]) or None, text[1:]
+
+
+def message(summary: Mapping[str, Any]) -> str:
+    """Return what to say, in two or three lines."""
+    place = f"{summary['app']} {summary['environment']}"
+    outcome, release, previous = summary["outcome"], summary["release"], summary["previous"]
+    if outcome == "live":
+        text = f"*{place}*: {summary['task']} made `{release}` live"
+        text += f" (before it: `{previous}`)" if previous and previous != release else ""
+    elif outcome == "failed":
+        text = f"*{place}*: {summary['task']} failed; `{previous or 'nothing'}` was live before"
+    else:
+        text = f"*{place}*: {summary['task']} ended; nothing went live"
+    text = f"{SIGNS[outcome]} {text}, by {summary['operator']}, in {summary['seconds']:.0f} s"
+    if summary["error"]:
+        text += "\n" + summary["error"].splitlines()[0]
+    for one in summary["failed_after_flip"]:
+        text += f"\nfailed after the flip: {one['what'].splitlines()[0]} ({one['mend']})"
+    return text
+
+
+def post(url: str, summary: Mapping[str, Any]) -> str | None:
+    """Send the message; return why it could not be sent, without the URL: it is a secret."""
+    data = json.dumps({"text": message(summary)}).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "fab_static"}
+    try:
+        request = urllib.request.Request(url, data, headers)  # noqa: S310 - http(s), by the inventory
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
+            return None
+    except urllib.error.HTTPError as error:
+        return f"it answered {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))

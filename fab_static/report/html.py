@@ -1,0 +1,358 @@
+"""A run's summary -> one HTML file that needs nothing else: no network, no other file.
+
+What the charts show stands in the page as text too, so it can be read, searched, printed and heard
+without them. The charts are Chart.js (assets/chart.umd.js, MIT, from npm), embedded as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.report.live import size
+
+ASSETS = Path(__file__).parent / "assets"
+MOST_FILES = 20_000  # rows of the table of files; beyond it a browser takes seconds to lay it out
+OUTCOMES = {"live": "good", "done": "good", "failed": "bad"}
+
+Summary = Mapping[str, Any]
+
+
+def report(summary: Summary) -> str:
+    """Return the page for a summary, as `fab_static.summary` makes it."""
+    sections = [
+        ("timeline", "What ran when", _timeline(summary)),
+        ("pages", "What a visitor downloads", _pages(summary)),
+        ("files", "Files that changed", _files(summary)),
+        ("cdn", "What CloudFront forgets", _invalidation(summary)),
+        ("probe", "What was asked over HTTP", _probe(summary)),
+        ("environment", "Environment", _environment(summary)),
+    ]
+    sections = [(name, title, body) for name, title, body in sections if body]
+    title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
+    return Template((ASSETS / "report.html").read_text("utf-8")).substitute(
+        title=escape(f"{title} · {summary['started_at']}"),
+        css=(ASSETS / "report.css").read_text("utf-8"),
+        head=_head(summary, title),
+        nav="<ul>"
+        + "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
+        + "</ul>",
+        main="\n".join(
+            f'<section id="{name}" aria-labelledby="{name}-title">'
+            f'<h2 id="{name}-title">{title}</h2>\n{body}</section>'
+            for name, title, body in sections
+        ),
+        made=escape(_when(summary["started_at"])),
+        # "<" would end the script, or begin a comment in it
+        data=json.dumps(_data(summary)).replace("<", "\\u003c"),
+        chart=(ASSETS / "chart.umd.js").read_text("utf-8"),
+        script=(ASSETS / "report.js").read_text("utf-8"),
+    )
+
+
+# ---- sections
+
+
+def _head(summary: Summary, title: str) -> str:
+    outcome = str(summary["outcome"])
+    words = {
+        "live": f"{summary['release']} is live",
+        "failed": "failed; what was live before is live",
+        "done": "done; nothing went live",
+    }.get(outcome, outcome)
+    if summary["failed_after_flip"]:
+        words, outcome = f"{summary['release']} is live, but something failed after the flip", ""
+    facts = (
+        ("Release", _code(summary["release"])),
+        ("Before it", _code(summary["previous"])),
+        ("Revision", _code((summary["revision"] or "")[:12])),
+        ("Who", escape(str(summary["operator"]))),
+        ("When", escape(_when(summary["started_at"]))),
+        ("Took", f"{summary['seconds']:.1f} s"),
+    )
+    boxes = ""
+    if summary["error"]:
+        boxes += f'<p class="box">{escape(summary["error"])}</p>'
+    for one in summary["failed_after_flip"]:
+        text = f"{one['what']}\nwhere: {one['where']}\nmend: {one['mend']}"
+        boxes += f'<p class="box note">{escape(text)}</p>'
+    return (
+        f"<h1>{escape(title)}</h1>\n"
+        f'<p class="outcome {OUTCOMES.get(outcome, "note")}">{escape(words)}</p>\n'
+        + _facts((name, value) for name, value in facts if value)
+        + boxes
+    )
+
+
+def _timeline(summary: Summary) -> str:
+    if not summary["timeline"]:
+        return ""
+    start = min(span["started"] for span in summary["timeline"])
+    rows = [
+        (
+            escape(span["phase"].replace("_", "-")),
+            escape(span["host"] or "all"),
+            f"{span['started'] - start:.1f}",
+            f"{span['seconds']:.1f}",
+            size(span["bytes"]) if span.get("bytes") else "",
+            _outcome(span["outcome"]),
+        )
+        for span in summary["timeline"]
+    ]
+    table = _table(
+        "Each phase, and what it did on each host; times in seconds",
+        ("Phase", "Host", "#After", "#Took", "#Sent", "Ended"),
+        rows,
+    )
+    return (
+        _chart("timeline", "Phases and hosts over time; the table below holds the same")
+        + f"<details><summary>As a table ({len(rows)} rows)</summary>{table}</details>"
+    )
+
+
+def _pages(summary: Summary) -> str:
+    pages = summary.get("pages") or []
+    if not pages:
+        return ""
+    rows = []
+    for page in pages:
+        before, now = _weight(page, "before"), _weight(page, "now")
+        rows.append(
+            (
+                f'<span class="path">{escape(page["page"])}</span>',
+                str(sum(asset["now"] is not None for asset in page["assets"])),
+                _size_or_dash(before),
+                _size_or_dash(now),
+                _size_or_dash(_weight(page, "gzip")),
+                _change(before, now),
+            )
+        )
+    text = _table(
+        "Scripts, stylesheets and images that each probed page names",
+        ("Page", "#Requests", "#Before", "#Now", "#Now, compressed", "#Change"),
+        rows,
+    )
+    for page in pages:
+        assets = [
+            (
+                f'<span class="path">{escape(asset["path"])}</span>',
+                _size_or_dash(asset["before"]),
+                _size_or_dash(asset["now"]),
+                _size_or_dash(asset["gzip"]),
+                _change(asset["before"], asset["now"]),
+            )
+            for asset in sorted(page["assets"], key=lambda one: -(one["now"] or 0))
+        ]
+        table = _table(
+            f"What {page['page']} names",
+            ("File", "#Before", "#Now", "#Compressed", "#Change"),
+            assets,
+        )
+        text += f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
+    return _chart("pages", "Bytes per page, before and now; the table below holds the same") + text
+
+
+def _files(summary: Summary) -> str:
+    difference = summary["difference"]
+    if not difference:
+        return ""
+    sizes = difference.get("sizes", {})
+    unversioned = set(difference["unversioned"])
+    rows = []
+    for kind in ("changed", "added", "removed"):
+        for path in difference[kind]:
+            before, now = sizes.get(path, (None, None))
+            rows.append(
+                (
+                    kind,
+                    f'<span class="path">{escape(path)}</span>',
+                    "same URL" if path in unversioned else "",
+                    _size_or_dash(before),
+                    _size_or_dash(now),
+                    _change(before, now),
+                )
+            )
+    counts = ", ".join(
+        f"{len(difference[kind]):,} {kind}" for kind in ("changed", "added", "removed")
+    )
+    if not rows:
+        return f"<p>{counts}.</p>"
+    text = f"<p>{counts}.</p>"
+    if len(rows) > MOST_FILES:
+        text += f"<p>The first {MOST_FILES:,} stand below; `fab … diff` shows all.</p>"
+    table = _table(
+        "Files of the static root, against the release before",
+        ("What", "File", "URL", "#Before", "#Now", "#Change"),
+        rows[:MOST_FILES],
+        name="files-table",
+    )
+    return (
+        text
+        + '<div class="search"><label for="files-search">Search the files</label>'
+        + '<input id="files-search" type="search" autocomplete="off" data-table="files-table" '
+        + f'data-count="files-count"><span id="files-count" role="status">{len(rows[:MOST_FILES])} of '
+        + f"{len(rows[:MOST_FILES])} shown</span></div>"
+        + table.replace('class="wide"', 'class="wide tall"')
+    )
+
+
+def _invalidation(summary: Summary) -> str:
+    difference = summary["difference"]
+    if not difference:
+        return ""
+    paths = difference["invalidation"]["paths"]
+    if not paths:
+        return "<p>Nothing: no URL keeps its name with other bytes.</p>"
+    price = difference["invalidation"]["price_usd"]
+    listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in paths)
+    return (
+        f"<p>{len(paths)} paths, at most ${price:g} beyond the month's free 1,000.</p>"
+        f"<ul>{listed}</ul>"
+    )
+
+
+def _probe(summary: Summary) -> str:
+    probe = summary.get("probe")
+    if not probe:
+        return ""
+    text = f"<p>{probe['asked']:,} URLs asked, {len(probe['problems'])} not as the release recorded them.</p>"
+    if probe["problems"]:
+        text += "<ul>" + "".join(f"<li>{escape(one)}</li>" for one in probe["problems"]) + "</ul>"
+    return text
+
+
+def _environment(summary: Summary) -> str:
+    hosts = _table(
+        "Hosts",
+        ("Host", "Roles"),
+        [(escape(one["host"]), escape(", ".join(one["roles"]))) for one in summary["hosts"]],
+    )
+    settings = [
+        (_code(name), _code(value if isinstance(value, str) else json.dumps(value)))
+        for name, value in (summary.get("settings") or {}).items()
+        if value
+    ]
+    if settings:
+        hosts += _table("Settings that are baked into the files", ("Setting", "Value"), settings)
+    if summary.get("log"):
+        hosts += f"<p>Log: {_code(summary['log'])}</p>"
+    return hosts
+
+
+# ---- what the charts need
+
+
+def _data(summary: Summary) -> dict[str, Any]:
+    spans = summary["timeline"]
+    start = min((span["started"] for span in spans), default=0)
+    hosts = [one["host"] for one in summary["hosts"]]
+    met = {span["host"] for span in spans}
+    pages = summary.get("pages") or []
+    compressed = all(_weight(page, "gzip") is not None for page in pages)
+    keys = ("gzip_before", "gzip") if compressed else ("before", "now")
+    return {
+        "rows": ["all", *(host for host in hosts if host in met)],
+        "spans": [
+            {
+                "y": span["host"] or "all",
+                "x": [
+                    round(span["started"] - start, 2),
+                    round(span["started"] - start + span["seconds"], 2),
+                ],
+                "phase": span["phase"].replace("_", "-"),
+                "group": _group(span["phase"]),
+                "outcome": span["outcome"],
+            }
+            for span in spans
+        ],
+        "pages": [
+            {"name": page["page"], "before": _weight(page, keys[0]), "now": _weight(page, keys[1])}
+            for page in pages
+        ],
+        "gzip": compressed,
+    }
+
+
+def _group(phase: str) -> str:
+    if phase in (*BUILD_PHASES, "seal"):
+        return "build"
+    return phase if phase in ("distribute", "verify") else "go live"
+
+
+def _weight(page: Mapping[str, Any], key: str) -> int | None:
+    known = [asset[key] for asset in page["assets"] if asset.get(key) is not None]
+    return sum(known) if known else None
+
+
+# ---- pieces of HTML
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return f'<dl class="facts">{items}</dl>'
+
+
+def _chart(name: str, words: str) -> str:
+    return (
+        f'<div class="chart"><canvas id="{name}-chart" role="img" aria-label="{escape(words)}">'
+        "</canvas></div>"
+    )
+
+
+def _table(
+    caption: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    name: str = "",
+) -> str:
+    """Return a table; a column whose name begins with # holds numbers. Cells are HTML already."""
+    numbers = [column.startswith("#") for column in columns]
+    names = [column.lstrip("#") for column in columns]
+
+    def cell(text: str, number: bool) -> str:
+        return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+
+    head = "".join(
+        f'<th scope="col"{" class=number" if number else ""}>{escape(text)}</th>'
+        for text, number in zip(names, numbers, strict=True)
+    )
+    body = "".join("<tr>" + "".join(map(cell, row, numbers)) + "</tr>\n" for row in rows)
+    mark = f' id="{name}"' if name else ""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _code(text: Any) -> str:
+    return f"<code>{escape(str(text))}</code>" if text else ""
+
+
+def _outcome(outcome: str) -> str:
+    style = {"done": "good", "failed": "bad"}.get(outcome, "note")
+    return f'<span class="{style}">{escape(outcome)}</span>'
+
+
+def _size_or_dash(count: int | None) -> str:
+    return "-" if count is None else size(count)
+
+
+def _change(before: int | None, now: int | None) -> str:
+    if before is None or now is None:
+        return "new" if before is None else "gone"
+    if before == now:
+        return "same size"
+    share = f" ({(now - before) / before:+.1%})" if before else ""
+    return f"{'+' if now > before else '-'}{size(abs(now - before))}{share}"
+
+
+def _when(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%d %B %Y, %H:%M:%S} UTC"

@@ -1,0 +1,125 @@
+"""The report's text; tests/browser opens it in a real browser."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from fab_static.report.html import report
+
+SUMMARY = {
+    "format": 1, "task": "deploy", "event": "after_activate", "outcome": "live", "app": "shop",
+    "environment": "production", "operator": "ada@laptop", "release": "20261122T170102Z-3f9c1a7b",
+    "revision": "0123456789abcdef", "previous": "20261121T090000Z-aa01bb02",
+    "started_at": "2026-11-22T17:01:02Z", "seconds": 24.81, "error": None, "failed_after_flip": [],
+    "hosts": [{"host": "build1", "roles": ["build"]}, {"host": "web1", "roles": ["web", "static"]}],
+    "timeline": [
+        {"phase": "compress", "host": None, "started": 1000.0, "seconds": 4.0, "outcome": "done"},
+        {"phase": "compress", "host": "build1", "started": 1000.0, "seconds": 4.0, "outcome": "done"},
+        {"phase": "distribute", "host": "web1", "started": 1004.0, "seconds": 1.5, "outcome": "done",
+         "bytes": 4_800_000},
+    ],
+    "difference": {
+        "old": "20261121T090000Z-aa01bb02", "new": "20261122T170102Z-3f9c1a7b",
+        "added": ["img/new.png"], "changed": ["js/a.js"], "removed": ["css/old.css"],
+        "unversioned": ["css/old.css"],
+        "invalidation": {"paths": ["/static/css/old.css*"], "price_usd": 0.005},
+        "sizes": {"img/new.png": [None, 3000], "js/a.js": [1000, 1500], "css/old.css": [999, None]},
+    },
+    "settings": {"STATIC_URL": "/static/", "libraries": {"django": "5.2"}},
+    "log": "/home/ada/a.log", "report": "/home/ada/a.html",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What stands in a page, element by element; complains of tags that do not close."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "img"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.text, self.tags = [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+
+def page(**changes):
+    return Page(report({**SUMMARY, **changes}))
+
+
+def words(**changes):
+    return re.sub(r"\s+", " ", " ".join(page(**changes).text))
+
+
+def test_it_says_what_went_live_and_what_it_changed():
+    text = words()
+    assert "20261122T170102Z-3f9c1a7b is live" in text
+    assert "22 November 2026, 17:01:02 UTC" in text
+    assert "1 changed, 1 added, 1 removed." in text
+    assert "+500 B (+50.0%)" in text
+    assert "1 paths, at most $0.005" in text
+    assert "4.8 MB" in text
+
+
+def test_what_failed_and_how_to_mend_it_stands_at_the_top():
+    error = "it failed\n  where: web1\n  mend:  mend it"
+    text = words(outcome="failed", release=None, error=error, difference=None)
+    assert "failed; what was live before is live" in text
+    assert text.index("mend: mend it") < text.index("What ran when")
+    failed = [{"what": "no answer", "where": "https://a", "mend": "fab production probe"}]
+    text = words(failed_after_flip=failed)
+    assert "is live, but something failed after the flip" in text
+    assert "fab production probe" in text
+
+
+def test_it_asks_nothing_of_the_network():
+    for tag, attrs in page().tags:
+        for name in ("src", "href", "action", "data"):
+            target = attrs.get(name)
+            assert target is None or target.startswith(("#", "data:")), (tag, attrs)
+    assert "url(" not in report(SUMMARY).split("<script")[0]
+
+
+@pytest.mark.parametrize(
+    "evil", ["</script><script>x()</script>", "<!--<script>", "\"'><b>", "&lt;"]
+)
+def test_names_from_outside_stay_text(evil):
+    changed = {**SUMMARY["difference"], "changed": [evil], "sizes": {evil: [1, 2]}}
+    made = page(difference=changed, operator=evil, error=evil, app=evil)
+    assert evil in "".join(made.text)
+    assert [tag for tag, _ in made.tags].count("script") == 3
+    assert "b" not in [tag for tag, _ in made.tags]
+    span = {"phase": evil, "host": evil, "started": 1.0, "seconds": 1.0, "outcome": "done"}
+    html = report({**SUMMARY, "timeline": [span]})
+    data = re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1]
+    assert json.loads(data)["spans"][0]["y"] == evil
+
+
+def test_every_table_has_a_caption_and_every_field_a_label():
+    tags = page().tags
+    assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption")
+    inputs = [attrs["id"] for tag, attrs in tags if tag == "input"]
+    assert inputs == [attrs["for"] for tag, attrs in tags if tag == "label"]
+
+
+def test_pages_are_weighed_before_and_now():
+    assets = [
+        {"path": "a.css", "before": 1000, "now": 900, "gzip_before": 300, "gzip": 280},
+        {"path": "b.js", "before": None, "now": 400, "gzip_before": None, "gzip": 120},
+    ]
+    text = words(pages=[{"page": "https://shop.example.com/", "assets": assets}])
+    assert "https://shop.example.com/ 2 1.0 kB 1.3 kB 400 B +300 B (+30.0%)" in text

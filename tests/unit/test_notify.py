@@ -1,0 +1,86 @@
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from fab_static import notify
+
+SUMMARY = {
+    "app": "shop", "environment": "production", "outcome": "live", "task": "deploy",
+    "release": "20261122T170102Z-3f9c1a7b", "previous": "20261121T090000Z-aa01bb02",
+    "operator": "ada@laptop", "seconds": 24.8, "error": None, "failed_after_flip": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def server():
+    """A webhook that remembers what it was told, and answers what `status` says."""
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.told.append((self.headers["Content-Type"], json.loads(body)))
+            self.send_response(self.server.status)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Webhook)
+    server.told, server.status = [], 200
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_webhook_gets_a_message_that_slack_understands(server):
+    url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/secret"
+    assert notify.post(url, SUMMARY) is None
+    ((kind, told),) = server.told
+    assert kind == "application/json"
+    assert told == {
+        "text": ":white_check_mark: *shop production*: deploy made `20261122T170102Z-3f9c1a7b` live "
+        "(before it: `20261121T090000Z-aa01bb02`), by ada@laptop, in 25 s"
+    }
+
+
+def test_a_failure_says_why_in_a_line():
+    error = "lessc failed with exit code 1:\n    many\n    lines\n  where: build1"
+    text = notify.message({**SUMMARY, "outcome": "failed", "error": error})
+    assert text.startswith(":x: *shop production*: deploy failed; `20261121T090000Z-aa01bb02` was")
+    assert text.endswith("\nlessc failed with exit code 1:")
+
+
+def test_what_failed_after_the_flip_is_told_with_its_cure():
+    failed = [{"what": "12 URLs are wrong:\n a", "where": "", "mend": "fab production probe"}]
+    text = notify.message({**SUMMARY, "failed_after_flip": failed})
+    assert text.endswith("\nfailed after the flip: 12 URLs are wrong: (fab production probe)")
+
+
+def test_why_it_could_not_be_told_never_holds_the_url(server):
+    server.status = 403
+    url = f"http://127.0.0.1:{server.server_port}/secret"
+    assert notify.post(url, SUMMARY) == "it answered 403 Forbidden"
+    server.server_close()
+    for url in ("http://127.0.0.1:1/secret", "http://[secret/", "https://secret.invalid/x"):
+        why = notify.post(url, SUMMARY)
+        assert why
+        assert "/secret" not in why
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (None, (None, None)),
+        ("https://a/b", ("https://a/b", None)),
+        ("$HOOK", ("https://c/d", "HOOK")),
+        ("$UNSET", (None, "UNSET")),
+        ("$EMPTY", (None, "EMPTY")),
+    ],
+)
+def test_a_url_stands_in_the_inventory_or_in_the_environment(text, found):
+    assert notify.webhook(text, {"HOOK": "https://c/d", "EMPTY": ""}) == found
