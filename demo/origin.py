@@ -5,6 +5,7 @@ knows no ranges, no conditional requests and no limits.
 """
 
 import argparse
+import contextlib
 import http.client
 import itertools
 import mimetypes
@@ -14,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
@@ -81,18 +82,29 @@ class Origin(BaseHTTPRequestHandler):
                 opened = file.open("rb")  # opened, not looked at: `current` may move in between
             except OSError:
                 continue
-            with opened:
+            encoded = self._encoded(file)
+            with opened, encoded or opened as body:
                 kind = TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
                 self.send_response(200)
                 self.send_header("Content-Type", kind or "application/octet-stream")
-                self.send_header("Content-Length", str(os.fstat(opened.fileno()).st_size))
+                self.send_header("Content-Length", str(os.fstat(body.fileno()).st_size))
+                self.send_header("Vary", "Accept-Encoding")
+                if encoded:
+                    self.send_header("Content-Encoding", "gzip")
                 self.send_header("Cache-Control", cache_control)
                 self.send_header("Access-Control-Allow-Origin", "*")
                 self.end_headers()
                 if self.command != "HEAD":
-                    shutil.copyfileobj(opened, self.wfile)
+                    shutil.copyfileobj(body, self.wfile)
             return
         self._say(404, "not found\n")
+
+    def _encoded(self, file: Path) -> BinaryIO | None:
+        """Return the precompressed copy beside a file, opened; None where there is none, or unwanted."""
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            with contextlib.suppress(OSError):
+                return Path(f"{file}.gz").open("rb")
+        return None
 
     def _pass(self, servers: Sequence[str]) -> None:
         length = int(self.headers.get("Content-Length") or 0)

@@ -132,9 +132,23 @@ def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
             f"node is {node.output.strip() or 'not there'}",
             f"install Node.js {NODE_AT_LEAST} or later, on the PATH of a login without a terminal",
         )
+    if "br" in environment.build.precompress:
+        yield _brotli(host)
     compress = facts["compress"]
     if "compress" in environment.build.phases and compress:
         yield from _compressor(host, facts, compress)
+
+
+def _brotli(host: RemoteHost) -> Finding:
+    program = host.run(["brotli", "--version"])
+    if program.code == 0:
+        return _good(host.name, "brotli", program.output.strip())
+    return _bad(
+        host.name,
+        "brotli",
+        "there is no program brotli, and build.precompress has br",
+        "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
+    )
 
 
 def _compressor(

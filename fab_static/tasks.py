@@ -481,7 +481,13 @@ def nginx(
         chosen = hosts[host] if host else next(iter(hosts.values()))
         deploy_to = session.environment.layout(chosen).deploy_to
         try:
-            text = nginx_server(deploy_to, listen, server_name, url=url)
+            text = nginx_server(
+                deploy_to,
+                listen,
+                server_name,
+                url=url,
+                precompressed=session.environment.build.precompress,
+            )
         except ValueError as error:
             raise InventoryError(
                 str(error), where="the command line", mend="name another"

@@ -38,7 +38,7 @@ import threading
 import time
 import traceback
 import zlib
-from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple
 
 Head = Dict[str, Any]
 
@@ -48,6 +48,9 @@ LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is n
 OBJECT = re.compile(r"[0-9a-f]{64}")
 RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 VERSION = re.compile(r"[0-9a-f]{7}")
+ENCODED = (".gz", ".br")  # how a precompressed copy's name ends, where nginx looks for it
+ENDING = re.compile(r"gz|br")
+MOST_OF_IT = 0.95  # a copy larger than this share of its file is not kept (WhiteNoise's number)
 RECORD = struct.Struct(">32sQ")  # in a stream of objects: SHA-256, size, then the bytes
 FRAME = struct.Struct(">II")
 MAX_FRAME = 256 * 1024 * 1024
@@ -231,6 +234,7 @@ class Host:
         self.app = app
         self.environment = environment
         self.token: str | None = None  # of the lock that this agent holds for its operator
+        self._linked: tuple[list[str], dict[str, set[str]]] | None = None
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
@@ -281,7 +285,37 @@ class Host:
         return True
 
     def writer(self, sha256: str, size: int) -> ObjectWriter:
-        return ObjectWriter(self.object(sha256), sha256, size)
+        return ObjectWriter(self.object(sha256), sha256, size, self.links_to_damaged(sha256))
+
+    def links_to_damaged(self, sha256: str) -> list[str]:
+        """Return the files of all releases and of the pool that are links to an object's damaged bytes.
+
+        Empty where there is no such object: it is asked before one is written, and a whole one never is.
+        """
+        try:
+            damaged = os.lstat(self.object(sha256))
+        except FileNotFoundError:
+            return []
+        releases = self.releases()
+        if self._linked is None or self._linked[0] != releases:  # read once for many objects
+            linked: dict[str, set[str]] = {}
+            for release in releases:
+                for path, known, _size in self.links_of(self.seal_of(release), ["static"]):
+                    linked.setdefault(known, set()).add(self.path(path))
+            self._linked = releases, linked
+        return [
+            path
+            for path in sorted(self._linked[1].get(sha256, ()))
+            if os.path.lexists(path) and os.path.samestat(os.lstat(path), damaged)
+        ]
+
+    def keep_bytes(self, data: bytes) -> tuple[str, int]:
+        """Store bytes as an object; return its name, their SHA-256, and its size."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if not self.has_object(sha256, len(data)):
+            with self.writer(sha256, len(data)) as writer:
+                writer.write(data)
+        return sha256, len(data)
 
     def keep(self, source: str, sha256: str, size: int) -> None:
         """Copy a file's bytes to the objects, checked (never linked: builds write files in place)."""
@@ -330,7 +364,8 @@ class Host:
     def links_of(self, seal: dict[str, Any], roles: list[str]) -> Iterator[tuple[str, str, int]]:
         """Yield what a release needs on a host with these roles: path, SHA-256, size.
 
-        Paths are relative to `deploy_to`; each is a hard link to its object.
+        Paths are relative to `deploy_to`; each is a hard link to its object. Precompressed copies stand
+        beside their files, wherever nginx finds these.
         """
         files = seal["files"]
         base = os.path.join("releases", checked(RELEASE, seal["id"], "release"))
@@ -341,27 +376,36 @@ class Host:
             yield os.path.join(base, "resource_versions.yml"), sha256, versions["size"]
         if "static" in roles:
             for path, file in files.items():
-                sha256 = checked(OBJECT, file["sha256"], "object")
-                yield os.path.join(base, "static", checked_path(path)), sha256, file["size"]
+                yield from beside(os.path.join(base, "static", checked_path(path)), file)
             for path, version in seal["versioned"].items():
                 if path in files:
-                    file = files[path]
                     checked(VERSION, version, "version")
-                    yield os.path.join("pool", version, path), file["sha256"], file["size"]
+                    yield from beside(os.path.join("pool", version, path), files[path])
             for path in seal["named"]:
-                file = files[path]
-                yield os.path.join("pool", "named", path), file["sha256"], file["size"]
+                yield from beside(os.path.join("pool", "named", path), files[path])
         elif manifest:
             path = checked_path(manifest["path"])
             sha256 = checked(OBJECT, manifest["sha256"], "object")
             yield os.path.join(base, "static", path), sha256, files[path]["size"]
 
 
-class ObjectWriter:
-    """Writes one object aside; on leaving without an error it is checked and renamed in."""
+def beside(path: str, file: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Yield one place of a file, and those of its precompressed copies: path, SHA-256, size."""
+    yield path, checked(OBJECT, file["sha256"], "object"), file["size"]
+    for ending, one in file.get("encodings", {}).items():
+        checked(ENDING, ending, "ending of a precompressed copy")
+        yield path + "." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]
 
-    def __init__(self, path: str, sha256: str, size: int) -> None:
+
+class ObjectWriter:
+    """Writes one object aside; on leaving without an error it is checked and renamed in.
+
+    `links` are files that are to have its bytes too: hard links to the damaged object it replaces.
+    """
+
+    def __init__(self, path: str, sha256: str, size: int, links: Sequence[str] = ()) -> None:
         self.path = path
+        self.links = links
         self.sha256 = sha256
         self.left = size
         self._hash = hashlib.sha256()
@@ -396,7 +440,9 @@ class ObjectWriter:
         os.chmod(self._temporary, 0o444)
         seconds = mtime_of(self.sha256)
         os.utime(self._temporary, (seconds, seconds))
-        os.replace(self._temporary, self.path)
+        for link in self.links:
+            link_or_copy(self._temporary, link)
+        os.replace(self._temporary, self.path)  # last: until then it is missing, and sent again
 
 
 # ---- what can be asked ------------------------------------------------------------------------------
@@ -515,11 +561,8 @@ def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def put_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Store one small object; its name is its SHA-256."""
     agent.host.claim()
-    sha256 = hashlib.sha256(body).hexdigest()
-    if not agent.host.has_object(sha256, len(body)):
-        with agent.host.writer(sha256, len(body)) as writer:
-            writer.write(body)
-    return {"object": sha256, "size": len(body)}, b""
+    sha256, size = agent.host.keep_bytes(body)
+    return {"object": sha256, "size": size}, b""
 
 
 @verb
@@ -657,14 +700,17 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     os.makedirs(new)
     base = os.path.join("releases", release)
     folders: set[str] = set()
-    for path, sha256, _size in host.links_of(seal, head["roles"]):
+    links = {path: sha256 for path, sha256, _size in host.links_of(seal, head["roles"])}
+    for path, sha256 in links.items():
         target = host.path(path)
         if path.startswith(base + "/"):
             if there is not None:
                 relink(host, path, sha256)
                 continue
             target = new + target[len(folder) :]
-        else:
+        elif not (
+            path.endswith(ENCODED) and path[:-3] in links
+        ):  # a copy beside its file promises nothing
             refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:
@@ -980,6 +1026,103 @@ def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
                 subprocess.run(["/bin/sh", "-c", going_back["reload"]], timeout=120, check=False)  # noqa: S603
             return
         time.sleep(min(0.2, timeout / 10))  # between two looks
+
+
+# ---- precompressed copies
+
+
+@verb
+def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make precompressed copies of objects. Body: {SHA-256: [ending]}.
+
+    Answers {SHA-256: {ending: [SHA-256, size], or null where it saves too little}}. What a release here has
+    is taken over, so that an object has one copy as long as any release names it, whatever zlib is here.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    host = agent.host
+    host.claim()
+    wanted = [
+        (checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending"))
+        for sha256, endings in json.loads(body.decode("utf-8")).items()
+        for ending in endings
+    ]
+    if any(ending == "br" for _sha256, ending in wanted) and not shutil.which("brotli"):
+        raise RefusedError(
+            "there is no program brotli here, and build.precompress has br",
+            "PATH: " + os.environ.get("PATH", ""),
+            "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
+            "release",
+        )
+    known = encodings_of(host)
+    made: dict[str, Head] = {sha256: {} for sha256, _ending in wanted}
+    with ThreadPoolExecutor(
+        os.cpu_count() or 1
+    ) as workers:  # zlib and hashes let other threads run
+        work = [workers.submit(encoded, host, *one, known.get(one)) for one in wanted]
+        for (sha256, ending), done in zip(wanted, work):
+            made[sha256][ending] = done.result()
+    return {}, json.dumps(made).encode()
+
+
+def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return the precompressed copies that releases here have: object, ending -> object, size."""
+    known = {}
+    for release in host.releases():
+        for file in host.seal_of(release)["files"].values():
+            for ending, one in file.get("encodings", {}).items():
+                known[file["sha256"], ending] = (
+                    checked(OBJECT, one["sha256"], "object"),
+                    one["size"],
+                )
+    return known
+
+
+def encoded(
+    host: Host, sha256: str, ending: str, known: tuple[str, int] | None
+) -> tuple[str, int] | None:
+    """Return an object's precompressed copy, stored; None where it saves too little."""
+    if known and host.has_object(*known):
+        return known
+    with open(host.object(sha256), "rb") as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != sha256:  # else its copy would be whole, and wrong
+        raise RefusedError(
+            f"object {sha256} is damaged", host.object(sha256), "build anew: deploy", "release"
+        )
+    copy = ENCODERS[ending](data)
+    if len(copy) > MOST_OF_IT * len(data):
+        return None
+    if known and hashlib.sha256(copy).hexdigest() != known[0]:
+        return None  # it was lost, and another zlib made it: other hosts' pools hold that one
+    return host.keep_bytes(copy)
+
+
+def gzipped(data: bytes) -> bytes:
+    """Return the data as gzip: always the same, since zlib's own header has neither name nor time."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return deflate.compress(data) + deflate.flush()
+
+
+def brotlied(data: bytes) -> bytes:
+    """Return the data as brotli, made by the program of that name."""
+    ran = subprocess.run(
+        ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
+        input=data,
+        capture_output=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise RefusedError(
+            "brotli failed: " + ran.stderr.decode(errors="replace").strip(),
+            "brotli --stdout --quality=11 -",
+            "try it by hand, or take br out of build.precompress",
+            "release",
+        )
+    return ran.stdout
+
+
+ENCODERS = {"gz": gzipped, "br": brotlied}
 
 
 # ---- the static root of the build -------------------------------------------------------------------
@@ -1413,7 +1556,8 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
             links.add(path)
             objects.add(sha256)
         if "build" in roles:  # it ships them to hosts that lack them
-            objects.update(file["sha256"] for file in seal["files"].values())
+            for file in seal["files"].values():
+                objects.update(sha256 for _place, sha256, _size in beside("", file))
     journal = read_json(host.path("journal.json")) or {}
     for phase in journal.get("phases", {}).values():
         if phase.get("listing"):

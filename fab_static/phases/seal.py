@@ -15,7 +15,8 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
 from fab_static.plan import offline_manifest, versions
 from fab_static.plan.diff import contradictions
-from fab_static.plan.release import File, Release, bad, digest, new_id
+from fab_static.plan.precompressed import to_encode, with_encodings
+from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 
 # what compress names by content: output.3f9c1a7b2d4e.css, and 3f9c1a7b2d4e.css before django-compressor 2.3
 CONTENT_NAMED = re.compile(r"(^|[./])[0-9a-f]{12}\.[^/]+$")
@@ -41,13 +42,14 @@ def seal(deploy: Deployment) -> None:
             f"fab {deploy.environment.name} {' '.join(map(task_name, (*stale, 'seal')))}",
         )
     started = time.monotonic()
-    release = _composed(deploy, configured)
+    release = _precompressed(deploy, _composed(deploy, configured))
     live = deploy.live or deploy.recorded_live
     held = deploy.states[deploy.build]["releases"]
     for known in dict.fromkeys((live, deploy.journal.release)):
         if known in held and known not in bad(deploy.record):
             other = deploy.read_release(str(known), deploy.build)
-            if other.digest == release.digest:
+            # other encodings are asked for now: the digest knows nothing of them
+            if other.digest == release.digest and other.endings == release.endings:
                 release = other
                 deploy.show.say(f"the content is that of release {other.id}; nothing to seal")
                 break
@@ -58,7 +60,7 @@ def seal(deploy: Deployment) -> None:
             "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
         )
         deploy.states[deploy.build]["releases"].append(release.id)
-        deploy.show.say(f"release {release.id}: {len(release.files)} files")
+        deploy.show.say(f"release {release.id}: {len(release.files)} files{_saving(release)}")
     deploy.release = release
     deploy.journal.release = release.id
     deploy.journal.done(
@@ -116,6 +118,32 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         versions_sha256=versions_object and versions_object[0],
         versions_size=versions_object[1] if versions_object else 0,
     )
+
+
+def _precompressed(deploy: Deployment, release: Release) -> Release:
+    """Return the release with the encodings that help its files, made on the build host."""
+    wanted = to_encode(release, deploy.environment.build.precompress)
+    if not wanted:
+        return release
+    _, data = deploy.build.ask("encode", json.dumps(wanted).encode())
+    found = {
+        sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
+        for sha256, encodings in json.loads(data).items()
+    }
+    return with_encodings(release, found)
+
+
+def _saving(release: Release) -> str:
+    """Return in words how many files have a precompressed copy, and what the smallest ones save."""
+    pairs = [
+        (file.size, min(one.size for one in file.encodings.values()))
+        for file in release.files.values()
+        if file.encodings
+    ]
+    if not pairs:
+        return ""
+    whole, small = (sum(sizes) for sizes in zip(*pairs, strict=True))
+    return f"; {len(pairs)} precompressed, {whole:,} bytes to {small:,}"
 
 
 def _listing(deploy: Deployment, phase: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import yaml
 
 from fab_static.errors import InventoryError
 from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.precompressed import ENDINGS
 from fab_static.plan.release import Layout
 
 ROLES = ("build", "static", "web")
@@ -65,10 +66,11 @@ class Project:
 
 @dataclass(frozen=True)
 class Build:
-    """Which phases build the release, and with which commands where not the usual ones."""
+    """Which phases build the release, with which commands where not the usual ones; encodings made."""
 
     phases: tuple[str, ...] = BUILD_PHASES
     commands: Mapping[str, str] = field(default_factory=dict)
+    precompress: tuple[str, ...] = ("gzip",)
 
 
 @dataclass(frozen=True)
@@ -302,9 +304,12 @@ def _build(section: _Section) -> Build:
             section.problem(
                 f"commands.{phase}", _no_such(phase, BUILD_PHASES, "build phase", "build phases")
             )
+    precompress = section.choices(
+        "precompress", tuple(ENDINGS), what="encoding", default=("gzip",), may_be_empty=True
+    )
     section.close()
     # the order follows from what phases read and write, not from the list
-    return Build(tuple(phase for phase in BUILD_PHASES if phase in phases), commands)
+    return Build(tuple(phase for phase in BUILD_PHASES if phase in phases), commands, precompress)
 
 
 def _web(section: _Section) -> Web:
@@ -508,7 +513,13 @@ class _Section:
         return value
 
     def choices(
-        self, key: str, known: tuple[str, ...], *, what: str, default: tuple[str, ...] | None = None
+        self,
+        key: str,
+        known: tuple[str, ...],
+        *,
+        what: str,
+        default: tuple[str, ...] | None = None,
+        may_be_empty: bool = False,
     ) -> tuple[str, ...]:
         values = self.list_of_text(key)
         if not self.has(key):
@@ -522,7 +533,7 @@ class _Section:
                 self.problem(f"{key}[{at}]", _no_such(value, known, what, f"{what}s"))
             elif value in values[:at]:
                 self.problem(f"{key}[{at}]", f'"{value}" stands there twice')
-        if not values and isinstance(self._data.get(key), list):
+        if not values and not may_be_empty and isinstance(self._data.get(key), list):
             self.problem(key, f"is empty; name at least one {what}")
         return values
 

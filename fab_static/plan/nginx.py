@@ -20,6 +20,7 @@ def nginx_server(
     name: str = "fab_static",
     app: str | None = None,
     static_hosts: Sequence[str] = (),
+    precompressed: Sequence[str] = ("gzip",),
 ) -> str:
     """Return nginx's maps and server for one host, to be included inside `http { }`.
 
@@ -31,6 +32,7 @@ def nginx_server(
         name: begins the names of the variables; another one per app on the same nginx.
         app: address:port of the server behind, for everything that is not static.
         static_hosts: address:port of each static host, asked in turn.
+        precompressed: the encodings that releases hold, as build.precompress says: "gzip", "br".
 
     Raises:
         ValueError: a value that nginx would read as something else than text.
@@ -40,7 +42,7 @@ def nginx_server(
             raise ValueError(f"{text!r} cannot stand in an nginx configuration")
     maps = static = ""
     if deploy_to:
-        maps, static = _static_location(deploy_to, url, name)
+        maps, static = _static_location(deploy_to, url, name, precompressed)
     elif static_hosts:
         servers = "".join(f"    server {server};\n" for server in static_hosts)
         maps = f"upstream {name}_hosts {{\n{servers}}}\n"
@@ -70,7 +72,9 @@ server {{
 """
 
 
-def _static_location(deploy_to: PurePath, url: str, name: str) -> tuple[str, str]:
+def _static_location(
+    deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]
+) -> tuple[str, str]:
     """Return the maps, and the locations that serve a host's releases (DESIGN §6).
 
     A second location holds the pool, since nginx looks (try_files) and opens in two steps: when
@@ -102,21 +106,36 @@ map "$status ${name}_version $uri" ${name}_cache {{
         add_header Cache-Control ${name}_cache always;
         add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
 """
+    encodings = "".join(f"        {line}\n" for line in _encodings(precompressed))
     # root stands inside the locations, or the rest of the server could reach deploy_to
     static = f"""
     location ^~ {url} {{
         root "{deploy_to}";
         try_files /pool/${name}_version/${name}_path /current/static/${name}_path @{name}_named;
         error_page 404 = @{name}_named;
-{headers}    }}
+{encodings}{headers}    }}
     location @{name}_named {{
         root "{deploy_to}";
         try_files /pool/named/${name}_path =404;
         error_page 404 = @{name}_missing;
         log_not_found off;
-{headers}    }}
+{encodings}{headers}    }}
     location @{name}_missing {{  # or the server's own error page, with other headers, would answer
 {headers}        return 404;
     }}
 """
     return maps, static
+
+
+def _encodings(precompressed: Sequence[str]) -> list[str]:
+    """Return what makes nginx send path.gz and path.br, where they stand beside the file chosen."""
+    lines = []
+    if "br" in precompressed:
+        lines.append("brotli_static on;")
+    if "gzip" in precompressed:
+        lines += [
+            "gzip_static on;",
+            "gzip_proxied any;  # CloudFront sends Via, and nginx then sends nothing encoded",
+            "gzip_http_version 1.0;  # what an nginx before this one speaks",
+        ]
+    return [*lines, "gzip_vary on;"] if lines else []

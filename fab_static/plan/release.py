@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,12 +43,44 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """A file's bytes in another encoding: SHA-256 of the encoded bytes, and their number."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
 class File:
-    """One file of a release: SHA-256 of its bytes, their number, and the version that pages print."""
+    """One file of a release: SHA-256 of its bytes, their number, and the version that pages print.
+
+    `encodings` are its precompressed copies, ending -> Encoded: {"gz": …, "br": …}. They are no files of
+    the release: which zlib made them is nothing that visitors see.
+    """
 
     sha256: str
     size: int
     version: str
+    encodings: Mapping[str, Encoded] = field(default_factory=dict)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what release.json says of it; nothing of encodings where there are none."""
+        data: dict[str, Any] = {"sha256": self.sha256, "size": self.size, "version": self.version}
+        if self.encodings:
+            data["encodings"] = {
+                ending: {"sha256": one.sha256, "size": one.size}
+                for ending, one in sorted(self.encodings.items())
+            }
+        return data
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> File:
+        """Return the file that release.json describes."""
+        encodings = {
+            ending: Encoded(one["sha256"], one["size"])
+            for ending, one in data.get("encodings", {}).items()
+        }
+        return cls(data["sha256"], data["size"], data["version"], encodings)
 
 
 @dataclass(frozen=True)
@@ -86,13 +118,20 @@ class Release:
         """The size of all files together."""
         return sum(file.size for file in self.files.values())
 
+    @property
+    def endings(self) -> frozenset[str]:
+        """The endings of the precompressed copies that any file has: "gz", "br"."""
+        return frozenset(ending for file in self.files.values() for ending in file.encodings)
+
     def objects(self, roles: Iterable[str]) -> dict[str, int]:
         """Return the objects, SHA-256 -> size, that a host with these roles must hold."""
         held = {}
         if self.versions_sha256:
             held[self.versions_sha256] = self.versions_size
         if set(roles) & {"static", "build"}:
-            held.update((file.sha256, file.size) for file in self.files.values())
+            for file in self.files.values():
+                held[file.sha256] = file.size
+                held.update((one.sha256, one.size) for one in file.encodings.values())
         elif self.offline_manifest:
             manifest = self.files[self.offline_manifest]
             held[manifest.sha256] = manifest.size
@@ -127,10 +166,7 @@ class Release:
                 },
                 "named": sorted(self.named),
                 "versioned": dict(sorted(self.versions.items())),
-                "files": {
-                    path: {"sha256": file.sha256, "size": file.size, "version": file.version}
-                    for path, file in sorted(self.files.items())
-                },
+                "files": {path: file.to_data() for path, file in sorted(self.files.items())},
             },
             indent=None,
             separators=(",", ":"),
@@ -185,10 +221,7 @@ def from_json(text: str, *, where: str) -> Release:
             created_by=data["created_by"],
             settings=data["settings"],
             phases=tuple(data["phases"]),
-            files={
-                path: File(file["sha256"], file["size"], file["version"])
-                for path, file in data["files"].items()
-            },
+            files={path: File.from_data(file) for path, file in data["files"].items()},
             versions=data["versioned"],
             named=tuple(data["named"]),
             offline_manifest=manifest.get("path"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -121,9 +122,12 @@ class Operator:
         found = []
         for host in self.fleet.with_role("static"):
             for url, sha256 in urls.items():
-                answer = get(self.fleet.origin(host.name) + url)
-                if (answer.status, answer.sha256) != (200, sha256):
-                    found.append(f"{host.name} {url}: {answer.status}, {answer.sha256}")
+                for encoding in ("identity", "gzip"):
+                    answer = get(self.fleet.origin(host.name) + url, encoding)
+                    if (answer.status, answer.sha256) != (200, sha256):
+                        found.append(
+                            f"{host.name} {url} {encoding}: {answer.status}, {answer.sha256}"
+                        )
         return found
 
     def manifests(self, host: str) -> tuple[bytes, bytes]:
@@ -140,11 +144,15 @@ def check_schema(name: str, value: Any) -> None:
     jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
 
 
-def get(url: str) -> Answer:
-    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity"})
+def get(url: str, encoding: str = "identity") -> Answer:
+    """Ask a URL; a body that came as gzip is decoded."""
+    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return Answer(answer.status, answer.read(), dict(answer.headers))
+            body = answer.read()
+            if answer.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
+            return Answer(answer.status, body, dict(answer.headers))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read(), dict(error.headers))
 

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
+import yaml
+
 from fab_static.phases.probe import assets
 from tests.integration.conftest import HOSTS, Operator, get
 
@@ -117,6 +119,46 @@ def test_a_deploy_of_an_unchanged_release_sends_no_object(shop: Operator) -> Non
         for host in ("edge1", "edge2", "web1", "web2")
     }
     assert after == {host: before[host] for host in after}
+
+
+def test_text_is_served_precompressed_as_it_was_sealed(shop: Operator) -> None:
+    """On the disk of every static host and over HTTP, in the live root and in the pool."""
+    live = shop.live()
+    assert live is not None
+    seal = shop.release("edge1", live)
+    copies = {
+        path: one["encodings"]["gz"] for path, one in seal["files"].items() if "encodings" in one
+    }
+    assert {Path(path).suffix for path in copies} >= {".css", ".js", ".svg"}
+    assert not [path for path in copies if path.endswith((".png", ".less", ".gz", "manifest.json"))]
+    assert "gz" not in seal["files"]["shop/img/paper.png"].get("encodings", {})
+    served = {f"/static/{quote(path)}": path for path in copies}
+    served |= {f"/static/{quote(path)}?version={v}": path for path, v in seal["versioned"].items()}
+    for host in ("edge1", "edge2"):
+        for url, path in served.items():
+            answer = get(shop.fleet.origin(host) + url, "gzip")
+            assert answer.sha256 == seal["files"][path]["sha256"]
+            if path in copies:
+                assert answer.headers["Content-Encoding"] == "gzip"
+                assert int(answer.headers["Content-Length"]) == copies[path]["size"]
+
+
+def test_other_encodings_make_another_release_of_the_same_digest(shop: Operator) -> None:
+    """Else who asks for them gets none before the next change; and those of before are still known."""
+    live = shop.live()
+    assert live is not None
+    inventory = shop.folder / "inventories" / "staging.yml"
+    text = inventory.read_text()
+    data = yaml.safe_load(text)
+    inventory.write_text(yaml.safe_dump({**data, "build": {"precompress": []}}))
+    shop.fab("seal")
+    newest = shop.json("releases")[0]
+    assert newest["state"] == "staged"
+    bare, full = shop.release("build1", newest["id"]), shop.release("build1", live)
+    assert bare["digest"] == full["digest"]
+    assert not any("encodings" in file for file in bare["files"].values())
+    inventory.write_text(text)
+    assert f"the content is that of release {live}" in shop.fab("seal").stdout
 
 
 def test_status_has_the_shape_that_scripts_rely_on(shop: Operator) -> None:

@@ -1,6 +1,7 @@
 """The demo's fleet itself: the servers that all other integration tests stand on."""
 
 import contextlib
+import gzip
 import hashlib
 import http.client
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from email.message import Message
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +20,7 @@ import pytest
 import yaml
 
 from demo.fleet import Fleet, FleetError, nginx_config
+from fab_static.host.agent import gzipped, mtime_of
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED, nginx_server
 
 TWENTY_MB = 20 * 1024 * 1024
@@ -57,15 +60,25 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def get(base: str, path: str) -> tuple[int, str, bytes]:
-    """GET a path exactly as written, `..` and all; return status, Cache-Control, body."""
+def ask(base: str, path: str, **headers: str) -> tuple[int, Message, bytes]:
+    """GET a path exactly as written, `..` and all; return status, headers, body.
+
+    The headers' names have _ for -. As it is sent: nothing is decoded.
+    """
     connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=10)
     try:
-        connection.request("GET", path)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", path, headers={"Accept-Encoding": "identity", **sent})
         answer = connection.getresponse()
-        return answer.status, answer.getheader("Cache-Control") or "", answer.read()
+        return answer.status, answer.headers, answer.read()
     finally:
         connection.close()
+
+
+def get(base: str, path: str) -> tuple[int, str, bytes]:
+    """GET a path as it is; return status, Cache-Control, body."""
+    status, headers, body = ask(base, path)
+    return status, headers["Cache-Control"] or "", body
 
 
 # -- SSH -------------------------------------------------------------------------------------------
@@ -234,6 +247,13 @@ def test_the_inventory_says_how_to_reach_the_fleet(fleet: Fleet, tmp_path: Path)
     assert (inventory["web"]["batch"], inventory["keep_releases"]) == (1, 2)
 
 
+def write(path: Path, data: bytes) -> None:
+    """Write a file as a host has it: its time is made from its bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (mtime_of(hashlib.sha256(data).hexdigest()),) * 2)
+
+
 # -- origins ---------------------------------------------------------------------------------------
 
 
@@ -258,8 +278,9 @@ def origin(
             "secret.txt": "secret",
             "static/secret.txt": "secret",
         }.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
+            write(root / path, text.encode())
+            if not path.startswith("releases/new/static/css"):
+                write(root / (path + ".gz"), gzipped(text.encode()))
         (root / "current").symlink_to("releases/new")
         yield fleet
 
@@ -307,6 +328,85 @@ def test_what_an_origin_serves(
 @pytest.mark.parametrize(
     "path",
     [
+        "js/a.js",
+        "js/a.js?version=1111111",
+        "js/a.js?version=2222222",
+        "js/a.js?version=3333333",
+        "CACHE/css/output.0123456789ab.css",
+        "CACHE/css/output.aaaaaaaaaaaa.css",
+        "CACHE/css/output.aaaaaaaaaaaa.css?version=3333333",
+        quote("css/logo ä b.css") + "?version=2222222",
+    ],
+)
+@pytest.mark.parametrize("asked", ["origin", "site"])
+def test_whoever_takes_gzip_gets_the_same_answer_precompressed(
+    origin: Fleet, asked: str, path: str
+) -> None:
+    """The site's nginx asks in HTTP/1.0, and CloudFront with Via: nginx sends such nothing encoded."""
+    base = origin.origin("edge1") if asked == "origin" else origin.site()
+    status, plain, body = ask(base, f"/static/{path}")
+    again, coded, encoded = ask(base, f"/static/{path}", Accept_Encoding="gzip", Via="1.1 cloud")
+    assert (status, again) == (200, 200)
+    assert (plain["Content-Encoding"], coded["Content-Encoding"]) == (None, "gzip")
+    assert encoded == gzipped(body)
+    assert gzip.decompress(encoded) == body
+    assert coded["Content-Type"] == plain["Content-Type"]
+    assert plain["Content-Type"] in ("application/javascript", "text/css")
+    assert coded["Cache-Control"] == plain["Cache-Control"]
+    assert coded["Access-Control-Allow-Origin"] == plain["Access-Control-Allow-Origin"] == "*"
+    assert coded["Vary"] == plain["Vary"] == "Accept-Encoding"
+    assert int(coded["Content-Length"]) == len(encoded)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "cache_control"),
+    [
+        (quote("css/logo ä b.css"), 200, UNVERSIONED),
+        ("gone.js", 404, "no-store"),
+        ("gone.js?version=3333333", 404, "no-store"),
+    ],
+)
+def test_where_no_copy_is_whoever_takes_gzip_gets_the_file(
+    origin: Fleet, path: str, status: int, cache_control: str
+) -> None:
+    base = origin.origin("edge1")
+    _, _, body = ask(base, f"/static/{path}")
+    again, headers, same = ask(base, f"/static/{path}", Accept_Encoding="gzip")
+    assert (again, headers["Cache-Control"], same) == (status, cache_control, body)
+    assert headers["Content-Encoding"] is None
+
+
+def test_a_copy_has_a_validator_of_its_own_and_no_range_mixes_the_two(origin: Fleet) -> None:
+    """A strong ETag is of one encoding (RFC 9110, 8.8.3.3); with a shared one a cache mixes the two."""
+    if origin.nginx != "nginx":
+        return
+    base, path = origin.origin("edge1"), "/static/js/a.js?version=1111111"
+    _, plain, _ = ask(base, path)
+    _, coded, encoded = ask(base, path, Accept_Encoding="gzip")
+    assert plain["ETag"] != coded["ETag"]
+    assert plain["Last-Modified"] != coded["Last-Modified"]
+    for headers, encoding in ((plain, "identity"), (coded, "gzip")):
+        for other, its in ((plain, "identity"), (coded, "gzip")):
+            status, again, _ = ask(
+                base,
+                path,
+                Accept_Encoding=encoding,
+                If_None_Match=other["ETag"],
+                If_Modified_Since=other["Last-Modified"],
+            )
+            assert status == (304 if its == encoding else 200)
+            assert again["Cache-Control"] == IMMUTABLE
+            assert again["ETag"] == headers["ETag"]
+    # nginx's gzip_static knows no ranges, and a server may answer with all of it (RFC 9110, 14.2)
+    status, headers, whole = ask(base, path, Accept_Encoding="gzip", Range="bytes=0-0")
+    assert (status, headers["Content-Encoding"], whole) == (200, "gzip", encoded)
+    status, headers, part = ask(base, path, Range="bytes=0-0")
+    assert (status, headers["Content-Encoding"], part) == (206, None, b"a")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
         "/static/../secret.txt",
         "/static/../static/secret.txt",
         "/static/%2e%2e/secret.txt",
@@ -346,11 +446,16 @@ def test_a_content_named_file_answers_at_every_instant_of_a_flip(origin: Fleet) 
     connection = http.client.HTTPConnection(urlsplit(origin.origin("edge1")).netloc, timeout=10)
     answers = set()
     try:
-        for _ in range(3000):
+        for turn in range(3000):
             for name in ("output.0123456789ab.css", "output.aaaaaaaaaaaa.css"):
-                connection.request("GET", f"/static/CACHE/css/{name}")
+                encoding = ("identity", "gzip")[turn % 2]
+                headers = {"Accept-Encoding": encoding}
+                connection.request("GET", f"/static/CACHE/css/{name}", headers=headers)
                 answer = connection.getresponse()
-                answers.add((name, answer.status, answer.read()))
+                body = answer.read()
+                if answer.getheader("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                answers.add((name, answer.status, body))
     finally:
         done.set()
         flipping.join()

@@ -149,6 +149,19 @@ def test_the_documenting_example_is_itself_right():
     assert parse(example.read_text("utf-8"), name="anybody", source=str(example)).app == "shop"
 
 
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("", ("gzip",)),
+        ("build: {phases: [compress]}", ("gzip",)),
+        ("build: {precompress: [gzip, br]}", ("gzip", "br")),
+        ("build: {precompress: []}", ()),
+    ],
+)
+def test_files_are_precompressed_as_gzip_unless_it_says_otherwise(text, encodings):
+    assert read(SMALL + text).build.precompress == encodings
+
+
 def test_build_phases_run_in_their_own_order_whatever_the_list_says():
     found = read(SMALL + "build: {phases: [compress, collectstatic]}\n")
     assert found.build.phases == ("collectstatic", "compress")
@@ -379,6 +392,11 @@ MORE = [
         "build: {phases: [collectstatics]}",
         'build.phases[0] (line 6): "collectstatics" is no build phase '
         "(did you mean `collectstatic`?); the build phases are " + ", ".join(BUILD_PHASES),
+    ),
+    (
+        "build: {precompress: [gz]}",
+        'build.precompress[0] (line 6): "gz" is no encoding (did you mean `gzip`?); '
+        "the encodings are gzip, br",
     ),
     (
         "build: {commands: {compres: manage.py compress}}",

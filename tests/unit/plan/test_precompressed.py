@@ -1,0 +1,140 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fab_static.plan.nginx import nginx_server
+from fab_static.plan.precompressed import KINDS, LEAST_BYTES, to_encode, with_encodings
+from fab_static.plan.release import Encoded, File, from_json
+from tests.unit.plan.test_release import a_release, any_release
+
+BIG = LEAST_BYTES * 10
+
+
+def a_file(name, size=BIG):
+    """Return a file whose SHA-256 can be told from its name."""
+    return File(name.encode().hex().rjust(64, "0")[-64:], size, "aaaaaaa")
+
+
+def with_files(*names, size=BIG, manifest=None):
+    files = {name: a_file(name, size) for name in names}
+    return a_release(files=files, offline_manifest=manifest, versions={}, named=())
+
+
+def chosen(release, encodings=("gzip",)):
+    """Return the paths that are to be encoded, with their endings."""
+    wanted = to_encode(release, encodings)
+    return {path: wanted[f.sha256] for path, f in release.files.items() if f.sha256 in wanted}
+
+
+@pytest.mark.parametrize(
+    "name", ["a.css", "a.js", "deep/a.mjs", "a.js.map", "a.svg", "a.json", "A.JS", "fonts/a.ttf"]
+)
+def test_what_browsers_fetch_as_text_is_encoded(name):
+    assert chosen(with_files(name)) == {name: ["gz"]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.png", "a.jpg", "a.woff", "a.woff2", "a.mp4", "a.zip", "a.pdf", "a.js.gz", "a.css.br"),
+        *("a.less", "a.scss", "a.coffee", "a.py", "js"),
+    ],
+)
+def test_what_is_compressed_in_itself_or_never_fetched_is_not(name):
+    assert chosen(with_files(name)) == {}
+
+
+def test_what_is_smaller_than_cloudfront_compresses_is_left_alone():
+    assert chosen(with_files("a.css", size=LEAST_BYTES - 1)) == {}
+    assert chosen(with_files("a.css", size=LEAST_BYTES)) == {"a.css": ["gz"]}
+
+
+def test_the_offline_manifest_is_for_the_server_and_not_encoded():
+    manifest = "CACHE/manifest.json"
+    release = with_files("a.json", manifest, manifest=manifest)
+    assert chosen(release) == {"a.json": ["gz"]}
+
+
+def test_a_copy_that_the_project_made_itself_is_left_alone():
+    release = with_files("a.css", "a.css.gz")
+    assert chosen(release) == {}
+    assert chosen(release, ("gzip", "br")) == {"a.css": ["br"]}
+
+
+def test_bytes_under_two_names_are_encoded_once_and_only_where_it_is_wanted():
+    """One of them has a copy of its own: bytes of the project's must not be linked over."""
+    same = File("5" * 64, BIG, "aaaaaaa")
+    files = {"a.css": same, "b.css": same, "c.less": same, "b.css.gz": a_file("b.css.gz")}
+    release = a_release(files=files, offline_manifest=None)
+    assert to_encode(release, ["gzip"]) == {"5" * 64: ["gz"]}
+    copy = Encoded("6" * 64, 5)
+    found = with_encodings(release, {"5" * 64: {"gz": copy}})
+    assert found.files["a.css"].encodings == {"gz": copy}
+    assert {path for path, file in found.files.items() if file.encodings} == {"a.css"}
+
+
+def test_none_asked_for_none_made():
+    assert to_encode(with_files("a.css"), []) == {}
+
+
+def test_a_copy_that_does_not_help_is_not_in_the_release():
+    release = with_files("a.css", "b.css")
+    one, other = (file.sha256 for file in release.files.values())
+    copy = Encoded("6" * 64, 5)
+    found = with_encodings(release, {one: {"gz": None}, other: {"gz": None, "br": copy}})
+    assert found.files["a.css"].encodings == {}
+    assert found.files["b.css"].encodings == {"br": copy}
+    assert found.endings == {"br"}
+
+
+def encoded(release):
+    """Return the release with a copy of everything that may have one."""
+    wanted = to_encode(release, ["gzip", "br"])
+    return with_encodings(
+        release,
+        {
+            sha256: {ending: Encoded("e" * 63 + ending[0], 7) for ending in endings}
+            for sha256, endings in wanted.items()
+        },
+    )
+
+
+@given(any_release())
+def test_copies_change_neither_the_digest_nor_the_files_nor_their_bytes(release):
+    """Another zlib must not make another release: every deploy would flip for nothing."""
+    found = encoded(release)
+    assert (found.digest, found.bytes) == (release.digest, release.bytes)
+    assert found.files.keys() == release.files.keys()
+    assert from_json(found.to_json(), where="edge1") == found
+
+
+@given(st.sampled_from(KINDS))
+def test_copies_are_objects_of_build_and_static_hosts_alone(kind):
+    release = with_files("x" + kind)
+    copies = {"e" * 63 + "g": 7, "e" * 63 + "b": 7}
+    found = encoded(release)
+    for roles in (["build"], ["static"], ["static", "web"]):
+        assert found.objects(roles) == release.objects(roles) | copies
+    assert found.objects(["web"]) == release.objects(["web"])
+
+
+def test_a_seal_without_copies_reads_and_writes_as_it_always_did():
+    release = with_files("a.css")
+    assert "encodings" not in release.to_json()
+    assert from_json(release.to_json(), where="edge1").endings == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("encodings", "words"),
+    [
+        ((), set()),
+        (("gzip",), {"gzip_static", "gzip_proxied", "gzip_http_version", "gzip_vary"}),
+        (("br",), {"brotli_static", "gzip_vary"}),
+    ],
+)
+def test_nginx_is_told_of_the_encodings_that_releases_hold(encodings, words):
+    """An nginx without the module of an encoding that nobody asked for must still start."""
+    text = nginx_server("/srv", "80", precompressed=encodings)
+    told = [line.split()[0] for line in text.splitlines() if "gzip" in line or "brotli" in line]
+    assert set(told) == words
+    assert len(told) == 2 * len(words), "in both locations that serve files"
