@@ -1065,6 +1065,20 @@ def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return {}, json.dumps(made).encode()
 
 
+@verb
+def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say which copies hold other bytes than their files. Body: [[ending, copy's SHA-256, file's]].
+
+    Answers the places in that list.
+    """
+    wrong = []
+    for at, (ending, copy, sha256) in enumerate(json.loads(body.decode("utf-8"))):
+        path = agent.host.object(checked(OBJECT, copy, "object"))
+        if DECODED[checked(ENDING, ending, "ending")](path) != sha256:
+            wrong.append(at)
+    return {"wrong": wrong}, b""
+
+
 def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
     """Return the precompressed copies that releases here have: object, ending -> object, size."""
     known = {}
@@ -1122,7 +1136,35 @@ def brotlied(data: bytes) -> bytes:
     return ran.stdout
 
 
+def sha256_in_gzip(path: str) -> str | None:
+    """Return the SHA-256 of what a gzip file holds; None where it is none."""
+    import gzip
+
+    content = hashlib.sha256()
+    try:
+        with gzip.open(path) as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                content.update(piece)
+    except (OSError, EOFError, zlib.error):
+        return None
+    return content.hexdigest()
+
+
+def sha256_in_brotli(path: str) -> str | None:
+    """Return the SHA-256 of what a brotli file holds; None where it is none, or nobody can tell."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - an object of ours
+            ["brotli", "--decompress", "--stdout", path],  # noqa: S607 - wherever it is on the PATH
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return None if ran.returncode else hashlib.sha256(ran.stdout).hexdigest()
+
+
 ENCODERS = {"gz": gzipped, "br": brotlied}
+DECODED = {"gz": sha256_in_gzip, "br": sha256_in_brotli}
 
 
 # ---- the static root of the build -------------------------------------------------------------------

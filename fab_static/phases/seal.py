@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
 from fab_static.plan import offline_manifest, versions
 from fab_static.plan.diff import contradictions
-from fab_static.plan.precompressed import to_encode, with_encodings
+from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 
 # what compress names by content: output.3f9c1a7b2d4e.css, and 3f9c1a7b2d4e.css before django-compressor 2.3
@@ -122,15 +122,37 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
 
 def _precompressed(deploy: Deployment, release: Release) -> Release:
     """Return the release with the encodings that help its files, made on the build host."""
-    wanted = to_encode(release, deploy.environment.build.precompress)
-    if not wanted:
-        return release
-    _, data = deploy.build.ask("encode", json.dumps(wanted).encode())
+    encodings = deploy.environment.build.precompress
+    _, data = deploy.build.ask("encode", json.dumps(to_encode(release, encodings)).encode())
+    _warn_of_stale_copies(deploy, release, made_by_the_project(release, encodings))
     found = {
         sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
         for sha256, encodings in json.loads(data).items()
     }
     return with_encodings(release, found)
+
+
+def _warn_of_stale_copies(
+    deploy: Deployment, release: Release, copies: Sequence[tuple[str, str, str]]
+) -> None:
+    """Warn of copies of the project's own that nginx would send in place of other bytes.
+
+    Only of the plain URL: versioned ones are answered from the pool, which holds none of them. So packages'
+    test files, which nobody asks for, stop no deploy.
+    """
+    if not copies:
+        return
+    pairs = [
+        (ending, release.files[copy].sha256, release.files[path].sha256)
+        for ending, copy, path in copies
+    ]
+    head, _ = deploy.build.ask("mismatched", json.dumps(pairs).encode())
+    for at in head["wrong"]:
+        _, copy, path = copies[at]
+        deploy.show.warn(
+            f"{copy} holds other bytes than {path}, and nginx sends it in its place: take it out of the "
+            "static files (text is compressed at the seal: build.precompress)"
+        )
 
 
 def _saving(release: Release) -> str:

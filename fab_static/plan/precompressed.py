@@ -32,6 +32,19 @@ def to_encode(release: Release, encodings: Iterable[str]) -> dict[str, list[str]
     return found
 
 
+def made_by_the_project(release: Release, encodings: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Return the copies that the project made itself: ending, the copy's path, the file's path.
+
+    nginx sends them too, to whoever takes that encoding, whatever they hold.
+    """
+    return [
+        (ending, f"{path}.{ending}", path)
+        for ending in (ENDINGS[one] for one in encodings)
+        for path in sorted(release.files)
+        if f"{path}.{ending}" in release.files
+    ]
+
+
 def with_encodings(release: Release, found: Mapping[str, Mapping[str, Encoded | None]]) -> Release:
     """Return the release with the encodings that were found to help.
 

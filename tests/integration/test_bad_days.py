@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -478,6 +479,16 @@ def test_secrets_reach_the_project_and_nothing_else(tiny: Operator) -> None:
         for path in (host.folder / "withsecret").rglob("*"):
             if path.is_file():
                 assert token.encode() not in path.read_bytes(), path
+
+
+def test_a_stale_copy_beside_a_file_is_warned_of(tiny: Operator) -> None:
+    """A library brought its .gz, and a phase rewrote the file: nginx sends the old bytes for the plain URL."""
+    stale = tiny.fleet.hosts["build1"].code / "assets" / "site.css.gz"
+    stale.write_bytes(gzip.compress(b"old"))
+    said = tiny.fab("deploy").stdout
+    stale.unlink()
+    assert "site.css.gz holds other bytes than site.css, and nginx sends it in its place" in said
+    tiny.fab("deploy")
 
 
 def test_a_declined_confirmation_leaves_all_as_it_was(tiny: Operator) -> None:

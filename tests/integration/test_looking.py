@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 from tests.integration.conftest import Operator, get
 from tests.integration.test_bad_days import altered
@@ -37,13 +38,16 @@ def test_the_doctor_names_what_would_break_a_deploy(tiny: Operator) -> None:
     good = settings.read_text()
     settings.write_text(good + 'STATIC_URL = "/other/"\n')
     try:
-        with altered(tiny, web={"check": "http://{address}:1/health"}):
+        brotli = {"phases": ["collectstatic", "compress"], "precompress": ["br"]}
+        with altered(tiny, web={"check": "http://{address}:1/health"}, build=brotli):
             shown = tiny.fab("check", code=1).stdout
     finally:
         settings.write_text(good)
         tiny.fleet.start("edge2")
     assert re.search("BAD  edge2: SSH: the host cannot be reached", shown)
     assert re.search("BAD  web1: settings: STATIC_URL is '/other/' here and '/static/'", shown)
+    without = "BAD  build1: brotli: there is no program brotli, and build.precompress has br"
+    assert (without in shown) == (shutil.which("brotli") is None)
     assert re.search(r"BAD  web1: web.check: http://127.0.0.5:1/health answers", shown)
 
 

@@ -1482,6 +1482,28 @@ def test_a_copy_that_was_lost_is_made_again_and_only_the_very_same_counts(agent)
     assert made == {TEXT: {"gz": own}, TEXT * 2: {"gz": None}}
 
 
+@pytest.mark.parametrize(
+    ("copy", "is_right"),
+    [
+        (gzip.compress(TEXT), True),
+        (gzip.compress(TEXT[:40]) + gzip.compress(TEXT[40:]), True),
+        (gzip.compress(TEXT + b"\n"), False),
+        (gzip.compress(TEXT)[:-9], False),
+        (TEXT, False),
+        (b"", False),
+    ],
+    ids=["right", "in two members", "a byte more", "cut off", "not encoded", "empty"],
+)
+def test_a_project_s_own_copy_of_other_bytes_is_found(agent, copy, is_right):
+    """Nearly everybody takes gzip, and nginx sends it in place of the file."""
+    other = gzip.compress(TEXT, 5)
+    for data in (copy, other, TEXT):
+        agent.do("put_object", data)
+    pairs = [("gz", sha256_of(one), sha256_of(TEXT)) for one in (other, copy, other)]
+    head = agent.do("mismatched", json.dumps(pairs).encode())
+    assert head == {"wrong": [] if is_right else [1]}
+
+
 @pytest.fixture
 def brotli(tmp_path, monkeypatch):
     """Put a program brotli on the PATH: Node's encoder, which every machine that tests us has."""

@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.plan.nginx import nginx_server
-from fab_static.plan.precompressed import KINDS, LEAST_BYTES, to_encode, with_encodings
+from fab_static.plan.precompressed import (
+    KINDS,
+    LEAST_BYTES,
+    made_by_the_project,
+    to_encode,
+    with_encodings,
+)
 from fab_static.plan.release import Encoded, File, from_json
 from tests.unit.plan.test_release import a_release, any_release
 
@@ -59,6 +65,8 @@ def test_a_copy_that_the_project_made_itself_is_left_alone():
     release = with_files("a.css", "a.css.gz")
     assert chosen(release) == {}
     assert chosen(release, ("gzip", "br")) == {"a.css": ["br"]}
+    assert made_by_the_project(release, ("gzip", "br")) == [("gz", "a.css.gz", "a.css")]
+    assert made_by_the_project(release, ()) == []
 
 
 def test_bytes_under_two_names_are_encoded_once_and_only_where_it_is_wanted():
