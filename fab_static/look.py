@@ -11,14 +11,17 @@ from fab_static.errors import ReleaseError
 from fab_static.host.agent import RECORD
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.invalidate import planned
 from fab_static.plan.diff import (
     Diff,
+    as_cached,
     compare,
     is_for_the_server,
     is_versioned,
+    printed_urls,
     unversioned_changes,
 )
-from fab_static.plan.invalidation import to_invalidate
+from fab_static.plan.invalidation import Invalidation, to_invalidate
 from fab_static.plan.release import Release, bad
 from fab_static.remote import Head, RemoteHost
 
@@ -154,7 +157,8 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str
     first = deploy.read_release(old) if old else None
     diff = compare(first, new)
     forgotten = unversioned_changes(first, new)
-    paths = to_invalidate(forgotten, str(new.settings["STATIC_URL"]))
+    cached = printed_urls(*filter(None, (first, new)))
+    paths = to_invalidate(as_cached(forgotten), cached, str(new.settings["STATIC_URL"]))
     return {
         "old": old,
         "new": new.id,
@@ -202,12 +206,9 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             and not is_versioned(path, live)
             and not is_for_the_server(path, live)
         )
-    static_url = str(
-        live.settings["STATIC_URL"] if live else deploy.facts(deploy.build)["static_url"]
-    )
-    paths = to_invalidate({*forgotten, *journal.to_invalidate}, static_url)
-    if deploy.environment.cdn is None:
-        paths = to_invalidate([], static_url)
+    paths = Invalidation()
+    if deploy.environment.cdn and live:
+        paths = planned(deploy, live, {*forgotten, *journal.to_invalidate})
     return {
         "environment": deploy.environment.name,
         "live": live_name,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 
 from fab_static.aws.cloudfront import Distribution
 from fab_static.errors import CdnError
 from fab_static.phases.deployment import Deployment
-from fab_static.plan.invalidation import to_invalidate
+from fab_static.plan.diff import as_cached, printed_urls
+from fab_static.plan.invalidation import Invalidation, to_invalidate
+from fab_static.plan.release import Release
+
+WAIT_FOR_ROOM = 600.0  # seconds, where the inventory does not want to wait but CloudFront has to
 
 
 def invalidate(deploy: Deployment) -> None:
@@ -30,21 +35,49 @@ def invalidate(deploy: Deployment) -> None:
         deploy.show.say("no URL keeps its name with other bytes; nothing to invalidate")
         return
     release = deploy.current_release()
-    plan = to_invalidate(journal.to_invalidate, str(release.settings["STATIC_URL"]))
+    # who does not wait has no second batch
+    plan = planned(deploy, release, journal.to_invalidate, most_batches=4 if cdn.wait else 1)
     deploy.show.say(
         f"{len(plan.paths)} paths, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
         + (" …" if len(plan.paths) > 10 else "")
     )
     distribution = Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url)
     reference = _reference(deploy, plan.paths)
-    invalidation = distribution.invalidate(plan.paths, reference)
-    if cdn.wait and not distribution.wait(invalidation, cdn.wait):
-        raise CdnError(
-            f"invalidation {invalidation} is not completed after {cdn.wait:g} seconds",
-            where=f"distribution {cdn.distribution_id}",
-            mend=f"wait on: fab {deploy.environment.name} invalidate (it asks for the same one)",
-        )
+    for number, batch in enumerate(plan.batches, start=1):
+        invalidation = distribution.invalidate(batch, f"{reference}-{number}")
+        is_last = number == len(plan.batches)
+        # the next batch has room only when this one is completed
+        seconds = cdn.wait or (0 if is_last else WAIT_FOR_ROOM)
+        if seconds and not distribution.wait(invalidation, seconds):
+            raise CdnError(
+                f"invalidation {invalidation} is not completed after {seconds:g} seconds",
+                where=f"distribution {cdn.distribution_id}",
+                mend=f"wait on: fab {deploy.environment.name} invalidate (it asks for the same one)",
+            )
     _forget(deploy)
+
+
+def planned(
+    deploy: Deployment,
+    release: Release,
+    changed: Iterable[str],
+    *,
+    keys_on_other_queries: bool | None = None,
+    most_batches: int = 4,
+) -> Invalidation:
+    """Return what has CloudFront forget these paths, when it may hold this release and those before it."""
+    before = {deploy.live, deploy.recorded_live, deploy.states[deploy.build]["previous"]}
+    held = deploy.states[deploy.build]["releases"]
+    known = [
+        deploy.read_release(name, deploy.build)
+        for name in sorted(name for name in before if name in held and name != release.id)
+    ]
+    return to_invalidate(
+        as_cached(changed, keys_on_other_queries=keys_on_other_queries),
+        printed_urls(release, *known),
+        str(release.settings["STATIC_URL"]),
+        most_batches=most_batches,
+    )
 
 
 def _reference(deploy: Deployment, paths: tuple[str, ...]) -> str:

@@ -12,6 +12,12 @@ from fab_static.plan.release import Release
 VERSIONED_KINDS = (".js", ".mjs", ".css", ".map")
 SOURCES = (".less", ".scss", ".sass")  # browsers get the CSS that compress made of them
 
+# the query strings that a cache may hold a file under, as URLs print them; "" is the URL without one.
+# None is any: url(fontawesome.woff?v=4.7.0) of a library, `?<hash>` that django-compressor adds in CSS
+Queries = frozenset[str] | None
+ANY_QUERY: Queries = None
+PLAIN: Queries = frozenset({""})
+
 
 @dataclass(frozen=True)
 class Diff:
@@ -54,6 +60,76 @@ def unversioned_changes(old: Release | None, new: Release) -> tuple[str, ...]:
         and not is_versioned(path, old, new)
         and not is_for_the_server(path, old, new)
     )
+
+
+def as_cached(
+    paths: Iterable[str], *, keys_on_other_queries: bool | None = None
+) -> dict[str, Queries]:
+    """Return under which queries caches may hold these unversioned paths.
+
+    Args:
+        paths: below the static root.
+        keys_on_other_queries: whether the cache tells URLs apart by more of their query than `version`;
+            None where that is not known. Where it does not, the plain URL stands for all: `?version=v` has
+            its own bytes from the pool, or may not be cached.
+    """
+    return dict.fromkeys(paths, PLAIN if keys_on_other_queries is False else ANY_QUERY)
+
+
+def to_forget(
+    old: Release | None,
+    new: Release,
+    *,
+    earlier: Iterable[Release] = (),
+    keys_on_other_queries: bool | None = None,
+    origin_knows_versions: bool = True,
+) -> dict[str, Queries]:
+    """Return the URLs that caches may hold with other bytes than `new` has: path -> queries.
+
+    An origin that answers by the path alone, as a bucket does, gives a page of a release that is no longer
+    live the live one's bytes, and a cache keeps them under the version that the page asked for. When that
+    version comes back, by a rollback or with a later release, caches must forget it.
+
+    Args:
+        old: what is live; None where nothing is.
+        new: what becomes live.
+        earlier: the releases that were live once, as far as they are known: their pages may be open.
+        keys_on_other_queries: as `as_cached` has it.
+        origin_knows_versions: whether the origin answers each `?version=` with its own bytes, and an
+            unknown one so that nobody keeps it; nginx over the pool does.
+    """
+    found = as_cached(unversioned_changes(old, new), keys_on_other_queries=keys_on_other_queries)
+    if old is None or origin_knows_versions:
+        return found
+    printed = [release.versions for release in earlier]
+    for path, version in new.versions.items():
+        if (
+            path in new.files
+            and (path not in old.files or old.files[path].sha256 != new.files[path].sha256)
+            and any(versions.get(path) == version for versions in printed)
+        ):
+            queries = found.get(path, frozenset())
+            if queries is not None:
+                found[path] = queries | {f"version={version}"}
+    return found
+
+
+def printed_urls(*releases: Release) -> dict[str, frozenset[str]]:
+    """Return the URLs that pages and stylesheets of these releases print: path -> queries.
+
+    Those are what caches may hold, as far as we know; CSS may ask for more (ANY_QUERY).
+    """
+    found: dict[str, frozenset[str]] = {}
+    for release in releases:
+        for path in release.files:
+            if is_for_the_server(path, release):
+                continue
+            version = release.versions.get(path)
+            queries = {f"version={version}"} if version else set()
+            if not is_versioned(path, release):
+                queries.add("")
+            found[path] = found.get(path, frozenset()) | queries
+    return found
 
 
 def is_for_the_server(path: str, *releases: Release) -> bool:

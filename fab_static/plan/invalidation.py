@@ -1,26 +1,44 @@
-"""URLs whose bytes changed under the same name -> the paths that CloudFront is asked to forget."""
+"""URLs whose bytes changed under the same name -> the cheapest paths and wildcards, in batches CloudFront takes.
+
+An exact path leaves the file's query variants cached. `a.js*` takes them along, and `a.js.map` and
+`a.json` too; `a.js?*` is all variants and not the plain URL. Few wildcards may be in progress at once, so
+what does not fit is either put together under shorter ones, which evict more than they must, or asked for
+in later batches, which take time: whatever is worth more (cover.py finds the optimum).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-MAX_WILDCARDS = (
-    15  # in progress at once, AWS: CloudFront Developer Guide, "Quotas on invalidations"
-)
-PRICE_USD = 0.005  # a path, beyond the first 1,000 of a month; a wildcard is one path too
-# RFC 3986 unreserved and sub-delims, which CloudFront wants as they are; "'" it refuses raw, "*" in the
-# middle is a literal, "~" it does not support at all: those names are reached by a wildcard before it
-_SAFE = "/-._!$&()+,;=:@"
+from fab_static.plan.cache_tags import innermost_tagged_folder, tag_of
+from fab_static.plan.cover import NEVER, Costs, Cover, Covers
+from fab_static.plan.diff import Queries
+from fab_static.plan.invalidation_path import allowed_prefix, is_nameable, query, spellings
+
+# in progress at once, for one distribution (AWS: CloudFront Developer Guide, "Quotas on invalidations")
+MAX_PATHS = 3000
+MAX_WILDCARDS = 15
+PRICE_USD = 0.005  # a path, beyond the first 1,000 of a month; a wildcard or a tag is one path too
 
 
 @dataclass(frozen=True)
 class Invalidation:
-    """What to ask of CloudFront: URL paths from the root, encoded; and its price beyond the free ones."""
+    """What to ask of CloudFront: URL paths from the root, encoded, or `#tag`s; and its price.
 
-    paths: tuple[str, ...] = ()
+    A batch fits when those before it are completed; the first beside what others have in progress,
+    unless that leaves no room at all. `needless` counts the known URLs that go although they did not change.
+    """
+
+    batches: tuple[tuple[str, ...], ...] = ()
+    needless: int = 0
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all batches."""
+        return tuple(path for batch in self.batches for path in batch)
 
     @property
     def price_usd(self) -> float:
@@ -28,38 +46,148 @@ class Invalidation:
         return round(len(self.paths) * PRICE_USD, 4)
 
 
-def to_invalidate(changed: Iterable[str], static_url: str) -> Invalidation:
-    """Return a wildcard for each changed path, or for whole folders when those are too many.
+@dataclass(frozen=True)
+class Quota:
+    """What CloudFront takes at once, and how much of that others have in progress."""
+
+    paths: int = MAX_PATHS
+    wildcards: int = MAX_WILDCARDS
+    paths_in_progress: int = 0
+    wildcards_in_progress: int = 0
+
+    @property
+    def free_paths(self) -> int:
+        """How many exact paths, or tags, can be asked for now."""
+        return max(0, self.paths - self.paths_in_progress)
+
+    @property
+    def free_wildcards(self) -> int:
+        """How many wildcards can be asked for now."""
+        return max(0, self.wildcards - self.wildcards_in_progress)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a plan is weighed by, in US dollars.
+
+    Three objects fetched again from the origin are worth one path; waiting for another batch (25 s for
+    95 % of them: AWS, What's New, 2026-04-29) is worth thirty.
+    """
+
+    path: float = PRICE_USD
+    needless: float = PRICE_USD / 3
+    batch: float = PRICE_USD * 10
+
+
+def to_invalidate(
+    changed: Mapping[str, Queries],
+    cached: Mapping[str, frozenset[str]],
+    static_url: str,
+    *,
+    quota: Quota = Quota(),
+    worth: Worth = Worth(),
+    most_batches: int = 4,
+    tags: bool = False,
+) -> Invalidation:
+    """Return what reaches every changed URL, at the least price, needless evictions and waiting together.
 
     Args:
-        changed: paths below the static root.
+        changed: paths below the static root -> the queries under which caches may hold old bytes of them;
+            ANY_QUERY where these are not known.
+        cached: the same of all that caches may hold: the live release's URLs and those of the one before.
         static_url: STATIC_URL, with or without a host; its path is where the files are.
+        quota: of the distribution.
+        worth: what a path, an object evicted needlessly and another batch are worth.
+        most_batches: wildcards are spread over no more batches than these; 1 never waits for room.
+        tags: whether every object in the cache carries its `tags_of`; then an item reaches exactly one
+            file with all its variants, or one folder, and no wildcard is needed.
     """
-    base = "/" + unquote(urlsplit(static_url).path).strip("/") + "/"
-    base = re.sub(r"/+", "/", base)
-    paths = sorted({_encoded(base + path) for path in changed})
-    covered: list[str] = []
-    for path in paths:  # sorted: what a wildcard covers stands behind it
-        if not covered or not path.startswith(covered[-1][:-1]):
-            covered.append(path)
-    depth = max((path.count("/") for path in covered), default=0)
-    while len(covered) > MAX_WILDCARDS and depth > base.count("/") - 1:
-        covered = sorted({_up_to(depth, path) for path in covered})
-        depth -= 1
-    return Invalidation(tuple(covered))
+    if not changed:
+        return Invalidation()
+    costs = Costs(item=_billionths(worth.path), needless=_billionths(worth.needless))
+    if tags:
+        covers = Covers(
+            changed,
+            cached.keys() - changed.keys(),
+            costs,
+            most=None,
+            is_single=lambda _: True,
+            allowed=innermost_tagged_folder,
+        )
+        cover = covers.cover(0)
+        items = sorted(f"#{tag_of(name)}" for name in (*cover.names, *cover.prefixes))
+        return Invalidation(_batches(items, [], quota), cover.needless)
+    names, spared = _urls(changed, cached, _base(static_url))
+    most = quota.free_wildcards + quota.wildcards * (most_batches - 1)
+    covers = Covers(names, spared, costs, max(1, most), _is_path, allowed_prefix)
+    cover = _cheapest(covers, quota, _billionths(worth.batch))
+    wildcards = [prefix + "*" for prefix in cover.prefixes]
+    return Invalidation(_batches(cover.names, wildcards, quota), cover.needless)
 
 
-def _up_to(depth: int, path: str) -> str:
-    """Return a wildcard for the folder that a path lies in, when that is deeper than `depth`."""
-    parts = path.split("/")
-    return path if len(parts) - 1 < depth else "/".join(parts[:depth]) + "/*"
+def _urls(
+    changed: Mapping[str, Queries], cached: Mapping[str, Iterable[str]], base: str
+) -> tuple[set[str], set[str]]:
+    """Return the URLs to reach and those to spare. `a.js?` stands for `a.js` with whatever query."""
+    names = {
+        url
+        for path, queries in changed.items()
+        for url in _spelled(base, path, ("", "?") if queries is None else queries)
+    }
+    spared = {
+        url
+        for path, queries in cached.items()
+        if path not in changed or changed[path] is not None  # else all of its URLs have to go
+        for url in _spelled(base, path, queries)
+    }
+    return names, spared - names
 
 
-def _encoded(path: str) -> str:
-    # neither "~" nor "%7E" ever matches: a wildcard up to it does. A wildcard in any case: an exact
-    # path leaves `?v=4.7.0` cached (AWS: Developer Guide, "Specifying the files to invalidate")
-    return _quoted(path.partition("~")[0].rstrip("*")) + "*"
+def _spelled(base: str, path: str, queries: Iterable[str]) -> Iterable[str]:
+    for url in spellings(path):
+        for text in queries:
+            if text in ("", "?"):
+                yield base + url + text
+            else:
+                yield f"{base}{url}?{query(text)}"
 
 
-def _quoted(path: str) -> str:
-    return quote(path.encode("utf-8", "surrogateescape"), safe=_SAFE + "*")
+def _is_path(url: str) -> bool:
+    return is_nameable(url) and not url.endswith("?")
+
+
+def _cheapest(covers: Covers, quota: Quota, batch: int) -> Cover:
+    """Return the cover whose price, needless evictions and waits are least together."""
+
+    def cost(wildcards: int) -> int:
+        waiting = max(0, wildcards - quota.free_wildcards)
+        return covers.costs[wildcards] + batch * -(-waiting // quota.wildcards)
+
+    possible = [count for count, least in enumerate(covers.costs) if least < NEVER]
+    return covers.cover(min(possible, key=cost))
+
+
+def _batches(
+    paths: Iterable[str], wildcards: Iterable[str], quota: Quota
+) -> tuple[tuple[str, ...], ...]:
+    """Return what is asked for in turn: as much at once as there is room for."""
+    waiting, starred = list(paths), list(wildcards)
+    free_paths, free_wildcards = quota.free_paths, quota.free_wildcards
+    batches = []
+    while waiting or starred:
+        batch = (*waiting[:free_paths], *starred[:free_wildcards])
+        del waiting[:free_paths], starred[:free_wildcards]
+        if batch:
+            batches.append(tuple(sorted(batch)))
+        free_paths, free_wildcards = quota.paths, quota.wildcards
+    return tuple(batches)
+
+
+def _base(static_url: str) -> str:
+    path = unquote(urlsplit(static_url).path).strip("/")
+    return re.sub(r"/+", "/", f"/{spellings(path)[0]}/")
+
+
+def _billionths(dollars: float) -> int:
+    """Return dollars as a whole number, so that sums are exact."""
+    return round(dollars * 10**9)

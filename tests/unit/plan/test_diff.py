@@ -6,13 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.plan.diff import (
+    ANY_QUERY,
     Diff,
+    as_cached,
     compare,
     contradictions,
     is_content_named,
     is_versioned,
+    printed_urls,
+    to_forget,
     unversioned_changes,
 )
+from fab_static.plan.invalidation import to_invalidate
 from fab_static.plan.release import File, Release
 
 ID = "20261122T170102Z-3f9c1a7b"
@@ -189,3 +194,108 @@ def test_a_release_against_itself_changes_nothing(release):
     assert compare(release, release) == Diff()
     assert unversioned_changes(release, release) == ()
     assert contradictions(release, release) == ()
+
+
+# ---- what caches must forget, and what they may hold
+
+
+def test_unversioned_files_may_be_cached_under_any_query():
+    """A library's CSS says fontawesome.woff?v=4.7.0, django-compressor's adds `?<hash>`."""
+    old, new = sealed({"logo.png": "1", "a.js": "1"}), sealed({"logo.png": "2", "a.js": "1"})
+    assert to_forget(old, new) == {"logo.png": ANY_QUERY}
+    assert to_forget(old, new, keys_on_other_queries=True) == {"logo.png": ANY_QUERY}
+
+
+def test_where_the_cache_tells_versions_alone_apart_the_plain_url_is_all_there_is():
+    old, new = sealed({"logo.png": "1"}), sealed({"logo.png": "2"})
+    assert to_forget(old, new, keys_on_other_queries=False) == {"logo.png": {""}}
+    assert as_cached(["a.png"], keys_on_other_queries=False) == {"a.png": {""}}
+    assert as_cached(["a.png"]) == {"a.png": ANY_QUERY}
+
+
+@pytest.mark.parametrize("tags", [False, True])
+def test_a_deploy_of_versioned_and_content_named_changes_costs_no_path(tags):
+    one, two = "CACHE/css/output.3f9c1a7b2d4e.css", "CACHE/css/output.aaaaaaaaaaaa.css"
+    old = sealed({"a.js": "1", "b.css": "1", one: "1"}, versioned=["a.js", "b.css"], named=[one])
+    new = sealed({"a.js": "2", "b.css": "2", two: "2"}, versioned=["a.js", "b.css"], named=[two])
+    forgotten = to_forget(old, new, earlier=[old], origin_knows_versions=False)
+    plan = to_invalidate(forgotten, printed_urls(old, new), "/static/", tags=tags)
+    assert plan.batches == ()
+    assert plan.price_usd == 0
+
+
+def test_a_rollback_forgets_the_unversioned_urls_alone_where_the_origin_knows_versions():
+    """The pool answers ?version=old with the old bytes, whenever it is asked."""
+    old = sealed({"logo.png": "1", "a.js": "1"}, versioned=["a.js"])
+    new = sealed({"logo.png": "2", "a.js": "2"}, versioned=["a.js"])
+    assert to_forget(new, old, earlier=[old]) == {"logo.png": ANY_QUERY}
+
+
+def test_a_rollback_forgets_the_restored_versions_where_the_origin_does_not_know_them():
+    """An open page of the old release had the bucket's new bytes cached under ?version=old."""
+    old = sealed(
+        {"logo.png": "1", "a.js": "1", "b.js": "1"}, versioned=["logo.png", "a.js", "b.js"]
+    )
+    new = sealed(
+        {"logo.png": "2", "a.js": "2", "b.js": "1"}, versioned=["logo.png", "a.js", "b.js"]
+    )
+    versions = {path: f"version={version}" for path, version in old.versions.items()}
+    forgotten = to_forget(
+        new, old, earlier=[old], keys_on_other_queries=False, origin_knows_versions=False
+    )
+    assert forgotten == {"logo.png": {"", versions["logo.png"]}, "a.js": {versions["a.js"]}}
+    others = dict.fromkeys(["a.png", "b.png", "login.png", "lo.js", "z.js"], frozenset({""}))
+    paths = to_invalidate(forgotten, {**printed_urls(old, new), **others}, "/static/").paths
+    assert paths == (f"/static/a.js?{versions['a.js']}", "/static/logo.png*")
+    wide = to_forget(new, old, earlier=[old], origin_knows_versions=False)
+    assert wide == {"logo.png": ANY_QUERY, "a.js": {versions["a.js"]}}
+
+
+def test_a_version_that_comes_back_with_a_later_release_is_forgotten_too():
+    """A reverted file: its version was printed before, and asked for while other bytes were live."""
+    first, second = (sealed({"a.js": text}, versioned=["a.js"]) for text in "12")
+    forgotten = to_forget(second, first, earlier=[first, second], origin_knows_versions=False)
+    assert forgotten == {"a.js": {f"version={first.versions['a.js']}"}}
+    assert to_forget(second, sealed({"a.js": "3"}, versioned=["a.js"]), earlier=[first, second],
+                     origin_knows_versions=False) == {}  # fmt: skip
+
+
+def test_a_file_that_comes_back_is_forgotten_under_its_version():
+    """While it was gone the bucket answered with an error, and errors are cached too."""
+    whole, less = sealed({"a.js": "1"}, versioned=["a.js"]), sealed({})
+    forgotten = to_forget(less, whole, earlier=[whole], origin_knows_versions=False)
+    assert forgotten == {"a.js": {f"version={whole.versions['a.js']}"}}
+
+
+def test_with_nothing_live_nothing_is_forgotten():
+    assert to_forget(None, sealed({"a.png": "1"}), origin_knows_versions=False) == {}
+
+
+def test_printed_urls_are_those_of_all_releases():
+    named = "CACHE/css/output.3f9c1a7b2d4e.css"
+    old = sealed({"a.js": "1", "gone.png": "1"}, versioned=["a.js"])
+    new = sealed(
+        {"a.js": "2", "logo.png": "1", named: "1"}, versioned=["a.js", "logo.png"], named=[named]
+    )
+    assert printed_urls(old, new) == {
+        "a.js": {f"version={old.versions['a.js']}", f"version={new.versions['a.js']}"},
+        "gone.png": {""},
+        "logo.png": {"", f"version={new.versions['logo.png']}"},
+        named: {""},
+    }
+
+
+def test_what_no_browser_asks_for_is_no_printed_url():
+    files = {"CACHE/manifest.json": "1", "a.less": "1", "a.css": "1"}
+    release = dataclasses.replace(sealed(files), offline_manifest="CACHE/manifest.json")
+    assert printed_urls(release) == {"a.css": {""}}
+
+
+@given(any_release(), any_release(), st.booleans())
+def test_what_must_be_forgotten_reaches_every_url_that_keeps_its_name(old, new, knows):
+    forgotten = to_forget(old, new, earlier=[old, new], origin_knows_versions=knows)
+    assert {path for path, queries in forgotten.items() if queries is ANY_QUERY} == set(
+        unversioned_changes(old, new)
+    )
+    if knows:
+        assert set(forgotten.values()) <= {ANY_QUERY}
