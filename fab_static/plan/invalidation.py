@@ -71,12 +71,14 @@ class Worth:
     """What a plan is weighed by, in US dollars.
 
     Three objects fetched again from the origin are worth one path; waiting for another batch (25 s for
-    95 % of them: AWS, What's New, 2026-04-29) is worth thirty.
+    95 % of them: AWS, What's New, 2026-04-29) is worth thirty. But where that makes more than `most_paths`,
+    by default as many as CloudFront takes at once, objects are worth less, until it does not.
     """
 
     path: float = PRICE_USD
     needless: float = PRICE_USD / 3
     batch: float = PRICE_USD * 10
+    most_paths: int = MAX_PATHS
 
 
 def to_invalidate(
@@ -104,30 +106,34 @@ def to_invalidate(
     """
     if not changed:
         return Invalidation()
-    costs = Costs(item=_billionths(worth.path), needless=_billionths(worth.needless))
     if tags:
-        covers = Covers(
-            changed,
-            cached.keys() - changed.keys(),
-            costs,
-            most=None,
-            is_single=lambda _: True,
-            allowed=innermost_tagged_folder,
-        )
-        cover = covers.cover(0)
+        files, others = sorted(changed), sorted(cached.keys() - changed.keys())
+
+        def cover_at(costs: Costs) -> Cover:
+            return Covers(files, others, costs, None, _always, innermost_tagged_folder).cover(0)
+    else:
+        names, spared = _urls(changed, cached, _base(static_url))
+        most = max(1, quota.free_wildcards + quota.wildcards * (most_batches - 1))
+
+        def cover_at(costs: Costs) -> Cover:
+            covers = Covers(names, spared, costs, most, _is_path, allowed_prefix)
+            return _cheapest(covers, quota, _billionths(worth.batch))
+
+    costs = Costs(_billionths(worth.path), _billionths(worth.needless))
+    cover = cover_at(costs)
+    while len(cover.names) + len(cover.prefixes) > worth.most_paths and costs.needless:
+        costs = Costs(costs.item, costs.needless // 4)
+        cover = cover_at(costs)
+    if tags:
         items = sorted(f"#{tag_of(name)}" for name in (*cover.names, *cover.prefixes))
-        return Invalidation(_batches(items, [], quota), cover.needless)
-    names, spared = _urls(changed, cached, _base(static_url))
-    most = quota.free_wildcards + quota.wildcards * (most_batches - 1)
-    covers = Covers(names, spared, costs, max(1, most), _is_path, allowed_prefix)
-    cover = _cheapest(covers, quota, _billionths(worth.batch))
+        return Invalidation(_batches(items, (), quota), cover.needless)
     wildcards = [prefix + "*" for prefix in cover.prefixes]
     return Invalidation(_batches(cover.names, wildcards, quota), cover.needless)
 
 
 def _urls(
     changed: Mapping[str, Queries], cached: Mapping[str, Iterable[str]], base: str
-) -> tuple[set[str], set[str]]:
+) -> tuple[list[str], list[str]]:
     """Return the URLs to reach and those to spare. `a.js?` stands for `a.js` with whatever query."""
     names = {
         url
@@ -140,7 +146,7 @@ def _urls(
         if path not in changed or changed[path] is not None  # else all of its URLs have to go
         for url in _spelled(base, path, queries)
     }
-    return names, spared - names
+    return sorted(names), sorted(spared - names)
 
 
 def _spelled(base: str, path: str, queries: Iterable[str]) -> Iterable[str]:
@@ -150,6 +156,10 @@ def _spelled(base: str, path: str, queries: Iterable[str]) -> Iterable[str]:
                 yield base + url + text
             else:
                 yield f"{base}{url}?{query(text)}"
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 def _is_path(url: str) -> bool:

@@ -212,10 +212,19 @@ def test_when_others_leave_no_room_wildcards_are_asked_for_when_there_is_some():
 def test_more_exact_paths_than_at_once_are_asked_for_in_turn():
     tree = [f"{n}/{m}.png" for n in range(100) for m in range(100)]
     changed = [path for n, path in enumerate(tree) if n % 2]
-    plan = asked(*changed, queries=PLAIN, cached=tree, worth=Worth(needless=1.0))
+    plan = asked(*changed, queries=PLAIN, cached=tree, worth=Worth(needless=1.0, most_paths=9999))
     assert [len(batch) for batch in plan.batches] == [MAX_PATHS, 2000]
     assert plan.needless == 0
     assert set(plan.paths) == {f"/static/{path}" for path in changed}
+
+
+@pytest.mark.parametrize("tags", [False, True])
+def test_no_deploy_costs_more_paths_than_cloudfront_takes_at_once(tags):
+    """Half of 10,000 files changed, here and there: $25, or a cache that fills anew."""
+    tree = [f"{n}/{m}.png" for n in range(100) for m in range(100)]
+    changed = [path for n, path in enumerate(tree) if n % 2]
+    plan = asked(*changed, queries=PLAIN, cached=tree, tags=tags)
+    assert 0 < len(plan.paths) <= MAX_PATHS
 
 
 letters = st.text("ab~*%é@/", min_size=1, max_size=4)
