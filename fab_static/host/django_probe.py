@@ -9,8 +9,9 @@ is ours. The answer is one line of standard output, whatever the project prints 
 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
-Requests: {"ask": "settings"}, {"ask": "sources"},
+Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "find", "name": "js/a.js"}, {"ask": "lint"},
 {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false}.
+For `lint` the module template_lint is sent along, and stands in sys.modules.
 
 Python 3.8 or later, standard library, and the project's Django and django-compressor.
 """
@@ -35,7 +36,7 @@ from typing import Any, Callable, Iterator, Mapping
 
 MARKER = "FAB_STATIC_PROBE "
 COMMAND = "fab_static_probe"
-TEXT_LIMIT = 2000  # characters of a block shown
+TEXT_LIMIT = 20_000  # characters of a block told
 
 # What the bytes of a build, or the keys of compress blocks, may depend on.
 LIBRARIES = (
@@ -61,6 +62,7 @@ LIBRARIES = (
 )
 
 _EXTENDS = re.compile(r"""\{%-?\s*extends\s+["']([^"']+)["']""")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object, in its repr
 _COMPRESS = re.compile(r"\{%[-+]?\s*compress\s")
 
 
@@ -286,6 +288,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
             for name, app in get_commands().items()
         },
         "compress": compress,
+        "baked_in": baked_in(compress),
         "offline_manifest": manifest_path(compress) if compress else None,
         "resource_versions": resource_versions_path(),
         "staticfiles_dirs": [
@@ -313,6 +316,28 @@ def compress_settings() -> dict[str, Any] | None:
         "enabled": bool(settings.COMPRESS_ENABLED),
         "offline": bool(settings.COMPRESS_OFFLINE),
         "css_hashing_method": settings.COMPRESS_CSS_HASHING_METHOD,
+    }
+
+
+def baked_in(compress: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the settings that may stand in a rendered block, and so in its key, or in a file built."""
+    from django.conf import settings
+
+    found = {
+        name: getattr(settings, name, None)
+        for name in ("STATIC_URL", "STATIC_CDN", "DEBUG", "LANGUAGE_CODE", "USE_I18N")
+    }
+    if compress:
+        names = ("COMPRESS_URL", "COMPRESS_OUTPUT_DIR", "COMPRESS_OFFLINE_CONTEXT")
+        found.update((name, getattr(settings, name, None)) for name in names)
+    # the context may hold anything, and may hold secrets: only whether it is the same is told
+    return {
+        name: value
+        if isinstance(value, (bool, type(None)))
+        else hashlib.sha256(_ADDRESS.sub("", repr(value)).encode()).hexdigest()[:12]
+        if isinstance(value, (dict, list, tuple))
+        else str(value)
+        for name, value in found.items()
     }
 
 
@@ -375,6 +400,15 @@ def libraries() -> dict[str, str]:
 
 def ask_sources(_: Mapping[str, Any]) -> dict[str, Any]:
     """Return {name: [SHA-256, size]} of what collectstatic would collect now."""
+    files: dict[str, tuple[str, int]] = {}
+    for name, path, storage in collected():
+        if name not in files:  # collectstatic takes the first
+            files[name] = hashed(storage, path)
+    return {"files": files}
+
+
+def collected() -> Iterator[tuple[str, str, Any]]:
+    """Yield name, path and storage of every file that collectstatic meets, those it passes over too."""
     from django.apps import apps
     from django.contrib.staticfiles.finders import get_finders
 
@@ -386,14 +420,10 @@ def ask_sources(_: Mapping[str, Any]) -> dict[str, Any]:
         )
     config: Any = apps.get_app_config("staticfiles")
     ignore = [os.path.normpath(pattern) for pattern in config.ignore_patterns]
-    files: dict[str, tuple[str, int]] = {}
     for finder in get_finders():
         for path, storage in finder.list(ignore):
             prefix = getattr(storage, "prefix", None)
-            name = (os.path.join(prefix, path) if prefix else path).replace("\\", "/")
-            if name not in files:  # collectstatic takes the first
-                files[name] = hashed(storage, path)
-    return {"files": files}
+            yield (os.path.join(prefix, path) if prefix else path).replace("\\", "/"), path, storage
 
 
 def hashed(storage: Any, path: str) -> tuple[str, int]:
@@ -411,6 +441,16 @@ def hashed(storage: Any, path: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def ask_find(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the source files of this name: collectstatic takes the first, the others are shadowed."""
+    found: list[str] = []
+    for name, path, storage in collected():
+        if name == request["name"]:
+            with suppress(NotImplementedError):
+                found.append(str(storage.path(path)))
+    return {"found": found}
+
+
 # --- ask: coverage -------------------------------------------------------------------------------
 
 
@@ -419,22 +459,34 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
 
     compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
     in its thread pool, templates that do not parse are skipped, and it ends with 0 all the same.
+
+    Each of `missing`, `failed` and `untranslated` names a block by {"engine", "template", "in": the
+    template it stands in, "block": its number in the page, "line", "context": the offline context's
+    number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
     """
-    coverage = Coverage(bool(request.get("texts")))
     compress = compress_settings()
+    coverage = Coverage({})
     if compress:
+        from django.utils import translation
+
         manifest = offline_manifest(request.get("manifest"))
         contexts = offline_contexts()
+        translation.deactivate()  # a context function may have chosen one; compress's threads have none
+        coverage = Coverage(manifest, languages())
         for engine in engines():
-            coverage.walk(engine, contexts, manifest)
+            coverage.walk(engine, contexts)
+    is_told = bool(request.get("texts"))
     return {
         "templates": coverage.templates,
         "blocks": coverage.blocks,
-        "keys": len(coverage.keys),
+        "keys": len(coverage.texts),
         "missing": coverage.missing,
         "failed": coverage.failed,
         "broken": coverage.broken,
-        "texts": coverage.texts,
+        "untranslated": coverage.untranslated(),
+        "ambiguous": coverage.ambiguous(),
+        "rendered": coverage.rendered if is_told else [],
+        "texts": coverage.texts if is_told else {},
         "compress": compress,
         "libraries": libraries(),
     }
@@ -443,10 +495,27 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
 class Engine:
     """One template language: its templates, and compressor's offline parser for it."""
 
-    def __init__(self, parser: Any, names: list[str], source: Callable[[str], str]) -> None:
+    def __init__(
+        self, kind: str, parser: Any, names: list[str], source: Callable[[str], str]
+    ) -> None:
+        self.kind = kind
         self.parser = parser
         self.names = names
         self.source = source
+
+    def parse(self, name: str) -> Any:
+        """Return a template as pages get it: by its loader."""
+        template = self.parser.parse(name)
+        template.template_name = name
+        return template
+
+    def nodes(self, template: Any, context: Any) -> list[Any]:
+        """Return the compress blocks of a template, those that compressor passes over too."""
+        return list(self.parser.walk_nodes(template, context=context))
+
+    def form(self, node: Any) -> tuple[Any, ...]:
+        """Return what a block asks for: kind, mode and name."""
+        return (node.kind, node.mode, node.name)
 
     def has_compress(self, name: str, seen: tuple[str, ...] = ()) -> bool:
         """Does the template's text, or that of one it extends, hold a compress block?"""
@@ -463,38 +532,73 @@ class Engine:
         )
 
 
+class Jinja2Engine(Engine):
+    """Jinja2, whose templates compressor reads as files; pages get them from any loader."""
+
+    def parse(self, name: str) -> Any:
+        """Return a template as pages get it: by its loader."""
+        return self.parser.env.parse(self.source(name), name=name)
+
+    def nodes(self, template: Any, context: Any) -> list[Any]:
+        """Return the compress blocks of a template, those that compressor passes over too."""
+        from jinja2.nodes import Call, CallBlock, ExtensionAttribute
+
+        found = list(self.parser.walk_nodes(template, context=context))
+        # it does not look into `elif`, nor behind the body of a loop
+        for node in template.find_all(CallBlock):
+            call = node.call
+            if (
+                isinstance(call, Call)
+                and isinstance(call.node, ExtensionAttribute)
+                and call.node.identifier == self.parser.COMPRESSOR_ID
+                and not any(node is other for other in found)
+            ):
+                found.append(node)
+        return sorted(found, key=lambda node: int(node.lineno))
+
+    def form(self, node: Any) -> tuple[Any, ...]:
+        """Return what a block asks for: kind, mode and name."""
+        kind, mode, name = (getattr(argument, "value", None) for argument in node.call.args)
+        return (kind, mode, name)
+
+
 class Coverage:
     """What the walk found."""
 
-    def __init__(self, keeps_texts: bool) -> None:
-        self.keeps_texts = keeps_texts
+    def __init__(self, manifest: Mapping[str, Any], languages: tuple[str, ...] = ()) -> None:
+        self.manifest = manifest
+        self.languages = languages
         self.templates = 0
         self.blocks = 0
-        self.keys: dict[str, bool] = {}
         self.missing: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
         self.broken: list[dict[str, Any]] = []
+        self.rendered: list[dict[str, Any]] = []
         self.texts: dict[str, str] = {}
+        self._forms: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self._failed: set[tuple[Any, ...]] = set()
+        self._in_language: dict[tuple[Any, ...], dict[str, Any] | None] = {}
 
-    def walk(self, engine: Engine, contexts: list[Any], manifest: Mapping[str, Any]) -> None:
+    def walk(self, engine: Engine, contexts: list[Any]) -> None:
         """Walk all templates of one engine."""
         for name in engine.names:
             try:
-                template = engine.parser.parse(name)
-                template.template_name = name
+                template = engine.parse(name)
             except Exception as error:  # tags of the project raise what they like
                 self.is_broken(engine, name, error)
                 continue
             self.templates += 1
-            for values in contexts:
+            errors: list[Exception] = []
+            for number, values in enumerate(contexts):
                 try:
-                    self.walk_template(engine, name, template, values, manifest)
+                    self.walk_template(engine, name, template, number, values)
                 except Exception as error:
-                    self.is_broken(engine, name, error)
-                    break
+                    errors.append(error)
+            if errors and len(errors) == len(contexts):  # a parent may be named by one context only
+                self.is_broken(engine, name, errors[0])
 
     def walk_template(
-        self, engine: Engine, name: str, template: Any, values: Any, manifest: Mapping[str, Any]
+        self, engine: Engine, name: str, template: Any, number: int, values: Any
     ) -> None:
         """Look up each block of a template in one offline context."""
         from compressor.cache import get_offline_hexdigest
@@ -502,43 +606,128 @@ class Coverage:
 
         parser = engine.parser
         context = Context(parser.get_init_context(values))
-        for at, node in enumerate(list(parser.walk_nodes(template, context=context))):
+        for at, node in enumerate(engine.nodes(template, context)):
             self.blocks += 1
-            context.push()
             place = {
+                "engine": engine.kind,
                 "template": name,
                 "block": at,
                 "line": line_of(node),
                 "in": origin_of(node) or name,
+                "context": number,
             }
+
+            def rendered(node: Any = node) -> tuple[str, str]:
+                context.push()
+                try:
+                    parser.process_template(template, context)
+                    parser.process_node(template, context, node)
+                    text = parser.render_nodelist(template, context, node)
+                    return text, get_offline_hexdigest(text)
+                finally:
+                    context.pop()
+
             try:
-                if not parser.process_template(template, context):
-                    continue
-                parser.process_node(template, context, node)
-                text = parser.render_nodelist(template, context, node)
-                key = get_offline_hexdigest(text)
+                with Heard() as heard:
+                    text, key = rendered()
             except Exception as error:  # what a page would answer 500 with
-                failure = dict(place, error=f"{type(error).__name__}: {error}")
-                if failure not in self.failed:
-                    self.failed.append(failure)
+                told = f"{type(error).__name__}: {error}"
+                if (name, at, told) not in self._failed:
+                    self._failed.add((name, at, told))
+                    self.failed.append(dict(place, error=told))
                 continue
-            finally:
-                context.pop()
-            if self.keeps_texts:
-                self.texts[key] = text[:TEXT_LIMIT]
-            if key not in self.keys and key not in manifest:
+            if key not in self.texts and key not in self.manifest:
                 self.missing.append(dict(place, key=key, text=text[:TEXT_LIMIT]))
-            self.keys[key] = True
+            self.texts[key] = text[:TEXT_LIMIT]
+            self.rendered.append(dict(place, key=key))
+            self._forms.setdefault(key, {}).setdefault(engine.form(node), place)
+            if heard.language:
+                self.in_languages(place, rendered)
+
+    def in_languages(
+        self, place: Mapping[str, Any], rendered: Callable[[], tuple[str, str]]
+    ) -> None:
+        """Look a block up as visitors of each other language get it."""
+        from django.utils import translation
+
+        for language in self.languages:
+            at = (place["template"], place["block"], language)
+            if self._in_language.get(at, place) is None:  # another context has it
+                continue
+            with translation.override(language), suppress(Exception):
+                text, key = rendered()
+                gap = dict(place, language=language, key=key, text=text[:TEXT_LIMIT])
+                self._in_language[at] = None if key in self.manifest else gap
+
+    def untranslated(self) -> list[dict[str, Any]]:
+        """Return the blocks that no offline context has built for a language the site speaks."""
+        return [gap for gap in self._in_language.values() if gap]
+
+    def ambiguous(self) -> list[dict[str, Any]]:
+        """Return blocks of one text, and so one key, that ask for different output.
+
+        compress keeps what it made first, by chance: a page may get a link in place of inline code.
+        """
+        return [
+            {
+                "key": key,
+                "blocks": [
+                    dict(place, form=" ".join(str(word) for word in form if word))
+                    for form, place in forms.items()
+                ],
+            }
+            for key, forms in self._forms.items()
+            if len(forms) > 1
+        ]
 
     def is_broken(self, engine: Engine, name: str, error: Exception) -> None:
         """Note a template that cannot be parsed, with whether that matters."""
         self.broken.append(
             {
+                "engine": engine.kind,
                 "template": name,
                 "error": f"{type(error).__name__}: {error}",
                 "has_compress": engine.has_compress(name),
             }
         )
+
+
+class Heard:
+    """Notices whether something asks for the language: django.utils.translation keeps it in one place."""
+
+    def __init__(self) -> None:
+        self.language = False
+
+    def __enter__(self) -> Heard:
+        heard = self
+        self._names = vars(import_module("django.utils.translation.trans_real"))
+        self._active: Any = self._names["_active"]
+
+        class Active:
+            def __getattr__(_, name: str) -> Any:  # noqa: N805
+                heard.language = True
+                return getattr(heard._active, name)
+
+            def __setattr__(_, name: str, value: Any) -> None:  # noqa: N805
+                setattr(heard._active, name, value)
+
+            def __delattr__(_, name: str) -> None:  # noqa: N805
+                delattr(heard._active, name)
+
+        self._names["_active"] = Active()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._names["_active"] = self._active
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that a page may be asked for in, besides the one that compress speaks."""
+    from django.conf import settings
+
+    if not settings.USE_I18N or not any("LocaleMiddleware" in name for name in settings.MIDDLEWARE):
+        return ()
+    return tuple(code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE)
 
 
 def offline_manifest(path: str | None) -> dict[str, Any]:
@@ -577,46 +766,111 @@ def offline_contexts() -> list[Any]:
     return list(contexts) if isinstance(contexts, (list, tuple)) else [contexts]
 
 
-def engines() -> Iterator[Engine]:
-    """Yield the template languages of the project that compressor knows."""
-    from compressor.conf import settings
-    from compressor.offline.django import DjangoParser
-    from django.template import engines as backends
+class Templates:
+    """The templates of Django's own language, in every loader of the project."""
 
-    charset = getattr(settings, "FILE_CHARSET", None) or "utf-8"
-    loaders: list[Any] = []
-    for backend in backends.all():
-        if hasattr(backend, "engine"):
-            loaders += unwrapped(backend.engine.template_loaders)
-    names = sorted({name for loader in loaders for name in names_of(loader)})
+    def __init__(self) -> None:
+        from django.template import engines as backends
 
-    def source(name: str) -> str:
-        for loader in loaders:
+        self.loaders: list[Any] = []
+        for backend in backends.all():
+            if hasattr(backend, "engine"):
+                self.loaders += unwrapped(backend.engine.template_loaders)
+        self.names = sorted({name for loader in self.loaders for name in names_of(loader)})
+
+    def find(self, name: str) -> tuple[str, str]:
+        """Return a template's text, and the file or other place that it comes from."""
+        for loader in self.loaders:
             for origin in loader.get_template_sources(name):
                 with suppress(Exception):
-                    return str(loader.get_contents(origin))
+                    return str(loader.get_contents(origin)), str(origin.name)
         raise LookupError(name)
 
+    def source(self, name: str) -> str:
+        """Return a template's text."""
+        return self.find(name)[0]
+
+
+def engines() -> Iterator[Engine]:
+    """Yield the template languages of the project that compressor knows."""
+    import copy
+
+    from compressor.conf import settings
+    from compressor.offline import django as offline
+
+    def copied(node: Any) -> Any:
+        twin = copy.copy(node)
+        if hasattr(twin, "conditions_nodelists"):
+            twin.conditions_nodelists = list(twin.conditions_nodelists)
+        return twin
+
+    # compressor replaces a child's blocks below an `if` of the *cached* parent: every later page then
+    # seems to hold the first child's blocks (copy() shares that list); pages render without this
+    offline.copy = copied
+    charset = getattr(settings, "FILE_CHARSET", None) or "utf-8"
+    templates = Templates()
     yield Engine(
-        DjangoParser(charset=charset), [name for name in names if is_walked(name, source)], source
+        "django",
+        offline.DjangoParser(charset=charset),
+        [name for name in templates.names if is_walked(name, templates.source)],
+        templates.source,
     )
 
-    try:
-        environment = settings.COMPRESS_JINJA2_GET_ENVIRONMENT()
-        from compressor.offline.jinja2 import Jinja2Parser
-    except Exception:  # the project has no Jinja2, as most
+    environments = jinja2_environments()
+    if not environments:
         return
-    if environment and environment.loader and Jinja2Parser.COMPRESSOR_ID in environment.extensions:
-        loader = environment.loader
-        files = {}
-        for name in environment.list_templates():
-            with suppress(Exception):
-                text, file, _ = loader.get_source(environment, name)
-                if file and (is_page(name) or _COMPRESS.search(text)):
-                    files[file] = text
-        yield Engine(
-            Jinja2Parser(charset=charset, env=environment), sorted(files), files.__getitem__
-        )
+    from compressor.offline.jinja2 import Jinja2Parser
+
+    for environment in environments:
+        if Jinja2Parser.COMPRESSOR_ID not in environment.extensions or not environment.loader:
+            continue
+        texts = jinja2_texts(environment)
+        names = [name for name, text in texts.items() if is_page(name) or _COMPRESS.search(text)]
+        parser = Jinja2Parser(charset=charset, env=environment)
+        yield Jinja2Engine("jinja2", parser, names, texts.__getitem__)
+
+
+def jinja2_environments() -> list[Any]:
+    """Return the Jinja2 environments that pages are rendered in: the one compress uses, and the rest.
+
+    Raises:
+        ProbeError: the project's own COMPRESS_JINJA2_GET_ENVIRONMENT fails, as compress would.
+    """
+    from compressor.conf import settings
+    from django.template import engines as backends
+    from django.template.utils import InvalidTemplateEngineError
+
+    found = [backend.env for backend in backends.all() if hasattr(backend, "env")]
+    get = getattr(settings, "COMPRESS_JINJA2_GET_ENVIRONMENT", None)
+    try:
+        own = get() if get else None
+    except (
+        InvalidTemplateEngineError,
+        ImportError,
+    ):  # no Jinja2 under that name, as in most projects
+        own = None
+    except Exception as error:
+        raise ProbeError(
+            f"COMPRESS_JINJA2_GET_ENVIRONMENT failed: {type(error).__name__}: {error}",
+            place_of(error),
+            "correct that function: manage.py compress --engine jinja2 needs it too",
+        ) from error
+    if own is not None and not any(own is each for each in found):
+        found.append(own)
+    return [each for each in found if hasattr(each, "list_templates") and each.loader]
+
+
+def jinja2_texts(environment: Any) -> dict[str, str]:
+    """Return the text of every template that an environment's loader can list."""
+    texts: dict[str, str] = {}
+    try:
+        names = environment.list_templates()
+    except Exception:  # a loader that cannot list its own
+        return texts
+    for name in sorted(names):
+        with suppress(Exception):
+            texts[name] = environment.loader.get_source(environment, name)[0]
+    return texts
 
 
 def is_walked(name: str, source: Callable[[str], str]) -> bool:
@@ -654,7 +908,12 @@ def names_of(loader: Any) -> Iterator[str]:
     except Exception:  # a loader without folders
         return
     for folder in folders:
-        for parent, _, files in os.walk(folder):
+        seen = set()
+        for parent, within, files in os.walk(folder, followlinks=True):  # as pages do
+            if os.path.realpath(parent) in seen:
+                within.clear()
+                continue
+            seen.add(os.path.realpath(parent))
             for name in files:
                 if not name.startswith(".") and not name.endswith((".py", ".pyc")):
                     yield os.path.relpath(os.path.join(parent, name), folder).replace("\\", "/")
@@ -671,10 +930,89 @@ def origin_of(node: Any) -> str | None:
     return getattr(getattr(node, "origin", None), "template_name", None)
 
 
+# --- ask: lint -----------------------------------------------------------------------------------
+
+
+def ask_lint(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the project's own templates spend on requests; see template_lint.lint."""
+    from django.conf import settings
+    from django.contrib.staticfiles import finders
+    from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_storage
+
+    template_lint = import_module("template_lint")
+    templates = Templates()
+    sources = {}
+    own = []
+    for name in templates.names:
+        with suppress(LookupError):
+            sources[name], place = templates.find(name)
+            if is_own(place):
+                own.append(name)
+    for environment in jinja2_environments() if compress_settings() else []:
+        for name, text in jinja2_texts(environment).items():
+            if name not in sources and is_own(
+                str(environment.loader.get_source(environment, name)[1] or "")
+            ):
+                sources[name] = text
+                own.append(name)
+
+    def style(name: str) -> str | None:
+        try:
+            with open(str(finders.find(name)), encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except Exception:  # a name that no finder knows, or refuses
+            return None
+
+    answer: dict[str, Any] = template_lint.lint(
+        own,
+        sources,
+        style=style,
+        static_url=str(settings.STATIC_URL or ""),
+        versioning=versioning_libraries(),
+        is_hashed=isinstance(staticfiles_storage, HashedFilesMixin),
+    )
+    return answer
+
+
+def is_own(place: str) -> bool:
+    """Is this template the project's, not a library's? One without a file is the project's."""
+    if not os.path.isfile(place):
+        return True
+    real = os.path.realpath(place)
+    if "site-packages" in real or "dist-packages" in real or "node_modules" in real:
+        return False
+    folders = {os.getcwd(), base_dir() or os.getcwd()}
+    return any(real.startswith(os.path.realpath(folder) + os.sep) for folder in folders)
+
+
+def versioning_libraries() -> list[str]:
+    """Return the tag libraries that have a `static` of their own, as CommCare HQ and fab_static do.
+
+    Where every template has such a library without `{% load %}`, the list holds "" too.
+    """
+    from django.template import engines as backends
+
+    plain = {"django.templatetags.static", "django.contrib.staticfiles.templatetags.staticfiles"}
+    found = []
+    for backend in backends.all():
+        if not hasattr(backend, "engine"):
+            continue
+        modules = dict(backend.engine.libraries)
+        modules.update(("", builtin) for builtin in backend.engine.builtins if builtin not in plain)
+        for library, module in modules.items():
+            with suppress(Exception):
+                register = import_module(module).register
+                if module not in plain and "static" in {**register.tags, **register.filters}:
+                    found.append(library)
+    return found
+
+
 ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "settings": ask_settings,
     "sources": ask_sources,
+    "find": ask_find,
     "coverage": ask_coverage,
+    "lint": ask_lint,
 }
 
 if __name__ == "__main__":

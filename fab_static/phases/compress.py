@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import BuildError
 from fab_static.phases.building import build_phase
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import coverage
 
 
 def compress(deploy: Deployment) -> None:
@@ -21,51 +23,48 @@ def compress(deploy: Deployment) -> None:
         facts = deploy.facts(deploy.build)
         if not facts["compress"]:
             return
-        answer = deploy.project(deploy.build).ask(
-            {"ask": "coverage", "manifest": facts["offline_manifest"], "redirect": {}}
-        )
-        refuse_gaps(answer, where=f"{deploy.build.name}: phase compress")
-        for template in answer["broken"]:
-            deploy.show.warn(
-                f"{template['template']} does not parse, and holds no compress block: "
-                f"{template['error']}"
-            )
+        question = {"ask": "coverage", "manifest": facts["offline_manifest"], "redirect": {}}
+        answer = deploy.project(deploy.build).ask(question)
+        if not coverage.is_covered(answer):
+            told = deploy.project(deploy.build).ask({**question, "texts": True})
+            lacking = {gap["key"] for gap in told["missing"]}
+            built = [each for each in coverage.built_blocks(told) if each.key not in lacking]
+            raise gaps_refused(answer, built, where=f"{deploy.build.name}: phase compress")
+        for line in coverage.advice(answer):
+            deploy.show.warn(line)
         deploy.show.say(f"{answer['blocks']} compress blocks in {answer['templates']} templates")
 
     build_phase(deploy, "compress", check=every_block_is_there)
 
 
-def refuse_gaps(answer: dict[str, Any], *, where: str) -> None:
-    """Refuse a manifest that lacks a block which a template will ask for.
+def gaps_refused(
+    answer: Mapping[str, Any],
+    built: Sequence[coverage.Block],
+    *,
+    where: str,
+    static_urls: tuple[str, str] = ("", ""),
+    differing: Sequence[str] = (),
+) -> BuildError:
+    """Return the refusal of a manifest that lacks a block which a template will ask for.
 
     `manage.py compress` exits 0 with blocks missing: a block that fails to render dies in a thread
     whose result nobody reads, and templates that do not parse are passed over.
 
-    Raises:
-        BuildError: naming every template, its block and the reason.
+    Args:
+        answer: the probe's, to {"ask": "coverage"}.
+        built: blocks that were built, to compare with.
+        where: the host, and what was looked at.
+        static_urls: STATIC_URL of the build host and there.
+        differing: in words, what else differs between the two hosts.
     """
-    lines = [
-        f"{gap['template']} does not parse: {gap['error']}"
-        for gap in answer["broken"]
-        if gap["has_compress"]
-    ]
-    lines += [f"{gap['template']} fails to render: {gap['error']}" for gap in answer["failed"]]
-    lines += [
-        f"{gap['template']}, block {gap['block']}, line {gap['line']}: its key {gap['key'][:12]}… "
-        f"is not in the manifest; it renders as\n      {_indented(gap['text'])}"
-        for gap in answer["missing"]
-    ]
-    if lines:
-        count = "a compress block" if len(lines) == 1 else f"{len(lines)} compress blocks"
-        raise BuildError(
-            f"{count} would raise OfflineGenerationError:\n"
-            + "\n".join(f"    {line}" for line in lines[:20])
-            + (f"\n    … and {len(lines) - 20} more" if len(lines) > 20 else ""),
-            where=where,
-            mend="correct the templates, or build with the settings, versions and libraries that "
-            "web hosts render with",
-        )
-
-
-def _indented(text: str) -> str:
-    return "\n      ".join(text.strip().splitlines()[:12])
+    problems = coverage.problems(answer, built, static_urls)
+    lines = [text.replace("\n", "\n      ") for text in problems[: coverage.GAPS_SHOWN]]
+    if len(problems) > len(lines):
+        lines.append(f"… and {len(problems) - len(lines)} more")
+    count = "a compress block" if len(problems) == 1 else f"{len(problems)} compress blocks"
+    return BuildError(
+        f"{count} would raise OfflineGenerationError:\n"
+        + "\n".join(f"    {line}" for line in (*lines, *differing)),
+        where=where,
+        mend=coverage.cures(answer),
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from fab_static.errors import ReleaseError
-from fab_static.phases.compress import refuse_gaps
+from contextlib import suppress
+from typing import Any
+
+from fab_static.errors import FabStaticError, ReleaseError
+from fab_static.phases.compress import gaps_refused
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import coverage, offline_manifest
+from fab_static.plan.release import Release
 from fab_static.remote import RemoteHost
 
 
@@ -31,22 +36,60 @@ def verify(deploy: Deployment) -> None:
                 f"rollback --to {release.id} --repair",
             )
 
-    def covered(host: RemoteHost) -> None:
+    deploy.on(deploy.hosts(), whole)
+    if release.offline_manifest:
+        _refuse_gaps(deploy, release)
+
+
+def _refuse_gaps(deploy: Deployment, release: Release) -> None:
+    """Have every web host look its compress blocks up; the build host's are fetched only on a miss."""
+
+    def asked(host: RemoteHost) -> dict[str, Any]:
         folder = host.layout.release(release.id)
-        facts = deploy.facts(host)
-        answer = deploy.project(host).ask(
+        versions = deploy.facts(host)["resource_versions"]
+        return deploy.project(host).ask(
             {
                 "ask": "coverage",
                 "manifest": str(folder / "static" / str(release.offline_manifest)),
-                "redirect": {facts["resource_versions"]: str(folder / "resource_versions.yml")}
+                "redirect": {versions: str(folder / "resource_versions.yml")}
                 if release.versions_sha256
                 else {},
             }
         )
-        refuse_gaps(
-            answer, where=f"{host.name}: templates and settings there, release {release.id}"
+
+    answers = deploy.on(deploy.hosts("web"), asked)
+    lacking = [host for host, answer in answers.items() if not coverage.is_covered(answer)]
+    if not lacking:
+        return
+    built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
+    there: dict[str, Any] | None = None
+    with suppress(FabStaticError):
+        there = deploy.facts(deploy.build)
+
+    def refused(host: RemoteHost) -> None:
+        here = deploy.facts(host)
+        differing = coverage.other_than(here, there, deploy.build.name) if there else ()
+        raise gaps_refused(
+            answers[host],
+            built,
+            where=f"{host.name}: templates and settings there, release {release.id}",
+            static_urls=(str((there or here)["static_url"]), str(here["static_url"])),
+            differing=() if host == deploy.build else differing,
         )
 
-    deploy.on(deploy.hosts(), whole)
-    if release.offline_manifest:
-        deploy.on(deploy.hosts("web"), covered)
+    deploy.on(lacking, refused)
+
+
+def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
+    """Return the blocks that the build host renders now and the release's manifest holds.
+
+    There are none where the build host cannot answer: that must not hide what a web host lacks.
+    """
+    with suppress(FabStaticError):
+        _, text = deploy.build.ask("read_object", object=release.offline_manifest_sha256)
+        manifest = offline_manifest.parse(text.decode(), where=release.id)
+        answer = deploy.project(deploy.build).ask(
+            {"ask": "coverage", "manifest": None, "redirect": {}, "texts": True}
+        )
+        return coverage.built_blocks(answer, manifest)
+    return []

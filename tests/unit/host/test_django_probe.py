@@ -259,7 +259,7 @@ def test_threads_and_exit_handlers_of_the_project_do_not_hold_it_up(make_project
 def test_an_unknown_request_is_told(make_project):
     assert (
         make_project({}).ask("everything")["error"]["mend"]
-        == "ask one of: settings, sources, coverage"
+        == "ask one of: settings, sources, find, coverage, lint"
     )
 
 
@@ -312,10 +312,12 @@ def test_a_missing_key_is_told_with_its_template_line_and_text(make_built):
     key = hashlib.sha256(text.replace("/static/", "").encode()).hexdigest()
     assert missing == [
         {
+            "engine": "django",
             "template": "base.html",
             "in": "base.html",
             "block": 0,
             "line": 3,
+            "context": 0,
             "key": key,
             "text": text,
         }
@@ -365,10 +367,12 @@ def test_a_block_that_compress_drops_without_a_word_is_told(make_built):
     answer = project.answer("coverage", manifest=None)
     assert answer["failed"] == [
         {
+            "engine": "django",
             "template": "page.html",
             "in": "page.html",
             "block": 0,
             "line": 2,
+            "context": 0,
             "error": "ValueError: lost",
         }
     ]
@@ -411,18 +415,240 @@ def test_a_template_that_compress_does_not_look_at_but_a_page_may_is_covered(mak
     ]
 
 
-def test_jinja2_templates_are_covered(make_project):
-    jinja2 = """
+def test_every_block_that_compress_builds_is_found_in_the_manifest(make_built):
+    """Overridden, inherited, included, conditional, named, inline and preloaded ones, several contexts."""
+    load = "{% load compress %}"
+
+    def block(name, *words):
+        return BLOCK.replace(" js ", f" js {' '.join(words)} ").replace("NAME", name)
+
+    project = make_built(
+        {
+            "templates/base.html": "<html>{% block css %}"
+            + block("a")
+            + "{% endblock %}{% block more %}{% endblock %}</html>",
+            "templates/overrides.html": "{% extends 'base.html' %}{% block css %}"
+            + block("b")
+            + "{% endblock %}",
+            "templates/adds.html": "{% extends 'base.html' %}{% block css %}{{ block.super }}"
+            + block("b")
+            + "{% endblock %}",
+            "templates/around.html": load + "{% compress js %}{% block inner %}"
+            "<script>var inner = 0;</script>{% endblock %}{% endcompress %}",
+            "templates/within.html": "{% extends 'around.html' %}{% block inner %}{{ block.super }}"
+            "<script>var within = 1;</script>{% endblock %}",
+            "templates/variable.html": "{% extends parent %}{% block more %}"
+            + block("lib/c")
+            + "{% endblock %}",
+            "templates/included.html": load
+            + "{% compress js %}{% include 'part.txt' %}{% endcompress %}",
+            "templates/part.txt": '<script src="/static/{{ theme }}.js"></script>',
+            "templates/if.html": load
+            + "{% if nothing %}"
+            + block("a", "file", "named")
+            + "<br>{% elif less %}{% compress js %}<script>var e = 1;</script>{% endcompress %}{% else %}"
+            + "{% compress js inline %}<script>var f = 1;</script>{% endcompress %}{% endif %}",
+            "templates/preload.html": load
+            + "{% compress js preload %}<script>var p;</script>{% endcompress %}",
+            "src/app/__init__.py": "",
+            "src/app/templates/app/page.html": block("b"),
+            "src/contexts.py": "def every():\n    for theme in 'ab':\n"
+            "        yield {'theme': theme, 'parent': 'base.html'}\n",
+        },
+        "INSTALLED_APPS += ['app']\nCOMPRESS_OFFLINE_CONTEXT = 'contexts.every'\n",
+    )
+    answer = project.answer("coverage", manifest=None, texts=True)
+    assert (answer["missing"], answer["failed"], answer["broken"]) == ([], [], [])
+    manifest = json.loads((project.path / "staticfiles/CACHE/manifest.json").read_text())
+    assert set(answer["texts"]) == set(manifest)
+    assert '<script src="/static/a.js"></script>' in answer["texts"].values()
+    assert {each["template"] for each in answer["rendered"] if each["in"] != each["template"]} >= {
+        "adds.html",
+        "within.html",
+        "variable.html",
+    }
+
+
+def test_a_block_that_compress_takes_for_that_of_another_page_is_told(make_built):
+    """Compressor writes a child's blocks into the `if` of the cached parent: pages do not."""
+    js = "{% load compress %}{% compress js %}<script>var NAME;</script>{% endcompress %}"
+    base = "{% if all %}{% block b %}" + js.replace("NAME", "base") + "{% endblock %}{% endif %}"
+    project = make_built(
+        {
+            "templates/a_child.html": "{% extends 'base.html' %}{% block b %}"
+            + js.replace("NAME", "child")
+            + "{% endblock %}",
+            "templates/base.html": base,
+            "templates/other.html": "{% extends 'base.html' %}",
+        },
+    )
+    keep = project.answer("coverage", manifest=None, texts=True)
+    by_name = {each["template"]: keep["texts"][each["key"]] for each in keep["rendered"]}
+    assert by_name == {
+        "a_child.html": "<script>var child;</script>",
+        "base.html": "<script>var base;</script>",
+        "other.html": "<script>var base;</script>",
+    }
+
+
+def test_a_parent_that_one_offline_context_alone_names_is_no_broken_template(make_built):
+    project = make_built(
+        {
+            "templates/base.html": "{% block b %}{% endblock %}",
+            "templates/page.html": "{% extends parent %}{% block b %}"
+            + BLOCK.replace("NAME", "a")
+            + "{% endblock %}",
+        },
+        "COMPRESS_OFFLINE_CONTEXT = [{'parent': 'base.html'}, {}]\n",
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert (answer["blocks"], answer["missing"], answer["broken"]) == (1, [], [])
+    (project.path / "src/proj/settings.py").open("a").write("COMPRESS_OFFLINE_CONTEXT = {}\n")
+    (broken,) = project.answer("coverage", manifest=None)["broken"]
+    assert (broken["template"], broken["has_compress"]) == ("page.html", True)
+    assert "Invalid template name in 'extends' tag" in broken["error"]
+
+
+def test_templates_of_every_loader_are_covered(make_project):
+    project = make_project(
+        {**ASSETS, "templates/page.html": BLOCK.replace("NAME", "a"), "linked/x.html": ""},
+        """
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {"loaders": [
+    ("django.template.loaders.cached.Loader", [
+        ("django.template.loaders.filesystem.Loader", [BASE_DIR / "templates"]),
+        "django.template.loaders.app_directories.Loader",
+        ("django.template.loaders.locmem.Loader", {"memory.html": MEMORY})])]}}]
+""".replace("MEMORY", repr(BLOCK.replace("NAME", "b"))),
+    )
+    (project.path / "linked/y.html").write_text(BLOCK.replace("NAME", "lib/c"))
+    (project.path / "templates/link").symlink_to(project.path / "linked")
+    (project.path / "linked/round").symlink_to(project.path / "linked")
+    project.manage("collectstatic", "--noinput", "-v0")
+    project.manage("compress", "-v0")
+    missing = project.answer("coverage", manifest=None)["missing"]
+    assert [each["template"] for each in missing] == ["link/y.html", "memory.html"]
+    project.manage("compress", "--follow-links", "-v0")
+    missing = project.answer("coverage", manifest=None)["missing"]
+    assert [each["template"] for each in missing] == ["memory.html"]
+
+
+def test_text_that_visitors_get_in_another_language_is_told(make_built):
+    project = make_built(
+        {
+            "templates/page.html": "{% load i18n compress %}{% compress js %}"
+            "<script>var t = '{% translate 'Yes' %}';</script>{% endcompress %}"
+            + BLOCK.replace("NAME", "a"),
+            "src/contexts.py": "from django.utils import translation\n"
+            "def every():\n    translation.activate('fr')\n    return [{}, {'x': 1}]\n",
+        },
+        "INSTALLED_APPS.append('django.contrib.admin')\nINSTALLED_APPS += ['django.contrib.auth', "
+        "'django.contrib.contenttypes', 'django.contrib.messages']\nLANGUAGE_CODE = 'en'\n"
+        "LANGUAGES = [('en', ''), ('de', ''), ('xx', '')]\nUSE_I18N = True\n"
+        "COMPRESS_OFFLINE_CONTEXT = 'contexts.every'\n",
+    )
+    assert project.answer("coverage", manifest=None)["untranslated"] == []  # nobody may choose
+    (project.path / "src/proj/settings.py").open("a").write(
+        "MIDDLEWARE = ['django.middleware.locale.LocaleMiddleware']\n"
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert answer["missing"] == []
+    assert [(each["block"], each["language"], each["text"]) for each in answer["untranslated"]] == [
+        (0, "de", "<script>var t = 'Ja';</script>")
+    ]
+
+
+def test_blocks_of_one_text_that_ask_for_different_output_are_told(make_built):
+    js = "{% load compress %}{% compress js MODE %}<script>var a;</script>{% endcompress %}"
+    project = make_built(
+        {
+            "templates/file.html": js.replace("MODE", ""),
+            "templates/inline.html": js.replace("MODE", "inline"),
+            "templates/same.html": js.replace("MODE", "file"),
+        }
+    )
+    (told,) = project.answer("coverage", manifest=None)["ambiguous"]
+    assert [(each["template"], each["form"]) for each in told["blocks"]] == [
+        ("file.html", "js file"),
+        ("inline.html", "js inline"),
+    ]
+
+
+JINJA2 = """
 TEMPLATES.append({"BACKEND": "django.template.backends.jinja2.Jinja2", "DIRS": [BASE_DIR / "jinja"],
                   "OPTIONS": {"extensions": ["compressor.contrib.jinja2ext.CompressorExtension"]}})
 """
+JINJA2_BLOCK = BLOCK.replace("{% load compress %}", "")
+
+
+def test_jinja2_blocks_are_covered_as_pages_ask_for_them(make_project):
+    def script(name):
+        return f'{{% compress js %}}<script src="/static/{name}.js"></script>{{% endcompress %}}'
+
     project = make_project(
         {
             **ASSETS,
-            "jinja/page.html": BLOCK.replace("{% load compress %}", "").replace("NAME", "a"),
+            "templates/x.html": "",
+            "jinja/base.html": "<html>{% block css %}" + script("a") + "{% endblock %}</html>",
+            "jinja/page.html": "{% extends 'base.html' %}{% block css %}{{ super() }}"
+            "{% compress js, inline %}<script>var {{ name }};</script>{% endcompress %}{% endblock %}",
+            "jinja/include.html": "{% compress js %}{% include 'part.jinja' %}{% endcompress %}",
+            "jinja/part.jinja": '<script src="/static/b.js"></script>',
+            "jinja/if.html": "{% if x %}x{% else %}" + script("lib/c") + "{% endif %}",
+            "jinja/elif.html": "{% if x %}x{% elif y %}"
+            "{% compress js %}<script>var passed = 1;</script>{% endcompress %}{% endif %}",
+            "jinja/other.txt": "{% compress js %}<script>var t;</script>{% endcompress %}",
+        },
+        JINJA2 + "COMPRESS_OFFLINE_CONTEXT = [{'name': 'one'}, {'name': 'two'}]\n",
+    )
+    project.manage("collectstatic", "--noinput", "-v0")
+    project.manage("compress", "--engine", "jinja2", "-v0")
+    answer = project.answer("coverage", manifest=None, texts=True)
+    assert (answer["failed"], answer["broken"]) == ([], [])
+    assert [(each["engine"], each["template"], each["text"]) for each in answer["missing"]] == [
+        ("jinja2", "elif.html", "<script>var passed = 1;</script>"),
+        ("jinja2", "other.txt", "<script>var t;</script>"),
+    ]
+    assert {"<script>var one;</script>", "<script>var two;</script>"} <= set(
+        answer["texts"].values()
+    )
+
+
+def test_a_jinja2_environment_of_the_projects_own_is_covered(make_project):
+    project = make_project(
+        {
+            **ASSETS,
+            "templates/x.html": "",
+            "src/own.py": "import functools, jinja2\n"
+            "@functools.lru_cache\ndef env():\n    return jinja2.Environment(\n"
+            "    extensions=['compressor.contrib.jinja2ext.CompressorExtension'],\n"
+            f"    loader=jinja2.DictLoader({{'memory.html': {JINJA2_BLOCK.replace('NAME', 'a')!r},\n"
+            "        'broken.html': '{% compress js %}{% nothing %}'}))\n",
+        },
+        "import own\ndef COMPRESS_JINJA2_GET_ENVIRONMENT():\n    return own.env()\n",
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert [(each["engine"], each["template"]) for each in answer["missing"]] == [
+        ("jinja2", "memory.html")
+    ]
+    assert [(each["template"], each["has_compress"]) for each in answer["broken"]] == [
+        ("broken.html", True)
+    ]
+    (project.path / "src/proj/settings.py").open("a").write(
+        "def COMPRESS_JINJA2_GET_ENVIRONMENT():\n    1 / 0\n"
+    )
+    assert project.ask("coverage", manifest=None)["error"]["what"] == (
+        "COMPRESS_JINJA2_GET_ENVIRONMENT failed: ZeroDivisionError: division by zero"
+    )
+
+
+def test_jinja2_templates_are_covered(make_project):
+    project = make_project(
+        {
+            **ASSETS,
+            "jinja/page.html": JINJA2_BLOCK.replace("NAME", "a"),
             "templates/x.html": "",
         },
-        jinja2,
+        JINJA2,
     )
     project.manage("collectstatic", "--noinput", "-v0")
     missing = project.answer("coverage", manifest=None)["missing"]

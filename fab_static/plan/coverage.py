@@ -1,0 +1,279 @@
+"""Which compress blocks the offline manifest lacks, and why: told so that one look is enough.
+
+A block's key is the SHA-256 of its rendered text, STATIC_URL taken out. So a page that misses its block
+differs from what was built somewhere: the nearest built block shows in which line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+LINES_SHOWN = 12  # of a block's text
+GAPS_SHOWN = 20
+WIDTH_SHOWN = 100  # characters of a line that differs
+COMPARED = 2000  # characters of two texts that are compared for likeness
+CANDIDATES = 8
+LIKE = 0.5  # below this ratio a block at the same place is another one: blocks were added before it
+
+_VISIBLE = str.maketrans({" ": "·", "\t": "→", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"})
+
+
+@dataclass(frozen=True)
+class Block:
+    """A compress block as it was rendered, in one offline context."""
+
+    template: str
+    block: int  # its number in the page
+    line: int | None
+    inside: str  # the template that it stands in: often one that the page extends
+    key: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        line = "" if self.line is None else f", line {self.line}"
+        of = "" if self.inside == self.template else f" of {self.inside}"
+        return f"{self.template}, block {self.block}{line}{of}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first line in which two texts differ; `built` or `here` is None where that text has ended."""
+
+    line: int
+    built: str | None
+    here: str | None
+    only_whitespace: bool
+
+
+def block_of(told: Mapping[str, Any], text: str) -> Block:
+    """Return the block that the probe tells of."""
+    return Block(told["template"], told["block"], told["line"], told["in"], told["key"], text)
+
+
+def built_blocks(answer: Mapping[str, Any], manifest: Iterable[str] | None = None) -> list[Block]:
+    """Return the blocks of a coverage answer with texts; with a manifest only those whose key it has."""
+    keys = None if manifest is None else {*manifest}
+    return [
+        block_of(told, answer["texts"][told["key"]])
+        for told in answer["rendered"]
+        if keys is None or told["key"] in keys
+    ]
+
+
+def nearest(gap: Block, built: Sequence[Block]) -> Block | None:
+    """Return the built block that a missing one was meant to be: that of its place, or the most alike."""
+    same = [each for each in built if (each.template, each.block) == (gap.template, gap.block)]
+    best = _most_alike(gap, same)
+    if best and _likeness(gap, best) >= LIKE:
+        return best
+    return _most_alike(gap, built)
+
+
+def _most_alike(gap: Block, built: Sequence[Block]) -> Block | None:
+    words = {*gap.text.split()}
+    # comparing is dear: only the few that share most words with it
+    by_words = sorted(
+        built,
+        key=lambda each: (
+            len(words ^ {*each.text.split()}),
+            abs(len(gap.text) - len(each.text)),
+            each.place,
+        ),
+    )
+    unlike: dict[str, Block] = {}
+    for each in by_words:
+        unlike.setdefault(each.key, each)
+    few = list(unlike.values())[:CANDIDATES]
+    return max(few, key=lambda each: _likeness(gap, each), default=None)
+
+
+def _likeness(one: Block, other: Block) -> float:
+    texts = one.text[:COMPARED], other.text[:COMPARED]
+    return SequenceMatcher(None, *texts, autojunk=False).ratio()
+
+
+def first_difference(built: str, here: str, static_urls: tuple[str, str] = ("", "")) -> Difference:
+    """Return the first line in which the texts differ, as far as their keys can see it.
+
+    Args:
+        built: the built block's text.
+        here: the missing block's text.
+        static_urls: STATIC_URL there and here, which do not count.
+    """
+    lines = built.split("\n"), here.split("\n")
+    counted = [
+        [line.replace(url, "") if url else line for line in each]
+        for each, url in zip(lines, static_urls, strict=True)
+    ]
+    most = max(map(len, lines))
+    for at in range(most):
+        one, other = (each[at] if at < len(each) else None for each in counted)
+        if one != other:
+            only = "".join(counted[0][at:]).split() == "".join(counted[1][at:]).split()
+            if one is not None and other is not None:
+                only = "".join(one.split()) == "".join(other.split())
+            there, mine = (each[at] if at < len(each) else None for each in lines)
+            return Difference(at + 1, there, mine, only)
+    return Difference(most, lines[0][-1], lines[1][-1], only_whitespace=False)
+
+
+def describe(
+    gap: Block, built: Sequence[Block], static_urls: tuple[str, str] = ("", "")
+) -> list[str]:
+    """Return the lines that compare a missing block with the nearest built one; none where there is none."""
+    near = nearest(gap, built)
+    if near is None:
+        return ["no block was built that it could be compared with"]
+    found = first_difference(near.text, gap.text, static_urls)
+    one, other = _cut(found.built, found.here, whitespace=found.only_whitespace)
+    only = ", in white space alone" if found.only_whitespace else ""
+    return [
+        f"the nearest built block is {near.place}; they differ first in line {found.line}{only}:",
+        f"built: {one}",
+        f"here:  {other}",
+    ]
+
+
+def _cut(one: str | None, other: str | None, *, whitespace: bool) -> tuple[str, str]:
+    """Return both lines, long ones around the place where they part."""
+    texts = [one or "", other or ""]
+    at = next(
+        (n for n, (a, b) in enumerate(zip(*texts, strict=False)) if a != b),
+        min(map(len, texts)),
+    )
+    start = max(0, at - WIDTH_SHOWN // 2) if max(map(len, texts)) > WIDTH_SHOWN else 0
+    shown = []
+    for line, text in zip((one, other), texts, strict=True):
+        if line is None:
+            shown.append("(nothing: it has ended)")
+            continue
+        piece = text[start : start + WIDTH_SHOWN]
+        piece = piece.translate(_VISIBLE) if whitespace else piece
+        before = "…" if start else ""
+        after = "…" if start + WIDTH_SHOWN < len(text) else ""
+        shown.append(f"{before}{piece}{after}" or "(an empty line)")
+    return shown[0], shown[1]
+
+
+def other_than(here: Mapping[str, Any], there: Mapping[str, Any], build: str) -> list[str]:
+    """Return in words what differs between two hosts that may stand in a rendered block.
+
+    Args:
+        here: the probe's facts of the host that misses a block.
+        there: those of the build host.
+        build: the build host's name.
+    """
+    lines = []
+    for word, mine, theirs in (
+        ("libraries", here["libraries"], there["libraries"]),
+        ("settings", here["baked_in"], there["baked_in"]),
+    ):
+        parts = [
+            f"{name} {_told(mine.get(name))} here, {_told(theirs.get(name))} there"
+            for name in sorted({*mine, *theirs})
+            if mine.get(name) != theirs.get(name)
+        ]
+        if parts:
+            lines.append(f"{word} that differ from {build}'s: {'; '.join(parts)}")
+    return lines or [f"libraries and settings are those of {build}"]
+
+
+def _told(value: object) -> str:
+    return "none" if value in (None, "") else str(value)
+
+
+def is_covered(answer: Mapping[str, Any]) -> bool:
+    """Tell whether no page can raise OfflineGenerationError, as far as templates and contexts tell."""
+    return not (
+        answer["missing"]
+        or answer["failed"]
+        or any(gap["has_compress"] for gap in answer["broken"])
+    )
+
+
+def problems(
+    answer: Mapping[str, Any],
+    built: Sequence[Block] = (),
+    static_urls: tuple[str, str] = ("", ""),
+) -> list[str]:
+    """Return what a coverage answer lacks, one text of one or more lines for each block."""
+    found = [
+        f"{gap['template']} does not parse, and holds a compress block: {gap['error']}"
+        for gap in answer["broken"]
+        if gap["has_compress"]
+    ]
+    for gap in answer["failed"]:
+        found.append(
+            f"{_place(gap)} fails while it is rendered for its key, which compress does not tell: "
+            f"{gap['error']}"
+        )
+    for gap in answer["missing"]:
+        block = block_of(gap, gap["text"])
+        lines = [
+            f"{_place(gap)}: its key {gap['key'][:12]}… is not in the manifest; it renders as",
+            *(f"  {line}" for line in gap["text"].strip().splitlines()[:LINES_SHOWN]),
+        ]
+        if len(found) < GAPS_SHOWN:  # comparing is dear
+            lines += describe(block, built, static_urls) if built else []
+        found.append("\n".join(lines))
+    return found
+
+
+def _place(gap: Mapping[str, Any]) -> str:
+    context = f", offline context {gap['context']}" if gap["context"] else ""
+    return block_of({"key": "", **gap}, "").place + context
+
+
+def advice(answer: Mapping[str, Any]) -> list[str]:
+    """Return what does not stop a release, and should be known: one line each."""
+    found = [
+        f"{gap['template']} does not parse, and holds no compress block: {gap['error']}"
+        for gap in answer["broken"]
+        if not gap["has_compress"]
+    ]
+    languages: dict[str, list[str]] = {}
+    for gap in answer["untranslated"]:
+        languages.setdefault(_place(gap), []).append(gap["language"])
+    found += [
+        f"{place}: visitors in {_some(codes)} get another text than was built, and so "
+        "OfflineGenerationError; keep translated text out of the block"
+        for place, codes in languages.items()
+    ]
+    for gap in answer["ambiguous"]:
+        places = "; ".join(f"{_place(each)} asks for {each['form']}" for each in gap["blocks"])
+        found.append(
+            f"one text, and so one key, for different output: {places}; which of them pages get is "
+            "left to chance: make the texts differ, by a comment"
+        )
+    return found
+
+
+def _some(words: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def cures(answer: Mapping[str, Any]) -> str:
+    """Return how to mend what `problems` names."""
+    found = []
+    if any(gap["has_compress"] for gap in answer["broken"]) or answer["failed"]:
+        found.append("correct the templates that fail")
+    if any("extends" in gap["error"] for gap in answer["broken"] if gap["has_compress"]):
+        found.append("give variable parents of `extends` in COMPRESS_OFFLINE_CONTEXT")
+    if any(gap["engine"] == "jinja2" for gap in answer["missing"]):
+        found.append(
+            "build Jinja2 too: manage.py compress --engine django --engine jinja2 (it passes over "
+            "blocks below `elif`, and templates that are no files)"
+        )
+    if any(not gap["template"].endswith(".html") for gap in answer["missing"]):
+        found.append("name endings other than .html: manage.py compress --extension")
+    if answer["missing"]:
+        found.append(
+            "build with the templates, settings, versions and libraries that web hosts render with"
+        )
+    return "; ".join(found)
