@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,9 +16,6 @@ from fab_static.plan import offline_manifest, versions
 from fab_static.plan.diff import contradictions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
-
-# what compress names by content: output.3f9c1a7b2d4e.css, and 3f9c1a7b2d4e.css before django-compressor 2.3
-CONTENT_NAMED = re.compile(r"(^|[./])[0-9a-f]{12}\.[^/]+$")
 
 
 def seal(deploy: Deployment) -> None:
@@ -84,8 +80,10 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         for path, (sha256, size, version) in listing["files"].items()
     }
     manifest = manifest_path(facts)
+    before = _before_compress(deploy, configured)
+    hashes = {path: file.sha256 for path, file in files.items()}
     if "compress" in configured and manifest in files:
-        files[manifest] = _canonical_manifest(deploy, files[manifest], files, facts)
+        files[manifest] = _canonical_manifest(deploy, files[manifest], hashes, before or {}, facts)
     else:
         manifest = None
     settings = {
@@ -113,7 +111,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
             for path, version in recorded.items()
             if path in files and not path.endswith(".less")
         },
-        named=_content_named(deploy, listing, configured),
+        named=offline_manifest.content_named(hashes, before) if before is not None else (),
         offline_manifest=manifest,
         versions_sha256=versions_object and versions_object[0],
         versions_size=versions_object[1] if versions_object else 0,
@@ -187,21 +185,22 @@ def _versions(
 
 
 def _canonical_manifest(
-    deploy: Deployment, file: File, files: Mapping[str, File], facts: Mapping[str, Any]
+    deploy: Deployment,
+    file: File,
+    hashes: Mapping[str, str],
+    before: Mapping[str, str],
+    facts: Mapping[str, Any],
 ) -> File:
     """Store the offline manifest with its keys in order, so that equal builds give equal bytes.
 
     Raises:
-        ManifestError: it names a file that the static root does not hold, or a URL that expires.
+        ManifestError: it names a file that the static root does not hold or that an earlier compress
+            wrote, or a URL that expires.
     """
     where = f"{deploy.build.name}: {facts['offline_manifest']}"
     _, text = deploy.build.ask("read_object", object=file.sha256)
     manifest = offline_manifest.parse(text.decode(), where=where)
-    problems = offline_manifest.lint(manifest)
-    problems += [
-        f"it names {path}, which the static root does not hold"
-        for path in sorted(offline_manifest.assets(manifest) - files.keys())
-    ]
+    problems = offline_manifest.problems(manifest, hashes, before)
     if problems:
         raise ManifestError(
             "the offline manifest cannot be served:\n"
@@ -214,20 +213,12 @@ def _canonical_manifest(
     return File(head["object"], head["size"], versions.of(data))
 
 
-def _content_named(
-    deploy: Deployment,
-    listing: Mapping[str, Any],
-    configured: tuple[str, ...],
-) -> tuple[str, ...]:
-    """Return what compress wrote under content names: it is in its listing and not in the one before."""
-    if "compress" not in configured or len(configured) < 2:
-        return ()
-    before = _listing(deploy, configured[configured.index("compress") - 1])["files"]
-    return tuple(
-        sorted(
-            path for path in listing["files"] if path not in before and CONTENT_NAMED.search(path)
-        )
-    )
+def _before_compress(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, str] | None:
+    """Return the static root that compress was given, path -> SHA-256; None where nothing ran before it."""
+    if "compress" not in configured or configured[0] == "compress":
+        return None
+    listing = _listing(deploy, configured[configured.index("compress") - 1])
+    return {path: known[0] for path, known in listing["files"].items()}
 
 
 def _revision(deploy: Deployment) -> str | None:

@@ -18,11 +18,14 @@ from fab_static.errors import ManifestError
 PLACEHOLDER = "/__compressor_url_placeholder__/"
 
 _REBUILD = "build it again: manage.py compress --force"
-# Query keys of signed URLs: Amazon S3 versions 2 and 4, CloudFront, Google Cloud Storage, Azure.
+# Query keys of signed URLs: Amazon S3 versions 2 and 4, CloudFront, Google Cloud Storage, Azure
+# (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, …)
 _SIGNED = re.compile(
     r"[?&](Signature|Expires|AWSAccessKeyId|X-Amz-[\w-]+|Key-Pair-Id|Policy|X-Goog-[\w-]+|GoogleAccessId|sig)=",
     re.IGNORECASE,
 )
+# what compress names by content: output.3f9c1a7b2d4e.css, and 3f9c1a7b2d4e.css before django-compressor 2.3
+CONTENT_NAMED = re.compile(r"(^|[./])[0-9a-f]{12}\.[^/]+$")
 
 
 def parse(text: str, *, where: str = "the offline manifest") -> dict[str, str]:
@@ -89,6 +92,43 @@ def lint(manifest: Mapping[str, str]) -> list[str]:
         for key in sorted(manifest)
         if (found := _SIGNED.search(html.unescape(manifest[key])))
     ]
+
+
+def problems(
+    manifest: Mapping[str, str], files: Mapping[str, str], before: Mapping[str, str]
+) -> list[str]:
+    """Return why a manifest cannot be served, one line each.
+
+    Args:
+        manifest: key -> HTML.
+        files: the static root as compress left it, path -> SHA-256.
+        before: the static root that compress was given.
+    """
+    found = lint(manifest)
+    for path in sorted(assets(manifest)):
+        if path not in files:
+            found.append(f"it names {path}, which the static root does not hold")
+        elif CONTENT_NAMED.search(path) and before.get(path) == files[path]:
+            # compress writes a file for every block, in a static root that holds none of an earlier one
+            found.append(
+                f"it names {path}, which was there before compress ran: a leftover of an earlier build "
+                "among the files collected; remove it from its static folder"
+            )
+    return found
+
+
+def content_named(files: Mapping[str, str], before: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what compress wrote under content names: paths whose bytes were not there before it ran.
+
+    Both map a path under the static root to the SHA-256 of its bytes.
+    """
+    return tuple(
+        sorted(
+            path
+            for path, sha256 in files.items()
+            if before.get(path) != sha256 and CONTENT_NAMED.search(path)
+        )
+    )
 
 
 class _Links(HTMLParser):

@@ -86,6 +86,82 @@ def test_signed_urls_are_found_however_they_are_escaped():
     assert offline_manifest.lint({}) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        # Amazon S3, signature version 2: RESTAuthentication.html#RESTAuthenticationQueryStringAuth
+        ("AWSAccessKeyId=AKIA&Expires=1175139620&Signature=vjbyPxybdZaNmGa%3D", "AWSAccessKeyId"),
+        ("Expires=1175139620&Signature=x", "Expires"),
+        ("Signature=x", "Signature"),
+        # version 4: sigv4-query-string-auth.html
+        (
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=86400&X-Amz-Signature=a1",
+            "X-Amz-Algorithm",
+        ),
+        ("v=1&x-amz-signature=a1", "x-amz-signature"),
+        # CloudFront: canned and custom policies
+        ("Expires=1357034400&Signature=n&Key-Pair-Id=K2JCJMDEHXQW5F", "Expires"),
+        ("Policy=eyAK&Signature=n&Key-Pair-Id=K2JCJMDEHXQW5F", "Policy"),
+        ("Key-Pair-Id=K2JCJMDEHXQW5F", "Key-Pair-Id"),
+        # Google Cloud Storage: V4 and V2
+        ("X-Goog-Credential=a&X-Goog-Signature=2", "X-Goog-Credential"),
+        ("X-Goog-Signature=2", "X-Goog-Signature"),
+        ("GoogleAccessId=a@b&Expires=1&Signature=2", "GoogleAccessId"),
+        # Azure: a shared access signature
+        ("sv=2022-11-02&sr=b&se=2026-11-22T00%3A00%3A00Z&sp=r&sig=x%3D", "sig"),
+    ],
+)
+@pytest.mark.parametrize("escape", [False, True], ids=["plain", "escaped"])
+def test_every_form_of_signed_url_is_refused(query, named, escape):
+    url = f"https://store.example/CACHE/js/a.js?{query}"
+    url = url.replace("&", "&amp;") if escape else url
+    (problem,) = offline_manifest.lint({"k": f'<script src="{url}"></script>'})
+    assert f"a signed or expiring URL ({named}=)" in problem
+
+
+@pytest.mark.parametrize(
+    "query", ["version=1a2b3c4", "3f9c1a7b2d4e", "design=1", "policy", "sv=1&se=2", "expires_in=x"]
+)
+def test_a_query_that_only_looks_like_it_is_no_signature(query):
+    assert offline_manifest.lint({"k": f'<script src="{P}a.js?{query}"></script>'}) == []
+
+
+def test_files_that_are_not_of_this_build_are_refused():
+    """An old CACHE/ in a static folder would be served for what compress should have written."""
+    new, old, gone = (f"CACHE/js/output.{n * 12}.js" for n in "abc")
+    collected = "js/plain.js"
+    manifest = {path: f'<script src="{P}{path}"></script>' for path in (new, old, gone, collected)}
+    before = {old: "1", collected: "2", "CACHE/js/output.dddddddddddd.js": "4"}
+    files = {**before, new: "3"}
+    assert offline_manifest.problems(manifest, files, before) == [
+        f"it names {old}, which was there before compress ran: a leftover of an earlier build among "
+        "the files collected; remove it from its static folder",
+        f"it names {gone}, which the static root does not hold",
+    ]
+    assert offline_manifest.problems(manifest, {**files, gone: "5", old: "6"}, before) == []
+
+
+def test_what_compress_wrote_by_content_is_known_by_its_name_and_by_being_new():
+    before = {
+        "lib/jquery.0123456789ab.js": "1",
+        "js/a.js": "2",
+        "CACHE/js/output.aaaaaaaaaaaa.js": "3",
+    }
+    files = {
+        **before,
+        "js/a.js": "changed",
+        "CACHE/js/output.aaaaaaaaaaaa.js": "written over",
+        "CACHE/js/bbbbbbbbbbbb.js": "before django-compressor 2.3",
+        "CACHE/css/named.cccccccccccc.css": "a named block",
+        "CACHE/manifest.json": "9",
+    }
+    assert offline_manifest.content_named(files, before) == (
+        "CACHE/css/named.cccccccccccc.css",
+        "CACHE/js/bbbbbbbbbbbb.js",
+        "CACHE/js/output.aaaaaaaaaaaa.js",
+    )
+
+
 def test_compressors_own_manifest_is_read():
     text = json.dumps(
         {"0" * 64: f'<link rel="stylesheet" href="{P}CACHE/css/output.695ce0b07f7b.css">'}, indent=2
