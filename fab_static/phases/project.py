@@ -11,11 +11,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
-from fab_static.host import django_probe
+from fab_static.host import django_probe, template_lint
 from fab_static.plan.inventory import Environment, expand
 from fab_static.remote import Ran, RemoteHost
 
 PROBE = Path(django_probe.__file__).read_bytes()
+# two sources in one input: the probe finds the module where import would have put it
+LINTING_PROBE = f"""import sys, types
+module = sys.modules["template_lint"] = types.ModuleType("template_lint")
+exec(compile({Path(template_lint.__file__).read_text("utf-8")!r}, "template_lint.py", "exec"), vars(module))
+exec(compile({PROBE.decode()!r}, "django_probe.py", "exec"), {{"__name__": "__main__"}})
+""".encode()
 MARKER = "FAB_STATIC_PROBE "
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -82,7 +88,7 @@ class ProjectOnHost:
             [self.python, "-"],
             folder=self.path,
             environment={**self.variables, "FAB_STATIC_PROBE": json.dumps(question)},
-            stdin=PROBE,
+            stdin=LINTING_PROBE if question["ask"] == "lint" else PROBE,
         )
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:

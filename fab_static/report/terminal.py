@@ -325,15 +325,36 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
     show_invalidation(terminal, difference["invalidation"])
 
 
+ADVICE_SHOWN = 20
+
+
 def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
-    """Print the doctor's findings: what is well in a line, what is not with its cure."""
-    for one in findings:
+    """Print the doctor's findings: what is well in a line, what is not with its cure; advice apart."""
+    advice = [one for one in findings if one.get("advice")]
+    rest = [one for one in findings if not one.get("advice")]
+    for one in rest:
         sign = "ok " if one["ok"] else "BAD"
         terminal.text(f"{sign}  {one['where']}: {one['subject']}: {one['what']}")
         if one["mend"]:
             terminal.text(f"       mend: {one['mend']}")
-    bad = sum(not one["ok"] for one in findings)
-    terminal.text(f"{bad} of {len(findings)} findings need mending" if bad else "all is well")
+    if advice:
+        terminal.text("")
+        terminal.text(
+            "advice, for fewer requests and longer caching; a deploy does well without it:"
+        )
+        cures: dict[str, None] = {}
+        for one in advice[:ADVICE_SHOWN]:
+            terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
+            cures.update(dict.fromkeys(one["mend"].split("; ")))
+        if len(advice) > ADVICE_SHOWN:
+            terminal.text(
+                f"     … and {len(advice) - ADVICE_SHOWN} more: check --json has them all"
+            )
+        for cure in cures:
+            terminal.text(f"       {cure}")
+        terminal.text("")
+    bad = sum(not one["ok"] for one in rest)
+    terminal.text(f"{bad} of {len(rest)} findings need mending" if bad else "all is well")
 
 
 def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:
