@@ -414,7 +414,10 @@ def why(c: Context, url: str, json: bool = False) -> None:
     """Look · Show all that is known of a URL, or of a key.
 
     fab production why /static/js/shop.js?version=1a2b3c4
-    fab production why 3f9c1a7b2d4e...        the key of an OfflineGenerationError
+    fab production why 3f9c1a7b2d4e           the key of an OfflineGenerationError
+
+    Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
+    that hold it. Of a key: the block that renders it, and the nearest one that was built.
     """
     with _session(as_json=json) as session:
         known = session.why(url)

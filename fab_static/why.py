@@ -1,22 +1,51 @@
-"""Everything known of one URL, or of the key of an OfflineGenerationError."""
+"""Everything known of one URL, or of the key of an OfflineGenerationError.
+
+Both answer with a dict, which `why --json` prints. Of a URL, or a bare path below the static root:
+
+    path, kind             "content-named", "versioned" or "unversioned"
+    asked_version          the URL's `?version=`, or null
+    release                the one that is live
+    in_release, version    does it hold the path; the version that its pages print
+    sha256, size           of its bytes
+    phases                 [{"phase", "sha256"}]: who made it and who changed it, in the order of the build
+    source                 the file collected, as the project's finders see it; null where a phase wrote it
+    shadowed               files of the same name that collectstatic passes over
+    releases               ids of all kept releases that hold the path
+    releases_of_version    those whose file has the version asked for, else the one expected
+    hosts                  [{"host", "current", "pool", "named", "as_sealed"}]: SHA-256 of what is on disk behind
+                           the plain, the versioned and the content-named URL; or {"host", "error"}
+    verdict                one sentence
+
+Of a key:
+
+    key, release, in_release
+    releases               id -> the HTML that its manifest gives for the key
+    asked_by               [{"host", "template", "in", "block", "line", "context", "language", "text",
+                           "nearest": lines, where the live manifest lacks it}]: blocks that have this key there
+    unasked                [{"host", "error"}]: hosts whose project did not answer
+    verdict                one sentence
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from fab_static.errors import InventoryError, ReleaseError
+from fab_static.errors import FabStaticError, InventoryError, ReleaseError
 from fab_static.phases.deployment import Deployment
-from fab_static.plan import offline_manifest
+from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
+from fab_static.remote import RemoteHost
 
 _KEY = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
 
 
 def why(deploy: Deployment, what: str) -> dict[str, Any]:
-    """Return what is known of a static URL, or of an offline manifest's key.
+    """Return what is known of a static URL, or of an offline manifest's key; see above.
 
     Raises:
         InventoryError: it is neither.
@@ -53,15 +82,26 @@ def _parsed(url: str, release: Release) -> tuple[str, str | None]:
     return path, parse_qs(parts.query).get("version", [None])[0]
 
 
+def _kept(deploy: Deployment) -> dict[str, Release]:
+    """Return the releases that the build host keeps, oldest first."""
+    names = sorted(deploy.states[deploy.build]["releases"])
+    return {name: deploy.read_release(name, deploy.build) for name in names}
+
+
 def _of_path(
     deploy: Deployment, release: Release, path: str, version: str | None
 ) -> dict[str, Any]:
     file = release.files.get(path)
+    expected = release.versions.get(path)
+    looked_for = version or expected
     hosts, failures = deploy.fleet.attempt(
         deploy.hosts("static"),
-        lambda host: host.ask("look_at", path=path, version=version)[0],
+        lambda host: host.ask("look_at", path=path, version=looked_for)[0],
     )
-    expected = release.versions.get(path)
+    phases = _phases(deploy, path)
+    is_collected = bool(phases) and phases[0]["phase"] == "collectstatic"
+    sources = _sources(deploy, path) if is_collected or not phases else []
+    releases = {name: one for name, one in _kept(deploy).items() if path in one.files}
     return {
         "path": path,
         "asked_version": version,
@@ -71,11 +111,12 @@ def _of_path(
         "sha256": file.sha256 if file else None,
         "size": file.size if file else None,
         "kind": _kind(path, release),
-        "phases": _phases(deploy, path),
-        "releases": [
-            name
-            for name in sorted(deploy.states[deploy.build]["releases"])
-            if path in deploy.read_release(name, deploy.build).files
+        "phases": phases,
+        "source": sources[0] if sources else None,
+        "shadowed": sources[1:],
+        "releases": [*releases],
+        "releases_of_version": [
+            name for name, one in releases.items() if one.files[path].version == looked_for
         ],
         "hosts": [
             {
@@ -83,12 +124,21 @@ def _of_path(
                 "current": found["current"],
                 "pool": found["pool"],
                 "named": found["named"],
+                "as_sealed": found["current"] == (file.sha256 if file else None),
             }
             for host, found in hosts.items()
         ]
         + [{"host": host.name, "error": error.what} for host, error in failures.items()],
-        "verdict": _verdict(release, path, version),
+        "verdict": _verdict(release, path, version, [*releases]),
     }
+
+
+def _sources(deploy: Deployment, path: str) -> list[str]:
+    """Return the files of this name that the project's finders see; none where it does not answer."""
+    with suppress(FabStaticError):
+        found: list[str] = deploy.project(deploy.build).ask({"ask": "find", "name": path})["found"]
+        return found
+    return []
 
 
 def _kind(path: str, release: Release) -> str:
@@ -97,9 +147,10 @@ def _kind(path: str, release: Release) -> str:
     return "versioned" if path in release.versions else "unversioned"
 
 
-def _verdict(release: Release, path: str, version: str | None) -> str:
+def _verdict(release: Release, path: str, version: str | None, held: Sequence[str]) -> str:
     if path not in release.files:
-        return f"the live release has no {path}"
+        others = f"; {', '.join(held)} had it" if held else ""
+        return f"the live release has no {path}{others}"
     expected = release.versions.get(path)
     if version and version != expected:
         return (
@@ -127,42 +178,79 @@ def _phases(deploy: Deployment, path: str) -> list[dict[str, Any]]:
 
 
 def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
-    """Return which kept releases have the key, and which templates ask for it."""
+    """Return which kept releases have the key, and which blocks of which hosts ask for it."""
     holders = {}
-    for name in sorted(deploy.states[deploy.build]["releases"]):
-        sealed = deploy.read_release(name, deploy.build)
+    live_manifest: Mapping[str, str] = {}
+    for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
             _, text = deploy.build.ask("read_object", object=sealed.offline_manifest_sha256)
             manifest = offline_manifest.parse(text.decode(), where=name)
             if key in manifest:
                 holders[name] = manifest[key]
-    asked_by: list[dict[str, Any]] = []
-    for host in deploy.hosts("web"):
-        folder = host.layout.release(release.id)
-        answer = deploy.project(host).ask(
-            {
-                "ask": "coverage",
-                "manifest": str(folder / "static" / str(release.offline_manifest)),
-                "redirect": {},
-                "texts": True,
-            }
+            if name == release.id:
+                live_manifest = manifest
+
+    def asked(host: RemoteHost) -> dict[str, Any]:
+        return deploy.project(host).ask(
+            {"ask": "coverage", "manifest": None, "redirect": {}, "texts": True}
         )
-        for gap in answer["missing"]:
-            if gap["key"] == key:
-                asked_by.append(
-                    {"host": host.name, "template": gap["template"], "line": gap["line"]}
-                )
-        text = answer.get("texts", {}).get(key)
-        if text is not None:
-            asked_by.append({"host": host.name, "text": text})
-    live = release.id in holders
+
+    hosts = list(dict.fromkeys((deploy.build, *deploy.hosts("web"))))
+    answers, failures = deploy.fleet.attempt(hosts, asked)
+    built = (
+        coverage.built_blocks(answers[deploy.build], live_manifest)
+        if deploy.build in answers
+        else []
+    )
+    asked_by = [
+        {
+            "host": host.name,
+            **{name: found.get(name) for name in ("template", "in", "block", "line", "context")},
+            "language": found.get("language"),
+            "text": found["text"],
+            "nearest": []
+            if key in live_manifest
+            else coverage.describe(coverage.block_of(found, found["text"]), built),
+        }
+        for host, answer in answers.items()
+        for found in blocks_of(answer, key)
+    ]
     return {
         "key": key,
         "release": release.id,
-        "in_release": live,
+        "in_release": release.id in holders,
         "releases": holders,
         "asked_by": asked_by,
-        "verdict": "the live manifest has it"
-        if live
-        else "the live manifest lacks it: pages that ask for it raise OfflineGenerationError",
+        "unasked": [{"host": host.name, "error": error.what} for host, error in failures.items()],
+        "verdict": _verdict_of_key(release.id in holders, [*holders], asked_by),
     }
+
+
+def blocks_of(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the blocks of a coverage answer that have this key, each place once, with their text."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for block in (*answer["rendered"], *answer["untranslated"]):
+        if block["key"] == key:
+            place = (block["template"], block["block"], block.get("language"))
+            text = block.get("text") or answer["texts"][key]
+            found.setdefault(place, {**block, "text": text})
+    return list(found.values())
+
+
+def _verdict_of_key(is_live: bool, holders: Sequence[str], asked_by: Sequence[object]) -> str:
+    if is_live:
+        return "the live manifest has it" + (
+            "" if asked_by else "; no template asks for it now, as far as the offline contexts tell"
+        )
+    verdict = "the live manifest lacks it: pages that ask for it raise OfflineGenerationError"
+    if asked_by:
+        return verdict
+    if holders:
+        return (
+            f"{verdict}; {holders[-1]} had it: a process that asks for it now runs older templates, and "
+            "was not reloaded"
+        )
+    return (
+        f"{verdict}; no template renders it with the offline contexts: the page that does gave it other "
+        "values (see COMPRESS_OFFLINE_CONTEXT), or its process runs other templates or settings"
+    )

@@ -460,7 +460,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
     in its thread pool, templates that do not parse are skipped, and it ends with 0 all the same.
 
-    Each of `missing`, `failed` and `untranslated` names a block by {"engine", "template", "in": the
+    Each of `missing`, `failed`, `untranslated` and `unfilled` names a block by {"engine", "template", "in": the
     template it stands in, "block": its number in the page, "line", "context": the offline context's
     number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
     """
@@ -484,6 +484,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         "failed": coverage.failed,
         "broken": coverage.broken,
         "untranslated": coverage.untranslated(),
+        "unfilled": coverage.unfilled(),
         "ambiguous": coverage.ambiguous(),
         "rendered": coverage.rendered if is_told else [],
         "texts": coverage.texts if is_told else {},
@@ -516,6 +517,20 @@ class Engine:
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
         return (node.kind, node.mode, node.name)
+
+    def unfilled(self, context: Any, node: Any) -> set[str]:
+        """Return the variables printed in a block that the context does not give."""
+        from django.template.base import VariableNode
+
+        if not node.nodelist.get_nodes_by_type(VariableNode):
+            return set()
+        engine = context.template.engine  # set by render_nodelist
+        before, engine.string_if_invalid = engine.string_if_invalid, "\ue000%s\ue001"
+        try:
+            text = self.parser.render_nodelist(context.template, context, node)
+        finally:
+            engine.string_if_invalid = before
+        return set(re.findall("\ue000([^\ue001]*)\ue001", text)) - {"STATIC_URL"}  # no key holds it
 
     def has_compress(self, name: str, seen: tuple[str, ...] = ()) -> bool:
         """Does the template's text, or that of one it extends, hold a compress block?"""
@@ -556,6 +571,15 @@ class Jinja2Engine(Engine):
                 found.append(node)
         return sorted(found, key=lambda node: int(node.lineno))
 
+    def unfilled(self, context: Any, node: Any) -> set[str]:
+        """Return the variables used in a block that the context does not give."""
+        from jinja2 import meta, nodes
+
+        given = {name for values in context.dicts for name in values}
+        body = nodes.Template(node.body, lineno=1)
+        body.set_environment(self.parser.env)
+        return set(meta.find_undeclared_variables(body)) - given - {"STATIC_URL"}
+
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
         kind, mode, name = (getattr(argument, "value", None) for argument in node.call.args)
@@ -577,6 +601,7 @@ class Coverage:
         self.texts: dict[str, str] = {}
         self._forms: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
         self._failed: set[tuple[Any, ...]] = set()
+        self._unfilled: dict[tuple[Any, ...], tuple[dict[str, Any], set[str]]] = {}
         self._in_language: dict[tuple[Any, ...], dict[str, Any] | None] = {}
 
     def walk(self, engine: Engine, contexts: list[Any]) -> None:
@@ -632,14 +657,18 @@ class Coverage:
                     text, key = rendered()
             except Exception as error:  # what a page would answer 500 with
                 told = f"{type(error).__name__}: {error}"
-                if (name, at, told) not in self._failed:
-                    self._failed.add((name, at, told))
+                if (engine.kind, name, at, told) not in self._failed:
+                    self._failed.add((engine.kind, name, at, told))
                     self.failed.append(dict(place, error=told))
                 continue
             if key not in self.texts and key not in self.manifest:
                 self.missing.append(dict(place, key=key, text=text[:TEXT_LIMIT]))
             self.texts[key] = text[:TEXT_LIMIT]
             self.rendered.append(dict(place, key=key))
+            with suppress(Exception):
+                names = engine.unfilled(context, node)
+                _, unfilled = self._unfilled.setdefault((engine.kind, name, at), (place, names))
+                unfilled &= names  # another context may give it
             self._forms.setdefault(key, {}).setdefault(engine.form(node), place)
             if heard.language:
                 self.in_languages(place, rendered)
@@ -651,7 +680,7 @@ class Coverage:
         from django.utils import translation
 
         for language in self.languages:
-            at = (place["template"], place["block"], language)
+            at = (place["engine"], place["template"], place["block"], language)
             if self._in_language.get(at, place) is None:  # another context has it
                 continue
             with translation.override(language), suppress(Exception):
@@ -662,6 +691,14 @@ class Coverage:
     def untranslated(self) -> list[dict[str, Any]]:
         """Return the blocks that no offline context has built for a language the site speaks."""
         return [gap for gap in self._in_language.values() if gap]
+
+    def unfilled(self) -> list[dict[str, Any]]:
+        """Return the blocks that print what no offline context gives: pages that do ask for other keys."""
+        return [
+            dict(place, variables=sorted(names))
+            for place, names in self._unfilled.values()
+            if names
+        ]
 
     def ambiguous(self) -> list[dict[str, Any]]:
         """Return blocks of one text, and so one key, that ask for different output.

@@ -244,6 +244,11 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
         "OfflineGenerationError; keep translated text out of the block"
         for place, codes in languages.items()
     ]
+    found += [
+        f"{_place(gap)}: no offline context gives {_some(gap['variables'])}: a page that does gets "
+        "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
+        for gap in answer["unfilled"]
+    ]
     for gap in answer["ambiguous"]:
         places = "; ".join(f"{_place(each)} asks for {each['form']}" for each in gap["blocks"])
         found.append(

@@ -360,21 +360,67 @@ def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> 
 def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:
     """Print what is known of a URL or a key."""
     terminal.text(str(known["verdict"]))
-    for key, value in known.items():
-        if key == "verdict" or value in (None, [], {}):
-            continue
-        if isinstance(value, list) and isinstance(value[0], Mapping):
-            terminal.text(f"{key}:")
-            for item in value:
-                words = ", ".join(
-                    f"{name} {text}" for name, text in item.items() if text is not None
-                )
-                terminal.text(f"  {words}")
-        elif isinstance(value, Mapping):
-            terminal.text(f"{key}:")
-            for name, text in value.items():
-                terminal.text(f"  {name}: {text}")
-        elif isinstance(value, list):
-            terminal.text(f"{key}: {', '.join(map(str, value))}")
-        else:
-            terminal.text(f"{key}: {value}")
+    if "key" in known:
+        _show_key(terminal, known)
+    else:
+        _show_path(terminal, known)
+
+
+def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    def short(digest: str | None) -> str:
+        return digest[:12] if digest else "-"
+
+    terminal.text(f"path: {known['path']}")
+    terminal.text(f"kind: {known['kind']}")
+    if known["in_release"]:
+        version = known["version"] or "none"
+        terminal.text(f"version: {version}, {known['size']:,} bytes, sha256 {known['sha256']}")
+    for number, one in enumerate(known["phases"]):
+        verb = "removed by" if one["sha256"] is None else "changed by" if number else "made by"
+        if verb == "made by" and one["phase"] != "collectstatic":
+            verb = "written by"
+        bytes_of = "" if one["sha256"] is None else f", sha256 {short(one['sha256'])}"
+        terminal.text(f"{verb}: {one['phase']}{bytes_of}")
+    if known["source"]:
+        terminal.text(f"source: {known['source']}")
+    for path in known["shadowed"]:
+        terminal.text(f"shadowed: {path}: collectstatic takes the first of this name")
+    terminal.text(f"live release: {known['release']}")
+    terminal.text(f"releases that hold it: {', '.join(known['releases']) or 'none'}")
+    version = known["asked_version"] or known["version"]
+    if version:
+        held = ", ".join(known["releases_of_version"]) or "none"
+        terminal.text(f"releases with version {version}: {held}")
+    terminal.table(
+        ("host", "current", "pool", "named", "as sealed"),
+        [
+            (one["host"], one["error"], "", "", "")
+            if "error" in one
+            else (
+                one["host"],
+                *(short(one[name]) for name in ("current", "pool", "named")),
+                "yes" if one["as_sealed"] else "NO",
+            )
+            for one in known["hosts"]
+        ],
+    )
+
+
+def _show_key(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    terminal.text(f"key: {known['key']}")
+    terminal.text(f"live release: {known['release']}")
+    for release, html in known["releases"].items():
+        terminal.text(f"in {release}: {html.strip()}")
+    for one in known["asked_by"]:
+        within = "" if one["in"] == one["template"] else f" of {one['in']}"
+        line = "" if one["line"] is None else f", line {one['line']}"
+        language = f", in language {one['language']}" if one["language"] else ""
+        terminal.text(
+            f"rendered on {one['host']} by {one['template']}, block {one['block']}{line}{within}{language}:"
+        )
+        for text in one["text"].strip().splitlines()[:12]:
+            terminal.text(f"    {text}")
+        for text in one["nearest"]:
+            terminal.text(f"  {text}")
+    for one in known["unasked"]:
+        terminal.text(f"{one['host']} did not answer: {one['error']}")

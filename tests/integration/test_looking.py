@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -68,8 +69,12 @@ def test_why_tells_everything_of_a_url(tiny: Operator) -> None:
         ("edge2", sha256, sha256),
     ]
     assert known["verdict"] == "as the live release has it"
+    assert known["source"] is None  # no finder has it
+    assert known["releases"] == known["releases_of_version"] == [live]
     shown = tiny.fab("why", "logo.svg").stdout
     assert "kind: unversioned" in shown
+    assert "made by: collectstatic, sha256 " in shown
+    assert f"source: {tiny.fleet.hosts['build1'].code}/assets/logo.svg" in shown
     assert "the live release has no nothing.txt" in tiny.fab("why", "/static/nothing.txt").stdout
     error = tiny.fab("why", "https://example.com/x.png", code=2).stderr
     assert "is no static URL: those begin with /static/" in error
@@ -81,7 +86,75 @@ def test_why_explains_a_key_of_the_manifest(tiny: Operator) -> None:
     known = json.loads(tiny.fab("why", key, "--json").stdout)
     assert known["in_release"]
     assert known["releases"][str(tiny.live())] == manifest[key]
-    assert any("site.css" in asked.get("text", "") for asked in known["asked_by"])
+    assert [
+        (asked["host"], asked["template"], asked["line"], asked["text"], asked["nearest"])
+        for asked in known["asked_by"]
+    ] == [
+        (host, "page.html", 2, '<link rel="stylesheet" href="/static/site.css">', [])
+        for host in ("build1", "web1", "web2")
+    ]
     unknown = json.loads(tiny.fab("why", "0" * 64, "--json").stdout)
     assert not unknown["in_release"]
     assert "OfflineGenerationError" in unknown["verdict"]
+
+
+def test_a_block_that_a_web_host_renders_otherwise_is_told_against_what_was_built(
+    tiny: Operator,
+) -> None:
+    """Its checkout is another than the build host's: the release stays where it is, nothing is live."""
+    page = tiny.fleet.hosts["web2"].code / "templates" / "page.html"
+    good = page.read_text()
+    live = tiny.live()
+    page.write_text(good.replace("<link rel", "<link  rel"))
+    try:
+        error = tiny.fab("verify", code=1).stderr
+        missing = re.search(r"its key ([0-9a-f]{12})…", error)
+        assert missing
+        manifest = json.loads(tiny.manifests("web2")[0])
+        key = hashlib.sha256(b'<link  rel="stylesheet" href="site.css">').hexdigest()
+        assert key.startswith(missing[1])
+        assert key not in manifest
+        known = tiny.json("why", key)
+        shown = tiny.fab("why", key).stdout
+    finally:
+        page.write_text(good)
+    assert error == (
+        "error: a compress block would raise OfflineGenerationError:\n"
+        f"    page.html, block 0, line 2: its key {missing[1]}… is not in the manifest; it renders as\n"
+        '        <link  rel="stylesheet" href="/static/site.css">\n'
+        "      the nearest built block is page.html, block 0, line 2; they differ first in line 1, in "
+        "white space alone:\n"
+        '      built: <link·rel="stylesheet"·href="/static/site.css">\n'
+        '      here:  <link··rel="stylesheet"·href="/static/site.css">\n'
+        "    libraries and settings are those of build1\n"
+        f"  where: web2: templates and settings there, release {live}\n"
+        "  mend:  build with the templates, settings, versions and libraries that web hosts render with\n"
+    )
+    assert [(asked["host"], asked["template"]) for asked in known["asked_by"]] == [
+        ("web2", "page.html")
+    ]
+    assert known["asked_by"][0]["nearest"][1:] == [
+        'built: <link·rel="stylesheet"·href="/static/site.css">',
+        'here:  <link··rel="stylesheet"·href="/static/site.css">',
+    ]
+    assert "rendered on web2 by page.html, block 0, line 2:" in shown
+    assert tiny.live() == live
+
+
+def test_a_collected_leftover_of_an_earlier_compress_is_refused(tiny: Operator) -> None:
+    """A CACHE/ that somebody committed: what compress names may be what an earlier one wrote."""
+    code = tiny.fleet.hosts["build1"].code
+    manifest = json.loads(tiny.manifests("web1")[0])
+    named = re.search(r"CACHE/css/[^\"]+", next(iter(manifest.values())))
+    assert named
+    live = tiny.live()
+    left = code / "assets" / named[0]
+    left.parent.mkdir(parents=True)
+    left.write_bytes(get(tiny.fleet.origin("edge1") + f"/static/{named[0]}").body)
+    try:
+        error = tiny.fab("deploy", code=1).stderr
+    finally:
+        shutil.rmtree(code / "assets" / "CACHE")
+    assert f"it names {named[0]}, which was there before compress ran: a leftover" in error
+    assert tiny.live() == live
+    tiny.fab("deploy")

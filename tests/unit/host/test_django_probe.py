@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fab_static.plan import coverage
+
 PROBE = Path(__file__).parents[3] / "fab_static/host/django_probe.py"
 MANAGE = """
 import os, sys
@@ -377,6 +379,10 @@ def test_a_block_that_compress_drops_without_a_word_is_told(make_built):
         }
     ]
     assert answer["missing"] == []
+    assert coverage.problems(answer) == [
+        "page.html, block 0, line 2 fails while it is rendered for its key, which compress does not "
+        "tell: ValueError: lost"
+    ]
 
 
 def test_templates_that_do_not_parse_are_told_with_whether_a_block_is_lost(make_built):
@@ -401,6 +407,14 @@ def test_templates_that_do_not_parse_are_told_with_whether_a_block_is_lost(make_
     }
     assert "Invalid block tag on line 1: 'nothing'" in broken["harmless.html"]["error"]
     assert "gone.html" in broken["orphan.html"]["error"]
+    answer = {**project.answer("coverage", manifest=None), "missing": []}
+    refused, advised = coverage.problems(answer), coverage.advice(answer)
+    assert refused[0] == (
+        "broken.html does not parse, and holds a compress block: TemplateSyntaxError: Invalid block tag "
+        "on line 1: 'nothing'. Did you forget to register or load this tag?"
+    )
+    assert [each.split()[0] for each in refused] == ["broken.html", "child.html"]
+    assert [each.split()[0] for each in advised] == ["harmless.html", "orphan.html"]
 
 
 def test_a_template_that_compress_does_not_look_at_but_a_page_may_is_covered(make_built):
@@ -555,6 +569,28 @@ def test_text_that_visitors_get_in_another_language_is_told(make_built):
     assert [(each["block"], each["language"], each["text"]) for each in answer["untranslated"]] == [
         (0, "de", "<script>var t = 'Ja';</script>")
     ]
+
+
+def test_what_no_offline_context_gives_is_told(make_project):
+    """The commonest OfflineGenerationError: what a page puts into a block gives it another key."""
+    project = make_project(
+        {
+            **ASSETS,
+            "templates/page.html": "{% load compress %}{% compress js %}<script>"
+            "var a = '{{ STATIC_URL }}{{ theme }}{{ shop }}{{ user.id }}';"
+            "{% for x in xs %}{{ x }}{% endfor %}</script>{% endcompress %}"
+            "{% for y in 'ab' %}{% compress js %}<script>{{ y }}</script>{% endcompress %}{% endfor %}",
+            "jinja/page.html": "{% compress js %}<script>{{ theme }}{{ name }}</script>{% endcompress %}",
+        },
+        JINJA2 + "COMPRESS_OFFLINE_CONTEXT = [{'theme': 'a'}, {'theme': 'b', 'shop': 1}]\n",
+    )
+    answer = project.answer("coverage", manifest=None)
+    assert [(each["engine"], each["block"], each["variables"]) for each in answer["unfilled"]] == [
+        ("django", 0, ["user.id"]),
+        ("django", 1, ["y"]),
+        ("jinja2", 0, ["name"]),
+    ]
+    assert "<script>var a = 'a';</script>" in {each["text"] for each in answer["missing"]}
 
 
 def test_blocks_of_one_text_that_ask_for_different_output_are_told(make_built):

@@ -30,8 +30,8 @@ def gap(**words):
 
 
 def answer(**kinds):
-    empty = {"missing": [], "failed": [], "broken": [], "untranslated": [], "ambiguous": []}
-    return {**empty, **kinds}
+    names = ("missing", "failed", "broken", "untranslated", "unfilled", "ambiguous")
+    return {**{name: [] for name in names}, **kinds}
 
 
 # --- the nearest built block ---
@@ -242,6 +242,7 @@ def test_what_stops_no_release_is_told_in_a_line_each():
         untranslated=[
             gap(language=code, key="k", text="") for code in ("de", "fr", "pl", "it", "es")
         ],
+        unfilled=[gap(variables=["user.id"])],
         ambiguous=[
             {"key": "k", "blocks": [gap(form="js file"), gap(form="js inline", template="b.html")]}
         ],
@@ -251,6 +252,8 @@ def test_what_stops_no_release_is_told_in_a_line_each():
         "x.html does not parse, and holds no compress block: E: no",
         "page.html, block 0, line 3: visitors in de, fr, pl, it and 1 more get another text than was "
         "built, and so OfflineGenerationError; keep translated text out of the block",
+        "page.html, block 0, line 3: no offline context gives user.id: a page that does gets "
+        "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block",
         "one text, and so one key, for different output: page.html, block 0, line 3 asks for js file; "
         "b.html, block 0, line 3 of page.html asks for js inline; which of them pages get is left to "
         "chance: make the texts differ, by a comment",

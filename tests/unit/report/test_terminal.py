@@ -454,3 +454,110 @@ def test_the_log_holds_all_that_was_shown_and_all_that_was_not(tmp_path):
     assert re.fullmatch(r"compress done in [0-9.]+ s", words[4])
     assert words[5:9] == ["compress", *(f"  build1: line {at} with [TOKEN]" for at in range(3))]
     assert words[-3:] == ["error: it failed", "  where: edge1", "  mend:  mend it"]
+
+
+# ---- why
+
+
+PATH = {
+    "path": "js/a.js",
+    "kind": "versioned",
+    "asked_version": None,
+    "release": "R2",
+    "in_release": True,
+    "version": "1a2b3c4",
+    "sha256": "a" * 64,
+    "size": 12345,
+    "phases": [
+        {"phase": "collectstatic", "sha256": "c" * 64},
+        {"phase": "build_requirejs", "sha256": "a" * 64},
+    ],
+    "source": "/srv/shop/code/shop/static/js/a.js",
+    "shadowed": ["/srv/shop/venv/lib/other/static/js/a.js"],
+    "releases": ["R1", "R2"],
+    "releases_of_version": ["R2"],
+    "hosts": [
+        {
+            "host": "edge1",
+            "current": "a" * 64,
+            "pool": "a" * 64,
+            "named": None,
+            "as_sealed": True,
+        },
+        {"host": "edge2", "current": "b" * 64, "pool": None, "named": None, "as_sealed": False},
+        {"host": "edge3", "error": "the host cannot be reached"},
+    ],
+    "verdict": "as the live release has it",
+}
+
+
+def why_lines(known):
+    terminal, stream = shown()
+    report.show_why(terminal, known)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    return [line for line in lines if line.strip("─")]
+
+
+def test_why_of_a_url_reads_from_its_origin_to_what_each_host_has():
+    assert why_lines(PATH) == [
+        "as the live release has it",
+        "path: js/a.js",
+        "kind: versioned",
+        f"version: 1a2b3c4, 12,345 bytes, sha256 {'a' * 64}",
+        "made by: collectstatic, sha256 cccccccccccc",
+        "changed by: build_requirejs, sha256 aaaaaaaaaaaa",
+        "source: /srv/shop/code/shop/static/js/a.js",
+        "shadowed: /srv/shop/venv/lib/other/static/js/a.js: collectstatic takes the first of this name",
+        "live release: R2",
+        "releases that hold it: R1, R2",
+        "releases with version 1a2b3c4: R2",
+        "host    current                      pool           named   as sealed",
+        "edge1   aaaaaaaaaaaa                 aaaaaaaaaaaa   -       yes",
+        "edge2   bbbbbbbbbbbb                 -              -       NO",
+        "edge3   the host cannot be reached",
+    ]
+
+
+def test_why_of_a_file_that_a_phase_wrote_names_the_phase():
+    phases = [{"phase": "compress", "sha256": "a" * 64}]
+    lines = why_lines({**PATH, "phases": phases, "source": None, "shadowed": []})
+    assert "written by: compress, sha256 aaaaaaaaaaaa" in lines
+    gone = [*PATH["phases"], {"phase": "compress", "sha256": None}]
+    assert "removed by: compress" in why_lines({**PATH, "phases": gone})
+
+
+def test_why_of_a_key_shows_who_renders_it_and_what_was_built():
+    asked = {
+        "host": "web2",
+        "template": "page.html",
+        "in": "base.html",
+        "block": 1,
+        "line": 7,
+        "context": 0,
+        "language": "de",
+        "text": "<script>\n  var a;\n</script>",
+        "nearest": ["the nearest built block is …", "built: x", "here:  y"],
+    }
+    known = {
+        "key": "k" * 64,
+        "release": "R2",
+        "in_release": False,
+        "releases": {"R1": "<script src=x></script>\n"},
+        "asked_by": [asked],
+        "unasked": [{"host": "web3", "error": "the host cannot be reached"}],
+        "verdict": "the live manifest lacks it",
+    }
+    assert why_lines(known) == [
+        "the live manifest lacks it",
+        f"key: {'k' * 64}",
+        "live release: R2",
+        "in R1: <script src=x></script>",
+        "rendered on web2 by page.html, block 1, line 7 of base.html, in language de:",
+        "    <script>",
+        "      var a;",
+        "    </script>",
+        "  the nearest built block is …",
+        "  built: x",
+        "  here:  y",
+        "web3 did not answer: the host cannot be reached",
+    ]

@@ -1,0 +1,75 @@
+"""What is known of a manifest's key: which blocks have it."""
+
+import pytest
+
+from fab_static.why import _verdict_of_key, blocks_of
+
+
+def block(template, key, **words):
+    return {
+        "template": template,
+        "in": template,
+        "block": 0,
+        "line": 1,
+        "context": 0,
+        "key": key,
+        **words,
+    }
+
+
+def test_every_place_that_renders_a_key_is_named_once_with_its_text():
+    answer = {
+        "rendered": [
+            block("a.html", "k"),
+            block("a.html", "k", context=1),
+            block("b.html", "k"),
+            block("c.html", "other"),
+        ],
+        "texts": {"k": "K", "other": "O"},
+        "untranslated": [block("c.html", "k", language="de", text="K")],
+    }
+    assert [
+        (each["template"], each["text"], each.get("language")) for each in blocks_of(answer, "k")
+    ] == [
+        ("a.html", "K", None),
+        ("b.html", "K", None),
+        ("c.html", "K", "de"),
+    ]
+    assert blocks_of(answer, "gone") == []
+
+
+@pytest.mark.parametrize(
+    ("is_live", "holders", "asked", "verdict"),
+    [
+        (True, ["R2"], [{}], "the live manifest has it"),
+        (
+            True,
+            ["R2"],
+            [],
+            "the live manifest has it; no template asks for it now, as far as the offline contexts tell",
+        ),
+        (
+            False,
+            [],
+            [{}],
+            "the live manifest lacks it: pages that ask for it raise OfflineGenerationError",
+        ),
+        (
+            False,
+            ["R0", "R1"],
+            [],
+            "the live manifest lacks it: pages that ask for it raise OfflineGenerationError; R1 had it: a "
+            "process that asks for it now runs older templates, and was not reloaded",
+        ),
+        (
+            False,
+            [],
+            [],
+            "the live manifest lacks it: pages that ask for it raise OfflineGenerationError; no template "
+            "renders it with the offline contexts: the page that does gave it other values (see "
+            "COMPRESS_OFFLINE_CONTEXT), or its process runs other templates or settings",
+        ),
+    ],
+)
+def test_the_verdict_says_where_to_look(is_live, holders, asked, verdict):
+    assert _verdict_of_key(is_live, holders, asked) == verdict
