@@ -16,7 +16,7 @@ Both answer with a dict, which `why --json` prints. Of a URL, or a bare path bel
                            the plain, the versioned and the content-named URL; or {"host", "error"}
     verdict                one sentence
 
-Of a key:
+Of a key, or its first 12 digits or more:
 
     key, release, in_release
     releases               id -> the HTML that its manifest gives for the key
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -41,7 +41,7 @@ from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.remote import RemoteHost
 
-_KEY = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
+_KEY = re.compile(r"[0-9a-f]{12,64}")  # messages show the first 12
 
 
 def why(deploy: Deployment, what: str) -> dict[str, Any]:
@@ -179,16 +179,11 @@ def _phases(deploy: Deployment, path: str) -> list[dict[str, Any]]:
 
 def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
     """Return which kept releases have the key, and which blocks of which hosts ask for it."""
-    holders = {}
-    live_manifest: Mapping[str, str] = {}
+    manifests: dict[str, Mapping[str, str]] = {}
     for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
             _, text = deploy.build.ask("read_object", object=sealed.offline_manifest_sha256)
-            manifest = offline_manifest.parse(text.decode(), where=name)
-            if key in manifest:
-                holders[name] = manifest[key]
-            if name == release.id:
-                live_manifest = manifest
+            manifests[name] = offline_manifest.parse(text.decode(), where=name)
 
     def asked(host: RemoteHost) -> dict[str, Any]:
         return deploy.project(host).ask(
@@ -197,6 +192,11 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
 
     hosts = list(dict.fromkeys((deploy.build, *deploy.hosts("web"))))
     answers, failures = deploy.fleet.attempt(hosts, asked)
+    texts = [answer["texts"] for answer in answers.values()]
+    others = [gap["key"] for answer in answers.values() for gap in answer["untranslated"]]
+    key = whole_key(key, [*manifests.values(), *texts, others])
+    holders = {name: manifest[key] for name, manifest in manifests.items() if key in manifest}
+    live_manifest = manifests.get(release.id, {})
     built = (
         coverage.built_blocks(answers[deploy.build], live_manifest)
         if deploy.build in answers
@@ -224,6 +224,12 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
         "unasked": [{"host": host.name, "error": error.what} for host, error in failures.items()],
         "verdict": _verdict_of_key(release.id in holders, [*holders], asked_by),
     }
+
+
+def whole_key(digits: str, known: Iterable[Iterable[str]]) -> str:
+    """Return the one key that begins with these digits; the digits where there are none, or several."""
+    keys = {key for some in known for key in some if key.startswith(digits)}
+    return keys.pop() if len(keys) == 1 else digits
 
 
 def blocks_of(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -738,7 +738,7 @@ class Heard:
     def __enter__(self) -> Heard:
         heard = self
         self._names = vars(import_module("django.utils.translation.trans_real"))
-        self._active: Any = self._names["_active"]
+        self._active: Any = self._names.get("_active")
 
         class Active:
             def __getattr__(_, name: str) -> Any:  # noqa: N805
@@ -751,11 +751,13 @@ class Heard:
             def __delattr__(_, name: str) -> None:  # noqa: N805
                 delattr(heard._active, name)
 
-        self._names["_active"] = Active()
+        if self._active is not None:
+            self._names["_active"] = Active()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._names["_active"] = self._active
+        if self._active is not None:
+            self._names["_active"] = self._active
 
 
 def languages() -> tuple[str, ...]:

@@ -97,8 +97,10 @@ def _likeness(one: Block, other: Block) -> float:
     return SequenceMatcher(None, *texts, autojunk=False).ratio()
 
 
-def first_difference(built: str, here: str, static_urls: tuple[str, str] = ("", "")) -> Difference:
-    """Return the first line in which the texts differ, as far as their keys can see it.
+def first_difference(
+    built: str, here: str, static_urls: tuple[str, str] = ("", "")
+) -> Difference | None:
+    """Return the first line in which the texts differ, as far as their keys can see it; None if in none.
 
     Args:
         built: the built block's text.
@@ -114,12 +116,12 @@ def first_difference(built: str, here: str, static_urls: tuple[str, str] = ("", 
     for at in range(most):
         one, other = (each[at] if at < len(each) else None for each in counted)
         if one != other:
-            only = "".join(counted[0][at:]).split() == "".join(counted[1][at:]).split()
-            if one is not None and other is not None:
-                only = "".join(one.split()) == "".join(other.split())
+            rest = ["".join("".join(each[at:]).split()) for each in counted]
+            only = "".join((one or "").split()) == "".join((other or "").split())
+            only = rest[0] == rest[1] or (only and one is not None and other is not None)
             there, mine = (each[at] if at < len(each) else None for each in lines)
             return Difference(at + 1, there, mine, only)
-    return Difference(most, lines[0][-1], lines[1][-1], only_whitespace=False)
+    return None
 
 
 def describe(
@@ -130,6 +132,8 @@ def describe(
     if near is None:
         return ["no block was built that it could be compared with"]
     found = first_difference(near.text, gap.text, static_urls)
+    if found is None:  # texts are told up to a limit
+        return [f"the nearest built block is {near.place}; they differ behind the part compared"]
     one, other = _cut(found.built, found.here, whitespace=found.only_whitespace)
     only = ", in white space alone" if found.only_whitespace else ""
     return [

@@ -114,7 +114,7 @@ def test_a_block_that_a_web_host_renders_otherwise_is_told_against_what_was_buil
         key = hashlib.sha256(b'<link  rel="stylesheet" href="site.css">').hexdigest()
         assert key.startswith(missing[1])
         assert key not in manifest
-        known = tiny.json("why", key)
+        known = tiny.json("why", missing[1])
         shown = tiny.fab("why", key).stdout
     finally:
         page.write_text(good)
@@ -130,6 +130,7 @@ def test_a_block_that_a_web_host_renders_otherwise_is_told_against_what_was_buil
         f"  where: web2: templates and settings there, release {live}\n"
         "  mend:  build with the templates, settings, versions and libraries that web hosts render with\n"
     )
+    assert known["key"] == key
     assert [(asked["host"], asked["template"]) for asked in known["asked_by"]] == [
         ("web2", "page.html")
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.why import _verdict_of_key, blocks_of
+from fab_static.why import _verdict_of_key, blocks_of, whole_key
 
 
 def block(template, key, **words):
@@ -36,6 +36,13 @@ def test_every_place_that_renders_a_key_is_named_once_with_its_text():
         ("c.html", "K", "de"),
     ]
     assert blocks_of(answer, "gone") == []
+
+
+def test_a_key_is_known_by_its_first_digits_as_messages_show_them():
+    known = [{"aab": 1, "abc": 2}, ["aab", "abd"]]
+    assert whole_key("aa", known) == "aab"
+    assert whole_key("ab", known) == "ab"
+    assert whole_key("b", known) == "b"
 
 
 @pytest.mark.parametrize(

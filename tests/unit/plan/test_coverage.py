@@ -82,7 +82,10 @@ def test_only_blocks_whose_key_the_manifest_holds_were_built():
         ("a\r\nb", "a\nb", Difference(1, "a\r", "a", only_whitespace=True)),
         ("a\nb\n", "a\nb", Difference(3, "", None, only_whitespace=True)),
         ("a", "a\nb", Difference(2, None, "b", only_whitespace=False)),
-        ("a\n\nb", "a\nb", Difference(2, "", "b", only_whitespace=False)),
+        ("a\n\nb", "a\nb", Difference(2, "", "b", only_whitespace=True)),
+        ("a\n\nb", "a\nc", Difference(2, "", "c", only_whitespace=False)),
+        ("a b\nx", "ab\ny", Difference(1, "a b", "ab", only_whitespace=True)),
+        ("same", "same", None),
     ],
 )
 def test_the_first_difference_is_a_line_of_both(built, here, expected):
