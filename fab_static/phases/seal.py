@@ -206,7 +206,7 @@ def _canonical_manifest(
             "the offline manifest cannot be served:\n"
             + "\n".join(f"    {problem}" for problem in problems[:20]),
             where=where,
-            mend=f"compress anew: fab {deploy.environment.name} compress seal",
+            mend=f"mend that, and build anew: fab {deploy.environment.name} deploy",
         )
     data = offline_manifest.write(manifest).encode()
     head, _ = deploy.build.ask("put_object", data)

@@ -74,7 +74,10 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
             built,
             where=f"{host.name}: templates and settings there, release {release.id}",
             static_urls=(str((there or here)["static_url"]), str(here["static_url"])),
-            differing=() if host == deploy.build else differing,
+            differing=(
+                *([] if built or not answers[host]["missing"] else [coverage.NOTHING_TO_COMPARE]),
+                *(differing if host != deploy.build else ()),
+            ),
         )
 
     deploy.on(lacking, refused)

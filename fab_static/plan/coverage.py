@@ -18,6 +18,11 @@ COMPARED = 2000  # characters of two texts that are compared for likeness
 CANDIDATES = 8
 LIKE = 0.5  # below this ratio a block at the same place is another one: blocks were added before it
 
+NOTHING_TO_COMPARE = (
+    "the build host renders no block of this manifest now, to compare with: its checkout, settings or "
+    "libraries have changed since the build"
+)
+
 _VISIBLE = str.maketrans({" ": "·", "\t": "→", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"})
 
 
@@ -130,7 +135,7 @@ def describe(
     """Return the lines that compare a missing block with the nearest built one; none where there is none."""
     near = nearest(gap, built)
     if near is None:
-        return ["no block was built that it could be compared with"]
+        return [NOTHING_TO_COMPARE]
     found = first_difference(near.text, gap.text, static_urls)
     if found is None:  # texts are told up to a limit
         return [f"the nearest built block is {near.place}; they differ behind the part compared"]

@@ -58,6 +58,10 @@ def test_of_several_offline_contexts_the_most_alike_is_nearest():
 
 def test_nothing_is_nearest_where_nothing_was_built():
     assert coverage.nearest(block("page.html", "x"), []) is None
+    assert coverage.describe(block("page.html", "x"), []) == [
+        "the build host renders no block of this manifest now, to compare with: its checkout, settings "
+        "or libraries have changed since the build"
+    ]
 
 
 def test_only_blocks_whose_key_the_manifest_holds_were_built():
