@@ -4,7 +4,7 @@ Prints two tables in Markdown: plans for five kinds of deploys over a made-up tr
 long planning takes. The trees are drawn with fixed seeds. Run: python -m benchmarks.invalidation
 """
 
-# ruff: noqa: ARG001, S311, T201 - ways share a signature; the trees are the same at each run; it speaks
+# ruff: noqa: ARG001 - ways share a signature; the trees are the same at each run; it speaks
 from __future__ import annotations
 
 import random
