@@ -40,7 +40,7 @@ from fab_static.django_app import project, resource_versions, templates
 from fab_static.errors import BuildError
 from fab_static.plan import versions
 
-MINIFIERS = ("none", "uglify-js", "terser", "oxc", "esbuild")
+MINIFIERS = ("none", "uglify-js", "terser", "swc", "oxc", "esbuild")
 TAG = "requirejs_main"
 
 _DRIVER = Path(__file__).with_name("requirejs_driver.js")

@@ -43,6 +43,11 @@ const MINIFIERS = {
     tool: "terser",
     minify: (tool, name, source) => tool.minify({ [name]: source }, { sourceMap: { includeSources: true } }),
   },
+  swc: {
+    tool: "@swc/core",
+    minify: (tool, name, source) =>
+      tool.minify(source, { compress: true, mangle: true, toplevel: false, module: false, sourceMap: true }),
+  },
   oxc: {
     tool: "oxc-minify",
     minify(tool, name, source) {
@@ -59,7 +64,7 @@ const MINIFIERS = {
   },
 };
 
-async function minify(kind, resolveFrom, name, source) {
+async function minify({ kind, resolveFrom, name, source, modules }) {
   const minifier = MINIFIERS[kind];
   const tool = load(minifier.tool, resolveFrom);
   try {
@@ -79,13 +84,26 @@ async function minify(kind, resolveFrom, name, source) {
       }),
     };
   } catch (error) {
-    throw error instanceof Failure ? error : new Failure(name, error);
+    throw (await culprit(minifier, tool, modules)) || new Failure(name, error);
   }
+}
+
+// Which of a bundle's modules the minifier refuses, with what it says of that one alone; null: none by itself.
+async function culprit(minifier, tool, modules) {
+  for (const { module, source } of modules) {
+    try {
+      await minifier.minify(tool, `${module}.js`, source);
+    } catch (error) {
+      return new Failure(`${module}.js`, error);
+    }
+  }
+  return null;
 }
 
 function minifyInWorker(request, bundle) {
   return new Promise((resolve, reject) => {
-    const workerData = { kind: request.minify, resolveFrom: request.resolveFrom, name: bundle.name, source: bundle.code };
+    const { name, code, sources } = bundle;
+    const workerData = { kind: request.minify, resolveFrom: request.resolveFrom, name, source: code, modules: sources };
     const worker = new threads.Worker(__filename, { workerData });
     worker.on("message", (done) => {
       if (done.error) reject(new Failure(done.error.module, done.error.message));
@@ -110,7 +128,7 @@ async function minifyAll(request, bundles) {
 
 function trace(requirejs, request, bundle) {
   return new Promise((resolve, reject) => {
-    const modules = [];
+    const sources = [];
     const config = {
       ...request.options,
       baseUrl: request.baseUrl,
@@ -121,11 +139,11 @@ function trace(requirejs, request, bundle) {
       generateSourceMaps: false,
       logLevel: 4,
       onBuildWrite(module, file, contents) {
-        modules.push(module);
+        sources.push({ module, source: contents });
         return contents;
       },
       out(code) {
-        resolve({ name: bundle.name, code, map: null, modules });
+        resolve({ name: bundle.name, code, map: null, sources });
       },
     };
     if (request.mainConfigFile) config.mainConfigFile = request.mainConfigFile;
@@ -162,7 +180,10 @@ async function main() {
     load(MINIFIERS[request.minify].tool, request.resolveFrom);
     bundles = await minifyAll(request, bundles);
   }
-  return { bundles, paths: aliases(request.mainConfigFile, request.options) };
+  return {
+    bundles: bundles.map(({ name, code, map, sources }) => ({ name, code, map, modules: sources.map((each) => each.module) })),
+    paths: aliases(request.mainConfigFile, request.options),
+  };
 }
 
 if (threads.isMainThread) {
@@ -171,8 +192,7 @@ if (threads.isMainThread) {
     .catch((error) => ({ error: { module: error.module || null, message: error.module ? error.message : error.stack } }))
     .then((answer) => process.stdout.write(JSON.stringify(answer)));
 } else {
-  const { kind, resolveFrom, name, source } = threads.workerData;
-  minify(kind, resolveFrom, name, source)
-    .catch((error) => ({ error: { module: error.module || name, message: error.message } }))
+  minify(threads.workerData)
+    .catch((error) => ({ error: { module: error.module || threads.workerData.name, message: error.message } }))
     .then((done) => threads.parentPort.postMessage(done));
 }

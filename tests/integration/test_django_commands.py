@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from fab_static.django_app import requirejs
 from fab_static.plan import versions
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/sample_project"
+MINIFIERS = requirejs.MINIFIERS[1:]  # without "none"
 BUNDLES = ("cart/js/bundle.js", "catalog/js/bundle.js", "shop/js/common.js")
 # Runs a page as a browser does: modules are fetched by RequireJS' own URLs.
 BROWSER = """
@@ -139,7 +141,7 @@ def test_fixed_less_compiles_to_the_very_css_of_the_source_tree(shop):
     assert compiled >= 5
 
 
-@pytest.mark.parametrize("minify", ["none", "oxc", "uglify-js"])
+@pytest.mark.parametrize("minify", requirejs.MINIFIERS)
 def test_every_version_written_is_of_the_bytes_served(shop, minify):
     before = shop.versions
     told = shop.manage("build_requirejs", "--minify", minify)
@@ -157,17 +159,19 @@ def test_every_version_written_is_of_the_bytes_served(shop, minify):
     }
 
 
-def test_a_second_run_over_its_own_output_equals_the_first(shop):
+@pytest.mark.parametrize("minify", MINIFIERS)
+def test_a_second_run_over_its_own_output_equals_the_first(shop, minify):
     """Build-trap 6: r.js in place bundled its own bundles."""
-    shop.manage("build_requirejs", "--minify", "oxc")
+    shop.manage("build_requirejs", "--minify", minify)
     first = shop.state()
-    for minify in ("none", "oxc"):
-        shop.manage("build_requirejs", "--minify", minify)
+    for each in ("none", minify):
+        shop.manage("build_requirejs", "--minify", each)
     assert shop.state() == first
 
 
-def test_a_source_map_is_found_by_its_own_version_and_holds_the_source(shop):
-    shop.manage("build_requirejs", "--minify", "oxc")
+@pytest.mark.parametrize("minify", MINIFIERS)
+def test_a_source_map_is_found_by_its_own_version_and_holds_the_source(shop, minify):
+    shop.manage("build_requirejs", "--minify", minify)
     for name in BUNDLES:
         code = (shop.root / name).read_text()
         url = re.search(r"//# sourceMappingURL=(.*)\n\Z", code)[1]
@@ -186,7 +190,7 @@ def test_a_build_without_minifying_leaves_no_map_of_an_earlier_one(shop):
     assert "sourceMappingURL" not in (shop.root / BUNDLES[0]).read_text()
 
 
-@pytest.mark.parametrize("minify", ["none", "oxc", "uglify-js"])
+@pytest.mark.parametrize("minify", requirejs.MINIFIERS)
 def test_a_page_fetches_two_bundles_by_versioned_urls_and_runs(shop, minify):
     shop.write(
         "shop/static/shop/yaml/requirejs.yml",  # without jQuery, which wants more of a browser than BROWSER
@@ -261,10 +265,23 @@ def test_a_module_that_is_no_javascript_is_named(shop):
     assert "  where: catalog/js/bundle.js\n" in shop.fails("build_requirejs", "--minify", "oxc")
 
 
+@pytest.mark.parametrize("minify", ["terser", "esbuild"])
+def test_a_module_that_the_minifier_alone_refuses_is_named(shop, minify):
+    """r.js only looks for define(); of a bundle's many modules the one at fault must be said."""
+    (shop.root / "cart/js/sums.js").write_text("define([], () => { let a = 1; let a = 2; });")
+    before = shop.state()
+    assert "  where: cart/js/sums.js\n" in shop.fails("build_requirejs", "--minify", minify)
+    assert shop.state() == before
+
+
 def test_a_minifier_that_is_not_installed_is_named(shop):
-    assert shop.fails("build_requirejs", "--minify", "esbuild") == (
-        "CommandError: not installed: npm install esbuild\n"
-        "  where: esbuild\n"
+    (shop.path / "node_modules").unlink()
+    (shop.path / "node_modules").mkdir()
+    for package in ("bootstrap", "jquery", "requirejs"):
+        (shop.path / "node_modules" / package).symlink_to(SAMPLE / "node_modules" / package)
+    assert shop.fails("build_requirejs", "--minify", "swc") == (
+        "CommandError: not installed: npm install @swc/core\n"
+        "  where: @swc/core\n"
         "  mend:  correct that module, or what it asks for, and run manage.py build_requirejs again\n"
     )
 
