@@ -1,12 +1,21 @@
-"""Makes the @imports of collected LESS files true in the static root, and proves that they are.
+"""Makes the @imports of collected LESS files true in the static root, and proves that all their links are.
 
 Where an @import leads is asked of the source tree, in which it was written: the file it stands in came
 from one finder's folder, the file it means lies in another's, and so both have a name in the static root.
 What cannot be found so is tried with known prefixes.
 
+Then every @import, url() and data-uri() that a template's LESS file leads to is looked up in the static root. One
+that leads nowhere fails the phase where it is the project's own and printed for sure. It is only reported where
+it stands in a package, in what is printed only when it is called for (a mixin, a guard, a (reference)), or in a
+file that no template leads to.
+
 Settings:
-    FAB_STATIC_LESS_PREFIXES  (source prefix, static prefix) pairs
-    LESS_B3_PATHS             {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
+    FAB_STATIC_LESS_PREFIXES    (source prefix, static prefix) pairs
+    LESS_B3_PATHS               {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
+    FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere: source paths, or
+                                names under the static root
+    FAB_STATIC_LESS_OPTIONS     lessc's options that change URLs, "--rewrite-urls=all"; default: those in
+                                COMPRESS_PRECOMPILERS
 """
 
 from __future__ import annotations
@@ -15,15 +24,16 @@ import os
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from django.conf import settings
 
-from fab_static.django_app import project, static_files, templates
+from fab_static.django_app import compress_blocks, project, static_files, templates
 from fab_static.errors import BuildError
-from fab_static.plan import less
+from fab_static.plan import less, less_urls
 
 # From CommCare HQ, where this command comes from: LESS stands six folders below the project there.
 PREFIXES = (
@@ -31,12 +41,13 @@ PREFIXES = (
     ("../../../../../../bower_components", "../.."),
     ("../../../../../../node_modules", "../.."),
 )
+MAY_DANGLE = ("*/node_modules/*", "*/bower_components/*", "*/site-packages/*")
 _LESS_NAME = re.compile(r"[\w./@+-]+\.less\b")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An @import that compiling would not find, or would find outside the static root."""
+    """A link that compiling, or a browser, would not find, or would find outside the static root."""
 
     file: str
     line: int
@@ -46,13 +57,21 @@ class Problem:
         return f"{self.file}:{self.line}: {self.text}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """What was rewritten, and what is wrong still: in files that templates use, and in others."""
+    """What was rewritten, and what is wrong still.
 
-    rewritten: list[str]
-    problems: list[Problem]
-    unused: list[Problem]
+    `problems` are fatal; `tolerated` are in use, but a package's, or printed only when called for; `unused` are
+    in files that no template leads to; `not_known` are links with a variable whose value the text does not tell,
+    and `unread` the templates of which we do not know what they name.
+    """
+
+    rewritten: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    tolerated: list[Problem] = field(default_factory=list)
+    unused: list[Problem] = field(default_factory=list)
+    not_known: list[Problem] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def fix() -> Report:
@@ -62,7 +81,9 @@ def fix() -> Report:
         BuildError: a string would have to be two different paths.
     """
     tree = _Tree(project.static_root())
-    used = dict.fromkeys(name for name in _named_by_templates() if name in tree.names)
+    blocks = compress_blocks.read()
+    named = [*sorted(blocks.entries), *_named_by_templates()]
+    used = dict.fromkeys(name for name in named if tree.is_file(name))
     if b3_paths := getattr(settings, "LESS_B3_PATHS", None):
         for name in tree.names:
             tree.change(
@@ -75,10 +96,15 @@ def fix() -> Report:
             tree.change(name, spans)
         if not changes:
             break
-    rewritten = tree.write()
-    problems, reached = _check(tree, used)
-    unused, _ = _check(tree, [name for name in tree.names if name not in reached])
-    return Report(rewritten, problems, unused)
+    check = _Check(tree)
+    report = Report(tree.write(), unread=blocks.unknown)
+    for entry in used:
+        check.compile(entry, report.problems, report.tolerated, report.not_known)
+    for name in tree.names:
+        if name not in check.reached:  # of a package's test files, the imports are news enough
+            links: list[Problem] = [] if tree.may_dangle(name) else report.unused
+            check.compile(name, report.unused, links, [])
+    return report
 
 
 def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
@@ -90,7 +116,7 @@ def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, in
         if entry in reached and entry not in used:
             continue  # compiled by itself it would miss the variables of the file that imports it
         reached.add(entry)
-        for met in less.follow(entry, tree.sheet, tree.target):
+        for met in less.follow(entry, tree.sheet, tree.target).imports:
             if met.path is None or met.target is None:
                 continue
             reached.add(met.target)
@@ -128,26 +154,73 @@ def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, in
     return changes
 
 
-def _check(tree: _Tree, entries: Iterable[str]) -> tuple[list[Problem], set[str]]:
-    """Return the problems met when the entries are compiled, and all files reached."""
-    problems: dict[Problem, None] = {}
-    reached: set[str] = set()
-    for entry in entries:
-        reached.add(entry)
-        for met in less.follow(entry, tree.sheet, lambda file, path, _: tree.in_root(file, path)):
+class _Check:
+    """Looks up every link that compiling entry files meets; each is told once."""
+
+    def __init__(self, tree: _Tree) -> None:
+        self.tree = tree
+        self.reached: set[str] = set()
+        self._told: set[Problem] = set()
+        prefixes = compress_blocks.static_prefixes()
+        self._printing = less_urls.Printing.of_command(_lessc_options(), prefixes)
+
+    def compile(
+        self,
+        entry: str,
+        problems: list[Problem],
+        tolerated: list[Problem],
+        not_known: list[Problem],
+    ) -> None:
+        tree = self.tree
+        walk = less.follow(entry, tree.sheet, lambda file, path, _: tree.in_root(file, path))
+        self.reached.add(entry)
+        for met in walk.imports:
             if met.target is not None:
-                reached.add(met.target)
-            elif text := tree.why_not(met):
-                line = less.line_of(tree.text(met.file), met.at.start)
-                problems[Problem(met.file, line, f'@import "{met.at.path}" {text}')] = None
-    return list(problems), reached
+                self.reached.add(met.target)
+            elif why := tree.why_not(met):
+                self._tell(problems, met.file, met.at, f'@import "{met.at.path}" {why}')
+        for link in walk.links():
+            shown = _shown(link)
+            if link.path is None:
+                self._tell(
+                    not_known, link.file, link.at, f"{shown} names a variable not known here"
+                )
+                continue
+            name = less_urls.name_of(link, entry, self._printing)
+            if name is None or tree.is_file(name):
+                continue
+            where = "leaves the static root, for" if _is_outside(name) else "leads to"
+            text = f"{shown} {where} {name}" + ("" if _is_outside(name) else ", which is not there")
+            files = {piece.file for piece in link.pieces} or {link.file}
+            is_fatal = link.is_sure and not all(map(tree.may_dangle, files))
+            self._tell(problems if is_fatal else tolerated, link.file, link.at, text)
+
+    def _tell(self, to: list[Problem], file: str, at: less.Import | less.Link, text: str) -> None:
+        problem = Problem(file, less.line_of(self.tree.text(file), at.start), text)
+        if problem not in self._told:
+            self._told.add(problem)
+            to.append(problem)
+
+
+def _shown(link: less.Linked) -> str:
+    path = link.at.text if link.path is None else link.path
+    return f'@import "{path}"' if link.at.kind == "@import" else f'{link.at.kind}("{path}")'
+
+
+def _lessc_options() -> str:
+    """Return the setting's options, else the command that compressor compiles LESS with."""
+    options = getattr(settings, "FAB_STATIC_LESS_OPTIONS", None)
+    if options is not None:
+        return str(options)
+    precompilers = getattr(settings, "COMPRESS_PRECOMPILERS", ())
+    return next((str(command) for kind, command in precompilers if "less" in kind), "")
 
 
 def _named_by_templates() -> list[str]:
-    """Return the names of LESS files that stand in templates, as names or as URLs."""
+    """Return the names of LESS files that stand in templates, as names or as URLs; not in comments."""
     names: set[str] = set()
     for template in templates.every():
-        for found in _LESS_NAME.findall(template.text):
+        for found in _LESS_NAME.findall(templates.without_comments(template)):
             name = found.split(settings.STATIC_URL, 1)[-1] if settings.STATIC_URL else found
             names.add(name.lstrip("/"))
     return sorted(names)
@@ -221,7 +294,7 @@ class _Tree:
     def in_root(self, file: str, path: str) -> str | None:
         """Return the name that a path in a file comes to in the static root, if that is there."""
         name = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
-        return name if not _is_outside(name) and self._is_file(name) else None
+        return name if not _is_outside(name) and self.is_file(name) else None
 
     def why_not(self, met: less.Reached) -> str | None:
         """Say what is wrong with an @import that leads to no file of the static root; None: nothing."""
@@ -246,7 +319,7 @@ class _Tree:
             for folder, prefix in self._places:
                 if str(candidate).startswith(folder):
                     name = prefix + candidate.as_posix()[len(folder) :]
-                    if self._is_file(name):
+                    if self.is_file(name):
                         return name
         return None
 
@@ -261,6 +334,13 @@ class _Tree:
             for folder in (*folders, folders[-1] / "node_modules")
         ]
 
+    def may_dangle(self, name: str) -> bool:
+        """Is it a package's file, whose links are not the project's to mend?"""
+        source = self._sources.get(name)
+        paths = [name, *([source.file.as_posix()] if source and source.file else [])]
+        patterns = getattr(settings, "FAB_STATIC_LESS_MAY_DANGLE", MAY_DANGLE)
+        return any(fnmatchcase(path, pattern) for path in paths for pattern in patterns)
+
     def _is_as_written(self, file: str) -> bool:
         if file not in self._is_source:
             source = self._sources.get(file)
@@ -272,7 +352,7 @@ class _Tree:
             )
         return self._is_source[file]
 
-    def _is_file(self, name: str) -> bool:
+    def is_file(self, name: str) -> bool:
         return (self.root / name).is_file()
 
     @staticmethod

@@ -60,6 +60,20 @@ def tag_arguments(source: Source, tag: str) -> Iterator[tuple[int, list[str]]]:
             yield token.lineno or 0, arguments
 
 
+def without_comments(source: Source) -> str:
+    """Return the template's text, without Django's comments where it is in Django's language."""
+    if not source.is_django:
+        return source.text
+    kept: list[str] = []
+    in_comment = False
+    for token in Lexer(source.text).tokenize():
+        if token.token_type is TokenType.BLOCK and (words := token.contents.split()):
+            in_comment = words[0] == "comment" or (in_comment and words[0] != "endcomment")
+        if not in_comment and token.token_type is not TokenType.COMMENT:
+            kept.append(token.contents)
+    return "\n".join(kept)
+
+
 def _unwrapped(loaders: list[Any]) -> Iterator[Any]:
     for loader in loaders:
         yield from _unwrapped(loader.loaders) if hasattr(loader, "loaders") else [loader]

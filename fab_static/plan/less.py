@@ -2,7 +2,7 @@
 
 collectstatic moves files up: `../../../../../../node_modules/bootstrap/less/mixins` is right in the
 source tree and wrong in the static root. Here is what LESS itself would read (lessjs.org, checked
-against less 3 and 4): where imports and string variables stand, which file a path means, and what
+against less 3 and 4): where imports, url()s and string variables stand, which file a path means, and what
 `@import "@{theme}/colours"` comes to in the file that says it.
 
 Text is a file's bytes decoded as UTF-8 with surrogateescape, so that every byte survives.
@@ -11,9 +11,11 @@ Text is a file's bytes decoded as UTF-8 with surrogateescape, so that every byte
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 _SKIP = r"(?>\s|/\*.*?\*/|//[^\r\n]*+)*+"
 _STRING = r"""(?>"(?>\\.|[^"\\\r\n])*+"|'(?>\\.|[^'\\\r\n])*+')"""
@@ -24,12 +26,15 @@ _TOKEN = re.compile(
         (?:(?P<import>{_STRING})|url\(\s*+(?:(?P<import_url>{_STRING})|(?P<import_raw>[^"'()\s][^()\r\n]*+))\s*+\))
     | @(?P<variable>[\w-]++)\s*+:{_SKIP}
         (?:~?(?P<value>{_STRING})|(?P<alias>@[\w-]++)){_SKIP}(?=;|\}}|!|\Z)
+    | @(?P<defined>[\w-]++)\s*+:
     | (?P<string>{_STRING})
-    | url\(\s*+(?P<url>[^"'()\s][^()\r\n]*+)\)
+    | (?<![\w-])(?P<call>url|data-uri)\(\s*+(?:{_STRING}\s*+,\s*+)?(?:
+          ~?(?P<link>{_STRING}) | (?P<link_variable>@[\w-]++)
+        | (?P<link_raw>(?!@[\w-])[^"'()\s](?>\\.|[^()\\\r\n])*+))\s*+\)
     | (?P<unclosed>["'][^\r\n]*+)
     | (?P<code>`[^`]*`)
     | (?P<interpolation>[@$]\{{[\w-]++\}})
-    | (?P<bracket>[{{}}()])
+    | (?P<mark>[{{}}();])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -39,6 +44,11 @@ _HAS_EXTENSION = re.compile(
 )  # less: abstract-file-manager.js, tryAppendExtension
 _IS_CSS = re.compile(r"[#.&?]css(?:[?;].*)?\Z")  # less: tree/import.js
 _IS_REMOTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+# What is printed only where it is called for: a mixin with parameters, a guard, a detached ruleset.
+_IS_CONDITIONAL = re.compile(
+    r"\s*+(?>[.#][\w-]++\s*+(?>>\s*+)?)++\(.*\)\s*+\Z|.*\bwhen\b|.*:\s*+\Z", re.DOTALL
+)
+_NAME = re.compile(r"@([\w-]+)")
 _B3 = re.compile(r"@\{(b3-import-[a-z]+-[a-z]+)\}")
 
 
@@ -62,6 +72,23 @@ class Import:
     def file_path(self) -> str:
         """The path of the file it means, if there is no interpolation in it."""
         return file_path(self.path)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One path that ends up in the CSS: a url(), a data-uri(), or an @import left to the browser.
+
+    `text` is as written, at [start:end], within the quotes; `url(@a)` has the text "@{a}". `holder` is the
+    variable whose value the link is part of, `hidden` the variables that mean something else where it stands.
+    """
+
+    kind: Literal["url", "data-uri", "@import"]
+    text: str
+    start: int
+    end: int
+    is_conditional: bool = False
+    holder: str | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -101,34 +128,93 @@ class Reached:
     target: str | None
 
 
+@dataclass(frozen=True)
+class Linked:
+    """A link met on the way from an entry file, evaluated as LESS does.
+
+    `path` is None when it cannot be known from the text; `is_sure` says that compiling prints it, whatever
+    mixins are called with.
+    """
+
+    file: str
+    at: Link
+    path: str | None
+    pieces: tuple[Piece, ...]
+    is_sure: bool
+
+
 class Sheet:
-    """A LESS file, read: its imports and string variables, in order, and all its other strings."""
+    """A LESS file, read: its imports and string variables, in order, its links, and all its other strings."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.items: list[Import | Variable] = []
         self.strings: list[tuple[int, int]] = []
-        depth = 0
+        self.links: list[Link] = []
+        self.defined: Counter[str] = Counter()
+        blocks = [_Block()]
+        links: list[tuple[Link, list[_Block]]] = []
+        depth = prelude = 0
+        parens = [0]
+        holder: str | None = None
         for token in _TOKEN.finditer(text):
             kind = token.lastgroup
-            if token["bracket"]:
-                depth += 1 if token["bracket"] in "{(" else -1
+            if mark := token["mark"]:
+                if mark == "{":
+                    blocks.append(blocks[-1].inner(text[prelude : token.start()]))
+                    parens.append(0)
+                elif mark == "}" and len(blocks) > 1:
+                    blocks.pop()
+                    parens.pop()
+                elif mark in "()":
+                    parens[-1] += 1 if mark == "(" else -1
+                if mark in "{}" or (mark == ";" and parens[-1] <= 0):
+                    prelude, holder = token.end(), None
+                depth += {"{": 1, "(": 1, ";": 0}.get(mark, -1)
+            elif kind == "comment" and not text[prelude : token.start()].strip():
+                prelude = token.end()
             elif kind in ("import", "import_url", "import_raw"):
                 start, end = _within(token, kind)
                 options = frozenset((token["options"] or "").replace(",", " ").split())
                 self.items.append(Import(text[start:end], start, end, options))
                 self.strings.append((start, end))
-            elif kind == "value":
-                start, end = _within(token, kind)
-                self.strings.append((start, end))
+            elif kind in ("value", "alias", "defined"):
+                holder = token["variable"] or token["defined"]
+                blocks[-1].names.add(holder)
+                if kind == "value":
+                    start, end = _within(token, kind)
+                    self.strings.append((start, end))
                 if depth == 0:
-                    self.items.append(Variable(token["variable"], text[start:end], start, end))
-            elif kind == "alias" and depth == 0:
-                start = token.start("alias")
-                alias = "@{" + token["alias"][1:] + "}"
-                self.items.append(Variable(token["variable"], alias, start, start))
-            elif kind in ("string", "url"):
+                    self.defined[holder] += 1
+                    if kind == "value":
+                        self.items.append(Variable(holder, text[start:end], start, end))
+                    elif kind == "alias":
+                        at = token.start("alias")
+                        self.items.append(Variable(holder, f"@{{{token['alias'][1:]}}}", at, at))
+            elif token["call"]:
+                start, end = _within(token, kind or "")
+                if kind == "link_variable":
+                    end = start
+                    path = f"@{{{token[kind][1:]}}}"
+                else:
+                    path = text[start:end]
+                    self.strings.append((start, end))
+                name: Literal["url", "data-uri"] = "url" if token["call"] == "url" else "data-uri"
+                links.append((Link(name, path, start, end, holder=holder), [*blocks]))
+            elif kind == "string":
                 self.strings.append(_within(token, kind))
+        for link, around in links:
+            inner = around[1:]  # a block's variables are known when it ends: the last one counts
+            local = frozenset(name for block in inner for name in block.names)
+            is_global = link.holder is not None and not inner
+            self.links.append(
+                replace(
+                    link,
+                    is_conditional=any(block.is_conditional for block in inner),
+                    holder=link.holder if is_global else None,
+                    hidden=local,
+                )
+            )
 
     @cached_property
     def imports(self) -> list[Import]:
@@ -200,8 +286,8 @@ def follow(
     entry: str,
     read: Callable[[str], Sheet],
     resolve: Callable[[str, str, tuple[Piece, ...]], str | None],
-) -> list[Reached]:
-    """Return every import that compiling `entry` meets, in the order LESS loads them.
+) -> Walk:
+    """Return what compiling `entry` meets: every import, in the order LESS loads them, and every link.
 
     Args:
         entry: the file a page links to.
@@ -212,10 +298,13 @@ def follow(
     LESS evaluates them when the others are loaded, and sees their variables; the last definition wins.
     """
     met: list[Reached] = []
+    left: list[tuple[_Scope, Import]] = []
+    inlined: dict[str, Sheet] = {}
     scopes: dict[str, _Scope] = {}
 
     def visit(scope: _Scope) -> None:
         scopes[scope.file] = scope
+        left.extend((scope, at) for at in scope.sheet.imports if not at.is_followed)
         followed = [at for at in scope.sheet.imports if at.is_followed]
         for at in sorted(followed, key=lambda at: "@{" in at.path):  # stable: order of the text
             pieces = _evaluate(at.path, scope, at.start)
@@ -224,19 +313,89 @@ def follow(
                 met.append(Reached(scope.file, at, None, (), None))
                 continue
             if not Import(path, 0, 0, at.options).is_followed:
+                left.append((scope, at))
                 continue
             target = resolve(scope.file, path, pieces)
             met.append(Reached(scope.file, at, path, pieces, target))
-            if target is None or "inline" in at.options:
+            if target is None:
                 continue
-            if target in scopes:
-                scope.children[at.start] = scopes[target]
-            else:
+            if "inline" in at.options:
+                inlined[target] = read(target)
+            elif target not in scopes:  # LESS takes a file in where it is imported first
                 scope.children[at.start] = _Scope(target, read(target), scope)
                 visit(scope.children[at.start])
 
     visit(_Scope(entry, read(entry), None))
-    return met
+    return Walk(entry, met, scopes, left, inlined)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What compiling an entry file meets."""
+
+    entry: str
+    imports: list[Reached]
+    _scopes: dict[str, _Scope]
+    _left: list[tuple[_Scope, Import]]  # the imports that the browser follows
+    _inlined: dict[str, Sheet]
+
+    def links(self) -> list[Linked]:
+        """Return every link of the files met, evaluated with the variables as they are in the end."""
+        root = self._scopes[self.entry]
+        printed = self._printed()
+        defined: Counter[str] = Counter()
+        for scope in self._scopes.values():
+            defined.update(scope.sheet.defined)
+        found: list[Linked] = []
+        for scope, at in self._left:
+            link = Link("@import", at.path, at.start, at.end)
+            found.append(self._evaluated(scope, link, root, scope.file in printed))
+        for name, scope in self._scopes.items():
+            for link in scope.sheet.links:
+                is_sure = (
+                    name in printed
+                    and not link.is_conditional
+                    and (link.holder is None or defined[link.holder] == 1)
+                )
+                found.append(self._evaluated(scope, link, root, is_sure))
+        for name, sheet in self._inlined.items():  # as it stands: no LESS
+            for link in sheet.links:
+                piece = Piece(link.text, name, link.start, link.end)
+                found.append(Linked(name, link, link.text, (piece,), name in printed))
+        return found
+
+    def _evaluated(self, scope: _Scope, link: Link, root: _Scope, is_sure: bool) -> Linked:
+        pieces = None
+        if link.hidden.isdisjoint(_INTERPOLATION.findall(link.text)):
+            pieces = _evaluate(link.text, scope, link.start, user=root)
+        path = None if pieces is None else "".join(piece.text for piece in pieces)
+        return Linked(scope.file, link, path, pieces or (), is_sure)
+
+    def _printed(self) -> set[str]:
+        """Return the files of which all is printed: not those that only a (reference) leads to."""
+        printed = {self.entry}
+        for _ in self.imports:
+            more = {
+                met.target
+                for met in self.imports
+                if met.target and met.file in printed and "reference" not in met.at.options
+            }
+            if more <= printed:
+                break
+            printed |= more
+        return printed
+
+
+@dataclass
+class _Block:
+    """What stands between { and }: whether it is printed in any case, and the variables it defines."""
+
+    is_conditional: bool = False
+    names: set[str] = field(default_factory=set)
+
+    def inner(self, prelude: str) -> _Block:
+        is_conditional = self.is_conditional or bool(_IS_CONDITIONAL.match(prelude))
+        return _Block(is_conditional, set(_NAME.findall(prelude)) if is_conditional else set())
 
 
 @dataclass

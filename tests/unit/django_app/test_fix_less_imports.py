@@ -40,7 +40,7 @@ def test_an_import_that_moved_is_found_through_the_finders_and_nothing_else_chan
     told = project.manage("fix_less_imports_collectstatic")
     assert told.splitlines() == [
         "rewritten: style/less/main.less",
-        "1 LESS files rewritten; every @import in use resolves",
+        "1 LESS files rewritten; every link in use resolves",
     ]
     comment, *rest = source.split(b"\r\n")
     expected = b"\r\n".join(
@@ -148,19 +148,126 @@ def test_dangling_imports_in_use_fail_with_file_and_line_and_others_are_only_tol
     assert "in no template's reach: bootstrap/test-infra/broken.less:1: @import" in told
     _, told = told.split("CommandError: ")
     lines = told.splitlines()
-    assert lines[:4] == [
-        "4 @imports lead nowhere in the static root",
+    assert lines[:7] == [
+        "6 links of LESS files lead nowhere in the static root",
         '  style/less/inc/deeper.less:2: @import "nowhere" leads to style/less/inc/nowhere.less, which is not there',
         '  style/less/inc/deeper.less:4: @import "../../../../outside" leaves the static root, for ../outside.less',
         '  style/less/inc/deeper.less:5: @import "../../../../../../../not_collected/x" leaves the static root,'
         f" for ../../../../not_collected/x.less; {project.path}/not_collected/x.less,"
         " which it means in the source, is not collected",
+        '  style/less/inc/deeper.less:3: @import "@{unknown}/x" names a variable that has no string value here',
+        '  style/less/main.less:3: @import "x" leads to style/less/x, which is not there',
+        '  style/less/main.less:4: @import "y.css" leads to style/less/y.css, which is not there',
     ]
+    assert lines[-1].startswith("  mend:  collect the files they mean (STATICFILES_DIRS)")
+
+
+def test_a_url_or_data_uri_that_leads_nowhere_fails_with_file_and_line(make_project):
+    """Collectstatic and compress say nothing of it; the page asks for a file that is not there."""
+    project = collected(
+        make_project,
+        {
+            "main.less": '@import "inc/part";\n@img: "../img";\n.a { background: url(../img/there.png) }\n'
+            '.b { background: url("@{img}/gone.png?v=1#x"), url(/static/style/img/there.png), url(/media/x.png) }\n'
+            ".c { background: url(/static/style/img/gone2.png), url(data:image/png;base64,xx), url(#a) }",
+            "inc/part.less": "\n.d { background: data-uri('../img/gone.svg'), url(../../../../x.png) }\n"
+            '.m(@x) { background: url("@{x}.png"), url(only-when-called.png) }',
+            "unused.less": ".u { background: url(unused.png) }",
+            "../img/there.png": "",
+        },
+    )
+    notes, told = project.fails("fix_less_imports_collectstatic").split("CommandError: ")
+    assert [line for line in notes.splitlines() if "bootstrap" not in line] == [
+        'in no template\'s reach: style/less/unused.less:1: url("unused.png") leads to'
+        " style/less/unused.png, which is not there",
+        "not fatal, in a package or printed only when called for: style/less/inc/part.less:3:"
+        ' url("only-when-called.png") leads to style/less/only-when-called.png, which is not there',
+    ]
+    assert told.splitlines()[:-1] == [
+        "4 links of LESS files lead nowhere in the static root",
+        '  style/less/main.less:4: url("../img/gone.png?v=1#x") leads to style/img/gone.png, which is not there',
+        '  style/less/main.less:5: url("/static/style/img/gone2.png") leads to style/img/gone2.png, which is not there',
+        '  style/less/inc/part.less:2: data-uri("../img/gone.svg") leads to style/img/gone.svg, which is not there',
+        '  style/less/inc/part.less:2: url("../../../../x.png") leaves the static root, for ../../x.png',
+    ]
+
+
+def test_a_packages_own_urls_may_lead_nowhere_but_not_those_that_the_project_makes_of_them(
+    make_project,
+):
+    """features.md, pain 41: nobody can mend another's package, and one missing map stopped the build."""
+    files = {
+        "main.less": '@import "../../../../../../node_modules/icons/icons";\n@path: "gone";',
+        "../../../../../../node_modules/icons/icons.less": '@path: "font";\n@own: "none";\n'
+        '.i { src: url("@{path}/i.eot"), url("@{own}/j.eot") }',
+    }
+    project = collected(make_project, files)
+    told = project.fails("fix_less_imports_collectstatic")
     assert (
-        'deeper.less:3: @import "@{unknown}/x" names a variable that has no string value here'
+        'printed only when called for: icons/icons.less:3: url("none/j.eot") leads to style/less/none/j.eot,'
         in told
     )
-    assert lines[-1].startswith("  mend:  collect the files they mean (STATICFILES_DIRS)")
+    assert '\n  icons/icons.less:3: url("gone/i.eot") leads to style/less/gone/i.eot, which' in told
+    with (project.path / "proj/settings.py").open("a") as settings:
+        settings.write("FAB_STATIC_LESS_MAY_DANGLE = ['icons/*', 'style/less/main.less']\n")
+    project.manage("fix_less_imports_collectstatic")
+
+
+def test_urls_are_read_as_the_projects_own_lessc_prints_them(make_project):
+    files = {
+        "main.less": '@import "inc/part";',
+        "inc/part.less": ".a { background: url(../../img/a.png) }",
+        "../img/a.png": "",
+    }
+    command = (
+        "COMPRESS_PRECOMPILERS = [('text/less', 'lessc --rewrite-urls=all {infile} {outfile}')]\n"
+    )
+    project = collected(make_project, files, SETTINGS + command)
+    project.manage("fix_less_imports_collectstatic")
+    with (project.path / "proj/settings.py").open("a") as settings:
+        settings.write("FAB_STATIC_LESS_OPTIONS = ''\n")
+    assert "leads to img/a.png" in project.fails("fix_less_imports_collectstatic")
+
+
+COMPRESS = """
+INSTALLED_APPS += ["compressor"]
+COMPRESS_ENABLED = COMPRESS_OFFLINE = True
+COMPRESS_URL = "https://cdn.example/static/"
+STATIC_CDN = "https://cdn.example"
+COMPRESS_OFFLINE_CONTEXT = [{"theme": "light"}, {"theme": "dark"}]
+"""
+
+
+def test_entries_are_what_the_compress_blocks_really_name(make_project):
+    """A name that a variable, a filter or a loop makes stands in no template's text."""
+    project = collected(
+        make_project,
+        {f"{name}.less": '@import "gone";' for name in ("light", "dark", "base", "plain", "quiet")},
+        SETTINGS + COMPRESS,
+    )
+    page = "{% load compress static fab_static %}"
+    project.write(
+        {
+            "templates/page.html": "",
+            "templates/base.html": f"{page}{{% block css %}}{{% endblock %}}",
+            "templates/themes.html": f'{{% extends "base.html" %}}{page}{{% block css %}}{{% compress css %}}'
+            '{% with "style/less/"|add:theme as name %}<link type="text/less" href="{{ name|add:".less"|static }}">'
+            "{% endwith %}{% for part in 'base'|make_list|slice:':1' %}"
+            "<link href='/static/style/less/{{ part }}ase.less?x'>{% endfor %}{% endcompress %}{% endblock %}",
+            "templates/literal.txt": "/static/style/less/plain.less {# style/less/quiet.less #}",
+            "templates/broken.html": f"{page}{{% compress css %}}{{% nonesuch %}}{{% endcompress %}}",
+            "templates/failing.html": f"{page}{{% compress css %}}{{{{ 1|add:2|nonesuch }}}}{{% endcompress %}}",
+        }
+    )
+    told = project.fails("fix_less_imports_collectstatic")
+    notes, told = told.split("CommandError: ")
+    assert [line.split(":")[0] for line in told.splitlines()[1:-1]] == [
+        *("  style/less/base.less", "  style/less/dark.less"),
+        *("  style/less/light.less", "  style/less/plain.less"),
+    ]
+    assert "in no template's reach: style/less/quiet.less:1:" in notes
+    assert "what it names is not known: broken.html: TemplateSyntaxError" in notes
+    assert "what it names is not known: failing.html: TemplateSyntaxError" in notes
 
 
 def test_one_string_that_would_have_to_be_two_paths_is_told(make_project):

@@ -19,6 +19,10 @@ def follow(files, entry):
     return less.follow(entry, lambda name: less.Sheet(files[name]), resolve)
 
 
+def followed(files, entry):
+    return follow(files, entry).imports
+
+
 def test_every_way_to_write_an_import_is_read():
     text = """
     @import "double";
@@ -120,7 +124,7 @@ def test_a_variable_is_evaluated_in_the_file_that_uses_it():
         "a/x/deep/user.less": '@import "../../@{alias}/leaf";',
         "a/x/leaf.less": "",
     }
-    met = follow(files, "a/main.less")
+    met = followed(files, "a/main.less")
     assert [(each.file, each.path, each.target) for each in met] == [
         ("a/main.less", "inc/vars.less", "a/inc/vars.less"),
         ("a/main.less", "x/deep/user.less", "a/x/deep/user.less"),
@@ -142,7 +146,7 @@ def test_the_last_definition_of_a_variable_wins_even_below_its_use():
         "one.less": "",
         "two.less": "",
     }
-    assert [each.target for each in follow(files, "m.less")] == ["more.less", "two.less"]
+    assert [each.target for each in followed(files, "m.less")] == ["more.less", "two.less"]
 
 
 def test_only_variables_that_imports_can_see_count():
@@ -150,15 +154,15 @@ def test_only_variables_that_imports_can_see_count():
         "m.less": '@t: "a"; .x { @t: "b"; } .m(@t: "c"; @u: 1) { } @import "@{t}";',
         "a.less": "",
     }
-    assert [each.target for each in follow(files, "m.less")] == ["a.less"]
+    assert [each.target for each in followed(files, "m.less")] == ["a.less"]
 
 
 def test_an_unknown_variable_has_no_path():
     assert [
-        (each.path, each.target) for each in follow({"m.less": '@import "@{t}/a";'}, "m.less")
+        (each.path, each.target) for each in followed({"m.less": '@import "@{t}/a";'}, "m.less")
     ] == [(None, None)]
-    assert follow({"m.less": '@t: "@{t}"; @import "@{t}";'}, "m.less")[0].path is None
-    assert follow({"m.less": '@t: 3px; @import "@{t}";'}, "m.less")[0].path is None
+    assert followed({"m.less": '@t: "@{t}"; @import "@{t}";'}, "m.less")[0].path is None
+    assert followed({"m.less": '@t: 3px; @import "@{t}";'}, "m.less")[0].path is None
 
 
 def test_files_that_import_each_other_are_read_once():
@@ -167,7 +171,7 @@ def test_files_that_import_each_other_are_read_once():
         "b.less": '@import "a";',
         "c.less": '@import "b";',
     }
-    assert [each.target for each in follow(files, "a.less")] == [
+    assert [each.target for each in followed(files, "a.less")] == [
         "b.less",
         "a.less",
         "c.less",
@@ -177,7 +181,7 @@ def test_files_that_import_each_other_are_read_once():
 
 def test_an_inline_file_is_not_read():
     assert (
-        len(follow({"a.less": '@import (inline) "b.less";', "b.less": '@import "c";'}, "a.less"))
+        len(followed({"a.less": '@import (inline) "b.less";', "b.less": '@import "c";'}, "a.less"))
         == 1
     )
 

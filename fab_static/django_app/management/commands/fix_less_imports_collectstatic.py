@@ -11,11 +11,9 @@ from fab_static.errors import FabStaticError
 
 
 class Command(BaseCommand):
-    """Rewrite the static root's LESS files in place, and fail on an import that leads nowhere."""
+    """Rewrite the static root's LESS files in place, and fail on a link that leads nowhere."""
 
-    help = (
-        "Makes the @imports of collected LESS files true in STATIC_ROOT, and checks that they are."
-    )
+    help = "Makes the @imports of collected LESS files true in STATIC_ROOT, and checks all their links."
     requires_system_checks: list[str] = []  # noqa: RUF012  # Django declares it so
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
@@ -26,15 +24,24 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for name in report.rewritten:
             self.stdout.write(f"rewritten: {name}")
+        for note in report.unread:
+            self.stderr.write(f"what it names is not known: {note}")
         for problem in report.unused:
             self.stderr.write(f"in no template's reach: {problem}")
+        for problem in report.tolerated:
+            self.stderr.write(f"not fatal, in a package or printed only when called for: {problem}")
+        if options["verbosity"] > 1:
+            for problem in report.not_known:
+                self.stderr.write(f"not known before it is compiled: {problem}")
         if report.problems:
             listed = "\n  ".join(map(str, report.problems))
             raise CommandError(
-                f"{len(report.problems)} @imports lead nowhere in the static root\n  {listed}\n"
+                f"{len(report.problems)} links of LESS files lead nowhere in the static root\n  {listed}\n"
                 "  mend:  collect the files they mean (STATICFILES_DIRS), or name what stands before such"
-                " a path in the source and in the static root: FAB_STATIC_LESS_PREFIXES"
+                " a path in the source and in the static root (FAB_STATIC_LESS_PREFIXES), or the files"
+                " whose url() may lead nowhere (FAB_STATIC_LESS_MAY_DANGLE)"
             )
+        not_known = f"; {len(report.not_known)} not known" if report.not_known else ""
         self.stdout.write(
-            f"{len(report.rewritten)} LESS files rewritten; every @import in use resolves"
+            f"{len(report.rewritten)} LESS files rewritten; every link in use resolves{not_known}"
         )
