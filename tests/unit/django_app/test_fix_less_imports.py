@@ -107,21 +107,35 @@ def test_an_accidental_hit_in_the_static_root_does_not_hide_the_file_that_is_mea
     assert fixed(project, "a/b/c/d/user.less") == '@import "../../../../../../pkg/mixins";'
 
 
-def test_the_prefixes_of_hq_are_replaced_where_the_finders_know_nothing(make_project):
+def test_the_five_stored_behaviours_of_hqs_command_are_kept(make_project):
+    """features.md 2.6, where the finders know nothing. HQ gave all of a file's b3 imports the first one's path."""
+    b3 = '@import "@{b3-import-variables-x}"; @import "@{b3-import-mixins-x}"; @a: "@{b3-import-other-x}";'
     project = collected(
         make_project,
         {
-            "main.less": '@import "../../../../../../bower_components/bootstrap/less/mixins";\n'
-            '@import "../../../../../style/static/style/less/other";\n@path: "@{b3-import-variables-x}";',
+            "main.less": '@import "v1"; @import "v2"; @import "v3"; @import "v3b"; @import "v5";',
             "other.less": "",
+            "v1.less": '@import "../../../../../style/static/style/less/other";',
+            "v2.less": b3,
+            "v3.less": '@import "../../../../../../bower_components/bootstrap/less/mixins";',
+            # HQ's third and fourth did either, not both
+            "v3b.less": f'@import "../../../../../../bower_components/bootstrap/less/mixins";\n{b3}',
+            "v5.less": '// \xfc\r\n@import "../../../../../../bower_components/bootstrap/less/mixins";\r\n',
         },
-        SETTINGS + "LESS_B3_PATHS = {'variables': '../../bootstrap/less/variables'}\n",
+        SETTINGS + "LESS_B3_PATHS = {'variables': '../../bootstrap/less/variables',"
+        " 'mixins': '../../bootstrap/less/mixins'}\n",
     )
     project.manage("fix_less_imports_collectstatic")
-    assert fixed(project) == (
-        '@import "../../bootstrap/less/mixins";\n@import "../../style/less/other";\n'
-        '@path: "../../bootstrap/less/variables";'
-    )
+    mixins = '@import "../../bootstrap/less/mixins";'
+    fixed_b3 = f'@import "../../bootstrap/less/variables"; {mixins} @a: "@{{b3-import-other-x}}";'
+    assert {name: fixed(project, f"{name}.less") for name in ("v1", "v2", "v3", "v3b", "v5")} == {
+        "v1": '@import "../../style/less/other";',
+        "v2": fixed_b3,
+        "v3": mixins,
+        "v3b": f"{mixins}\n{fixed_b3}",
+        "v5": f"// \xfc\r\n{mixins}\r\n",
+    }
+    assert project.manage("fix_less_imports_collectstatic").startswith("0 LESS files rewritten")
 
 
 def test_prefixes_are_a_setting(make_project):
