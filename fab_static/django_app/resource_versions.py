@@ -1,5 +1,7 @@
 """The project's resource versions: read once per process by the tags, written by the commands.
 
+With FAB_STATIC_RELOAD they are read again when another release goes live: see reload.py.
+
 Settings:
     FAB_STATIC_VERSIONS_FILE    path of the file
     FAB_STATIC_VERSIONS_FORM    "list" or "mapping"; default: the form that the file has, else "list"
@@ -13,6 +15,8 @@ import functools
 import hashlib
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -40,33 +44,72 @@ def path() -> Path:
     return folders[-1] / NAMES[0]
 
 
-def current() -> Mapping[str, str]:
-    """Return the versions as this process read them first; none where the file is not there.
+@dataclass(frozen=True)
+class Manifests:
+    """What a page is rendered with, all of one release: swapped as one, so that no page mixes two.
+
+    `offline` is django-compressor's manifest, None where compressor reads it itself.
+    """
+
+    versions: Mapping[str, str]
+    release: str | None
+    offline: Mapping[str, str] | None = None
+
+
+_of_process: Manifests | None = None
+of_request: ContextVar[Manifests | None] = ContextVar("fab_static_manifests", default=None)
+
+
+def manifests() -> Manifests:
+    """Return what the running request began with; outside of one, what this process has read.
 
     Raises:
         ManifestError: the file is broken.
     """
-    return _read_once()[0]
+    found = of_request.get() or _of_process
+    if found is None:
+        file = path().resolve()  # followed first, so that both are of one release
+        found = Manifests(read_file(file), release_of(file))
+        use(found)
+    return found
+
+
+def use(read: Manifests | None) -> None:
+    """Let this process serve with these from now on; None: read them anew when they are asked for."""
+    global _of_process  # one name is swapped, which no thread sees halfway
+    _of_process = read
+
+
+def current() -> Mapping[str, str]:
+    """Return the versions that pages are rendered with; none where the file is not there.
+
+    Raises:
+        ManifestError: the file is broken.
+    """
+    return manifests().versions
 
 
 def release() -> str | None:
     """Return the release whose versions this process has read; None where the file is in no release."""
-    return _read_once()[1]
+    return manifests().release
 
 
-@functools.cache
-def _read_once() -> tuple[Mapping[str, str], str | None]:
-    file = path().resolve()  # followed first, so that both are of one release
-    release = file.parent.name if file.parent.parent.name == "releases" else None
-    return _read(file), release
+def release_of(file: Path) -> str | None:
+    """Return the release in whose folder a file is, all links followed; None for any other file."""
+    return file.parent.name if file.parent.parent.name == "releases" else None
 
 
 def read() -> dict[str, str]:
     """Return the versions as they stand in the file now."""
-    return _read(path())
+    return read_file(path())
 
 
-def _read(file: Path) -> dict[str, str]:
+def read_file(file: Path) -> dict[str, str]:
+    """Return the versions in a file; none where it is not there.
+
+    Raises:
+        ManifestError: the file is broken.
+    """
     try:
         text = file.read_text("utf-8")
     except FileNotFoundError:
@@ -91,7 +134,7 @@ def write(new: Mapping[str, str]) -> Path:
             mend=f"set it to one of: {', '.join(versions.FORMS)}",
         )
     project.write_atomically(file, versions.write(new, form).encode())
-    _read_once.cache_clear()
+    use(None)
     return file
 
 
