@@ -9,6 +9,7 @@ Without it both are read once per process: then whoever flips the release must r
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import threading
@@ -37,7 +38,7 @@ class _Files:
 
     @classmethod
     def now(cls) -> _Files:
-        versions = resource_versions.path().resolve()
+        versions = _link().resolve()
         if resource_versions.release_of(versions):
             return cls(versions, None, (versions,))  # a sealed release never changes
         offline = _offline_path()
@@ -59,6 +60,8 @@ class _Files:
 
 
 _read_from: _Files | None = None
+# Which file it is does not change while a process lives; where it leads does.
+_link = functools.cache(resource_versions.path)
 
 
 def begin(**_: Any) -> None:
