@@ -11,8 +11,6 @@ Settings:
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -20,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.storage import Storage
 
-from fab_static.django_app import project, static_files
+from fab_static.django_app import project, stat_cache, static_files
 from fab_static.errors import BuildError
 from fab_static.plan import versions
 
@@ -144,37 +143,32 @@ def of_served_files() -> dict[str, str]:
     The static root's file counts when it is there: collectstatic took the first of several apps' files
     of one name, and later phases rewrite some. Files that only later phases make are left to those.
     """
-    root = Path(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
+    root = os.path.abspath(settings.STATIC_ROOT) if settings.STATIC_ROOT else None  # noqa: PTH100  # as text
     within = getattr(settings, "FAB_STATIC_VERSIONS_WITHIN", Path.cwd())
-    served: dict[str, static_files.Source] = {}
+    skip = getattr(settings, "FAB_STATIC_VERSIONS_SKIP", SKIP)
     versioned: set[str] = set()
-    is_within = functools.cache(lambda location: _is_within(location, within))
-    for source in static_files.found(getattr(settings, "FAB_STATIC_VERSIONS_SKIP", SKIP)):
-        served.setdefault(source.name, source)
-        if is_within(source.location):
-            versioned.add(source.name)
-    return {name: _version(root, served[name]) for name in sorted(versioned)}
+    for listing in static_files.listings(skip):
+        if _is_within(listing.storage, within):
+            versioned.update(listing.names)
+    names = sorted(versioned)
+    found: list[str | None] = [None] * len(names)
+    if root is not None:
+        found = stat_cache.versions_of([f"{root}/{name}" for name in names], root=root)
+    # what is not collected has its source's
+    sources = static_files.first_hits(skip) if None in found else {}
+    return {
+        name: version or versions.of(sources[name].read())
+        for name, version in zip(names, found, strict=True)
+    }
 
 
-def _is_within(location: Path | None, folder: str | os.PathLike[str] | None) -> bool:
+def _is_within(storage: Storage, folder: str | os.PathLike[str] | None) -> bool:
     if folder is None:
         return True
-    if location is None:
+    named = getattr(storage, "location", None)
+    if not named:  # it keeps its files elsewhere than on disk
         return False
+    location = Path(named)
     # as written, too: node_modules is often a link to a folder that releases share
     inside = location.resolve().is_relative_to(Path(folder).resolve())
     return inside or location.absolute().is_relative_to(Path(folder).absolute())
-
-
-def _version(root: Path | None, source: static_files.Source) -> str:
-    if root is not None:
-        try:
-            with (root / source.name).open("rb") as stream:
-                return hashlib.file_digest(stream, _sha1).hexdigest()[:7]
-        except FileNotFoundError:
-            pass
-    return versions.of(source.read())
-
-
-def _sha1() -> hashlib._Hash:
-    return hashlib.sha1(usedforsecurity=False)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import translate
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from django.contrib.staticfiles.finders import get_finders
-from django.core.files.storage import Storage
+from django.contrib.staticfiles.finders import AppDirectoriesFinder, FileSystemFinder, get_finders
+from django.contrib.staticfiles.utils import get_files
+from django.core.files.storage import FileSystemStorage, Storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One finder's hit for a name under the static root."""
 
@@ -43,13 +49,66 @@ class Source:
 
 def found(ignore: Iterable[str] = ()) -> Iterator[Source]:
     """Yield every hit of every finder, the served one of each name first."""
+    for listing in listings(ignore):
+        for path, name in zip(listing.paths, listing.names, strict=True):
+            yield Source(name, listing.storage, path)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one finder found in one storage: paths within it, and their names under the static root."""
+
+    storage: Storage
+    paths: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in the order of the paths."""
+        prefix = getattr(self.storage, "prefix", None)
+        if not prefix and os.sep == "/":
+            return self.paths
+        front = f"{prefix}/" if prefix else ""
+        return [f"{front}{path}".replace(os.sep, "/") for path in self.paths]
+
+
+def listings(ignore: Iterable[str] = ()) -> Iterator[Listing]:
+    """Yield what the finders list, in their order.
+
+    Of Django's own two, several times as fast as they do it: most of their time is pattern matching.
+    """
     patterns = list(ignore)
+    is_ignored = re.compile("|".join(map(translate, patterns)) or r"(?!)").match
     finder: Any
     for finder in get_finders():
-        for path, storage in finder.list(patterns):
-            prefix = getattr(storage, "prefix", None)
-            name = f"{prefix}/{path}" if prefix else path
-            yield Source(name.replace("\\", "/"), storage, path)
+        if type(finder).list in (FileSystemFinder.list, AppDirectoriesFinder.list):
+            for storage in finder.storages.values():
+                if type(storage).listdir is not FileSystemStorage.listdir:
+                    yield Listing(storage, list(get_files(storage, patterns)))
+                elif storage.exists(""):
+                    yield Listing(storage, _files_below(str(storage.location), is_ignored))
+        else:
+            hits = ((storage, path) for path, storage in finder.list(patterns))
+            for storage, group in groupby(hits, key=itemgetter(0)):
+                yield Listing(storage, [path for _, path in group])
+
+
+def _files_below(root: str, is_ignored: Callable[[str], object]) -> list[str]:
+    """Return files as django.contrib.staticfiles.utils.get_files does: a pattern fits the name, or the path."""
+    files: list[str] = []
+    folders = [("", root)]
+    while folders:
+        prefix, folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                path = prefix + name
+                if is_ignored(name) or (prefix and is_ignored(path)):
+                    continue
+                if entry.is_dir():
+                    folders.append((f"{path}/", entry.path))
+                else:
+                    files.append(path)
+    return files
 
 
 def first_hits(ignore: Iterable[str] = ()) -> dict[str, Source]:

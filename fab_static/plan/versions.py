@@ -82,7 +82,10 @@ def write(versions: Mapping[str, str], form: Form = "list") -> str:
         return "[]\n" if form == "list" else "{}\n"
     # quoted: a bare 0123456 reads back as an int
     line = '- name: {}\n  version: "{}"\n' if form == "list" else '{}: "{}"\n'
-    return "".join(line.format(_quoted(name), versions[name]) for name in sorted(versions))
+    names = "".join(versions)
+    is_plain = not _ESCAPED.search(names) and not _LONE_SURROGATE.search(names)
+    quoted = '"{}"'.format if is_plain else _quoted
+    return "".join(line.format(quoted(name), versions[name]) for name in sorted(versions))
 
 
 def form_of(text: str) -> Form:

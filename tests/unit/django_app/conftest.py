@@ -68,7 +68,12 @@ class Project:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         root = str(Path(__file__).parents[3])
-        values = {"DJANGO_SETTINGS_MODULE": "proj.settings", "PYTHONPATH": root, **environment}
+        values = {
+            "DJANGO_SETTINGS_MODULE": "proj.settings",
+            "PYTHONPATH": root,
+            "XDG_CACHE_HOME": str(self.path.parent / "cache"),
+            **environment,
+        }
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.path,
