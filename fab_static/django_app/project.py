@@ -53,7 +53,9 @@ def url_prefix() -> str:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file in one rename: a reader sees the old bytes or the new, and a crash leaves the old."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in [each for each in reversed(path.parents) if not each.exists()]:
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)  # nginx must enter it, whatever the umask
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         aside.write_bytes(data)
