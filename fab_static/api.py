@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,14 +30,15 @@ from fab_static.errors import (
     ReleaseError,
 )
 from fab_static.hooks import run as run_hooks
-from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK
+from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
 from fab_static.phases.building import made_stale, task_name
 from fab_static.phases.deployment import Deployment, Show
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import secrets_among
+from fab_static.phases.promote import promote
 from fab_static.plan import inventory
 from fab_static.plan.inventory import Environment
-from fab_static.plan.release import Release, is_id, previous
+from fab_static.plan.release import Release, goes_back, is_id, previous
 from fab_static.remote import Fleet
 from fab_static.report import html
 from fab_static.report.archive import Archive
@@ -140,6 +142,7 @@ class Session:
         if isinstance(environment, str):
             environment = read_environment(environment, inventories)
         self.environment = environment
+        self.inventories = inventories
         self.folder = inventories.parent
         self.secrets, absent = secrets_among(environment.project.secrets, environ)
         self._webhook, name = notify.webhook(environment.notify.webhook, environ)
@@ -251,8 +254,36 @@ class Session:
             self._run(deploy, names, confirm)
         return deploy
 
-    def prepare(self, *, project_path: str | None = None, wait_seconds: float = 0) -> Release:
-        """Do all that no visitor can see: build, seal, distribute, verify."""
+    def prepare(
+        self,
+        *,
+        promote_from: str | Environment | None = None,
+        release: str | None = None,
+        project_path: str | None = None,
+        wait_seconds: float = 0,
+    ) -> Release:
+        """Do all that no visitor can see: build, seal, distribute, verify.
+
+        Args:
+            promote_from: take what this environment sealed instead of building: the very same release.
+            release: which of its releases; None: the one that is live there.
+            project_path: another checkout than the inventory's.
+            wait_seconds: how long to wait for another deploy to end.
+
+        Raises:
+            InventoryError: no such environment or release id, or one of another app.
+            ReleaseError: a setting that is baked into that release is another one here.
+        """
+        if promote_from is not None:
+            with self._source(promote_from, release) as source:
+                return self._promote(source, release, project_path, wait_seconds)
+        if release is not None:
+            raise InventoryError(
+                "a release is only named where it comes from another environment",
+                where="prepare --release",
+                mend="say which: --from staging; to go back to a release: "
+                f"fab {self.environment.name} rollback --to {release}",
+            )
         deploy = self._deployment(project_path=project_path)
         with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
             names = self._configured((*BUILD, *PREPARE))
@@ -314,7 +345,7 @@ class Session:
         with self._rolling_back(deploy, check, wait_seconds):
             deploy.release = deploy.read_release(self._rollback_target(deploy, to))
             live = deploy.live or deploy.recorded_live
-            if live and live != deploy.release.id and live > deploy.release.id:
+            if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live
             self.show.say(f"rolling back to {deploy.release.id}")
             names = ("verify",) if check else ROLLBACK
@@ -382,6 +413,40 @@ class Session:
             project_path=project_path,
         )
 
+    @contextmanager
+    def _source(self, environment: str | Environment, release: str | None) -> Iterator[Deployment]:
+        """Open the environment that a release is promoted from, to read it."""
+        here = self.environment
+        with Session(environment, inventories=self.inventories, show=self.show) as other:
+            there = other.environment
+            if there.name == here.name:
+                raise InventoryError(
+                    f"{here.name} cannot be promoted from itself",
+                    where="prepare --from",
+                    mend=f"name another environment, or build: fab {here.name} prepare",
+                )
+            if there.app != here.app:
+                raise InventoryError(
+                    f"{there.name} deploys the app {there.app}, and {here.name} the app {here.app}",
+                    where="prepare --from",
+                    mend="name an environment of the same app",
+                )
+            other._check_id(release)
+            yield other._deployment(secrets=False)
+
+    def _promote(
+        self, source: Deployment, release: str | None, project_path: str | None, wait_seconds: float
+    ) -> Release:
+        deploy = self._deployment(project_path=project_path)
+        with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
+            names = ("promote", "distribute", "verify")
+            self._check(deploy, names)
+            self._run_one(
+                deploy, "promote", None, run=partial(promote, source=source, wanted=release)
+            )
+            self._run(deploy, names[1:], None)
+        return deploy.current_release()
+
     def _check_id(self, name: str | None) -> None:
         if name is not None and not is_id(name):
             raise InventoryError(
@@ -398,9 +463,8 @@ class Session:
         """Return the phases that the last deploy left undone, or that a phase by hand made stale."""
         journal, configured = deploy.journal, self.environment.build.phases
         later = (*PREPARE, *GO_LIVE)
-        stale = journal.stale(configured)
-        if stale or not journal.is_sealed(configured):
-            return (*stale, *later)
+        if not journal.is_sealed(configured):
+            return (*journal.stale(configured), *later)
         last = journal.ran["seal"]
         for at, name in enumerate(later):
             entry = journal.phases.get(name)
@@ -459,7 +523,7 @@ class Session:
                     mend=f"make the folder there: sudo install -d -o {host.hello['user']} "
                     f"{host.layout.deploy_to}",
                 )
-        roles = ("build", "web") if set(names) & set(BUILD) else ("web",)
+        roles = ("build", "web") if {*names} & {*BUILD, "promote"} else ("web",)
         deploy.on(deploy.hosts(*roles), deploy.facts)
         cdn = self.environment.cdn
         if cdn and "invalidate" in names:
@@ -487,7 +551,14 @@ class Session:
                     return  # another may deploy by now: nothing more is done
             is_live = is_live or name == "activate"
 
-    def _run_one(self, deploy: Deployment, name: str, confirm: Confirm | None) -> None:
+    def _run_one(
+        self,
+        deploy: Deployment,
+        name: str,
+        confirm: Confirm | None,
+        *,
+        run: Phase | None = None,
+    ) -> None:
         """Run one phase, and note in the journal that it was done."""
         if deploy.lock:
             deploy.lock.phase = task_name(name)
@@ -495,13 +566,13 @@ class Session:
         if name == "activate":
             self._confirm(deploy, confirm)
         started = time.monotonic()
-        at_build = name in (*BUILD, "seal")
+        at_build = name in (*BUILD, "seal", "promote")
         with (
             deploy.timeline.phase(name),
             self.show.phase(task_name(name)),
             deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
         ):
-            PHASES[name](deploy)
+            (run or PHASES[name])(deploy)
         if not at_build and deploy.lock:
             deploy.journal.done(
                 name,

@@ -128,6 +128,7 @@ def releases(deploy: Deployment) -> list[dict[str, Any]]:
             "revision": one["revision"],
             "created_at": one["created_at"],
             "created_by": one["created_by"],
+            "sealed_in": one["environment"],
             "files": one["files"],
             "bytes": one["bytes"],
         }
@@ -191,7 +192,9 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     journal = deploy.journal
     same_sources = bool(collected) and diff == Diff()
     staged = None
-    if same_sources and journal.is_sealed(deploy.environment.build.phases):
+    if (same_sources or journal.promoted_from) and journal.is_sealed(
+        deploy.environment.build.phases
+    ):
         staged = deploy.current_release()
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
@@ -274,6 +277,8 @@ def _phases(
     count = len(diff.added) + len(diff.changed) + len(diff.removed)
     if not deploy.journal.phases:
         reason = "nothing was built here yet"
+    elif staged and deploy.journal.promoted_from:
+        reason = f"a deploy builds anew; `activate` makes live what {deploy.journal.promoted_from} sealed"
     elif staged:
         reason = "a deploy builds anew; collected files have not changed since the last build"
     else:

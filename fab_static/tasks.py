@@ -225,9 +225,20 @@ def deploy(
         _live_but(done)
 
 
-@task(help={"project_path": _PATH, "wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET})
+@task(
+    help={
+        "from_": "ship the very release that this environment sealed, instead of building one",
+        "release": "with --from: which of its releases (default: the one that is live there)",
+        "project_path": _PATH,
+        "wait": _WAIT,
+        "verbose": _VERBOSE,
+        "quiet": _QUIET,
+    }
+)
 def prepare(
     c: Context,
+    from_: str | None = None,
+    release: str | None = None,
     project_path: str | None = None,
     wait: float = 0.0,
     verbose: bool = False,
@@ -236,10 +247,13 @@ def prepare(
     """Live · Build and ship; no visitor can see it.
 
     fab production prepare --project-path /srv/shop/releases/2026-11-22
+    fab production prepare --from staging     the very release that is live there
     """
     with _session(verbose=verbose, quiet=quiet) as session:
-        release = session.prepare(project_path=project_path, wait_seconds=wait)
-        session.show.say(f"{release.id} is ready: fab {session.environment.name} activate")
+        ready = session.prepare(
+            promote_from=from_, release=release, project_path=project_path, wait_seconds=wait
+        )
+        session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
 
 
 @task(help={"wait": _WAIT, "yes": _YES, "verbose": _VERBOSE, "quiet": _QUIET})

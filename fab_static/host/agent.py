@@ -542,6 +542,7 @@ def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 "revision": seal["revision"],
                 "created_at": seal["created_at"],
                 "created_by": seal["created_by"],
+                "environment": seal["environment"],
                 "digest": seal["digest"],
                 "files": len(seal["files"]),
                 "bytes": sum(file["size"] for file in seal["files"].values()),

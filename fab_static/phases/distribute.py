@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.host.agent import RECORD
@@ -25,11 +25,18 @@ def distribute(deploy: Deployment) -> None:
     Leaves: releases/<id> and its pool entries on every host; nothing that is live has changed.
     If it fails: every failing host is named; what arrived whole is kept, and not sent again.
     """
-    release = deploy.current_release()
+    ship(deploy, deploy.current_release(), (deploy.build, *deploy.hosts("static")))
+
+
+def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) -> None:
+    """Make every host of the environment hold a release, from the first of the holders that has all of it.
+
+    The holders may be of another environment: there it is only read.
+    """
     lacking = lacks(deploy, release)
     for wanted, hosts in _by_what_they_lack(lacking).items():
         for at in range(0, len(hosts), deploy.environment.ssh.parallel):
-            _send(deploy, wanted, hosts[at : at + deploy.environment.ssh.parallel])
+            _send(deploy, wanted, hosts[at : at + deploy.environment.ssh.parallel], holders)
     text = release.to_json().encode()
     deploy.on(
         deploy.hosts(),
@@ -74,9 +81,11 @@ def _by_what_they_lack(
     return groups
 
 
-def _send(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> None:
-    """Stream objects from the build host (or a host that has them) to all of these hosts at once."""
-    source = _source(deploy, wanted, hosts)
+def _send(
+    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]
+) -> None:
+    """Stream objects from the first holder that has them to all of these hosts at once."""
+    source = _source(wanted, hosts, holders)
     size = sum(RECORD.size + size for _, size in RECORD.iter_unpack(wanted))
     receivers = [Receiver(deploy, host, size) for host in hosts]
     try:
@@ -93,18 +102,18 @@ def _send(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> None:
         raise together(failures)
 
 
-def _source(deploy: Deployment, wanted: bytes, hosts: list[RemoteHost]) -> RemoteHost:
-    """Return a host that holds all of the objects: the build host, as long as it does."""
-    for host in (deploy.build, *deploy.hosts("static")):
+def _source(wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]) -> RemoteHost:
+    """Return a host that holds all of the objects: the first, a build host, as long as it does."""
+    for host in holders:
         if host not in hosts:
-            _, absent = host.ask("missing", wanted)
+            _, absent = host.ask("missing", wanted, look=True)
             if not absent:
                 return host.sibling()
     raise RemoteError(
         f"no host has all of the {len(wanted) // RECORD.size} objects that "
         f"{', '.join(host.name for host in hosts)} lack",
-        where=f"{deploy.build.name}: objects/",
-        mend=f"build them anew: fab {deploy.environment.name} deploy",
+        where=f"{holders[0].name}: objects/",
+        mend=f"build them anew: fab {holders[0].environment.name} deploy",
     )
 
 

@@ -62,6 +62,19 @@ class Journal:
         """Phase -> when it ran, as a number that grows."""
         return {name: entry["ran"] for name, entry in self.phases.items()}
 
+    @property
+    def promoted_from(self) -> str | None:
+        """The environment that sealed the release at hand; None where it was built here.
+
+        A build phase that ran since has begun a release of this environment's own.
+        """
+        seal = self.phases.get("seal", {})
+        built = [self.ran[name] for name in build_order.BUILD_PHASES if name in self.phases]
+        if any(ran > seal.get("ran", 0) for ran in built):
+            return None
+        environment: str | None = seal.get("promoted_from")
+        return environment
+
     def stale(self, configured: tuple[str, ...]) -> tuple[str, ...]:
         """Return the build phases that must run before a release can be sealed, in order."""
         return build_order.stale(self.ran, configured)
@@ -78,6 +91,10 @@ class Journal:
 
     def is_sealed(self, configured: tuple[str, ...]) -> bool:
         """Tell whether the release sealed last is of the last build."""
-        if self.release is None or self.stale(configured) or "seal" not in self.phases:
+        if self.release is None or "seal" not in self.phases:
             return False
-        return all(self.ran[name] < self.ran["seal"] for name in configured)
+        if self.promoted_from:
+            return True
+        return not self.stale(configured) and all(
+            self.ran[name] < self.ran["seal"] for name in configured
+        )

@@ -169,6 +169,16 @@ def secrets_among(
     return values, [name for name in names if name not in values]
 
 
+def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a build puts into its files, or into the keys of its blocks."""
+    return {
+        "STATIC_URL": facts["static_url"],
+        "STATIC_CDN": facts["static_cdn"],
+        "COMPRESS_URL": (facts["compress"] or {}).get("url"),
+        "libraries": facts["libraries"],
+    }
+
+
 def manifest_path(facts: Mapping[str, Any]) -> str | None:
     """Return the offline manifest's path below the static root, from the project's own settings.
 

@@ -11,7 +11,7 @@ from typing import Any
 from fab_static.errors import ManifestError, ReleaseError
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import manifest_path
+from fab_static.phases.project import baked_settings, manifest_path
 from fab_static.plan import offline_manifest, versions
 from fab_static.plan.diff import contradictions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
@@ -51,7 +51,7 @@ def seal(deploy: Deployment) -> None:
                 break
     else:
         if live in held:
-            _refuse_contradictions(deploy, deploy.read_release(str(live), deploy.build), release)
+            refuse_contradictions(deploy, deploy.read_release(str(live), deploy.build), release)
         deploy.build.ask(
             "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
         )
@@ -86,12 +86,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         files[manifest] = _canonical_manifest(deploy, files[manifest], hashes, before or {}, facts)
     else:
         manifest = None
-    settings = {
-        "STATIC_URL": facts["static_url"],
-        "STATIC_CDN": facts["static_cdn"],
-        "COMPRESS_URL": (facts["compress"] or {}).get("url"),
-        "libraries": facts["libraries"],
-    }
+    settings = baked_settings(facts)
     now = datetime.now(UTC)
     return Release(
         id=new_id(now, digest(files, versions_object and versions_object[0], settings)),
@@ -232,7 +227,12 @@ def _revision(deploy: Deployment) -> str | None:
     return words[0] if ran.code == 0 and words else None
 
 
-def _refuse_contradictions(deploy: Deployment, live: Release, release: Release) -> None:
+def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -> None:
+    """Refuse a release that would give other bytes to a URL of the live one that says it never changes.
+
+    Raises:
+        ReleaseError: naming these URLs.
+    """
     paths = contradictions(live, release)
     if paths:
         raise ReleaseError(

@@ -260,6 +260,26 @@ def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> 
     rollback goes further back, and never to what the first one left. `sealed` are those that still
     exist.
     """
+    there = set(sealed) - bad(record) - {live}
+    below = _below(record, live)
+    return next((release for release in reversed(below) if release in there), None)
+
+
+def goes_back(record: Sequence[Activation], live: str, to: str) -> bool:
+    """Tell whether going from `live` to another release is going back, which puts `live` out of service.
+
+    The record says so, not the ids: a promoted release may be older than the one it replaced. Only of
+    one that was never live nothing but its id is known.
+    """
+    if live == to:
+        return False
+    if any(activation.release == to for activation in record):
+        return to in _below(record, live)
+    return live > to
+
+
+def _below(record: Sequence[Activation], live: str) -> list[str]:
+    """Return what lies below `live` on the stack of deploys, the bottom first."""
     stack: list[str] = []
     for activation in record:
         if activation.rolled_back and activation.release in stack:
@@ -268,10 +288,8 @@ def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> 
         elif stack[-1:] != [activation.release]:
             stack.append(activation.release)
     if live not in stack:
-        return None
-    there = set(sealed) - bad(record) - {live}
-    below = stack[: len(stack) - 1 - stack[::-1].index(live)]
-    return next((release for release in reversed(below) if release in there), None)
+        return []
+    return stack[: len(stack) - 1 - stack[::-1].index(live)]
 
 
 def bad(record: Sequence[Activation]) -> set[str]:

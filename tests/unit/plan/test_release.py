@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError
 from fab_static.plan import release as releases
-from fab_static.plan.release import Activation, File, Layout, Release, bad, previous, to_prune
+from fab_static.plan.release import (
+    Activation,
+    File,
+    Layout,
+    Release,
+    bad,
+    goes_back,
+    previous,
+    to_prune,
+)
 
 ID = "20261122T170102Z-3f9c1a7b"
 DAMAGED = "deploy anew; the damaged release is never made live"
@@ -308,6 +317,23 @@ def test_previous_was_live_is_there_is_not_bad_and_not_the_live_one(record, ther
 
 def pruned(there, record, live, *, keep=1, keep_for=0.0, now=10_000.0):
     return to_prune(there, record, live=live, keep=keep, keep_for_seconds=keep_for, now=now)
+
+
+def test_going_back_is_by_record_even_where_a_promoted_release_is_older_than_what_it_replaced():
+    """Else a second rollback would make live again what the first one put out of service."""
+    newer, promoted = "20261122T120000Z-00000000", "20261122T110000Z-00000000"
+    record = [Activation(newer, 1), Activation(promoted, 2)]
+    assert goes_back(record, promoted, newer)
+    assert not goes_back(record, promoted, promoted)
+    after = [*record, Activation(newer, 3, rolled_back=promoted)]
+    assert previous(after, newer, {newer, promoted}) is None
+    assert not goes_back(after, newer, promoted)  # forth again, by name
+
+
+def test_of_a_release_that_was_never_live_the_id_says_whether_it_is_older():
+    record = [Activation("20261122T120000Z-00000000", 1)]
+    assert goes_back(record, record[0].release, "20261122T110000Z-00000000")
+    assert not goes_back(record, record[0].release, "20261122T130000Z-00000000")
 
 
 def test_prune_keeps_the_live_release_even_when_it_is_the_oldest():

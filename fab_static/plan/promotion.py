@@ -1,0 +1,53 @@
+"""What keeps a release of one environment from being another's: settings that are baked into its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fab_static.plan.release import Release
+
+# They render the blocks whose text is the key in the offline manifest; the others (minifiers, parsers,
+# compilers) worked on the bytes, which come built.
+RENDERING = (
+    *("django", "django-compressor", "jinja2", "fab-static", "django-sekizai"),
+    *("django-statici18n", "django-sass-processor", "django-storages", "whitenoise"),
+)
+
+
+def obstacles(release: Release, asked: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what differs between a release's seal and the hosts it would go to, a line for each.
+
+    Args:
+        release: what was sealed in the other environment.
+        asked: host -> its settings, as a seal has them; a web host's with "offline_manifest" besides,
+            the path below the static root where its pages look for it, None where they do not.
+    """
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for host, settings in asked.items():
+        sealed = dict(_compared(release.settings))
+        for name, value in _compared(settings):
+            if value != sealed[name]:
+                found.setdefault((name, _shown(sealed[name]), _shown(value)), []).append(host)
+        if "offline_manifest" in settings:
+            was, path = release.offline_manifest, settings["offline_manifest"]
+            if was != path:
+                key = ("the offline manifest that pages read", _shown(was), _shown(path))
+                found.setdefault(key, []).append(host)
+    return [
+        f"{name} is {was} in the release and {here} on {', '.join(hosts)}"
+        for (name, was, here), hosts in found.items()
+    ]
+
+
+def _compared(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what must be equal for one build to be both environments'."""
+    for name in ("STATIC_URL", "STATIC_CDN", "COMPRESS_URL"):
+        yield name, settings.get(name)
+    libraries = settings.get("libraries") or {}
+    for name in RENDERING:
+        yield name, libraries.get(name)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)
