@@ -64,7 +64,7 @@ def main() -> None:
 
 def make_files(folder: Path) -> None:
     """Write the files: sizes spread as in real projects, many small and few large; the same on each machine."""
-    source = random.Random(20261122)  # noqa: S311  # bytes to measure with
+    source = random.Random(20261122)  # bytes to measure with
     weights = [source.lognormvariate(0, 1.5) for _ in range(FILES)]
     sizes = [max(1, int(weight * BYTES / sum(weights))) for weight in weights]
     sizes[-1] += max(0, BYTES - sum(sizes))
@@ -129,14 +129,14 @@ def timed(work: Callable[[], object]) -> float:
 def sha1sum(folder: Path) -> None:
     """Hash all files with coreutils, as a shell script would."""
     command = "find . -type f -print0 | xargs -0 sha1sum > /dev/null"
-    subprocess.run(["/bin/sh", "-c", command], cwd=folder, check=True)  # noqa: S603
+    subprocess.run(["/bin/sh", "-c", command], cwd=folder, check=True)
 
 
 def run(project: Path, *words: str) -> str:
     """Run Python in the project."""
     root = str(Path(__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": root, "DJANGO_SETTINGS_MODULE": "settings"}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, *words],
         cwd=project,
         env=environment,

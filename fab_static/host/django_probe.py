@@ -9,7 +9,8 @@ is ours. The answer is one line of standard output, whatever the project prints 
 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
-Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "find", "name": "js/a.js"}, {"ask": "lint"},
+Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
+{"ask": "lint"},
 {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
 
@@ -290,7 +291,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "compress": compress,
         "baked_in": baked_in(compress),
         "offline_manifest": manifest_path(compress) if compress else None,
-        "resource_versions": resource_versions_path(),
+        **resource_versions(),
         "staticfiles_dirs": [
             absolute(entry[1] if isinstance(entry, (list, tuple)) else entry)
             for entry in settings.STATICFILES_DIRS
@@ -353,20 +354,28 @@ def manifest_path(compress: Mapping[str, Any]) -> str:
         )
 
 
-def resource_versions_path() -> str:
-    """Return the versions file, as fab_static.django_app.resource_versions.path() does."""
+def resource_versions() -> dict[str, Any]:
+    """Return the versions file, as fab_static.django_app.resource_versions.path() does.
+
+    Where nothing names it and none is there yet (`is_versions_file_known`), it will be one of
+    `versions_files`: CommCare HQ's own commands write a .yaml.
+    """
     from django.conf import settings
 
     folder = os.getcwd()
     named = getattr(settings, "FAB_STATIC_VERSIONS_FILE", None)
     if named:
-        return os.path.join(folder, os.fspath(named))
-    folders = [folder, base_dir() or folder]
-    for each in folders:
-        for name in ("resource_versions.yml", "resource_versions.yaml"):
-            if os.path.lexists(os.path.join(each, name)):
-                return os.path.join(each, name)
-    return os.path.join(folders[-1], "resource_versions.yml")
+        files = there = [os.path.join(folder, os.fspath(named))]
+    else:
+        folders = list(dict.fromkeys([folder, base_dir() or folder]))
+        names = ("resource_versions.yml", "resource_versions.yaml")
+        files = [os.path.join(each, name) for each in folders for name in names]
+        there = [path for path in files if os.path.lexists(path)]
+    return {
+        "resource_versions": there[0] if there else files[-2],
+        "is_versions_file_known": bool(there),
+        "versions_files": files,
+    }
 
 
 def base_dir() -> str | None:
@@ -407,8 +416,31 @@ def ask_sources(_: Mapping[str, Any]) -> dict[str, Any]:
     return {"files": files}
 
 
+def ask_shadowed(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {name: [the file that is collected, those of other bytes that are not]}."""
+    hits: dict[str, list[tuple[Any, str]]] = {}
+    for name, path, storage in collected():
+        hits.setdefault(name, []).append((storage, path))
+    shadowed = {}
+    for name, (first, *others) in hits.items():
+        if others:
+            content = hashed(*first)
+            places = [place_in(*hit) for hit in others if hashed(*hit) != content]
+            if places:
+                shadowed[name] = [place_in(*first), *places]
+    return {"shadowed": shadowed}
+
+
+def place_in(storage: Any, path: str) -> str:
+    """Return where a storage has a file: its path, where it has one."""
+    try:
+        return str(storage.path(path))
+    except NotImplementedError:
+        return f"{type(storage).__name__}: {path}"
+
+
 def collected() -> Iterator[tuple[str, str, Any]]:
-    """Yield name, path and storage of every file that collectstatic meets, those it passes over too."""
+    """Yield name, path and storage of every file that collectstatic meets, the one it collects first."""
     from django.apps import apps
     from django.contrib.staticfiles.finders import get_finders
 
@@ -1050,6 +1082,7 @@ ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "settings": ask_settings,
     "sources": ask_sources,
     "find": ask_find,
+    "shadowed": ask_shadowed,
     "coverage": ask_coverage,
     "lint": ask_lint,
 }

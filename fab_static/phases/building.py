@@ -7,6 +7,7 @@ neither r.js nor a LESS fix that is not idempotent ever works on its own output.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +51,12 @@ def build_phase(deploy: Deployment, name: str, *, check: Callable[[], None] = la
             text, lambda data: deploy.show.output(deploy.build.name, data)
         )
         check()
-        head, _ = deploy.build.ask(
-            "snapshot", before, root=facts["static_root"], extra=[facts["resource_versions"]]
+        head, listing = deploy.build.ask(
+            "snapshot", before, root=facts["static_root"], extra=facts["versions_files"]
         )
+    written = [path for path, known in json.loads(listing)["extra"].items() if known]
+    if written and facts["resource_versions"] not in written:
+        deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
     deploy.journal.done(
         name,
         at=time.time(),

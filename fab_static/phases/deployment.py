@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
@@ -147,13 +147,27 @@ class Deployment:
             self._facts[host] = self.project(host).ask({"ask": "settings"})
         return self._facts[host]
 
+    def forget_facts(self, host: RemoteHost) -> None:
+        """Have the project there asked anew: what it answered may have changed."""
+        self._facts.pop(host, None)
+
+    def versions_file(self, host: RemoteHost) -> str:
+        """Return the file from which the project there reads its resource versions, there or to come."""
+        facts = self.facts(host)
+        path: str = facts["resource_versions"]
+        built = self.journal.phases.get("seal", {}).get("versions_file")
+        if facts["is_versions_file_known"] or not built:
+            return path
+        # none is there before the first release: the build has shown which of the names it is
+        return str(PurePosixPath(path).with_name(built))
+
     def links(self, host: RemoteHost) -> dict[str, str]:
         """Return what must be links on a web host: the project's own file -> its place in `current`.
 
         So the offline manifest and the resource versions of all web processes flip in one rename.
         """
         facts = self.facts(host)
-        links = {facts["resource_versions"]: str(host.layout.versions)}
+        links = {self.versions_file(host): str(host.layout.versions)}
         manifest = manifest_path(facts)
         if manifest:
             links[facts["offline_manifest"]] = str(host.layout.live_file(manifest))

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from fab_static.errors import ReleaseError
+from fab_static.phases.audit import refuse_contradictions
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import ship
 from fab_static.phases.project import baked_settings, manifest_path
-from fab_static.phases.seal import refuse_contradictions
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, bad
 from fab_static.remote import RemoteHost
@@ -50,6 +50,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
         by=deploy.operator,
         release=name,
         project_path=deploy.project_path,
+        versions_file=source.journal.phases.get("seal", {}).get("versions_file"),
         promoted_from=source.environment.name,
     )
 

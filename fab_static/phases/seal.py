@@ -6,14 +6,20 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from fab_static.errors import ManifestError, ReleaseError
+from fab_static.phases.audit import (
+    refuse_contradictions,
+    refuse_wrong_versions,
+    tell_of_shadowed,
+    tell_of_unversioned_changes,
+)
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import baked_settings, manifest_path
 from fab_static.plan import offline_manifest, versions
-from fab_static.plan.diff import contradictions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 
@@ -51,7 +57,9 @@ def seal(deploy: Deployment) -> None:
                 break
     else:
         if live in held:
-            refuse_contradictions(deploy, deploy.read_release(str(live), deploy.build), release)
+            before = deploy.read_release(str(live), deploy.build)
+            refuse_contradictions(deploy, before, release)
+            tell_of_unversioned_changes(deploy, before, release)
         deploy.build.ask(
             "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
         )
@@ -66,6 +74,9 @@ def seal(deploy: Deployment) -> None:
         by=deploy.operator,
         release=release.id,
         project_path=deploy.project_path,
+        versions_file=PurePosixPath(deploy.facts(deploy.build)["resource_versions"]).name
+        if release.versions_sha256
+        else None,
     )
 
 
@@ -75,6 +86,8 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     journal = deploy.journal
     listing = _listing(deploy, configured[-1])
     recorded, versions_object = _versions(deploy, listing, facts)
+    refuse_wrong_versions(deploy, recorded, listing)
+    tell_of_shadowed(deploy)
     files = {
         path: File(sha256, size, recorded.get(path, version))
         for path, (sha256, size, version) in listing["files"].items()
@@ -225,20 +238,3 @@ def _revision(deploy: Deployment) -> str | None:
     )
     words = ran.output.split()
     return words[0] if ran.code == 0 and words else None
-
-
-def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -> None:
-    """Refuse a release that would give other bytes to a URL of the live one that says it never changes.
-
-    Raises:
-        ReleaseError: naming these URLs.
-    """
-    paths = contradictions(live, release)
-    if paths:
-        raise ReleaseError(
-            f"{len(paths)} URLs claim to be versioned, but their bytes changed and the version did "
-            "not; caches would serve the old ones for a year:\n"
-            + "\n".join(f"    {path}?version={release.files[path].version}" for path in paths[:20]),
-            where=f"{deploy.build.name}: release {live.id} against the new build",
-            mend="have resource_static hash the served bytes, after every phase that changes them",
-        )

@@ -46,12 +46,11 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
 
     def asked(host: RemoteHost) -> dict[str, Any]:
         folder = host.layout.release(release.id)
-        versions = deploy.facts(host)["resource_versions"]
         return deploy.project(host).ask(
             {
                 "ask": "coverage",
                 "manifest": str(folder / "static" / str(release.offline_manifest)),
-                "redirect": {versions: str(folder / "resource_versions.yml")}
+                "redirect": {deploy.versions_file(host): str(folder / "resource_versions.yml")}
                 if release.versions_sha256
                 else {},
             }

@@ -40,6 +40,33 @@ def of(data: bytes) -> str:
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()[:7]
 
 
+def wrong(recorded: Mapping[str, str], served: Mapping[str, str]) -> list[str]:
+    """Return the names, sorted, whose recorded version is not that of the bytes that are served.
+
+    Both map a path under the static root to a version. Names without a file are left out, and LESS, whose
+    URLs have no version: CommCare HQ hashes it before its imports are fixed.
+    """
+    return sorted(
+        name
+        for name, version in recorded.items()
+        if not name.endswith(".less") and served.get(name, version) != version
+    )
+
+
+def is_of_unmapped(version: str, name: str, data: bytes) -> bool:
+    """Tell whether it is the version of a bundle as it was before its source map's URL got that version.
+
+    CommCare HQ's build_requirejs hashes a bundle.js, and then writes the hash into the bundle's last line:
+    //# sourceMappingURL=bundle.js.map?version=3f9c2ab. So one version still stands for one content.
+    """
+    if name.rpartition("/")[2] != "bundle.js":
+        return False
+    line = b"sourceMappingURL=bundle.js.map"
+    with_version = line + b"?version=" + version.encode()
+    before = re.sub(re.escape(with_version) + rb"$", line, data, flags=re.MULTILINE)
+    return of(before) == version
+
+
 def parse(text: str, *, where: str = "resource_versions.yml") -> dict[str, str]:
     """Read either form. A name that stands twice has its last version, as YAML readers have it.
 

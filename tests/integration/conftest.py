@@ -12,7 +12,8 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,9 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
-from demo.fleet import Fleet
+from demo.fleet import Fleet, _merged
+from fab_static import api
+from fab_static.plan import inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 FAB = str(Path(sys.executable).parent / "fab")
@@ -241,6 +244,49 @@ def write_tiny(folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     return folder
+
+
+@dataclass
+class Told:
+    """What a run told its operator; `api.Quiet`, but it remembers."""
+
+    said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+    def output(self, host: str, data: bytes) -> None:
+        pass
+
+
+@contextmanager
+def on_this_machine(
+    project: Path, *phases: str, settings: str = "tiny.settings", **extra: Any
+) -> Iterator[tuple[api.Session, Told]]:
+    """Open a session with one host, this machine, that builds, serves and renders; no SSH, no server."""
+    told = Told()
+    text = json.dumps(
+        _merged(
+            {
+                "app": "tiny",
+                "deploy_to": f"{project}.static",
+                "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
+                "project": {"path": str(project), "python": sys.executable, "settings": settings},
+                "build": {"phases": list(phases)},
+            },
+            extra,
+        )
+    )
+    environment = inventory.parse(text, name="local", source="local.yml")
+    with api.Session(environment, inventories=project.parent / "inventories", show=told) as session:
+        yield session, told
 
 
 @pytest.fixture(scope="module")

@@ -261,7 +261,7 @@ def test_threads_and_exit_handlers_of_the_project_do_not_hold_it_up(make_project
 def test_an_unknown_request_is_told(make_project):
     assert (
         make_project({}).ask("everything")["error"]["mend"]
-        == "ask one of: settings, sources, find, coverage, lint"
+        == "ask one of: settings, sources, find, shadowed, coverage, lint"
     )
 
 
@@ -284,6 +284,14 @@ def test_sources_are_what_collectstatic_would_take(make_project):
 
 
 # --- coverage ---
+
+
+def test_a_name_that_is_found_twice_with_other_bytes_is_shadowed(make_project):
+    files = {"assets/lib/c.js": "mine", "assets/lib/same.js": "s", "vendor/same.js": "s"}
+    project = make_project({**ASSETS, **files})
+    assert project.answer("shadowed")["shadowed"] == {
+        "lib/c.js": [str(project.path / "assets/lib/c.js"), str(project.path / "vendor/c.js")]
+    }
 
 
 def test_a_built_project_is_covered(make_built):

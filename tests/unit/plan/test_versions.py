@@ -134,3 +134,40 @@ def test_ten_thousand_names_are_written_in_an_instant():
     text = versions.write(content)
     assert time.monotonic() - started < 0.5
     assert versions.parse(text) == content
+
+
+def test_a_recorded_version_is_that_of_the_bytes_served_but_for_less_and_for_what_has_no_file():
+    recorded = {"a.js": "1111111", "b.js": "2222222", "c.less": "3333333", "gone.js": "4444444"}
+    served = {"a.js": "1111111", "b.js": "fffffff", "c.less": "fffffff", "new.js": "fffffff"}
+    assert versions.wrong(recorded, served) == ["b.js"]
+
+
+BUNDLE = b"define([]);\n//# sourceMappingURL=bundle.js.map"
+
+
+def test_a_bundle_may_be_hashed_before_its_own_version_was_put_into_the_line_of_its_source_map():
+    """CommCare HQ's build_requirejs does so; research saw 8ab6990 recorded and 556c7f7 served."""
+    version = versions.of(BUNDLE)
+    served = BUNDLE + b"?version=" + version.encode()
+    assert versions.of(served) != version
+    assert versions.is_of_unmapped(version, "cart/js/bundle.js", served)
+    assert versions.is_of_unmapped(
+        versions.of(BUNDLE + b"\n"),
+        "bundle.js",
+        (BUNDLE + b"?version=" + versions.of(BUNDLE + b"\n").encode()) + b"\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cart/js/bundle.js", BUNDLE + b"?version=0000000"),  # another's version
+        ("cart/js/bundle.js", BUNDLE.replace(b"[]", b"[1]") + b"?version=%s"),
+        ("cart/js/bundle.js", b"more\n" + BUNDLE + b"?version=%s"),
+        ("cart/js/bundle.js", BUNDLE + b"?version=%s&more"),
+        ("cart/js/list.js", BUNDLE + b"?version=%s"),
+    ],
+)
+def test_exactly_that_line_of_a_bundle_is_allowed(name, data):
+    version = versions.of(BUNDLE)
+    assert not versions.is_of_unmapped(version, name, data.replace(b"%s", version.encode()))

@@ -1,0 +1,157 @@
+"""Holds a build to its word before it is sealed: a version is that of the bytes, and no URL changes them unseen."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from fab_static.errors import ReleaseError
+from fab_static.host.agent import RECORD
+from fab_static.phases.deployment import Deployment
+from fab_static.plan import versions
+from fab_static.plan.diff import contradictions, unversioned_changes
+from fab_static.plan.release import Release
+
+SHOWN = 20  # paths named in one message
+
+
+def refuse_wrong_versions(
+    deploy: Deployment, recorded: Mapping[str, str], listing: Mapping[str, Any]
+) -> None:
+    """Refuse a recorded version that is not the hash of the bytes that are served under it.
+
+    Args:
+        deploy: whose build host has the objects.
+        recorded: path -> version, as resource_versions.yml has it.
+        listing: the static root after the last phase: {"files": {path: [sha256, size, version]}}.
+
+    Raises:
+        ReleaseError: naming every such file, both versions, and the phase that wrote it last.
+    """
+    files = listing["files"]
+    paths = versions.wrong(recorded, {path: known[2] for path, known in files.items()})
+    bundles = {path: files[path] for path in paths if path.endswith("bundle.js")}
+    contents = dict(_contents(deploy, bundles.values()))
+    mapped = [
+        path
+        for path, known in bundles.items()
+        if versions.is_of_unmapped(recorded[path], path, contents[known[0]])
+    ]
+    if mapped:
+        deploy.show.warn(
+            f"{_count(mapped, 'bundle was', 'bundles were')} hashed before the line with the source "
+            f"map's URL was written: {', '.join(mapped[:SHOWN])}"
+        )
+    left = sorted({*paths} - {*mapped})
+    if left:
+        phases = written_by(deploy, left)
+        raise ReleaseError(
+            f"{_count(left, 'file is', 'files are')} not what the recorded version says; caches would "
+            "keep the wrong bytes for a year:\n"
+            + _lines(
+                f"{path}: recorded {recorded[path]}, served {files[path][2]}, "
+                f"written by {phases.get(path, 'nobody')}"
+                for path in left
+            ),
+            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['resource_versions']}",
+            mend="have resource_static hash the served bytes, after every phase that changes them; "
+            "where two apps ship the file, the first finder's is served",
+        )
+
+
+def tell_of_shadowed(deploy: Deployment) -> None:
+    """Tell which of two apps' files of one name is served, where their bytes differ."""
+    found = deploy.project(deploy.build).ask({"ask": "shadowed"})["shadowed"]
+    if found:
+        deploy.show.say(
+            f"{_count(found, 'name is', 'names are')} found more than once, and the first is served:\n"
+            + _lines(
+                f"{name}: {served}, not {', '.join(others)}"
+                for name, (served, *others) in sorted(found.items())
+            )
+        )
+
+
+def tell_of_unversioned_changes(deploy: Deployment, live: Release, release: Release) -> None:
+    """Tell which URLs of the live release get other bytes under their name, and who is told of it."""
+    paths = unversioned_changes(live, release)
+    changed = [path for path in paths if path in release.files]
+    if changed:
+        phases = written_by(deploy, changed)
+        told = (
+            "CloudFront will be told"
+            if deploy.environment.cdn
+            else "no cdn stands in the inventory, so caches are not told"
+        )
+        deploy.show.say(
+            f"{_count(changed, 'URL keeps its', 'URLs keep their')} name with other bytes; {told}:\n"
+            + _lines(
+                f"{path} ({phases[path]})" if path in phases else path for path in sorted(changed)
+            )
+        )
+
+
+def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -> None:
+    """Refuse a release that would give other bytes to a URL of the live one that says it never changes.
+
+    Raises:
+        ReleaseError: naming these URLs.
+    """
+    paths = contradictions(live, release)
+    if paths:
+        raise ReleaseError(
+            f"{len(paths)} URLs claim to be versioned, but their bytes changed and the version did "
+            "not; caches would serve the old ones for a year:\n"
+            + _lines(f"{path}?version={release.files[path].version}" for path in paths),
+            where=f"{deploy.build.name}: release {live.id} against the new build",
+            mend="have resource_static hash the served bytes, after every phase that changes them",
+        )
+
+
+def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
+    """Return which build phase wrote each file last; nothing where the release was not built here."""
+    if deploy.journal.promoted_from:
+        return {}
+    found: dict[str, str] = {}
+    before: dict[str, Any] = {}
+    paths = list(paths)
+    for phase in deploy.environment.build.phases:
+        entry = deploy.journal.phases.get(phase)
+        if entry is None:
+            continue
+        _, data = deploy.build.ask("read_object", object=entry["listing"])
+        files = json.loads(data)["files"]
+        for path in paths:
+            if path in files and files[path] != before.get(path):
+                found[path] = phase
+        before = files
+    return found
+
+
+def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield (SHA-256, bytes) of a few files, in one round trip."""
+    wanted = sorted({(known[0], known[1]) for known in files})
+    if not wanted:
+        return
+    records = b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
+    data = b"".join(
+        zlib.decompress(piece) if head["pack"] == "deflate" else piece
+        for head, piece in deploy.build.packs("fetch", records)
+    )
+    at = 0
+    for sha256, size in wanted:
+        at += RECORD.size
+        yield sha256, data[at : at + size]
+        at += size
+
+
+def _count(things: Any, one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    lines = list(lines)
+    more = [f"    … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "\n".join([*(f"    {line}" for line in lines[:SHOWN]), *more])
