@@ -277,7 +277,8 @@ def _lines(lines: Sequence[int]) -> str:
 def _web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     here, there = deploy.facts(host), deploy.facts(deploy.build)
     for key, name in (("static_url", "STATIC_URL"), ("static_cdn", "STATIC_CDN")):
-        if here[key] != there[key]:
+        may_differ = key == "static_cdn" and here["cdn_independent"] and there["cdn_independent"]
+        if here[key] != there[key] and not may_differ:
             yield _bad(
                 host.name,
                 "settings",

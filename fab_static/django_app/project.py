@@ -51,6 +51,11 @@ def url_prefix() -> str:
     return f"{getattr(settings, 'STATIC_CDN', '') or ''}{settings.STATIC_URL}"
 
 
+def is_cdn_in_blocks() -> bool:
+    """Return the setting FAB_STATIC_CDN_IN_BLOCKS; False makes a build that serves behind any CDN, or none."""
+    return bool(getattr(settings, "FAB_STATIC_CDN_IN_BLOCKS", True))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file in one rename: a reader sees the old bytes or the new, and a crash leaves the old."""
     for folder in [each for each in reversed(path.parents) if not each.exists()]:

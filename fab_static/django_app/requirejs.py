@@ -196,7 +196,7 @@ def build(minify: str) -> dict[str, str]:
     written[made.config_name] = f"{source.rstrip()}\n{_call({'bundles': bundles})}".encode()
     new = {name: versions.of(data) for name, data in written.items()}
     paths = _versioned_paths(versions.merge(known, new), answer["paths"], made)
-    written[made.versions_name] = _call({"paths": paths}).encode()
+    written[made.versions_name] = _paths_script(paths, made).encode()
     new[made.versions_name] = versions.of(written[made.versions_name])
 
     for name, data in written.items():
@@ -296,7 +296,7 @@ def _run_driver(request: Mapping[str, Any]) -> dict[str, Any]:
 def _versioned_paths(
     known: Mapping[str, str], aliases: Mapping[str, Any], made: Config
 ) -> dict[str, str]:
-    prefix = project.url_prefix()
+    prefix = project.url_prefix() if project.is_cdn_in_blocks() else ""
     urls = {
         name.removesuffix(".js"): f"{prefix}{name}?version={version}"
         for name, version in sorted(known.items())
@@ -306,6 +306,27 @@ def _versioned_paths(
         if isinstance(path, str) and path in urls:
             urls[alias] = urls[path]  # else the alias leads to the URL without a version
     return urls
+
+
+def _paths_script(paths: Mapping[str, str], made: Config) -> str:
+    """Return the script that tells RequireJS the modules' URLs; without a CDN it takes them from its own.
+
+    Where a script cannot know its URL (it was bundled, or runs in a worker) they are below baseUrl.
+    """
+    if project.is_cdn_in_blocks():
+        return _call({"paths": paths})
+    return f"""\
+(function () {{
+var paths = {json.dumps(paths, indent=2)};
+var script = document.currentScript;
+var end = script ? script.src.lastIndexOf({json.dumps(made.versions_name)}) : -1;
+var prefix = end < 0 ? "" : script.src.slice(0, end);
+for (var module in paths) {{
+  paths[module] = prefix + paths[module];
+}}
+requirejs.config({{ paths: paths }});
+}})();
+"""
 
 
 def _call(value: Mapping[str, Any]) -> str:

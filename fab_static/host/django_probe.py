@@ -10,8 +10,8 @@ is ours. The answer is one line of standard output, whatever the project prints 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
 Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
-{"ask": "lint"},
-{"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false}.
+{"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
+"other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
 
 Python 3.8 or later, standard library, and the project's Django and django-compressor.
@@ -31,7 +31,7 @@ import re
 import runpy
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module, metadata
 from typing import Any, Callable, Iterator, Mapping
 
@@ -281,6 +281,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "compressor": version_of("django-compressor") if compress else None,
         "static_root": absolute(settings.STATIC_ROOT),
         "static_url": str(settings.STATIC_URL) if settings.STATIC_URL else None,
+        "cdn_independent": is_cdn_independent(),
         "static_cdn": str(getattr(settings, "STATIC_CDN", "") or ""),
         "base_dir": absolute(base_dir()),
         "installed_apps": list(settings.INSTALLED_APPS),
@@ -298,6 +299,16 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "libraries": libraries(),
     }
+
+
+def is_cdn_independent() -> bool:
+    """Does the project say that its builds know no CDN? It is fab_static.django_app's setting."""
+    from django.apps import apps
+    from django.conf import settings
+
+    return apps.is_installed("fab_static.django_app") and not getattr(
+        settings, "FAB_STATIC_CDN_IN_BLOCKS", True
+    )
 
 
 def compress_settings() -> dict[str, Any] | None:
@@ -498,13 +509,14 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     compress = compress_settings()
     coverage = Coverage({})
+    manifest: dict[str, Any] = {}
     if compress:
         from django.utils import translation
 
         manifest = offline_manifest(request.get("manifest"))
         contexts = offline_contexts()
         translation.deactivate()  # a context function may have chosen one; compress's threads have none
-        coverage = Coverage(manifest, languages())
+        coverage = Coverage(manifest, languages(), request.get("other_cdn"))
         for engine in engines():
             coverage.walk(engine, contexts)
     is_told = bool(request.get("texts"))
@@ -520,6 +532,9 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         "ambiguous": coverage.ambiguous(),
         "rendered": coverage.rendered if is_told else [],
         "texts": coverage.texts if is_told else {},
+        "with_cdn": coverage.with_cdn,
+        "files_with_cdn": files_with_cdn() if coverage.other_cdn else [],
+        "relative_inline": relative_inline(manifest) if coverage.other_cdn else [],
         "compress": compress,
         "libraries": libraries(),
     }
@@ -621,9 +636,16 @@ class Jinja2Engine(Engine):
 class Coverage:
     """What the walk found."""
 
-    def __init__(self, manifest: Mapping[str, Any], languages: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        languages: tuple[str, ...] = (),
+        other_cdn: str | None = None,
+    ) -> None:
         self.manifest = manifest
         self.languages = languages
+        self.other_cdn = other_cdn
+        self.with_cdn: list[dict[str, Any]] = []
         self.templates = 0
         self.blocks = 0
         self.missing: list[dict[str, Any]] = []
@@ -687,6 +709,10 @@ class Coverage:
             try:
                 with Heard() as heard:
                     text, key = rendered()
+                if self.other_cdn is not None and key not in self.texts:
+                    with static_cdn(self.other_cdn):
+                        if rendered()[0] != text:
+                            self.with_cdn.append(dict(place, text=text[:TEXT_LIMIT]))
             except Exception as error:  # what a page would answer 500 with
                 told = f"{type(error).__name__}: {error}"
                 if (engine.kind, name, at, told) not in self._failed:
@@ -799,6 +825,44 @@ def languages() -> tuple[str, ...]:
     if not settings.USE_I18N or not any("LocaleMiddleware" in name for name in settings.MIDDLEWARE):
         return ()
     return tuple(code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE)
+
+
+@contextmanager
+def static_cdn(value: str) -> Iterator[None]:
+    """Render as if STATIC_CDN were another one."""
+    from django.conf import settings
+
+    before = getattr(settings, "STATIC_CDN", "")
+    settings.STATIC_CDN = value
+    try:
+        yield
+    finally:
+        settings.STATIC_CDN = before
+
+
+def files_with_cdn() -> list[str]:
+    """Return the scripts and style sheets below the static root that name STATIC_CDN."""
+    from django.conf import settings
+
+    cdn = str(getattr(settings, "STATIC_CDN", "") or "").encode()
+    found = []
+    for parent, _, names in os.walk(absolute(settings.STATIC_ROOT) or "") if cdn else ():
+        for name in names:
+            path = os.path.join(parent, name)
+            if name.endswith((".js", ".mjs", ".css", ".json")):
+                with open(path, "rb") as stream:
+                    if cdn in stream.read():
+                        found.append(os.path.relpath(path, settings.STATIC_ROOT))
+    return sorted(found)
+
+
+def relative_inline(manifest: Mapping[str, str]) -> list[str]:
+    """Return the keys of style elements whose url() is relative: it leads elsewhere on each page."""
+    return sorted(
+        key
+        for key, text in manifest.items()
+        if "<style" in text and re.search(r"""url\(\s*['"]?\.""", text)
+    )
 
 
 def offline_manifest(path: str | None) -> dict[str, Any]:

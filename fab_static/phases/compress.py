@@ -10,6 +10,8 @@ from fab_static.phases.building import build_phase
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import coverage
 
+OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
+
 
 def compress(deploy: Deployment) -> None:
     """Compress every block offline; none may be lost.
@@ -23,18 +25,51 @@ def compress(deploy: Deployment) -> None:
         facts = deploy.facts(deploy.build)
         if not facts["compress"]:
             return
-        question = {"ask": "coverage", "manifest": facts["offline_manifest"], "redirect": {}}
+        question = {
+            "ask": "coverage",
+            "manifest": facts["offline_manifest"],
+            "redirect": {},
+            "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
+        }
         answer = deploy.project(deploy.build).ask(question)
         if not coverage.is_covered(answer):
             told = deploy.project(deploy.build).ask({**question, "texts": True})
             lacking = {gap["key"] for gap in told["missing"]}
             built = [each for each in coverage.built_blocks(told) if each.key not in lacking]
             raise gaps_refused(answer, built, where=f"{deploy.build.name}: phase compress")
+        _refuse_a_cdn(answer, where=f"{deploy.build.name}: phase compress")
         for line in coverage.advice(answer):
             deploy.show.warn(line)
         deploy.show.say(f"{answer['blocks']} compress blocks in {answer['templates']} templates")
 
     build_phase(deploy, "compress", check=every_block_is_there)
+
+
+def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
+    """Refuse a build that says it knows no CDN, and does.
+
+    Raises:
+        BuildError: naming every block whose key, and every file whose bytes, hold STATIC_CDN.
+    """
+    lines = [
+        f"{block['template']}, block {block['block']}, line {block['line']} renders the CDN:\n      "
+        + block["text"].strip().replace("\n", "\n      ")
+        for block in answer["with_cdn"]
+    ]
+    lines += [f"{path} holds it" for path in answer["files_with_cdn"]]
+    lines += [
+        f"the inline block with the key {key[:12]}… has a url() that is relative to each page"
+        for key in answer["relative_inline"]
+    ]
+    if lines:
+        raise BuildError(
+            "FAB_STATIC_CDN_IN_BLOCKS is False, but the build depends on STATIC_CDN:\n"
+            + "\n".join(f"    {line}" for line in lines[:20])
+            + (f"\n    … and {len(lines) - 20} more" if len(lines) > 20 else ""),
+            where=where,
+            mend="write {% static %} itself into the block, no filter, included template or overridden "
+            "{% block %}; use compressor.filters.css_default.CssRelativeFilter for CSS",
+        )
 
 
 def gaps_refused(

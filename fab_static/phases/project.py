@@ -171,12 +171,13 @@ def secrets_among(
 
 def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a build puts into its files, or into the keys of its blocks."""
-    return {
+    baked = {
         "STATIC_URL": facts["static_url"],
         "STATIC_CDN": facts["static_cdn"],
         "COMPRESS_URL": (facts["compress"] or {}).get("url"),
         "libraries": facts["libraries"],
     }
+    return {**baked, "cdn_independent": True} if facts["cdn_independent"] else baked
 
 
 def manifest_path(facts: Mapping[str, Any]) -> str | None:

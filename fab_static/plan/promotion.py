@@ -25,8 +25,9 @@ def obstacles(release: Release, asked: Mapping[str, Mapping[str, Any]]) -> list[
     """
     found: dict[tuple[str, str, str], list[str]] = {}
     for host, settings in asked.items():
-        sealed = dict(_compared(release.settings))
-        for name, value in _compared(settings):
+        no_cdn = all(each.get("cdn_independent", False) for each in (release.settings, settings))
+        sealed = dict(_compared(release.settings, no_cdn=no_cdn))
+        for name, value in _compared(settings, no_cdn=no_cdn):
             if value != sealed[name]:
                 found.setdefault((name, _shown(sealed[name]), _shown(value)), []).append(host)
         if "offline_manifest" in settings:
@@ -40,10 +41,14 @@ def obstacles(release: Release, asked: Mapping[str, Mapping[str, Any]]) -> list[
     ]
 
 
-def _compared(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what must be equal for one build to be both environments'."""
-    for name in ("STATIC_URL", "STATIC_CDN", "COMPRESS_URL"):
-        yield name, settings.get(name)
+def _compared(settings: Mapping[str, Any], *, no_cdn: bool) -> Iterator[tuple[str, Any]]:
+    """Yield what must be equal for one build to be both environments'; `no_cdn`: it knows no CDN."""
+    cdn, url = settings.get("STATIC_CDN") or "", settings.get("COMPRESS_URL")
+    yield "FAB_STATIC_CDN_IN_BLOCKS", not settings.get("cdn_independent", False)
+    yield "STATIC_URL", settings.get("STATIC_URL")
+    if not no_cdn:
+        yield "STATIC_CDN", cdn
+    yield "COMPRESS_URL", url.removeprefix(cdn) if no_cdn and url else url
     libraries = settings.get("libraries") or {}
     for name in RENDERING:
         yield name, libraries.get(name)

@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -149,7 +152,8 @@ def check_schema(name: str, value: Any) -> None:
 
 def get(url: str, encoding: str = "identity") -> Answer:
     """Ask a URL; a body that came as gzip is decoded."""
-    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
+    encoded = quote(url, safe="%/:?#[]@!$&'()*+,;=~")  # as browsers do
+    request = urllib.request.Request(encoded, headers={"Accept-Encoding": encoding})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             body = answer.read()
@@ -158,6 +162,25 @@ def get(url: str, encoding: str = "identity") -> Answer:
             return Answer(answer.status, body, dict(answer.headers))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read(), dict(error.headers))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP; yield the base URL."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def operator_of(fleet: Fleet, folder: Path) -> Operator:
@@ -268,7 +291,11 @@ class Told:
 
 @contextmanager
 def on_this_machine(
-    project: Path, *phases: str, settings: str = "tiny.settings", **extra: Any
+    code: Path,
+    *phases: str,
+    name: str = "local",
+    settings: str = "tiny.settings",
+    **extra: Any,
 ) -> Iterator[tuple[api.Session, Told]]:
     """Open a session with one host, this machine, that builds, serves and renders; no SSH, no server."""
     told = Told()
@@ -276,16 +303,16 @@ def on_this_machine(
         _merged(
             {
                 "app": "tiny",
-                "deploy_to": f"{project}.static",
+                "deploy_to": f"{code}.static",
                 "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
-                "project": {"path": str(project), "python": sys.executable, "settings": settings},
+                "project": {"path": str(code), "python": sys.executable, "settings": settings},
                 "build": {"phases": list(phases)},
             },
             extra,
         )
     )
-    environment = inventory.parse(text, name="local", source="local.yml")
-    with api.Session(environment, inventories=project.parent / "inventories", show=told) as session:
+    environment = inventory.parse(text, name=name, source=f"{name}.yml")
+    with api.Session(environment, inventories=code.parent / "inventories", show=told) as session:
         yield session, told
 
 

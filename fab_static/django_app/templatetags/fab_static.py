@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 
 from django import template
+from django.conf import settings
 from django.template.base import Parser, Token
 from django.template.loader_tags import BlockNode
 from django.utils.html import format_html, format_html_join
@@ -21,15 +22,40 @@ from fab_static.django_app import project, requirejs, resource_versions
 register = template.Library()
 
 
-@register.simple_tag(name="static")
 @register.filter(name="static", is_safe=True)
 def static(name: str) -> str:
     """Return the URL of a static file, with its version where it has one.
 
     A `.less` has none: the tag stands in compress blocks, whose text is the key in the offline manifest.
     """
+    return project.url_prefix() + _versioned(name)
+
+
+def static_in_block(name: str) -> str:
+    """Return the URL without the CDN, which then is in no key, and in no file that compress writes."""
+    return f"{settings.STATIC_URL}{_versioned(name)}"
+
+
+def _versioned(name: str) -> str:
     version = None if name.endswith(".less") else resource_versions.current().get(name)
-    return f"{project.url_prefix()}{name}" + (f"?version={version}" if version else "")
+    return name + (f"?version={version}" if version else "")
+
+
+_compiled = template.Library()
+_compiled.simple_tag(static, name="static")
+_compiled.simple_tag(static_in_block, name="static_in_block")
+
+
+@register.tag(name="static")
+def compile_static(parser: Parser, token: Token) -> template.Node:
+    """Choose at compile time, when alone a tag can know that it stands inside of {% compress %}.
+
+    A filter, an included template or a block that a child overrides cannot; `compress` refuses those.
+    """
+    is_inside = any(command == "compress" for command, _ in parser.command_stack)
+    name = "static_in_block" if is_inside and not project.is_cdn_in_blocks() else "static"
+    node: template.Node = _compiled.tags[name](parser, token)
+    return node
 
 
 @register.simple_tag

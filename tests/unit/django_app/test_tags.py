@@ -1,3 +1,5 @@
+import pytest
+
 RENDER = """
 from django.template import engines
 print(engines["django"].from_string('''{% load fab_static %}''' + '''TEXT''').render(VALUES))
@@ -88,3 +90,23 @@ def test_requirejs_scripts_start_a_page_file_by_file_until_bundles_are_built(mak
     project.write({"resource_versions.yml": "one/js/resource_versions.js: '0123456'"})
     after = project.python(SHOW.replace("NAME", "scripts.html"))
     assert '<script src="/static/one/js/resource_versions.js?version=0123456"></script>' in after
+
+
+BLOCKS = (
+    "{% load compress fab_static %}{% static 'a.js' %} {% compress js %}{% if 1 %}{% static 'a.js' %}"
+    "{% endif %} {% static 'a.js' as url %}{{ url }} {{ 'a.js'|static }}{% endcompress %}"
+)
+
+
+@pytest.mark.parametrize("in_blocks", [True, False])
+def test_inside_of_a_compress_block_the_cdn_may_be_left_out(make_project, in_blocks):
+    """A filter cannot know where it stands."""
+    settings = f"INSTALLED_APPS.append('compressor')\nCOMPRESS_ENABLED = False\n{CDN}"
+    project = make_project(
+        {"resource_versions.yml": VERSIONS},
+        f"{settings}FAB_STATIC_CDN_IN_BLOCKS = {in_blocks}\n",
+    )
+    url = "/static/a.js?version=0123456"
+    inside = f"https://cdn{url}" if in_blocks else url
+    expected = f"https://cdn{url} {inside} {inside} https://cdn{url}"
+    assert render(project, BLOCKS, CDN="https://cdn") == expected

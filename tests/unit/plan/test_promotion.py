@@ -69,3 +69,20 @@ def test_pages_must_look_for_the_manifest_where_the_release_has_it():
     ]
     without = dataclasses.replace(SEALED, offline_manifest=None)
     assert obstacles(without, {"web1": nowhere}) == []
+
+
+def test_a_build_that_knows_no_cdn_is_promoted_behind_any_one():
+    cdn = "https://cdn.example"
+    free = dataclasses.replace(SEALED, settings={**SETTINGS, "cdn_independent": True})
+    here = asked(STATIC_CDN=cdn, COMPRESS_URL=f"{cdn}/static/", cdn_independent=True)
+    assert obstacles(free, {"web1": here}) == []
+    other = {**here, "COMPRESS_URL": f"{cdn}/assets/"}
+    assert obstacles(free, {"web1": other}) == [
+        "COMPRESS_URL is '/static/' in the release and '/assets/' on web1"
+    ]
+    plain = asked(STATIC_CDN=cdn, COMPRESS_URL=f"{cdn}/static/")
+    assert obstacles(free, {"web1": plain}) == [
+        "FAB_STATIC_CDN_IN_BLOCKS is False in the release and True on web1",
+        "STATIC_CDN is '' in the release and 'https://cdn.example' on web1",
+        "COMPRESS_URL is '/static/' in the release and 'https://cdn.example/static/' on web1",
+    ]
