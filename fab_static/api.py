@@ -97,7 +97,7 @@ def read_environment(name: str, inventories: Path) -> Environment:
             f"the inventory cannot be read: {error}", where=str(path), mend="mend the file"
         ) from error
     environment = inventory.parse(text, name=name, source=str(path))
-    return inventory.beside(environment, path.parent)
+    return inventory.beside(environment, path.parent.absolute())
 
 
 def environments(inventories: Path) -> list[str]:

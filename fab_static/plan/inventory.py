@@ -21,6 +21,7 @@ HOOKS = ("before_deploy", "after_activate", "after_failure")
 MAX_NODES = 100_000  # an inventory that aliases expand beyond this is a bomb, not a fleet
 
 MAX_NUMBER = 10**15
+FOLDER = "{folder}"  # the fabfile's: only this machine has it
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw]?)")
@@ -152,14 +153,27 @@ def expand(text: str, host: Host) -> str:
 
 
 def beside(environment: Environment, folder: Path) -> Environment:
-    """Return the environment with its key files found: relative paths are beside the inventory."""
+    """Return the environment with its files found.
+
+    Key files with relative paths are beside the inventory, in `folder`; `{folder}` is the one above,
+    which holds the fabfile.
+    """
     ssh = environment.ssh
+
+    def here(text: str) -> str:
+        return text.replace(FOLDER, str(folder.parent))
 
     def found(path: str | None) -> str | None:
         return path and str(folder / Path(path).expanduser())
 
     ssh = replace(ssh, identity=found(ssh.identity), known_hosts=found(ssh.known_hosts))
-    return replace(environment, ssh=ssh)
+    project = replace(
+        environment.project,
+        path=here(environment.project.path),
+        python=here(environment.project.python),
+        environment={key: here(value) for key, value in environment.project.environment.items()},
+    )
+    return replace(environment, ssh=ssh, project=project, deploy_to=here(environment.deploy_to))
 
 
 def parse(text: str, *, name: str, source: str) -> Environment:
@@ -217,7 +231,20 @@ def _environment(root: _Section, name: str) -> Environment:
         notify=_notify(root.section("notify")),
     )
     root.close()
+    _folder_is_here(root, environment)
     return environment
+
+
+def _folder_is_here(root: _Section, environment: Environment) -> None:
+    if all(host.local for host in environment.hosts):
+        return
+    project = environment.project
+    texts = {"deploy_to": environment.deploy_to, "project.path": project.path}
+    texts["project.python"] = project.python
+    texts |= {f"project.environment.{key}": value for key, value in project.environment.items()}
+    for key, value in texts.items():
+        if FOLDER in value:
+            root.problem(key, f"{FOLDER} is this machine's; hosts over SSH need the whole path")
 
 
 def _hosts(root: _Section) -> tuple[Host, ...]:
@@ -465,7 +492,7 @@ class _Section:
         value = self.text(key)
         if not value:
             return "/"
-        if not value.startswith("/"):
+        if not value.startswith(("/", f"{FOLDER}/")):
             self.problem(key, f'"{value}" is relative; write the whole path from /')
         elif "\0" in value or ".." in value.split("/"):
             self.problem(key, f'"{value}" must not hold ".."')

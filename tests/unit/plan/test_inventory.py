@@ -648,3 +648,36 @@ def test_a_webhook_is_a_url_or_the_name_of_a_variable(url):
 def test_what_is_neither_is_no_webhook(url):
     with pytest.raises(InventoryError, match=r"must be a URL, or \$NAME of a variable"):
         read(SMALL + f"notify: {{webhook: '{url}'}}\n")
+
+
+LOCAL = """\
+app: shop
+deploy_to: "{folder}/.local"
+hosts:
+  here: {local: true, roles: [build, static, web]}
+project:
+  path: "{folder}/code"
+  python: "{folder}/.venv/bin/python"
+  environment: {DATA: "{folder}/data"}
+"""
+
+
+def test_on_a_developers_machine_paths_may_be_below_the_fabfiles_folder():
+    found = inventory.beside(read(LOCAL), Path("/home/anna/shop/inventories"))
+    assert found.deploy_to == "/home/anna/shop/.local"
+    assert found.project.path == "/home/anna/shop/code"
+    assert found.project.python == "/home/anna/shop/.venv/bin/python"
+    assert found.project.environment == {"DATA": "/home/anna/shop/data"}
+
+
+def test_hosts_over_ssh_do_not_have_the_fabfiles_folder():
+    with pytest.raises(InventoryError) as caught:
+        read(LOCAL.replace("local: true", "address: 10.0.0.1"))
+    message = "{folder} is this machine's; hosts over SSH need the whole path"
+    assert caught.value.what == (
+        "the inventory has 4 problems:\n"
+        f"  - deploy_to (line 2): {message}\n"
+        f"  - project.path (line 6): {message}\n"
+        f"  - project.python (line 7): {message}\n"
+        f"  - project.environment.DATA (line 8): {message}"
+    )
