@@ -84,8 +84,8 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
             f"the project has no management command {words[1]}",
             where=f"{deploy.build.name}: phase {name}",
             mend="add the app that has it to INSTALLED_APPS "
-            "(fab_static.django_app has fix_less_imports_collectstatic, resource_static and "
-            "build_requirejs; statici18n has compilejsi18n; compressor has compress), or take "
+            "(django.contrib.staticfiles has collectstatic, compressor compress, statici18n compilejsi18n, "
+            "fab_static.django_app fix_less_imports_collectstatic, resource_static, build_requirejs), or take "
             f"{name} out of build.phases in inventories/{deploy.environment.name}.yml",
         )
 
