@@ -151,11 +151,17 @@ class Deployment:
         """Have the project there asked anew: what it answered may have changed."""
         self._facts.pop(host, None)
 
+    @property
+    def _built_versions_file(self) -> str | None:
+        """The name of the file that the last sealed build wrote; None where it has no versions."""
+        name: str | None = self.journal.phases.get("seal", {}).get("versions_file")
+        return name
+
     def versions_file(self, host: RemoteHost) -> str:
         """Return the file from which the project there reads its resource versions, there or to come."""
         facts = self.facts(host)
         path: str = facts["resource_versions"]
-        built = self.journal.phases.get("seal", {}).get("versions_file")
+        built = self._built_versions_file
         if facts["is_versions_file_known"] or not built:
             return path
         # none is there before the first release: the build has shown which of the names it is
@@ -167,7 +173,10 @@ class Deployment:
         So the offline manifest and the resource versions of all web processes flip in one rename.
         """
         facts = self.facts(host)
-        links = {self.versions_file(host): str(host.layout.versions)}
+        links = {}
+        has_versions = self.release is not None and self.release.versions_sha256 is not None
+        if has_versions or facts["is_versions_file_known"] or self._built_versions_file:
+            links[self.versions_file(host)] = str(host.layout.versions)
         manifest = manifest_path(facts)
         if manifest:
             links[facts["offline_manifest"]] = str(host.layout.live_file(manifest))
