@@ -604,6 +604,44 @@ def test_a_repair_replaces_nothing_but_links_to_the_damaged_bytes(agent, root):
     assert (root / "pool" / sha1_of(b"one") / "js/a.js").read_bytes() == b"one"
 
 
+def test_all_of_a_release_is_on_the_disk_before_its_name_is(agent, root, monkeypatch):
+    """A host that lost its power came back with a live release of empty files."""
+    seen = []
+    monkeypatch.setattr(module, "to_disk", lambda host: seen.append(host.releases()))
+    build(agent, A)
+    assert seen == [[], [A]], "before the name, and the name itself before the answer"
+
+
+@pytest.mark.parametrize("do", ["snapshot", "flip", "confirm", "flip_back"])
+def test_what_was_answered_outlives_a_loss_of_power(agent, root, tmp_path, monkeypatch, do):
+    """Else a host that was told to be live, or to be done, is not after it starts again."""
+    build(agent, A)
+    synced = []
+    monkeypatch.setattr(module, "to_disk", lambda host: synced.append(host.live()))
+    if do == "snapshot":
+        (tmp_path / "site").mkdir()
+        agent.do("snapshot", root=str(tmp_path / "site"), extra=[])
+        assert synced == [None]
+    else:
+        flip(agent, A, provisional=True)
+        assert synced == [A]
+    if do == "confirm":
+        agent.do("confirm", release=A)
+        assert len(synced) == 2
+    if do == "flip_back":
+        flip_back(agent, None)
+        assert synced == [A, None]
+
+
+def test_bytes_are_brought_to_the_disk_where_syncfs_is_missing_too(agent, root, monkeypatch):
+    called = []
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
+    monkeypatch.setattr(module.os, "sync", lambda: called.append("sync"))
+    os.makedirs(root)
+    module.to_disk(agent.host)
+    assert called == ["sync"]
+
+
 def test_a_release_whose_objects_are_not_all_here_never_appears(agent, root):
     for data in (b"logo", b"{}", b"a.js: x\n", b"body{}"):
         agent.do("put_object", data)
