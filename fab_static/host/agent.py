@@ -47,6 +47,7 @@ Head = Dict[str, Any]
 PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, small enough for memory
 TICK_SECONDS = 2.0
 LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is nobody's
+LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent lock is taken
 OBJECT = re.compile(r"[0-9a-f]{64}")
 RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 VERSION = re.compile(r"[0-9a-f]{7}")
@@ -1492,11 +1493,40 @@ def holder(host: Host) -> dict[str, Any] | None:
     }
     beat = host.path("lock", "heartbeat")
     heard = os.stat(beat if os.path.exists(beat) else host.path("lock")).st_mtime
-    # a clock that was set back makes the beat look new for ever: then it counts as heard of now
-    owner["silent_seconds"] = max(0.0, time.time() - heard)
+    silent = time.time() - heard
+    owner["silent_seconds"] = max(0.0, silent)
     owner["abandoned"] = os.path.exists(host.path("lock", "abandoned"))
-    owner["dead"] = owner["abandoned"] or owner["silent_seconds"] > LOCK_DEAD_SECONDS
+    # a beat of the future: the clock was set back, and says nothing
+    owner["dead"] = owner["abandoned"] or not -LOCK_DEAD_SECONDS <= silent <= LOCK_DEAD_SECONDS
     return dict(owner)
+
+
+def watched(host: Host) -> tuple[Any, ...] | None:
+    """Return which beat was the last of a lock that looks dead, once none followed it for two beats.
+
+    None where it does not look dead, says that it is, or beats after all: a clock that jumps ahead, or a
+    machine that slept, makes every owner look silent for long. Measured by a clock that only goes forward.
+    """
+    present = holder(host)
+    if not present or not present["dead"] or present["abandoned"]:
+        return None
+    last = last_beat(host)
+    deadline = time.monotonic() + LOCK_WATCH_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(min(0.2, LOCK_WATCH_SECONDS / 10))  # between two looks
+        if last_beat(host) != last:
+            return None
+    return last
+
+
+def last_beat(host: Host) -> tuple[Any, ...]:
+    """Return what is another one after every beat, and for every owner."""
+    found: list[Any] = []
+    for name in ("", "heartbeat"):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(host.path("lock", name))
+            found.append((status.st_ino, status.st_mtime_ns))
+    return tuple(found)
 
 
 @verb
@@ -1515,9 +1545,13 @@ def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the lock for the operator of this connection; it lives as long as the connection does."""
     host = agent.host
     host.claim()
+    silent_since = None if head.get("steal") else watched(host)
     with alone(host):
         present = holder(host)
-        if present and not present["dead"] and not head.get("steal"):
+        is_dead = present and (
+            present["abandoned"] or (present["dead"] and last_beat(host) == silent_since)
+        )
+        if present and not is_dead and not head.get("steal"):
             return {"taken": False, "holder": public(present)}, b""
         if present:
             remove_tree(host.path("lock"))

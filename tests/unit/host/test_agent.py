@@ -70,6 +70,11 @@ def agent(root):
     return FakeAgent(root)
 
 
+@pytest.fixture(autouse=True)
+def short_watch(monkeypatch):
+    monkeypatch.setattr(module, "LOCK_WATCH_SECONDS", 0.05)
+
+
 def sha256_of(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -1342,6 +1347,40 @@ def test_a_silent_owner_is_dead_after_a_minute_and_not_before(root):
     assert first.do("beat", phase="deploy")["ours"] is False
     assert first.do("unlock") == {"ours": False}
     assert second.do("look_at_lock")["holder"]["owner"] == "ben@desk"
+
+
+def test_an_owner_who_beats_keeps_the_lock_when_the_hosts_clock_jumps_ahead(root, monkeypatch):
+    """A machine that slept, or set its clock, would give the lock of a living owner away."""
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    grow_old(root, 7200)
+    monkeypatch.setattr(module.time, "sleep", lambda _: first.do("beat", phase="compress"))
+    assert not take(second, "ben@desk")["taken"]
+    monkeypatch.undo()
+    assert first.do("beat", phase="compress")["ours"]
+
+
+def test_a_dead_owners_lock_is_free_although_the_hosts_clock_went_back(root):
+    """His last beat lies in the future, for hours."""
+    first, second = FakeAgent(root), FakeAgent(root)
+    take(first)
+    grow_old(root, -7200)
+    assert take(second, "ben@desk")["took_over"]["owner"] == "anna@desk"
+
+
+def test_of_many_takers_of_a_dead_lock_exactly_one_gets_it(root):
+    take(FakeAgent(root))
+    grow_old(root, LOCK_DEAD_SECONDS + 1)
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(take(FakeAgent(root))["taken"]))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 7 + [True]
 
 
 def test_a_lock_whose_owners_connection_ended_is_free_at_once(root):
