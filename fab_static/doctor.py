@@ -331,7 +331,9 @@ def _cdn(deploy: Deployment) -> Iterator[Finding]:
 
     where = f"distribution {cdn.distribution_id}"
     try:
-        distribution = Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url)
+        distribution = Distribution(
+            cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
+        )
         distribution.check()
         yield _good(where, "CloudFront", "is there, and may be asked")
         key = distribution.version_in_cache_key()

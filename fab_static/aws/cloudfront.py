@@ -10,25 +10,37 @@ from fab_static.errors import CdnError
 
 # seconds between two questions; AWS: completed within 25 s for 95 % (What's New, 2026-04-29)
 POLLS = (1, 2, 2, 3, 5)
+ATTEMPTS = 8  # to ride out a throttling of half a minute
 
 
 class Distribution:
-    """One CloudFront distribution."""
+    """One CloudFront distribution.
 
-    def __init__(self, distribution_id: str, *, endpoint_url: str | None = None) -> None:
+    Args:
+        distribution_id: its id.
+        endpoint_url: who is asked instead of AWS.
+        timeout_seconds: how long one answer is waited for. How often is asked AWS_MAX_ATTEMPTS says, and
+            else max_attempts in the AWS configuration, as for all AWS tools; else 8 times.
+    """
+
+    def __init__(
+        self, distribution_id: str, *, endpoint_url: str | None = None, timeout_seconds: float = 30
+    ) -> None:
         # boto3 takes longer to import than a status takes to answer
         import boto3
+        import botocore.session
         from botocore.config import Config
 
         self.id = distribution_id
+        attempts = botocore.session.get_session().get_config_variable("max_attempts")
         self._client: Any = boto3.client(
             "cloudfront",
             region_name="us-east-1",  # CloudFront is global, its API is there
             endpoint_url=endpoint_url,
             config=Config(
-                retries={"mode": "standard", "total_max_attempts": 8},
-                connect_timeout=10,
-                read_timeout=30,
+                retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
+                connect_timeout=min(10, timeout_seconds),
+                read_timeout=timeout_seconds,
             ),
         )
 
@@ -101,7 +113,12 @@ class Distribution:
             time.sleep(pause)
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            ConnectionError,
+            HTTPClientError,
+        )
 
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**parameters)
@@ -112,17 +129,25 @@ class Distribution:
                 where=f"distribution {self.id}",
                 mend=_CURES.get(code, "see the answer above; then run the phase again"),
             ) from error
+        except (ConnectionError, HTTPClientError) as error:
+            raise CdnError(
+                f"CloudFront did not answer {operation}: {error}",
+                where=f"distribution {self.id}",
+                mend="see that this machine reaches it, then run the phase again; where it is only slow, "
+                "raise cdn.timeout in the inventory",
+            ) from error
         except BotoCoreError as error:
             raise CdnError(
                 f"CloudFront could not be asked ({operation}): {error}",
                 where=f"distribution {self.id}",
                 mend="give AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY; and see that the endpoint can be reached",
+                "AWS_SECRET_ACCESS_KEY",
             ) from error
         return answer
 
 
 _CURES = {
+    "Throttling": "wait a minute, then run the phase again: AWS takes only so many requests at once",
     "NoSuchDistribution": "correct cdn.distribution_id in the inventory",
     "AccessDenied": "allow cloudfront:CreateInvalidation, GetInvalidation and "
     "GetDistributionConfig on it",

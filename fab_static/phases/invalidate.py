@@ -41,7 +41,9 @@ def invalidate(deploy: Deployment) -> None:
         f"{len(plan.paths)} paths, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
         + (" …" if len(plan.paths) > 10 else "")
     )
-    distribution = Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url)
+    distribution = Distribution(
+        cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
+    )
     reference = _reference(deploy, plan.paths)
     for number, batch in enumerate(plan.batches, start=1):
         invalidation = distribution.invalidate(batch, f"{reference}-{number}")

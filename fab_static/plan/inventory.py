@@ -95,6 +95,7 @@ class Cdn:
     domain: str | None = None
     wait: float = 600
     endpoint_url: str | None = None
+    timeout: float = 30
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,7 @@ def _cdn(section: _Section) -> Cdn | None:
         domain=section.optional_text("domain"),
         wait=section.number("wait", 600, least=0),
         endpoint_url=section.optional_text("endpoint_url"),
+        timeout=section.number("timeout", 30),
     )
     section.close()
     return cdn
