@@ -37,6 +37,7 @@ from fab_static.phases.lock import Lock
 from fab_static.phases.project import secrets_among
 from fab_static.phases.promote import promote
 from fab_static.plan import inventory
+from fab_static.plan.ending import Ending
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, goes_back, is_id, previous
 from fab_static.remote import Fleet
@@ -46,6 +47,7 @@ from fab_static.report.secrets import Secrets
 from fab_static.summary import summary
 from fab_static.timeline import Timeline
 
+PATIENCE_SECONDS = 600  # another deploy has most likely ended by then
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
 Confirm = Callable[[Mapping[str, Any]], bool]
 
@@ -155,6 +157,7 @@ class Session:
         self.show: Show = show or Quiet()
         self.operator = operator()
         self._fleet: Fleet | None = None
+        self._last: Deployment | None = None
 
     def __enter__(self) -> Session:
         return self
@@ -172,6 +175,37 @@ class Session:
         if self._fleet:
             self._fleet.close()
             self._fleet = None
+
+    def ending(self) -> Ending | None:
+        """Return how the last run ended: what is live, what was undone, what to run next.
+
+        None where it only looked.
+        """
+        deploy = self._last
+        if deploy is None or deploy.command is None:
+            return None
+        live: dict[str, str | None]
+        if deploy.is_flipped and deploy.release:
+            live = dict.fromkeys((host.name for host in deploy.hosts()), deploy.release.id)
+        else:
+            states = deploy.states.items()
+            live = {host.name: one["current"] for host, one in states if host not in deploy.left}
+        return Ending(
+            hosts=[host.name for host in deploy.hosts()],
+            live=live,
+            undone=[host.name for host in deploy.undone],
+            next=f"fab {self.environment.name} {self._next(deploy, deploy.command)}",
+            stays=deploy.is_flipped,
+        )
+
+    def _next(self, deploy: Deployment, command: str) -> str:
+        if deploy.left and deploy.recorded_live:
+            # by name: a host may have gone back by itself by then, and all agree
+            return f"rollback --to {deploy.recorded_live}"
+        failed = deploy.failed_after_flip
+        if deploy.is_flipped and failed and deploy.rolled_back is None:
+            return "deploy --resume" if failed[0] == "activate" else " ".join(failed)
+        return f"{command} --wait {PATIENCE_SECONDS}" if deploy.lock_held else command
 
     # ---- looking
 
@@ -347,6 +381,8 @@ class Session:
             live = deploy.live or deploy.recorded_live
             if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live
+            if not check:
+                deploy.command = f"rollback --to {deploy.release.id}"
             self.show.say(f"rolling back to {deploy.release.id}")
             names = ("verify",) if check else ROLLBACK
             if repair and not check:
@@ -404,7 +440,7 @@ class Session:
             )
         if self._fleet is None:
             self._fleet = Fleet(self.environment)
-        return Deployment(
+        self._last = Deployment(
             self.environment,
             self._fleet,
             self.show,
@@ -412,6 +448,7 @@ class Session:
             secrets=self.secrets,
             project_path=project_path,
         )
+        return self._last
 
     @contextmanager
     def _source(self, environment: str | Environment, release: str | None) -> Iterator[Deployment]:
@@ -494,6 +531,11 @@ class Session:
                 )
             return to
         recorded = deploy.recorded_live
+        if deploy.went_back and deploy.live:
+            self.show.warn(
+                f"an unfinished flip was put back; {deploy.live} is live everywhere again"
+            )
+            return deploy.live
         if deploy.live is None and recorded is not None:
             self.show.warn("hosts disagree; they go back to the release that was live everywhere")
             return recorded
@@ -529,7 +571,9 @@ class Session:
         if cdn and "invalidate" in names:
             from fab_static.aws.cloudfront import Distribution
 
-            Distribution(cdn.distribution_id, endpoint_url=cdn.endpoint_url).check()
+            Distribution(
+                cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
+            ).check()
 
     def _run(self, deploy: Deployment, names: Sequence[str], confirm: Confirm | None) -> None:
         """Run phases in order; what fails after the flip is collected, and the rest goes on."""
@@ -547,6 +591,7 @@ class Session:
                 if not (flipped or deploy.is_flipped):
                     raise
                 deploy.after_flip.append(error)
+                deploy.failed_after_flip.append(task_name(name))
                 if isinstance(error, DeployLockedError):
                     return  # another may deploy by now: nothing more is done
             is_live = is_live or name == "activate"
@@ -597,9 +642,17 @@ class Session:
     @contextmanager
     def _locked(self, deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[None]:
         """Hold the lock, knowing the state of every host."""
+        deploy.command = " ".join(
+            [task_name(phase)]
+            + (["--project-path", deploy.project_path] if deploy.project_path else [])
+        )
         deploy.on(deploy.hosts(), lambda host: host.ask("ping"))  # names every host that is down
         lock = Lock(deploy.build, self.operator, phase)
-        lock.take(wait_seconds=wait_seconds)
+        try:
+            lock.take(wait_seconds=wait_seconds)
+        except DeployLockedError:
+            deploy.lock_held = True
+            raise
         if lock.took_over:
             self.show.warn(
                 f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "

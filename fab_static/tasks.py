@@ -82,6 +82,7 @@ def _session(
 ) -> Iterator[api.Session]:
     """Give a task its session, and turn how it ends into an exit code."""
     words = sys.stderr if as_json else sys.stdout
+    session: api.Session | None = None
     errors = Terminal({}, stream=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: undone, unlocked, told
         signal.signal(number, _interrupted)
@@ -93,17 +94,25 @@ def _session(
     except InventoryError as error:
         _end(errors, error, BAD_INPUT)
     except DeployLockedError as error:
-        _end(errors, error, LOCKED)
+        _end(errors, error, LOCKED, session)
     except DisagreementError as error:
-        _end(errors, error, DISAGREE)
+        _end(errors, error, DISAGREE, session)
     except FabStaticError as error:
-        _end(errors, error, FAILED)
+        _end(errors, error, FAILED, session)
     except _LiveButError as ended:
         _show_live_but(errors, ended.deploy)
+        errors.ending(session.ending() if session else None)
         raise Exit(code=LIVE_BUT) from None
     except KeyboardInterrupt:
-        errors.text("interrupted; what was live before is live")
-        raise Exit(code=FAILED) from None
+        ending = session.ending() if session else None
+        stays = ending is not None and ending.stays
+        errors.text(
+            "interrupted after the release went live"
+            if stays
+            else "interrupted; what was live before is live"
+        )
+        errors.ending(ending)
+        raise Exit(code=LIVE_BUT if stays else FAILED) from None
 
 
 def _chosen_session(show: Terminal) -> api.Session:
@@ -130,8 +139,11 @@ def _interrupted(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _end(terminal: Terminal, error: FabStaticError, code: int) -> NoReturn:
+def _end(
+    terminal: Terminal, error: FabStaticError, code: int, session: api.Session | None = None
+) -> NoReturn:
     terminal.error(error)
+    terminal.ending(session.ending() if session else None)
     raise Exit(code=code) from error
 
 

@@ -60,8 +60,14 @@ class Deployment:
     was_live: str | None = None  # when the run began
     states: dict[RemoteHost, Head] = field(default_factory=dict)
     journal: Journal = field(init=False)
+    went_back: bool = False  # from a flip that an operator who died left unfinished
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     after_flip: list[FabStaticError] = field(default_factory=list)
+    failed_after_flip: list[str] = field(default_factory=list)  # the phases
+    command: str | None = None  # the words that run it again; None: it only looks
+    lock_held: bool = False  # by somebody else
+    undone: set[RemoteHost] = field(default_factory=set)  # flipped, and put back
+    left: set[RemoteHost] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
@@ -129,6 +135,7 @@ class Deployment:
                 host.run(["/bin/sh", "-c", flip["reload"]])
 
         self.on(halfway, settled)
+        self.went_back = any(flip["release"] not in told for flip in halfway.values())
         self.look_again()
 
     def look_again(self) -> None:
@@ -259,13 +266,11 @@ class Deployment:
             if left:
                 names = ", ".join(host.name for host in left)
                 raise DisagreementError(
-                    f"{names} could not be put back: hosts serve different releases now. "
-                    f"It began with: {error}",
+                    f"{names} could not be put back: hosts may serve different releases now. "
+                    f"It began with: {_in_a_line(error)}",
                     where="; ".join(f"{host.name}: {why.what}" for host, why in left.items()),
-                    mend=f"a host that lives goes back by itself within "
-                    f"{self.environment.web.confirm_timeout:g} seconds; to be sure, when {names} can be reached: fab {self.environment.name} rollback "
-                    "(puts all hosts on the release recorded last) or fab "
-                    f"{self.environment.name} deploy",
+                    mend=f"let {names} be reached again: a host that runs goes back by itself within "
+                    f"{self.environment.web.confirm_timeout:g} seconds; then run what stands below",
                 ) from error
             raise
 
@@ -289,9 +294,17 @@ class Undo:
         for host, how in reversed(self._steps):
             try:
                 how(host)
+                self._deploy.undone.add(host)
             except FabStaticError as error:
                 left[host] = error
+        self._deploy.left.update(left)
         return left
+
+
+def _in_a_line(error: BaseException) -> str:
+    if isinstance(error, FabStaticError):
+        return f"{error.what} ({error.where})"
+    return "the operator's interruption" if isinstance(error, KeyboardInterrupt) else repr(error)
 
 
 def record_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Activation, ...]:

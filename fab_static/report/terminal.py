@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fab_static.errors import LINES_SHOWN, FabStaticError
+from fab_static.plan.ending import Ending
 from fab_static.report import live
 from fab_static.report.secrets import Secrets
 from fab_static.timeline import Timeline
@@ -122,6 +123,12 @@ class Terminal:
             ("  mend: ", "dim", error.mend),
         ):
             self.console.print(Text.assemble((word, style), " ", self.clean(text)))
+
+    def ending(self, ending: Ending | None) -> None:
+        """Show how a run ended: what is live where, what was undone, the one command to run next."""
+        for word, text in ending.words() if ending else ():
+            self._log.write(self.clean(f"  {word}: {text}"))
+            self.console.print(Text.assemble((f"  {word}:", "dim"), " ", self.clean(text)))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table."""

@@ -1,0 +1,610 @@
+"""Bad days, word for word: what happened, what is live where, what was undone, the one command to run next.
+
+The fleet is scripted: the real agent works on a folder for each host, in this process, and a host
+breaks where its script says so. Everything that speaks is real. Faults that need real servers stand in
+tests/integration/test_bad_days.py and in chaos/.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from chaos.aws import CloudFront
+from fab_static import api, tasks
+from fab_static.host import agent as agent_module
+from fab_static.host.agent import VERBS, explained
+from fab_static.phases.deployment import Deployment
+from fab_static.plan import inventory
+from fab_static.plan.release import File, Release
+from fab_static.remote import Fleet, Ran, RemoteHost
+
+OLD, NEW = "20261121T170102Z-11111111", "20261122T170102Z-22222222"
+INVENTORY = """\
+app: shop
+deploy_to: {folder}/{{host}}
+hosts:
+  build1: {{address: 127.0.0.1, port: 9, roles: [build]}}
+  edge1: {{address: 127.0.0.1, port: 9, roles: [static]}}
+  edge2: {{address: 127.0.0.1, port: 9, roles: [static]}}
+  web1: {{address: 127.0.0.1, port: 9, roles: [web]}}
+  web2: {{address: 127.0.0.1, port: 9, roles: [web]}}
+ssh: {{user: deploy, known_hosts: {folder}/known_hosts}}
+project: {{path: /srv/shop/code}}
+web: {{reload: reload-shop, check: "http://127.0.0.1:8000/health", batch: "1"}}
+{more}
+"""
+Break = Callable[[], Any]
+
+
+class ScriptedHost(RemoteHost):
+    """A host whose agent works in this process, until its script breaks something."""
+
+    def __init__(
+        self, host: Any, environment: Any, before: dict[str, Break], after: dict[str, Break]
+    ) -> None:
+        super().__init__(host, environment)
+        folder = environment.deploy_to.replace("{host}", host.name)
+        here = agent_module.Host(folder, environment.app, environment.name)
+        self.agent = SimpleNamespace(host=here, children=set())
+        self.before = before  # verb -> what happens instead of it
+        self.after = after  # verb -> what happens when it was done, and its answer on the way
+        self.reloads = 0
+
+    def sibling(self) -> ScriptedHost:
+        return ScriptedHost(self.host, self.environment, self.before, self.after)
+
+    def ask(self, do: str, body: bytes = b"", **params: Any) -> Any:
+        if do in self.before:
+            return self.before[do]()
+        for name in ("on_output", "timeout_seconds"):
+            params.pop(name, None)
+        if do == "http":
+            return {"answer": "200"}, b""
+        try:
+            answer = VERBS[do](self.agent, {"do": do, **params}, body)  # type: ignore[arg-type]
+        except Exception as error:
+            raise self._refused(explained(error)) from error
+        if do in self.after:
+            self.after[do]()
+        return answer
+
+    def run(self, command: list[str], **params: Any) -> Ran:
+        self.reloads += 1
+        return self.before["run"]() if "run" in self.before else Ran(0, "")
+
+    def cut(self) -> Any:
+        """Lose the connection."""
+        raise self._cut(EOFError("the connection ended"))
+
+    def refuse(self, error: Exception) -> Any:
+        """Answer with an error, as the agent would."""
+        raise self._refused(explained(error))
+
+
+class Site:
+    """A scripted fleet on which OLD was live and NEW is."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.hosts: dict[str, ScriptedHost] = {}
+        self._patch = monkeypatch
+        self._patch.setattr(api, "operator", lambda: "anna@desk")
+        self._patch.setattr(agent_module, "start_watchdog", lambda *_: None)
+        self._patch.setattr(agent_module, "to_disk", lambda _: None)
+        self._patch.setattr(agent_module, "LOCK_WATCH_SECONDS", 0.05)
+        self.open()
+        for name, image in ((OLD, b"old"), (NEW, b"new")):
+            self._hold(name, image)
+            self.hosts["build1"].ask(
+                "write_journal", json.dumps({"format": 1, "release": name}).encode()
+            )
+            for host in self.hosts.values():
+                host.ask(
+                    "flip",
+                    release=name,
+                    links={},
+                    manifest=None,
+                    reload=None,
+                    confirm_timeout=30,
+                    entry={"by": "anna"},
+                )
+                host.ask("confirm", release=name)
+
+    def open(self, more: str = "") -> None:
+        """Give the command line a new session, with more in the inventory."""
+        text = INVENTORY.format(folder=self.folder, more=more)
+        environment = inventory.parse(text, name="staging", source="staging.yml")
+        session = api.Session(environment)
+        session._fleet = Fleet(environment)
+        self.hosts = {
+            host.name: ScriptedHost(host, environment, {}, {}) for host in environment.hosts
+        }
+        session._fleet.hosts = tuple(self.hosts.values())
+        facts = {
+            "resource_versions": str(self.folder / "own.yml"),
+            "offline_manifest": None,
+            "static_root": str(self.folder),
+        }
+        self._patch.setattr(Deployment, "facts", lambda *_: facts)
+        self._patch.setattr(
+            tasks, "_CHOSEN", {"environment": "staging", "inventories": Path("inventories")}
+        )
+        tasks._CHOSEN["session"] = session
+
+    def _hold(self, name: str, image: bytes) -> None:
+        texts = {"logo.svg": image, "site.css": b"body {}"}
+        versions = b"site.css: '1234567'\n"
+        release = Release(
+            id=name,
+            app="shop",
+            environment="staging",
+            revision=None,
+            created_at="2026-11-22T17:01:02Z",
+            created_by="anna@desk",
+            settings={"STATIC_URL": "/static/"},
+            phases=(),
+            files={
+                path: File(
+                    hashlib.sha256(data).hexdigest(),
+                    len(data),
+                    hashlib.sha1(data).hexdigest()[:7],
+                )
+                for path, data in texts.items()
+            },
+            versions={},
+            named=(),
+            offline_manifest=None,
+            versions_sha256=hashlib.sha256(versions).hexdigest(),
+            versions_size=len(versions),
+        )
+        for host in self.hosts.values():
+            for data in (*texts.values(), versions):
+                host.ask("put_object", data)
+            host.ask("build_release", release.to_json().encode(), roles=list(host.roles))
+
+    def live(self) -> dict[str, str | None]:
+        return {name: host.agent.host.live() for name, host in self.hosts.items()}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
+    """A CloudFront that is asked once, and waited for a fifth of a second."""
+    for name, value in (
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("AWS_ACCESS_KEY_ID", "x"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("NO_PROXY", "127.0.0.1"),
+    ):
+        monkeypatch.setenv(name, value)
+    cloudfront = CloudFront()
+    yield cloudfront
+    cloudfront.turn("answers")
+    cloudfront.close()
+
+
+@pytest.fixture
+def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run a task; return its exit code and all that it said on standard error."""
+
+    def run(task: str = "rollback", **options: Any) -> tuple[int, str]:
+        capsys.readouterr()
+        code = 0
+        try:
+            getattr(tasks, task)(Context(), **options)
+        except Exit as end:
+            code = end.code
+        text = capsys.readouterr().err.replace(str(site.folder), "FOLDER")
+        return code, re.sub(r"127\.0\.0\.1:\d{5}", "ENDPOINT", text)
+
+    return run
+
+
+Said = Callable[..., tuple[int, str]]
+NOTHING_FLIPPED = f"""\
+  live: {NEW} on every host
+  undone: nothing: no host had flipped
+  next: fab staging rollback --to {OLD}
+"""
+ALL_UNDONE = f"""\
+  live: {NEW} on every host
+  undone: the flip of build1, edge1, edge2, web1, web2
+  next: fab staging rollback --to {OLD}
+"""
+
+
+# ---- exit 1: what was live before is live on every host
+
+
+def test_a_reload_that_fails(site: Site, said: Said) -> None:
+    failing = iter([Ran(7, "no such unit\n")])
+    site.hosts["web2"].before["run"] = lambda: next(failing, Ran(0, ""))
+    assert said() == (
+        1,
+        """\
+error: the reload failed with exit code 7: no such unit
+  where: web2: reload-shop
+  mend:  run it by hand there, see why it fails, then deploy again
+"""
+        + ALL_UNDONE.replace("build1, ", ""),
+    )
+    assert set(site.live().values()) == {NEW}
+
+
+def test_a_check_that_never_answers(site: Site, said: Said) -> None:
+    answers = iter(["timed out"])
+    site.hosts["web1"].before["http"] = lambda: ({"answer": next(answers, "200")}, b"")
+    assert said() == (
+        1,
+        """\
+error: after the reload http://127.0.0.1:8000/health answered timed out, not 200
+  where: web1
+  mend:  see the web process's log there, then deploy again
+"""
+        + ALL_UNDONE.replace("build1, ", "").replace(", web2", ""),
+    )
+
+
+def test_a_connection_cut_in_the_middle_of_the_flip(site: Site, said: Said) -> None:
+    site.hosts["edge2"].after["flip"] = site.hosts["edge2"].cut
+    assert said() == (
+        1,
+        """\
+error: the connection was cut (the connection ended)
+  where: edge2
+  mend:  see whether the host is alive: ssh -p 9 deploy@127.0.0.1; then run it again
+"""
+        + ALL_UNDONE.replace("build1, ", "").replace(", web1, web2", ""),
+    )
+    assert set(site.live().values()) == {NEW}
+
+
+def test_a_disk_that_is_full(site: Site, said: Said) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", f"{site.folder}/edge1/provisional.json")
+    site.hosts["edge1"].before["flip"] = lambda: site.hosts["edge1"].refuse(full)
+    assert said() == (
+        1,
+        """\
+error: the disk is full
+  where: edge1: FOLDER/edge1/provisional.json
+  mend:  free some space there; what is live has not changed
+"""
+        + ALL_UNDONE.replace("build1, ", "").replace(", web1, web2", ""),
+    )
+
+
+def test_corrupt_bytes_on_a_hosts_disk(site: Site, said: Said) -> None:
+    logo = site.folder / "edge2" / "releases" / OLD / "static" / "logo.svg"
+    logo.chmod(0o644)
+    logo.write_bytes(b"bad")
+    assert said() == (
+        1,
+        f"""\
+error: release {OLD} is not whole: 0 files are missing, 1 were changed, such as releases/{OLD}/static/logo.svg
+  where: edge2
+  mend:  ship what it lacks: fab staging deploy, or, to go back to it, rollback --to {OLD} --repair
+"""
+        + NOTHING_FLIPPED,
+    )
+
+
+def test_a_host_that_is_down(site: Site, said: Said) -> None:
+    real = RemoteHost(site.hosts["edge2"].host, site.hosts["edge2"].environment)
+    site.hosts["edge2"].before["ping"] = lambda: real.ask("ping")
+    assert said() == (
+        1,
+        """\
+error: the host cannot be reached: connection refused
+  where: edge2 (127.0.0.1:9)
+  mend:  see whether it runs and its SSH server listens: ssh -p 9 deploy@127.0.0.1
+  live: what was live before, on every host: nothing was changed
+  undone: nothing: no host had flipped
+  next: fab staging rollback
+""",
+    )
+
+
+def test_hosts_that_say_nothing(site: Site, said: Said) -> None:
+    def silent(host: ScriptedHost) -> Any:
+        host._channel = SimpleNamespace(  # type: ignore[assignment]
+            receive=lambda *_: (_ for _ in ()).throw(TimeoutError), close=lambda: None
+        )
+        return host._frame(0.01)
+
+    for name in ("edge1", "web1"):
+        site.hosts[name].before["verify"] = lambda host=site.hosts[name]: silent(host)
+    assert said() == (
+        1,
+        """\
+error: 2 hosts failed:
+  edge1: the host said nothing for 0.01 seconds
+  web1: the host said nothing for 0.01 seconds
+  where: edge1, web1
+  mend:  see whether it is alive: ssh -p 9 deploy@127.0.0.1
+"""
+        + NOTHING_FLIPPED,
+    )
+
+
+def test_a_host_that_went_back_because_it_had_not_heard_of_us(site: Site, said: Said) -> None:
+    site.hosts["web1"].before["confirm"] = lambda: ({"confirmed": False}, b"")
+    assert said() == (
+        1,
+        """\
+error: the host went back to what was live before: it had not heard of this deploy for 30 seconds
+  where: web1
+  mend:  deploy again; raise web.confirm_timeout if the network is that slow
+"""
+        + ALL_UNDONE,
+    )
+    assert set(site.live().values()) == {NEW}
+
+
+def test_an_interruption_in_the_middle_of_the_flip(site: Site, said: Said) -> None:
+    def interrupted() -> Any:
+        site.hosts["web1"].before.clear()
+        raise KeyboardInterrupt
+
+    site.hosts["web1"].before["run"] = interrupted
+    assert said() == (
+        1,
+        "interrupted; what was live before is live\n"
+        + ALL_UNDONE.replace("build1, ", "").replace(", web2", ""),
+    )
+
+
+# ---- exit 2: bad input
+
+
+def test_a_release_that_is_none(said: Said) -> None:
+    assert said(to="../../etc") == (
+        2,
+        """\
+error: "../../etc" is no release; ids look like 20261122T170102Z-3f9c1a7b
+  where: the release named
+  mend:  choose one of: fab staging releases
+""",
+    )
+
+
+# ---- exit 3: the lock is held
+
+
+def taken(site: Site, phase: str = "compress") -> ScriptedHost:
+    other = site.hosts["build1"].sibling()
+    other.ask("lock", owner="ben@laptop", process=4711, phase=phase)
+    return other
+
+
+def test_two_operators_at_once(site: Site, said: Said) -> None:
+    taken(site)
+    code, text = said()
+    assert code == 3
+    assert re.sub(r"since \S+ \S+ UTC", "since WHEN UTC", text) == (
+        """\
+error: ben@laptop (process 4711) deploys shop to staging since WHEN UTC, now at compress, last heard of 0 seconds ago
+  where: FOLDER/build1/lock on build1
+  mend:  wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: fab staging unlock --steal --because "…"
+  live: what was live before, on every host: nothing was changed
+  undone: nothing: no host had flipped
+  next: fab staging rollback --wait 600
+"""
+    )
+
+
+def test_a_lock_that_is_stolen_in_the_middle_of_the_flip(
+    site: Site, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stolen() -> None:
+        deploy = tasks._CHOSEN["session"]._last
+        deploy.lock._lost = "ben@laptop took it"
+
+    site.hosts["web1"].after["flip"] = stolen
+    assert said() == (
+        3,
+        """\
+error: this deploy does not hold the lock any more: ben@laptop took it
+  where: FOLDER/build1/lock on build1
+  mend:  see who deploys now: fab staging status
+"""
+        + ALL_UNDONE.replace("build1, ", "").replace(", web2", ""),
+    )
+
+
+# ---- exit 4: live, but
+
+
+def live_but(phase: str) -> str:
+    return f"""\
+{OLD} is LIVE, but what stands above failed after it went live
+  live: {OLD} on every host
+  undone: nothing: the release stays live
+  next: fab staging {phase}
+"""
+
+
+def cdn(aws: CloudFront) -> str:
+    return f"cdn: {{distribution_id: E1, endpoint_url: '{aws.endpoint}', timeout: 0.2, wait: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (
+            "denies",
+            """\
+error: CloudFront refused create_invalidation: An error occurred (AccessDenied) when calling the CreateInvalidation operation: no
+  where: distribution E1
+  mend:  allow cloudfront:CreateInvalidation, GetInvalidation and GetDistributionConfig on it
+""",
+        ),
+        (
+            "throttles twice",
+            """\
+error: CloudFront refused create_invalidation: An error occurred (Throttling) when calling the CreateInvalidation operation: slowly
+  where: distribution E1
+  mend:  wait a minute, then run the phase again: AWS takes only so many requests at once
+""",
+        ),
+        (
+            "hangs up twice",
+            """\
+error: CloudFront did not answer create_invalidation: Connection was closed before we received a valid response from endpoint URL: "http://ENDPOINT/2020-05-31/distribution/E1/invalidation".
+  where: distribution E1
+  mend:  see that this machine reaches it, then run the phase again; where it is only slow, raise cdn.timeout in the inventory
+""",
+        ),
+        (
+            "never answers",
+            """\
+error: CloudFront did not answer create_invalidation: Read timeout on endpoint URL: "http://ENDPOINT/2020-05-31/distribution/E1/invalidation"
+  where: distribution E1
+  mend:  see that this machine reaches it, then run the phase again; where it is only slow, raise cdn.timeout in the inventory
+""",
+        ),
+    ],
+)
+def test_aws_that_says_no_throttles_hangs_up_or_never_answers(
+    site: Site, aws: CloudFront, said: Said, mode: str, words: str
+) -> None:
+    site.open(cdn(aws))
+    aws.turn(mode)
+    code, text = said()
+    assert code == 4
+    text = re.sub(r"20\d\d-\d\d-\d\d", "2020-05-31", text)  # the API's own version
+    text = text.replace(" (reached max retries: 0)", "")
+    assert text == words + live_but(f"rollback --to {OLD}")
+    assert set(site.live().values()) == {OLD}
+
+
+def test_an_origin_that_does_not_answer_the_probe(site: Site, said: Said) -> None:
+    site.open("probe: {origin: 'http://127.0.0.1:9', timeout: 1}")
+    code, text = said()
+    assert code == 4
+    assert text.startswith("error: 2 of 2 URLs are not served as the release recorded them:\n")
+    assert text.endswith(
+        f"""\
+  where: release {OLD}, over HTTP
+  mend:  see what stands between, then: fab staging probe; or go back: fab staging rollback
+"""
+        + live_but(f"rollback --to {OLD}")
+    )
+
+
+def test_an_interruption_after_the_release_went_live(site: Site, said: Said) -> None:
+    def interrupted() -> Any:
+        raise KeyboardInterrupt
+
+    flipped = []
+    site.hosts["edge1"].after["confirm"] = lambda: flipped.append(True)
+    plain = site.hosts["edge1"].ask
+
+    def ask(do: str, *args: Any, **params: Any) -> Any:
+        if do == "state" and flipped:
+            interrupted()
+        return plain(do, *args, **params)
+
+    site.hosts["edge1"].ask = ask  # type: ignore[method-assign]
+    code, text = said()
+    assert (code, text) == (
+        4,
+        f"""\
+interrupted after the release went live
+  live: {OLD} on every host
+  undone: nothing: the release stays live
+  next: fab staging rollback --to {OLD}
+""",
+    )
+
+
+# ---- exit 5: hosts disagree
+
+
+def test_a_host_that_dies_in_the_middle_of_the_flip(site: Site, said: Said) -> None:
+    web2 = site.hosts["web2"]
+
+    def die() -> Any:
+        for verb in ("flip", "flip_back", "unlock"):
+            web2.before[verb] = web2.cut
+        return web2.cut()
+
+    web2.after["flip"] = die
+    assert said() == (
+        5,
+        """\
+error: web2 could not be put back: hosts may serve different releases now. It began with: the connection was cut (the connection ended) (web2)
+  where: web2: the connection was cut (the connection ended)
+  mend:  let web2 be reached again: a host that runs goes back by itself within 30 seconds; then run what stands below
+"""
+        + f"""\
+  live: {NEW} on build1, edge1, edge2, web1; not known on web2
+  undone: the flip of edge1, edge2, web1
+  next: fab staging rollback --to {NEW}
+""",
+    )
+    assert site.live() == {**dict.fromkeys(site.hosts, NEW), "web2": OLD}
+    # and that one command mends it
+    site.open()
+    assert said(to=NEW) == (0, "")
+    assert set(site.live().values()) == {NEW}
+    # however often, and whether or not the host went back by itself meanwhile
+    assert said(to=NEW) == (0, "")
+    assert set(site.live().values()) == {NEW}
+
+
+def test_a_rollback_of_a_fleet_caught_in_a_flip_goes_back_to_what_was_live_and_no_further(
+    site: Site, said: Said
+) -> None:
+    flip_provisionally(site.hosts["edge1"])
+    assert said() == (0, "")
+    assert set(site.live().values()) == {NEW}
+
+
+# ---- the command after a death
+
+
+def test_what_the_next_command_says_after_a_kill(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator died between the flips of two hosts, with the lock in his hand."""
+    other = taken(site, "activate")
+    agent_module.abandon_lock(other.agent.host)
+    flip_provisionally(site.hosts["edge1"])
+    tasks.rollback(Context())
+    words = re.sub(r"\d\d:\d\d:\d\d ", "", capsys.readouterr().out)
+    assert words.startswith(
+        f"""\
+  the lock of ben@laptop at activate was left behind by a deploy that died; going on
+  an unfinished flip was put back; {NEW} is live everywhere again
+  rolling back to {NEW}
+"""
+    )
+    assert set(site.live().values()) == {NEW}
+
+
+def flip_provisionally(host: ScriptedHost) -> None:
+    """Leave a host as an operator does who dies after its flip."""
+    host.ask(
+        "flip",
+        release=OLD,
+        links={},
+        manifest=None,
+        reload=None,
+        confirm_timeout=30,
+        entry={"by": "ben"},
+    )
