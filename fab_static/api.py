@@ -607,7 +607,7 @@ class Session:
         """Run one phase, and note in the journal that it was done."""
         if deploy.lock:
             deploy.lock.phase = task_name(name)
-            deploy.lock.check()
+            deploy.lock.prove()
         if name == "activate":
             self._confirm(deploy, confirm)
         started = time.monotonic()

@@ -62,6 +62,15 @@ class Lock:
                 mend=f"see who deploys now: fab {self._host.environment.name} status",
             )
 
+    def prove(self) -> None:
+        """Ask the host, and refuse as `check` does: a beat may be seconds away.
+
+        Raises:
+            DeployLockedError: it is another's now, or the host does not answer.
+        """
+        self._renew()
+        self.check()
+
     def release(self) -> None:
         """Release the lock, if it is still ours."""
         self._stop.set()
@@ -74,14 +83,19 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
-            try:
-                head, _ = self._host.ask("beat", phase=self.phase)
-            except FabStaticError as error:
-                self._lost = error.what
+            self._renew()
+            if self._lost:
                 return
-            if not head["ours"]:
-                self._lost = f"{(head['holder'] or {}).get('owner', 'somebody')} took it"
-                return
+
+    def _renew(self) -> None:
+        """Beat once; notes when the lock is not ours any more."""
+        try:
+            head, _ = self._host.ask("beat", phase=self.phase)
+        except FabStaticError as error:
+            self._lost = error.what
+            return
+        if not head["ours"]:
+            self._lost = f"{(head['holder'] or {}).get('owner', 'somebody')} took it"
 
 
 def locked(holder: dict[str, Any], host: RemoteHost) -> DeployLockedError:

@@ -426,6 +426,26 @@ error: this deploy does not hold the lock any more: ben@laptop took it
     )
 
 
+def test_a_lock_that_is_stolen_before_the_flip_is_noticed_before_the_next_phase(
+    site: Site, said: Said
+) -> None:
+    """A heartbeat comes every five seconds; a release goes live in one."""
+    thief = site.hosts["build1"].sibling()
+    site.hosts["web2"].after["verify"] = lambda: thief.ask(
+        "lock", owner="ben@laptop", process=4711, phase="unlock", steal=True
+    )
+    assert said() == (
+        3,
+        """\
+error: this deploy does not hold the lock any more: ben@laptop took it
+  where: FOLDER/build1/lock on build1
+  mend:  see who deploys now: fab staging status
+"""
+        + NOTHING_FLIPPED,
+    )
+    assert set(site.live().values()) == {NEW}
+
+
 # ---- exit 4: live, but
 
 
