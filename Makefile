@@ -6,12 +6,12 @@ PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration browser chaos lint format types servers clean
+.PHONY: demo test unit integration browser chaos chaos-short lint format types docs servers clean
 
 demo: $(STAMP) $(MODULES)
 	$(VENV)/bin/python -m demo
 
-test: unit browser integration
+test: unit browser integration chaos-short
 
 unit: $(STAMP)
 	$(VENV)/bin/pytest -q -n 2 tests/unit
@@ -22,10 +22,14 @@ integration: $(STAMP) $(MODULES) servers
 browser: $(STAMP) $(AXE) servers
 	$(VENV)/bin/pytest -q tests/browser
 
-# N seeded schedules of faults on a loopback fleet; docs/chaos.md
-N ?= 25
+# N seeded schedules of faults on FLEETS loopback fleets at once; docs/chaos.md
+N ?= 500
+FLEETS ?= 2
 chaos: $(STAMP) servers
-	$(VENV)/bin/python -m chaos --seeds 1-$(N)
+	$(VENV)/bin/python -m chaos --seeds 1-$(N) --fleets $(FLEETS)
+
+chaos-short: $(STAMP) servers
+	$(VENV)/bin/python -m chaos --seeds 1-25 --fleets 2
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

@@ -6,30 +6,24 @@ import argparse
 import signal
 import sys
 import time
-from typing import NoReturn
 
-from chaos.site import Outcome, running, tally
+from chaos.parallel import ended, run
+from chaos.site import Outcome, tally
 
 
 def main() -> int:
     """Run the seeds named; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--seeds", default="1-25", help="such as 7, 1-25 or 3,5,20-30")
+    parser.add_argument("--fleets", type=int, default=1, help="how many seeds run at once")
     parser.add_argument("--verbose", action="store_true", help="show what fab said")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _ended)
+    signal.signal(signal.SIGTERM, ended)
     started = time.monotonic()
     outcomes: list[Outcome] = []
-    with running() as site:
-        if not site.disks:
-            tell(
-                "full disks cannot be had here (root and mount are needed): that fault is left out"
-            )
-        for seed in seeds(options.seeds):
-            began = time.monotonic()
-            outcome = site.run(seed)
-            outcomes.append(outcome)
-            show(outcome, time.monotonic() - began, verbose=options.verbose)
+    for outcome in run(seeds(options.seeds), options.fleets):
+        outcomes.append(outcome)
+        show(outcome, verbose=options.verbose)
     summary(outcomes, time.monotonic() - started)
     return 1 if any(outcome.violations for outcome in outcomes) else 0
 
@@ -43,13 +37,14 @@ def seeds(text: str) -> list[int]:
     return found
 
 
-def show(outcome: Outcome, seconds: float, *, verbose: bool) -> None:
+def show(outcome: Outcome, *, verbose: bool) -> None:
     """Tell how a seed went; where something was violated, all that helps to find out why."""
     schedule = outcome.schedule
     missed = "" if outcome.met else " (no fault met)"
     verdict = "VIOLATED" if outcome.violations else "ok"
     tell(
-        f"seed {schedule.seed}: {verdict}, exits {outcome.codes}, {seconds:.0f} s: {schedule}{missed}"
+        f"seed {schedule.seed}: {verdict}, exits {outcome.codes}, {outcome.seconds:.0f} s: "
+        f"{schedule}{missed}"
     )
     for violation in outcome.violations:
         tell(f"    {violation}")
@@ -62,6 +57,8 @@ def show(outcome: Outcome, seconds: float, *, verbose: bool) -> None:
 
 def summary(outcomes: list[Outcome], seconds: float) -> None:
     """Tell what all seeds came to."""
+    for fault in sorted({fault for outcome in outcomes for fault in outcome.impossible}):
+        tell(f"left out, for this machine cannot have it (see docs/chaos.md): {fault}")
     faults = ", ".join(f"{kind} {count}" for kind, count in tally(outcomes).most_common())
     failed = [outcome for outcome in outcomes if outcome.violations]
     tell(
@@ -77,10 +74,6 @@ def tell(text: str) -> None:
     """Say a line at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _ended(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

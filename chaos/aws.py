@@ -1,4 +1,4 @@
-"""A CloudFront that does as it is told: answers, denies, throttles, hangs up."""
+"""A CloudFront that does as it is told: answers, denies, throttles, hangs up, never answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ DENIED = (
 CONFIG = b"<DistributionConfig><Comment>chaos</Comment><Enabled>true</Enabled></DistributionConfig>"
 DONE = b"<Invalidation><Id>I1</Id><Status>Completed</Status></Invalidation>"
 
+HANG_SECONDS = 120.0  # longer than anybody waits
+
 
 class CloudFront:
     """The server; `mode` says how it takes invalidations."""
 
     def __init__(self) -> None:
         self.mode = "answers"
+        self._turned = threading.Event()  # those who wait for an answer are let go
         self.failures = 0  # so far, in this mode
         self.forgotten: list[
             tuple[float, str]
@@ -37,6 +40,8 @@ class CloudFront:
     def turn(self, mode: str) -> None:
         """Behave otherwise from now on."""
         self.mode, self.failures = mode, 0
+        self._turned.set()
+        self._turned = threading.Event()
 
     def close(self) -> None:
         """End it."""
@@ -55,7 +60,10 @@ class CloudFront:
             def do_POST(self) -> None:
                 asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 mode = cloudfront.mode
-                if mode == "denies":
+                if mode == "never answers":
+                    cloudfront._turned.wait(HANG_SECONDS)
+                    self.close_connection = True
+                elif mode == "denies":
                     cloudfront.failures += 1
                     self._answer(403, DENIED)
                 elif mode.endswith("twice") and cloudfront.failures < 2:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -17,35 +19,76 @@ from typing import BinaryIO
 
 from chaos.aws import CloudFront
 from chaos.readers import current, seal_on
-from chaos.schedule import Fault
+from chaos.schedule import HOURS, Fault
 from demo.fleet import Fleet, Host
 
-DISK = "4m"  # of each host
 SECONDS = {"short": 1.0, "long": 14.0}  # shorter, and longer, than a host may be silent
 CLONE_NEWNS = 0x00020000  # sched.h
 LOCK_DEAD_SECONDS = 61
-BLOCK = 4096  # bytes: what a file of a tmpfs grows by
+BLOCK = 4096  # bytes: what a file on a disk grows by
+DISK_BYTES = 12 << 20  # of each host, a third of it the file system's own journal
+EXT4_SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, fs/ext4/ext4.h: _IOR('X', 125, __u32)
+NO_LOG_FLUSH = 2  # the same: what the journal has not committed is lost
+# nothing comes to the disk by itself while a seed runs, and a rename flushes nothing (ext4(5))
+UNSYNCED = "loop,noauto_da_alloc,commit=300"
 
 
-def small_disks(fleet: Fleet) -> bool:
-    """Give every host a small disk of its own, before the fleet starts; False where that cannot be.
+class Disks:
+    """A disk for every host, made before the fleet starts: one that fills up, and may lose its power.
 
-    In a mount namespace of our own: when we end, however we end, the disks are gone.
+    In a mount namespace of our own: when we end, however we end, they are unmounted.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
-        return False
-    commands = [["mount", "--make-rprivate", "/"]]
-    for host in fleet.hosts.values():
-        host.static.mkdir(parents=True)
-        commands.append(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(host.static)])
-    return all(ran(*argv) for argv in commands)
+
+    def __init__(self, fleet: Fleet) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        own = os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0
+        own = own and ran("mount", "--make-rprivate", "/")
+        for host in fleet.hosts.values():
+            host.static.mkdir(parents=True)
+        self.keep_power_losses = own and all(map(_ext4, fleet.hosts.values()))
+        self.are_small = self.keep_power_losses or (own and all(map(_tmpfs, fleet.hosts.values())))
+        self._fleet = fleet
+
+    def lose_power(self, host: Host) -> None:
+        """Forget what was not synced; nothing may run on the host."""
+        descriptor = os.open(host.static, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, EXT4_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(descriptor)
+
+    def power_up(self, host: Host) -> None:
+        """Mount the disk as it was left."""
+        deadline = time.monotonic() + 30
+        while not ran("umount", str(host.static)):  # somebody may look at a file just now
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the disk of {host.name} stays in use")
+            time.sleep(0.02)
+        if not _mounted(host):
+            raise RuntimeError(f"the disk of {host.name} cannot be mounted again")
+
+    def free(self) -> None:
+        """Take the disks away again: nothing below them is in use."""
+        for host in self._fleet.hosts.values():
+            ran("umount", "--lazy", str(host.static))
 
 
-def freed(fleet: Fleet) -> None:
-    """Take the small disks away again: nothing below them is in use."""
-    for host in fleet.hosts.values():
-        ran("umount", "--lazy", str(host.static))
+def _ext4(host: Host) -> bool:
+    image = host.folder / "disk"
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    made = ran(
+        "mkfs.ext4", "-q", "-m", "0", "-b", str(BLOCK), "-N", "4096", "-J", "size=4", str(image)
+    )
+    return made and _mounted(host)
+
+
+def _mounted(host: Host) -> bool:
+    return ran("mount", "-o", UNSYNCED, str(host.folder / "disk"), str(host.static))
+
+
+def _tmpfs(host: Host) -> bool:
+    return ran("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(host.static))
 
 
 def ran(*argv: str) -> bool:
@@ -56,8 +99,10 @@ def ran(*argv: str) -> bool:
 class Injector:
     """The faults of one schedule."""
 
-    def __init__(self, fleet: Fleet, aws: CloudFront) -> None:
+    def __init__(self, fleet: Fleet, aws: CloudFront, disks: Disks) -> None:
         self._fleet = fleet
+        self._disks = disks
+        self.dark: set[str] = set()  # hosts without power: they answer nobody
         self._aws = aws
         self._timers: list[threading.Timer] = []
         self._stopped: set[int] = set()
@@ -93,6 +138,12 @@ class Injector:
             stalled = sessions(host)
             self._pause(stalled)
             self._later(SECONDS[fault.how], lambda: self._resume(stalled))
+        elif fault.kind == "lose power":
+            self._power_off(host)
+            if fault.how == "short":
+                self._later(SECONDS["short"], lambda: self._power_on(host))
+        elif fault.kind == "turn the clock":
+            turn_clock(host, HOURS[fault.how] * 3600)
         elif fault.kind == "fill the disk":
             fill(host, int(fault.how.split()[0]))
         elif fault.kind == "reload fails":
@@ -113,6 +164,8 @@ class Injector:
             for host in self._fleet.hosts.values():
                 (host.folder / "refuse").unlink(missing_ok=True)
                 (host.static / "ballast").unlink(missing_ok=True)
+                if host.name in self.dark:
+                    self._power_up(host)
                 if host.name in self._down:
                     self._fleet.start(host.name)
                     self._down.discard(host.name)
@@ -144,6 +197,22 @@ class Injector:
                 self._fleet.start(host)
                 self._down.discard(host)
 
+    def _power_off(self, host: Host) -> None:
+        self.dark.add(host.name)
+        self._fleet.power_off(host.name)
+        self._disks.lose_power(host)
+
+    def _power_on(self, host: Host) -> None:
+        with self._lock:
+            if host.name in self.dark:
+                self._power_up(host)
+
+    def _power_up(self, host: Host) -> None:
+        self._disks.power_up(host)
+        self._fleet.start(host.name)
+        self.dark.discard(host.name)
+        self._down.discard(host.name)
+
     def _later(self, seconds: float, work: object) -> None:
         timer = threading.Timer(seconds, work)  # type: ignore[arg-type]  # a callable
         timer.daemon = True
@@ -174,6 +243,17 @@ class Injector:
             file.write(bytes([data[0] ^ 1]))
         if keep_time:
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def turn_clock(host: Host, seconds: float) -> None:
+    """Let a host's clock jump ahead by so many seconds, or back.
+
+    A clock is only seen against the times that files carry: theirs are moved the other way.
+    """
+    for path in (host.static / "lock" / "heartbeat", host.static / "lock"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            os.utime(path, (status.st_atime - seconds, status.st_mtime - seconds))
 
 
 def fill(host: Host, room: int) -> None:

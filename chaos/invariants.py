@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+import urllib.request
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 from chaos.aws import CloudFront
 from chaos.readers import Reader, Readers, current, seal_on, urls_of
 from demo.fleet import Fleet, Host
+
+READ_SECONDS = 20.0  # a reload is not waited for by who asks for it
 
 
 def lives(fleet: Fleet) -> dict[str, str | None]:
@@ -134,6 +138,40 @@ def stale(readers: Readers, aws: CloudFront) -> Iterator[str]:
             told = any(at > when and fnmatch(path, asked) for at, asked in aws.forgotten)
             if sha256 != final and not told:
                 yield f"G7: {path} was seen with other bytes ({sha256[:8]}), and never invalidated"
+
+
+def running(fleet: Fleet) -> Iterator[str]:
+    """Yield what is wrong with what web processes have read, once they have had time to read it (G3).
+
+    They read both manifests when they start, and keep them: whatever stands on the disk, pages are
+    rendered by these.
+    """
+    for host in fleet.with_role("web"):
+        deadline = time.monotonic() + READ_SECONDS
+        while wrong := _read_wrongly(fleet, host):
+            if time.monotonic() > deadline:
+                yield f"G3: {host.name}: {wrong}"
+                break
+            time.sleep(0.05)  # between two questions; the deadline bounds it
+
+
+def _read_wrongly(fleet: Fleet, host: Host) -> str | None:
+    seal = seal_on(host, str(current(host)))
+    try:
+        with urllib.request.urlopen(
+            f"http://{host.address}:{fleet.app_port}/", timeout=5
+        ) as answer:
+            read = json.load(answer)
+    except OSError as error:
+        return f"its web processes do not answer: {error}"
+    if seal is None:
+        return "nothing is sealed there"
+    if read["resource_versions.yml"] != seal["versions"]["sha256"]:
+        return "its web processes read the resource versions of another release"
+    own = host.static / "releases" / seal["id"] / "static" / seal["offline_manifest"]["path"]
+    if lacking := set(json.loads(own.read_bytes())) - set(read["keys"]):
+        return f"its web processes lack {len(lacking)} blocks of the offline manifest"
+    return None
 
 
 def digest(path: Path) -> str | None:

@@ -1,27 +1,167 @@
 """Is run instead of `fab`: counts the requests to every host, and stops at the chosen ones.
 
 CHAOS_MOMENTS holds a JSON list of {"stage", "verb", "host", "nth", "name"}. At such a moment the
-process kills itself (`name` is "kill"), or says the name on the socket CHAOS_SOCKET and goes on when
-answered: the fault is there by then. CHAOS_RECORD names a file for all requests made.
+process kills itself (`name` is "kill"), is asked to end (`name` is "interrupt"), turns its clock (`name` is "clock" and the seconds), or says the
+name on the socket CHAOS_SOCKET and goes on when answered: the fault is there by then. CHAOS_RECORD
+names a file for all requests made.
+
+A process that has imported everything forks one for each task: what a task does is the same, and the
+second of imports is spent once.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fabric.main import program
 
 from fab_static.remote import Head, RemoteHost
 
 ANSWER_SECONDS = 30.0
+
+
+class Operators:
+    """The process from which every task of an operator is forked; `close` ends it.
+
+    What it imports reads some of the environment once; the rest comes with each task.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._address = str(folder / "operators")
+        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "chaos.operator", self._address],
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        self._process.stdout.readline()  # it listens
+
+    def start(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Task:
+        """Run fab with these words."""
+        return Task(self._address, words, folder, environment)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+
+class Task:
+    """One run of fab, in a process of its own."""
+
+    def __init__(
+        self, address: str, words: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._output = folder / f"output-{os.urandom(4).hex()}"
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(address)
+        asked = {
+            "words": list(words),
+            "folder": str(folder),
+            "environment": dict(environment),
+            "output": str(self._output),
+        }
+        self._connection.sendall(json.dumps(asked).encode() + b"\n")
+        self._answers = self._connection.makefile()
+        self.pid = int(self._answers.readline())
+
+    def ended(self, seconds: float) -> tuple[int, str]:
+        """Return exit code and output; one that takes longer than this is killed, its code is 124."""
+        hangs = not select.select([self._connection], [], [], seconds)[0]
+        if hangs:
+            os.kill(self.pid, signal.SIGKILL)
+        code = int(self._answers.readline())
+        self._answers.close()
+        self._connection.close()
+        output = self._output.read_text(errors="replace")
+        self._output.unlink()
+        return 124 if hangs else code, output
+
+
+def serve(address: str) -> NoReturn:
+    """Fork a process for every task asked for, until standard input ends."""
+    import boto3
+
+    import fab_static.tasks
+    from fab_static.aws import cloudfront
+
+    cloudfront.Distribution("E", endpoint_url="http://127.0.0.1:1")  # reads the API's description
+    del boto3, fab_static
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who minds a task is waited for by nobody
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    while True:
+        if sys.stdin in select.select([listener, sys.stdin], [], [])[0]:
+            sys.exit()
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            mind(connection)
+            os._exit(0)
+        connection.close()
+
+
+def mind(connection: socket.socket) -> None:
+    """Fork the task, tell its process id, and how it ended."""
+    asked = json.loads(connection.makefile().readline())
+    pid = os.fork()
+    if pid == 0:
+        connection.close()
+        run(asked)
+    connection.sendall(f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def run(asked: dict[str, Any]) -> NoReturn:
+    """Be fab."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    output = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
+        os.dup2(number, target)
+    sys.argv = ["fab", *asked["words"]]
+    record = os.environ.get("CHAOS_RECORD")
+    moments = json.loads(os.environ.get("CHAOS_MOMENTS", "[]"))
+    Hand(moments, os.environ.get("CHAOS_SOCKET", ""), Path(record) if record else None).install()
+    program.run()
+    sys.exit()
+
+
+def turn_clock(seconds: float) -> None:
+    """Let this process's clock jump; the one that only goes forward does not."""
+    real, real_ns, real_datetime = time.time, time.time_ns, datetime.datetime
+
+    class Datetime(real_datetime):  # type: ignore[valid-type, misc]  # it is a class
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+            return real_datetime.now(tz) + datetime.timedelta(seconds=seconds)
+
+    time.time = lambda: real() + seconds
+    time.time_ns = lambda: real_ns() + int(seconds * 1e9)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fab_static") and getattr(module, "datetime", None) is real_datetime:
+            module.datetime = Datetime  # type: ignore[attr-defined]  # just found there
 
 
 class Hand:
@@ -73,6 +213,8 @@ class Hand:
         name = self._moments.get((stage, *asked))
         if name is None:
             return
+        if name.startswith("clock"):
+            turn_clock(float(name.split()[1]))
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(self._socket)
@@ -81,16 +223,9 @@ class Hand:
             connection.recv(1)
         if name == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def main() -> None:
-    """Run fab."""
-    record = os.environ.get("CHAOS_RECORD")
-    moments = json.loads(os.environ.get("CHAOS_MOMENTS", "[]"))
-    Hand(moments, os.environ.get("CHAOS_SOCKET", ""), Path(record) if record else None).install()
-    sys.argv[0] = "fab"
-    program.run()
+        if name == "interrupt":
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    main()
+    serve(sys.argv[1])

@@ -1,4 +1,4 @@
-"""A small Django project: one stylesheet, one script, two images, versions without a Django start."""
+"""A small Django project, for these runs and for the integration tests: it knows nothing of us."""
 
 from __future__ import annotations
 
@@ -50,15 +50,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiny.settings")
 from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
 """,
-    # in resource_static's stead: the same file, a second faster
-    "versions.py": """\
-import hashlib, pathlib
-root = pathlib.Path("staticfiles")
-with open("resource_versions.yml", "w") as file:
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        version = hashlib.sha1(path.read_bytes()).hexdigest()[:7]
-        file.write(f"{path.relative_to(root)}: '{version}'\\n")
-""",
     "templates/page.html": """\
 {% load static compress %}<!doctype html><title>tiny</title>
 {% compress css %}<link rel="stylesheet" href="{% static 'site.css' %}">{% endcompress %}
@@ -68,16 +59,45 @@ with open("resource_versions.yml", "w") as file:
     "assets/paper.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='paper'/>\n",
     "assets/logo.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='logo'/>\n",
     "assets/app.js": "console.log('app')\n",
+    "assets/sp ace/ü'\"&.txt": "odd\n",
+}
+QUICK = {  # what a seed need not wait for
+    # in resource_static's stead: the same file, without a Django start
+    "versions.py": """\
+import hashlib, json, pathlib
+root = pathlib.Path("staticfiles")
+with open("resource_versions.yml", "w") as file:
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        version = hashlib.sha1(path.read_bytes()).hexdigest()[:7]
+        file.write(f"{json.dumps(str(path.relative_to(root)))}: '{version}'\\n")
+""",
+    # a web process that reads both manifests once, when it starts, as Django's does; and tells which
+    "tiny/wsgi.py": """\
+import hashlib, json, pathlib
+code = pathlib.Path(__file__).resolve().parent.parent
+READ = {}
+for name in ("staticfiles/CACHE/manifest.json", "resource_versions.yml"):
+    try:
+        data = (code / name).read_bytes()
+    except OSError:
+        data = b"{}"
+    READ[name] = hashlib.sha256(data).hexdigest()
+READ["keys"] = sorted(json.loads((code / "staticfiles/CACHE/manifest.json").read_text())) \\
+    if (code / "staticfiles/CACHE/manifest.json").exists() else []
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(READ).encode()]
+""",
 }
 BUILD = {
     "phases": ["collectstatic", "resource_static", "compress"],
-    "commands": {"resource_static": f"{sys.executable} versions.py"},
+    "commands": {"resource_static": f"{sys.executable} -I -S versions.py"},
 }
 
 
-def write(folder: Path) -> Path:
-    """Write the project; return its folder."""
-    for path, text in FILES.items():
+def write(folder: Path, *, quick: bool = False) -> Path:
+    """Write the project; return its folder. `quick`: with web processes that start at once."""
+    for path, text in {**FILES, **(QUICK if quick else {})}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder
@@ -97,4 +117,4 @@ def change(code: Path, what: str, mark: str) -> None:
 def sources(code: Path) -> dict[Path, str]:
     """Return the sources that `change` changes, so that a change can be given up."""
     folder = code / "assets"
-    return {path: path.read_text("utf-8") for path in sorted(folder.iterdir())}
+    return {path: path.read_text("utf-8") for path in sorted(folder.iterdir()) if path.is_file()}

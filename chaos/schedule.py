@@ -11,22 +11,28 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-HOSTS = ("build1", "edge1", "edge2", "web1", "web2")
+from demo.fleet import HOSTS
+
 WEB = ("web1", "web2")
 Request = tuple[str, str, int]  # verb, host, the how many-th to that host
 FLIPPING = ("flip", "confirm", "http")  # half of all moments are among these, and the reloads
 KINDS = {  # with their weights
     "kill the operator": 9,
+    "interrupt the operator": 2,
     "kill the agents": 3,
     "stop sshd": 4,
     "cut the connections": 3,
     "stall the connections": 2,
     "fill the disk": 4,
     "reload fails": 2,
-    "check never answers": 1,
+    "check never answers": 2,
     "corrupt an object": 2,
-    "AWS errs": 2,
+    "AWS errs": 3,
+    "lose power": 3,
+    "turn the clock": 2,
+    "turn the operator's clock": 2,
 }
+HOURS = {"ahead": 2.0, "back": -2.0}  # and so an hour more than any time-out
 ACTIONS = {"deploy": 6, "rollback": 3, "prepare, activate": 2, "two at once": 2}
 
 
@@ -57,7 +63,7 @@ class Fault:
 
     def __str__(self) -> str:
         """Return it in words."""
-        where = "" if self.kind in ("kill the operator", "AWS errs") else f" on {self.host}"
+        where = f" on {self.host}" if self.host and "operator" not in self.kind else ""
         how = f" ({self.how})" if self.how else ""
         when = self.moment or "from the start"
         return f"{self.kind}{where}{how} {when}"
@@ -92,19 +98,21 @@ def first_of(action: str) -> str:
     return "deploy" if action == "two at once" else action
 
 
-def draw(seed: int, requests: Mapping[str, Iterable[Request]], *, disks: bool = True) -> Schedule:
+def draw(
+    seed: int, requests: Mapping[str, Iterable[Request]], impossible: frozenset[str] = frozenset()
+) -> Schedule:
     """Return the schedule of a seed.
 
     Args:
         seed: the seed.
         requests: what each task asks of hosts when nothing goes wrong.
-        disks: whether this machine can give hosts small disks.
+        impossible: the faults that cannot be had on this machine.
     """
     chance = random.Random(seed)  # noqa: S311 - to be replayed, not to be secret
     change = chance.choice(("css", "image", "both"))
     action = chance.choices(list(ACTIONS), list(ACTIONS.values()))[0]
     count = chance.choices((1, 2), (7, 3))[0]
-    weights = {kind: w for kind, w in KINDS.items() if disks or kind != "fill the disk"}
+    weights = {kind: w for kind, w in KINDS.items() if kind not in impossible}
     kinds: list[str] = []
     while len(kinds) < count:
         kind = chance.choices(list(weights), list(weights.values()))[0]
@@ -120,12 +128,13 @@ def draw(seed: int, requests: Mapping[str, Iterable[Request]], *, disks: bool = 
 
 
 def _fault(chance: random.Random, kind: str, moment: Moment) -> Fault:
-    host = moment.host if chance.random() < 0.7 else chance.choice(HOSTS)
+    host = moment.host if chance.random() < 0.7 else chance.choice(list(HOSTS))
     web = chance.choice(WEB)
     length = chance.choice(("short", "long"))
     room = chance.choice(("0", "4096", "16384"))
-    aws = chance.choice(("denies", "throttles twice", "hangs up twice"))
+    aws = chance.choice(("denies", "throttles twice", "hangs up twice", "never answers"))
     hidden = chance.choice(("time changed", "time kept"))
+    way = chance.choice(list(HOURS))
     start = chance.random() < 0.3
     if kind == "reload fails":
         return Fault(kind, web, None)
@@ -137,8 +146,12 @@ def _fault(chance: random.Random, kind: str, moment: Moment) -> Fault:
         return Fault(kind, chance.choice(("edge1", "edge2")), None, hidden)
     if kind == "fill the disk":
         return Fault(kind, host, None if start else moment, f"{room} bytes left")
-    if kind in ("stop sshd", "stall the connections"):
+    if kind in ("stop sshd", "stall the connections", "lose power"):
         return Fault(kind, host, moment, length)
+    if kind == "turn the clock":
+        return Fault(kind, "build1" if chance.random() < 0.7 else host, moment, way)
+    if kind == "turn the operator's clock":
+        return Fault(kind, host, moment, way)
     return Fault(kind, host, moment)
 
 

@@ -6,33 +6,25 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaos import invariants, project
 from chaos.aws import CloudFront
-from chaos.faults import Injector, freed, mended, small_disks
+from chaos.faults import Disks, Injector, mended
+from chaos.operator import Operators, Task
 from chaos.readers import Readers
-from chaos.schedule import Fault, Request, Schedule, draw
-from demo.fleet import Fleet, Role
+from chaos.schedule import HOURS, Fault, Request, Schedule, draw
+from demo.fleet import HOSTS, Fleet
 
 ROOT = Path(__file__).parent.parent
-HOSTS: dict[str, list[Role]] = {
-    "build1": ["build"],
-    "edge1": ["static"],
-    "edge2": ["static"],
-    "web1": ["web"],
-    "web2": ["web"],
-}
 CONFIRM_SECONDS = 4.0
 MARGIN_SECONDS = 8.0  # beyond it, for a busy machine
 COMMAND_SECONDS = 10  # so long a host may be silent while things break
@@ -46,7 +38,10 @@ UNREACHABLE = {  # after these a host may be told nothing, or not tell how it en
     "fill the disk",
     "reload fails",
     "check never answers",
+    "lose power",
 }
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 1 << 28  # noqa: S108 - the folder below it is our own
+AWS_SECONDS = 1  # so long one answer of AWS is waited for
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,8 @@ class Outcome:
     """What came of a seed."""
 
     schedule: Schedule
+    impossible: frozenset[str] = frozenset()  # the faults that this machine cannot have
+    seconds: float = 0.0
     ran: list[Ran] = field(default_factory=list)
     met: list[Fault] = field(default_factory=list)
     requests: int = 0
@@ -77,13 +74,23 @@ class Outcome:
 class Site:
     """A fleet with two releases live one after the other, and what undisturbed tasks ask of it."""
 
-    def __init__(self, fleet: Fleet, folder: Path, aws: CloudFront, *, disks: bool) -> None:
+    def __init__(
+        self, fleet: Fleet, folder: Path, aws: CloudFront, disks: Disks, operators: Operators
+    ) -> None:
         self.fleet = fleet
-        self.disks = disks
+        self._disks = disks
+        self._operators = operators
         self._folder = folder
         self._aws = aws
         self._seeds = 0
         self.requests: dict[str, list[Request]] = {}
+
+    @property
+    def impossible(self) -> frozenset[str]:
+        """Return the faults that cannot be had on this machine."""
+        small, lasting = self._disks.are_small, self._disks.keep_power_losses
+        had = {"fill the disk": small, "lose power": lasting}
+        return frozenset(fault for fault, is_had in had.items() if not is_had)
 
     def prepare(self) -> None:
         """Deploy twice, and learn the requests of each task."""
@@ -114,36 +121,31 @@ class Site:
                 "reload": f"test ! -e {here}/{{host}}/refuse || exit 7; "
                 + self.fleet.reload_command,
             },
-            cdn={"distribution_id": "ECHAOS", "endpoint_url": self._aws.endpoint, "wait": 5},
+            cdn={
+                "distribution_id": "ECHAOS",
+                "endpoint_url": self._aws.endpoint,
+                "wait": 5,
+                "timeout": AWS_SECONDS,
+            },
         )
 
-    def start(self, task: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, task: str, **environment: str) -> Task:
         """Start one task of the operator."""
-        return subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "chaos.operator", "staging", *task.split()],
-            cwd=self._folder,
-            env={
+        return self._operators.start(
+            ["staging", *task.split()],
+            self._folder,
+            {
                 **os.environ,
                 **self.fleet.environment(),
-                "PYTHONPATH": str(ROOT),
                 "COLUMNS": "200",
+                "AWS_MAX_ATTEMPTS": "3",
                 **environment,
             },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
         )
 
-    def ended(self, task: str, process: subprocess.Popen[str]) -> Ran:
+    def ended(self, task: str, process: Task) -> Ran:
         """Wait until a task ends; one that hangs is killed."""
-        try:
-            output, _ = process.communicate(timeout=RUN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            return Ran(task, 124, output)
-        return Ran(task, process.returncode, output)
+        return Ran(task, *process.ended(RUN_SECONDS))
 
     def must(self, task: str, **environment: str) -> None:
         """Run a task that must end well, or there is nothing to test."""
@@ -155,9 +157,10 @@ class Site:
 
     def run(self, seed: int) -> Outcome:
         """Run one seed's schedule; all that was wrong stands in the outcome."""
-        schedule = draw(seed, self.requests, disks=self.disks)
-        outcome = Outcome(schedule)
-        injector = Injector(self.fleet, self._aws)
+        schedule = draw(seed, self.requests, self.impossible)
+        outcome = Outcome(schedule, self.impossible)
+        started = time.monotonic()
+        injector = Injector(self.fleet, self._aws, self._disks)
         self._seeds += 1
         code = self.fleet.hosts["build1"].code
         sources = project.sources(code)
@@ -167,7 +170,7 @@ class Site:
         excused = injector.corrupt
         self.write_inventory(command_timeout=COMMAND_SECONDS)
         with (
-            Readers(self.fleet, lambda *one: one in excused) as readers,
+            Readers(self.fleet, lambda *one: one in excused, injector.dark) as readers,
             mended(injector),
             self._answering(schedule, injector) as listening,
         ):
@@ -177,7 +180,7 @@ class Site:
             outcome.ran = self._act(schedule, listening)
             outcome.met = list(injector.met)
             if schedule.waits:
-                outcome.violations += self._healed()
+                outcome.violations += self._healed(outcome)
             injector.mend()
             if schedule.waits:
                 outcome.violations += self._after(outcome, live, injector)
@@ -192,6 +195,8 @@ class Site:
         outcome.violations += invariants.complete(self.fleet, set())
         injector.restore()
         outcome.violations += invariants.settled(self.fleet)
+        outcome.violations += invariants.running(self.fleet)
+        outcome.seconds = time.monotonic() - started
         return outcome
 
     def _act(self, schedule: Schedule, listening: str) -> list[Ran]:
@@ -208,10 +213,14 @@ class Site:
                 break
         return ran
 
-    def _healed(self) -> Iterator[str]:
-        """Wait until no flip is provisional any more; nobody helps."""
+    def _healed(self, outcome: Outcome) -> Iterator[str]:
+        """Wait until no flip is provisional any more; nobody helps.
+
+        A host that lost its power lost who would go back: it waits for the next command.
+        """
         deadline = time.monotonic() + CONFIRM_SECONDS + MARGIN_SECONDS
-        while left := invariants.provisional(self.fleet):
+        lost = {fault.host for fault in outcome.met if fault.kind == "lose power"}
+        while left := set(invariants.provisional(self.fleet)) - lost:
             if time.monotonic() > deadline:
                 yield f"G5: still provisional after confirm_timeout: {', '.join(left)}"
                 return
@@ -252,7 +261,11 @@ class Site:
             yield f"G5: exit 1, and yet live is {lives}, not {live}"
         elif ran.code == 5 and not kinds & UNREACHABLE:
             yield f"exit 5, and yet every host could be reached: {sorted(kinds)}"
-        elif ran.code == KILLED and len(one) != 1 and not at_confirmation(outcome):
+        elif (
+            ran.code == KILLED
+            and len(one) != 1
+            and not (at_confirmation(outcome) or "lose power" in kinds)
+        ):
             yield f"G5: mixed after a kill, and not healed: {lives}"
 
     def _converged(self, outcome: Outcome, injector: Injector) -> Iterator[str]:
@@ -288,10 +301,7 @@ class Site:
     @contextmanager
     def _answering(self, schedule: Schedule, injector: Injector) -> Iterator[str]:
         """Inject the faults that the operator's process announces; yield where it says so."""
-        by_name = {name_of(number): fault for number, fault in enumerate(schedule.faults)}
-        by_name["kill"] = next(
-            (f for f in schedule.faults if f.kind == "kill the operator"), schedule.faults[0]
-        )
+        by_name = {word_of(fault, number): fault for number, fault in enumerate(schedule.faults)}
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/socket")
             listener.listen()
@@ -317,8 +327,14 @@ class Site:
                 thread.join(30)
 
 
-def name_of(number: int) -> str:
-    """Return the word by which the operator's process announces a fault."""
+def word_of(fault: Fault, number: int) -> str:
+    """Return the word by which the operator's process announces a fault; see operator.py."""
+    if fault.kind == "kill the operator":
+        return "kill"
+    if fault.kind == "interrupt the operator":
+        return "interrupt"
+    if fault.kind == "turn the operator's clock":
+        return f"clock {HOURS[fault.how] * 3600:g}"
     return f"fault-{number}"
 
 
@@ -334,7 +350,7 @@ def moments(schedule: Schedule, task: str) -> str:
                     "verb": moment.verb,
                     "host": moment.host,
                     "nth": moment.nth,
-                    "name": "kill" if fault.kind == "kill the operator" else name_of(number),
+                    "name": word_of(fault, number),
                 }
             )
     return json.dumps(found)
@@ -349,20 +365,28 @@ def at_confirmation(outcome: Outcome) -> bool:
 @contextmanager
 def running() -> Iterator[Site]:
     """Start a fleet for any number of seeds; all of it is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    aws = CloudFront()
-    source = project.write(folder / "project")
+    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=quick_folder()))
+    source = project.write(folder / "project", quick=True)
     fleet = Fleet(folder / "hosts", HOSTS, project=source, server="sshd", nginx="nginx", app="tiny")
-    disks = small_disks(fleet)
-    try:
-        with fleet:
-            site = Site(fleet, folder / "operator", aws, disks=disks)
-            site.prepare()
-            yield site
-    finally:
-        aws.close()
-        freed(fleet)
-        shutil.rmtree(folder, ignore_errors=True)
+    disks = Disks(fleet)
+    with ExitStack() as ends:
+        ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        ends.callback(disks.free)
+        aws = CloudFront()
+        ends.callback(aws.close)
+        operators = Operators(folder, fleet.environment())
+        ends.callback(operators.close)
+        ends.enter_context(fleet)
+        site = Site(fleet, folder / "operator", aws, disks, operators)
+        site.prepare()
+        yield site
+
+
+def quick_folder() -> str | None:
+    """Return a folder in memory, where there is one with room: a sync costs nothing there."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        return str(MEMORY)
+    return None
 
 
 def tally(outcomes: Sequence[Outcome]) -> Counter[str]:

@@ -19,19 +19,12 @@ import textwrap
 import time
 from pathlib import Path
 
-from demo.fleet import Fleet, FleetError, Role
+from demo.fleet import HOSTS, Fleet, FleetError
 from fab_static.phases.probe import assets, fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOP = ROOT / "tests" / "sample_project"
 FOLDER = ROOT / ".demo"
-HOSTS: dict[str, list[Role]] = {
-    "build1": ["build"],
-    "edge1": ["static"],
-    "edge2": ["static"],
-    "web1": ["web"],
-    "web2": ["web"],
-}
 LESS = "shop/static/shop/less/_shop/variables.less"
 SCRIPT = "shop/static/shop/js/awesome.js"
 IMAGE = "shop/static/shop/img/paper.png"

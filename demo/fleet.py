@@ -37,6 +37,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fab_static.plan.nginx import nginx_server
 
 Role = Literal["build", "static", "web"]
+HOSTS: dict[str, list[Role]] = {  # of the demo and the tests
+    "build1": ["build"],
+    "edge1": ["static"],
+    "edge2": ["static"],
+    "web1": ["web"],
+    "web2": ["web"],
+}
 MARK = "FAB_STATIC_FLEET"  # in the environment of all that runs on a host: <run>:<host>
 START_SECONDS = 30.0
 END_SECONDS = 4.0  # from SIGTERM to SIGKILL

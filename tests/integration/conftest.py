@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,19 +24,14 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
-from demo.fleet import Fleet, _merged
+from chaos.project import write as write_tiny
+from demo.fleet import HOSTS, Fleet, _merged
 from fab_static import api
 from fab_static.plan import inventory
 
+__all__ = ["HOSTS", "write_tiny"]  # for the tests, besides what is defined here
 ROOT = Path(__file__).resolve().parents[2]
 FAB = str(Path(sys.executable).parent / "fab")
-HOSTS = {
-    "build1": ["build"],
-    "edge1": ["static"],
-    "edge2": ["static"],
-    "web1": ["web"],
-    "web2": ["web"],
-}
 
 
 @dataclass
@@ -208,85 +203,18 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         yield operator
 
 
-TINY = {
-    "manage.py": """\
-import os, sys
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiny.settings")
-    from django.core.management import execute_from_command_line
-    execute_from_command_line(sys.argv)
-""",
-    "tiny/__init__.py": "",
-    "tiny/settings.py": """\
-from pathlib import Path
-BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = "x"
-ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["django.contrib.staticfiles", "compressor"]
-STATICFILES_DIRS = [BASE_DIR / "assets"]
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "compressor.finders.CompressorFinder",
-]
-STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-COMPRESS_ENABLED = COMPRESS_OFFLINE = True
-ROOT_URLCONF = "tiny.urls"
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "templates"], "APP_DIRS": True}]
-""",
-    "tiny/urls.py": """\
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.urls import path
-urlpatterns = [
-    path("", lambda request: render(request, "page.html")),
-    path("health", lambda request: HttpResponse("ok")),
-]
-""",
-    "tiny/wsgi.py": """\
-import os
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tiny.settings")
-from django.core.wsgi import get_wsgi_application
-application = get_wsgi_application()
-""",
-    "templates/page.html": """\
-{% load static compress %}<!doctype html><title>tiny</title>
-{% compress css %}<link rel="stylesheet" href="{% static 'site.css' %}">{% endcompress %}
-<img src="{% static 'logo.svg' %}">
-""",
-    "assets/site.css": "body { color: #111; background: url(paper.svg) }\n",
-    "assets/logo.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>\n",
-    "assets/paper.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='paper'/>\n",
-    "assets/sp ace/ü'\"&.txt": "odd\n",
-}
-
-
-def write_tiny(folder: Path) -> Path:
-    """Write a project that knows nothing of us: collectstatic and compress alone."""
-    for path, text in TINY.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    return folder
-
-
 @dataclass
-class Told:
-    """What a run told its operator; `api.Quiet`, but it remembers."""
+class Told(api.Quiet):
+    """What a run told its operator."""
 
     said: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def say(self, text: str) -> None:
         self.said.append(text)
 
     def warn(self, text: str) -> None:
         self.warned.append(text)
-
-    def output(self, host: str, data: bytes) -> None:
-        pass
 
 
 @contextmanager
