@@ -23,11 +23,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from fabric.main import program
 
+from fab_static.aws.cloudfront import Distribution
 from fab_static.remote import Head, RemoteHost
 
 ANSWER_SECONDS = 30.0
@@ -94,13 +96,8 @@ class Task:
 
 def serve(address: str) -> NoReturn:
     """Fork a process for every task asked for, until standard input ends."""
-    import boto3
-
-    import fab_static.tasks
-    from fab_static.aws import cloudfront
-
-    cloudfront.Distribution("E", endpoint_url="http://127.0.0.1:1")  # reads the API's description
-    del boto3, fab_static
+    import_module("fab_static.tasks")
+    Distribution("E", endpoint_url="http://127.0.0.1:1")  # loads boto3, and the API's description
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
