@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from demo.fleet import Fleet, Host
 
-PAUSE_SECONDS = 0.008  # between two requests of one reader: the machine has other work
+PAUSE_SECONDS = 0.015  # between two requests of one reader: the machine has other work
 UNVERSIONED = ("/static/paper.svg",)  # a CDN keeps it; stylesheets and scripts have versions
 MANY = 20  # violations are not all told
 

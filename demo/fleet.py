@@ -91,6 +91,7 @@ class Fleet:
         environment: the project's environment, for gunicorn and in the inventory.
         health: the path that web.check asks, below the site.
         app: the inventory's `app`.
+        own_homes: logins have the host's folder for a home, and read none of this user's login files.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Fleet:
         environment: Mapping[str, str] | None = None,
         health: str = "/health",
         app: str = "demo",
+        own_homes: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.user = pwd.getpwuid(os.geteuid()).pw_name  # not $USER: sudo and su leave that
@@ -115,6 +117,7 @@ class Fleet:
         self.project_environment = dict(environment or {})
         self._project = project.resolve() if project else None
         self._health = health
+        self._own_homes = own_homes
         self._run = secrets.token_hex(8)
         self._servers: dict[tuple[str, str], _Server] = {}  # (host, kind); insertion order
         self._aws: tuple[str, str] | None = None  # endpoint, distribution
@@ -474,6 +477,7 @@ class Fleet:
             config = host.folder / "sshd_config"
             mark = self._environment(host)[MARK]
             path = os.environ.get("PATH", os.defpath)
+            home = f' "HOME={host.folder}"' if self._own_homes else ""
             text = f"""\
 ListenAddress {host.address}:{host.port}
 HostKey "{host.folder}/host_key"
@@ -490,7 +494,7 @@ MaxSessions 500
 LoginGraceTime 30
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
-SetEnv "{MARK}={mark}" "PATH={path}"
+SetEnv "{MARK}={mark}" "PATH={path}"{home}
 """
             config.write_text(text + more, encoding="utf-8")
             if more and subprocess.run([sshd, "-t", "-f", config], capture_output=True).returncode:

@@ -445,6 +445,13 @@ def test_zero_seconds_of_waiting_for_the_invalidation_is_right():
     assert read(SMALL + "cdn: {distribution_id: E1, wait: 0}\n").cdn.wait == 0
 
 
+def test_an_answer_of_aws_is_waited_for_as_long_as_the_inventory_says():
+    assert read(SMALL + "cdn: {distribution_id: E1}\n").cdn.timeout == 30
+    assert read(SMALL + "cdn: {distribution_id: E1, timeout: 0.5}\n").cdn.timeout == 0.5
+    (problem,) = problems_of(SMALL + "cdn: {distribution_id: E1, timeout: 0}\n")
+    assert problem.startswith("cdn.timeout (line 6): must be a number of seconds")
+
+
 def test_a_secret_that_is_a_value_is_refused_without_being_repeated():
     text = SMALL.replace("code}", "code, secrets: ['hunter2!']}")
     (problem,) = problems_of(text)
