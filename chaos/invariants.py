@@ -32,7 +32,7 @@ def provisional(fleet: Fleet) -> list[str]:
     for name, host in fleet.hosts.items():
         try:
             flip = json.loads((host.static / "provisional.json").read_bytes())
-        except FileNotFoundError:
+        except OSError:  # none there, or a host without power
             continue
         if flip["release"] == current(host):
             found.append(name)
