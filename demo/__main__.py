@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 from demo.fleet import HOSTS, Fleet, FleetError
-from fab_static.phases.probe import assets, fetch
+from fab_static.phases.browser import Browser
+from fab_static.phases.probe import assets
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOP = ROOT / "tests" / "sample_project"
@@ -173,10 +174,11 @@ class Demo:
 
 def get(url: str) -> bytes:
     """Return the body of a URL that answers 200."""
-    status, body, _ = fetch(url, 20)
-    if status != 200:
-        raise FleetError(f"{url} answered {status}")
-    return body
+    with Browser(20) as browser:
+        answer = browser.get(url)
+    if answer.status != 200:
+        raise FleetError(f"{url} answered {answer.status}")
+    return answer.body
 
 
 def keep(fleet: Fleet) -> None:

@@ -27,14 +27,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fab_static.aws.cloudfront import NO_PATH
 from fab_static.plan.nginx import nginx_server
+
+if TYPE_CHECKING:  # the watching process starts this file alone
+    from demo.cloudfront import Clock, CloudFront
+    from demo.edge import Edge
 
 Role = Literal["build", "static", "web"]
 HOSTS: dict[str, list[Role]] = {  # of the demo and the tests
@@ -121,6 +126,8 @@ class Fleet:
         self._run = secrets.token_hex(8)
         self._servers: dict[tuple[str, str], _Server] = {}  # (host, kind); insertion order
         self._aws: tuple[str, str] | None = None  # endpoint, distribution
+        self.cloudfront: CloudFront | None = None  # the strict one, with its edge: see start_cdn
+        self.edge: Edge | None = None
         self._watcher: subprocess.Popen[str] | None = None
         self._reserved: list[socket.socket] = []
         addresses = {name: f"127.0.0.{number}" for number, name in enumerate(hosts, start=2)}
@@ -172,6 +179,10 @@ class Fleet:
             for server in self._servers.values():
                 server.kill(after=deadline)
         finally:
+            for inside in (self.edge, self.cloudfront):
+                if inside:
+                    inside.close()
+            self.edge = self.cloudfront = None
             _kill_marked(f"{MARK}={self._run}:")
             if self._watcher:
                 self._watcher.communicate()
@@ -264,6 +275,8 @@ class Fleet:
                 "endpoint_url": endpoint,
                 "wait": 10,
             }
+            if self.edge:
+                inventory["cdn"]["domain"] = self.edge.url
         return _merged(inventory, extra)
 
     def write_inventory(self, path: Path, **extra: Any) -> Path:
@@ -323,6 +336,25 @@ class Fleet:
         )
         self._aws = endpoint, answer["Distribution"]["Id"]
 
+    def start_cdn(self, clock: Clock | None = None, **edge: Any) -> tuple[CloudFront, Edge]:
+        """Start a strict CloudFront and an edge of it before the static hosts, in this process.
+
+        Args:
+            clock: theirs; a test that hands it to nobody else moves it by itself.
+            edge: as Edge takes them: query, min_ttl, …
+        """
+        from demo.cloudfront import CloudFront
+        from demo.edge import Edge
+
+        cloudfront = CloudFront(clock=clock)
+        distribution = cloudfront.add_distribution()
+        self.cloudfront = cloudfront.__enter__()
+        origins = [self.origin(host.name) for host in self.with_role("static")]
+        forgotten = partial(cloudfront.forgotten, distribution.id)
+        self.edge = Edge(origins, forgotten=forgotten, clock=cloudfront.clock, **edge).__enter__()
+        self._aws = cloudfront.endpoint, distribution.id
+        return cloudfront, self.edge
+
     @property
     def endpoint_url(self) -> str:
         """Return the address of the AWS stand-in, started when first asked for."""
@@ -344,10 +376,12 @@ class Fleet:
             client.get_invalidation(DistributionId=self.distribution_id, Id=item["Id"])
             for item in found
         ]
-        return [
+        batches = [
             list(answer["Invalidation"]["InvalidationBatch"]["Paths"]["Items"])
             for answer in answers
         ]
+        # moto takes what asks only whether it may, too: no path, which CloudFront refuses
+        return [paths for paths in batches if paths != [NO_PATH]]
 
     def environment(self) -> dict[str, str]:
         """Return what to add to the environment of a program that speaks to this fleet.

@@ -22,11 +22,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import doctor, look, notify, why
+from fab_static import cdn_doctor, doctor, look, notify, why
 from fab_static.errors import (
     DeployLockedError,
+    DisagreementError,
     FabStaticError,
     InventoryError,
+    ProbeError,
     ReleaseError,
 )
 from fab_static.hooks import run as run_hooks
@@ -262,6 +264,7 @@ class Session:
         project_path: str | None = None,
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
+        rollback_on_probe_failure: bool = False,
     ) -> Deployment:
         """Do everything, from collectstatic to prune; with `resume` only what is stale.
 
@@ -270,6 +273,7 @@ class Session:
             project_path: another checkout than the inventory's.
             wait_seconds: how long to wait for another deploy to end.
             confirm: is shown the plan before anything goes live, and says whether it may; None: it may.
+            rollback_on_probe_failure: go back to what was live when the probe finds something wrong.
 
         Returns:
             What was done. `after_flip` holds what failed once the release was live.
@@ -285,7 +289,7 @@ class Session:
             if not names:
                 self.show.say("nothing is stale; the last deploy went to its end")
             self._check(deploy, names)
-            self._run(deploy, names, confirm)
+            self._run(deploy, names, confirm, goes_back=rollback_on_probe_failure)
         return deploy
 
     def prepare(
@@ -325,13 +329,20 @@ class Session:
             self._run(deploy, names, None)
         return deploy.current_release()
 
-    def activate(self, *, wait_seconds: float = 0, confirm: Confirm | None = None) -> Deployment:
-        """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune."""
+    def activate(
+        self,
+        *,
+        wait_seconds: float = 0,
+        confirm: Confirm | None = None,
+        rollback_on_probe_failure: bool = False,
+    ) -> Deployment:
+        """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune; see `deploy`."""
         deploy = self._deployment()
         with self._locked(deploy, "activate", wait_seconds), self._told(deploy, "activate"):
             deploy.current_release()
             self._check(deploy, ("verify", *GO_LIVE))
-            self._run(deploy, ("verify", *GO_LIVE), confirm)
+            goes_back = rollback_on_probe_failure
+            self._run(deploy, ("verify", *GO_LIVE), confirm, goes_back=goes_back)
         return deploy
 
     def phase(
@@ -569,15 +580,26 @@ class Session:
         deploy.on(deploy.hosts(*roles), deploy.facts)
         cdn = self.environment.cdn
         if cdn and "invalidate" in names:
-            from fab_static.aws.cloudfront import Distribution
+            cdn_doctor.preflight(cdn, self.show.warn)
 
-            Distribution(
-                cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
-            ).check()
+    def _run(
+        self,
+        deploy: Deployment,
+        names: Sequence[str],
+        confirm: Confirm | None,
+        *,
+        goes_back: bool = False,
+    ) -> None:
+        """Run phases in order; what fails after the flip is collected, and the rest goes on.
 
-    def _run(self, deploy: Deployment, names: Sequence[str], confirm: Confirm | None) -> None:
-        """Run phases in order; what fails after the flip is collected, and the rest goes on."""
+        Args:
+            deploy: what to work on.
+            names: the phases.
+            confirm: as in `deploy`.
+            goes_back: when the probe finds something wrong, what was live before is made live again.
+        """
         is_live = False
+        before = deploy.live or deploy.recorded_live
         known = deploy.journal.phases
         deploy.timeline.expect(
             names, {name: known[name]["seconds"] for name in names if name in known}
@@ -594,7 +616,47 @@ class Session:
                 deploy.failed_after_flip.append(task_name(name))
                 if isinstance(error, DeployLockedError):
                     return  # another may deploy by now: nothing more is done
+                if goes_back and isinstance(error, ProbeError):
+                    self._go_back(deploy, before, error)
             is_live = is_live or name == "activate"
+
+    def _go_back(self, deploy: Deployment, before: str | None, found: ProbeError) -> None:
+        """Make live again what was live before the release that the probe found wrong.
+
+        Raises:
+            ProbeError: what the probe found, once the earlier release is live.
+            DisagreementError: hosts were left with different releases.
+        """
+        wrong = deploy.current_release().id
+        if before is None or before == wrong:
+            self.show.warn("there is nothing to go back to: no other release was live before")
+            return
+        self.show.warn(f"the probe failed; going back to {before}")
+        deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong, False
+        failed: list[FabStaticError] = []
+        for name in ROLLBACK:
+            try:
+                deploy.release = deploy.release or deploy.read_release(before)
+                self._run_one(deploy, name, None)
+            except DisagreementError:
+                raise
+            except FabStaticError as error:
+                failed.append(error)
+                if not deploy.is_flipped:  # the wrong one is live still
+                    deploy.release = deploy.read_release(wrong)
+                    deploy.after_flip += failed
+                    return
+        also = "".join(f"; then this failed: {error.what}" for error in failed)
+        mend = f"mend what the probe found, then deploy again; {wrong} is marked bad"
+        if failed:
+            mend += f"; and now: {failed[0].mend}"
+        deploy.after_flip.clear()
+        deploy.undone.update(deploy.hosts())
+        raise ProbeError(
+            f"{found.what}\nso {before}, which was live before, is live again on every host{also}",
+            where=found.where,
+            mend=mend,
+        )
 
     def _run_one(
         self,

@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fab_static.errors import CdnError, FabStaticError
+from fab_static import cdn_doctor
+from fab_static.errors import FabStaticError
+from fab_static.findings import Finding
+from fab_static.findings import bad as _bad
+from fab_static.findings import good as _good
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand
 from fab_static.remote import RemoteHost
-
-Finding = dict[str, Any]
 
 LEAST_FREE_BYTES = 500_000_000
 LEAST_FREE_INODES = 20_000
@@ -54,16 +56,8 @@ def check(deploy: Deployment) -> list[Finding]:
         for host in whole:
             if "web" in host.roles:
                 findings += _web(deploy, host)
-    findings += _cdn(deploy)
+    findings += cdn_doctor.check(deploy)
     return findings
-
-
-def _good(where: str, subject: str, what: str) -> Finding:
-    return {"where": where, "subject": subject, "ok": True, "what": what, "mend": None}
-
-
-def _bad(where: str, subject: str, what: str, mend: str) -> Finding:
-    return {"where": where, "subject": subject, "ok": False, "what": what, "mend": mend}
 
 
 def _host(host: RemoteHost) -> list[Finding]:
@@ -321,41 +315,6 @@ def _web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
                 f"{url} answers {answer['answer']}",
                 "start the web processes, or correct web.check: a deploy would be put back",
             )
-
-
-def _cdn(deploy: Deployment) -> Iterator[Finding]:
-    cdn = deploy.environment.cdn
-    if cdn is None:
-        return
-    from fab_static.aws.cloudfront import Distribution
-
-    where = f"distribution {cdn.distribution_id}"
-    try:
-        distribution = Distribution(
-            cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
-        )
-        distribution.check()
-        yield _good(where, "CloudFront", "is there, and may be asked")
-        key = distribution.version_in_cache_key()
-    except CdnError as error:
-        yield _bad(where, "CloudFront", error.what, error.mend)
-        return
-    if key is None:
-        yield _bad(
-            where,
-            "cache key",
-            "whether `version` is in the cache key cannot be seen with these rights",
-            "allow cloudfront:GetCachePolicy, or look at the behaviour's cache policy yourself",
-        )
-    elif key:
-        yield _good(where, "cache key", "holds the query's `version`")
-    else:
-        yield _bad(
-            where,
-            "cache key",
-            "does not hold the query's `version`: old bytes would be served under new URLs",
-            "use a cache policy whose query strings are all, or a whitelist with `version`",
-        )
 
 
 def is_well(findings: list[Finding]) -> bool:

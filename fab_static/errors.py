@@ -8,6 +8,7 @@ FabStaticError
 ├── DeployLockedError    somebody else deploys
 ├── RemoteError          a host cannot be reached, or refused a request
 ├── CdnError             CloudFront or S3 refused
+├── ProbeError           what is live does not answer over HTTP as it was recorded
 └── DisagreementError    hosts are left with different releases
 
 Every message says what happened, where, and how to mend it.
@@ -45,6 +46,10 @@ class InventoryError(FabStaticError):
 
 class ReleaseError(FabStaticError):
     """A release is missing, incomplete, or cannot be made live."""
+
+
+class ProbeError(FabStaticError):
+    """What is live does not answer over HTTP as the release recorded it."""
 
 
 class ManifestError(FabStaticError):

@@ -298,7 +298,9 @@ def _phases(
         if name == "invalidate" and deploy.environment.cdn is None:
             will_run, why = False, "no cdn in the inventory"
         elif name == "probe" and not (
-            deploy.environment.probe.pages or deploy.environment.probe.origin
+            deploy.environment.probe.pages
+            or deploy.environment.probe.origin
+            or (deploy.environment.cdn and deploy.environment.cdn.url)
         ):
             will_run, why = False, "no probe.pages in the inventory"
         elif name == "activate" and is_live:

@@ -193,6 +193,7 @@ _PATH = "another checkout on the hosts than the inventory's project.path"
 _VERBOSE = "show what the commands on the hosts print"
 _QUIET = "show only what went wrong"
 _JSON = "print JSON alone on standard output"
+_GO_BACK = "make live again what was live before, when the probe finds something wrong (exit 1)"
 
 
 @task(
@@ -202,6 +203,7 @@ _JSON = "print JSON alone on standard output"
         "project_path": _PATH,
         "wait": _WAIT,
         "yes": _YES,
+        "rollback_on_probe_failure": _GO_BACK,
         "verbose": _VERBOSE,
         "quiet": _QUIET,
         "json": "with --dry-run: " + _JSON,
@@ -214,6 +216,7 @@ def deploy(
     project_path: str | None = None,
     wait: float = 0.0,
     yes: bool = False,
+    rollback_on_probe_failure: bool = False,
     verbose: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -233,6 +236,7 @@ def deploy(
             project_path=project_path,
             wait_seconds=wait,
             confirm=_confirm(session, yes=yes),
+            rollback_on_probe_failure=rollback_on_probe_failure,
         )
         _live_but(done)
 
@@ -268,16 +272,34 @@ def prepare(
         session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
 
 
-@task(help={"wait": _WAIT, "yes": _YES, "verbose": _VERBOSE, "quiet": _QUIET})
+@task(
+    help={
+        "wait": _WAIT,
+        "yes": _YES,
+        "rollback_on_probe_failure": _GO_BACK,
+        "verbose": _VERBOSE,
+        "quiet": _QUIET,
+    }
+)
 def activate(
-    c: Context, wait: float = 0.0, yes: bool = False, verbose: bool = False, quiet: bool = False
+    c: Context,
+    wait: float = 0.0,
+    yes: bool = False,
+    rollback_on_probe_failure: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Live · Make live what `prepare` left.
 
     fab production activate
     """
     with _session(verbose=verbose, quiet=quiet) as session:
-        _live_but(session.activate(wait_seconds=wait, confirm=_confirm(session, yes=yes)))
+        done = session.activate(
+            wait_seconds=wait,
+            confirm=_confirm(session, yes=yes),
+            rollback_on_probe_failure=rollback_on_probe_failure,
+        )
+        _live_but(done)
 
 
 @task(

@@ -18,7 +18,6 @@ root, the project's own manifest); bytes are written aside and renamed; nothing 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import functools
@@ -150,9 +149,11 @@ def to_disk(host: Host) -> None:
     """
     descriptor = os.open(host.root, os.O_RDONLY)
     try:
+        import ctypes  # late: it takes long to load, and some Pythons are built without
+
         if ctypes.CDLL(None).syncfs(descriptor):
             os.sync()
-    except AttributeError:  # not Linux
+    except (ImportError, AttributeError):  # not Linux
         os.sync()
     finally:
         os.close(descriptor)

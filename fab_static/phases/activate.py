@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from fab_static.errors import RemoteError
+from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.deployment import Deployment, Undo
+from fab_static.phases.invalidate import begin
 from fab_static.plan.diff import unversioned_changes
 from fab_static.plan.inventory import expand
-from fab_static.plan.release import Release
+from fab_static.plan.release import Release, without_files
 from fab_static.remote import RemoteHost
 
 CHECK_SECONDS = 60.0  # a reloaded web process answers within this, or the flip is undone
@@ -24,7 +25,8 @@ def activate(deploy: Deployment) -> None:
     Leaves: current -> releases/<id>, previous -> what was live; on web hosts the project's offline
     manifest and resource versions are links into current, and the web processes were reloaded.
     If it fails: every host already flipped is put back; what could not be is named (exit 5). If we die:
-    every host that was not told that all have flipped goes back by itself within confirm_timeout.
+    every host that was not told that all have flipped goes back by itself within confirm_timeout. What
+    CloudFront may have fetched meanwhile is invalidated once more, or noted for the next command.
     """
     release = deploy.current_release()
     if deploy.live == deploy.recorded_live == release.id:
@@ -33,15 +35,24 @@ def activate(deploy: Deployment) -> None:
     flip = Flip(deploy, release)
     # stays noted when the flip fails: a CDN may have fetched the new bytes meanwhile
     _note_what_caches_must_forget(deploy, release)
-    with deploy.undo_on_failure() as undo, flip.kept_alive():
-        flip.make_live(undo, deploy.hosts("static"))
-        for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
-            flip.make_live(undo, batch)
-            deploy.on(batch, flip.reload)
-            deploy.on(batch, lambda host: flip.check(host, release.id))
-        # its record says what was live everywhere, so it comes when everywhere is done
-        flip.make_live(undo, [deploy.build])
-        flip.confirm()
+    try:
+        with deploy.undo_on_failure() as undo, flip.kept_alive():
+            flip.make_live(undo, deploy.hosts("static"))
+            # not before: CloudFront would fetch the old bytes again. Pages of both releases get the new ones
+            begin(deploy, release.id)
+            for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
+                flip.make_live(undo, batch)
+                deploy.on(batch, flip.reload)
+                deploy.on(batch, lambda host: flip.check(host, release.id))
+            # its record says what was live everywhere, so it comes when everywhere is done
+            flip.make_live(undo, [deploy.build])
+            flip.confirm()
+    except BaseException:
+        with suppress(
+            FabStaticError
+        ):  # it must not hide why the flip failed; the journal has the word
+            begin(deploy, deploy.live)
+        raise
     deploy.is_flipped = True
     deploy.look_again()
     deploy.show.say(f"release {release.id} is live on {len(deploy.hosts())} hosts")
@@ -59,12 +70,15 @@ def batches(hosts: Sequence[RemoteHost], size: str) -> list[Sequence[RemoteHost]
 def _note_what_caches_must_forget(deploy: Deployment, release: Release) -> None:
     """Note it before the flip, so that an operator who dies after it leaves the next one word."""
     live = {state["current"] for state in deploy.states.values()} - {None, release.id}
-    changed = {
-        path
-        for name in live
-        for path in unversioned_changes(deploy.read_release(str(name)), release)
-    }
-    deploy.journal.to_invalidate = sorted({*deploy.journal.to_invalidate, *changed})
+    forward: set[str] = set()
+    back: set[str] = set()
+    for old in [deploy.read_release(str(name)) for name in live] or [without_files(release)]:
+        forward |= set(unversioned_changes(old, release))
+        back |= set(unversioned_changes(release, old))
+    deploy.journal.undone()  # of an operator who died: what his flip had added may be in a cache
+    deploy.journal.to_invalidate = sorted({*deploy.journal.to_invalidate, *forward})
+    deploy.journal.if_undone = sorted(back - forward)
+    deploy.journal.invalidation = None  # one of an earlier flip has not forgotten what comes now
     deploy.journal.save()
 
 

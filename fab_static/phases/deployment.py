@@ -198,9 +198,15 @@ class Deployment:
         return live.pop() if len(live) == 1 else None
 
     @property
+    def log(self) -> list[dict[str, Any]]:
+        """The entries of log.jsonl on the build host, oldest first."""
+        entries: list[dict[str, Any]] = self.states[self.build]["record"]
+        return entries
+
+    @property
     def record(self) -> tuple[Activation, ...]:
         """The activations that all hosts made, oldest first: the build host flips last."""
-        return record_of(self.states[self.build]["record"])
+        return record_of(self.log)
 
     @property
     def recorded_live(self) -> str | None:

@@ -1,25 +1,30 @@
-"""Phase invalidate."""
+"""Phase invalidate, and its beginning in the middle of a flip."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable
 
-from fab_static.aws.cloudfront import Distribution
+from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import ledger
 from fab_static.plan.diff import as_cached, printed_urls
 from fab_static.plan.invalidation import Invalidation, to_invalidate
+from fab_static.plan.inventory import Cdn
 from fab_static.plan.release import Release
 
-WAIT_FOR_ROOM = 600.0  # seconds, where the inventory does not want to wait but CloudFront has to
+PATIENCE = (
+    6  # times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait
+)
+PATIENCE_IN_A_FLIP = 1  # hosts are of two releases meanwhile: what fails is done after the flip
 
 
 def invalidate(deploy: Deployment) -> None:
     """Have CloudFront forget what changed in place.
 
-    Those are the URLs whose bytes changed under the same name; waits until it has forgotten them.
+    Those are the URLs whose bytes changed under the same name; waits until it has forgotten them. A flip
+    has begun it already, when all went well: then the same request is found again, and not paid twice.
 
     Needs: the release is live on every static host, else CloudFront would fetch the old bytes again.
     Leaves: no such URL in the journal.
@@ -27,6 +32,7 @@ def invalidate(deploy: Deployment) -> None:
     """
     cdn = deploy.environment.cdn
     journal = deploy.journal
+    journal.undone()  # of an operator who died in a flip: it may have gone back
     if cdn is None:
         deploy.show.say("no cdn in the inventory; nothing to invalidate")
         _forget(deploy)
@@ -34,29 +40,80 @@ def invalidate(deploy: Deployment) -> None:
     if not journal.to_invalidate:
         deploy.show.say("no URL keeps its name with other bytes; nothing to invalidate")
         return
-    release = deploy.current_release()
-    # who does not wait has no second batch
-    plan = planned(deploy, release, journal.to_invalidate, most_batches=4 if cdn.wait else 1)
+    started = time.monotonic()
+    plan = _plan(deploy, deploy.live)
     deploy.show.say(
         f"{len(plan.paths)} paths, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
         + (" …" if len(plan.paths) > 10 else "")
     )
-    distribution = Distribution(
-        cdn.distribution_id, endpoint_url=cdn.endpoint_url, timeout_seconds=cdn.timeout
-    )
-    reference = _reference(deploy, plan.paths)
-    for number, batch in enumerate(plan.batches, start=1):
-        invalidation = distribution.invalidate(batch, f"{reference}-{number}")
-        is_last = number == len(plan.batches)
-        # the next batch has room only when this one is completed
-        seconds = cdn.wait or (0 if is_last else WAIT_FOR_ROOM)
-        if seconds and not distribution.wait(invalidation, seconds):
+    distribution = _distribution(deploy, cdn, PATIENCE)
+    requests, refused = _ask(deploy, distribution, plan, cdn.wait)
+    again = f"fab {deploy.environment.name} invalidate"
+    if cdn.wait:
+        left = distribution.wait(requests, max(0.0, started + cdn.wait - time.monotonic()))
+        if left:
+            ids = ", ".join(request.id for request in left)
             raise CdnError(
-                f"invalidation {invalidation} is not completed after {seconds:g} seconds",
+                f"invalidation {ids} is not completed after {cdn.wait:g} seconds",
                 where=f"distribution {cdn.distribution_id}",
-                mend=f"wait on: fab {deploy.environment.name} invalidate (it asks for the same one)",
+                mend=f"wait on: {again} (it asks for the same one, and is not charged again)",
             )
+    if refused:
+        raise CdnError(
+            f"CloudFront takes no path such as {', '.join(refused)}; all others are invalidated",
+            where=f"distribution {cdn.distribution_id}",
+            mend=f"rename what lies there, or invalidate it by hand; then: {again}",
+        )
     _forget(deploy)
+
+
+def begin(deploy: Deployment, live: str | None) -> None:
+    """Ask CloudFront to forget, and do not wait for it: static hosts have flipped, web hosts follow.
+
+    Whatever fails is told, and left to `invalidate`: no flip is undone for a CDN.
+
+    Args:
+        deploy: what to work on.
+        live: the release that static hosts serve now. An invalidation asked for while they served another
+            one is not taken for this one: what was fetched since then would stay.
+
+    Raises:
+        DeployLockedError: the lock was stolen.
+        RemoteError: the build host cannot be told.
+    """
+    cdn = deploy.environment.cdn
+    if cdn is None or not deploy.journal.to_invalidate:
+        return
+    if deploy.lock:
+        deploy.lock.check()  # another's journal is not ours to write
+    distribution = _distribution(deploy, cdn, PATIENCE_IN_A_FLIP)
+    try:
+        _ask(deploy, distribution, _plan(deploy, live), 0.0)
+    except CdnError as error:
+        deploy.show.warn(f"{error.what}; it is asked again once hosts have settled")
+
+
+def _plan(deploy: Deployment, live: str | None) -> Invalidation:
+    """Return what to ask for; while the same flip holds, what was asked for, so that nothing is paid twice."""
+    journal, cdn = deploy.journal, deploy.environment.cdn
+    known = journal.invalidation
+    same = {"live": live, "changed": journal.to_invalidate}
+    if known and live is not None and same == {key: known.get(key) for key in same}:
+        return Invalidation(tuple(tuple(batch) for batch in known["batches"]))
+    # who does not wait has no second batch
+    plan = planned(
+        deploy,
+        deploy.current_release(),
+        journal.to_invalidate,
+        most_batches=4 if cdn and cdn.wait else 1,
+    )
+    journal.invalidation = {
+        **same,
+        "reference": f"fabstatic-{live}-{time.time_ns()}",
+        "batches": [list(batch) for batch in plan.batches],
+    }
+    journal.save()  # before it is used: CloudFront answers the same reference with the earlier one
+    return plan
 
 
 def planned(
@@ -71,7 +128,7 @@ def planned(
     before = {deploy.live, deploy.recorded_live, deploy.states[deploy.build]["previous"]}
     held = deploy.states[deploy.build]["releases"]
     known = [
-        deploy.read_release(name, deploy.build)
+        deploy.read_release(name)
         for name in sorted(name for name in before if name in held and name != release.id)
     ]
     return to_invalidate(
@@ -82,21 +139,48 @@ def planned(
     )
 
 
-def _reference(deploy: Deployment, paths: tuple[str, ...]) -> str:
-    """Return the CallerReference of these paths, kept in the journal before it is used.
+def _distribution(deploy: Deployment, cdn: Cdn, patience: int) -> Distribution:
+    seconds = patience * cdn.timeout
+    return Distribution(
+        cdn.distribution_id,
+        endpoint_url=cdn.endpoint_url,
+        patience_seconds=min(cdn.wait or seconds, seconds),
+        read_seconds=cdn.timeout,
+        tell=deploy.show.say,
+    )
 
-    CloudFront answers the same reference with the earlier invalidation: a crash never pays twice.
-    """
-    digest = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:12]
-    known = deploy.journal.invalidation
-    if not known or known["paths"] != digest:
-        known = {
-            "paths": digest,
-            "reference": f"fabstatic-{deploy.current_release().id}-{time.time_ns()}-{digest}",
-        }
-        deploy.journal.invalidation = known
-        deploy.journal.save()
-    return str(known["reference"])
+
+def _ask(
+    deploy: Deployment,
+    distribution: Distribution,
+    plan: Invalidation,
+    wait_seconds: float,
+) -> tuple[list[Request], list[str]]:
+    """Ask for all paths; return the requests, and the paths that CloudFront does not take."""
+    known = {entry.get("id") for entry in deploy.log if entry.get("event") == "invalidation"}
+    spent = ledger.paths_of_month(deploy.log, time.time())
+    new: list[Request] = []
+
+    def noted(request: Request) -> None:
+        if request.id not in known:
+            new.append(request)
+            entry = {"event": "invalidation", "id": request.id, "paths": len(request.paths)}
+            deploy.build.ask("note", entry=entry)
+
+    warning = ledger.warning(len(plan.paths), spent)
+    if warning:
+        deploy.show.warn(warning)
+    reference = str((deploy.journal.invalidation or {})["reference"])
+    accepted = distribution.invalidate(
+        plan.batches, reference, wait_seconds=wait_seconds, on_accepted=noted
+    )
+    charged = sum(len(request.paths) for request in new)
+    if charged:
+        deploy.show.say(
+            f"{charged} paths charged, ${ledger.price_usd(charged, spent):g} if no other app of the "
+            f"account uses the free ones; {spent + charged} of this app's this month"
+        )
+    return accepted.requests, accepted.refused
 
 
 def _forget(deploy: Deployment) -> None:

@@ -19,13 +19,15 @@ class Journal:
     `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
     since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
     "release": id (the others)}. `release` is the one sealed last. `to_invalidate` are paths below the
-    static root that the CDN may still hold with old bytes.
+    static root that the CDN may still hold with old bytes. `if_undone` are those that only a flip which is
+    not confirmed has: should it go back, the CDN may hold them.
     """
 
     host: RemoteHost
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
     release: str | None = None
     to_invalidate: list[str] = field(default_factory=list)
+    if_undone: list[str] = field(default_factory=list)
     invalidation: dict[str, Any] | None = None
 
     @classmethod
@@ -37,6 +39,7 @@ class Journal:
             phases=data.get("phases", {}),
             release=data.get("release"),
             to_invalidate=data.get("to_invalidate", []),
+            if_undone=data.get("if_undone", []),
             invalidation=data.get("invalidation"),
         )
 
@@ -47,9 +50,15 @@ class Journal:
             "phases": self.phases,
             "release": self.release,
             "to_invalidate": self.to_invalidate,
+            "if_undone": self.if_undone,
             "invalidation": self.invalidation,
         }
         self.host.ask("write_journal", json.dumps(data, indent=1).encode())
+
+    def undone(self) -> None:
+        """Note that the flip which was not confirmed has gone back, or may have."""
+        self.to_invalidate = sorted({*self.to_invalidate, *self.if_undone})
+        self.if_undone = []
 
     def done(self, phase: str, **facts: Any) -> None:
         """Note that a phase has succeeded."""

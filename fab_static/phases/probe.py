@@ -2,104 +2,221 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import random
-import re
-import urllib.error
-import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from html.parser import HTMLParser
-from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from fab_static.errors import ReleaseError
+from fab_static.errors import ProbeError
+from fab_static.phases.browser import ENCODINGS, Browser
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import expectations
+from fab_static.plan.expectations import Expected, Keep
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release
 
-SAMPLE = 50  # files asked of each origin beside those that pages name
+SAMPLE = 50  # files asked of each server beside those that changed
 AT_ONCE = 16
+SHOWN = 20  # problems
 
 
 def probe(deploy: Deployment) -> None:
     """Ask over HTTP what visitors get.
 
-    The inventory's pages, every asset they name, and a sample of other files.
+    Every changed file and a sample of the others, from each static host and then through the CDN: bytes as
+    they are and compressed, type, how long caches may keep them, leave for other hosts' pages, source maps;
+    a version and a file that nobody has. Then the inventory's pages, and every asset they name.
 
-    Needs: the release is live.
+    Needs: the release is live. Nothing is asked of the CDN before every static host has answered rightly:
+    what it fetched from a wrong one, it would keep.
     Leaves: nothing; it only asks.
-    If it fails: the release stays live (exit 4); every URL that did not answer with its recorded bytes
-    is named.
+    If it fails: the release stays live (exit 4); every URL that did not answer as recorded is named.
     """
-    release = deploy.current_release()
-    settings = deploy.environment.probe
-    if not settings.pages and not settings.origin:
-        deploy.show.say("no probe.pages and no probe.origin in the inventory; nothing asked")
+    # by itself it asks for what is live, whichever release was sealed last
+    live = deploy.read_release(deploy.live) if deploy.live and not deploy.release else None
+    release = live or deploy.current_release()
+    settings, cdn = deploy.environment.probe, deploy.environment.cdn
+    through = cdn.url if cdn else None
+    if not settings.pages and not settings.origin and not through:
+        deploy.show.say(
+            "no probe.pages, probe.origin or cdn.domain in the inventory; nothing asked"
+        )
         return
-    wanted: dict[str, str | None] = {}
-    problems: list[str] = []
-    for page in settings.pages:
-        status, body, _ = fetch(page, settings.timeout)
-        if status != 200:
-            problems.append(f"{page} answered {status}")
-            continue
-        for url in assets(page, body.decode(errors="replace")):
-            path = static_path(url, release)
-            if path is not None:
-                wanted[url] = path
-    for url, path in _of_origins(deploy, release):
-        wanted[url] = path
-    with ThreadPoolExecutor(AT_ONCE) as workers:
-        for problem in workers.map(
-            lambda item: _compared(item[0], item[1], release, settings.timeout), wanted.items()
-        ):
-            if problem:
-                problems.append(problem)
-    if problems:
-        raise ReleaseError(
-            f"{len(problems)} of {len(wanted) + len(settings.pages)} URLs are not served as the "
-            "release recorded them:\n" + "\n".join(f"    {problem}" for problem in problems[:20]),
+    origins = [
+        expand(settings.origin, host.host).rstrip("/")
+        for host in deploy.hosts("static")
+        if settings.origin
+    ]
+    wanted = _wanted(deploy, release)
+    with Browser(settings.timeout) as browser:
+        asker = _Asker(browser, release, _page_origin(settings.pages))
+        asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
+        if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
+            if not cdn.wait or deploy.journal.to_invalidate:
+                wanted = {
+                    url: want for url, want in wanted.items() if want.keep is not Keep.SHORTLY
+                }
+                deploy.show.say(
+                    f"{through} may not have forgotten yet what changed in place: not asked"
+                )
+            asker.ask(_asked(through, url, want, cors=True) for url, want in wanted.items())
+        asker.ask_pages(settings.pages)
+    if asker.slow:
+        deploy.show.warn(
+            f"{len(asker.slow)} URLs whose bytes never change may only be kept for a while, such as "
+            f"{asker.slow[0]}: serve them as `fab {deploy.environment.name} nginx` says"
+        )
+    if asker.problems:
+        shown = "\n".join(f"    {problem}" for problem in asker.problems[:SHOWN])
+        more = len(asker.problems) - SHOWN
+        raise ProbeError(
+            f"{len(asker.problems)} of {asker.answers} answers are not as the release recorded them:\n"
+            + shown
+            + (f"\n    … and {more} more" if more > 0 else ""),
             where=f"release {release.id}, over HTTP",
-            mend=f"see what stands between, then: fab {deploy.environment.name} probe; "
-            f"or go back: fab {deploy.environment.name} rollback",
+            mend=f"see what stands between (fab {deploy.environment.name} check), then: "
+            f"fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
         )
     deploy.show.say(
-        f"{len(settings.pages)} pages and {len(wanted)} files answered as the release recorded them"
+        f"{len(settings.pages)} pages and {asker.answers - len(settings.pages)} files answered as the "
+        "release recorded them"
     )
 
 
-def _of_origins(deploy: Deployment, release: Release) -> Iterable[tuple[str, str]]:
-    """Yield URLs that each static host must answer directly: a sample, the same for all."""
-    origin = deploy.environment.probe.origin
-    if not origin:
-        return
-    base = urlsplit(str(release.settings["STATIC_URL"])).path
-    sample = random.Random(release.id).sample(  # noqa: S311 - a sample, no secret
-        sorted(release.files), min(SAMPLE, len(release.files))
-    )
-    for host in deploy.hosts("static"):
-        for path in sample:
-            url = expand(origin, host.host).rstrip("/") + base + quote(path)
-            if path in release.versions:
-                url += f"?version={release.versions[path]}"
-            yield url, path
+def _answers(deploy: Deployment, browser: Browser, through: str, release: Release) -> bool:
+    """Tell whether the CDN can be reached at all; where it cannot, that says nothing of the release."""
+    nothing = through + expectations.base_of(release) + expectations.MISSING
+    status = browser.get(nothing).status
+    if isinstance(status, str):
+        deploy.show.warn(f"{through} cannot be reached from here ({status}): not asked")
+        return False
+    return True
 
 
-def fetch(url: str, timeout_seconds: float) -> tuple[int | str, bytes, str]:
-    """Return status (or why there is none), body and content type of a URL."""
-    # as browsers do: pages may print a name as it is, with a space or an umlaut
-    encoded = quote(url, safe="%/:?#[]@!$&'()*+,;=~")
-    request = urllib.request.Request(  # noqa: S310 - http(s) by the inventory's own check
-        encoded, headers={"Accept-Encoding": "identity", "User-Agent": "fab_static probe"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:  # noqa: S310
-            return answer.status, answer.read(), answer.headers.get_content_type()
-    except urllib.error.HTTPError as error:
-        return error.code, b"", ""
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return f"nothing: {getattr(error, 'reason', error)}", b"", ""
+def _wanted(deploy: Deployment, release: Release) -> dict[str, Expected]:
+    """Return what each server must answer: the URLs are the same for all."""
+    previous = deploy.states[deploy.build]["previous"]
+    before = None
+    if previous and previous != release.id and previous in deploy.states[deploy.build]["releases"]:
+        before = deploy.read_release(previous, deploy.build)
+    paths = sorted(release.files)
+    sample = random.Random(release.id).sample(paths, min(SAMPLE, len(paths)))  # noqa: S311 - no secret
+    return expectations.to_ask(release, before, sample) | expectations.never_there(release)
+
+
+@dataclass(frozen=True)
+class _Question:
+    url: str
+    want: Expected
+    encoding: str
+    is_page: bool = False  # asked because a page names it: where it comes from is the page's affair
+    cors: bool = False  # pages of another host must be given leave
+
+
+def _asked(base: str, url: str, want: Expected, *, cors: bool = False) -> Iterator[_Question]:
+    for encoding in want.encodings:
+        if encoding in ENCODINGS:
+            yield _Question(base + url, want, encoding, cors=cors)
+
+
+class _Asker:
+    """Asks, many at once, and keeps what was wrong, in the order asked."""
+
+    def __init__(self, browser: Browser, release: Release, page_origin: str | None) -> None:
+        self.problems: list[str] = []
+        self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
+        self.answers = 0
+        self._browser = browser
+        self._release = release
+        self._page_origin = page_origin
+        self._known: set[tuple[str, str]] = set()
+
+    def ask(self, questions: Iterable[Iterable[_Question]]) -> None:
+        """Ask all, then the source maps that the answers named."""
+        waiting = [question for some in questions for question in some]
+        with ThreadPoolExecutor(AT_ONCE) as workers:
+            while waiting:
+                waiting = [one for one in waiting if (one.url, one.encoding) not in self._known]
+                self._known |= {(one.url, one.encoding) for one in waiting}
+                self.answers += len(waiting)
+                found: list[_Question] = []
+                for problem, source_map in workers.map(self._compared, waiting):
+                    if problem:
+                        self.problems.append(problem)
+                    if source_map:
+                        found.append(source_map)
+                waiting = found
+
+    def ask_pages(self, pages: Iterable[str]) -> None:
+        """Ask pages, then every asset that they name."""
+        questions: list[_Question] = []
+        for page in pages:
+            self.answers += 1
+            answer = self._browser.get(page, follow=True)
+            if answer.status != 200:
+                self.problems.append(f"{page} answered {answer.status}")
+                continue
+            for url in assets(page, answer.body.decode(errors="replace")):
+                path = expectations.static_path(url, self._release)
+                if path is None:
+                    continue
+                problem = expectations.other_version(url, self._release)
+                if problem:
+                    self.answers += 1
+                    self.problems.append(problem)
+                    continue
+                want = Expected(path, self._release.files[path], Keep.SHORTLY)
+                elsewhere = _page_origin([url]) != _page_origin([page])
+                questions.append(_Question(url, want, "identity", is_page=True, cors=elsewhere))
+        self.ask([questions])
+
+    def _compared(self, question: _Question) -> tuple[str | None, _Question | None]:
+        """Return what is wrong with an answer, and the source map that it names."""
+        want, url = question.want, question.url
+        answer = self._browser.get(
+            url,
+            encoding=question.encoding,
+            origin=self._page_origin if want.needs_cors and question.cors else None,
+            follow=question.is_page,
+        )
+        asked = url if question.encoding == "identity" else f"{url} ({question.encoding})"
+        try:
+            body = answer.body
+        except ValueError as error:
+            return f"{asked}: {error}", None
+        problem = expectations.wrong_bytes(want, answer.status, body, answer.content_type)
+        if not problem and not question.is_page:
+            problem = expectations.wrong_caching(want, answer.headers)
+        if not problem and self._page_origin and question.cors:
+            problem = expectations.wrong_cors(want, answer.headers, self._page_origin)
+        if problem:
+            return f"{asked} {problem}", None
+        if not question.is_page and expectations.is_kept_too_shortly(want, answer.headers):
+            self.slow.append(asked)
+        named = want.file and expectations.source_map(url, body, self._release)
+        if not named:
+            return None, None
+        return self._map_of(url, named, question)
+
+    def _map_of(
+        self, url: str, named: str, question: _Question
+    ) -> tuple[str | None, _Question | None]:
+        if expectations.other_version(named, self._release):
+            return f"{url} names the source map {named}, which is of another build", None
+        path = str(expectations.static_path(named, self._release))
+        keep = Keep.FOR_EVER if "version=" in named else Keep.SHORTLY
+        want = Expected(path, self._release.files[path], keep)
+        return None, _Question(named, want, "identity", question.is_page)
+
+
+def _page_origin(pages: Iterable[str]) -> str | None:
+    """Return scheme and host of the first page: whose leave fonts and modules must give."""
+    for page in pages:
+        parts = urlsplit(page)
+        return f"{parts.scheme}://{parts.netloc}"
+    return None
 
 
 def assets(page: str, html: str) -> list[str]:
@@ -123,26 +240,3 @@ class _Assets(HTMLParser):
             kinds = (values.get("rel") or "").lower().split()
             if {"stylesheet", "icon", "preload", "modulepreload"} & set(kinds):
                 self.urls.append(str(values["href"]))
-
-
-def static_path(url: str, release: Release) -> str | None:
-    """Return the path below the static root that a URL names; None where it is no static URL."""
-    base = urlsplit(str(release.settings["STATIC_URL"])).path
-    path = unquote(urlsplit(url).path)
-    return path[len(base) :] if path.startswith(base) and len(path) > len(base) else None
-
-
-def _compared(url: str, path: str | None, release: Release, timeout_seconds: float) -> str | None:
-    """Return what is wrong with a URL's answer; None where it is the recorded bytes."""
-    file = release.files.get(path or "")
-    if file is None:
-        return f"{url} is named by a page, and the release has no {path}"
-    version = parse_qs(urlsplit(url).query).get("version", [None])[0]
-    if version and re.fullmatch("[0-9a-f]{7}", version) and version != file.version:
-        return f"{url} is printed by a page, and the release recorded version {file.version}"
-    status, body, _ = fetch(url, timeout_seconds)
-    if status != 200:
-        return f"{url} answered {status}"
-    if hashlib.sha256(body).hexdigest() != file.sha256:
-        return f"{url} answered {len(body)} bytes that are not the recorded {file.size}"
-    return None

@@ -95,7 +95,14 @@ class Cdn:
     domain: str | None = None
     wait: float = 600
     endpoint_url: str | None = None
-    timeout: float = 30
+    timeout: float = 10  # seconds to wait for one answer
+
+    @property
+    def url(self) -> str | None:
+        """The base URL that visitors fetch from: of a bare domain, https."""
+        if self.domain is None or "://" in self.domain:
+            return self.domain and self.domain.rstrip("/")
+        return f"https://{self.domain}"
 
 
 @dataclass(frozen=True)
@@ -366,8 +373,12 @@ def _cdn(section: _Section) -> Cdn | None:
         domain=section.optional_text("domain"),
         wait=section.number("wait", 600, least=0),
         endpoint_url=section.optional_text("endpoint_url"),
-        timeout=section.number("timeout", 30),
+        timeout=section.number("timeout", 10),
     )
+    if cdn.domain and not re.fullmatch(r"(https?://)?[\w.-]+(:\d{1,5})?/?", cdn.domain, re.ASCII):
+        section.problem(
+            "domain", "must be a host such as d111111abcdef8.cloudfront.net, without a path"
+        )
     section.close()
     return cdn
 

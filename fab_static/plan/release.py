@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -171,6 +171,11 @@ class Release:
             indent=None,
             separators=(",", ":"),
         )
+
+
+def without_files(release: Release) -> Release:
+    """Return what is live before the first release: nothing, with the same settings."""
+    return replace(release, files={}, versions={}, named=(), offline_manifest=None)
 
 
 def digest(

@@ -42,6 +42,7 @@ def test_the_tree_of_errors_is_the_one_its_docstring_draws():
         "DeployLockedError",
         "RemoteError",
         "CdnError",
+        "ProbeError",
         "DisagreementError",
     }
     for kind in KINDS:

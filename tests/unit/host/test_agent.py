@@ -1,6 +1,7 @@
 # the agent works with os.path, and so do its tests: names on a disk may be no Unicode
 # ruff: noqa: PTH101, PTH103, PTH110, PTH115, PTH116, PTH118, PTH120, PTH121, PTH123, PTH208
 import contextlib
+import ctypes
 import errno
 import gzip
 import hashlib
@@ -640,7 +641,7 @@ def test_what_was_answered_outlives_a_loss_of_power(agent, root, tmp_path, monke
 
 def test_bytes_are_brought_to_the_disk_where_syncfs_is_missing_too(agent, root, monkeypatch):
     called = []
-    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     monkeypatch.setattr(module.os, "sync", lambda: called.append("sync"))
     os.makedirs(root)
     module.to_disk(agent.host)

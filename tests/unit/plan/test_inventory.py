@@ -441,12 +441,26 @@ def test_a_negative_wait_is_told_that_zero_would_do():
     assert problem == "cdn.wait (line 6): must be a number of seconds of at least 0, not -1"
 
 
+def test_visitors_fetch_from_the_domain_over_https_unless_it_says_http():
+    for domain, url in (
+        ("d1.cloudfront.net", "https://d1.cloudfront.net"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+    ):
+        assert read(SMALL + f"cdn: {{distribution_id: E1, domain: '{domain}'}}\n").cdn.url == url
+    assert read(SMALL + "cdn: {distribution_id: E1}\n").cdn.url is None
+    for domain in ("d1.cloudfront.net/static", "ftp://d1", "two words"):
+        (problem,) = problems_of(SMALL + f"cdn: {{distribution_id: E1, domain: '{domain}'}}\n")
+        assert problem == (
+            "cdn.domain (line 6): must be a host such as d111111abcdef8.cloudfront.net, without a path"
+        )
+
+
 def test_zero_seconds_of_waiting_for_the_invalidation_is_right():
     assert read(SMALL + "cdn: {distribution_id: E1, wait: 0}\n").cdn.wait == 0
 
 
 def test_an_answer_of_aws_is_waited_for_as_long_as_the_inventory_says():
-    assert read(SMALL + "cdn: {distribution_id: E1}\n").cdn.timeout == 30
+    assert read(SMALL + "cdn: {distribution_id: E1}\n").cdn.timeout == 10
     assert read(SMALL + "cdn: {distribution_id: E1, timeout: 0.5}\n").cdn.timeout == 0.5
     (problem,) = problems_of(SMALL + "cdn: {distribution_id: E1, timeout: 0}\n")
     assert problem.startswith("cdn.timeout (line 6): must be a number of seconds")

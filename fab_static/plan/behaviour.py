@@ -1,0 +1,102 @@
+"""A CloudFront distribution's config -> what its edges do with a static URL. Configs are in boto3's shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+DEFAULT_ERROR_TTL = (
+    10  # seconds; AWS: Developer Guide, "Controlling how long CloudFront caches errors"
+)
+ERRORS = (403, 404, 500, 502, 503, 504)
+FAILING = {500, 502, 503, 504}
+
+Config = Mapping[str, Any]
+
+
+def behaviour_of(config: Config, path: str) -> Config:
+    """Return the cache behaviour of a URL path: the first whose pattern matches, else the default one."""
+    for behaviour in config.get("CacheBehaviors", {}).get("Items", []):
+        if _matches(str(behaviour["PathPattern"]), path):
+            found: Config = behaviour
+            return found
+    default: Config = config["DefaultCacheBehavior"]
+    return default
+
+
+def _matches(pattern: str, path: str) -> bool:
+    # AWS: Developer Guide, "Path pattern": * is 0 or more characters, ? is one, a leading / is optional
+    text = "".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern.lstrip("/"))
+    return re.fullmatch(text, path.lstrip("/"), re.DOTALL) is not None
+
+
+def name_of(behaviour: Config) -> str:
+    """Return what the console calls a behaviour."""
+    return f"behaviour {behaviour.get('PathPattern', 'Default (*)')}"
+
+
+def is_in_cache_key(behaviour: Config, policy: Config | None, parameter: str = "version") -> bool:
+    """Tell whether each value of a query parameter is cached apart.
+
+    A cache policy (its CachePolicyConfig) decides where there is one, else the older ForwardedValues (AWS:
+    Developer Guide, "Caching content based on query string parameters").
+    """
+    if policy is None:
+        forwarded = behaviour.get("ForwardedValues", {})
+        keys = forwarded.get("QueryStringCacheKeys", {}).get("Items", [])
+        return bool(forwarded.get("QueryString")) and (not keys or parameter in keys)
+    strings = _parameters(policy).get("QueryStringsConfig", {})
+    named = strings.get("QueryStrings", {}).get("Items", [])
+    return {
+        "all": True,
+        "whitelist": parameter in named,
+        "allExcept": parameter not in named,
+    }.get(strings.get("QueryStringBehavior"), False)
+
+
+def least_seconds(behaviour: Config, policy: Config | None) -> int:
+    """Return how long everything is kept at least, whatever the origin says: MinTTL."""
+    return int((behaviour if policy is None else policy).get("MinTTL", 0))
+
+
+def compression(behaviour: Config, policy: Config | None) -> tuple[str, ...]:
+    """Return what CloudFront compresses with, or passes on compressed, of gzip and br.
+
+    Without a cache policy it compresses with gzip alone (AWS: "Serving compressed files").
+    """
+    if policy is None:
+        return ("gzip",) if behaviour.get("Compress") else ()
+    if not behaviour.get("Compress"):
+        return ()
+    parameters = _parameters(policy)
+    named = (("gzip", "EnableAcceptEncodingGzip"), ("br", "EnableAcceptEncodingBrotli"))
+    return tuple(encoding for encoding, key in named if parameters.get(key))
+
+
+def _parameters(policy: Config) -> Config:
+    found: Config = policy.get("ParametersInCacheKeyAndForwardedToOrigin", {})
+    return found
+
+
+def long_errors(config: Config) -> Iterator[tuple[int, int]]:
+    """Yield errors that are cached for longer than by default: status, seconds."""
+    for error in config.get("CustomErrorResponses", {}).get("Items", []):
+        seconds = int(error.get("ErrorCachingMinTTL", DEFAULT_ERROR_TTL))
+        if int(error["ErrorCode"]) in ERRORS and seconds > DEFAULT_ERROR_TTL:
+            yield int(error["ErrorCode"]), seconds
+
+
+def hidden_errors(config: Config) -> Iterator[tuple[int, str]]:
+    """Yield errors that are answered as 200: status, the page that comes instead."""
+    for error in config.get("CustomErrorResponses", {}).get("Items", []):
+        if str(error.get("ResponseCode", "")) == "200":
+            yield int(error["ErrorCode"]), str(error.get("ResponsePagePath", ""))
+
+
+def failover(config: Config, behaviour: Config) -> set[int] | None:
+    """Return the statuses on which a behaviour's origin group asks its second origin; None: no group."""
+    for group in config.get("OriginGroups", {}).get("Items", []):
+        if group["Id"] == behaviour.get("TargetOriginId"):
+            return {int(one) for one in group["FailoverCriteria"]["StatusCodes"].get("Items", [])}
+    return None

@@ -1,0 +1,329 @@
+"""The client against the strict fake, over HTTP, with a clock that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.cloudfront import Bucket, Clock, CloudFront
+from demo.cloudfront import Distribution as Known
+from fab_static.aws.cloudfront import CREATE_PAUSE, Distribution, RefusedError
+from fab_static.errors import CdnError
+
+
+@pytest.fixture
+def cloudfront(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
+    for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with CloudFront(completes_after=5) as made:
+        yield made
+
+
+@pytest.fixture
+def known(cloudfront: CloudFront) -> Known:
+    return cloudfront.add_distribution()
+
+
+class Told(list[str]):
+    """What the operator was told."""
+
+
+def client(
+    cloudfront: CloudFront, known: Known | str, told: Told | None = None, **more: Any
+) -> Distribution:
+    return Distribution(
+        known if isinstance(known, str) else known.id,
+        endpoint_url=cloudfront.endpoint,
+        tell=(told if told is not None else []).append,
+        clock=cloudfront.clock.now,
+        sleep=cloudfront.clock.sleep,
+        **more,
+    )
+
+
+def ask(asked: Distribution, *paths: str, reference: str = "r", wait: float = 600) -> list[str]:
+    accepted = asked.invalidate([paths], reference, wait_seconds=wait)
+    return [path for request in accepted.requests for path in request.paths]
+
+
+def test_one_batch_is_one_call_and_is_awaited_until_completed(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    asked = client(cloudfront, known)
+    accepted = asked.invalidate([[f"/static/{n}.png" for n in range(40)]], "r", wait_seconds=60)
+    assert cloudfront.calls == ["CreateInvalidation"]
+    assert asked.wait(accepted.requests, 60) == []
+    assert cloudfront.invalidations(known.id) == [[f"/static/{n}.png" for n in range(40)]]
+    assert cloudfront.paths_charged == 40
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 3.3, 7, 24.9, 130])
+def test_completed_is_found_within_two_seconds(
+    cloudfront: CloudFront, known: Known, seconds: float
+) -> None:
+    cloudfront.completes_after = seconds
+    asked = client(cloudfront, known)
+    request = asked.invalidate([["/a"]], "r", wait_seconds=600).requests[0]
+    done_at = known.invalidations[0].completed_at
+    assert asked.wait([request], 600) == []
+    assert cloudfront.clock.now() - done_at < 2.5  # and what the calls themselves take
+
+
+def test_a_long_wait_is_told_about(cloudfront: CloudFront, known: Known) -> None:
+    cloudfront.completes_after = 60
+    told = Told()
+    asked = client(cloudfront, known, told)
+    request = asked.invalidate([["/a"]], "r", wait_seconds=600).requests[0]
+    asked.wait([request], 600)
+    assert 4 <= len(told) <= 6
+    assert f"{request.id} in progress for 1" in told[0]
+    assert told[0].endswith(" of 600 s")
+
+
+def test_what_is_not_completed_in_time_is_returned(cloudfront: CloudFront, known: Known) -> None:
+    cloudfront.completes_after = 1000
+    asked = client(cloudfront, known)
+    request = asked.invalidate([["/a"]], "r", wait_seconds=600).requests[0]
+    before = cloudfront.clock.now()
+    assert asked.wait([request], 100) == [request]
+    assert 97 <= cloudfront.clock.now() - before <= 101
+
+
+def test_the_same_paths_and_reference_are_paid_once(cloudfront: CloudFront, known: Known) -> None:
+    for _ in range(3):
+        ask(client(cloudfront, known), "/a", "/b")
+    assert len(known.invalidations) == 1
+    assert cloudfront.paths_charged == 2
+    ask(client(cloudfront, known), "/a", "/b", reference="another flip")
+    assert cloudfront.paths_charged == 4
+
+
+def test_a_reply_lost_after_acceptance_makes_one_invalidation_and_one_charge(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    cloudfront.script("CreateInvalidation", "lost", "lost")
+    assert ask(client(cloudfront, known), "/a", "/b") == ["/a", "/b"]
+    assert cloudfront.calls == ["CreateInvalidation"] * 3
+    assert len(known.invalidations) == 1
+    assert cloudfront.paths_charged == 2
+
+
+@pytest.mark.parametrize("answer", ["503", "500", "Throttling", "reset"])
+def test_what_passes_is_asked_again(cloudfront: CloudFront, known: Known, answer: str) -> None:
+    cloudfront.script("CreateInvalidation", *[answer] * 5)
+    cloudfront.script("GetInvalidation", answer, answer)
+    asked = client(cloudfront, known)
+    requests = asked.invalidate([["/a"]], "r", wait_seconds=600).requests
+    assert asked.wait(requests, 600) == []
+
+
+def test_a_service_that_stays_away_ends_within_the_patience(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    cloudfront.script("CreateInvalidation", *["503"] * 100)
+    before = cloudfront.clock.now()
+    with pytest.raises(CdnError, match="ServiceUnavailable"):
+        ask(client(cloudfront, known), "/a")
+    assert cloudfront.clock.now() - before <= 62
+    assert len(cloudfront.calls) <= 8
+
+
+def test_an_endpoint_that_hangs_ends_within_the_patience(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    cloudfront.script("GetDistributionConfig", *["hang"] * 20)
+    asked = client(cloudfront, known, patience_seconds=0.4, read_seconds=0.1)
+    with pytest.raises(CdnError) as caught:
+        asked.check()
+    assert "gave no answer to get_distribution_config" in caught.value.what
+    assert "can be reached from here" in caught.value.mend
+    assert cloudfront.endpoint in caught.value.where
+
+
+def test_an_endpoint_where_nobody_listens_is_told(cloudfront: CloudFront) -> None:
+    asked = Distribution(
+        "E1", endpoint_url="http://127.0.0.1:1", clock=cloudfront.clock.now, sleep=cloudfront.clock.sleep
+    )  # fmt: skip
+    with pytest.raises(CdnError, match="gave no answer"):
+        asked.check()
+
+
+def test_a_bucket_of_seven_is_survived_by_a_hundred_batches(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    cloudfront.bucket = Bucket(rate=5, burst=7)
+    cloudfront.completes_after = 0
+    batches = [[f"/{n}.png"] for n in range(100)]
+    before = cloudfront.clock.now()
+    accepted = client(cloudfront, known).invalidate(batches, "r", wait_seconds=600)
+    assert len(accepted.requests) == 100
+    assert cloudfront.clock.now() - before >= 99 * CREATE_PAUSE
+
+
+def test_foreign_wildcards_in_progress_are_waited_for(cloudfront: CloudFront, known: Known) -> None:
+    """A hundred runs while somebody else holds 14 of 15 wildcards: the user sees no error."""
+    told = Told()
+    asked = client(cloudfront, known, told)
+    for run in range(100):
+        cloudfront.invalidate_elsewhere(known, [f"/f{n}/*" for n in range(14)], 40)
+        paths = [f"/r{run}/{n}*" for n in range(2)]
+        assert ask(asked, *paths, reference=str(run)) == paths
+        known.invalidations.clear()
+    assert (
+        "1 invalidations are in progress, as many as CloudFront takes; waiting for them" in told[0]
+    )
+
+
+def test_waiting_for_room_ends_at_the_deadline(cloudfront: CloudFront, known: Known) -> None:
+    cloudfront.invalidate_elsewhere(known, [f"/f{n}/*" for n in range(15)], 10_000)
+    before = cloudfront.clock.now()
+    with pytest.raises(RefusedError, match="TooManyInvalidationsInProgress"):
+        ask(client(cloudfront, known), "/a*", wait=100)
+    assert cloudfront.clock.now() - before <= 100
+
+
+def test_rounds_beyond_the_quota_follow_each_other(cloudfront: CloudFront, known: Known) -> None:
+    rounds = [[f"/{turn}/{n}" for n in range(3000)] for turn in range(3)]
+    accepted = client(cloudfront, known).invalidate(rounds, "r", wait_seconds=600)
+    assert [len(request.paths) for request in accepted.requests] == [3000] * 3
+
+
+def test_a_batch_too_large_for_an_empty_quota_is_halved(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    paths = [f"/{n}/*" for n in range(20)]
+    cloudfront.completes_after = 3
+    assert ask(client(cloudfront, known), *paths) == paths
+    assert len(known.invalidations) == 2
+
+
+def test_room_is_waited_for_without_the_right_to_list(cloudfront: CloudFront, known: Known) -> None:
+    cloudfront.denied.add("ListInvalidations")
+    cloudfront.invalidate_elsewhere(known, [f"/f{n}/*" for n in range(15)], 40)
+    assert ask(client(cloudfront, known), "/a*") == ["/a*"]
+
+
+def test_a_bad_path_is_found_and_the_others_are_sent(cloudfront: CloudFront, known: Known) -> None:
+    paths = [f"/{n}.png" for n in range(500)]
+    paths[137], paths[402] = "/a b.png", "/~user/x"
+    accepted = client(cloudfront, known).invalidate([paths], "r", wait_seconds=6000)
+    assert accepted.refused == ["/a b.png", "/~user/x"]
+    sent = [path for request in accepted.requests for path in request.paths]
+    assert sorted(sent) == sorted(set(paths) - set(accepted.refused))
+    assert len(cloudfront.calls) <= 2 * 2 * 9 + 2
+
+
+def test_where_every_path_is_refused_it_is_not_the_paths(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    with pytest.raises(RefusedError, match="invalid invalidation paths"):
+        ask(client(cloudfront, known), *[f"no slash {n}" for n in range(3000)], wait=60_000)
+    assert len(cloudfront.calls) < 100
+
+
+@pytest.mark.parametrize("code", ["InvalidArgument", "InvalidationBatchAlreadyExists"])
+def test_a_reference_used_for_other_paths_is_replaced(
+    cloudfront: CloudFront, known: Known, code: str
+) -> None:
+    cloudfront.reference_error = code
+    asked = client(cloudfront, known)
+    request = asked.invalidate([["/a"]], "r", wait_seconds=60).requests[0]
+    known.invalidations[0].paths = ("/other",)
+    again = asked.invalidate([["/a"]], "r", wait_seconds=60).requests[0]
+    assert again.id != request.id
+    assert known.invalidations[-1].paths == ("/a",)
+
+
+def test_an_invalidation_that_cloudfront_lost_is_created_again(
+    cloudfront: CloudFront, known: Known
+) -> None:
+    asked = client(cloudfront, known)
+    request = asked.invalidate([["/a"]], "r", wait_seconds=60).requests[0]
+    known.invalidations.clear()
+    left = asked.wait([request], 20)
+    assert [one.paths for one in known.invalidations] == [("/a",)]
+    assert known.invalidations[0].reference == request.reference
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        ("ExpiredToken", "renew the AWS credentials"),
+        ("InvalidClientTokenId", "correct the AWS credentials"),
+        ("RequestTimeTooSkewed", "set this machine's clock"),
+    ],
+)
+def test_credentials_that_are_no_good_say_how_to_mend_them(
+    cloudfront: CloudFront, known: Known, code: str, cure: str
+) -> None:
+    cloudfront.refuses_credentials = code
+    with pytest.raises(RefusedError) as caught:
+        client(cloudfront, known).check()
+    assert cure in caught.value.mend
+    assert cloudfront.calls == ["GetDistributionConfig"]
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_a_clock_that_is_off_says_so(cloudfront: CloudFront, known: Known, ahead: float) -> None:
+    cloudfront.wall_clock_ahead = ahead
+    with pytest.raises(RefusedError) as caught:
+        client(cloudfront, known).check()
+    assert "set this machine's clock (NTP)" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [({}, "Unable to locate credentials"), ({"AWS_PROFILE": "nobody"}, "nobody")],
+)
+def test_no_credentials_say_which_variables_to_set(
+    cloudfront: CloudFront, known: Known, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:  # fmt: skip
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it has read the environment before
+    with pytest.raises(CdnError, match=words) as caught:
+        client(cloudfront, known).check()
+    assert "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in caught.value.mend
+
+
+def test_a_wrong_distribution_names_the_key_of_the_inventory(cloudfront: CloudFront) -> None:
+    with pytest.raises(RefusedError) as caught:
+        client(cloudfront, "ENOTHERE").check()
+    assert caught.value.where == "distribution ENOTHERE"
+    assert "cdn.distribution_id" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    "operation", ["CreateInvalidation", "GetInvalidation", "GetDistributionConfig"]
+)
+def test_a_right_that_lacks_is_named_or_done_without(
+    cloudfront: CloudFront, known: Known, operation: str
+) -> None:
+    cloudfront.denied.add(operation)
+    told = Told()
+    asked = client(cloudfront, known, told)
+    asked.check()
+    if operation == "CreateInvalidation":
+        with pytest.raises(RefusedError) as caught:
+            ask(asked, "/a")
+        assert "allow cloudfront:CreateInvalidation" in caught.value.mend
+        return
+    requests = asked.invalidate([["/a"]], "r", wait_seconds=60).requests
+    assert asked.wait(requests, 60) == []
+    assert known.invalidations[0].completed_at <= cloudfront.clock.now()
+    assert "AccessDenied" in told[0]
+
+
+def test_the_clock_of_the_fake_moves_when_somebody_sleeps() -> None:
+    clock = Clock()
+    before = clock.now()
+    clock.sleep(100)
+    assert clock.now() - before >= 100
