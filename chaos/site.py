@@ -288,7 +288,9 @@ class Site:
     def _lock_is_nobodys(self, outcome: Outcome) -> Iterator[str]:
         """Wait for the word that the lock is abandoned, which an agent leaves unless it was killed."""
         lock = self.fleet.hosts["build1"].static / "lock"
-        hushed = {"kill the agents", "stop sshd", "fill the disk", "stall the connections"}
+        hushed = {
+            "kill the agents", "stop sshd", "fill the disk", "stall the connections", "lose power",
+        }  # fmt: skip
         if hushed & {f.kind for f in outcome.met if f.host == "build1"}:
             return
         deadline = time.monotonic() + MARGIN_SECONDS
