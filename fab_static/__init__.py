@@ -8,7 +8,7 @@
     host/         what is sent to the hosts: agent.py, and django_probe.py for the project's interpreter
     aws/          CloudFront and S3; alone imports boto3
     report/       what the operator sees
-    look.py       what status, releases, diff and plan tell; doctor.py and why.py: check and why
+    look.py       what status, releases, diff and plan tell; doctor.py, bucket_doctor.py and why.py: check and why
     api.py        every task as a plain Python call
     tasks.py      the command line: fab <environment> <task>
     django_app/   runs inside the project: tags and management commands

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import cdn_doctor, doctor, look, notify, why
+from fab_static import bucket_doctor, cdn_doctor, doctor, look, notify, why
 from fab_static.errors import (
     DeployLockedError,
     DisagreementError,
@@ -231,7 +231,8 @@ class Session:
 
     def check(self) -> list[dict[str, Any]]:
         """Return the doctor's findings, as `check --json` prints them."""
-        return doctor.check(self._deployment())
+        deploy = self._deployment()
+        return [*doctor.check(deploy), *bucket_doctor.check(deploy)]
 
     def why(self, what: str) -> dict[str, Any]:
         """Return everything known of a static URL, or of an offline manifest's key."""
@@ -346,10 +347,17 @@ class Session:
         return deploy
 
     def phase(
-        self, name: str, *, project_path: str | None = None, wait_seconds: float = 0
+        self,
+        name: str,
+        *,
+        project_path: str | None = None,
+        wait_seconds: float = 0,
+        options: Mapping[str, Any] | None = None,
     ) -> Deployment:
         """Run one phase by itself; it says which later phases it has made stale."""
         deploy = self._deployment(project_path=project_path)
+        deploy.by_itself = True
+        deploy.options = options or {}
         with (
             self._locked(deploy, name, wait_seconds),
             self._told(deploy, task_name(name), hooks=False),

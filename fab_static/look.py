@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fab_static.errors import ReleaseError
+from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.host.agent import RECORD
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.invalidate import planned
+from fab_static.phases.publication import Publication
 from fab_static.plan.diff import (
     Diff,
     as_cached,
@@ -22,6 +23,7 @@ from fab_static.plan.diff import (
     unversioned_changes,
 )
 from fab_static.plan.invalidation import Invalidation, to_invalidate
+from fab_static.plan.publication import hidden, visible
 from fab_static.plan.release import Release, bad
 from fab_static.remote import Head, RemoteHost
 
@@ -71,8 +73,14 @@ def status(deploy: Deployment) -> dict[str, Any]:
         hosts.append(
             {"host": host.name, "roles": list(host.roles), **answers.get(host, unreachable)}
         )
-    live = {one["live"] for one in hosts}
-    agreed = len(live) == 1 and not failures and not any(one["provisional"] for one in hosts)
+    origins = [_origin(deploy, answers)] if deploy.environment.origin else []
+    live = {one["live"] for one in (*hosts, *origins)}
+    agreed = (
+        len(live) == 1
+        and not failures
+        and not any(one["provisional"] for one in hosts)
+        and all(one["reachable"] and not one["pending"] for one in origins)
+    )
     return {
         "environment": deploy.environment.name,
         "app": deploy.environment.app,
@@ -80,6 +88,38 @@ def status(deploy: Deployment) -> dict[str, Any]:
         "agreed": agreed,
         "lock": None if deploy.build in failures else lock_holder(deploy),
         "hosts": hosts,
+        "origins": origins,
+    }
+
+
+def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, Any]:
+    """Return what is live in the bucket; `missing` counts the live release's objects that it lacks."""
+    place = deploy.environment.origin
+    assert place is not None  # noqa: S101 - the caller looked
+    try:
+        origin = Publication(place, deploy.environment).read()
+        live = origin.manifest.release
+        holders = [host for host in reached if live in deploy.states[host]["releases"]]
+        missing = 0
+        if live and holders:
+            release = deploy.read_release(live, holders[0])
+            missing = len(origin.manifest.lacks((*hidden(release), *visible(release))))
+    except FabStaticError as error:
+        return {
+            "origin": str(place),
+            "reachable": False,
+            "live": None,
+            "pending": None,
+            "missing": 0,
+            "error": error.what,
+        }
+    return {
+        "origin": origin.name,
+        "reachable": True,
+        "live": live,
+        "pending": origin.manifest.pending,
+        "missing": missing,
+        "error": None,
     }
 
 
@@ -227,8 +267,29 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
             for host, objects in lacking.items()
         ],
+        "origins": [_to_publish(deploy.origin, staged, sources, collected)]
+        if deploy.origin
+        else [],
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
+
+
+def _to_publish(
+    origin: Publication,
+    staged: Release | None,
+    sources: Mapping[str, Any],
+    collected: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return how many objects would be sent to the bucket, and their bytes."""
+    if staged:
+        sizes = [item.size for item in origin.lacks(staged)]
+    else:
+        sizes = [
+            known[1]
+            for path, known in sources.items()
+            if path not in collected or collected[path][0] != known[0] or not origin.live
+        ]
+    return {"origin": origin.name, "objects": len(sizes), "bytes": sum(sizes)}
 
 
 def _collected(deploy: Deployment) -> dict[str, Any]:
@@ -311,6 +372,8 @@ def _phases(
 
 def is_whole(answer: Mapping[str, Any]) -> bool:
     """Tell whether a status shows nothing to mend."""
-    return bool(answer["agreed"]) and not any(
-        host["missing"] or host["changed"] for host in answer["hosts"]
+    return (
+        bool(answer["agreed"])
+        and not any(host["missing"] or host["changed"] for host in answer["hosts"])
+        and not any(origin["missing"] for origin in answer["origins"])
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import json
 import os
 import select
@@ -29,7 +30,7 @@ from fabric import Config, Connection
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
-from fab_static.host.agent import FRAME, HELLO, PIECE, TICK_SECONDS
+from fab_static.host.agent import FRAME, HELLO, PIECE, RECORD, TICK_SECONDS
 from fab_static.plan.inventory import Environment, Host, Ssh, expand
 from fab_static.plan.release import Layout
 
@@ -262,6 +263,32 @@ class RemoteHost:
                     return
                 if "pack" in head:
                     yield head, data
+
+    def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
+        """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.
+
+        Args:
+            wanted: their records, as the agent's `fetch` takes them.
+
+        Raises:
+            RemoteError: the host cannot be reached, or an object's bytes are not its own.
+        """
+        buffer = bytearray()
+        for head, data in self.packs("fetch", wanted):
+            buffer += zlib.decompress(data) if head["pack"] == "deflate" else data
+            while len(buffer) >= RECORD.size:
+                raw, size = RECORD.unpack_from(buffer)
+                if len(buffer) < RECORD.size + size:
+                    break
+                body = bytes(buffer[RECORD.size : RECORD.size + size])
+                del buffer[: RECORD.size + size]
+                if hashlib.sha256(body).digest() != raw:
+                    raise RemoteError(
+                        f"object {raw.hex()} has other bytes than its name says",
+                        where=self.name,
+                        mend=f"build it anew: fab {self.environment.name} deploy",
+                    )
+                yield raw.hex(), body
 
     def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
         """Send a request and a stream of frames after it, and return the answer's head."""

@@ -32,6 +32,7 @@ from fab_static.errors import (
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import version_function
 from fab_static.plan.nginx import nginx_server
 from fab_static.report import terminal
 from fab_static.report.terminal import Terminal
@@ -523,6 +524,12 @@ def nginx(
     """
     with _session() as session:
         hosts = {one.name: one for one in session.environment.with_role("static")}
+        if not hosts:
+            raise InventoryError(
+                "no host is a static host: a bucket is the only origin",
+                where=f"fab {session.environment.name} nginx",
+                mend=f"for the bucket: fab {session.environment.name} cdn-function",
+            )
         if host is not None and host not in hosts:
             raise InventoryError(
                 f'"{host}" is no static host; there are: {", ".join(hosts)}',
@@ -546,6 +553,19 @@ def nginx(
         sys.stdout.write(text)
 
 
+@task(help={"url": "the path of STATIC_URL"})
+def cdn_function(c: Context, url: str = "/static/") -> None:
+    """Look · Print what makes ?version= exact on S3.
+
+    fab production cdn-function > function.js
+    """
+    with _session():
+        try:
+            sys.stdout.write(version_function.source(url))
+        except ValueError as error:
+            raise InventoryError(str(error), where="--url", mend="name another") from error
+
+
 def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
     words = (run.__doc__ or name).splitlines()
     at = list(PHASES).index(name) + 1
@@ -565,11 +585,24 @@ def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
         with _session(verbose=verbose, quiet=quiet) as session:
             session.phase(name, project_path=project_path, wait_seconds=wait)
 
-    body = build if name in BUILD else alone
-    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
+    def audited(
+        c: Context,
+        audit: bool = False,
+        wait: float = 0.0,
+        verbose: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        with _session(verbose=verbose, quiet=quiet) as session:
+            session.phase(name, wait_seconds=wait, options={"audit": audit})
+
+    body: Callable[..., None] = build if name in BUILD else alone
     options = {"wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET}
     if name in BUILD:
         options["project_path"] = _PATH
+    if name == "verify":
+        body = audited
+        options["audit"] = "list the bucket, too, and compare it with its manifest"
+    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
     return Task(body, name=task_name(name), help=options)
 
 
@@ -587,6 +620,7 @@ TASKS = (
     check,
     unlock,
     nginx,
+    cdn_function,
     *(_phase_task(name, run) for name, run in PHASES.items() if name != "activate"),
 )
 

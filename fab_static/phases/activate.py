@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.deployment import Deployment, Undo
 from fab_static.phases.invalidate import begin
-from fab_static.plan.diff import unversioned_changes
+from fab_static.phases.publication import Publication
+from fab_static.plan.diff import unversioned_changes, versioned_changes
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release, without_files
 from fab_static.remote import RemoteHost
@@ -19,7 +20,7 @@ CHECK_SECONDS = 60.0  # a reloaded web process answers within this, or the flip 
 
 
 def activate(deploy: Deployment) -> None:
-    """Make the release live: static hosts first, then web hosts batch by batch, the build host last.
+    """Make the release live: static hosts and the bucket first, then web hosts batch by batch, the build host last.
 
     Needs: every host holds and has verified all of it; a host without the files would answer 404.
     Leaves: current -> releases/<id>, previous -> what was live; on web hosts the project's offline
@@ -31,6 +32,8 @@ def activate(deploy: Deployment) -> None:
     release = deploy.current_release()
     if deploy.live == deploy.recorded_live == release.id:
         deploy.show.say(f"release {release.id} is live on every host already")
+        if deploy.origin and (mended := deploy.origin.make_live(release)):
+            deploy.show.say(f"{mended} keys of {deploy.origin.name} were written anew")
         return
     flip = Flip(deploy, release)
     # stays noted when the flip fails: a CDN may have fetched the new bytes meanwhile
@@ -38,6 +41,7 @@ def activate(deploy: Deployment) -> None:
     try:
         with deploy.undo_on_failure() as undo, flip.kept_alive():
             flip.make_live(undo, deploy.hosts("static"))
+            flip.publish(undo)
             # not before: CloudFront would fetch the old bytes again. Pages of both releases get the new ones
             begin(deploy, release.id)
             for batch in batches(deploy.hosts("web"), deploy.environment.web.batch):
@@ -69,12 +73,18 @@ def batches(hosts: Sequence[RemoteHost], size: str) -> list[Sequence[RemoteHost]
 
 def _note_what_caches_must_forget(deploy: Deployment, release: Release) -> None:
     """Note it before the flip, so that an operator who dies after it leaves the next one word."""
-    live = {state["current"] for state in deploy.states.values()} - {None, release.id}
+    live = {state["current"] for state in deploy.states.values()}
+    held = {name for state in deploy.states.values() for name in state["releases"]}
+    if deploy.origin:  # one whose flip broke off was served, too
+        live |= {deploy.origin.manifest.release, deploy.origin.manifest.pending} & held
     forward: set[str] = set()
     back: set[str] = set()
-    for old in [deploy.read_release(str(name)) for name in live] or [without_files(release)]:
+    before = [deploy.read_release(str(name)) for name in live - {None, release.id}]
+    for old in before or [without_files(release)]:
         forward |= set(unversioned_changes(old, release))
         back |= set(unversioned_changes(release, old))
+        if deploy.origin and not deploy.origin.place.version_function:
+            forward |= set(versioned_changes(old, release))
     deploy.journal.undone()  # of an operator who died: what his flip had added may be in a cache
     deploy.journal.to_invalidate = sorted({*deploy.journal.to_invalidate, *forward})
     deploy.journal.if_undone = sorted(back - forward)
@@ -131,6 +141,21 @@ class Flip:
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
         self._deploy.on(hosts, moved)
+
+    def publish(self, undo: Undo) -> None:
+        """Make the release live in the bucket, where one is the origin."""
+        origin = self._deploy.origin
+        if origin is None:
+            return
+        undo.remember(
+            origin, self._put_bucket_back
+        )  # before: a copy that failed may have been made
+        count = origin.make_live(self._release)
+        self._deploy.show.say(f"{count} keys of {origin.name} have new bytes or headers")
+
+    def _put_bucket_back(self, origin: Publication) -> None:
+        before = origin.live_before
+        origin.put_back(self._deploy.read_release(before) if before else None)
 
     def confirm(self) -> None:
         """Tell all hosts at once that all have flipped: nobody goes back by himself any more.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
 from fab_static.phases.journal import Journal
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import ProjectOnHost, manifest_path
+from fab_static.phases.publication import Publication
 from fab_static.plan import release as releases
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
@@ -19,6 +21,17 @@ from fab_static.remote import Fleet, Head, RemoteHost
 from fab_static.timeline import Timeline
 
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """What is flipped and can be put back: a host, or a bucket."""
+
+    @property
+    def name(self) -> str:
+        """How the operator knows it."""
+
+
+N = TypeVar("N", bound=Named)
 
 
 class Show(Protocol):
@@ -54,6 +67,7 @@ class Deployment:
     secrets: Mapping[str, str] = field(default_factory=dict)
     project_path: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    by_itself: bool = False  # one phase, as a task of its own
     lock: Lock | None = None
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
@@ -61,13 +75,15 @@ class Deployment:
     states: dict[RemoteHost, Head] = field(default_factory=dict)
     journal: Journal = field(init=False)
     went_back: bool = False  # from a flip that an operator who died left unfinished
+    origin: Publication | None = None  # the bucket that visitors' requests come to
+    hub: Publication | None = None  # the bucket that hosts fetch from; may be the same
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     after_flip: list[FabStaticError] = field(default_factory=list)
     failed_after_flip: list[str] = field(default_factory=list)  # the phases
     command: str | None = None  # the words that run it again; None: it only looks
     lock_held: bool = False  # by somebody else
-    undone: set[RemoteHost] = field(default_factory=set)  # flipped, and put back
-    left: set[RemoteHost] = field(default_factory=set)  # flipped, and not put back
+    undone: set[Named] = field(default_factory=set)  # flipped, and put back
+    left: set[Named] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
@@ -97,14 +113,22 @@ class Deployment:
         return self.fleet.on(hosts, noted)
 
     def look(self) -> None:
-        """Ask every host for its state, and the build host for the journal.
+        """Ask every host for its state, the build host for the journal, a bucket for its manifest.
 
         Raises:
             RemoteError: naming every host that does not answer.
+            CdnError: the bucket is not there, or may not be read.
         """
         self.look_again()
         self.journal = Journal.read(self.build, self.states[self.build]["journal"])
         self.was_live = self.live or self.recorded_live
+        if self.origin is None and self.environment.origin:
+            self.origin = Publication(self.environment.origin, self.environment).read()
+        if self.hub is None and self.environment.hub:
+            same = self.environment.hub == self.environment.origin
+            self.hub = (
+                self.origin if same else Publication(self.environment.hub, self.environment).read()
+            )
 
     def settle(self) -> None:
         """Bring hosts together that an operator who died left in the middle of a flip.
@@ -193,8 +217,10 @@ class Deployment:
 
     @property
     def live(self) -> str | None:
-        """The release that is live on every host; None where there is none, or they disagree."""
+        """The release that is live on every host and in the bucket; None where none is, or they disagree."""
         live = {state["current"] for state in self.states.values()}
+        if self.origin:
+            live.add(self.origin.live)
         return live.pop() if len(live) == 1 else None
 
     @property
@@ -282,24 +308,24 @@ class Deployment:
 
 
 class Undo:
-    """Remembers what was live on the hosts that were flipped."""
+    """Remembers how to put back what was flipped: hosts, and a bucket."""
 
     def __init__(self, deploy: Deployment) -> None:
         self._deploy = deploy
-        self._steps: list[tuple[RemoteHost, Callable[[RemoteHost], object]]] = []
+        self._steps: list[tuple[Named, Callable[[], object]]] = []
 
-    def remember(self, host: RemoteHost, how: Callable[[RemoteHost], object]) -> None:
-        """Note how a host is put back."""
-        self._steps.append((host, how))
+    def remember(self, host: N, how: Callable[[N], object]) -> None:
+        """Note how a host, or a bucket, is put back."""
+        self._steps.append((host, partial(how, host)))
 
-    def everything(self) -> dict[RemoteHost, FabStaticError]:
-        """Put all hosts back, the last one first; return those that could not be."""
-        left: dict[RemoteHost, FabStaticError] = {}
+    def everything(self) -> dict[Named, FabStaticError]:
+        """Put all back, the last one first; return those that could not be."""
+        left: dict[Named, FabStaticError] = {}
         if self._steps:
             self._deploy.show.warn(f"putting {len(self._steps)} hosts back to what was live")
         for host, how in reversed(self._steps):
             try:
-                how(host)
+                how()
                 self._deploy.undone.add(host)
             except FabStaticError as error:
                 left[host] = error

@@ -7,22 +7,27 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError
-from fab_static.host.agent import RECORD
+from fab_static.host.agent import RECORD, TICKET
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.publication import Publication
+from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.remote import Head, RemoteHost, together
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
+URL_SECONDS = 3600  # how long a host may take to begin its last object
 Frame = tuple[Head, bytes]
 
 
 def distribute(deploy: Deployment) -> None:
-    """Copy the release to every host.
+    """Copy the release to hosts and bucket.
 
-    Only objects that a host lacks go out: read once, streamed to all that need them.
+    Only objects that a host lacks go out: read once, streamed to all that need them; or, with
+    `distribute: {via: s3}`, put into the bucket once, and fetched from there by each host.
 
     Needs: a sealed release.
-    Leaves: releases/<id> and its pool entries on every host; nothing that is live has changed.
+    Leaves: releases/<id> and its pool entries on every host, and in the bucket all but what the flip
+        writes; nothing that is live has changed.
     If it fails: every failing host is named; what arrived whole is kept, and not sent again.
     """
     ship(deploy, deploy.current_release(), (deploy.build, *deploy.hosts("static")))
@@ -33,8 +38,11 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
 
     The holders may be of another environment: there it is only read.
     """
+    if deploy.origin:
+        _publish(deploy, deploy.origin, hidden(release), release.id, holders)
     lacking = lacks(deploy, release)
-    for wanted, hosts in _by_what_they_lack(lacking).items():
+    left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
+    for wanted, hosts in _by_what_they_lack(left).items():
         for at in range(0, len(hosts), deploy.environment.ssh.parallel):
             _send(deploy, wanted, hosts[at : at + deploy.environment.ssh.parallel], holders)
     text = release.to_json().encode()
@@ -55,7 +63,9 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
     )
 
 
-def lacks(deploy: Deployment, release: Release) -> dict[RemoteHost, dict[str, int]]:
+def lacks(
+    deploy: Deployment, release: Release, hosts: Sequence[RemoteHost] | None = None
+) -> dict[RemoteHost, dict[str, int]]:
     """Return what each host lacks of a release: objects, SHA-256 -> size."""
 
     def asked(host: RemoteHost) -> dict[str, int]:
@@ -63,7 +73,7 @@ def lacks(deploy: Deployment, release: Release) -> dict[RemoteHost, dict[str, in
         _, absent = host.ask("missing", _records(wanted))
         return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
 
-    return deploy.on(deploy.hosts(), asked)
+    return deploy.on(deploy.hosts() if hosts is None else hosts, asked)
 
 
 def _records(objects: dict[str, int]) -> bytes:
@@ -102,6 +112,64 @@ def _send(
         raise together(failures)
 
 
+def _publish(
+    deploy: Deployment,
+    bucket: Publication,
+    items: Sequence[Item],
+    release: str,
+    holders: Sequence[RemoteHost],
+) -> None:
+    """Write into the bucket what it lacks of these, from the build host, or a host that has them."""
+    lacking = bucket.manifest.lacks(items)
+    bucket.refuse_contradictions(lacking)
+    wanted = bucket.must_be_sent(lacking)
+    if not lacking:
+        deploy.show.say(f"{bucket.name} has every object already; nothing sent")
+        return
+    bodies: Iterable[tuple[str, bytes]] = ()
+    if wanted:
+        bodies = _source(_records(wanted), [], holders).objects(_records(wanted))
+    size = bucket.fill(lacking, bodies, release)
+    deploy.show.say(f"{len(lacking)} objects, {size:,} bytes to {bucket.name}")
+
+
+def _through_hub(
+    deploy: Deployment,
+    hub: Publication,
+    release: Release,
+    lacking: dict[RemoteHost, dict[str, int]],
+    holders: Sequence[RemoteHost],
+) -> dict[RemoteHost, dict[str, int]]:
+    """Have every host fetch what it lacks from the bucket; return what must still go over SSH."""
+    wanted = {sha256: size for objects in lacking.values() for sha256, size in objects.items()}
+    if not wanted:
+        return lacking
+    items = [object_item(sha256, size) for sha256, size in sorted(wanted.items())]
+    _publish(deploy, hub, items, release.id, holders)
+    urls = hub.bucket.presign((item.key for item in items), seconds=URL_SECONDS)
+    signed = tickets(dict(zip((item.sha256 for item in items), urls, strict=True)))
+    found = {
+        sha256: (at, signature)
+        for at, signatures in enumerate(signed.values())
+        for sha256, signature in signatures.items()
+    }
+
+    def fetched(host: RemoteHost) -> None:
+        body = b"".join(
+            TICKET.pack(bytes.fromhex(sha256), size, *found[sha256])
+            for sha256, size in lacking[host].items()
+        )
+        host.ask("fetch_urls", body, urls=list(signed))
+
+    hosts = [host for host, objects in lacking.items() if objects]
+    _, failures = deploy.fleet.attempt(hosts, fetched)
+    for host, error in failures.items():
+        deploy.show.warn(
+            f"{host.name} cannot fetch from {hub.name} ({error.what}); its objects go over SSH"
+        )
+    return lacks(deploy, release, list(failures)) if failures else {}
+
+
 def _source(wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]) -> RemoteHost:
     """Return a host that holds all of the objects: the first, a build host, as long as it does."""
     for host in holders:
@@ -111,7 +179,7 @@ def _source(wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost
                 return host.sibling()
     raise RemoteError(
         f"no host has all of the {len(wanted) // RECORD.size} objects that "
-        f"{', '.join(host.name for host in hosts)} lack",
+        f"{', '.join(host.name for host in hosts) or 'the bucket'} lack",
         where=f"{holders[0].name}: objects/",
         mend=f"build them anew: fab {holders[0].environment.name} deploy",
     )

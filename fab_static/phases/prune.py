@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.publication import Publication
+from fab_static.plan.publication import to_delete
 from fab_static.plan.release import to_prune
 
 
@@ -39,3 +41,31 @@ def prune(deploy: Deployment) -> None:
         deploy.show.say(f"removed {', '.join(removed)}; {freed:,} bytes freed")
     else:
         deploy.show.say("nothing to remove")
+    for bucket in dict.fromkeys((deploy.origin, deploy.hub)):
+        if bucket and deploy.by_itself:
+            _prune_bucket(deploy, bucket)
+        elif bucket and removed:
+            deploy.show.say(
+                f"{bucket.name} keeps what they alone used until: fab {environment.name} prune"
+            )
+
+
+def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:
+    """Delete the keys that no release left uses; by its own task alone, never in a deploy.
+
+    A deploy so needs no right to delete, and a key that goes is one that nobody printed for `keep_for`.
+    """
+    names = {name for state in deploy.states.values() for name in state["releases"]}
+    kept = [deploy.read_release(name) for name in sorted(names)]
+    everything = {sha256 for one in kept for sha256 in one.objects(("static",))}
+    gone = to_delete(
+        bucket.manifest,
+        kept if bucket is deploy.origin else [],
+        everything if bucket is deploy.hub else [],
+    )
+    bucket.delete(gone)
+    deploy.show.say(
+        f"{bucket.name}: deleted {len(gone)} objects that no release uses"
+        if gone
+        else f"{bucket.name}: nothing to delete"
+    )

@@ -8,13 +8,14 @@ from typing import Any
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.compress import gaps_refused
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.publication import Publication
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.remote import RemoteHost
 
 
 def verify(deploy: Deployment) -> None:
-    """Prove that every host holds all of it.
+    """Prove that hosts and bucket hold it all.
 
     Byte for byte; and that no page will miss a compress block.
 
@@ -37,6 +38,8 @@ def verify(deploy: Deployment) -> None:
             )
 
     deploy.on(deploy.hosts(), whole)
+    if deploy.origin:
+        _published(deploy, deploy.origin, release)
     if release.offline_manifest:
         _refuse_gaps(deploy, release)
 
@@ -95,3 +98,27 @@ def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
         )
         return coverage.built_blocks(answer, manifest)
     return []
+
+
+def _published(deploy: Deployment, origin: Publication, release: Release) -> None:
+    """Look it up in the bucket's manifest; with `audit` in a listing of the bucket, too."""
+    name = deploy.environment.name
+    if deploy.options.get("audit"):
+        astray = origin.audit()
+        if astray:
+            origin.forget(astray)
+            raise ReleaseError(
+                f"{len(astray)} objects are not as they were written:\n"
+                + "\n".join(f"    {key} {how}" for key, how in sorted(astray.items())[:20]),
+                where=origin.name,
+                mend=f"write them anew: fab {name} deploy",
+            )
+    lacking = origin.lacks(release)
+    if lacking:
+        raise ReleaseError(
+            f"the bucket lacks {len(lacking)} objects of release {release.id}, such as "
+            f"{', '.join(item.key for item in lacking[:5])}",
+            where=origin.name,
+            mend=f"put them there: fab {name} distribute, or, to go back to it, "
+            f"rollback --to {release.id} --repair",
+        )

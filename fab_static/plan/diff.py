@@ -132,6 +132,21 @@ def printed_urls(*releases: Release) -> dict[str, frozenset[str]]:
     return found
 
 
+def versioned_changes(old: Release, new: Release) -> tuple[str, ...]:
+    """Return the paths whose bytes change under another `?version=`.
+
+    An origin that takes no notice of a query answers the old one with the new bytes, and a cache keeps
+    them: it must forget them before the old version is printed again.
+    """
+    return tuple(
+        path
+        for path in compare(old, new).changed
+        if not is_content_named(path, old, new)
+        and (path in old.versions or path in new.versions)
+        and not is_for_the_server(path, old, new)
+    )
+
+
 def is_for_the_server(path: str, *releases: Release) -> bool:
     """Tell whether no browser asks for it: the offline manifest, and sources that it stands for."""
     return any(

@@ -122,6 +122,21 @@ class Notify:
 
 
 @dataclass(frozen=True)
+class S3:
+    """A bucket, or what lies below a prefix of one."""
+
+    bucket: str
+    prefix: str = ""  # "" or with a slash at its end; for an origin it stands for STATIC_URL
+    region: str | None = None  # None: as the AWS configuration says
+    endpoint_url: str | None = None  # None: Amazon's own
+    checksum: bool = True  # send x-amz-checksum-sha256; some S3-compatible stores know none
+    version_function: bool = False  # the distribution rewrites `?version=` to the pool's keys
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of inventories/: who takes part in a deploy, and how."""
 
@@ -134,6 +149,8 @@ class Environment:
     build: Build = Build()
     web: Web = Web()
     cdn: Cdn | None = None
+    origin: S3 | None = None  # instead of, or besides, static hosts
+    hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
     probe: Probe = Probe()
     notify: Notify = Notify()
     keep_releases: int = 5
@@ -213,24 +230,19 @@ def parse(text: str, *, name: str, source: str) -> Environment:
 def _environment(root: _Section, name: str) -> Environment:
     if not _NAME.fullmatch(name):
         root.problem("", f'"{name}" is no name for an environment: letters, digits, . _ - only')
-    s3 = root.section("origin")
-    if s3.present:
-        root.problem("origin", "S3 as an origin is not supported by this version; leave it out")
-        s3.ignore()
-    via = root.section("distribute")
-    if via.choice("via", ("ssh", "s3"), "ssh") == "s3":
-        via.problem("via", "distribution through S3 is not supported by this version; say ssh")
-    via.close()
+    origin = _origin(root.section("origin"))
     environment = Environment(
         name=name,
         app=root.name("app"),
         deploy_to=root.absolute("deploy_to"),
-        hosts=_hosts(root),
+        hosts=_hosts(root, has_origin=origin is not None),
         project=_project(root.section("project", required=True)),
         ssh=_ssh(root.section("ssh")),
         build=_build(root.section("build")),
         web=_web(root.section("web")),
         cdn=_cdn(root.section("cdn")),
+        origin=origin,
+        hub=_hub(root.section("distribute"), origin),
         probe=_probe(root.section("probe")),
         keep_releases=root.integer("keep_releases", 5, least=1),
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
@@ -255,7 +267,7 @@ def _folder_is_here(root: _Section, environment: Environment) -> None:
             root.problem(key, f"{FOLDER} is this machine's; hosts over SSH need the whole path")
 
 
-def _hosts(root: _Section) -> tuple[Host, ...]:
+def _hosts(root: _Section, *, has_origin: bool) -> tuple[Host, ...]:
     section = root.section("hosts", required=True)
     hosts = []
     for name in section.keys():  # noqa: SIM118 - not a dict: it reads the names as text
@@ -279,11 +291,11 @@ def _hosts(root: _Section) -> tuple[Host, ...]:
                     entry.problem(key, "has no meaning beside `local: true`; leave one of them out")
         entry.close()
     if section.present and not section.broken:
-        _roles_are_held(section, hosts)
+        _roles_are_held(section, hosts, has_origin=has_origin)
     return tuple(hosts)
 
 
-def _roles_are_held(section: _Section, hosts: list[Host]) -> None:
+def _roles_are_held(section: _Section, hosts: list[Host], *, has_origin: bool) -> None:
     held = {role: [host.name for host in hosts if role in host.roles] for role in ROLES}
     if len(held["build"]) > 1:
         section.problem(
@@ -292,8 +304,12 @@ def _roles_are_held(section: _Section, hosts: list[Host]) -> None:
             "take the role from the others",
         )
     for role, names in held.items():
-        if not names:
-            section.problem("", f"no host has the role {role}; give it to one: `roles: [{role}]`")
+        if names or (role == "static" and has_origin):
+            continue
+        instead = ", or name a bucket: origin.s3" if role == "static" else ""
+        section.problem(
+            "", f"no host has the role {role}; give it to one: `roles: [{role}]`{instead}"
+        )
 
 
 def _ssh(section: _Section) -> Ssh:
@@ -383,6 +399,63 @@ def _cdn(section: _Section) -> Cdn | None:
     return cdn
 
 
+def _origin(section: _Section) -> S3 | None:
+    if not section.present:
+        return None
+    endpoint_url = _endpoint(section)
+    place = _s3(section.section("s3", required=True), endpoint_url, is_origin=True)
+    section.close()
+    return place
+
+
+def _hub(section: _Section, origin: S3 | None) -> S3 | None:
+    """Return the bucket that hosts fetch from: its own, else the origin's; None where bytes go over SSH."""
+    via = section.choice("via", ("ssh", "s3"), "ssh")
+    place = origin
+    if section.has("bucket"):
+        place = _s3(section, _endpoint(section), is_origin=False)
+    section.close()
+    if via != "s3":
+        if section.has("bucket"):
+            section.problem("bucket", "has no meaning without `via: s3`")
+        return None
+    if place is None:
+        section.problem(
+            "via", "s3 needs a bucket: name it here (bucket, prefix, region) or as origin.s3"
+        )
+    return place
+
+
+def _endpoint(section: _Section) -> str | None:
+    url = section.optional_text("endpoint_url")
+    if url is not None and not re.match(r"https?://[^/?#]+/?\Z", url):
+        section.problem("endpoint_url", "must be a URL such as https://minio.example.com:9000")
+    return url
+
+
+def _s3(section: _Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
+    prefix = section.optional_text("prefix") or ""
+    if prefix.startswith("/") or "//" in prefix or {".", ".."} & set(prefix.split("/")):
+        section.problem("prefix", f'"{prefix}" is no prefix; write it as static/, or leave it out')
+    bucket = section.text("bucket")
+    # Amazon S3 User Guide, "General purpose bucket naming rules"; older names had capitals
+    if bucket and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", bucket):
+        section.problem(
+            "bucket", f'"{bucket}" is no name of a bucket: its name alone, no s3:// nor /'
+        )
+    place = S3(
+        bucket=bucket,
+        prefix=prefix.strip("/") + "/" if prefix.strip("/") else "",
+        region=section.optional_text("region"),
+        endpoint_url=endpoint_url,
+        checksum=section.boolean("checksum", default=True),
+        version_function=is_origin and section.boolean("version_function", default=False),
+    )
+    if is_origin:
+        section.close()
+    return place
+
+
 def _probe(section: _Section) -> Probe:
     probe = Probe(
         pages=section.list_of_text("pages"),
@@ -452,9 +525,6 @@ class _Section:
             data = None
         place = f"{self.place}.{key}" if self.place else key
         return _Section(data, place, self._problems, self._lines)
-
-    def ignore(self) -> None:
-        self._read.update(str(key) for key in self._data)
 
     def close(self) -> None:
         """Report the keys that nobody asked for, with the nearest one that exists."""

@@ -224,7 +224,8 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     """Print what `status` found."""
     if status["agreed"]:
         live = status["live"] or "nothing yet"
-        terminal.text(f"{status['app']} {status['environment']}: live is {live} on every host")
+        where = "on every host and in the bucket" if status["origins"] else "on every host"
+        terminal.text(f"{status['app']} {status['environment']}: live is {live} {where}")
         before = {host["previous"] for host in status["hosts"] if host["previous"]}
         if before:
             terminal.text(f"before it: {', '.join(sorted(before))}")
@@ -245,6 +246,18 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
             for host in status["hosts"]
         ],
     )
+    for origin in status["origins"]:
+        if origin["error"]:
+            terminal.text(f"{origin['origin']}: {origin['error']}")
+            continue
+        terminal.text(f"{origin['origin']}: live is {origin['live'] or 'nothing yet'}")
+        if origin["pending"]:
+            terminal.text(
+                f"{origin['origin']}: a flip to {origin['pending']} began and did not end; unless a "
+                "deploy is at work, the next one mends it"
+            )
+        if origin["missing"]:
+            terminal.text(f"{origin['origin']}: {origin['missing']} objects are missing")
     for host in status["hosts"]:
         if host["error"]:
             terminal.text(f"{host['host']}: {host['error']}")
@@ -257,6 +270,7 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     if lock:
         terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
     damaged = [host["host"] for host in status["hosts"] if host["missing"] or host["changed"]]
+    damaged += [origin["origin"] for origin in status["origins"] if origin["missing"]]
     name = status["environment"]
     if damaged:
         terminal.text(f"{', '.join(damaged)}: not as sealed; mend it with: fab {name} deploy")
@@ -296,7 +310,10 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     show_files(terminal, plan["files"])
     terminal.table(
         ("host", "objects", "bytes"),
-        [(one["host"], f"{one['objects']:,}", f"{one['bytes']:,}") for one in plan["hosts"]],
+        [
+            (str(one.get("host") or one["origin"]), f"{one['objects']:,}", f"{one['bytes']:,}")
+            for one in (*plan["hosts"], *plan["origins"])
+        ],
     )
     show_invalidation(terminal, plan["invalidation"])
 

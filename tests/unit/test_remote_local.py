@@ -1,13 +1,14 @@
 """The fleet and its errors, on hosts that are this machine, and on channels that misbehave."""
 
 import json
+import os
 import threading
 import time
 
 import pytest
 
 from fab_static.errors import ReleaseError, RemoteError
-from fab_static.host.agent import FRAME
+from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import Fleet, RemoteHost, together
 
@@ -259,3 +260,37 @@ def test_the_agents_own_reason_is_told_when_sending_fails(tmp_path):
         host_with(channel, tmp_path).ask("put_object", b"x")
     assert caught.value.what == "the disk is full"
     assert caught.value.where == "build1: /srv"
+
+
+# ---- objects
+
+
+def put(host, *bodies):
+    """Put bodies on a host; return their records."""
+    answers = [host.ask("put_object", body)[0] for body in bodies]
+    return b"".join(
+        RECORD.pack(bytes.fromhex(answer["object"]), answer["size"]) for answer in answers
+    )
+
+
+def test_objects_come_whole_and_in_order_whatever_the_pieces_they_came_in(fleet):
+    bodies = [
+        b"",
+        b"a" * 3 * PIECE,
+        os.urandom(PIECE + 1),
+        b"small",
+        *map(os.urandom, range(1, 40)),
+    ]
+    wanted = put(fleet.build, *bodies)
+    assert [body for _, body in fleet.build.objects(wanted)] == bodies
+    assert fleet.build.ask("ping")[0]["ok"]  # the channel is free again
+
+
+def test_an_object_that_was_damaged_on_its_host_goes_nowhere(fleet, tmp_path):
+    wanted = put(fleet.build, b"right")
+    (path,) = (tmp_path / "build1" / "objects").rglob("[0-9a-f]" * 64)
+    path.chmod(0o644)
+    path.write_bytes(b"wrong")
+    with pytest.raises(RemoteError, match="has other bytes than its name says") as caught:
+        list(fleet.build.objects(wanted))
+    assert caught.value.where == "build1"

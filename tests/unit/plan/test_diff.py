@@ -16,6 +16,7 @@ from fab_static.plan.diff import (
     printed_urls,
     to_forget,
     unversioned_changes,
+    versioned_changes,
 )
 from fab_static.plan.invalidation import to_invalidate
 from fab_static.plan.release import File, Release
@@ -299,3 +300,14 @@ def test_what_must_be_forgotten_reaches_every_url_that_keeps_its_name(old, new, 
     )
     if knows:
         assert set(forgotten.values()) <= {ANY_QUERY}
+
+
+def test_an_origin_that_knows_no_queries_must_have_versioned_files_forgotten_too():
+    old = sealed(
+        {"a.js": "1", "b.js": "1", "logo.png": "1", "CACHE/x.css": "1"},
+        versioned=["a.js", "b.js"],
+        named=["CACHE/x.css"],
+    )
+    new = sealed({"a.js": "2", "b.js": "1", "logo.png": "2"}, versioned=["a.js", "b.js"])
+    assert versioned_changes(old, new) == ("a.js",)
+    assert set(versioned_changes(old, new)).isdisjoint(unversioned_changes(old, new))

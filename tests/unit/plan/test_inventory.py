@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from fab_static.errors import InventoryError
 from fab_static.plan import inventory
 from fab_static.plan.build_order import BUILD_PHASES
-from fab_static.plan.inventory import Host, parse
+from fab_static.plan.inventory import S3, Host, parse
 
-# DESIGN §3, word for word, without origin.s3
+# DESIGN §3, word for word
 DESIGN = """\
 app: shop                           # with the environment's name it keys the lock, the records and every path
 deploy_to: /srv/shop/static         # on every host
@@ -50,6 +50,9 @@ cdn:
   domain: d111111abcdef8.cloudfront.net
   wait: 600                         # seconds to wait for the invalidation; 0 does not wait
   endpoint_url: http://127.0.0.1:5000
+origin:
+  s3: {bucket: shop-static, prefix: static/, region: us-east-1}   # instead of, or besides, static hosts
+  endpoint_url: http://127.0.0.1:5000   # optional, for S3-compatible stores and for tests; `cdn` takes it too
 probe:
   pages: ["https://shop.example.com/"]
 confirm: true                       # ask before going live, with the plan shown (production)
@@ -124,6 +127,8 @@ def test_every_key_of_the_design_is_read():
     assert found.cdn == inventory.Cdn(
         "E2QWRUHEXAMPLE", "d111111abcdef8.cloudfront.net", 600, "http://127.0.0.1:5000"
     )
+    assert found.origin == S3("shop-static", "static/", "us-east-1", "http://127.0.0.1:5000")
+    assert found.hub is None
     assert found.probe.pages == ("https://shop.example.com/",)
     assert found.hooks == {
         "before_deploy": ("notify started",),
@@ -240,7 +245,8 @@ ssh: {parallel: 0, connect_timeout: fast}
             "keep_release (line 3): unknown key; did you mean `keep_releases`?",
             "hosts (line 5): build1 and build2 both have the role build; exactly one host builds: "
             "take the role from the others",
-            "hosts (line 5): no host has the role static; give it to one: `roles: [static]`",
+            "hosts (line 5): no host has the role static; give it to one: `roles: [static]`, or name a "
+            "bucket: origin.s3",
             'hosts.build2.roles[1] (line 7): "statik" is no role (did you mean `static`?); '
             "the roles are build, static, web",
             "hosts.build2.port (line 8): must be a whole number from 1 to 65535, not 99999",
@@ -413,13 +419,36 @@ MORE = [
         "hooks: {before_deploy: notify}",
         "hooks.before_deploy (line 6): must be a list: [notify]",
     ),
+    ("origin: {}", "origin.s3: is missing"),
+    ("origin: {s3: {prefix: static/}}", "origin.s3.bucket: is missing; it must be text"),
     (
-        "origin: {s3: {bucket: b, prefix: static/}}",
-        "origin (line 6): S3 as an origin is not supported by this version; leave it out",
+        "origin: {s3: {bucket: 's3://shop'}}",
+        'origin.s3.bucket (line 6): "s3://shop" is no name of a bucket: its name alone, no s3:// nor /',
+    ),
+    (
+        "origin: {s3: {bucket: shop, prefix: /static/}}",
+        'origin.s3.prefix (line 6): "/static/" is no prefix; write it as static/, or leave it out',
+    ),
+    (
+        "origin: {s3: {bucket: shop, prefix: a/../b}}",
+        'origin.s3.prefix (line 6): "a/../b" is no prefix; write it as static/, or leave it out',
+    ),
+    (
+        "origin: {s3: {bucket: shop}, endpoint_url: minio}",
+        "origin.endpoint_url (line 6): must be a URL such as https://minio.example.com:9000",
+    ),
+    (
+        "origin: {s3: {bucket: shop, regoin: x}}",
+        "origin.s3.regoin (line 6): unknown key; did you mean `region`?",
     ),
     (
         "distribute: {via: s3}",
-        "distribute.via (line 6): distribution through S3 is not supported by this version; say ssh",
+        "distribute.via (line 6): s3 needs a bucket: name it here (bucket, prefix, region) or as "
+        "origin.s3",
+    ),
+    (
+        "distribute: {bucket: shop-hub}",
+        "distribute.bucket (line 6): has no meaning without `via: s3`",
     ),
     (
         "distribute: {via: shh}",
@@ -702,3 +731,45 @@ def test_hosts_over_ssh_do_not_have_the_fabfiles_folder():
         f"  - project.python (line 7): {message}\n"
         f"  - project.environment.DATA (line 8): {message}"
     )
+
+
+# ---- buckets
+
+
+S3_ONLY = """\
+app: shop
+deploy_to: /srv/shop/static
+hosts:
+  build1: {address: 192.0.2.10, roles: [build]}
+  web1: {address: 192.0.2.31, roles: [web]}
+project: {path: /srv/shop/code}
+origin:
+  s3: {bucket: shop-static, prefix: static, region: eu-west-1, checksum: false, version_function: true}
+  endpoint_url: https://minio.example.com:9000/
+"""
+
+
+def test_an_environment_whose_only_origin_is_a_bucket_needs_no_static_host():
+    environment = read(S3_ONLY)
+    assert environment.with_role("static") == ()
+    assert environment.hub is None
+    assert environment.origin == S3(
+        bucket="shop-static",
+        prefix="static/",
+        region="eu-west-1",
+        endpoint_url="https://minio.example.com:9000/",
+        checksum=False,
+        version_function=True,
+    )
+    assert str(environment.origin) == "s3://shop-static/static/"
+
+
+def test_hosts_fetch_from_the_origins_bucket_when_no_other_is_named():
+    environment = read(S3_ONLY + "distribute: {via: s3}\n")
+    assert environment.hub == environment.origin
+
+
+def test_hosts_may_fetch_from_a_bucket_of_their_own():
+    environment = read(SMALL + "distribute: {via: s3, bucket: shop-hub, region: eu-west-1}\n")
+    assert environment.origin is None
+    assert environment.hub == S3("shop-hub", "", "eu-west-1")

@@ -288,6 +288,7 @@ STATUS = {
     "live": "20261122T170102Z-3f9c1a7b",
     "agreed": True,
     "lock": None,
+    "origins": [],
     "hosts": [
         {
             "host": "edge1",
@@ -561,3 +562,34 @@ def test_why_of_a_key_shows_who_renders_it_and_what_was_built():
         "  here:  y",
         "web3 did not answer: the host cannot be reached",
     ]
+
+
+def test_status_tells_of_a_bucket_what_is_live_there_and_what_a_broken_flip_left():
+    origin = {
+        "origin": "s3://shop/static/",
+        "reachable": True,
+        "live": "20261122T170102Z-3f9c1a7b",
+        "pending": "20261123T170102Z-3f9c1a7b",
+        "missing": 2,
+        "error": None,
+    }
+    gone = {
+        **origin,
+        "origin": "s3://gone/",
+        "reachable": False,
+        "missing": 0,
+        "error": "there is no bucket",
+    }
+    stream = io.StringIO()
+    report.show_status(
+        Terminal({}, stream=stream), {**STATUS, "agreed": False, "origins": [origin, gone]}
+    )
+    told = stream.getvalue()
+    assert "s3://shop/static/: live is 20261122T170102Z-3f9c1a7b" in told
+    assert "s3://shop/static/: a flip to 20261123T170102Z-3f9c1a7b began and did not end" in told
+    assert "s3://shop/static/: 2 objects are missing" in told
+    assert "s3://shop/static/, s3://gone/" not in told
+    assert "s3://shop/static/" in next(
+        line for line in told.splitlines() if "not as sealed" in line
+    )
+    assert "s3://gone/: there is no bucket" in told

@@ -1,0 +1,561 @@
+"""S3: puts, copies, reads, lists and deletes objects, many at once.
+
+boto3 needs 2 to 3 ms of Python for one PUT, whatever the number of threads. Here botocore signs, with the
+SHA-256 that an object's name is anyway, and urllib3 carries: both are there with boto3.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import random
+import re
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from hashlib import sha256 as sha256_of
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
+
+from fab_static.errors import CdnError
+from fab_static.plan.inventory import S3
+from fab_static.plan.publication import PROBE, Item
+
+T = TypeVar("T")
+
+AT_ONCE = 32  # requests under way: hides a store's 30 ms behind one core's work
+IN_FLIGHT_BYTES = 64 * 1024 * 1024  # of bodies that wait or are sent: bounds memory
+ATTEMPTS = 8
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+MOST_FAILURES = 20  # then no further object is begun: what fails so often fails always
+NOTHING = sha256_of(b"").hexdigest()
+# Amazon S3 API Reference, "List of error codes": these pass
+PASSING = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted"}
+PASSING |= {"ConditionalRequestConflict", "Throttling", "ThrottlingException"}
+
+
+class RefusedError(CdnError):
+    """S3 answered no; `code` is S3's own word for why."""
+
+    def __init__(self, what: str, *, where: str, mend: str, code: str, status: int) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What S3 said."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def etag(self) -> str:
+        """The object's ETag, without its quotes."""
+        return _bare(self.headers.get("etag", ""))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What S3 knows of an object."""
+
+    size: int
+    etag: str
+    sha256: str | None  # as we noted it when we wrote it
+
+
+class Bucket:
+    """One bucket, below one prefix: every key here is relative to it."""
+
+    def __init__(self, place: S3) -> None:
+        # the operator's machine without S3 starts faster without it
+        import botocore.session
+        import urllib3
+        from botocore.exceptions import BotoCoreError
+        from botocore.httpsession import get_cert_path
+        from botocore.utils import get_environ_proxies
+
+        self.place = place
+        try:
+            session = botocore.session.Session()
+            self.region = place.region or session.get_config_variable("region") or "us-east-1"
+            certificates = session.get_config_variable("ca_bundle") or get_cert_path(True)
+            self._credentials = session.get_credentials()
+        except BotoCoreError as error:
+            raise self._no_credentials(error) from error
+        self._bucket_url = self._address()
+        self._base = f"{self._bucket_url}/{_quoted(place.prefix)}"
+        common: dict[str, Any] = {
+            "maxsize": AT_ONCE,
+            "block": True,
+            "retries": False,
+            "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            "cert_reqs": "CERT_REQUIRED",
+            "ca_certs": certificates,
+        }
+        proxy = get_environ_proxies(self._base).get(urlsplit(self._base).scheme)
+        self._pool: urllib3.HTTPConnectionPool | urllib3.ProxyManager
+        if proxy:
+            self._pool = urllib3.ProxyManager(proxy, **common)
+        else:  # one host: nothing to choose at each request
+            self._pool = urllib3.PoolManager(**common).connection_from_url(self._bucket_url)
+        self._has_proxy = proxy is not None
+        parts = urlsplit(self._bucket_url)
+        self._root = f"{parts.scheme}://{parts.netloc}"
+        self.requests = 0
+        self._counting = threading.Lock()
+        self._has_answered = False
+
+    def _address(self) -> str:
+        """Return the bucket's URL: a store of one's own has the bucket in the path."""
+        place = self.place
+        endpoint = (
+            place.endpoint_url
+            or os.environ.get("AWS_ENDPOINT_URL_S3")
+            or os.environ.get("AWS_ENDPOINT_URL")
+        )
+        if not endpoint:
+            china = ".cn" if self.region.startswith("cn-") else ""
+            endpoint = f"https://s3.{self.region}.amazonaws.com{china}"
+            if "." not in place.bucket:  # else the certificate would not fit
+                return endpoint.replace("//s3.", f"//{place.bucket}.s3.")
+        return f"{endpoint.rstrip('/')}/{place.bucket}"
+
+    # ---- one object
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Return an object's bytes and ETag; None where there is no such key.
+
+        Raises:
+            CdnError: S3 refused, or cannot be reached.
+        """
+        try:
+            answer = self._ask("GET", key)
+        except RefusedError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        return answer.body, answer.etag
+
+    def head(self, key: str) -> Head | None:
+        """Return what S3 knows of an object; None where there is none."""
+        try:
+            answer = self._ask("HEAD", key)
+        except RefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+        noted = answer.headers.get("x-amz-meta-sha256")
+        return Head(int(answer.headers.get("content-length", 0)), answer.etag, noted)
+
+    def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        sha256: str | None = None,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+    ) -> str:
+        """Write an object, and return its ETag.
+
+        Raises:
+            RefusedError: with code PreconditionFailed (status 412) when a condition does not hold.
+            CdnError: S3 refused for another reason, or cannot be reached.
+        """
+        digest = sha256 or sha256_of(body).hexdigest()
+        wanted = {**headers, "x-amz-meta-sha256": digest}
+        if self.place.checksum:
+            wanted["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(digest)).decode()
+        if if_match:
+            wanted["If-Match"] = f'"{if_match}"'
+        if if_none_match:
+            wanted["If-None-Match"] = "*"
+        return self._ask("PUT", key, body=body, headers=wanted, sha256=digest).etag
+
+    def create(self, item: Item, body: bytes) -> str:
+        """Write an object that never changes, and return its ETag; where it is already, all is well.
+
+        Raises:
+            CdnError: another's bytes stand under the key, or S3 refused.
+        """
+        try:
+            return self.put(
+                item.key, body, headers=item.headers, sha256=item.sha256, if_none_match=True
+            )
+        except RefusedError as error:
+            if error.status != 412:
+                raise
+        there = self.head(item.key)
+        if there is None or (there.size, there.sha256) != (item.size, item.sha256):
+            raise CdnError(
+                "other bytes stand under this key, and a URL must never change its bytes",
+                where=f"{self.place}{item.key}",
+                mend="see who wrote it; delete it if nobody needs it, then deploy again",
+            )
+        return there.etag
+
+    def copy(self, item: Item, *, source: str | None = None) -> str:
+        """Copy inside the bucket, with the item's own headers; return the ETag.
+
+        Raises:
+            CdnError: the source is not there, or S3 refused.
+        """
+        path = self.place.prefix + str(source or item.source)
+        headers = {
+            **item.headers,
+            "x-amz-copy-source": f"/{self.place.bucket}/{_quoted(path)}",
+            "x-amz-metadata-directive": "REPLACE",
+            "x-amz-meta-sha256": item.sha256,
+        }
+        answer = self._ask("PUT", item.key, headers=headers)
+        found = re.search(rb"<ETag>(.*?)</ETag>", answer.body)
+        return _bare(html.unescape(found[1].decode())) if found else ""
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        self._ask("DELETE", key)
+
+    def listing(self) -> Iterator[tuple[str, int, str]]:
+        """Yield key, size and ETag of every object below the prefix.
+
+        Raises:
+            CdnError: S3 refused, or cannot be reached.
+        """
+        token = ""
+        while True:
+            query = {"list-type": "2", "prefix": self.place.prefix, "encoding-type": "url"}
+            if token:
+                query["continuation-token"] = token
+            page = ET.fromstring(self._ask("LIST", "", query=query).body)  # noqa: S314 - our own store's
+            space = page.tag.partition("}")[0] + "}" if page.tag.startswith("{") else ""
+            is_quoted = page.findtext(f"{space}EncodingType") == "url"  # not every store heeds it
+            for one in page.iter(f"{space}Contents"):
+                key = one.findtext(f"{space}Key") or ""
+                key = unquote_plus(key) if is_quoted else key
+                yield (
+                    key[len(self.place.prefix) :],
+                    int(one.findtext(f"{space}Size") or 0),
+                    _bare(one.findtext(f"{space}ETag") or ""),
+                )
+            token = page.findtext(f"{space}NextContinuationToken") or ""
+            if not token:
+                return
+
+    def may_write(self) -> bool:
+        """Find out whether objects may be written, by a write whose condition never holds.
+
+        False: the store wrote it all the same; it does not know conditions.
+
+        Raises:
+            CdnError: they may not.
+        """
+        try:
+            self.put(PROBE, b"fab_static", headers={}, if_match="0123456789abcdef0123456789abcdef")
+        except RefusedError as error:
+            if error.status in (404, 412):
+                return True
+            raise
+        return False
+
+    def presign(self, keys: Iterable[str], *, seconds: int) -> list[str]:
+        """Return URLs by which anybody may read these keys for a time: secrets."""
+        from botocore.auth import S3SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+
+        signer = S3SigV4QueryAuth(self._frozen(), "s3", self.region, expires=seconds)
+        urls = []
+        for key in keys:
+            request = AWSRequest(method="GET", url=self._base + _quoted(key))
+            signer.add_auth(request)
+            urls.append(str(request.url))
+        return urls
+
+    # ---- many objects
+
+    def each(
+        self, items: Iterable[tuple[Item, bytes]], work: Callable[[Item, bytes], str]
+    ) -> list[tuple[Item, str]]:
+        """Do the work on all items, many at once, and return each with its ETag.
+
+        `items` is read no faster than bodies are sent.
+
+        Raises:
+            FailedError: some failed; it says which, and which did not.
+        """
+        done: list[tuple[Item, str]] = []
+        failures: dict[str, CdnError] = {}
+        room = _Room(IN_FLIGHT_BYTES)
+
+        def one(item: Item, body: bytes) -> None:
+            try:
+                etag = work(item, body)
+            except CdnError as error:
+                failures[item.key] = error
+            else:
+                done.append((item, etag))
+            finally:
+                room.leave(len(body))
+
+        workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fab_static s3")
+        futures: list[Future[None]] = []
+        try:
+            for item, body in items:
+                if len(failures) >= MOST_FAILURES:
+                    break
+                room.enter(len(body))
+                futures.append(workers.submit(one, item, body))
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+        workers.shutdown(wait=True)
+        for future in futures:
+            future.result()  # a bug keeps its traceback
+        if failures:
+            raise FailedError(self.place, failures, done)
+        return done
+
+    # ---- asking
+
+    def _ask(
+        self,
+        method: str,
+        key: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        sha256: str = NOTHING,
+    ) -> Answer:
+        """Ask until it is answered, or for `ATTEMPTS` times; what passes is waited for with jitter."""
+        operation = method
+        url = self._base + _quoted(key)
+        if query:
+            method = "GET"
+            url = f"{self._bucket_url}/?{urlencode(sorted(query.items()), quote_via=quote)}"
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._send(method, url, body, headers or {}, sha256)
+            except CdnError:
+                raise
+            except Exception as error:
+                failed = self._unreachable(operation, error)
+                if failed is None:
+                    raise
+                # what never answered will not: an operator waits before the screen
+                if attempt == ATTEMPTS or (attempt == 2 and not self._has_answered):
+                    raise failed from error
+            else:
+                self._has_answered = True
+                # a copy, say, may begin with 200 and fail later (API Reference, CopyObject)
+                late = answer.status == 200 and b"<Error>" in answer.body[:200]
+                if answer.status < 300 and not late:
+                    return answer
+                refused = self._refused(operation, key, answer)
+                passes = refused.code in PASSING or answer.status in (429, 500, 502, 503, 504)
+                if not passes or attempt == ATTEMPTS:
+                    raise refused
+            pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter; AWS: "full jitter"
+        raise AssertionError("unreachable")
+
+    def _send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], sha256: str
+    ) -> Answer:
+        from botocore.awsrequest import AWSRequest
+
+        request = AWSRequest(method=method, url=url, headers=dict(headers))
+        request.context["sha256"] = sha256
+        _signer()(self._frozen(), "s3", self.region).add_auth(request)
+        sent = {name: _latin(value) for name, value in request.headers.items()}
+        with self._counting:
+            self.requests += 1
+        whole = body if body or method == "PUT" else None
+        at = url if self._has_proxy else url[len(self._root) :]
+        raw = self._pool.urlopen(method, at, body=whole, headers=sent)
+        found = {name.lower(): value for name, value in raw.headers.items()}
+        return Answer(raw.status, found, raw.data)
+
+    def _frozen(self) -> Any:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            credentials = self._credentials and self._credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise self._no_credentials(error) from error
+        if not credentials or not credentials.access_key:
+            raise CdnError(
+                "there are no AWS credentials",
+                where=str(self.place),
+                mend="give some: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )
+        return credentials
+
+    # ---- errors
+
+    def _no_credentials(self, error: Exception) -> CdnError:
+        return CdnError(
+            f"the AWS credentials cannot be had: {error}",
+            where=str(self.place),
+            mend="renew them, or name others: AWS_PROFILE",
+        )
+
+    def _unreachable(self, operation: str, error: Exception) -> CdnError | None:
+        """Return what to say of an answer that never came; None for a bug."""
+        from urllib3.exceptions import HTTPError, NewConnectionError
+        from urllib3.exceptions import TimeoutError as NoAnswerError
+
+        if not isinstance(error, HTTPError | OSError):
+            return None
+        host = urlsplit(self._base).netloc
+        # urllib3 counts a refused connection among those that timed out
+        if isinstance(error, NoAnswerError) and not isinstance(error, NewConnectionError):
+            what = f"S3 at {host} did not answer {operation} in time"
+        else:
+            why = str(error).rpartition(": ")[2].strip("')")
+            what = f"S3 at {host} cannot be reached ({why})"
+        return CdnError(
+            what,
+            where=str(self.place),
+            mend="see whether this machine reaches it (a proxy? a firewall?); correct "
+            "origin.endpoint_url or the region",
+        )
+
+    def _refused(self, operation: str, key: str, answer: Answer) -> RefusedError:
+        code = _element(answer.body, "Code") or _CODES.get(answer.status, str(answer.status))
+        said = _element(answer.body, "Message")
+        region = answer.headers.get("x-amz-bucket-region") or _element(answer.body, "Region")
+        where = f"{self.place}{key}"
+        if region and region != self.region:
+            what = f"the bucket {self.place.bucket} is in {region}, not in {self.region}"
+            mend = f"say region: {region} in the inventory"
+        elif code == "RequestTimeTooSkewed":
+            off = _skew(answer)
+            what = f"this machine's clock is {off:.0f} seconds off S3's, and it refuses that"
+            mend = "set the clock: timedatectl set-ntp true"
+        elif code in ("AccessDenied", "403"):
+            right = _RIGHTS.get(operation, "s3:*")
+            what = f"S3 denies {operation} ({right})"
+            mend = f"allow {right} there; docs/s3.md has the whole policy"
+            if operation in ("GET", "HEAD"):
+                mend += ". Without s3:ListBucket a key that is not there is denied, too"
+        else:
+            what = f"S3 refused {operation}: {code}" + (f", {said}" if said else "")
+            mend = _CURES.get(code, "see the answer above, then run it again")
+        return RefusedError(what, where=where, mend=mend, code=code, status=answer.status)
+
+
+class FailedError(CdnError):
+    """Some objects could not be written; `done` are those that were."""
+
+    def __init__(
+        self, place: S3, failures: Mapping[str, CdnError], done: Sequence[tuple[Item, str]]
+    ) -> None:
+        first = next(iter(failures.values()))
+        lines = [f"    {key}: {error.what}" for key, error in sorted(failures.items())[:20]]
+        super().__init__(
+            first.what
+            if len(failures) == 1
+            else f"{len(failures)} objects could not be written, such as:\n" + "\n".join(lines),
+            where=first.where if len(failures) == 1 else str(place),
+            mend=first.mend,
+        )
+        self.done = done
+
+
+class _Room:
+    """How many bytes may be under way; one body alone may be larger."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._most = most
+        self._changed = threading.Condition()
+
+    def enter(self, size: int) -> None:
+        with self._changed:
+            while self._left < min(size, self._most):
+                self._changed.wait()
+            self._left -= size
+
+    def leave(self, size: int) -> None:
+        with self._changed:
+            self._left += size
+            self._changed.notify_all()
+
+
+@cache
+def _signer() -> Any:
+    """Return botocore's signer, that takes the body's SHA-256 as known: S3 refuses other bytes."""
+    from botocore.auth import S3SigV4Auth
+
+    class Known(S3SigV4Auth):
+        def payload(self, request: Any) -> str:
+            return str(request.context["sha256"])
+
+    return Known
+
+
+def _quoted(key: str) -> str:
+    return quote(key, safe="-._~/")
+
+
+def _bare(etag: str) -> str:
+    """Stores give it with quotes here and without there."""
+    return etag.strip('"')
+
+
+def _latin(value: Any) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+
+
+def _element(body: bytes, name: str) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body[:4096])
+    return found[1].decode(errors="replace") if found else ""
+
+
+def _skew(answer: Answer) -> float:
+    try:
+        there = parsedate_to_datetime(answer.headers["date"])
+        return abs((datetime.now(UTC) - there).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return 900.0  # what S3 allows: 15 minutes
+
+
+_CODES = {
+    301: "PermanentRedirect",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    412: "PreconditionFailed",
+}
+_RIGHTS = {
+    "GET": "s3:GetObject",
+    "HEAD": "s3:GetObject",
+    "PUT": "s3:PutObject",
+    "DELETE": "s3:DeleteObject",
+    "LIST": "s3:ListBucket",
+}
+_CURES = {
+    "NoSuchBucket": "make the bucket, or correct its name in the inventory",
+    "ExpiredToken": "renew the AWS credentials, then run it again",
+    "TokenRefreshRequired": "renew the AWS credentials, then run it again",
+    "InvalidAccessKeyId": "correct the AWS credentials",
+    "InvalidToken": "correct the AWS credentials: the session token fits no key",
+    "SignatureDoesNotMatch": "correct the AWS credentials: the secret key is another one's",
+    "XAmzContentSHA256Mismatch": "run it again; if it happens twice, something between changes bytes",
+    "BadDigest": "run it again; if it happens twice, something between changes bytes",
+    "InvalidRequest": "a store that knows no checksums: say checksum: false beside the bucket",
+    "NotImplemented": "a store that knows no checksums: say checksum: false beside the bucket",
+}

@@ -1,0 +1,57 @@
+"""The doctor for buckets: are they there, may they be read, written and listed, is in them what we put there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fab_static.errors import FabStaticError
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.publication import Publication
+from fab_static.plan.inventory import S3
+
+Finding = dict[str, Any]
+
+
+def check(deploy: Deployment) -> list[Finding]:
+    """Return every finding, as doctor.check does; changes nothing."""
+    places = dict.fromkeys((deploy.environment.origin, deploy.environment.hub))
+    return [finding for place in places if place for finding in _of(deploy, place)]
+
+
+def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
+    def finding(subject: str, what: str, mend: str | None = None) -> Finding:
+        return {
+            "where": str(place),
+            "subject": subject,
+            "ok": mend is None,
+            "what": what,
+            "mend": mend,
+        }
+
+    subject = "S3"
+    try:
+        publication = Publication(place, deploy.environment).read()
+        yield finding(subject, "is there, and may be read")
+        subject = "S3 writing"
+        if publication.bucket.may_write():
+            yield finding(subject, "objects may be written, and conditions hold")
+        else:
+            yield finding(
+                subject,
+                "the store takes no notice of If-Match: two deploys at once would not see each other",
+                "let one operator deploy at a time, or use a store with conditional writes",
+            )
+        subject = "S3 content"
+        astray = publication.audit()
+        if astray:
+            yield finding(
+                subject,
+                f"{len(astray)} objects are not as they were written, such as "
+                + ", ".join(f"{key} {how}" for key, how in sorted(astray.items())[:3]),
+                f"fab {deploy.environment.name} verify --audit, then deploy",
+            )
+        else:
+            yield finding(subject, f"{len(publication.manifest.files)} objects, all as written")
+    except FabStaticError as error:
+        yield finding(subject, error.what, error.mend)

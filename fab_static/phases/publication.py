@@ -1,0 +1,200 @@
+"""What of an environment's releases one bucket holds, by its manifest, and how that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from fab_static.aws.s3 import Bucket, RefusedError
+from fab_static.errors import DeployLockedError, ReleaseError
+from fab_static.plan import publication as plan
+from fab_static.plan.inventory import S3, Environment
+from fab_static.plan.publication import MANIFEST, Item, Manifest
+from fab_static.plan.release import Release
+
+
+class Publication:
+    """One bucket, and its manifest as we know it: every change is written on the condition that we do."""
+
+    def __init__(self, place: S3, environment: Environment) -> None:
+        self.place = place
+        self.environment = environment
+        self.bucket = Bucket(place)
+        self.manifest = Manifest(environment.app, environment.name)
+        self._etag: str | None = None  # None: there is no manifest yet
+        self._before: Manifest | None = None
+
+    @property
+    def name(self) -> str:
+        """How the operator knows it."""
+        return str(self.place)
+
+    @property
+    def live(self) -> str | None:
+        """The release that is live in the bucket; None where none is, or a flip broke off."""
+        return None if self.manifest.pending else self.manifest.release
+
+    def read(self) -> Publication:
+        """Read the manifest: one request, and the proof that the bucket is there and may be read.
+
+        Raises:
+            CdnError: it is not, or may not.
+            ManifestError: the manifest cannot be read, or is another environment's.
+        """
+        found = self.bucket.get(MANIFEST)
+        if found is not None:
+            text, self._etag = found
+            self.manifest = plan.read_manifest(
+                text,
+                app=self.environment.app,
+                environment=self.environment.name,
+                where=self.name + MANIFEST,
+            )
+        return self
+
+    def save(self, manifest: Manifest) -> None:
+        """Write the manifest, if nobody has since we read it.
+
+        Raises:
+            DeployLockedError: somebody has.
+        """
+        text = manifest.to_json().encode()
+        try:
+            self._etag = self.bucket.put(
+                MANIFEST,
+                text,
+                headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+                if_match=self._etag,
+                if_none_match=self._etag is None,
+            )
+        except RefusedError as error:
+            # 404: it was there, and somebody has deleted it
+            if error.status not in (404, 412) or error.code == "NoSuchBucket":
+                raise
+            there = self.bucket.get(MANIFEST)
+            if there is None or there[0] != text:
+                raise DeployLockedError(
+                    "somebody else has written to the bucket since this deploy looked at it",
+                    where=self.name + MANIFEST,
+                    mend="see who deploys, from which inventory; one bucket and prefix belongs to one "
+                    f"environment. Then: fab {self.environment.name} status",
+                ) from error
+            self._etag = there[1]  # it was us: only the answer was lost
+        self.manifest = manifest
+
+    # ---- before the flip
+
+    def refuse_contradictions(self, items: Iterable[Item]) -> None:
+        """Refuse bytes for a key that others were promised under.
+
+        Raises:
+            ReleaseError: naming the keys.
+        """
+        keys = plan.contradicts(self.manifest, items)
+        if keys:
+            raise ReleaseError(
+                f"{len(keys)} keys have other bytes in the bucket, and a URL must never change its "
+                "bytes:\n" + "\n".join(f"    {key}" for key in keys[:20]),
+                where=self.name,
+                mend="run resource_static after all that writes the files, then deploy again",
+            )
+
+    def fill(self, items: Sequence[Item], bodies: Iterable[tuple[str, bytes]], release: str) -> int:
+        """Write what never changes, and note it; return how many bytes went up.
+
+        Args:
+            items: those that the manifest lacks.
+            bodies: SHA-256 and bytes of each that `must_be_sent` names, in any order.
+            release: the release they are for.
+        """
+        waiting: dict[str, list[Item]] = {}
+        for item in items:
+            if not self._has_bytes(item):
+                waiting.setdefault(item.sha256, []).append(item)
+
+        def sent() -> Iterator[tuple[Item, bytes]]:
+            for sha256, body in bodies:
+                for item in waiting[sha256]:
+                    yield item, body
+
+        written = self.bucket.each(sent(), self.bucket.create)
+        # other headers for bytes that are there
+        again = [(item, b"") for item in items if self._has_bytes(item)]
+        written += self.bucket.each(again, lambda item, _: self.bucket.copy(item, source=item.key))
+        if written:
+            self.save(self.manifest.having(written, release))
+        return sum(item.size for of_one in waiting.values() for item in of_one)
+
+    def must_be_sent(self, items: Iterable[Item]) -> dict[str, int]:
+        """Return the objects, SHA-256 -> size, whose bytes must go up for these items."""
+        return {item.sha256: item.size for item in items if not self._has_bytes(item)}
+
+    def _has_bytes(self, item: Item) -> bool:
+        known = self.manifest.files.get(item.key)
+        return known is not None and known.sha256 == item.sha256
+
+    def lacks(self, release: Release) -> list[Item]:
+        """Return what must be written before a release can go live here."""
+        return self.manifest.lacks(plan.hidden(release))
+
+    # ---- the flip
+
+    def make_live(self, release: Release) -> int:
+        """Copy each path's live bytes to its own key, inside the bucket; return how many were copied.
+
+        Not atomic: pages of both releases meet either's bytes under unversioned URLs for as long as it
+        takes. The manifest says so before the first copy (`pending`), and what is live after the last.
+        """
+        items = self.manifest.lacks(plan.visible(release))
+        if not items and self.live == release.id:
+            return 0
+        before = self.manifest
+        if items:
+            self.save(self.manifest.beginning(release.id, items))
+            self._before = before  # from here on there is something to undo
+        self._copy(items, release.id)
+        self._before = before
+        return len(items)
+
+    def put_back(self, live: Release | None) -> None:
+        """Undo `make_live`: copy back what was live before; does nothing where it changed nothing."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        items = self.manifest.lacks(plan.visible(live)) if live else []
+        self._copy(items, live.id if live else None)
+
+    @property
+    def live_before(self) -> str | None:
+        """The release that was live when the last flip began."""
+        return self._before.release if self._before else None
+
+    def _copy(self, items: Iterable[Item], release: str | None) -> None:
+        done = self.bucket.each(
+            ((item, b"") for item in items), lambda item, _: self.bucket.copy(item)
+        )
+        manifest = self.manifest.having(done, release or "")
+        self.save(replace(manifest, release=release, pending=None))
+
+    # ---- looking, and what may go
+
+    def audit(self) -> dict[str, str]:
+        """List the bucket, and return what is not as the manifest says: key -> in which way."""
+        listed = {key: (size, etag) for key, size, etag in self.bucket.listing()}
+        return plan.astray(self.manifest, listed)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take keys for unknown, so that the next deploy writes them anew."""
+        self.save(self.manifest.without(keys))
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects: first from the manifest, so that nobody relies on one that is gone."""
+        if not keys:
+            return
+        self.forget(keys)
+
+        def gone(item: Item, _: bytes) -> str:
+            self.bucket.delete(item.key)
+            return ""
+
+        self.bucket.each(((Item(key, "", 0), b"") for key in keys), gone)

@@ -1,0 +1,71 @@
+"""STATIC_URL's path -> the CloudFront Function that makes `?version=` exact where a bucket is the origin."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+def source(url: str = "/static/") -> str:
+    """Return the function's JavaScript, for a viewer-request in runtime cloudfront-js-2.0.
+
+    A query changes nothing on S3: it would answer `?version=old` with the bytes that are live. So the
+    URL becomes that of the pool, where each version has its own key. What is no version is no part of
+    a path, and what fab_static keeps for itself answers 404.
+
+    Raises:
+        ValueError: `url` is no path with a slash at both ends.
+    """
+    if not re.fullmatch(r"/(?:[\w.~!$&'()*+,;=:@%-]+/)*", url):
+        raise ValueError(f"{url!r} is no path such as /static/")
+    return f"""\
+// fab_static: `?version=1a2b3c4` names the pool's key. Runtime cloudfront-js-2.0, viewer request.
+function handler(event) {{
+    var base = {json.dumps(url)};
+    var request = event.request;
+    if (!request.uri.startsWith(base)) {{
+        return request;
+    }}
+    var path = request.uri.slice(base.length);
+    if (/^(\\.|%2e)fab_static(\\/|%2f|$)/i.test(path)) {{
+        return {{
+            statusCode: 404,
+            statusDescription: 'Not Found',
+            headers: {{ 'cache-control': {{ value: 'no-store' }} }}
+        }};
+    }}
+    var version = request.querystring.version;
+    if (version && !version.multiValue && /^[0-9a-f]{{7}}$/.test(version.value)) {{
+        request.uri = base + 'pool/' + version.value + '/' + path;
+    }}
+    return request;
+}}
+"""
+
+
+def has_version_function(config: Mapping[str, Any], url: str = "/static/") -> str | None:
+    """Return the ARN of the function that a distribution runs on requests below `url`; None: none.
+
+    `config` is CloudFront's DistributionConfig. The first cache behaviour whose pattern matches decides,
+    else the default one (Developer Guide, "Cache behavior settings").
+    """
+    behaviours = (config.get("CacheBehaviors") or {}).get("Items") or []
+    sample = url + "a.js"
+    chosen = next(
+        (one for one in behaviours if _matches(str(one.get("PathPattern", "")), sample)),
+        config.get("DefaultCacheBehavior") or {},
+    )
+    functions = (chosen.get("FunctionAssociations") or {}).get("Items") or []
+    return next(
+        (str(one["FunctionARN"]) for one in functions if one.get("EventType") == "viewer-request"),
+        None,
+    )
+
+
+def _matches(pattern: str, path: str) -> bool:
+    """CloudFront's patterns know `*` and `?`; fnmatch's brackets are letters there."""
+    escaped = pattern.replace("[", "[[]")
+    return fnmatch.fnmatchcase(path, escaped if escaped.startswith(("/", "*")) else "/" + escaped)

@@ -1,0 +1,280 @@
+"""An S3 store that takes nothing on trust: signatures, body digests, checksums and conditions are checked.
+
+moto and rclone accept a wrong checksum, rclone an If-Match that does not hold. This one has no delay, no
+versions, no multipart; and it breaks on request, as the real one does now and then.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+KEY, SECRET, REGION = "strict-key", "strict-secret", "eu-north-1"
+KEPT = ("cache-control", "content-type", "content-encoding")
+
+
+@dataclass
+class Stored:
+    """One object."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def etag(self) -> str:
+        return hashlib.md5(self.body).hexdigest()
+
+
+@dataclass
+class Fault:
+    """What the store does instead of, or (`after`) once it has done, what it was asked."""
+
+    method: str
+    key: str  # a pattern, searched for
+    status: int = 500
+    code: str = "InternalError"
+    times: int = 1
+    after: bool = False  # it is done, only the answer is another
+    hangs: bool = False  # says nothing until the store is closed
+    headers: dict[str, str] = field(default_factory=dict)
+    extra: str = ""
+
+
+class Refused(Exception):  # noqa: N818 - an answer
+    def __init__(self, status: int, code: str, extra: str = "") -> None:
+        super().__init__(code)
+        self.status, self.code, self.extra = status, code, extra
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that went away, killed, say."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class StrictS3:
+    """The store; `objects` maps bucket/key to what is there, `asked` are all requests so far."""
+
+    def __init__(self, *buckets: str) -> None:
+        self.buckets = set(buckets)
+        self.objects: dict[str, Stored] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.faults: list[Fault] = []
+        self.page = 1000
+        self.open = threading.Event()
+        self.before: Callable[[str, str], None] = lambda method, key: None
+        self._lock = threading.Lock()
+        self._server = Server(("127.0.0.1", 0), self._handler())
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_SESSION_TOKEN": "",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def close(self) -> None:
+        self.open.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def body(self, key: str) -> bytes:
+        return self.objects[key].body
+
+    # ---- what it answers
+
+    def answer(self, request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(request.path)
+        path = unquote(parts.path).lstrip("/")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        method = "LIST" if "list-type" in query else request.command
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        with self._lock:
+            self.asked.append((method, path))
+            fault = next(
+                (one for one in self.faults if one.method == method and re.search(one.key, path)),
+                None,
+            )
+            if fault:
+                fault.times -= 1
+                if not fault.times:
+                    self.faults.remove(fault)
+        self.before(method, path)
+        if fault and fault.hangs:
+            self.open.wait(60)
+        try:
+            if fault and not fault.after:
+                raise Refused(fault.status, fault.code, fault.extra)
+            self._check(request, headers, query, body)
+            with self._lock:
+                status, found, data = self._do(method, path, headers, query, body)
+            if fault:
+                raise Refused(fault.status, fault.code, fault.extra)
+        except Refused as error:
+            text = f"<Error><Code>{error.code}</Code><Message>no</Message>{error.extra}</Error>"
+            extra = fault.headers if fault else {}
+            return error.status, {"Content-Type": "application/xml", **extra}, text.encode()
+        return status, found, data
+
+    def _do(
+        self, method: str, path: str, headers: dict[str, str], query: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        bucket = path.partition("/")[0]
+        if bucket not in self.buckets:
+            raise Refused(404, "NoSuchBucket")
+        if method == "LIST":
+            return 200, {}, self._listing(bucket, query)
+        there = self.objects.get(path)
+        if method == "PUT":
+            if there and headers.get("if-none-match") == "*":
+                raise Refused(412, "PreconditionFailed")
+            if "if-match" in headers:
+                if there is None:
+                    raise Refused(404, "NoSuchKey")
+                if headers["if-match"].strip('"') != there.etag:
+                    raise Refused(412, "PreconditionFailed")
+            kept = {
+                name: value
+                for name, value in headers.items()
+                if name in KEPT or name.startswith("x-amz-meta-")
+            }
+            if "x-amz-copy-source" in headers:
+                source = self.objects.get(unquote(headers["x-amz-copy-source"]).lstrip("/"))
+                if source is None:
+                    raise Refused(404, "NoSuchKey")
+                assert headers["x-amz-metadata-directive"] == "REPLACE"
+                self.objects[path] = Stored(source.body, kept)
+                text = (
+                    f"<CopyObjectResult><ETag>&quot;{source.etag}&quot;</ETag></CopyObjectResult>"
+                )
+                return 200, {}, text.encode()
+            self.objects[path] = Stored(body, kept)
+            return 200, {"ETag": f'"{self.objects[path].etag}"'}, b""
+        if method == "DELETE":
+            self.objects.pop(path, None)
+            return 204, {}, b""
+        if there is None:
+            raise Refused(404, "NoSuchKey")
+        return 200, {**there.headers, "ETag": f'"{there.etag}"'}, there.body
+
+    def _listing(self, bucket: str, query: dict[str, str]) -> bytes:
+        start = f"{bucket}/{query['prefix']}"
+        keys = sorted(key for key in self.objects if key.startswith(start))
+        first = int(query.get("continuation-token", 0))
+        rows = "".join(
+            f"<Contents><Key>{escape(quote(key[len(bucket) + 1 :]))}</Key>"
+            f"<Size>{len(self.objects[key].body)}</Size>"
+            f"<ETag>&quot;{self.objects[key].etag}&quot;</ETag></Contents>"
+            for key in keys[first : first + self.page]
+        )
+        more = first + self.page
+        token = f"<NextContinuationToken>{more}</NextContinuationToken>" if more < len(keys) else ""
+        space = "http://s3.amazonaws.com/doc/2006-03-01/"
+        kind = "<EncodingType>url</EncodingType>"
+        return f'<ListBucketResult xmlns="{space}">{kind}{rows}{token}</ListBucketResult>'.encode()
+
+    # ---- what it checks
+
+    def _check(
+        self, request: Any, headers: dict[str, str], query: dict[str, str], body: bytes
+    ) -> None:
+        if "X-Amz-Signature" in query:
+            signed_at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            if time.time() > signed_at.timestamp() + int(query["X-Amz-Expires"]):
+                raise Refused(403, "AccessDenied")
+            signature = query.pop("X-Amz-Signature")
+            names, scope = query["X-Amz-SignedHeaders"], query["X-Amz-Credential"]
+            moment, digest = query["X-Amz-Date"], "UNSIGNED-PAYLOAD"
+        else:
+            found = re.fullmatch(
+                r"AWS4-HMAC-SHA256 Credential=(.*), SignedHeaders=(.*), Signature=(.*)",
+                headers.get("authorization", ""),
+            )
+            if not found:
+                raise Refused(403, "AccessDenied")
+            scope, names, signature = found.groups()
+            moment, digest = headers["x-amz-date"], headers["x-amz-content-sha256"]
+            if digest != hashlib.sha256(body).hexdigest():
+                raise Refused(400, "XAmzContentSHA256Mismatch")
+        if scope.split("/")[0] != KEY:
+            raise Refused(403, "InvalidAccessKeyId")
+        _, day, region, service, ending = scope.split("/")
+        if region != REGION:
+            raise Refused(400, "AuthorizationHeaderMalformed", f"<Region>{REGION}</Region>")
+        asked = "&".join(
+            f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}"
+            for name, value in sorted(query.items())
+        )
+        lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
+        canonical = "\n".join(
+            [request.command, urlsplit(request.path).path, asked, *lines, "", names, digest]
+        )
+        text = "\n".join(
+            [
+                "AWS4-HMAC-SHA256",
+                moment,
+                "/".join((day, region, service, ending)),
+                hashlib.sha256(canonical.encode()).hexdigest(),
+            ]
+        )
+        key = f"AWS4{SECRET}".encode()
+        for part in (day, region, service, ending, text):
+            key = hmac.digest(key, part.encode(), "sha256")
+        if key.hex() != signature:
+            raise Refused(403, "SignatureDoesNotMatch")
+        checksum = headers.get("x-amz-checksum-sha256")
+        if checksum and base64.b64decode(checksum) != hashlib.sha256(body).digest():
+            raise Refused(400, "BadDigest")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        store = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, headers, data = store.answer(self, body)
+                if status == 0:  # hang up without a word
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if status != 204:
+                    self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                if self.command != "HEAD" and status != 204:
+                    self.wfile.write(data)
+
+            do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815 - http.server's names
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        return Handler

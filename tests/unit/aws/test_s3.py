@@ -1,0 +1,374 @@
+"""The engine against a store that checks what it is sent, and that breaks when it is told to."""
+
+import hashlib
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+import boto3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fab_static.aws import s3
+from fab_static.aws.s3 import Bucket, FailedError, RefusedError
+from fab_static.errors import CdnError
+from fab_static.plan.inventory import S3
+from fab_static.plan.publication import Item
+from tests.strict_s3 import REGION, Fault, StrictS3
+
+HEADERS = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, max-age=1"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Nobody waits in a unit test."""
+    monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def running():
+    store = StrictS3("shop")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(running, monkeypatch):
+    running.objects.clear()
+    running.asked.clear()
+    running.faults.clear()
+    for name, value in running.credentials.items():
+        if value:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    return running
+
+
+@pytest.fixture
+def bucket(store):
+    return Bucket(place(store))
+
+
+@pytest.fixture(scope="module")
+def one_bucket(running):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running.credentials.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_SESSION_TOKEN")
+        return Bucket(place(running))
+
+
+def place(store, **other):
+    return replace(S3("shop", "static/", REGION, store.url), **other)
+
+
+def item_of(key, body, **headers):
+    return Item(key, hashlib.sha256(body).hexdigest(), len(body), headers or HEADERS)
+
+
+def test_an_object_arrives_with_its_bytes_and_headers_as_boto3_reads_them(store, bucket):
+    body = b"body { color: red }"
+    bucket.create(item_of("css/a b/ü'&+~.css", body), body)
+    client = boto3.session.Session().client("s3", endpoint_url=store.url, region_name=REGION)
+    there = client.get_object(Bucket="shop", Key="static/css/a b/ü'&+~.css")
+    assert there["Body"].read() == body
+    assert (there["ContentType"], there["CacheControl"]) == tuple(HEADERS.values())
+
+
+@settings(max_examples=15)
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1
+    )
+    .map("/".join)
+    .filter(lambda key: len(key.encode()) < 300 and not {".", ".."} & set(key.split("/")))
+)
+def test_any_name_is_signed_as_the_store_reads_it(running, one_bucket, key):
+    """Else a project with an odd file name could never be deployed."""
+    bucket = one_bucket
+    running.objects.clear()
+    bucket.create(item_of(key, b"x"), b"x")
+    assert bucket.get(key)[0] == b"x"
+    assert [found for found, _, _ in bucket.listing()] == [key]
+    assert urllib.request.urlopen(bucket.presign([key], seconds=60)[0]).read() == b"x"
+    assert list(running.objects) == [f"shop/static/{key}"]
+
+
+def test_bytes_that_are_not_those_named_never_arrive(store, bucket):
+    with pytest.raises(RefusedError) as caught:
+        bucket.create(item_of("a.css", b"right"), b"wrong")
+    assert caught.value.code == "XAmzContentSHA256Mismatch"
+    assert store.objects == {}
+
+
+def test_what_is_there_already_is_success_and_is_not_written_again(store, bucket):
+    item = item_of("a.css", b"x")
+    assert bucket.create(item, b"x") == bucket.create(item, b"x")
+    assert [method for method, _ in store.asked] == ["PUT", "PUT", "HEAD"]
+
+
+def test_a_key_that_holds_anothers_bytes_is_left_alone(store, bucket):
+    bucket.create(item_of("a.css", b"theirs"), b"theirs")
+    with pytest.raises(CdnError) as caught:
+        bucket.create(item_of("a.css", b"ours"), b"ours")
+    assert caught.value.what == (
+        "other bytes stand under this key, and a URL must never change its bytes"
+    )
+    assert caught.value.where == "s3://shop/static/a.css"
+    assert store.body("shop/static/a.css") == b"theirs"
+
+
+def test_a_copy_takes_the_bytes_and_brings_its_own_headers(store, bucket):
+    bucket.create(item_of("pool/1a2b3c4/a ü.css", b"x"), b"x")
+    own = replace(item_of("a ü.css", b"x", **{"Cache-Control": "no-cache"}))
+    etag = bucket.copy(own, source="pool/1a2b3c4/a ü.css")
+    assert store.body("shop/static/a ü.css") == b"x"
+    assert store.objects["shop/static/a ü.css"].headers["cache-control"] == "no-cache"
+    assert {key: found for key, _, found in bucket.listing()}["a ü.css"] == etag
+
+
+def test_a_listing_goes_over_all_pages(store, bucket, monkeypatch):
+    monkeypatch.setattr(store, "page", 2)
+    for number in range(5):
+        bucket.create(item_of(f"{number}.css", b"x"), b"x")
+    assert [key for key, _, _ in bucket.listing()] == [f"{number}.css" for number in range(5)]
+
+
+def test_one_deploy_sees_that_another_wrote_between(bucket):
+    first = bucket.put("m", b"1", headers={}, if_none_match=True)
+    bucket.put("m", b"2", headers={}, if_match=first)
+    with pytest.raises(RefusedError) as caught:
+        bucket.put("m", b"3", headers={}, if_match=first)
+    assert caught.value.status == 412
+
+
+def test_writing_is_tried_without_writing(store, bucket):
+    assert bucket.may_write()
+    assert store.objects == {}
+
+
+def test_a_presigned_url_reads_and_ends(store, bucket):
+    bucket.create(item_of("a.css", b"x"), b"x")
+    assert urllib.request.urlopen(bucket.presign(["a.css"], seconds=60)[0]).read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(bucket.presign(["a.css"], seconds=-1)[0])
+    assert caught.value.code == 403
+
+
+# ---- bad days
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("PUT", "a.css", 503, "SlowDown", times=5),
+        Fault("PUT", "a.css", 500, "InternalError", times=3),
+        Fault("PUT", "a.css", 409, "ConditionalRequestConflict", times=3),
+        Fault("PUT", "a.css", 400, "RequestTimeout", times=1),
+        Fault("PUT", "a.css", 503, "SlowDown", times=1, after=True),  # done, but told otherwise
+        Fault("PUT", "a.css", 200, "InternalError", times=1),  # begins well, as copies may
+    ],
+    ids=lambda fault: f"{fault.status} {fault.code} {fault.times}",
+)
+def test_what_passes_is_waited_for(store, bucket, fault):
+    store.faults.append(replace(fault))
+    bucket.create(item_of("a.css", b"x"), b"x")
+    assert store.body("shop/static/a.css") == b"x"
+
+
+def test_a_connection_that_is_cut_is_made_again(store, bucket):
+    bucket.create(item_of("first.css", b"x"), b"x")
+    store.faults.append(Fault("PUT", "a.css", 0, times=3))
+    bucket.create(item_of("a.css", b"x"), b"x")
+    assert store.body("shop/static/a.css") == b"x"
+
+
+DENIED = "S3 denies PUT (s3:PutObject)"
+POLICY = "allow s3:PutObject there; docs/s3.md has the whole policy"
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "mend"),
+    [
+        (Fault("PUT", "", 403, "AccessDenied"), DENIED, POLICY),
+        (
+            Fault("PUT", "", 400, "ExpiredToken"),
+            "S3 refused PUT: ExpiredToken, no",
+            "renew the AWS credentials, then run it again",
+        ),
+        (
+            Fault("PUT", "", 403, "InvalidAccessKeyId"),
+            "S3 refused PUT: InvalidAccessKeyId, no",
+            "correct the AWS credentials",
+        ),
+        (
+            Fault(
+                "PUT", "", 301, "PermanentRedirect", headers={"x-amz-bucket-region": "eu-west-3"}
+            ),
+            "the bucket shop is in eu-west-3, not in eu-north-1",
+            "say region: eu-west-3 in the inventory",
+        ),
+        (
+            Fault(
+                "PUT",
+                "",
+                403,
+                "RequestTimeTooSkewed",
+                headers={"Date": "Sun, 22 Nov 2020 10:00:00 GMT"},
+            ),
+            "this machine's clock is ",
+            "set the clock: timedatectl set-ntp true",
+        ),
+        (
+            Fault("PUT", "", 501, "NotImplemented"),
+            "S3 refused PUT: NotImplemented, no",
+            "a store that knows no checksums: say checksum: false beside the bucket",
+        ),
+        (
+            Fault("PUT", "", 503, "SlowDown", times=99),
+            "S3 refused PUT: SlowDown, no",
+            "see the answer",
+        ),
+    ],
+    ids=lambda value: value.code if isinstance(value, Fault) else "",
+)
+def test_each_refusal_says_what_is_wrong_and_how_to_mend_it(store, bucket, fault, what, mend):
+    store.faults.append(replace(fault))
+    with pytest.raises(CdnError) as caught:
+        bucket.create(item_of("a.css", b"x"), b"x")
+    assert caught.value.what.startswith(what)
+    assert caught.value.mend.startswith(mend)
+    assert caught.value.where == "s3://shop/static/a.css"
+
+
+def test_a_bucket_in_another_region_is_told_by_its_name(store):
+    with pytest.raises(CdnError) as caught:
+        Bucket(place(store, region="us-east-1")).get("m")
+    assert caught.value.what == "the bucket shop is in eu-north-1, not in us-east-1"
+    assert caught.value.mend == "say region: eu-north-1 in the inventory"
+
+
+def test_a_bucket_that_is_not_there_is_told_apart_from_a_key(store):
+    with pytest.raises(RefusedError) as caught:
+        Bucket(place(store, bucket="shpo")).get("m")
+    assert caught.value.mend == "make the bucket, or correct its name in the inventory"
+    assert Bucket(place(store)).get("m") is None
+
+
+def test_a_denied_read_says_that_listing_may_be_what_lacks(store, bucket):
+    store.faults.append(Fault("GET", "", 403, "AccessDenied"))
+    with pytest.raises(CdnError, match=r"denies GET \(s3:GetObject\)") as caught:
+        bucket.get("m")
+    assert "s3:ListBucket" in caught.value.mend
+
+
+def test_without_credentials_nothing_is_asked(store, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(CdnError, match="there are no AWS credentials") as caught:
+        Bucket(place(store)).get("m")
+    assert "AWS_PROFILE" in caught.value.mend
+    assert store.asked == []
+
+
+def test_a_profile_that_is_not_there_is_told_in_words(store, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(CdnError, match="nobody"):
+        Bucket(place(store)).get("m")
+
+
+def test_a_store_that_hangs_is_given_up_after_its_time(store, monkeypatch):
+    monkeypatch.setattr(s3, "READ_SECONDS", 0.1)
+    store.faults.append(Fault("GET", "", hangs=True, times=99))
+    with pytest.raises(CdnError, match="did not answer GET in time") as caught:
+        Bucket(place(store)).get("m")
+    assert "endpoint_url" in caught.value.mend
+    assert len(store.asked) == 2
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(store):
+    with pytest.raises(CdnError, match=r"cannot be reached \(\[Errno 111\] Connection refused\)"):
+        Bucket(place(store, endpoint_url="http://127.0.0.1:9")).get("m")
+
+
+# ---- many
+
+
+def test_all_failures_are_named_and_the_others_done(store, bucket):
+    store.faults.append(Fault("PUT", "bad", 403, "AccessDenied", times=99))
+    items = [(item_of(f"{kind}{n}.css", b"x"), b"x") for n in range(6) for kind in ("bad", "good")]
+    with pytest.raises(FailedError) as caught:
+        bucket.each(items, bucket.create)
+    lines = caught.value.what.splitlines()
+    assert lines[0] == "6 objects could not be written, such as:"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [f"bad{n}.css" for n in range(6)]
+    assert {item.key for item, _ in caught.value.done} == {f"good{n}.css" for n in range(6)}
+    assert caught.value.mend == POLICY
+
+
+def test_what_fails_always_is_not_tried_ten_thousand_times(store, bucket):
+    store.faults.append(Fault("PUT", "", 403, "AccessDenied", times=10**6))
+    items = ((item_of(f"{n}.css", b"x"), b"x") for n in range(10_000))
+    with pytest.raises(FailedError):
+        bucket.each(items, bucket.create)
+    assert len(store.asked) < 2000
+
+
+def test_bodies_wait_for_room_instead_of_filling_the_memory(store, bucket, monkeypatch):
+    monkeypatch.setattr(s3, "IN_FLIGHT_BYTES", 1000)
+    under_way, most, counting = 0, 0, threading.Lock()
+
+    def bodies():
+        nonlocal under_way, most
+        for number in range(200):
+            with counting:
+                under_way += 100
+                most = max(most, under_way)
+            body = b"%0100d" % number
+            yield item_of(f"{number}.css", body), body
+
+    def work(item, body):
+        nonlocal under_way
+        etag = bucket.create(item, body)
+        with counting:
+            under_way -= len(body)
+        return etag
+
+    assert len(bucket.each(bodies(), work)) == 200
+    assert most <= 1100  # one more is read, and waits
+
+
+def test_a_body_larger_than_all_the_room_goes_alone(bucket, monkeypatch):
+    monkeypatch.setattr(s3, "IN_FLIGHT_BYTES", 10)
+    items = [(item_of(f"{n}.css", b"x" * 100), b"x" * 100) for n in range(3)]
+    assert len(bucket.each(items, bucket.create)) == 3
+
+
+def test_a_stream_that_breaks_off_is_no_success(bucket):
+    def bodies():
+        yield item_of("a.css", b"x"), b"x"
+        raise CdnError("the build host is gone", where="build1", mend="see")
+
+    with pytest.raises(CdnError, match="the build host is gone"):
+        bucket.each(bodies(), bucket.create)
+
+
+# ---- where it is
+
+
+@pytest.mark.parametrize(
+    ("given_place", "url"),
+    [
+        (S3("shop", "static/", "eu-west-1"), "https://shop.s3.eu-west-1.amazonaws.com/static/a.js"),
+        (S3("my.shop", "", "eu-west-1"), "https://s3.eu-west-1.amazonaws.com/my.shop/a.js"),
+        (S3("shop", "", "cn-north-1"), "https://shop.s3.cn-north-1.amazonaws.com.cn/a.js"),
+        (S3("shop", "s/", "x", "http://127.0.0.1:9000/"), "http://127.0.0.1:9000/shop/s/a.js"),
+    ],
+    ids=["virtual", "dots", "china", "endpoint"],
+)
+def test_the_bucket_is_addressed_as_its_store_wants(store, given_place, url):
+    assert Bucket(given_place).presign(["a.js"], seconds=60)[0].partition("?")[0] == url
