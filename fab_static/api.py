@@ -751,7 +751,10 @@ class Session:
         kept = self._begin_log(task)
 
         def tell(event: str, outcome: str, error: str | None = None, *, must: bool = False) -> None:
-            known = summary(deploy, task=task, event=event, outcome=outcome, error=error)
+            before = self._summary_of(deploy.was_live) if outcome in ("live", "done") else None
+            known = summary(
+                deploy, task=task, event=event, outcome=outcome, error=error, before=before
+            )
             if kept:
                 known["log"] = str(kept.with_suffix(".log"))
                 known["report"] = str(kept.with_suffix(".html"))
@@ -777,6 +780,12 @@ class Session:
             tell("after_activate", "live")
         else:
             tell("", "done")
+
+    def _summary_of(self, release: str | None) -> dict[str, Any] | None:
+        """Return the newest kept summary of a run that made a release live."""
+        runs = Archive(self.environment.app, self.environment.name).summaries()
+        known = (summary for _, summary in runs if summary.get("outcome") == "live")
+        return next((one for one in known if release and one.get("release") == release), None)
 
     def _begin_log(self, task: str) -> Path | None:
         """Return where this run's files go; None where this machine keeps none."""

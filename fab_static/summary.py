@@ -5,11 +5,15 @@
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
  "hosts": [{"host", "roles"}], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
  "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
- "settings": what was baked into the files, or null, "log": path|null, "report": path|null}
+ "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
+ "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
+            "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
+ "log": path|null, "report": path|null}
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +26,13 @@ FORMAT = 1
 
 
 def summary(
-    deploy: Deployment, *, task: str, event: str, outcome: str, error: str | None = None
+    deploy: Deployment,
+    *,
+    task: str,
+    event: str,
+    outcome: str,
+    error: str | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what is known of a run now; reads nothing from hosts that may have failed.
 
@@ -32,6 +42,7 @@ def summary(
         event: the hook it is for.
         outcome: how it stands.
         error: what went wrong.
+        before: the summary of the run that made live what this one replaced, where it is kept.
     """
     release, timeline = deploy.release, deploy.timeline
     return {
@@ -55,6 +66,10 @@ def summary(
         "timeline": timeline.to_json(),
         "difference": _difference(deploy) if outcome in ("live", "done") else None,
         "settings": dict(release.settings) if release else None,
+        "probe": {key: deploy.probed[key] for key in ("asked", "problems")}
+        if deploy.probed
+        else None,
+        "pages": _pages(deploy, release, before),
         "log": None,
         "report": None,
     }
@@ -79,3 +94,36 @@ def _difference(deploy: Deployment) -> dict[str, Any] | None:
 def _size(release: Release | None, path: str) -> int | None:
     file = release.files.get(path) if release else None
     return file.size if file else None
+
+
+def _pages(
+    deploy: Deployment, release: Release | None, before: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return what a first visit to each probed page downloads from the static root."""
+    if deploy.probed is None or release is None:
+        return []
+    earlier = {page["page"]: page for page in (before or {}).get("pages", [])}
+    weights = ("requests", "bytes", "sent")
+    found = []
+    for page, paths in deploy.probed["pages"].items():
+        files = {path: release.files[path] for path in paths if path in release.files}
+        assets = [
+            {
+                "path": path,
+                "bytes": file.size,
+                "sent": min([file.size, *(one.size for one in file.encodings.values())]),
+            }
+            for path, file in files.items()
+        ]
+        old = earlier.get(page)
+        found.append(
+            {
+                "page": page,
+                "requests": len(assets),
+                "bytes": sum(asset["bytes"] for asset in assets),
+                "sent": sum(asset["sent"] for asset in assets),
+                "before": {key: old[key] for key in weights} if old else None,
+                "assets": assets,
+            }
+        )
+    return found

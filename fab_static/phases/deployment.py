@@ -85,6 +85,7 @@ class Deployment:
     undone: set[Named] = field(default_factory=set)  # flipped, and put back
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
+    probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
 

@@ -63,6 +63,11 @@ def probe(deploy: Deployment) -> None:
                 )
             asker.ask(_asked(through, url, want, cors=True) for url, want in wanted.items())
         asker.ask_pages(settings.pages)
+    deploy.probed = {
+        "asked": asker.answers,
+        "problems": asker.problems,
+        "pages": {page: sorted(paths) for page, paths in asker.pages.items()},
+    }
     if asker.slow:
         deploy.show.warn(
             f"{len(asker.slow)} URLs whose bytes never change may only be kept for a while, such as "
@@ -126,6 +131,7 @@ class _Asker:
 
     def __init__(self, browser: Browser, release: Release, page_origin: str | None) -> None:
         self.problems: list[str] = []
+        self.pages: dict[str, set[str]] = {}  # page -> the files of the release that it names
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
         self.answers = 0
         self._browser = browser
@@ -158,6 +164,7 @@ class _Asker:
             if answer.status != 200:
                 self.problems.append(f"{page} answered {answer.status}")
                 continue
+            named = self.pages.setdefault(page, set())
             for url in assets(page, answer.body.decode(errors="replace")):
                 path = expectations.static_path(url, self._release)
                 if path is None:
@@ -167,6 +174,7 @@ class _Asker:
                     self.answers += 1
                     self.problems.append(problem)
                     continue
+                named.add(path)
                 want = Expected(path, self._release.files[path], Keep.SHORTLY)
                 elsewhere = _page_origin([url]) != _page_origin([page])
                 questions.append(_Question(url, want, "identity", is_page=True, cors=elsewhere))

@@ -122,40 +122,36 @@ def _pages(summary: Summary) -> str:
         return ""
     rows = []
     for page in pages:
-        before, now = _weight(page, "before"), _weight(page, "now")
+        before = page["before"] or {"requests": None, "bytes": None, "sent": None}
         rows.append(
             (
                 f'<span class="path">{escape(page["page"])}</span>',
-                str(sum(asset["now"] is not None for asset in page["assets"])),
-                _size_or_dash(before),
-                _size_or_dash(now),
-                _size_or_dash(_weight(page, "gzip")),
-                _change(before, now),
+                str(page["requests"]),
+                size(page["bytes"]),
+                _size_or_dash(before["sent"]),
+                size(page["sent"]),
+                _change(before["sent"], page["sent"]) if page["before"] else "-",
             )
         )
     text = _table(
         "Scripts, stylesheets and images that each probed page names",
-        ("Page", "#Requests", "#Before", "#Now", "#Now, compressed", "#Change"),
+        ("Page", "#Requests", "#Bytes", "#Sent before", "#Sent now", "#Change"),
         rows,
     )
     for page in pages:
         assets = [
             (
                 f'<span class="path">{escape(asset["path"])}</span>',
-                _size_or_dash(asset["before"]),
-                _size_or_dash(asset["now"]),
-                _size_or_dash(asset["gzip"]),
-                _change(asset["before"], asset["now"]),
+                size(asset["bytes"]),
+                size(asset["sent"]),
             )
-            for asset in sorted(page["assets"], key=lambda one: -(one["now"] or 0))
+            for asset in sorted(page["assets"], key=lambda one: -one["sent"])
         ]
-        table = _table(
-            f"What {page['page']} names",
-            ("File", "#Before", "#Now", "#Compressed", "#Change"),
-            assets,
-        )
+        table = _table(f"What {page['page']} names", ("File", "#Bytes", "#Sent"), assets)
         text += f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
-    return _chart("pages", "Bytes per page, before and now; the table below holds the same") + text
+    return (
+        _chart("pages", "Bytes sent per page, before and now; the table below says the same") + text
+    )
 
 
 def _files(summary: Summary) -> str:
@@ -254,8 +250,6 @@ def _data(summary: Summary) -> dict[str, Any]:
     hosts = [one["host"] for one in summary["hosts"]]
     met = {span["host"] for span in spans}
     pages = summary.get("pages") or []
-    compressed = all(_weight(page, "gzip") is not None for page in pages)
-    keys = ("gzip_before", "gzip") if compressed else ("before", "now")
     return {
         "rows": ["all", *(host for host in hosts if host in met)],
         "spans": [
@@ -272,10 +266,13 @@ def _data(summary: Summary) -> dict[str, Any]:
             for span in spans
         ],
         "pages": [
-            {"name": page["page"], "before": _weight(page, keys[0]), "now": _weight(page, keys[1])}
+            {
+                "name": page["page"],
+                "before": page["before"] and page["before"]["sent"],
+                "now": page["sent"],
+            }
             for page in pages
         ],
-        "gzip": compressed,
     }
 
 
@@ -283,11 +280,6 @@ def _group(phase: str) -> str:
     if phase in (*BUILD_PHASES, "seal"):
         return "build"
     return phase if phase in ("distribute", "verify") else "go live"
-
-
-def _weight(page: Mapping[str, Any], key: str) -> int | None:
-    known = [asset[key] for asset in page["assets"] if asset.get(key) is not None]
-    return sum(known) if known else None
 
 
 # ---- pieces of HTML

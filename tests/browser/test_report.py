@@ -34,9 +34,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     difference = SUMMARY["difference"]
     changed = [f"js/module{at}.js" for at in range(300)]
     assets = [
-        {"path": "CACHE/css/a.css", "before": 9000, "now": 8000, "gzip_before": 3000, "gzip": 2800},
-        {"path": "js/b.js", "before": None, "now": 4000, "gzip_before": None, "gzip": 1200},
+        {"path": "CACHE/css/a.css", "bytes": 8000, "sent": 2800},
+        {"path": "js/b.js", "bytes": 4000, "sent": 1200},
     ]
+    weights = {"requests": 2, "bytes": 12000, "sent": 4000}
     summary: dict[str, Any] = {
         **SUMMARY,
         "difference": {
@@ -45,7 +46,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "sizes": {path: [1000 + at, 1500] for at, path in enumerate(changed)},
         },
         "failed_after_flip": [{"what": "no answer", "where": "https://a", "mend": "probe"}],
-        "pages": [{"page": "https://shop.example.com/", "assets": assets}],
+        "pages": [
+            {
+                "page": "https://shop.example.com/",
+                **weights,
+                "before": {"requests": 1, "bytes": 9000, "sent": 3000},
+                "assets": assets,
+            }
+        ],
         "probe": {"asked": 120, "problems": ["https://shop.example.com/x answered 404"]},
     }
     page = tmp_path_factory.mktemp("report") / "report.html"

@@ -34,7 +34,8 @@ def test_hooks_and_the_state_folder_are_told_what_a_deploy_did(
     logo.write_text("<svg xmlns='http://www.w3.org/2000/svg' id='told'/>\n")
     hooks = writing(tmp_path, "before_deploy", "after_activate", "after_failure")
     hooks["after_activate"].append("echo said by a hook; exit 3")
-    with altered(tiny, hooks=hooks):
+    page = f"{tiny.fleet.site('web1')}/"
+    with altered(tiny, hooks=hooks, probe={"pages": [page]}):
         ran = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path))
     live = tiny.live()
     assert "the hook after_activate failed with exit code 3" in ran.stdout  # and the deploy did not
@@ -61,10 +62,15 @@ def test_hooks_and_the_state_folder_are_told_what_a_deploy_did(
     assert "build1: Compressing... done" in log  # what was not shown is kept
     assert "Compressing" not in ran.stdout
     assert "said by a hook" in log
-    page = newest(tmp_path, "-deploy.html")
-    assert f"{live} is live" in page.read_text()
+    assert done["probe"]["problems"] == []
+    (weighed,) = done["pages"]
+    assert (weighed["page"], weighed["before"]) == (page, None)  # nobody weighed it before
+    assert "logo.svg" in [asset["path"] for asset in weighed["assets"]]
+    assert 0 < weighed["sent"] <= weighed["bytes"]
+    report = newest(tmp_path, "-deploy.html")
+    assert f"{live} is live" in report.read_text()
     for words in ((), (live,)):
-        assert tiny.fab("report", *words, XDG_STATE_HOME=str(tmp_path)).stdout == f"{page}\n"
+        assert tiny.fab("report", *words, XDG_STATE_HOME=str(tmp_path)).stdout == f"{report}\n"
     never = "20200101T000000Z-00000000"
     ran = tiny.fab("report", never, code=1, XDG_STATE_HOME=str(tmp_path))
     assert f"no report of {never} is kept here" in ran.stderr

@@ -62,7 +62,7 @@
     const pages = data.pages;
     canvas.parentNode.style.height = 110 + 54 * pages.length + "px";
     const options = common();
-    options.scales.x.title.text = "kB that a first visit downloads" + (data.gzip ? ", compressed" : "");
+    options.scales.x.title.text = "kB that a first visit downloads, compressed";
     function series(label, key, name) {
       return {
         label: label,

@@ -28,7 +28,7 @@ SUMMARY = {
         "sizes": {"img/new.png": [None, 3000], "js/a.js": [1000, 1500], "css/old.css": [999, None]},
     },
     "settings": {"STATIC_URL": "/static/", "libraries": {"django": "5.2"}},
-    "log": "/home/ada/a.log", "report": "/home/ada/a.html",
+    "probe": None, "pages": [], "log": "/home/ada/a.log", "report": "/home/ada/a.html",
 }  # fmt: skip
 
 
@@ -118,8 +118,17 @@ def test_every_table_has_a_caption_and_every_field_a_label():
 
 def test_pages_are_weighed_before_and_now():
     assets = [
-        {"path": "a.css", "before": 1000, "now": 900, "gzip_before": 300, "gzip": 280},
-        {"path": "b.js", "before": None, "now": 400, "gzip_before": None, "gzip": 120},
+        {"path": "a.css", "bytes": 900, "sent": 280},
+        {"path": "b.js", "bytes": 400, "sent": 120},
     ]
-    text = words(pages=[{"page": "https://shop.example.com/", "assets": assets}])
-    assert "https://shop.example.com/ 2 1.0 kB 1.3 kB 400 B +300 B (+30.0%)" in text
+    page = {
+        "page": "https://shop.example.com/",
+        "requests": 2,
+        "bytes": 1300,
+        "sent": 400,
+        "before": {"requests": 1, "bytes": 1000, "sent": 300},
+        "assets": assets,
+    }
+    text = words(pages=[page])
+    assert "https://shop.example.com/ 2 1.3 kB 300 B 400 B +100 B (+33.3%)" in text
+    assert "https://shop.example.com/ 2 1.3 kB - 400 B -" in words(pages=[{**page, "before": None}])
