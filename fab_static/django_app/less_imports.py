@@ -14,8 +14,8 @@ Settings:
     LESS_B3_PATHS               {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
     FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere: source paths, or
                                 names under the static root
-    FAB_STATIC_LESS_OPTIONS     lessc's options that change URLs, "--rewrite-urls=all"; default: those in
-                                COMPRESS_PRECOMPILERS
+    FAB_STATIC_LESS_OPTIONS     less's options, {"rewriteUrls": "all"}, as for our LessFilter; default: those of the
+                                lessc in COMPRESS_PRECOMPILERS
 """
 
 from __future__ import annotations
@@ -211,7 +211,15 @@ def _lessc_options() -> str:
     """Return the setting's options, else the command that compressor compiles LESS with."""
     options = getattr(settings, "FAB_STATIC_LESS_OPTIONS", None)
     if options is not None:
-        return str(options)
+        words = {
+            "rewriteUrls": "--rewrite-urls",
+            "relativeUrls": "--relative-urls",
+            "rootpath": "--rootpath",
+        }
+        given = {words[name]: value for name, value in options.items() if name in words and value}
+        return " ".join(
+            name if value is True else f"{name}={value}" for name, value in given.items()
+        )
     precompilers = getattr(settings, "COMPRESS_PRECOMPILERS", ())
     return next((str(command) for kind, command in precompilers if "less" in kind), "")
 

@@ -26,9 +26,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from django.conf import settings
-
-from fab_static.django_app import project
+from fab_static.django_app import cache, project
 
 FORMAT = 1
 KEPT_SECONDS = (
@@ -44,22 +42,10 @@ _PIECE = 1 << 20  # bytes read at once
 _IS_ENTRY = re.compile(r"\d+ -?\d+ -?\d+ \d+ \d+ [0-9a-f]{7}").fullmatch
 
 
-def folder() -> Path | None:
-    """Return the folder of all caches; None where there is to be none."""
-    if hasattr(settings, "FAB_STATIC_CACHE"):
-        named = settings.FAB_STATIC_CACHE
-        return project.folder() / str(named) if named else None
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "fab_static"
-    except RuntimeError:  # a user without a home
-        return None
-
-
 def versions_of(paths: Sequence[str], *, root: str) -> list[str | None]:
     """Return the version of each file, None for one that is not there; `root` is the static root they are of."""
-    caches = folder()
-    file = caches and caches / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
+    base = cache.folder()
+    file = base and base / "versions" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
     known = _read(file) if file else {}
     found: dict[str, str | None] = {}
     kept: dict[

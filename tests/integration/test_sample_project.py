@@ -169,6 +169,14 @@ def test_the_style_sheet_is_the_one_that_the_sources_give(
     assert built.lessc(built.root / entry) == built.lessc(built.path / app / "static" / entry)
 
 
+def test_compress_makes_with_our_less_filter_what_it_makes_with_lessc(built: Shop) -> None:
+    made = _made_by_compress(built)
+    built.build(("compress", "--force"), SHOP_LESS="lessc")
+
+    assert _made_by_compress(built) == made
+    assert any(name.endswith(".css") for name in made)
+
+
 def test_each_main_module_is_in_the_bundle_of_its_folder(built: Shop) -> None:
     config = _text(built, "shop/js/requirejs_config.js")
     bundles = json.loads(re.findall(r"requirejs\.config\((\{.*?\})\);", config, re.DOTALL)[-1])[
@@ -239,6 +247,13 @@ def test_the_package_lock_names_no_registry() -> None:
     lock = json.loads((SAMPLE / "package-lock.json").read_text())
 
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+
+
+def _made_by_compress(shop: Shop) -> dict[str, object]:
+    """Return what CACHE/ holds; the manifest's order is chance."""
+    folder = shop.root / "CACHE"
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+    return {**files, "manifest.json": json.loads(files["manifest.json"])}
 
 
 def _missing(shop: Shop, pages: dict[str, str], cdn: str = "") -> dict[str, set[str]]:

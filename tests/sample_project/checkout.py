@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 SHOP = Path(__file__).resolve().parent
-MADE = ("node_modules", "staticfiles", "resource_versions.y*ml", "__pycache__", "*.pyc")
+MADE = ("node_modules", "staticfiles", ".cache", "resource_versions.y*ml", "__pycache__", "*.pyc")
 
 
 def install_packages() -> Path:

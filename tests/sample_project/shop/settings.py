@@ -6,6 +6,7 @@ STATIC_CDN     where browsers fetch static files, scheme and host without a slas
 SECRET_KEY     Django's; the default is for development only
 SHOP_COMPRESS  "0" serves the sources: LESS is compiled as a page is asked for, nothing is bundled
 SHOP_DEBUG     "1" shows tracebacks and serves static files from the sources; follows SHOP_COMPRESS
+SHOP_LESS      "lessc" compiles LESS by lessc's own command, a process a sheet, for comparison
 SHOP_RELEASE   free text that /health repeats
 
 There is no database: a cart lives in the browser, products are in catalog/products.py.
@@ -73,8 +74,10 @@ STATICFILES_FINDERS = [
 COMPRESS_ENABLED = COMPRESS
 COMPRESS_OFFLINE = COMPRESS
 COMPRESS_URL = STATIC_CDN + STATIC_URL
+LESSC = f"node {BASE_DIR}/node_modules/less/bin/lessc {{infile}} {{outfile}}"
+LESS_FILTER = "fab_static.django_app.less.LessFilter"
 COMPRESS_PRECOMPILERS = [
-    ("text/less", f"node {BASE_DIR}/node_modules/less/bin/lessc {{infile}} {{outfile}}"),
+    ("text/less", LESSC if os.environ.get("SHOP_LESS") == "lessc" else LESS_FILTER),
 ]
 COMPRESS_FILTERS = {
     "css": [
@@ -85,3 +88,7 @@ COMPRESS_FILTERS = {
 }
 COMPRESS_CSS_HASHING_METHOD = "content"  # the default, mtime, gives other names on every build
 COMPRESS_OFFLINE_CONTEXT = "labs.styleguide.themes.offline_contexts"
+
+FAB_STATIC_CACHE = (
+    BASE_DIR / ".cache"
+)  # the default is in the home folder: copies shall not share it

@@ -239,7 +239,7 @@ def test_urls_are_read_as_the_projects_own_lessc_prints_them(make_project):
     project = collected(make_project, files, SETTINGS + command)
     project.manage("fix_less_imports_collectstatic")
     with (project.path / "proj/settings.py").open("a") as settings:
-        settings.write("FAB_STATIC_LESS_OPTIONS = ''\n")
+        settings.write("FAB_STATIC_LESS_OPTIONS = {}\n")
     assert "leads to img/a.png" in project.fails("fix_less_imports_collectstatic")
 
 

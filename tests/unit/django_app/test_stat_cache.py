@@ -9,6 +9,7 @@ import time
 import pytest
 from django.conf import settings
 
+from fab_static.django_app import cache as caches
 from fab_static.django_app import stat_cache
 
 if not settings.configured:
@@ -22,7 +23,7 @@ def version(data):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "FAB_STATIC_CACHE", str(tmp_path / "cache"), raising=False)
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "versions"
 
 
 @pytest.fixture
@@ -162,14 +163,14 @@ def test_without_a_cache_nothing_is_written(root, tmp_path, monkeypatch):
 
 def test_by_default_it_lies_in_the_users_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert stat_cache.folder() == tmp_path / "fab_static"
+    assert caches.folder() == tmp_path / "fab_static"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert stat_cache.folder() == tmp_path / ".cache/fab_static"
+    assert caches.folder() == tmp_path / ".cache/fab_static"
 
 
 def test_a_cache_that_nobody_used_for_a_month_is_removed_and_is_no_one_elses_to_read(root, cache):
-    cache.mkdir()
+    cache.mkdir(parents=True)
     old = cache / "0123456789abcdef.json"
     old.write_text("{}")
     os.utime(old, (1, 1))
