@@ -394,7 +394,8 @@ class Distribution:
             import boto3
             from botocore.config import Config
 
-            self._made = boto3.client(
+            # a session of its own: boto3's default one keeps what the environment was when it was made
+            self._made = boto3.session.Session().client(
                 "cloudfront",
                 region_name="us-east-1",  # CloudFront is global, its API is there
                 endpoint_url=self._endpoint_url,

@@ -52,11 +52,12 @@ def activate(deploy: Deployment) -> None:
             flip.make_live(undo, [deploy.build])
             flip.confirm()
     except BaseException:
-        with suppress(
-            FabStaticError
-        ):  # it must not hide why the flip failed; the journal has the word
+        # it must not hide why the flip failed; the journal has the word
+        with suppress(FabStaticError):
+            deploy.journal.undone()
             begin(deploy, deploy.live)
         raise
+    deploy.journal.if_undone = []
     deploy.is_flipped = True
     deploy.look_again()
     deploy.show.say(f"release {release.id} is live on {len(deploy.hosts())} hosts")

@@ -29,6 +29,7 @@ TYPES = {
     ".svg": ("image/svg+xml",),
     ".wasm": ("application/wasm",),
 }
+_NAMED_BY_CONTENT = re.compile(r"\.[0-9a-f]{12}\.(css|js)$")  # as plan/nginx.py knows them
 _MAP = re.compile(rb"(?://[#@]|/\*[#@])\s*sourceMappingURL=([^\s*'\"]+)[\s*/]*\Z")
 
 
@@ -48,11 +49,15 @@ class Expected:
     file: File | None
     keep: Keep
     status: int | None = 200  # None: any
+    has_own_copy: bool = (
+        False  # the project ships a .gz or .br beside it, and answers for what it holds
+    )
 
     @property
     def encodings(self) -> tuple[str, ...]:
         """The encodings in which it should be asked for: a text may come compressed."""
-        return ("identity", "gzip", "br") if self.path.endswith(TEXT) else ("identity",)
+        is_text = self.path.endswith(TEXT) and not self.has_own_copy
+        return ("identity", "gzip", "br") if is_text else ("identity",)
 
     @property
     def needs_cors(self) -> bool:
@@ -76,14 +81,15 @@ def urls_of(release: Release, path: str) -> dict[str, Expected]:
     Pages print the version where one is recorded; stylesheets name images and fonts without it.
     """
     url, file = base_of(release) + quote(path), release.files[path]
-    if path in release.named:
-        return {url: Expected(path, file, Keep.FOR_EVER)}
+    own = not {f"{path}.gz", f"{path}.br"}.isdisjoint(release.files)
+    if path in release.named or _NAMED_BY_CONTENT.search(path):
+        return {url: Expected(path, file, Keep.FOR_EVER, has_own_copy=own)}
     found = {}
     if path in release.versions:
         version = release.versions[path]
         found[f"{url}?version={version}"] = Expected(path, file, Keep.FOR_EVER)
     if not is_versioned(path, release):
-        found[url] = Expected(path, file, Keep.SHORTLY)
+        found[url] = Expected(path, file, Keep.SHORTLY, has_own_copy=own)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 
-from chaos.aws import CloudFront
 from fab_static import tasks
 from tests.integration.conftest import Operator
 from tests.integration.test_bad_days import altered, colour, wait_for
@@ -20,7 +19,7 @@ TESTS = {  # code -> module, test; DESIGN §4
         "test_bad_days",
         "test_of_two_deploys_at_once_one_goes_on_and_the_other_exits_3",
     ),
-    tasks.LIVE_BUT: ("test_exit_codes", "test_4_the_release_is_live_but_aws_says_no"),
+    tasks.LIVE_BUT: ("test_exit_codes", "test_4_the_release_is_live_but_the_probe_fails"),
     tasks.DISAGREE: ("test_exit_codes", "test_5_a_host_dies_while_the_fleet_flips"),
 }
 
@@ -31,28 +30,21 @@ def test_each_of_the_codes_0_to_5_has_its_test() -> None:
         assert hasattr(importlib.import_module(f"tests.integration.{module}"), name), name
 
 
-def test_4_the_release_is_live_but_aws_says_no(tiny: Operator) -> None:
-    aws = CloudFront()
+def test_4_the_release_is_live_but_the_probe_fails(tiny: Operator) -> None:
     image = tiny.fleet.hosts["build1"].code / "assets" / "logo.svg"
     image.write_text("<svg xmlns='http://www.w3.org/2000/svg' id='other'/>\n")
-    cdn = {"distribution_id": "E1", "endpoint_url": aws.endpoint, "wait": 5}
-    try:
-        with altered(tiny, cdn=cdn):
-            aws.turn("denies")
-            error = tiny.fab("deploy", code=4, AWS_MAX_ATTEMPTS="1").stderr
-            live = tiny.live()
-            assert error.endswith(
-                f"{live} is LIVE, but what stands above failed after it went live\n"
-                f"  live: {live} on every host\n"
-                "  undone: nothing: the release stays live\n"
-                "  next: fab staging invalidate\n"
-            )
-            assert aws.forgotten == []
-            aws.turn("answers")
-            tiny.fab("invalidate")
-            assert [path for _, path in aws.forgotten] == ["/static/logo.svg*"]
-    finally:
-        aws.close()
+    page = "http://127.0.0.1:9/"  # RFC 863: nobody answers there
+    with altered(tiny, probe={"pages": [page], "timeout": 2}):
+        error = tiny.fab("deploy", code=4).stderr
+    live = tiny.live()
+    assert f"{page} answered nothing" in error
+    assert error.endswith(
+        f"{live} is LIVE, but what stands above failed after it went live\n"
+        f"  live: {live} on every host\n"
+        "  undone: nothing: the release stays live\n"
+        "  next: fab staging probe\n"
+    )
+    tiny.fab("probe")
 
 
 def test_5_a_host_dies_while_the_fleet_flips(tiny: Operator) -> None:

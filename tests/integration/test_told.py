@@ -81,6 +81,9 @@ def test_hooks_and_the_state_folder_are_told_what_a_deploy_did(
 def test_a_rollback_is_told_too_and_a_quiet_one_says_nothing(
     tiny: Operator, tmp_path: Path
 ) -> None:
+    logo = tiny.fleet.hosts["build1"].code / "assets" / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg' id='to-be-rolled-back'/>\n")
+    tiny.fab("deploy")
     before = tiny.live()
     with altered(tiny, hooks=writing(tmp_path, "before_deploy", "after_activate")):
         ran = tiny.fab("rollback", "--quiet", XDG_STATE_HOME=str(tmp_path))

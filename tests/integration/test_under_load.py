@@ -116,7 +116,7 @@ async def asked(
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     folder = tmp_path_factory.mktemp("loaded")
-    source = project.write(folder / "project")
+    source = project.write(folder / "project", quick=True)
     with Fleet(folder / "hosts", HOSTS, project=source, nginx="nginx", app="tiny") as fleet:
         operator = operator_of(fleet, folder / "operator")
         operator.write_inventory(build=project.BUILD)
