@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
@@ -156,7 +157,16 @@ def _ask(
     plan: Invalidation,
     wait_seconds: float,
 ) -> tuple[list[Request], list[str]]:
-    """Ask for all paths; return the requests, and the paths that CloudFront does not take."""
+    """Ask for all paths; return the requests, and the paths that CloudFront does not take.
+
+    What it has accepted since this flip is not asked for again: it is found by its id.
+    """
+    asked = deploy.journal.invalidation or {}
+    if "requests" in asked:
+        requests = [
+            Request(one["id"], one["reference"], tuple(one["paths"])) for one in asked["requests"]
+        ]
+        return requests, []
     known = {entry.get("id") for entry in deploy.log if entry.get("event") == "invalidation"}
     spent = ledger.paths_of_month(deploy.log, time.time())
     new: list[Request] = []
@@ -170,10 +180,12 @@ def _ask(
     warning = ledger.warning(len(plan.paths), spent)
     if warning:
         deploy.show.warn(warning)
-    reference = str((deploy.journal.invalidation or {})["reference"])
     accepted = distribution.invalidate(
-        plan.batches, reference, wait_seconds=wait_seconds, on_accepted=noted
+        plan.batches, asked["reference"], wait_seconds=wait_seconds, on_accepted=noted
     )
+    if not accepted.refused:
+        asked["requests"] = [asdict(request) for request in accepted.requests]
+        deploy.journal.save()
     charged = sum(len(request.paths) for request in new)
     if charged:
         deploy.show.say(

@@ -48,7 +48,7 @@ class Archive:
         """Return the runs, newest first: paths without an ending."""
         try:
             found = {file.with_suffix("") for file in self.folder.iterdir() if file.suffix}
-        except FileNotFoundError:
+        except OSError:  # none yet, or this machine keeps none
             return []
         return sorted(found, reverse=True)
 
