@@ -7,8 +7,9 @@
     remote.py     SSH connections and the channel to the agent; alone imports fabric
     host/         what is sent to the hosts: agent.py, and django_probe.py for the project's interpreter
     aws/          CloudFront and S3; alone imports boto3
-    report/       what the operator sees
-    look.py       what status, releases, diff and plan tell; doctor.py, bucket_doctor.py and why.py: check and why
+    report/       what the operator sees: terminal, live table, HTML report, archive of runs
+    timeline.py   what ran when, and where; summary.py: what a run did, for hooks.py, notify.py, the report
+    look.py       what status, releases, diff and plan tell; why.py; the doctors of hosts, CDN and bucket
     api.py        every task as a plain Python call
     tasks.py      the command line: fab <environment> <task>
     django_app/   runs inside the project: tags and management commands

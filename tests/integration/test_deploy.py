@@ -211,11 +211,14 @@ def test_phases_chain_on_one_command_line(shop: Operator) -> None:
 
 
 def test_prepare_changes_nothing_live_and_activate_makes_it_live(shop: Operator) -> None:
-    live = shop.live()
+    def staged_now() -> set[str]:
+        return {one["id"] for one in shop.json("releases") if one["state"] == "staged"}
+
+    live, before = shop.live(), staged_now()
     change(shop)
     shop.fab("prepare")
     assert shop.live() == live
-    staged = [one["id"] for one in shop.json("releases") if one["state"] == "staged"]
+    staged = sorted(staged_now() - before)
     assert len(staged) == 1
     plan = shop.json("deploy", "--dry-run")
     assert plan["release"] == staged[0]
