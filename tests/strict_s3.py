@@ -21,6 +21,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
+
 KEY, SECRET, REGION = "strict-key", "strict-secret", "eu-north-1"
 KEPT = ("cache-control", "content-type", "content-encoding")
 
@@ -97,6 +99,13 @@ class StrictS3:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def sign_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Make its credentials those of the environment, and the only ones."""
+        for name, value in self.credentials.items():
+            patch.setenv(name, value)
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
 
     def close(self) -> None:
         self.open.set()

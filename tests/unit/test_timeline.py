@@ -3,14 +3,7 @@ import threading
 import pytest
 
 from fab_static.timeline import DONE, FAILED, RUNNING, Timeline
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -57,9 +57,7 @@ def bucket(store):
 @pytest.fixture(scope="module")
 def one_bucket(running):
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in running.credentials.items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_SESSION_TOKEN")
+        running.sign_in(patch)
         return Bucket(place(running))
 
 

@@ -33,6 +33,7 @@ from fab_static.host.agent import (
     explained,
     mtime_of,
 )
+from tests.processes import alive, becomes
 
 A, B, C, D = (f"2026112{day}T170102Z-0000000{day}" for day in range(1, 5))
 ALL = ["build", "static", "web"]
@@ -1843,23 +1844,6 @@ def test_a_command_that_cannot_start_says_why(agent, command, folder):
     assert not agent.children
 
 
-def alive(pid):
-    """Tell whether a process runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def becomes(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        os.sched_yield()
-    return True
-
-
 def test_at_the_time_out_the_whole_group_is_killed(agent):
     for timeout in (0.3, 2.0, 8.0):  # a busy machine may not have started it yet
         started = time.monotonic()
@@ -2008,10 +1992,7 @@ def hub(monkeypatch):
     from tests.strict_s3 import StrictS3
 
     store = StrictS3("hub")
-    for name, value in store.credentials.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_SESSION_TOKEN")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    store.sign_in(monkeypatch)
     yield store
     store.close()
 

@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, MAX_FRAME, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import RemoteHost
+from tests.processes import alive, becomes
 
 A = "20261121T170102Z-00000001"
 
@@ -67,23 +67,6 @@ def sha256_of(data):
 
 def record_of(data):
     return RECORD.pack(bytes.fromhex(sha256_of(data)), len(data))
-
-
-def alive(pid):
-    """Tell whether a process runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def becomes(condition, seconds=15.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        os.sched_yield()
-    return True
 
 
 # ---- an agent without our client, for what our client would never send

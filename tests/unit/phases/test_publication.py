@@ -10,7 +10,7 @@ from fab_static.errors import CdnError, DeployLockedError, ReleaseError
 from fab_static.phases.publication import Publication
 from fab_static.plan.inventory import S3, Environment, Project
 from fab_static.plan.publication import MANIFEST, hidden, visible
-from fab_static.plan.release import File, Release
+from tests.releases import sealed
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 A, B = "20261122T170102Z-0000000a", "20261123T170102Z-0000000b"
@@ -23,41 +23,22 @@ SECOND = {NAMED_B: "css b", "cart.js": "cart b", "logo.png": "logo b", "paper.pn
 def store(monkeypatch):
     monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
     store = StrictS3("shop")
-    for name, value in store.credentials.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_SESSION_TOKEN")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    store.sign_in(monkeypatch)
     yield store
     store.close()
 
 
-def release(contents, name):
-    files = {
-        path: File(
-            hashlib.sha256(text.encode()).hexdigest(),
-            len(text.encode()),
-            hashlib.sha1(text.encode()).hexdigest()[:7],
-        )
-        for path, text in contents.items()
-    }
-    return Release(
-        id=name,
-        app="shop",
-        environment="production",
-        revision=None,
-        created_at="",
-        created_by="",
-        settings={},
-        phases=(),
-        files=files,
-        versions={path: file.version for path, file in files.items() if path.endswith(".js")},
-        named=tuple(path for path in files if path.startswith("CACHE/")),
-        offline_manifest=None,
-        versions_sha256=None,
+def of(contents, name):
+    """Return the release whose scripts are versioned, and whose CACHE/ is named by content."""
+    return sealed(
+        contents,
+        name,
+        versioned=[path for path in contents if path.endswith(".js")],
+        named=[path for path in contents if path.startswith("CACHE/")],
     )
 
 
-OLD, NEW = release(FIRST, A), release(SECOND, B)
+OLD, NEW = of(FIRST, A), of(SECOND, B)
 BODIES = {
     hashlib.sha256(text.encode()).hexdigest(): text.encode()
     for text in (*FIRST.values(), *SECOND.values())
@@ -229,7 +210,7 @@ def test_the_second_of_two_deploys_stops_before_it_changes_what_visitors_see(sto
     first, second = read(store), read(store)
     deploy(first, NEW)
     there = served(store)
-    third = release({**FIRST, "logo.png": "logo a"}, "20261124T170102Z-0000000c")
+    third = of({**FIRST, "logo.png": "logo a"}, "20261124T170102Z-0000000c")
     with pytest.raises(DeployLockedError) as caught:
         second.make_live(third)
     assert caught.value.what == (
@@ -271,7 +252,7 @@ def test_other_headers_are_put_on_without_sending_the_bytes_again(store):
 def test_a_url_that_would_change_its_bytes_is_refused(store):
     publication = read(store)
     deploy(publication, OLD)
-    other = release({**FIRST, NAMED_A: "css b"}, B)
+    other = of({**FIRST, NAMED_A: "css b"}, B)
     with pytest.raises(ReleaseError, match="a URL must never change its bytes") as caught:
         publication.refuse_contradictions(hidden(other))
     assert NAMED_A in caught.value.what

@@ -1,5 +1,4 @@
 import dataclasses
-import hashlib
 
 import pytest
 from hypothesis import given
@@ -19,34 +18,7 @@ from fab_static.plan.diff import (
     versioned_changes,
 )
 from fab_static.plan.invalidation import to_invalidate
-from fab_static.plan.release import File, Release
-
-ID = "20261122T170102Z-3f9c1a7b"
-
-
-def file_of(content):
-    data = content.encode()
-    return File(hashlib.sha256(data).hexdigest(), len(data), hashlib.sha1(data).hexdigest()[:7])
-
-
-def sealed(content, *, versioned=(), named=(), versions=None):
-    """Return a release of these files: path -> content."""
-    files = {path: file_of(text) for path, text in content.items()}
-    return Release(
-        id=ID,
-        app="shop",
-        environment="production",
-        revision=None,
-        created_at="2026-11-22T17:01:02Z",
-        created_by="anna@desk",
-        settings={},
-        phases=(),
-        files=files,
-        versions=versions or {path: files[path].version for path in versioned},
-        named=tuple(named),
-        offline_manifest=None,
-        versions_sha256=None,
-    )
+from tests.releases import sealed
 
 
 def test_files_are_added_changed_and_removed():

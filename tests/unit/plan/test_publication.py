@@ -24,37 +24,13 @@ from fab_static.plan.publication import (
     to_delete,
     visible,
 )
-from fab_static.plan.release import File, Release
+from tests.releases import file_of, sealed
 
 A, B = "20261122T170102Z-0000000a", "20261123T170102Z-0000000b"
 CSS = "CACHE/css/output.3f9c1a7b2d4e.css"
 
 
-def file_of(text):
-    data = text.encode()
-    return File(hashlib.sha256(data).hexdigest(), len(data), hashlib.sha1(data).hexdigest()[:7])
-
-
-def release(contents, *, name=A, versioned=(), named=()):
-    files = {path: file_of(text) for path, text in contents.items()}
-    return Release(
-        id=name,
-        app="shop",
-        environment="production",
-        revision=None,
-        created_at="",
-        created_by="",
-        settings={},
-        phases=(),
-        files=files,
-        versions={path: files[path].version for path in versioned},
-        named=tuple(named),
-        offline_manifest=None,
-        versions_sha256=None,
-    )
-
-
-SHOP = release(
+SHOP = sealed(
     {CSS: "css", "js/cart.js": "cart", "logo.png": "logo", "copy.png": "logo"},
     versioned=["js/cart.js"],
     named=[CSS],
@@ -160,7 +136,7 @@ def test_a_flip_that_broke_off_leaves_no_key_that_anybody_relies_on():
     manifest = Manifest("shop", "production", release=A).having(
         written((*hidden(SHOP), *visible(SHOP))), A
     )
-    new = release({"logo.png": "new", "copy.png": "logo"}, name=B)
+    new = sealed({"logo.png": "new", "copy.png": "logo"}, B)
     begun = manifest.beginning(B, manifest.lacks(visible(new)))
     assert begun.pending == B
     assert begun.release == A
@@ -175,7 +151,7 @@ def test_bytes_promised_under_a_key_are_never_replaced():
 
 
 def test_what_a_kept_release_uses_is_not_deleted_and_what_others_wrote_neither():
-    new = release({"logo.png": "new"}, name=B)
+    new = sealed({"logo.png": "new"}, B)
     items = (*hidden(SHOP), *visible(SHOP), *hidden(new), *visible(new))
     manifest = Manifest("shop", "production").having(written(items), A)
     assert to_delete(manifest, [SHOP, new], []) == []
@@ -219,7 +195,7 @@ def test_a_name_that_a_bucket_cannot_hold_is_refused_before_anything_is_sent(pat
 
 def test_names_like_those_of_the_pool_are_the_projects_own():
     fine = {"pool/party.png": "1", "pool/named/a.js": "2", ".fab_static_notes": "3"}
-    assert set(fine) <= set(keys_of(release(fine)))
+    assert set(fine) <= set(keys_of(sealed(fine)))
 
 
 def test_a_thousand_urls_are_one_template_and_their_signatures():
@@ -262,8 +238,8 @@ def test_wherever_a_flip_dies_the_next_one_makes_every_key_its_releases(first, s
     def is_versioned(path):
         return path.endswith(".js")
 
-    old = release(first, name=A, versioned=filter(is_versioned, first))
-    new = release(second, name=B, versioned=filter(is_versioned, second))
+    old = sealed(first, A, versioned=filter(is_versioned, first))
+    new = sealed(second, B, versioned=filter(is_versioned, second))
     bucket: dict[str, str] = {}
 
     def put(manifest, items, name):
@@ -299,7 +275,7 @@ def test_wherever_a_flip_dies_the_next_one_makes_every_key_its_releases(first, s
 
 
 def test_the_manifest_is_small_enough_to_be_read_at_every_deploy():
-    many = release(
+    many = sealed(
         {f"app{n % 40}/js/f{n}.js": str(n) for n in range(500)},
         versioned=[f"app{n % 40}/js/f{n}.js" for n in range(500)],
     )

@@ -5,16 +5,9 @@ from rich.console import Console
 
 from fab_static.report import live
 from fab_static.timeline import Timeline
+from tests.clock import Clock
 
 HOSTS = ["build1", "edge1", "web1"]
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
