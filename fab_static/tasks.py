@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -47,6 +47,7 @@ EXIT_CODES = {
     DISAGREE: "hosts were left with different releases: names them, and the command that mends it",
 }
 
+_Found = TypeVar("_Found")
 _CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that chained tasks share
 
 
@@ -171,6 +172,22 @@ def _show_live_but(terminal: Terminal, deploy: Deployment) -> None:
 
 def _print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def _look(
+    find: Callable[[api.Session], _Found],
+    show: Callable[[Terminal, _Found], None],
+    *,
+    as_json: bool,
+) -> _Found:
+    """Return what is found, having told it: JSON alone on standard output, or words."""
+    with _session(as_json=as_json) as session:
+        found = find(session)
+        if as_json:
+            _print_json(found)
+        else:
+            show(Terminal(session.hidden), found)
+    return found
 
 
 def _confirm(session: api.Session, *, yes: bool) -> api.Confirm | None:
@@ -349,12 +366,9 @@ def plan(c: Context, project_path: str | None = None, json: bool = False) -> Non
 
 
 def _plan(project_path: str | None, *, as_json: bool) -> None:
-    with _session(as_json=as_json) as session:
-        found = session.plan(project_path=project_path)
-        if as_json:
-            _print_json(found)
-        else:
-            terminal.show_plan(Terminal(session.hidden), found)
+    _look(
+        lambda session: session.plan(project_path=project_path), terminal.show_plan, as_json=as_json
+    )
 
 
 @task(help={"json": _JSON})
@@ -364,12 +378,7 @@ def status(c: Context, json: bool = False) -> None:
     fab production status
     fab production status --json | jq -r .live
     """
-    with _session(as_json=json) as session:
-        found = session.status()
-        if json:
-            _print_json(found)
-        else:
-            terminal.show_status(Terminal(session.hidden), found)
+    _look(lambda session: session.status(), terminal.show_status, as_json=json)
 
 
 @task(help={"json": _JSON})
@@ -378,12 +387,7 @@ def releases(c: Context, json: bool = False) -> None:
 
     fab production releases
     """
-    with _session(as_json=json) as session:
-        found = session.releases()
-        if json:
-            _print_json(found)
-        else:
-            terminal.show_releases(Terminal(session.hidden), found)
+    _look(lambda session: session.releases(), terminal.show_releases, as_json=json)
 
 
 class _ReleasesByPlace(Task[Any]):
@@ -414,12 +418,7 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
     fab production diff 20261121T090000Z-aa01bb02 20261122T170102Z-3f9c1a7b
     fab production diff --new 20261122T170102Z-3f9c1a7b
     """
-    with _session(as_json=json) as session:
-        found = session.diff(old, new)
-        if json:
-            _print_json(found)
-        else:
-            terminal.show_difference(Terminal(session.hidden), found)
+    _look(lambda session: session.diff(old, new), terminal.show_difference, as_json=json)
 
 
 @task(
@@ -448,14 +447,9 @@ def check(c: Context, json: bool = False) -> None:
 
     fab production check
     """
-    with _session(as_json=json) as session:
-        findings = session.check()
-        if json:
-            _print_json(findings)
-        else:
-            terminal.show_findings(Terminal(session.hidden), findings)
-        if not doctor.is_well(findings):
-            raise Exit(code=FAILED)
+    findings = _look(lambda session: session.check(), terminal.show_findings, as_json=json)
+    if not doctor.is_well(findings):
+        raise Exit(code=FAILED)
 
 
 @task(positional=["url"], help={"url": "a static URL, or a key of the manifest", "json": _JSON})
@@ -468,12 +462,7 @@ def why(c: Context, url: str, json: bool = False) -> None:
     Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
     that hold it. Of a key: the block that renders it, and the nearest one that was built.
     """
-    with _session(as_json=json) as session:
-        known = session.why(url)
-        if json:
-            _print_json(known)
-        else:
-            terminal.show_why(Terminal(session.hidden), known)
+    _look(lambda session: session.why(url), terminal.show_why, as_json=json)
 
 
 @task(
