@@ -1613,6 +1613,12 @@ def holder(host: Host) -> dict[str, Any] | None:
     return dict(owner)
 
 
+def own_lock(host: Host) -> dict[str, Any] | None:
+    """Return the owner's record while this agent holds the lock; None once it is another's, or free."""
+    owner = read_json(host.path("lock", "owner.json"))
+    return owner if owner and host.token and owner["token"] == host.token else None
+
+
 def watched(host: Host) -> tuple[Any, ...] | None:
     """Return which beat was the last of a lock that looks dead, once none followed it for two beats.
 
@@ -1688,14 +1694,13 @@ def beat(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Renew the lock, and say at which phase its owner is. `ours` is false when somebody stole it."""
     host = agent.host
     with alone(host):
-        owner = read_json(host.path("lock", "owner.json"))
-        ours = bool(owner and host.token and owner["token"] == host.token)
-        if ours:
+        owner = own_lock(host)
+        if owner:
             if owner["phase"] != head["phase"]:
                 owner["phase"] = head["phase"]
                 write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
             write_file(host.path("lock", "heartbeat"), b"")
-    return {"ours": ours, "holder": public(holder(host))}, b""
+    return {"ours": owner is not None, "holder": public(holder(host))}, b""
 
 
 @verb
@@ -1703,12 +1708,11 @@ def unlock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Release the lock, if it is still this operator's own."""
     host = agent.host
     with alone(host):
-        owner = read_json(host.path("lock", "owner.json"))
-        ours = bool(owner and host.token and owner["token"] == host.token)
-        if ours:
+        owner = own_lock(host)
+        if owner:
             remove_tree(host.path("lock"))
         host.token = None
-    return {"ours": ours}, b""
+    return {"ours": owner is not None}, b""
 
 
 def abandon_lock(host: Host) -> None:
@@ -1716,8 +1720,7 @@ def abandon_lock(host: Host) -> None:
     with contextlib.suppress(OSError, ValueError, RefusedError):
         if host.token:
             with alone(host):
-                owner = read_json(host.path("lock", "owner.json"))
-                if owner and owner["token"] == host.token:
+                if own_lock(host):
                     write_file(host.path("lock", "abandoned"), b"")
 
 
