@@ -48,6 +48,7 @@ from fab_static.report.archive import Archive
 from fab_static.report.secrets import Secrets
 from fab_static.summary import summary
 from fab_static.timeline import Timeline
+from fab_static.wording import counted
 
 PATIENCE_SECONDS = 600  # another deploy has most likely ended by then
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
@@ -574,7 +575,7 @@ class Session:
         """Find out what can be known to fail before anything is built or sent."""
         if not names:
             return
-        self.show.say(f"{len(deploy.hosts())} hosts answer")
+        self.show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
         asked = deploy.on(deploy.hosts(), lambda host: host.ask("facts")[0])
         for host, facts in asked.items():
             if not facts["writable"]:

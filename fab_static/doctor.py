@@ -15,12 +15,14 @@ from typing import Any
 from fab_static import cdn_doctor
 from fab_static.errors import FabStaticError
 from fab_static.findings import Finding
+from fab_static.findings import advice as _advice
 from fab_static.findings import bad as _bad
 from fab_static.findings import good as _good
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand
 from fab_static.remote import RemoteHost
+from fab_static.wording import counted
 
 LEAST_FREE_BYTES = 500_000_000
 LEAST_FREE_INODES = 20_000
@@ -162,16 +164,12 @@ def _compressor(
     else:
         yield _good(host.name, "django-compressor", str(facts["compressor"]))
     if compress["css_hashing_method"] == "mtime":
-        yield _bad(
+        yield _advice(
             host.name,
             "django-compressor",
             "COMPRESS_CSS_HASHING_METHOD is mtime: elsewhere the same files give other names",
             'set COMPRESS_CSS_HASHING_METHOD = "content"',
         )
-
-
-def _advice(where: str, subject: str, what: str, mend: str, **more: Any) -> Finding:
-    return {**_good(where, subject, what), "advice": True, "mend": mend, **more}
 
 
 def _templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:
@@ -201,7 +199,7 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
                 **_good(
                     where,
                     "templates",
-                    f"{_count(len(pages), 'page')} in {_count(len(templates), 'template')}; a page asks for "
+                    f"{counted(len(pages), 'page')} in {counted(len(templates), 'template')}; a page asks for "
                     f"{count:.1f} static files on average, {most['template']} for "
                     f"{most['requests']['total']}, the most",
                 ),
@@ -212,7 +210,7 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
         what, mend = _of_template(one)
         if what:
             if one["page"]:
-                what.append(f"the page asks for {_count(one['requests']['total'], 'static file')}")
+                what.append(f"the page asks for {counted(one['requests']['total'], 'static file')}")
             subject = f"template {one['template']}"
             found.append(_advice(where, subject, "; ".join(what), "; ".join(mend), details=one))
     plain = answer["unversioned_tag"]
@@ -221,7 +219,7 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
             _advice(
                 where,
                 "templates",
-                f"{{% static %}} prints no version in {_count(len(plain), 'template')}, such as "
+                f"{{% static %}} prints no version in {counted(len(plain), 'template')}, such as "
                 f"{plain[0]}: caches cannot keep these files for long",
                 "{% load fab_static %} after `static` there, and have resource_static among build.phases",
                 details={"templates": plain},
@@ -236,19 +234,19 @@ def _of_template(one: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     for kind in ("script", "stylesheet"):
         lines = [each["line"] for each in one["outside"] if each["kind"] == kind]
         if lines:
-            what.append(f"{_count(len(lines), kind)} outside {{% compress %}} ({_lines(lines)})")
+            what.append(f"{counted(len(lines), kind)} outside {{% compress %}} ({_lines(lines)})")
     if what:
         mend.append("put them into {% compress %} blocks: one request, cached for good")
     if one["hard_coded"]:
         lines = [each["line"] for each in one["hard_coded"]]
-        what.append(f"{_count(len(lines), 'URL')} with STATIC_URL written out ({_lines(lines)})")
+        what.append(f"{counted(len(lines), 'URL')} with STATIC_URL written out ({_lines(lines)})")
         mend.append('write {% static "…" %}, which prints the version')
     if one["unversioned"]:
         lines = [each["line"] for each in one["unversioned"]]
         url = one["unversioned"][0]
         of = f" of {url['in']}" if "in" in url else ""
         what.append(
-            f"{_count(len(lines), 'reference')} without a version, such as {url['url']}{of} "
+            f"{counted(len(lines), 'reference')} without a version, such as {url['url']}{of} "
             f"({_lines(lines)})"
         )
         mend.append(
@@ -256,10 +254,6 @@ def _of_template(one: Mapping[str, Any]) -> tuple[list[str], list[str]]:
             "or bear with its invalidation"
         )
     return what, mend
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _lines(lines: Sequence[int]) -> str:

@@ -15,3 +15,8 @@ def good(where: str, subject: str, what: str) -> Finding:
 def bad(where: str, subject: str, what: str, mend: str) -> Finding:
     """Return a finding of something that must be mended, and how."""
     return {"where": where, "subject": subject, "ok": False, "what": what, "mend": mend}
+
+
+def advice(where: str, subject: str, what: str, mend: str, **more: Any) -> Finding:
+    """Return what a deploy does well without, and pages or builds would do better with."""
+    return {**good(where, subject, what), "advice": True, "mend": mend, **more}

@@ -15,6 +15,7 @@ from fab_static.plan.diff import unversioned_changes, versioned_changes
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release, without_files
 from fab_static.remote import RemoteHost
+from fab_static.wording import counted
 
 CHECK_SECONDS = 60.0  # a reloaded web process answers within this, or the flip is undone
 
@@ -60,7 +61,7 @@ def activate(deploy: Deployment) -> None:
     deploy.journal.if_undone = []
     deploy.is_flipped = True
     deploy.look_again()
-    deploy.show.say(f"release {release.id} is live on {len(deploy.hosts())} hosts")
+    deploy.show.say(f"release {release.id} is live on {counted(len(deploy.hosts()), 'host')}")
 
 
 def batches(hosts: Sequence[RemoteHost], size: str) -> list[Sequence[RemoteHost]]:

@@ -13,6 +13,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.plan import versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
+from fab_static.wording import counted
 
 SHOWN = 20  # paths named in one message
 
@@ -41,14 +42,14 @@ def refuse_wrong_versions(
     ]
     if mapped:
         deploy.show.warn(
-            f"{_count(mapped, 'bundle was', 'bundles were')} hashed before the line with the source "
+            f"{counted(len(mapped), 'bundle was', 'bundles were')} hashed before the line with the source "
             f"map's URL was written: {', '.join(mapped[:SHOWN])}"
         )
     left = sorted({*paths} - {*mapped})
     if left:
         phases = written_by(deploy, left)
         raise ReleaseError(
-            f"{_count(left, 'file is', 'files are')} not what the recorded version says; caches would "
+            f"{counted(len(left), 'file is', 'files are')} not what the recorded version says; caches would "
             "keep the wrong bytes for a year:\n"
             + _lines(
                 f"{path}: recorded {recorded[path]}, served {files[path][2]}, "
@@ -66,7 +67,7 @@ def tell_of_shadowed(deploy: Deployment) -> None:
     found = deploy.project(deploy.build).ask({"ask": "shadowed"})["shadowed"]
     if found:
         deploy.show.say(
-            f"{_count(found, 'name is', 'names are')} found more than once, and the first is served:\n"
+            f"{counted(len(found), 'name is', 'names are')} found more than once, and the first is served:\n"
             + _lines(
                 f"{name}: {served}, not {', '.join(others)}"
                 for name, (served, *others) in sorted(found.items())
@@ -86,7 +87,7 @@ def tell_of_unversioned_changes(deploy: Deployment, live: Release, release: Rele
             else "no cdn stands in the inventory, so caches are not told"
         )
         deploy.show.say(
-            f"{_count(changed, 'URL keeps its', 'URLs keep their')} name with other bytes; {told}:\n"
+            f"{counted(len(changed), 'URL keeps its', 'URLs keep their')} name with other bytes; {told}:\n"
             + _lines(
                 f"{path} ({phases[path]})" if path in phases else path for path in sorted(changed)
             )
@@ -102,7 +103,7 @@ def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -
     paths = contradictions(live, release)
     if paths:
         raise ReleaseError(
-            f"{len(paths)} URLs claim to be versioned, but their bytes changed and the version did "
+            f"{counted(len(paths), 'URL claims', 'URLs claim')} to be versioned, but bytes changed and the version did "
             "not; caches would serve the old ones for a year:\n"
             + _lines(f"{path}?version={release.files[path].version}" for path in paths),
             where=f"{deploy.build.name}: release {live.id} against the new build",
@@ -145,10 +146,6 @@ def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[
         at += RECORD.size
         yield sha256, data[at : at + size]
         at += size
-
-
-def _count(things: Any, one: str, many: str) -> str:
-    return f"{len(things)} {one if len(things) == 1 else many}"
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.building import build_phase
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import coverage
+from fab_static.wording import counted
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
@@ -40,7 +41,9 @@ def compress(deploy: Deployment) -> None:
         _refuse_a_cdn(answer, where=f"{deploy.build.name}: phase compress")
         for line in coverage.advice(answer):
             deploy.show.warn(line)
-        deploy.show.say(f"{answer['blocks']} compress blocks in {answer['templates']} templates")
+        deploy.show.say(
+            f"{counted(answer['blocks'], 'compress block')} in {counted(answer['templates'], 'template')}"
+        )
 
     build_phase(deploy, "compress", check=every_block_is_there)
 

@@ -19,6 +19,7 @@ from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost
 from fab_static.timeline import Timeline
+from fab_static.wording import counted
 
 T = TypeVar("T")
 
@@ -323,7 +324,9 @@ class Undo:
         """Put all back, the last one first; return those that could not be."""
         left: dict[Named, FabStaticError] = {}
         if self._steps:
-            self._deploy.show.warn(f"putting {len(self._steps)} hosts back to what was live")
+            self._deploy.show.warn(
+                f"putting {counted(len(self._steps), 'host')} back to what was live"
+            )
         for host, how in reversed(self._steps):
             try:
                 how()

@@ -13,6 +13,7 @@ from fab_static.phases.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.remote import Head, RemoteHost, together
+from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 URL_SECONDS = 3600  # how long a host may take to begin its last object
@@ -56,8 +57,8 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
     sent = sum(len(objects) for objects in lacking.values())
     size = sum(size for objects in lacking.values() for size in objects.values())
     deploy.show.say(
-        f"{sent} objects, {size:,} bytes to {sum(bool(objects) for objects in lacking.values())} "
-        f"of {len(lacking)} hosts"
+        f"{counted(sent, 'object')}, {counted(size, 'byte')} to {sum(bool(objects) for objects in lacking.values())} "
+        f"of {counted(len(lacking), 'host')}"
         if sent
         else "every host has every object already; nothing sent"
     )
@@ -130,7 +131,7 @@ def _publish(
     if wanted:
         bodies = _source(_records(wanted), [], holders).objects(_records(wanted))
     size = bucket.fill(lacking, bodies, release)
-    deploy.show.say(f"{len(lacking)} objects, {size:,} bytes to {bucket.name}")
+    deploy.show.say(f"{counted(len(lacking), 'object')}, {counted(size, 'byte')} to {bucket.name}")
 
 
 def _through_hub(

@@ -14,6 +14,7 @@ from fab_static.plan.diff import as_cached, printed_urls
 from fab_static.plan.invalidation import Invalidation, to_invalidate
 from fab_static.plan.inventory import Cdn
 from fab_static.plan.release import Release
+from fab_static.wording import counted
 
 PATIENCE = (
     6  # times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait
@@ -44,7 +45,7 @@ def invalidate(deploy: Deployment) -> None:
     started = time.monotonic()
     plan = _plan(deploy, deploy.live)
     deploy.show.say(
-        f"{len(plan.paths)} paths, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
+        f"{counted(len(plan.paths), 'path')}, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
         + (" …" if len(plan.paths) > 10 else "")
     )
     distribution = _distribution(deploy, cdn, PATIENCE)
@@ -189,7 +190,7 @@ def _ask(
     charged = sum(len(request.paths) for request in new)
     if charged:
         deploy.show.say(
-            f"{charged} paths charged, ${ledger.price_usd(charged, spent):g} if no other app of the "
+            f"{counted(charged, 'path')} charged, ${ledger.price_usd(charged, spent):g} if no other app of the "
             f"account uses the free ones; {spent + charged} of this app's this month"
         )
     return accepted.requests, accepted.refused

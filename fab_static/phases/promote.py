@@ -13,6 +13,7 @@ from fab_static.phases.project import baked_settings, manifest_path
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, bad
 from fab_static.remote import RemoteHost
+from fab_static.wording import counted
 
 
 def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
@@ -39,7 +40,9 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     live = deploy.live or deploy.recorded_live
     if live and live != name:
         refuse_contradictions(deploy, deploy.read_release(live), release)
-    deploy.show.say(f"release {name} of {source.environment.name}: {len(release.files)} files")
+    deploy.show.say(
+        f"release {name} of {source.environment.name}: {counted(len(release.files), 'file')}"
+    )
     ship(deploy, release, (source.build, *source.hosts("static")))
     deploy.release = release
     deploy.journal.release = name

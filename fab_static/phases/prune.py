@@ -6,6 +6,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.publication import to_delete
 from fab_static.plan.release import to_prune
+from fab_static.wording import counted
 
 
 def prune(deploy: Deployment) -> None:
@@ -65,7 +66,7 @@ def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:
     )
     bucket.delete(gone)
     deploy.show.say(
-        f"{bucket.name}: deleted {len(gone)} objects that no release uses"
+        f"{bucket.name}: deleted {counted(len(gone), 'object')} that no release uses"
         if gone
         else f"{bucket.name}: nothing to delete"
     )

@@ -22,6 +22,7 @@ from fab_static.phases.project import baked_settings, manifest_path
 from fab_static.plan import offline_manifest, versions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
+from fab_static.wording import counted
 
 
 def seal(deploy: Deployment) -> None:
@@ -64,7 +65,9 @@ def seal(deploy: Deployment) -> None:
             "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
         )
         deploy.states[deploy.build]["releases"].append(release.id)
-        deploy.show.say(f"release {release.id}: {len(release.files)} files{_saving(release)}")
+        deploy.show.say(
+            f"release {release.id}: {counted(len(release.files), 'file')}{_saving(release)}"
+        )
     deploy.release = release
     deploy.journal.release = release.id
     deploy.journal.done(

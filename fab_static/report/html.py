@@ -16,6 +16,7 @@ from typing import Any
 
 from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.report.live import size
+from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 20_000  # rows of the table of files; beyond it a browser takes seconds to lay it out
@@ -208,7 +209,7 @@ def _invalidation(summary: Summary) -> str:
     price = difference["invalidation"]["price_usd"]
     listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in paths)
     return (
-        f"<p>{len(paths)} paths, at most ${price:g} beyond the month's free 1,000.</p>"
+        f"<p>{counted(len(paths), 'path')}, at most ${price:g} beyond the month's free 1,000.</p>"
         f"<ul>{listed}</ul>"
     )
 

@@ -21,6 +21,7 @@ from fab_static.plan.ending import Ending
 from fab_static.report import live
 from fab_static.report.secrets import Secrets
 from fab_static.timeline import Timeline
+from fab_static.wording import counted
 
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
@@ -322,7 +323,7 @@ def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int
     """Print the files added, changed and removed; of each kind the first few."""
     for kind, sign in (("added", "+"), ("changed", "~"), ("removed", "-")):
         paths = files[kind]
-        terminal.text(f"{len(paths):,} files {kind}" + (":" if paths else ""))
+        terminal.text(f"{counted(len(paths), 'file')} {kind}" + (":" if paths else ""))
         for path in paths[:most]:
             terminal.text(f"  {sign} {path}")
         if len(paths) > most:
@@ -335,7 +336,9 @@ def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> No
     if not paths:
         terminal.text("CloudFront keeps all it has: no URL keeps its name with other bytes")
         return
-    terminal.text(f"CloudFront forgets {len(paths)} paths, at most ${invalidation['price_usd']:g}:")
+    terminal.text(
+        f"CloudFront forgets {counted(len(paths), 'path')}, at most ${invalidation['price_usd']:g}:"
+    )
     for path in paths[:20]:
         terminal.text(f"  {path}")
     if len(paths) > 20:
@@ -363,9 +366,7 @@ def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> 
             terminal.text(f"       mend: {one['mend']}")
     if advice:
         terminal.text("")
-        terminal.text(
-            "advice, for fewer requests and longer caching; a deploy does well without it:"
-        )
+        terminal.text("advice; a deploy does well without it:")
         cures: dict[str, None] = {}
         for one in advice[:ADVICE_SHOWN]:
             terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")

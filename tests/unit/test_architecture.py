@@ -59,13 +59,14 @@ def named(paths):
 # what each part may import of ours, besides itself
 ARROWS = {
     "errors": (),
+    "wording": (),
     "plan": ("errors",),
     "host": (),
     "remote": ("plan", "errors", "host"),
     "aws": ("plan", "errors"),
     "timeline": (),
-    "report": ("plan", "errors", "timeline"),
-    "phases": ("plan", "errors", "remote", "aws", "timeline", "host"),
+    "report": ("plan", "errors", "timeline", "wording"),
+    "phases": ("plan", "errors", "remote", "aws", "timeline", "host", "wording"),
     "django_app": ("plan", "errors"),
 }
 

@@ -80,7 +80,7 @@ def test_advice_fails_nothing_and_stands_apart_from_what_is_bad():
     advice = template_findings("build1", answer)
     assert is_well(advice)
     lines = shown(advice)
-    assert lines[1].startswith("advice, for fewer requests and longer caching")
+    assert lines[1].startswith("advice; a deploy does well without it")
     assert lines[2] == "tip  build1: template 00.html: 1 URL with STATIC_URL written out (line 1)"
     assert lines[22:] == [
         "     … and 5 more: check --json has them all",

@@ -71,7 +71,7 @@ def test_it_says_what_went_live_and_what_it_changed():
     assert "22 November 2026, 17:01:02 UTC" in text
     assert "1 changed, 1 added, 1 removed." in text
     assert "+500 B (+50.0%)" in text
-    assert "1 paths, at most $0.005" in text
+    assert "1 path, at most $0.005" in text
     assert "4.8 MB" in text
 
 

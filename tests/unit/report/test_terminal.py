@@ -349,7 +349,7 @@ def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
     assert lines[21:] == [
         "  \u2026 and 1,480 more",
         "0 files changed",
-        "1 files removed:",
+        "1 file removed:",
         "  - x.js",
     ]
 
@@ -357,7 +357,7 @@ def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
 def test_an_invalidation_says_its_price():
     terminal, stream = shown()
     report.show_invalidation(terminal, {"paths": ["/static/a.png"], "price_usd": 0.005})
-    assert stream.getvalue() == "CloudFront forgets 1 paths, at most $0.005:\n  /static/a.png\n"
+    assert stream.getvalue() == "CloudFront forgets 1 path, at most $0.005:\n  /static/a.png\n"
     terminal, stream = shown()
     report.show_invalidation(terminal, {"paths": [], "price_usd": 0})
     assert stream.getvalue() == (
