@@ -107,12 +107,15 @@ def write(versions: Mapping[str, str], form: Form = "list") -> str:
     """
     if not versions:
         return "[]\n" if form == "list" else "{}\n"
+    names = sorted(versions)
+    everything = "".join(names)
+    is_plain = not _ESCAPED.search(everything) and not _LONE_SURROGATE.search(everything)
+    quoted = names if is_plain else map(_escaped, names)
+    lines = zip(quoted, names, strict=True)
     # quoted: a bare 0123456 reads back as an int
-    line = '- name: {}\n  version: "{}"\n' if form == "list" else '{}: "{}"\n'
-    names = "".join(versions)
-    is_plain = not _ESCAPED.search(names) and not _LONE_SURROGATE.search(names)
-    quoted = '"{}"'.format if is_plain else _quoted
-    return "".join(line.format(quoted(name), versions[name]) for name in sorted(versions))
+    if form == "list":
+        return "".join([f'- name: "{at}"\n  version: "{versions[name]}"\n' for at, name in lines])
+    return "".join([f'"{at}": "{versions[name]}"\n' for at, name in lines])
 
 
 def form_of(text: str) -> Form:
@@ -188,14 +191,14 @@ def _is_inside(name: str) -> bool:
     return not (name.startswith("/") or "\0" in name or {"", ".", ".."} & {*name.split("/")})
 
 
-def _quoted(name: str) -> str:
+def _escaped(name: str) -> str:
     if _LONE_SURROGATE.search(name):
         raise ManifestError(
             f"the name {name!r} is not UTF-8, which YAML cannot hold",
             where="the static root",
             mend="rename the file, or skip it: FAB_STATIC_VERSIONS_SKIP",
         )
-    return '"' + _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", name) + '"'
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
 
 
 def _place(where: str, mark: object) -> str:

@@ -1,0 +1,54 @@
+"""What finders list, read faster than Django reads it: the names must be the very same."""
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles.finders import FileSystemFinder
+from django.contrib.staticfiles.utils import get_files
+
+from fab_static.django_app import static_files
+
+if not settings.configured:
+    settings.configure()
+
+FILES = (
+    ".git/config",
+    "CVS/root.js",
+    "a b/c.js",
+    "a.js",
+    "a.js.map",
+    "js/.hidden.js",
+    "js/app.js",
+    "js/app.js~",
+    "js/my app.js",
+    "js/old/app.js",
+    "js/test.spec/one.js",
+    "less/äö.less",
+)
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        [],
+        [".*", "*~", "* *"],
+        ["CVS", ".*", "*~"],
+        ["*.map", "a.js"],
+        ["js/*"],
+        ["js*app.js"],
+        ["?s"],
+        ["[a-j]s"],
+        ["js/old", "*.spec"],
+        ["*"],
+    ],
+)
+def test_what_is_ignored_is_what_django_ignores(tmp_path, monkeypatch, patterns):
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(settings, "STATICFILES_DIRS", [tmp_path])
+    finder = FileSystemFinder()
+    monkeypatch.setattr(static_files, "get_finders", lambda: [finder])
+
+    (listing,) = static_files.listings(patterns)
+
+    assert sorted(listing.names) == sorted(get_files(listing.storage, patterns))
