@@ -13,14 +13,17 @@ from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.invalidate import planned
 from fab_static.phases.publication import Publication
+from fab_static.plan import bundles
 from fab_static.plan.diff import (
     Diff,
     as_cached,
     compare,
     is_for_the_server,
     is_versioned,
+    printed_url,
     printed_urls,
     unversioned_changes,
+    url_changes,
 )
 from fab_static.plan.invalidation import Invalidation, to_invalidate
 from fab_static.plan.publication import hidden, visible
@@ -207,6 +210,8 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str
         "changed": list(diff.changed),
         "removed": list(diff.removed),
         "unversioned": list(forgotten),
+        "urls": url_changes(first, new),
+        "bundles": bundles.weighed(first, new),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
 
@@ -215,7 +220,8 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
 
     When the release sealed last is of the sources as they are, it is exact; else the files are those
-    that collectstatic would collect, before the later phases work on them.
+    that collectstatic would collect, before the later phases work on them, and what only a build can tell
+    (new URLs, bundles) is None.
     """
     deploy.look()
     live_name = deploy.live or deploy.recorded_live
@@ -238,9 +244,17 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         staged = deploy.current_release()
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
+    built_bundles: list[dict[str, Any]] | None = None
     if staged:
         forgotten = unversioned_changes(live, staged)
+        urls = url_changes(live, staged)
+        built_bundles = bundles.weighed(live, staged)
     else:
+        urls = [
+            {"before": printed_url(live, path), "now": None}
+            for path in diff.changed
+            if live and is_versioned(path, live) and path in live.versions
+        ]
         forgotten = tuple(
             path
             for path in (*diff.changed, *diff.removed)
@@ -263,6 +277,8 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             "changed": list(diff.changed),
             "removed": list(diff.removed),
         },
+        "urls": urls,
+        "bundles": built_bundles,
         "hosts": [
             {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
             for host, objects in lacking.items()

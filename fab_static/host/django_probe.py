@@ -11,7 +11,7 @@ is ours. The answer is one line of standard output, whatever the project prints 
 
 Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
 {"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
-"other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
+"places": false, "other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
 
 Python 3.8 or later, standard library, and the project's Django and django-compressor.
@@ -505,7 +505,9 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Each of `missing`, `failed`, `untranslated` and `unfilled` names a block by {"engine", "template", "in": the
     template it stands in, "block": its number in the page, "line", "context": the offline context's
-    number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
+    number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text. With
+    `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
+    the first template that renders it so}}.
     """
     compress = compress_settings()
     coverage = Coverage({})
@@ -532,6 +534,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         "ambiguous": coverage.ambiguous(),
         "rendered": coverage.rendered if is_told else [],
         "texts": coverage.texts if is_told else {},
+        "places": coverage.places() if request.get("places") else [],
         "with_cdn": coverage.with_cdn,
         "files_with_cdn": files_with_cdn() if coverage.other_cdn else [],
         "relative_inline": relative_inline(manifest) if coverage.other_cdn else [],
@@ -757,6 +760,24 @@ class Coverage:
             for place, names in self._unfilled.values()
             if names
         ]
+
+    def places(self) -> list[dict[str, Any]]:
+        """Return each block of a template once, however many pages render it, with its keys."""
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        met: set[tuple[Any, ...]] = set()
+        for each in self.rendered:
+            at = (each["in"], each["line"], each["context"])
+            page = (each["engine"], each["template"])
+            number = 0  # several may stand in one line
+            while (*page, *at, number) in met:
+                number += 1
+            met.add((*page, *at, number))
+            place = {name: each[name] for name in ("in", "line", "block", "context")}
+            known = found.setdefault((*at, number), dict(place, keys={}))
+            known["block"] = min(known["block"], each["block"])
+            template = known["keys"].setdefault(each["key"], each["template"])
+            known["keys"][each["key"]] = min(template, each["template"])
+        return list(found.values())
 
     def ambiguous(self) -> list[dict[str, Any]]:
         """Return blocks of one text, and so one key, that ask for different output.

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.build_order import PHASES, after
 
 
-def build_phase(deploy: Deployment, name: str, *, check: Callable[[], None] = lambda: None) -> None:
+def build_phase(
+    deploy: Deployment, name: str, *, check: Callable[[], Mapping[str, Any]] = dict
+) -> None:
     """Run one build phase on the build host, and keep the static root's state after it.
 
     Args:
         deploy: what to work on.
         name: the phase.
-        check: looks at the result before it counts; raises BuildError.
+        check: looks at the result before it counts; raises BuildError. What it returns is kept in the journal.
 
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
@@ -50,7 +53,7 @@ def build_phase(deploy: Deployment, name: str, *, check: Callable[[], None] = la
         deploy.project(deploy.build).run(
             text, lambda data: deploy.show.output(deploy.build.name, data)
         )
-        check()
+        found = check()
         head, listing = deploy.build.ask(
             "snapshot", before, root=facts["static_root"], extra=facts["versions_files"]
         )
@@ -63,6 +66,7 @@ def build_phase(deploy: Deployment, name: str, *, check: Callable[[], None] = la
         seconds=round(time.monotonic() - started, 3),
         by=deploy.operator,
         listing=head["listing"],
+        **found,
     )
 
 

@@ -22,14 +22,15 @@ def compress(deploy: Deployment) -> None:
     If it fails: nothing that is live has changed; `deploy --resume` goes on here.
     """
 
-    def every_block_is_there() -> None:
+    def every_block_is_there() -> dict[str, Any]:
         facts = deploy.facts(deploy.build)
         if not facts["compress"]:
-            return
+            return {}
         question = {
             "ask": "coverage",
             "manifest": facts["offline_manifest"],
             "redirect": {},
+            "places": True,
             "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
         }
         answer = deploy.project(deploy.build).ask(question)
@@ -44,6 +45,7 @@ def compress(deploy: Deployment) -> None:
         deploy.show.say(
             f"{counted(answer['blocks'], 'compress block')} in {counted(answer['templates'], 'template')}"
         )
+        return {"places": answer["places"]}
 
     build_phase(deploy, "compress", check=every_block_is_there)
 

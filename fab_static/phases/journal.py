@@ -18,7 +18,7 @@ class Journal:
 
     `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
     since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
-    "release": id (the others)}. `release` is the one sealed last. `to_invalidate` are paths below the
+    "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last. `to_invalidate` are paths below the
     static root that the CDN may still hold with old bytes. `if_undone` are those that only a flip which is
     not confirmed has: should it go back, the CDN may hold them.
     """

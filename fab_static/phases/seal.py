@@ -19,7 +19,7 @@ from fab_static.phases.audit import (
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import baked_settings, manifest_path
-from fab_static.plan import offline_manifest, versions
+from fab_static.plan import bundles, offline_manifest, versions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 from fab_static.wording import counted
@@ -98,8 +98,11 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     manifest = manifest_path(facts)
     before = _before_compress(deploy, configured)
     hashes = {path: file.sha256 for path, file in files.items()}
+    merged = _of_requirejs(deploy, configured)
     if "compress" in configured and manifest in files:
-        files[manifest] = _canonical_manifest(deploy, files[manifest], hashes, before or {}, facts)
+        blocks = _checked_manifest(deploy, files[manifest], hashes, before or {}, facts)
+        files[manifest] = _canonical_manifest(deploy, blocks)
+        merged |= bundles.of_blocks(journal.phases["compress"].get("places", ()), blocks)
     else:
         manifest = None
     settings = baked_settings(facts)
@@ -126,7 +129,20 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         offline_manifest=manifest,
         versions_sha256=versions_object and versions_object[0],
         versions_size=versions_object[1] if versions_object else 0,
+        bundles={path: names for path, names in merged.items() if path in files},
     )
+
+
+def _of_requirejs(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the bundles that build_requirejs wrote."""
+    if "build_requirejs" not in configured[1:]:
+        return {}
+    at = configured.index("build_requirejs")
+    before, after = (
+        {path: known[1] for path, known in _listing(deploy, phase)["files"].items()}
+        for phase in configured[at - 1 : at + 1]
+    )
+    return bundles.of_requirejs(before, after)
 
 
 def _precompressed(deploy: Deployment, release: Release) -> Release:
@@ -195,14 +211,14 @@ def _versions(
     return versions.parse(text.decode(), where=where), (known[0], known[1])
 
 
-def _canonical_manifest(
+def _checked_manifest(
     deploy: Deployment,
     file: File,
     hashes: Mapping[str, str],
     before: Mapping[str, str],
     facts: Mapping[str, Any],
-) -> File:
-    """Store the offline manifest with its keys in order, so that equal builds give equal bytes.
+) -> dict[str, str]:
+    """Return the offline manifest.
 
     Raises:
         ManifestError: it names a file that the static root does not hold or that an earlier compress
@@ -219,6 +235,11 @@ def _canonical_manifest(
             where=where,
             mend=f"mend that, and build anew: fab {deploy.environment.name} deploy",
         )
+    return manifest
+
+
+def _canonical_manifest(deploy: Deployment, manifest: Mapping[str, str]) -> File:
+    """Store the offline manifest with its keys in order, so that equal builds give equal bytes."""
     data = offline_manifest.write(manifest).encode()
     head, _ = deploy.build.ask("put_object", data)
     return File(head["object"], head["size"], versions.of(data))

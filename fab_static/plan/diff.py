@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from fab_static.plan.bundles import changes
 from fab_static.plan.release import Release
 
 # reached through the `static` tag or a bundle's config alone, so their URLs carry the version; other
@@ -60,6 +62,38 @@ def unversioned_changes(old: Release | None, new: Release) -> tuple[str, ...]:
         and not is_versioned(path, old, new)
         and not is_for_the_server(path, old, new)
     )
+
+
+def url_changes(old: Release | None, new: Release) -> list[dict[str, str | None]]:
+    """Return the URLs that pages print otherwise from now on: [{"before", "now"}], sorted.
+
+    Bundles get a new name, versioned files a new `?version=`. `before` is None for a bundle that is new,
+    `now` for one that is gone.
+    """
+    if old is None:
+        return []
+    found: list[dict[str, str | None]] = [
+        {"before": printed_url(old, path), "now": printed_url(new, path)}
+        for path in compare(old, new).changed
+        if path in old.versions and old.versions[path] != new.versions.get(path, "")
+    ]
+    named = {*old.named, *new.named}
+    found += [
+        {
+            "before": printed_url(old, change.old) if change.old else None,
+            "now": printed_url(new, change.new) if change.new else None,
+        }
+        for change in changes(old, new)
+        if named & {change.old, change.new}
+    ]
+    return sorted(found, key=lambda one: (one["now"] or one["before"] or "", one["before"] or ""))
+
+
+def printed_url(release: Release, path: str) -> str:
+    """Return the URL of a file as pages of a release print it, from STATIC_URL on."""
+    version = release.versions.get(path)
+    url = str(release.settings["STATIC_URL"]) + quote(path)
+    return f"{url}?version={version}" if version else url
 
 
 def as_cached(

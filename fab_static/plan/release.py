@@ -90,7 +90,8 @@ class Release:
     `files` maps a path below the static root (posix, no leading slash) to its File. `versioned` names
     those that resource_versions.yml lists, `named` the content-named ones (what compress wrote).
     `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
-    `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml.
+    `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
+    maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Release:
     offline_manifest: str | None
     versions_sha256: str | None
     versions_size: int = 0
+    bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def offline_manifest_sha256(self) -> str | None:
@@ -166,6 +168,7 @@ class Release:
                 },
                 "named": sorted(self.named),
                 "versioned": dict(sorted(self.versions.items())),
+                "bundles": {path: list(names) for path, names in sorted(self.bundles.items())},
                 "files": {path: file.to_data() for path, file in sorted(self.files.items())},
             },
             indent=None,
@@ -175,7 +178,7 @@ class Release:
 
 def without_files(release: Release) -> Release:
     """Return what is live before the first release: nothing, with the same settings."""
-    return replace(release, files={}, versions={}, named=(), offline_manifest=None)
+    return replace(release, files={}, versions={}, named=(), bundles={}, offline_manifest=None)
 
 
 def digest(
@@ -232,6 +235,11 @@ def from_json(text: str, *, where: str) -> Release:
             offline_manifest=manifest.get("path"),
             versions_sha256=versions.get("sha256"),
             versions_size=versions.get("size", 0),
+            bundles={
+                path: tuple(names)
+                for path, names in data.get("bundles", {}).items()  # older seals have none
+                if path in data["files"]
+            },
         )
         is_whole = is_id(release.id) and release.digest == data.get("digest")
     except (KeyError, TypeError, ValueError, AttributeError) as error:

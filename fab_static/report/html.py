@@ -30,6 +30,7 @@ def report(summary: Summary) -> str:
     sections = [
         ("timeline", "What ran when", _timeline(summary)),
         ("pages", "What a visitor downloads", _pages(summary)),
+        ("bundles", "Bundles that changed", _bundles(summary)),
         ("files", "Files that changed", _files(summary)),
         ("cdn", "What CloudFront forgets", _invalidation(summary)),
         ("probe", "What was asked over HTTP", _probe(summary)),
@@ -152,6 +153,25 @@ def _pages(summary: Summary) -> str:
         text += f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
     return (
         _chart("pages", "Bytes sent per page, before and now; the table below says the same") + text
+    )
+
+
+def _bundles(summary: Summary) -> str:
+    bundles = (summary["difference"] or {}).get("bundles") or []
+    rows = []
+    for one in bundles:
+        cells = []
+        for kind in ("bytes", "gzip", "brotli"):
+            before, now = (each and each[kind] for each in (one["before"], one["now"]))
+            has_none = before is None and now is None
+            cells += [_size_or_dash(now), "" if has_none else _change(before, now)]
+        rows.append((f'<span class="path">{escape(one["bundle"])}</span>', *cells))
+    if not rows:
+        return ""
+    return _table(
+        "What compress and build_requirejs made of many files, as it is and as it is sent",
+        ("Bundle", "#Bytes", "#Change", "#gzip", "#Change", "#Brotli", "#Change"),
+        rows,
     )
 
 

@@ -23,6 +23,7 @@ from fab_static.report.secrets import Secrets
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
+RIGHT = ("objects", "bytes", "gzip", "brotli", "files", "missing", "changed")  # columns of numbers
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
 
@@ -135,7 +136,7 @@ class Terminal:
         """Print a table."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in columns:
-            right = column in ("objects", "bytes", "files", "missing", "changed")
+            right = column in RIGHT
             table.add_column(
                 column,
                 justify="right" if right else "left",
@@ -309,6 +310,13 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     if not plan["exact"]:
         terminal.text("files as collectstatic would collect them; later phases change some:")
     show_files(terminal, plan["files"])
+    if plan["bundles"] is None:
+        terminal.text(
+            f"what bundles will weigh is known once they are built: fab {plan['environment']} prepare"
+        )
+    else:
+        show_bundles(terminal, plan["bundles"])
+    show_urls(terminal, plan["urls"])
     terminal.table(
         ("host", "objects", "bytes"),
         [
@@ -330,6 +338,45 @@ def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int
             terminal.text(f"  … and {len(paths) - most:,} more")
 
 
+def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most: int = 20) -> None:
+    """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
+    if not bundles:
+        return
+    terminal.text(f"{len(bundles):,} bundles changed:")
+    terminal.table(
+        ("bundle", "bytes", "gzip", "brotli"),
+        [
+            (one["bundle"], *(_growth(one, kind) for kind in ("bytes", "gzip", "brotli")))
+            for one in bundles[:most]
+        ],
+    )
+    if len(bundles) > most:
+        terminal.text(f"  … and {len(bundles) - most:,} more")
+
+
+def _growth(bundle: Mapping[str, Any], kind: str) -> str:
+    """Return a bundle's size now and how it changed: 12.3 kB (+1.1 kB); "-" where it has none."""
+    before, now = (one and one[kind] for one in (bundle["before"], bundle["now"]))
+    if bundle["now"] is None:
+        return "gone" if kind == "bytes" else "-"
+    if now is None:
+        return "-"
+    if before is None:
+        return live.size(now) + (" (new)" if bundle["before"] is None else "")
+    return f"{live.size(now)} ({'+' if now >= before else '-'}{live.size(abs(now - before))})"
+
+
+def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most: int = 20) -> None:
+    """Print the URLs that pages print otherwise from then on."""
+    if not urls:
+        return
+    terminal.text(f"{len(urls):,} URLs change:")
+    for one in urls[:most]:
+        terminal.text(f"  {one['before'] or '(none)'} -> {one['now'] or '(known once built)'}")
+    if len(urls) > most:
+        terminal.text(f"  … and {len(urls) - most:,} more")
+
+
 def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> None:
     """Print what CloudFront would be asked to forget, and the price."""
     paths = invalidation["paths"]
@@ -349,6 +396,8 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
     """Print what differs between two releases."""
     terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
     show_files(terminal, difference)
+    show_bundles(terminal, difference["bundles"])
+    show_urls(terminal, difference["urls"])
     show_invalidation(terminal, difference["invalidation"])
 
 

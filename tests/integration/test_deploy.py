@@ -73,11 +73,26 @@ def test_two_deploys_and_a_rollback_serve_each_byte_as_recorded(shop: Operator) 
         "collectstatic",
         "fix_less_imports",
     ]
+    (url,) = plan["urls"]  # that of what LESS makes is known once it is built
+    assert re.fullmatch(r"/static/shop/js/awesome\.js\?version=[0-9a-f]{7}", url["before"])
+    assert (url["now"], plan["bundles"]) == (None, None)
     assert shop.live() == first
 
     shop.fab("deploy")
     second = shop.live()
     assert second is not None
+    told = shop.json("diff")
+    assert told["bundles"] == shop.json("diff", first, second)["bundles"]
+    sheets = [one for one in told["bundles"] if one["bundle"] == "shop/base.html, css 1"]
+    (sheet,) = sheets
+    for release, side in ((first, sheet["before"]), (second, sheet["now"])):
+        file = shop.release("edge1", release)["files"][side["path"]]
+        gzipped = file["encodings"]["gz"]["size"]
+        assert (side["bytes"], side["gzip"], side["brotli"]) == (file["size"], gzipped, None)
+    assert sheet["before"]["path"] != sheet["now"]["path"]
+    urls = {one["before"]: one["now"] for one in told["urls"]}
+    assert urls[f"/static/{sheet['before']['path']}"] == f"/static/{sheet['now']['path']}"
+    assert urls[url["before"]].startswith("/static/shop/js/awesome.js?version=")
     assert second > first
     assert shop.wrong(everything(shop, second)) == []
     assert shop.wrong(shop.urls(first)) == []  # pages that are still open print these

@@ -710,6 +710,27 @@ def test_rendered_texts_are_told_on_request(make_built):
     ]
 
 
+def test_places_are_told_on_request_each_block_once_with_all_its_keys(make_built):
+    """By them a bundle is found again in the next release; a page of thousands extends the base."""
+    page = "{% extends 'base.html' %}{% block own %}var NAME;{% endblock %}"
+    project = make_built(
+        {
+            "templates/base.html": BLOCK.replace("NAME", "a")
+            + "{% compress js %}<script>{% block own %}var base;{% endblock %}</script>{% endcompress %}",
+            "templates/one.html": page.replace("NAME", "one"),
+            "templates/two.html": page.replace("NAME", "two"),
+        }
+    )
+    assert project.answer("coverage", manifest=None)["places"] == []
+    same, filled = project.answer("coverage", manifest=None, places=True)["places"]
+    assert (same["in"], same["line"], same["block"], same["context"]) == ("base.html", 2, 0, 0)
+    assert list(same["keys"].values()) == ["base.html"]
+    assert (filled["in"], sorted(filled["keys"].values())) == (
+        "base.html",
+        ["base.html", "one.html", "two.html"],
+    )
+
+
 READERS = {
     "open": "open(PATH).read()",
     "io": "__import__('io').open(PATH, 'rb').read().decode()",

@@ -61,6 +61,7 @@ def any_release(draw):
         offline_manifest=draw(st.sampled_from([None, *held])),
         versions_sha256=(sha256 := draw(st.none() | digests)),
         versions_size=17 if sha256 else 0,
+        bundles=dict.fromkeys(draw(chosen), ("a.html, css 1",)),
     )
 
 
@@ -113,6 +114,12 @@ def test_the_digest_is_of_the_content_alone_not_of_time_or_author(release):
         files=dict(reversed(release.files.items())),
     )
     assert later.digest == release.digest
+
+
+def test_a_seal_of_a_version_that_told_of_no_bundles_is_read_still():
+    data = json.loads(a_release().to_json())
+    del data["bundles"]
+    assert releases.from_json(json.dumps(data), where="edge1").bundles == {}
 
 
 def test_the_digest_changes_with_bytes_names_manifest_and_settings():

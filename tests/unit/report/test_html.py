@@ -116,6 +116,23 @@ def test_every_table_has_a_caption_and_every_field_a_label():
     assert inputs == [attrs["for"] for tag, attrs in tags if tag == "label"]
 
 
+def weight(count, gzip=None):
+    return {"path": "CACHE/a.css", "bytes": count, "gzip": gzip, "brotli": None}
+
+
+BUNDLES = [
+    {"bundle": "shop/base.html, css 1", "before": weight(4000, 1000), "now": weight(5000, 1100)},
+    {"bundle": "js/new.js", "before": None, "now": weight(700)},
+]
+
+
+def test_bundles_that_grew_or_shrank_are_told_as_they_are_and_as_they_are_sent():
+    text = words(difference={**SUMMARY["difference"], "bundles": BUNDLES})
+    assert "shop/base.html, css 1 5.0 kB +1.0 kB (+25.0%) 1.1 kB +100 B (+10.0%) -" in text
+    assert "js/new.js 700 B new -" in text
+    assert "Bundles that changed" not in words()  # a summary kept by an older version has none
+
+
 def test_pages_are_weighed_before_and_now():
     assets = [
         {"path": "a.css", "bytes": 900, "sent": 280},

@@ -365,6 +365,78 @@ def test_an_invalidation_says_its_price():
     )
 
 
+BUNDLES = [
+    {
+        "bundle": "shop/base.html, css 1",
+        "before": {"path": "CACHE/a.css", "bytes": 4000, "gzip": 1000, "brotli": None},
+        "now": {"path": "CACHE/b.css", "bytes": 5000, "gzip": 900, "brotli": None},
+    },
+    {
+        "bundle": "js/new.js",
+        "before": None,
+        "now": {"path": "js/new.js", "bytes": 70, "gzip": None, "brotli": None},
+    },
+    {
+        "bundle": "js/old.js",
+        "before": {"path": "js/old.js", "bytes": 7, "gzip": None, "brotli": None},
+        "now": None,
+    },
+]
+
+
+def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
+    terminal, stream = shown()
+    report.show_bundles(terminal, BUNDLES)
+    title, _, _, *rows = stream.getvalue().splitlines()
+    assert title == "3 bundles changed:"
+    assert [row.split("  ", 1)[0] for row in rows] == [
+        "shop/base.html, css 1",
+        "js/new.js",
+        "js/old.js",
+    ]
+    assert [" ".join(row.split()) for row in rows] == [
+        "shop/base.html, css 1 5.0 kB (+1.0 kB) 900 B (-100 B) -",
+        "js/new.js 70 B (new) - -",
+        "js/old.js gone - -",
+    ]
+    terminal, stream = shown()
+    report.show_bundles(terminal, [])
+    assert stream.getvalue() == ""
+
+
+PLAN = {
+    "environment": "production",
+    "live": "20261122T170102Z-3f9c1a7b",
+    "release": None,
+    "exact": False,
+    "phases": [{"name": "compress", "will_run": True, "why": "2 collected files changed"}],
+    "files": {"added": [], "changed": ["js/a.js"], "removed": []},
+    "urls": [{"before": "/static/js/a.js?version=1a2b3c4", "now": None}],
+    "bundles": None,
+    "hosts": [{"host": "edge1", "objects": 3, "bytes": 1234}],
+    "origins": [],
+    "invalidation": {"paths": [], "price_usd": 0},
+}
+
+
+def test_a_plan_says_what_only_a_build_can_tell():
+    terminal, stream = shown()
+    report.show_plan(terminal, PLAN)
+    text = stream.getvalue()
+    assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
+    assert "1 URLs change:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
+
+
+def test_an_exact_plan_shows_bundles_and_both_urls():
+    terminal, stream = shown()
+    urls = [{"before": None, "now": f"/static/{at}"} for at in range(22)]
+    report.show_plan(terminal, {**PLAN, "exact": True, "bundles": BUNDLES, "urls": urls})
+    text = stream.getvalue()
+    assert "3 bundles changed:" in text
+    assert "22 URLs change:\n  (none) -> /static/0\n" in text
+    assert "  … and 2 more\n" in text
+
+
 # ---- the table that follows a run
 
 
