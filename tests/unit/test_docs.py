@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from botocore.session import get_session
+
+from fab_static import api
+from fab_static.plan import inventory
+from tests.documented import commands, fences
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = sorted((ROOT / "docs" / "json").glob("*.schema.json"))
@@ -49,3 +55,75 @@ def test_links_between_pages_lead_somewhere():
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+# ---- what the pages show is what the programs take; `fab` is run by tests/integration/test_documented.py
+
+OTHERS = [command for command in commands() if not command.startswith("fab ")]
+ELSEWHERE = {  # command -> the test that runs it
+    "pip install 'fab-static[deploy]'": "tests/integration/test_package.py, from the wheel",
+    "pip install 'fab-static[django]'": "tests/integration/test_package.py, from the wheel",
+    "python -m chaos --seeds 1-500 --fleets 2": "tests/integration/test_chaos.py, with fewer seeds",
+    "python benchmarks/s3.py": "by hand: minutes, on servers of its own",
+    "aws s3 sync": "prose: what the benchmark compares with",
+}
+
+
+def test_every_command_of_another_program_is_held_to_it_or_run_elsewhere():
+    held = ("make ", "KEEP=1 make ", "aws cloudfront ")
+    assert [one for one in OTHERS if not one.startswith(held)] == list(ELSEWHERE)
+
+
+@pytest.mark.parametrize("command", [one for one in OTHERS if "make " in one])
+def test_make_knows_what_the_pages_have_it_make(command):
+    words = [word for word in shlex.split(command) if word not in ("make", "KEEP=1")]
+    subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, check=True)
+
+
+@pytest.mark.parametrize("command", [one for one in OTHERS if one.startswith("aws cloudfront ")])
+def test_cloudfront_knows_the_operations_and_options_that_the_pages_show(command):
+    """By Amazon's own model of its API; running them needs an account."""
+    _, _, operation, *words = shlex.split(command)
+    model = get_session().get_service_model("cloudfront")
+    name = operation.title().replace("-", "")
+    shape = model.operation_model(name).input_shape
+    options = {word[2:].title().replace("-", "") for word in words if word.startswith("--")}
+    assert options <= shape.members.keys()
+    assert set(shape.required_members) <= options
+
+
+BASE = """\
+app: shop
+deploy_to: /srv/shop/static
+hosts: {a: {address: 192.0.2.1, roles: [build, static, web]}}
+project: {path: /srv/shop/code}
+"""
+
+
+@pytest.mark.parametrize(("page", "text"), fences("yaml"))
+def test_every_inventory_that_the_pages_show_is_taken(page, text):
+    """Parts are put into a whole one; of a key that is shown twice, each is tried."""
+    shown = re.split(r"^(?=distribute:)", text, flags=re.MULTILINE)
+    for part in shown if text.count("distribute:") > 1 else [text]:
+        given = yaml.safe_load(part) or {}
+        assert inventory.parse(
+            json.dumps({**yaml.safe_load(BASE), **_whole(given)}), name="staging", source=page
+        )
+
+
+def _whole(given):
+    """Return a part with what it needs beside it."""
+    if (given.get("distribute") or {}).get("bucket") is None and "distribute" in given:
+        return {"origin": {"s3": {"bucket": "shop-static"}}, **given}
+    return given
+
+
+@pytest.mark.parametrize(("page", "text"), fences("python"))
+def test_every_python_that_the_pages_show_compiles_and_calls_what_there_is(page, text):
+    compile(text, page, "exec")
+    called = re.findall(r"session\.(\w+)\(", text)
+    assert not [name for name in called if not hasattr(api.Session, name)]
+
+
+def test_every_json_that_the_pages_show_is_json():
+    assert [json.loads(text) for _, text in fences("json")]

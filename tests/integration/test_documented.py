@@ -1,0 +1,166 @@
+"""Every `fab` command that the docs show, run for real on this machine, in the order of the docs.
+
+Once each: `fab staging plan` and `fab production plan` are one, since what an environment is, is its file.
+
+The other programs' commands are held to what those programs take: tests/unit/test_docs.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaos.project import change, write
+from demo.cloudfront import CloudFront
+from demo.fleet import Fleet
+from tests.documented import commands, fences
+from tests.integration.conftest import FAB, Operator, operator_of
+
+ENVIRONMENTS = ("staging", "production", "local")
+NOT_RUN = {
+    "fab <environment> <task> [options]": "the form of all of them",
+    "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
+}
+# phases whose commands the project would bring; tests/integration/test_sample_project.py runs ours
+COMMANDS = {
+    "fix_less_imports": "true",
+    "compilejsi18n": "true",
+    "resource_static": f"{sys.executable} -I -S versions.py",
+    "build_requirejs": "true",
+}
+
+
+@dataclass
+class Desk:
+    """An operator's folder with three environments of one machine; production has a release to go back to."""
+
+    operator: Operator
+    folder: Path
+
+    def code(self, environment: str) -> Path:
+        return self.folder / environment / "code"
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        environment = self.operator.environment(
+            PATH=f"{Path(FAB).parent}{os.pathsep}{os.environ['PATH']}",
+            XDG_STATE_HOME=str(self.folder / "state"),
+            BROWSER="true",
+        )
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=self.operator.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def fab(self, environment: str, words: str) -> str:
+        ran = self.run(f"fab {environment} {words}")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    def deploy_anew(self, environment: str) -> None:
+        change(self.code(environment), "both", os.urandom(4).hex())
+        self.fab(environment, "deploy")
+
+    def releases(self, environment: str) -> list[str]:
+        """Return the live release and the one before it."""
+        status = json.loads(self.fab(environment, "status --json"))
+        return [status["live"], status["hosts"][0]["previous"]]
+
+    def meant(self, command: str) -> str:
+        """Return the command with this desk's own names in place of the docs' examples."""
+        for example, own in (
+            (r"<env>|<environment>", "staging"),
+            (r"<task>", "deploy"),
+            (r"URL\|KEY", "/static/app.js"),
+            (r"URL", "/static/site.css"),
+            (r"/srv/shop/releases/2026-11-22", str(self.folder / "2026-11-22")),
+        ):
+            command = re.sub(example, own, command)
+        if re.search(r"\d{8}T\d{6}Z|3f9c1a7b2d4e", command):
+            now, before = self.releases("production")
+            if " rollback --to " in command:
+                now = before
+            command = re.sub(r"20261122T170102Z-3f9c1a7b", now, command)
+            command = re.sub(r"20261121T090000Z-aa01bb02", before, command)
+            manifest = self.code("production") / "staticfiles" / "CACHE" / "manifest.json"
+            key = next(iter(json.loads(manifest.read_text())))
+            command = re.sub(r"3f9c1a7b2d4e", key[:12], command)
+        return command
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    with Fleet(folder / "fleet", {}) as fleet, CloudFront() as cloudfront:
+        operator = operator_of(fleet, folder / "operator")
+        made = Desk(operator, folder)
+        for name in ENVIRONMENTS:
+            code = write(made.code(name), quick=True)
+            settings = code / "tiny" / "settings.py"
+            settings.write_text(settings.read_text() + 'COMPRESS_CSS_HASHING_METHOD = "content"\n')
+            inventory = {
+                "app": "tiny",
+                "deploy_to": str(folder / name / "static"),
+                "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
+                "project": {"path": str(code), "python": sys.executable},
+                "build": {"commands": COMMANDS},
+                "cdn": {
+                    "distribution_id": cloudfront.add_distribution().id,
+                    "endpoint_url": cloudfront.endpoint,
+                    "wait": 10,
+                },
+            }
+            path = operator.folder / "inventories" / f"{name}.yml"
+            path.write_text(yaml.safe_dump(inventory))
+        shutil.copytree(made.code("production"), folder / "2026-11-22")
+        made.fab("staging", "deploy")
+        made.fab("production", "deploy")
+        made.deploy_anew("production")
+        yield made
+
+
+def test_every_command_that_the_docs_show_works(desk: Desk) -> None:
+    shown = [command for command in commands() if command.startswith("fab ")]
+    assert len(shown) > 50
+    assert not [command for command in NOT_RUN if command not in shown], "nobody shows it any more"
+    once = {re.sub(r" (<\w+>|staging|production) ", " ", each): each for each in reversed(shown)}
+    failed = []
+    for command in reversed(once.values()):
+        if command in NOT_RUN or command.startswith("fab static."):
+            continue
+        if " rollback" in command and "--check" not in command:  # there must be something to go to
+            desk.deploy_anew("staging" if "<env>" in command else command.split()[1])
+        if command.endswith(" activate"):
+            desk.fab(command.split()[1], "prepare")
+        ran = desk.run(desk.meant(command))
+        said = ran.stderr if ran.returncode else ran.stdout
+        if ran.returncode:
+            failed.append(f"{command}: exit {ran.returncode}: {said}")
+        elif command.endswith(" --json"):
+            json.loads(said)
+    assert not failed, "\n".join(failed)
+
+
+def test_the_fabfile_of_the_how_to_deploys(desk: Desk, tmp_path: Path) -> None:
+    (block,) = [text for _, text in fences("python") if "add_collection" in text]
+    operator = desk.operator.folder
+    (tmp_path / "inventories").symlink_to(operator / "inventories")
+    (tmp_path / "fabfile.py").write_text(block)
+    (command,) = [command for command in commands() if command.startswith("fab static.")]
+    ran = desk.run(f"cd '{tmp_path}' && {command}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert desk.run(f"cd '{tmp_path}' && fab migrate").returncode == 0
