@@ -156,10 +156,15 @@ class _LiveButError(Exception):
         self.deploy = deploy
 
 
-def _live_but(deploy: Deployment) -> None:
-    """End with exit 4 when something failed after the flip."""
+def _is_live(session: api.Session, deploy: Deployment) -> None:
+    """Say what is live now; end with exit 4 when something failed after the flip."""
     if deploy.after_flip:
         raise _LiveButError(deploy)
+    if deploy.is_flipped and deploy.release:
+        name = session.environment.name
+        session.show.say(
+            f"{deploy.release.id} is live on {name}; what changed: fab {name} report --open"
+        )
 
 
 def _show_live_but(terminal: Terminal, deploy: Deployment) -> None:
@@ -256,7 +261,7 @@ def deploy(
             confirm=_confirm(session, yes=yes),
             rollback_on_probe_failure=rollback_on_probe_failure,
         )
-        _live_but(done)
+        _is_live(session, done)
 
 
 @task(
@@ -317,7 +322,7 @@ def activate(
             confirm=_confirm(session, yes=yes),
             rollback_on_probe_failure=rollback_on_probe_failure,
         )
-        _live_but(done)
+        _is_live(session, done)
 
 
 @task(
@@ -352,7 +357,7 @@ def rollback(
         done = session.rollback(
             to, check=check, repair=repair, wait_seconds=wait, confirm=_confirm(session, yes=yes)
         )
-        _live_but(done)
+        _is_live(session, done)
 
 
 @task(help={"project_path": _PATH, "json": _JSON})

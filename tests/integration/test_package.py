@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from chaos.project import write
+from demo.fleet import Fleet
+from tests.documented import fences
+from tests.integration.conftest import get
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +102,55 @@ def test_an_operator_needs_no_django(environment: Path, tmp_path: Path) -> None:
     ran = run(environment, tmp_path, "fab", "here", "status")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "blog here: live is nothing yet on every host" in ran.stdout
+
+
+def test_the_readme_alone_leads_from_pip_to_a_first_deploy_on_two_hosts(
+    environment: Path, tmp_path: Path
+) -> None:
+    """Its fabfile, its inventory and its commands, by the word; only names and addresses are one's own."""
+    (fabfile,) = [
+        text for page, text in fences("python") if page == "README.md" and "api" not in text
+    ]
+    (inventory,) = [text for page, text in fences("yaml") if page == "README.md"]
+    (shown,) = [text for page, text in fences("") if page == "README.md" and " nginx > " in text]
+    commands = [line.partition(" #")[0].strip() for line in shown.strip().splitlines()]
+    hosts = {"app1": ["build", "web"], "edge1": ["static"]}
+    project = write(tmp_path / "project")
+    settings = project / "tiny" / "settings.py"
+    settings.write_text(settings.read_text() + 'COMPRESS_CSS_HASHING_METHOD = "content"\n')
+    with Fleet(tmp_path / "hosts", hosts, project=project, settings="tiny.settings") as fleet:
+        own = fleet.inventory()
+        given = yaml.safe_load(inventory)
+        assert given.keys() <= {*own, "build"}, "the README has a key that one must look up"
+        (tmp_path / "inventories").mkdir()
+        (tmp_path / "inventories" / "staging.yml").write_text(
+            yaml.safe_dump(
+                {**given, **{key: own[key] for key in given if key in own}, "app": "shop"}
+            )
+        )
+        (tmp_path / "fabfile.py").write_text(fabfile)
+        assert commands[-1] == "fab staging nginx > static.conf"
+        for command in commands:
+            ran = subprocess.run(
+                ["bash", "-c", command],
+                cwd=tmp_path,
+                env={
+                    **os.environ,
+                    **fleet.environment(),
+                    "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                    "XDG_STATE_HOME": str(tmp_path / "state"),
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+        assert f'root "{fleet.hosts["edge1"].static}";' in (tmp_path / "static.conf").read_text()
+        page = get(f"{fleet.site('app1')}/").body.decode()
+        urls = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+        assert [url for url in urls if "/CACHE/" in url]
+        for url in urls:
+            assert get(fleet.origin("edge1") + url).status == 200, url
 
 
 def test_a_fabfile_of_ones_own_can_hold_it(environment: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_links_between_pages_lead_somewhere():
 OTHERS = [command for command in commands() if not command.startswith("fab ")]
 ELSEWHERE = {  # command -> the test that runs it
     "pip install 'fab-static[deploy]'": "tests/integration/test_package.py, from the wheel",
-    "pip install 'fab-static[django]'": "tests/integration/test_package.py, from the wheel",
+    "pip install 'fab-static[django]'": "as [deploy]; `make` installs both for these tests",
     "python -m chaos --seeds 1-500 --fleets 2": "tests/integration/test_chaos.py, with fewer seeds",
     "python benchmarks/s3.py": "by hand: minutes, on servers of its own",
     "aws s3 sync": "prose: what the benchmark compares with",
