@@ -22,7 +22,12 @@ SAMPLE = ROOT / "tests/sample_project"
 # swc is not installed: its lock file names packages of all systems, and not every registry has them
 INSTALLED = tuple(name for name in requirejs.MINIFIERS if name != "swc")
 MINIFIERS = INSTALLED[1:]  # without "none"
-BUNDLES = ("cart/js/bundle.js", "catalog/js/bundle.js", "shop/js/common.js")
+BUNDLES = (
+    "cart/js/bundle.js",
+    "catalog/js/bundle.js",
+    "shop/js/common.js",
+    "traps/js/bundle.js",
+)
 # Runs a page as a browser does: modules are fetched by RequireJS' own URLs.
 BROWSER = """
 const fs = require("fs"), path = require("path"), vm = require("vm");

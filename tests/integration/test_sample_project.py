@@ -4,17 +4,20 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urljoin
 
 import pytest
 
 SAMPLE = Path(__file__).parent.parent / "sample_project"
+PROBE = Path(__file__).parents[2] / "fab_static" / "host" / "django_probe.py"
 BUILD = (
     ("collectstatic", "--noinput"),
     ("fix_less_imports_collectstatic",),
@@ -36,6 +39,15 @@ PAGES = (
     "/account/addresses/",
     "/styleguide/",
     "/styleguide/?theme=dark",
+    "/traps/",
+    "/traps/versions-in-keys/",
+    "/traps/cdn-in-keys/",
+    "/traps/lost-block/",
+    "/traps/one-process/",
+    "/traps/same-url-new-bytes/",
+    "/traps/open-page/",
+    "/traps/two-apps/",
+    "/traps/other-bundler/",
 )
 ENTRIES = {
     "shop": ("shop/less/bootstrap.less", "shop/less/site.less", "shop/less/home.less"),
@@ -72,7 +84,7 @@ class Shop:
         return self.path / "staticfiles"
 
     def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self._python("manage.py", *words, **environment)
+        return self.python("manage.py", *words, **environment)
 
     def build(self, *phases: tuple[str, ...], **environment: str) -> None:
         for words in phases:
@@ -81,11 +93,40 @@ class Shop:
 
     def pages(self, *urls: str, language: str = "en", **environment: str) -> dict[str, str]:
         """Fetch pages with Django's test client; all must answer 200."""
-        done = self._python("-c", FETCH, json.dumps(urls), language, **environment)
+        done = self.python("-c", FETCH, json.dumps(urls), language, **environment)
         assert done.returncode == 0, done.stderr[-3000:]
         answers = json.loads(done.stdout)
         assert {url: status for url, (status, _) in answers.items()} == dict.fromkeys(urls, 200)
         return {url: text for url, (_, text) in answers.items()}
+
+    def failure(self, url: str, **environment: str) -> str:
+        """Fetch a page that must fail; return what the process said of it."""
+        done = self.python("-c", FETCH, json.dumps([url]), "en", **environment)
+        assert done.returncode != 0, done.stdout[-3000:]
+        return done.stderr
+
+    def coverage(self) -> dict[str, Any]:
+        """Ask what the gate asks on each web host."""
+        done = subprocess.run(
+            [sys.executable, "-"],
+            cwd=self.path,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "shop.settings",
+                "FAB_STATIC_PROBE": json.dumps({"ask": "coverage", "manifest": None}),
+            },
+            input=PROBE.read_text(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.partition("FAB_STATIC_PROBE ")[2])
+        return answer
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file, which may be a hard link."""
+        (self.path / name).unlink()
+        (self.path / name).write_text(text)
 
     def lessc(self, file: Path) -> bytes:
         program = self.path / "node_modules" / "less" / "bin" / "lessc"
@@ -93,7 +134,7 @@ class Shop:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
-    def _python(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -120,6 +161,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = checkout(tmp_path_factory.mktemp("built") / "shop")
     shop.build(*BUILD)
     return shop
+
+
+@pytest.fixture
+def copy(built: Shop, tmp_path: Path) -> Shop:
+    """The built shop, for a test that changes it."""
+    shutil.copytree(built.path, tmp_path / "shop", symlinks=True, copy_function=os.link)
+    return Shop(tmp_path / "shop")
 
 
 def test_compress_fails_when_no_phase_has_fixed_the_less_imports(tmp_path: Path) -> None:
@@ -178,10 +226,7 @@ def test_compress_makes_with_our_less_filter_what_it_makes_with_lessc(built: Sho
 
 
 def test_each_main_module_is_in_the_bundle_of_its_folder(built: Shop) -> None:
-    config = _text(built, "shop/js/requirejs_config.js")
-    bundles = json.loads(re.findall(r"requirejs\.config\((\{.*?\})\);", config, re.DOTALL)[-1])[
-        "bundles"
-    ]
+    bundles = _bundles(built)
 
     assert {"catalog/js/list", "catalog/js/product"} <= set(bundles["catalog/js/bundle"])
     assert {"cart/js/cart", "cart/js/checkout", "cart/js/sums"} <= set(bundles["cart/js/bundle"])
@@ -228,19 +273,127 @@ def test_behind_a_cdn_every_static_url_leads_to_it_but_the_catalogues(tmp_path: 
 def test_in_development_pages_come_from_the_sources_with_nothing_built(tmp_path: Path) -> None:
     shop = checkout(tmp_path / "shop")
 
-    pages = shop.pages("/", "/cart/", "/account/", "/styleguide/?theme=dark", SHOP_COMPRESS="0")
+    asked = ("/", "/cart/", "/account/", "/styleguide/?theme=dark", "/traps/other-bundler/")
+    pages = shop.pages(*asked, SHOP_COMPRESS="0")
 
     compiled = {url for page in pages.values() for url in _links(page) if "/CACHE/" in url}
     assert compiled
     assert all((shop.root / url.removeprefix("/static/")).is_file() for url in compiled)
     assert 'src="/static/jquery/dist/jquery.js"' in pages["/"]
     assert "resource_versions.js" not in pages["/cart/"]
+    assert '"traps/js/loaded"' in pages["/traps/other-bundler/"]
+    assert "shop/js/resource_versions" not in _scripts(pages["/traps/other-bundler/"])
 
 
 def test_health_says_which_release_runs(built: Shop) -> None:
     answer = built.pages("/health", SHOP_RELEASE="20261122T170102Z-3f9c1a7b")["/health"]
 
     assert json.loads(answer) == {"status": "ok", "release": "20261122T170102Z-3f9c1a7b"}
+
+
+def test_the_traps_page_leads_to_a_page_for_each_trap(built: Shop) -> None:
+    links = [url for url in _links(built.pages("/traps/")["/traps/"]) if url.startswith("/traps/")]
+
+    assert links[:-1] == [
+        page for page in PAGES if page.startswith("/traps/") and page != "/traps/"
+    ]
+    assert len(links[:-1]) == 8
+
+
+def test_trap_1_with_other_versions_than_compress_saw_a_page_fails_and_the_gate_says_so(
+    copy: Shop,
+) -> None:
+    assert copy.coverage()["missing"] == []
+    (copy.path / "resource_versions.yml").unlink()
+
+    assert "OfflineGenerationError" in copy.failure("/traps/versions-in-keys/")
+    assert "traps/versions-in-keys.html" in {
+        block["template"] for block in copy.coverage()["missing"]
+    }
+
+
+def test_trap_2_behind_another_cdn_than_the_build_s_a_page_fails(built: Shop) -> None:
+    said = built.failure("/traps/cdn-in-keys/", STATIC_CDN="https://other.example.com")
+
+    assert "OfflineGenerationError" in said
+
+
+def test_trap_3_a_block_that_compress_loses_is_named_though_compress_ends_well(
+    copy: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.build(("compress", "--force", "-v0"), SHOP_LOSE="1")
+
+    assert "OfflineGenerationError" in copy.failure("/traps/lost-block/")
+    assert [block["template"] for block in copy.coverage()["missing"]] == ["traps/lost-block.html"]
+    monkeypatch.setenv("SHOP_LOSE", "1")
+    (failed,) = copy.coverage()["failed"]
+    assert (failed["template"], failed["error"]) == (
+        "traps/lost-block.html",
+        "LookupError: SHOP_LOSE is set",
+    )
+
+
+def test_trap_4_a_process_serves_on_with_the_versions_that_it_has_read(copy: Shop) -> None:
+    done = copy.python(
+        "-c",
+        "import pathlib, re, django; django.setup()\n"
+        "from django.test import Client\n"
+        "def versions():\n"
+        "    page = Client().get('/traps/one-process/').content.decode()\n"
+        "    return re.search('id=\"versions\">([0-9]+)<', page)[1]\n"
+        "before = versions()\n"
+        "with pathlib.Path('resource_versions.yml').open('a') as file:\n"
+        "    file.write('- {name: one/more.js, version: \"0123456\"}')\n"
+        "print(before, versions())",
+    )
+
+    before, after = map(int, done.stdout.split())
+    anew = copy.pages("/traps/one-process/")["/traps/one-process/"]
+    assert after == before > 100
+    assert f'id="versions">{before + 1}<' in anew
+
+
+def test_traps_5_and_6_new_bytes_have_a_new_url_and_the_old_name_keeps_its_own(
+    copy: Shop,
+) -> None:
+    asked = ("/traps/same-url-new-bytes/", "/traps/open-page/")
+    before = copy.pages(*asked)
+    (script,) = re.findall(r'/static/(CACHE/js/later[^"]+)', before[asked[1]])
+    old = _text(copy, script)
+    for name in ("by_itself", "later"):
+        copy.write(f"labs/traps/static/traps/js/{name}.js", "console.log('changed');")
+
+    copy.build(BUILD[0], *BUILD[3:])
+
+    after = copy.pages(*asked)
+    pattern = r"traps/js/by_itself\.js\?version=(\w+)"
+    versions = [re.findall(pattern, pages[asked[0]])[0] for pages in (before, after)]
+    assert versions[0] != versions[1]
+    assert versions[1] == hashlib.sha1(b"console.log('changed');").hexdigest()[:7]
+    assert script not in after[asked[1]]
+    assert _text(copy, script) == old
+
+
+def test_trap_7_of_two_apps_that_ship_one_path_the_version_is_that_of_the_file_served(
+    built: Shop,
+) -> None:
+    page = built.pages("/traps/two-apps/")["/traps/two-apps/"]
+    (version,) = re.findall(r"traps/js/greeting\.js\?version=(\w+)", page)
+
+    served = (built.root / "traps/js/greeting.js").read_bytes()
+    sources = [built.path / app / "static/traps/js/greeting.js" for app in ("shop", "labs/traps")]
+    first, passed_over = (source.read_bytes() for source in sources)
+    assert served == first != passed_over
+    assert version == hashlib.sha1(served).hexdigest()[:7]
+
+
+def test_trap_8_a_page_s_module_comes_in_a_bundle_where_one_was_built(built: Shop) -> None:
+    """Where none was: test_in_development_pages_come_from_the_sources_with_nothing_built."""
+    page = built.pages("/traps/other-bundler/")["/traps/other-bundler/"]
+
+    assert '"traps/js/loaded"' in page
+    assert "shop/js/resource_versions" in _scripts(page)
+    assert "traps/js/loaded" in _bundles(built)["traps/js/bundle"]
 
 
 def test_the_package_lock_names_no_registry() -> None:
@@ -295,6 +448,19 @@ def _links(page: str) -> Iterator[str]:
 
     Reader().feed(page)
     yield from found
+
+
+def _bundles(shop: Shop) -> dict[str, list[str]]:
+    """Return the modules of each bundle, as pages are told of them."""
+    config = _text(shop, "shop/js/requirejs_config.js")
+    told = json.loads(re.findall(r"requirejs\.config\((\{.*?\})\);", config, re.DOTALL)[-1])
+    bundles: dict[str, list[str]] = told["bundles"]
+    return bundles
+
+
+def _scripts(page: str) -> set[str]:
+    """Return the names of the scripts that a page starts with, less their ending."""
+    return set(re.findall(r'src="/static/([^"?]+)\.js', page))
 
 
 def _text(shop: Shop, name: str) -> str:

@@ -7,6 +7,7 @@ SECRET_KEY     Django's; the default is for development only
 SHOP_COMPRESS  "0" serves the sources: LESS is compiled as a page is asked for, nothing is bundled
 SHOP_DEBUG     "1" shows tracebacks and serves static files from the sources; follows SHOP_COMPRESS
 SHOP_LESS      "lessc" compiles LESS by lessc's own command, a process a sheet, for comparison
+SHOP_LOSE      "1" lets the block of /traps/lost-block/ fail where it is rendered
 SHOP_RELEASE   free text that /health repeats
 
 There is no database: a cart lives in the browser, products are in catalog/products.py.
@@ -33,6 +34,7 @@ INSTALLED_APPS = [
     "cart",
     "account",
     "labs.styleguide",
+    "labs.traps",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

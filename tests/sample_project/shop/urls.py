@@ -6,6 +6,7 @@ from catalog import views as catalog
 from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 from labs.styleguide import views as styleguide
+from labs.traps import views as traps
 
 from fab_static.django_app.views import running
 from shop import views
@@ -23,6 +24,8 @@ urlpatterns = [
     path("account/orders/", account.orders, name="orders"),
     path("account/addresses/", account.addresses, name="addresses"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("traps/", traps.index, name="traps"),
+    path("traps/<slug:slug>/", traps.trap, name="trap"),
     path("jsi18n/", JavaScriptCatalog.as_view(), name="jsi18n"),  # development has no compiled ones
     path("i18n/", include("django.conf.urls.i18n")),
 ]

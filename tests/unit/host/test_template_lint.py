@@ -287,6 +287,12 @@ def test_the_sample_shop_is_told_of_what_it_leaves_outside():
         "styleguide/styleguide.html": [
             {"line": 74, "kind": "script", "url": "{% static 'shop/js/awesome.js' %}"}
         ],
+        "traps/same-url-new-bytes.html": [
+            {"line": 4, "kind": "script", "url": "{% static 'traps/js/by_itself.js' %}"}
+        ],
+        "traps/two-apps.html": [
+            {"line": 5, "kind": "script", "url": "{% static 'traps/js/greeting.js' %}"}
+        ],
     }
     assert [name for name, each in found.items() if each["unversioned"]] == ["shop/base.html"]
     assert not any(each["hard_coded"] for each in found.values())

@@ -1,0 +1,1 @@
+document.getElementById("greeting").textContent = "From labs.traps, whose file is passed over.";

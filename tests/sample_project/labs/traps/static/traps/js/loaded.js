@@ -1,0 +1,4 @@
+define(["shop/js/money"], function (money) {
+  document.getElementById("loaded").textContent = "It is here.";
+  return money;
+});

@@ -1,0 +1,1 @@
+document.getElementById("greeting").textContent = "From shop, which comes first in INSTALLED_APPS.";
