@@ -284,6 +284,53 @@ def test_entries_are_what_the_compress_blocks_really_name(make_project):
     assert "what it names is not known: failing.html: TemplateSyntaxError" in notes
 
 
+JINJA2 = """
+TEMPLATES.append({"BACKEND": "django.template.backends.jinja2.Jinja2", "DIRS": [BASE_DIR / "jinja"],
+                  "OPTIONS": {"environment": "proj.jinja2.environment"}})
+"""
+ENVIRONMENT = """
+from django.templatetags.static import static
+from jinja2 import Environment
+def environment(**options):
+    made = Environment(extensions=["compressor.contrib.jinja2ext.CompressorExtension"], **options)
+    made.globals["static"] = static
+    return made
+"""
+
+
+def test_entries_that_jinja2_templates_name_are_followed(make_project):
+    project = collected(
+        make_project,
+        {f"{name}.less": '@import "gone";' for name in ("page", "parent", "dark", "quiet")},
+        SETTINGS
+        + COMPRESS
+        + JINJA2
+        + "COMPRESS_OFFLINE_CONTEXT = [{'theme': 'dark'}]\nCOMPRESS_URL = '/static/'\n",
+    )
+    project.write(
+        {
+            "templates/page.html": "",
+            "proj/jinja2.py": ENVIRONMENT,
+            "jinja/base.html": "{% block css %}{% compress css %}"
+            '<link rel="stylesheet" type="text/less" href="{{ static("style/less/parent.less") }}">'
+            "{% endcompress %}{% endblock %}",
+            "jinja/page.html": '{% extends "base.html" %}{% block css %}{{ super() }}{% compress css %}'
+            '{% for name in ("page", theme) %}<link type="text/less" rel="stylesheet" '
+            "href=\"{{ static('style/less/' ~ name ~ '.less') }}\">{% endfor %}"
+            "{% endcompress %}{% endblock %}",
+            "jinja/failing.html": "{% compress css %}{{ nonesuch.there }}{% endcompress %}",
+            "jinja/picture.png": b"\x89PNG\xff",
+        }
+    )
+    told = project.fails("fix_less_imports_collectstatic")
+    notes, told = told.split("CommandError: ")
+    assert [line.split(":")[0].strip() for line in told.splitlines()[1:-1]] == [
+        *("style/less/dark.less", "style/less/page.less", "style/less/parent.less")
+    ]
+    assert "in no template's reach: style/less/quiet.less:1:" in notes
+    assert "jinja/failing.html: UndefinedError" in notes
+
+
 def test_one_string_that_would_have_to_be_two_paths_is_told(make_project):
     """Both files are six folders deep in the source, and at different depths in the static root."""
     project = collected(
