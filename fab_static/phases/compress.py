@@ -34,7 +34,8 @@ def compress(deploy: Deployment) -> None:
             "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
         }
         answer = deploy.project(deploy.build).ask(question)
-        if not coverage.is_covered(answer):
+        # only here: what was live with such a block must not be kept from coming back
+        if not coverage.is_covered(answer) or answer["untranslated"]:
             told = deploy.project(deploy.build).ask({**question, "texts": True})
             lacking = {gap["key"] for gap in told["missing"]}
             built = [each for each in coverage.built_blocks(told) if each.key not in lacking]

@@ -197,7 +197,11 @@ def _told(value: object) -> str:
 
 
 def is_covered(answer: Mapping[str, Any]) -> bool:
-    """Tell whether no page can raise OfflineGenerationError, as far as templates and contexts tell."""
+    """Tell whether no page can raise OfflineGenerationError, as far as templates and contexts tell.
+
+    That goes for the language that compress speaks; `untranslated` are the blocks that have another text
+    in another one.
+    """
     return not (
         answer["missing"]
         or answer["failed"]
@@ -230,6 +234,13 @@ def problems(
         if len(found) < GAPS_SHOWN:  # comparing is dear
             lines += describe(block, built, static_urls) if built else []
         found.append("\n".join(lines))
+    languages: dict[str, list[str]] = {}
+    for gap in answer["untranslated"]:
+        languages.setdefault(_place(gap), []).append(gap["language"])
+    found += [
+        f"{place}: visitors in {_some(codes)} get another text than was built"
+        for place, codes in languages.items()
+    ]
     return found
 
 
@@ -244,14 +255,6 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
         f"{gap['template']} does not parse, and holds no compress block: {gap['error']}"
         for gap in answer["broken"]
         if not gap["has_compress"]
-    ]
-    languages: dict[str, list[str]] = {}
-    for gap in answer["untranslated"]:
-        languages.setdefault(_place(gap), []).append(gap["language"])
-    found += [
-        f"{place}: visitors in {_some(codes)} get another text than was built, and so "
-        "OfflineGenerationError; keep translated text out of the block"
-        for place, codes in languages.items()
     ]
     found += [
         f"{_place(gap)}: no offline context gives {_some(gap['variables'])}: a page that does gets "
@@ -281,11 +284,15 @@ def cures(answer: Mapping[str, Any]) -> str:
         found.append("give variable parents of `extends` in COMPRESS_OFFLINE_CONTEXT")
     if any(gap["engine"] == "jinja2" for gap in answer["missing"]):
         found.append(
-            "build Jinja2 too: manage.py compress --engine django --engine jinja2 (it passes over "
-            "blocks below `elif`, and templates that are no files)"
+            "build Jinja2 too: build.commands: {compress: manage.py compress --force --engine django "
+            "--engine jinja2} (it passes over blocks below `elif`, and templates that are no files)"
         )
     if any(not gap["template"].endswith(".html") for gap in answer["missing"]):
-        found.append("name endings other than .html: manage.py compress --extension")
+        found.append(
+            "name endings other than .html in build.commands.compress: manage.py compress --extension"
+        )
+    if answer["untranslated"]:
+        found.append("keep translated text out of the block, or its language out of LANGUAGES")
     if answer["missing"]:
         found.append(
             "build with the templates, settings, versions and libraries that web hosts render with"

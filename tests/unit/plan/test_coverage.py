@@ -216,11 +216,12 @@ def test_many_missing_blocks_are_counted_and_the_first_shown():
     [
         (
             answer(missing=[gap(key="k", text="", engine="jinja2")]),
-            "build Jinja2 too: manage.py compress --engine django --engine jinja2",
+            "build Jinja2 too: build.commands: {compress: manage.py compress --force --engine django "
+            "--engine jinja2}",
         ),
         (
             answer(missing=[gap(key="k", text="", template="page.xhtml")]),
-            "name endings other than .html: manage.py compress --extension",
+            "name endings other than .html in build.commands.compress: manage.py compress --extension",
         ),
         (
             answer(
@@ -241,13 +242,24 @@ def test_the_cure_fits_the_cause(told, cure):
     assert cure in coverage.cures(told)
 
 
+def test_a_block_that_other_languages_render_otherwise_is_told_with_the_languages():
+    told = answer(
+        untranslated=[
+            gap(language=code, key="k", text="") for code in ("de", "fr", "pl", "it", "es")
+        ]
+    )
+    assert coverage.problems(told) == [
+        "page.html, block 0, line 3: visitors in de, fr, pl, it and 1 more get another text than was built"
+    ]
+    assert coverage.cures(told) == (
+        "keep translated text out of the block, or its language out of LANGUAGES"
+    )
+
+
 def test_what_stops_no_release_is_told_in_a_line_each():
     told = answer(
         broken=[
             {"engine": "django", "template": "x.html", "error": "E: no", "has_compress": False}
-        ],
-        untranslated=[
-            gap(language=code, key="k", text="") for code in ("de", "fr", "pl", "it", "es")
         ],
         unfilled=[gap(variables=["user.id"])],
         ambiguous=[
@@ -257,8 +269,6 @@ def test_what_stops_no_release_is_told_in_a_line_each():
     assert coverage.is_covered(told)
     assert coverage.advice(told) == [
         "x.html does not parse, and holds no compress block: E: no",
-        "page.html, block 0, line 3: visitors in de, fr, pl, it and 1 more get another text than was "
-        "built, and so OfflineGenerationError; keep translated text out of the block",
         "page.html, block 0, line 3: no offline context gives user.id: a page that does gets "
         "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block",
         "one text, and so one key, for different output: page.html, block 0, line 3 asks for js file; "
