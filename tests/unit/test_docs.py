@@ -127,3 +127,22 @@ def test_every_python_that_the_pages_show_compiles_and_calls_what_there_is(page,
 
 def test_every_json_that_the_pages_show_is_json():
     assert [json.loads(text) for _, text in fences("json")]
+
+
+def test_the_readme_has_a_row_for_each_setting_and_command_of_the_django_app():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE))
+    documented = set(re.findall(r"`([A-Z0-9_]+)`", first_cells))
+    app = ROOT / "fab_static" / "django_app"
+    code = "".join(path.read_text("utf-8") for path in app.rglob("*.py"))
+    used = set(re.findall(r"""["'](FAB_STATIC_[A-Z_]+|LESS_[A-Z0-9_]+|STATIC_CDN)["']""", code))
+    from_environment = {"FAB_STATIC_VERIFY_CACHE"}
+    assert documented == used - from_environment
+    assert all(name in readme for name in from_environment)
+
+    commands = list(app.glob("management/commands/[a-z]*.py"))
+    words = [f"manage.py {path.stem}" for path in commands]
+    for path in commands:
+        words += re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text("utf-8"))
+    assert "--minify" in words
+    assert [word for word in words if f"`{word}" not in readme] == []
