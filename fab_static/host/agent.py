@@ -389,7 +389,7 @@ class Host:
         """
         files = seal["files"]
         base = os.path.join("releases", checked(RELEASE, seal["id"], "release"))
-        manifest = seal["offline_manifest"]
+        manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
         versions = seal["versions"]
         if versions:
             sha256 = checked(OBJECT, versions["sha256"], "object")
@@ -403,10 +403,11 @@ class Host:
                     yield from beside(os.path.join("pool", version, path), files[path])
             for path in seal["named"]:
                 yield from beside(os.path.join("pool", "named", path), files[path])
-        elif manifest:
-            path = checked_path(manifest["path"])
-            sha256 = checked(OBJECT, manifest["sha256"], "object")
-            yield os.path.join(base, "static", path), sha256, files[path]["size"]
+        else:
+            for manifest in filter(None, manifests):
+                path = checked_path(manifest["path"])
+                sha256 = checked(OBJECT, manifest["sha256"], "object")
+                yield os.path.join(base, "static", path), sha256, files[path]["size"]
 
 
 def beside(path: str, file: dict[str, Any]) -> Iterator[tuple[str, str, int]]:

@@ -292,6 +292,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "compress": compress,
         "baked_in": baked_in(compress),
         "offline_manifest": manifest_path(compress) if compress else None,
+        "staticfiles_manifest": staticfiles_manifest(),
         **resource_versions(),
         "staticfiles_dirs": [
             absolute(entry[1] if isinstance(entry, (list, tuple)) else entry)
@@ -363,6 +364,19 @@ def manifest_path(compress: Mapping[str, Any]) -> str:
         return str(
             os.path.join(compress["root"], compress["output_dir"], compress["manifest_name"])
         )
+
+
+def staticfiles_manifest() -> str | None:
+    """Return where Django's ManifestStaticFilesStorage keeps its manifest; None for other storages."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    storage: Any = staticfiles_storage
+    try:
+        # a storage of its own since Django 4.0
+        keeper = getattr(storage, "manifest_storage", storage)
+        return str(os.path.abspath(keeper.path(storage.manifest_name)))
+    except Exception:  # another storage, or one that is not configured here
+        return None
 
 
 def resource_versions() -> dict[str, Any]:

@@ -12,7 +12,11 @@ from typing import Any, Protocol, TypeVar
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
 from fab_static.phases.journal import Journal
 from fab_static.phases.lock import Lock
-from fab_static.phases.project import ProjectOnHost, manifest_path
+from fab_static.phases.project import (
+    ProjectOnHost,
+    manifest_path,
+    staticfiles_manifest_path,
+)
 from fab_static.phases.publication import Publication
 from fab_static.plan import release as releases
 from fab_static.plan.inventory import Environment
@@ -213,6 +217,9 @@ class Deployment:
         manifest = manifest_path(facts)
         if manifest:
             links[facts["offline_manifest"]] = str(host.layout.live_file(manifest))
+        hashed_names = staticfiles_manifest_path(facts)
+        if hashed_names:
+            links[facts["staticfiles_manifest"]] = str(host.layout.live_file(hashed_names))
         return links
 
     # ---- releases

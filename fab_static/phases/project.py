@@ -180,6 +180,14 @@ def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**baked, "cdn_independent": True} if facts["cdn_independent"] else baked
 
 
+def staticfiles_manifest_path(facts: Mapping[str, Any]) -> str | None:
+    """Return the path of Django's staticfiles.json below the static root; None where there is none."""
+    absolute = facts.get("staticfiles_manifest")
+    if not absolute or not PurePosixPath(absolute).is_relative_to(facts["static_root"]):
+        return None
+    return str(PurePosixPath(absolute).relative_to(facts["static_root"]))
+
+
 def manifest_path(facts: Mapping[str, Any]) -> str | None:
     """Return the offline manifest's path below the static root, from the project's own settings.
 
@@ -192,8 +200,11 @@ def manifest_path(facts: Mapping[str, Any]) -> str | None:
     try:
         return str(PurePosixPath(absolute).relative_to(facts["static_root"]))
     except ValueError:
+        is_root = facts["compress"]["root"] == facts["static_root"]
+        name = "the storage of COMPRESS_OFFLINE_MANIFEST" if is_root else "COMPRESS_ROOT"
+        mend = "leave it to COMPRESS_ROOT" if is_root else "set it to STATIC_ROOT"
         raise BuildError(
             f"the offline manifest {absolute} lies outside STATIC_ROOT",
-            where=f"COMPRESS_ROOT, with STATIC_ROOT = {facts['static_root']}",
-            mend="set COMPRESS_ROOT = STATIC_ROOT (its default)",
+            where=f"{name}, with STATIC_ROOT = {facts['static_root']}",
+            mend=f"{mend}, its default",
         ) from None

@@ -18,8 +18,12 @@ from fab_static.phases.audit import (
 )
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import baked_settings, manifest_path
-from fab_static.plan import bundles, offline_manifest, versions
+from fab_static.phases.project import (
+    baked_settings,
+    manifest_path,
+    staticfiles_manifest_path,
+)
+from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 from fab_static.wording import counted
@@ -105,6 +109,13 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         merged |= bundles.of_blocks(journal.phases["compress"].get("places", ()), blocks)
     else:
         manifest = None
+    named = offline_manifest.content_named(hashes, before) if before is not None else ()
+    hashed_names = staticfiles_manifest_path(facts)
+    if hashed_names in files:
+        files[hashed_names], found = _canonical_names(deploy, files[hashed_names], facts)
+        named = tuple(sorted({*named, *(path for path in found if path in files)}))
+    else:
+        hashed_names = None
     settings = baked_settings(facts)
     now = datetime.now(UTC)
     return Release(
@@ -125,11 +136,12 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
             for path, version in recorded.items()
             if path in files and not path.endswith(".less")
         },
-        named=offline_manifest.content_named(hashes, before) if before is not None else (),
+        named=named,
         offline_manifest=manifest,
         versions_sha256=versions_object and versions_object[0],
         versions_size=versions_object[1] if versions_object else 0,
         bundles={path: names for path, names in merged.items() if path in files},
+        staticfiles_manifest=hashed_names,
     )
 
 
@@ -243,6 +255,22 @@ def _canonical_manifest(deploy: Deployment, manifest: Mapping[str, str]) -> File
     data = offline_manifest.write(manifest).encode()
     head, _ = deploy.build.ask("put_object", data)
     return File(head["object"], head["size"], versions.of(data))
+
+
+def _canonical_names(
+    deploy: Deployment, file: File, facts: Mapping[str, Any]
+) -> tuple[File, frozenset[str]]:
+    """Store Django's staticfiles.json with its keys in order; return it, and the hashed names in it.
+
+    Raises:
+        ManifestError: it is not what ManifestStaticFilesStorage writes.
+    """
+    where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
+    _, text = deploy.build.ask("read_object", object=file.sha256)
+    canonical, names = staticfiles_manifest.read(text.decode(), where=where)
+    data = canonical.encode()
+    head, _ = deploy.build.ask("put_object", data)
+    return File(head["object"], head["size"], versions.of(data)), names
 
 
 def _before_compress(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, str] | None:

@@ -49,13 +49,17 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
 
     def asked(host: RemoteHost) -> dict[str, Any]:
         folder = host.layout.release(release.id)
+        redirect = {}
+        if release.versions_sha256:
+            redirect[deploy.versions_file(host)] = str(folder / "resource_versions.yml")
+        hashed_names = deploy.facts(host)["staticfiles_manifest"]
+        if release.staticfiles_manifest and hashed_names:
+            redirect[hashed_names] = str(folder / "static" / release.staticfiles_manifest)
         return deploy.project(host).ask(
             {
                 "ask": "coverage",
                 "manifest": str(folder / "static" / str(release.offline_manifest)),
-                "redirect": {deploy.versions_file(host): str(folder / "resource_versions.yml")}
-                if release.versions_sha256
-                else {},
+                "redirect": redirect,
             }
         )
 

@@ -182,9 +182,10 @@ def versioned_changes(old: Release, new: Release) -> tuple[str, ...]:
 
 
 def is_for_the_server(path: str, *releases: Release) -> bool:
-    """Tell whether no browser asks for it: the offline manifest, and sources that it stands for."""
+    """Tell whether no browser asks for it: the manifests, and sources that the offline one stands for."""
     return any(
-        path == release.offline_manifest or (release.offline_manifest and path.endswith(SOURCES))
+        path in (release.offline_manifest, release.staticfiles_manifest)
+        or (release.offline_manifest and path.endswith(SOURCES))
         for release in releases
     )
 

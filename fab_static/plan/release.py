@@ -92,6 +92,7 @@ class Release:
     `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
     `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
     maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.
+    `staticfiles_manifest` is a path in `files` too: Django's staticfiles.json, where names hold hashes.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Release:
     versions_sha256: str | None
     versions_size: int = 0
     bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    staticfiles_manifest: str | None = None
 
     @property
     def offline_manifest_sha256(self) -> str | None:
@@ -134,9 +136,9 @@ class Release:
             for file in self.files.values():
                 held[file.sha256] = file.size
                 held.update((one.sha256, one.size) for one in file.encodings.values())
-        elif self.offline_manifest:
-            manifest = self.files[self.offline_manifest]
-            held[manifest.sha256] = manifest.size
+        else:
+            for path in filter(None, (self.offline_manifest, self.staticfiles_manifest)):
+                held[self.files[path].sha256] = self.files[path].size
         return held
 
     @property
@@ -160,6 +162,11 @@ class Release:
                 "phases": [dict(phase) for phase in self.phases],
                 "offline_manifest": self.offline_manifest
                 and {"path": self.offline_manifest, "sha256": self.offline_manifest_sha256},
+                "staticfiles_manifest": self.staticfiles_manifest
+                and {
+                    "path": self.staticfiles_manifest,
+                    "sha256": self.files[self.staticfiles_manifest].sha256,
+                },
                 "versions": self.versions_sha256
                 and {
                     "path": "resource_versions.yml",
@@ -178,7 +185,15 @@ class Release:
 
 def without_files(release: Release) -> Release:
     """Return what is live before the first release: nothing, with the same settings."""
-    return replace(release, files={}, versions={}, named=(), bundles={}, offline_manifest=None)
+    return replace(
+        release,
+        files={},
+        versions={},
+        named=(),
+        bundles={},
+        offline_manifest=None,
+        staticfiles_manifest=None,
+    )
 
 
 def digest(
@@ -220,6 +235,7 @@ def from_json(text: str, *, where: str) -> Release:
             )
         versions = data["versions"] or {}
         manifest = data["offline_manifest"] or {}
+        hashed_names = data.get("staticfiles_manifest") or {}  # seals of earlier versions have none
         release = Release(
             id=data["id"],
             app=data["app"],
@@ -240,6 +256,7 @@ def from_json(text: str, *, where: str) -> Release:
                 for path, names in data.get("bundles", {}).items()  # older seals have none
                 if path in data["files"]
             },
+            staticfiles_manifest=hashed_names.get("path"),
         )
         is_whole = is_id(release.id) and release.digest == data.get("digest")
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -489,6 +489,20 @@ def test_a_web_host_holds_just_the_manifests(agent, root):
     assert not (root / "pool").exists()
 
 
+def test_a_web_host_holds_djangos_manifest_of_hashed_names_too(agent, root):
+    names = b'{"paths": {}}'
+    seal = json.loads(build(agent, A, {**FILES, "staticfiles.json": names}))
+    seal["staticfiles_manifest"] = {"path": "staticfiles.json", "sha256": sha256_of(names)}
+    seal["id"] = B
+    agent.do("build_release", json.dumps(seal).encode(), roles=["web"])
+    static = root / "releases" / B / "static"
+    assert sorted(path.name for path in static.rglob("*.json")) == [
+        "manifest.json",
+        "staticfiles.json",
+    ]
+    assert (static / "staticfiles.json").read_bytes() == names
+
+
 def test_building_a_release_again_changes_nothing(agent, root):
     build(agent, A)
     before = {path: path.stat().st_ino for path in root.rglob("*") if path.is_file()}

@@ -153,6 +153,18 @@ def test_settings_are_told_as_django_and_compressor_read_them(make_project):
     assert answer["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
+def test_where_names_hold_hashes_the_manifest_that_knows_them_is_told(make_project):
+    project = make_project({})
+    assert project.answer("settings")["staticfiles_manifest"] is None
+    with (project.path / "src/proj/settings.py").open("a") as settings:
+        settings.write(
+            "STORAGES = {'staticfiles': {'BACKEND': "
+            "'django.contrib.staticfiles.storage.ManifestStaticFilesStorage'}}\n"
+        )
+    told = project.answer("settings")["staticfiles_manifest"]
+    assert told == f"{project.path}/staticfiles/staticfiles.json"
+
+
 def test_a_project_without_compressor_has_no_offline_manifest(make_project):
     project = make_project(
         {}, "INSTALLED_APPS = ['django.contrib.staticfiles']\nSTATICFILES_FINDERS.pop()\n"

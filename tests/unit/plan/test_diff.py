@@ -259,8 +259,12 @@ def test_printed_urls_are_those_of_all_releases():
 
 
 def test_what_no_browser_asks_for_is_no_printed_url():
-    files = {"CACHE/manifest.json": "1", "a.less": "1", "a.css": "1"}
-    release = dataclasses.replace(sealed(files), offline_manifest="CACHE/manifest.json")
+    files = {"CACHE/manifest.json": "1", "a.less": "1", "a.css": "1", "staticfiles.json": "1"}
+    release = dataclasses.replace(
+        sealed(files),
+        offline_manifest="CACHE/manifest.json",
+        staticfiles_manifest="staticfiles.json",
+    )
     assert printed_urls(release) == {"a.css": {""}}
 
 

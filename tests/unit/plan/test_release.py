@@ -62,6 +62,7 @@ def any_release(draw):
         versions_sha256=(sha256 := draw(st.none() | digests)),
         versions_size=17 if sha256 else 0,
         bundles=dict.fromkeys(draw(chosen), ("a.html, css 1",)),
+        staticfiles_manifest=draw(st.sampled_from([None, *held])),
     )
 
 
@@ -226,6 +227,7 @@ def test_each_role_holds_what_it_serves_and_no_more():
     assert release.objects(["web"]) == web
     assert release.objects(["static"]) == {**web, "a" * 64: 10}
     assert release.objects(["build"]) == release.objects(["web", "static"])
+    assert a_release(staticfiles_manifest="js/a.js").objects(["web"]) == {**web, "a" * 64: 10}
     assert release.bytes == 40
     assert release.offline_manifest_sha256 == "b" * 64
     assert a_release(offline_manifest=None).offline_manifest_sha256 is None

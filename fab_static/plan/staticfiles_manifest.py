@@ -1,0 +1,33 @@
+"""staticfiles.json, the manifest of Django's ManifestStaticFilesStorage: a file's name -> its name with a hash.
+
+    {"paths": {"css/site.css": "css/site.55e7cbb9ba48.css"}, "version": "1.1", "hash": "3f9c2ab0d1e2"}
+
+Web processes read it once, and raise ValueError for a name it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+
+from fab_static.errors import ManifestError
+
+
+def read(text: str, *, where: str = "staticfiles.json") -> tuple[str, frozenset[str]]:
+    """Return the text with its keys in order, the same for the same content, and the names that hold a hash.
+
+    Raises:
+        ManifestError: it is no such manifest.
+    """
+    try:
+        document = json.loads(text)
+        paths = document["paths"]
+        names = frozenset(hashed for name, hashed in paths.items() if hashed != name)
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("a name is no text")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ManifestError(
+            f"this is no manifest of Django's ManifestStaticFilesStorage: {error}",
+            where=where,
+            mend="collect the files again: manage.py collectstatic",
+        ) from error
+    return json.dumps(document, sort_keys=True), names
