@@ -16,6 +16,7 @@ from fab_static.plan import expectations
 from fab_static.plan.expectations import Expected, Keep
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release
+from fab_static.wording import counted
 
 SAMPLE = 50  # files asked of each server beside those that changed
 AT_ONCE = 16
@@ -84,9 +85,10 @@ def probe(deploy: Deployment) -> None:
             mend=f"see what stands between (fab {deploy.environment.name} check), then: "
             f"fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
         )
+    pages = len(settings.pages)
     deploy.show.say(
-        f"{len(settings.pages)} pages and {asker.answers - len(settings.pages)} files answered as the "
-        "release recorded them"
+        f"{counted(pages, 'page')} and {counted(asker.answers - pages, 'file')} answered as the release "
+        "recorded them"
     )
 
 

@@ -20,20 +20,23 @@ COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
     ("prune", ("prune",)),
 )
 BAR = 12  # characters
+ROOMY = 100  # columns; narrower terminals get the share as a number alone
 
 
-def table(timeline: Timeline, hosts: Sequence[str], *, height: int = 24) -> RenderableType:
+def table(
+    timeline: Timeline, hosts: Sequence[str], *, height: int = 24, width: int = ROOMY
+) -> RenderableType:
     """Return what to show now: a line for the phase that runs, and a row for each host.
 
     Where there are more hosts than lines, those at work and those that failed come first, and the rest
-    is counted.
+    is counted. Where columns are few, hosts' names are cut, and no number is.
     """
     columns = [
         (name, phases) for name, phases in COLUMNS if not set(phases).isdisjoint(timeline.planned)
     ]
     spans = timeline.spans
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    rows.add_column("host", no_wrap=True)
+    rows.add_column("host", min_width=6)  # it may wrap, by which rich takes room from it alone
     for name, _ in columns:
         rows.add_column(name, no_wrap=True, min_width=8)
     room = max(1, height - 4)
@@ -43,8 +46,11 @@ def table(timeline: Timeline, hosts: Sequence[str], *, height: int = 24) -> Rend
         shown.sort(key=lambda host: order[_state(_of(spans, host))])
         shown = shown[: room - 1]
     for host in shown:
-        cells = [_cell(_of(spans, host, phases), timeline.now) for _, phases in columns]
-        rows.add_row(Text(host), *cells)
+        cells = [
+            _cell(_of(spans, host, phases), timeline.now, has_bar=width >= ROOMY)
+            for _, phases in columns
+        ]
+        rows.add_row(Text(host, no_wrap=True, overflow="ellipsis"), *cells)
     parts: list[RenderableType] = [Text(_headline(timeline), style="bold"), rows]
     if len(shown) < len(hosts):
         parts.append(Text(_counted(spans, set(hosts) - set(shown)), style="dim"))
@@ -78,17 +84,18 @@ def _state(spans: Sequence[Span]) -> str:
     return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")
 
 
-def _cell(spans: Sequence[Span], now: float) -> RenderableType:
+def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType:
     state = _state(spans)
     if not state:
         return Text("·", style="dim")
     sending = next((span for span in spans if span.outcome == RUNNING and span.to_send), None)
     if sending is not None:
-        cell = Table.grid(padding=(0, 1))
         share = min(1.0, sending.sent / sending.to_send)
-        cell.add_row(
-            ProgressBar(1.0, share, width=BAR), Text(f"{share:4.0%} of {size(sending.to_send)}")
-        )
+        words = Text(f"{share:4.0%} of {size(sending.to_send)}", style="" if has_bar else "cyan")
+        if not has_bar:
+            return words
+        cell = Table.grid(padding=(0, 1))
+        cell.add_row(ProgressBar(1.0, share, width=BAR), words)
         return cell
     sign, style = {RUNNING: ("▸", "cyan"), DONE: ("✓", "green"), FAILED: ("✗", "red")}[state]
     return Text(f"{sign} {sum(span.seconds(now) for span in spans):.1f} s", style=style)

@@ -169,7 +169,9 @@ class Terminal:
             return
 
         def now() -> RenderableType:
-            return live.table(timeline, self._hosts, height=self.console.height)
+            return live.table(
+                timeline, self._hosts, height=self.console.height, width=self.console.width
+            )
 
         with Live(
             console=self.console,
@@ -342,7 +344,7 @@ def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most:
     """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
     if not bundles:
         return
-    terminal.text(f"{len(bundles):,} bundles changed:")
+    terminal.text(f"{counted(len(bundles), 'bundle')} changed:")
     terminal.table(
         ("bundle", "bytes", "gzip", "brotli"),
         [
@@ -370,7 +372,7 @@ def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most
     """Print the URLs that pages print otherwise from then on."""
     if not urls:
         return
-    terminal.text(f"{len(urls):,} URLs change:")
+    terminal.text(f"{counted(len(urls), 'URL changes', 'URLs change')}:")
     for one in urls[:most]:
         terminal.text(f"  {one['before'] or '(none)'} -> {one['now'] or '(known once built)'}")
     if len(urls) > most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,7 +136,7 @@ def run(
         probe(deploy)
     except ProbeError as error:
         return error.what, 0
-    return "", int(said[-1].split(" pages and ")[1].split()[0])
+    return "", int(re.search(r" pages? and (\d+)", said[-1])[1])
 
 
 def test_a_good_site_is_asked_at_the_origin_and_through_the_cdn(

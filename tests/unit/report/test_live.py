@@ -22,9 +22,9 @@ def timeline(clock):
     return made
 
 
-def shown(timeline, hosts=HOSTS, height=24):
-    console = Console(file=io.StringIO(), width=100)
-    console.print(live.table(timeline, hosts, height=height))
+def shown(timeline, hosts=HOSTS, height=24, width=100):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live.table(timeline, hosts, height=height, width=width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -49,6 +49,21 @@ def test_each_host_shows_how_far_it_is(timeline, clock):
         lines = shown(timeline)
     assert lines[2].startswith("build1  ✓ 1.0 s")
     assert " 25% of 4.0 MB " in lines[3]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("name", ["web1", "web1.eu-west-1.internal.example.com"])
+def test_numbers_are_whole_on_a_narrow_terminal_and_only_names_are_cut(timeline, width, name):
+    timeline.expect(("compress", "distribute", "verify", "activate", "prune"), {})
+    with timeline.phase("distribute"), timeline.sending(name, 400_000_000) as sent:
+        sent(100_000_000)
+        lines = shown(timeline, [name], width=width)
+    assert len(lines) == 3  # the headline, the head, one row: nothing is folded
+    assert all(len(line) <= width for line in lines)
+    assert lines[1].split() == ["host", "build", "distribute", "verify", "activate", "prune"]
+    assert " 25% of 400.0 MB " in lines[2]
+    assert lines[2].startswith(("web1 ", "web1."))
+    assert ("━" in lines[2]) == (width >= 100)
 
 
 def test_a_host_that_failed_stands_out(timeline, clock):

@@ -424,7 +424,7 @@ def test_a_plan_says_what_only_a_build_can_tell():
     report.show_plan(terminal, PLAN)
     text = stream.getvalue()
     assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
-    assert "1 URLs change:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
+    assert "1 URL changes:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
 
 
 def test_an_exact_plan_shows_bundles_and_both_urls():
