@@ -6,7 +6,7 @@ PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration browser chaos chaos-short lint format types docs servers clean
+.PHONY: demo test unit integration browser chaos chaos-short lint format types docs recording servers clean
 
 demo: $(STAMP) $(MODULES)
 	$(VENV)/bin/python -m demo
@@ -44,6 +44,9 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(VENV)/bin/python docs/generate.py
+
+recording: $(STAMP) $(MODULES)
+	$(VENV)/bin/python docs/record.py
 
 servers:
 	sh tests/servers.sh

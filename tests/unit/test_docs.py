@@ -146,3 +146,26 @@ def test_the_readme_has_a_row_for_each_setting_and_command_of_the_django_app():
         words += re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text("utf-8"))
     assert "--minify" in words
     assert [word for word in words if f"`{word}" not in readme] == []
+
+
+# ---- the recording
+
+
+def test_the_recording_is_small_stands_alone_and_shows_what_is_printed():
+    """`make recording` makes it anew."""
+    picture = (ROOT / "docs" / "deploy.svg").read_text("utf-8")
+    assert len(picture) < 200_000
+    assert "![" in (ROOT / "README.md").read_text("utf-8").partition("docs/deploy.svg")[0]
+    assert not re.findall(
+        r'(?:href|src)="(?!#)|url\(|<script', picture
+    )  # where README is shown, none is fetched
+    words = "".join(re.findall(r">([^<>]+)</text>", picture))
+    for shown in (
+        "fab staging deploy",
+        "compress done in",
+        "is live on staging",
+        "rolling back to",
+    ):
+        assert shown in words
+    assert str(Path.home()) not in picture
+    assert "/tmp/" not in picture
