@@ -761,8 +761,10 @@ class Session:
                 known["report"] = str(kept.with_suffix(".html"))
             known = Secrets(self.hidden).clean_all(known)
             if kept and outcome != "started":
+                page = html.report(known)
+                kept.with_suffix(".html").write_text(page, "utf-8")
+                known["report_at"] = self._put_report(f"{kept.name}.html", page)
                 kept.with_suffix(".json").write_text(json.dumps(known, indent=1), "utf-8")
-                kept.with_suffix(".html").write_text(html.report(known), "utf-8")
             if hooks and event:
                 run_hooks(self.environment, self.folder, self.show, known, must=must)
             if hooks and self._webhook and event in ("after_activate", "after_failure"):
@@ -781,6 +783,18 @@ class Session:
             tell("after_activate", "live")
         else:
             tell("", "done")
+
+    def _put_report(self, name: str, page: str) -> str | None:
+        """Put the report where the inventory says, besides this machine; return where it is."""
+        place = self.environment.report
+        if place is None:
+            return None
+        why_not = notify.put_report(place, name, page)
+        if why_not:
+            self.show.warn(f"the report could not be put to {place}: {why_not}")
+            return None
+        self.show.say(f"the report is at {place}{name}")
+        return f"{place}{name}"
 
     def _summary_of(self, release: str | None) -> dict[str, Any] | None:
         """Return the newest kept summary of a run that made a release live."""

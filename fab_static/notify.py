@@ -1,4 +1,7 @@
-"""Tells a webhook how a run ended: a message that Slack, Mattermost and Teams' workflows understand."""
+"""Tells others how a run ended: a webhook by a message, a bucket by the report.
+
+Slack, Mattermost and Teams' workflows understand the message.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+from fab_static.aws.s3 import Bucket
+from fab_static.errors import CdnError
+from fab_static.plan.inventory import S3
 
 TIMEOUT_SECONDS = 10.0
 SIGNS = {"live": ":white_check_mark:", "failed": ":x:", "done": ":information_source:"}
@@ -50,3 +57,14 @@ def post(url: str, summary: Mapping[str, Any]) -> str | None:
         return f"it answered {error.code} {error.reason}"
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
+
+
+def put_report(place: S3, name: str, page: str) -> str | None:
+    """Put a run's report into the bucket; return why it could not be."""
+    # it names hosts and files: for those who may read the bucket, and for no cache
+    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-store"}
+    try:
+        Bucket(place).put(name, page.encode(), headers=headers)
+    except CdnError as error:
+        return error.what
+    return None

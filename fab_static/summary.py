@@ -8,7 +8,7 @@
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
- "log": path|null, "report": path|null}
+ "log": path|null, "report": path|null, "report_at": its URL in a bucket (s3://…)|null}
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def summary(
         "pages": _pages(deploy, release, before),
         "log": None,
         "report": None,
+        "report_at": None,
     }
 
 

@@ -153,6 +153,7 @@ class Environment:
     hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
     probe: Probe = Probe()
     notify: Notify = Notify()
+    report: S3 | None = None  # each run's report is put there, besides the operator's machine
     keep_releases: int = 5
     keep_for_seconds: int = 7 * 86400
     confirm: bool = False
@@ -249,6 +250,7 @@ def _environment(root: _Section, name: str) -> Environment:
         confirm=root.boolean("confirm", default=False),
         hooks=_hooks(root.section("hooks")),
         notify=_notify(root.section("notify")),
+        report=_report(root.section("report")),
     )
     root.close()
     _folder_is_here(root, environment)
@@ -423,6 +425,17 @@ def _hub(section: _Section, origin: S3 | None) -> S3 | None:
         section.problem(
             "via", "s3 needs a bucket: name it here (bucket, prefix, region) or as origin.s3"
         )
+    return place
+
+
+def _report(section: _Section) -> S3 | None:
+    if not section.present:
+        return None
+    endpoint_url = _endpoint(section)
+    bucket = section.section("s3", required=True)
+    place = _s3(bucket, endpoint_url, is_origin=False)
+    bucket.close()
+    section.close()
     return place
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from tests.integration.conftest import Operator, check_schema
 from tests.integration.test_bad_days import altered
+from tests.strict_s3 import REGION, Fault, StrictS3
 
 
 def newest(state: Path, ending: str) -> Path:
@@ -164,3 +165,35 @@ def test_a_machine_that_keeps_nothing_deploys_all_the_same(tiny: Operator, tmp_p
     (tmp_path / "fab_static").write_text("a file in the way")
     ran = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path))
     assert "no log is kept of this run" in ran.stdout
+
+
+def test_the_report_goes_to_a_bucket_and_to_a_hook_where_asked(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    store = StrictS3("reports")
+    state = tmp_path / "state"
+    hooks = {"after_activate": [f"cat > '{tmp_path}/after_activate.json'"]}
+    hooks["after_activate"].append(
+        f'python3 -c \'import json, shutil, sys; shutil.copy(json.load(sys.stdin)["report"], "{tmp_path}")\''
+    )
+    place = {"bucket": "reports", "prefix": "tiny/", "region": REGION}
+    report = {"s3": place, "endpoint_url": store.url}
+    try:
+        with altered(tiny, hooks=hooks, report=report):
+            keys = {"XDG_STATE_HOME": str(state), **store.credentials}
+            ran = tiny.fab("deploy", **keys)
+            (key,) = store.objects
+            put = store.objects[key]
+            store.faults.append(Fault("PUT", "", status=403, code="AccessDenied", times=99))
+            refused = tiny.fab("deploy", **keys)  # it is live: no report undoes that
+    finally:
+        store.close()
+    file = newest(state, "-deploy.html")
+    first = min(file.parent.glob("*-deploy.html"))
+    assert key == f"reports/tiny/{first.name}"
+    assert put.body == first.read_bytes() == (tmp_path / first.name).read_bytes()
+    assert put.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"the report is at s3://reports/tiny/{first.name}" in ran.stdout
+    assert "the report could not be put to s3://reports/tiny/: " in refused.stdout
+    assert told(tmp_path, "after_activate")["report_at"] is None
+    assert json.loads(first.with_suffix(".json").read_text())["report_at"] == f"s3://{key}"

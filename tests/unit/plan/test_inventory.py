@@ -773,3 +773,14 @@ def test_hosts_may_fetch_from_a_bucket_of_their_own():
     environment = read(SMALL + "distribute: {via: s3, bucket: shop-hub, region: eu-west-1}\n")
     assert environment.origin is None
     assert environment.hub == S3("shop-hub", "", "eu-west-1")
+
+
+def test_a_bucket_for_reports_is_read_and_its_mistakes_are_told():
+    place = read(SMALL + "report: {s3: {bucket: shop-reports, prefix: a}}\n").report
+    assert str(place) == "s3://shop-reports/a/"
+    assert read(SMALL).report is None
+    wrong = SMALL + "report: {s3: {bucket: 's3://a', version_function: true}}\n"
+    assert [one.partition(" (")[0] for one in problems_of(wrong)] == [
+        "report.s3.bucket",
+        "report.s3.version_function",
+    ]
