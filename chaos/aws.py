@@ -13,7 +13,10 @@ BUSY = b"<ErrorResponse><Error><Code>Throttling</Code><Message>slowly</Message><
 DENIED = (
     b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
 )
-CONFIG = b"<DistributionConfig><Comment>chaos</Comment><Enabled>true</Enabled></DistributionConfig>"
+CONFIG = b"""\
+<DistributionConfig><Comment>chaos</Comment><Enabled>true</Enabled><DefaultCacheBehavior>
+<ForwardedValues><QueryString>true</QueryString></ForwardedValues>
+</DefaultCacheBehavior></DistributionConfig>"""
 DONE = b"<Invalidation><Id>I1</Id><Status>Completed</Status></Invalidation>"
 
 HANG_SECONDS = 120.0  # longer than anybody waits

@@ -587,9 +587,8 @@ class Session:
                 )
         roles = ("build", "web") if {*names} & {*BUILD, "promote"} else ("web",)
         deploy.on(deploy.hosts(*roles), deploy.facts)
-        cdn = self.environment.cdn
-        if cdn and "invalidate" in names:
-            cdn_doctor.preflight(cdn, self.show.warn)
+        if "invalidate" in names:
+            cdn_doctor.preflight(deploy, goes_live="activate" in names)
 
     def _run(
         self,

@@ -7,7 +7,7 @@ asks over HTTP with versions and names that nobody has. Changes nothing, and inv
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +15,14 @@ from fab_static.aws.cloudfront import Distribution, RefusedError
 from fab_static.errors import CdnError, FabStaticError
 from fab_static.findings import Finding, bad, good
 from fab_static.phases.browser import Answer, Browser
+from fab_static.phases.caching import Caching, distribution_of
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import behaviour as behaviours
 from fab_static.plan import expectations
-from fab_static.plan.inventory import Cdn
+from fab_static.plan.inventory import S3, Cdn
+from fab_static.plan.publication import TAG_HEADER
 from fab_static.plan.release import Release
 
-PATIENCE = 2  # times cdn.timeout, for each call
 COMPRESSED_FROM = 1000  # bytes; AWS: Developer Guide, "Serving compressed files"
 SAMPLES = ("js/app.js", "css/site.css")  # where no release tells: URLs that carry a version
 ALLOW_ALL_QUERIES = (
@@ -30,15 +31,42 @@ ALLOW_ALL_QUERIES = (
 )
 
 
-def preflight(cdn: Cdn, warn: Callable[[str], None]) -> None:
-    """Find out, before anything is built or sent, whether the invalidation would be refused.
+def preflight(deploy: Deployment, *, goes_live: bool) -> None:
+    """Find out, before anything is built or sent, whether CloudFront would refuse, or mix bytes up.
+
+    Leaves: what can be seen of the CDN's settings, in `deploy.caching`.
+
+    Args:
+        deploy: what is to be done.
+        goes_live: whether a release will be, so that it matters how versions are told apart.
 
     Raises:
-        CdnError: no or bad credentials, no such distribution, no right to invalidate, no answer.
+        CdnError: no or bad credentials, no such distribution, no right to invalidate, no answer; old bytes
+            would be served under new URLs.
     """
-    distribution = _distribution(cdn, warn)
-    distribution.check()
+    cdn, origin = deploy.environment.cdn, deploy.environment.origin
+    if cdn is None:
+        return
+    distribution = distribution_of(cdn, deploy.show.warn)
+    deploy.caching = Caching(distribution, deploy.show.warn)
     distribution.may_invalidate()
+    for url in _versioned_urls(deploy) if goes_live else ():
+        behaviour = deploy.caching.behaviour(url)
+        if behaviour is None:
+            return
+        problem = _mixes_versions(behaviour, url, deploy.caching.holds_version(url), origin)
+        if problem and not problem["ok"]:
+            where = f"distribution {cdn.distribution_id}"
+            raise CdnError(problem["what"], where=where, mend=str(problem["mend"]))
+
+
+def _versioned_urls(deploy: Deployment) -> list[str]:
+    """Return URL paths whose versions matter, as far as can be known before a build."""
+    live = deploy.live or deploy.recorded_live
+    release = deploy.read_release(live) if live else None
+    if (release and release.versions) or "resource_static" in deploy.environment.build.phases:
+        return _paths(deploy, release)
+    return []
 
 
 def check(deploy: Deployment) -> Iterator[Finding]:
@@ -47,16 +75,18 @@ def check(deploy: Deployment) -> Iterator[Finding]:
     if cdn is None:
         return
     release = _live(deploy)
-    yield from of_settings(cdn, _paths(deploy, release))
+    origin = deploy.environment.origin
+    yield from of_settings(cdn, _paths(deploy, release), origin)
     if cdn.url and release:
+        pages = deploy.environment.probe.pages
         with Browser(deploy.environment.probe.timeout) as browser:
-            yield from of_answers(browser, cdn.url, release, deploy.environment.probe.pages)
+            yield from of_answers(browser, cdn.url, release, pages, origin)
     waiting = deploy.journal.to_invalidate if deploy.states else []
     if waiting:
         yield bad(
             f"distribution {cdn.distribution_id}",
             "invalidation",
-            f"{len(waiting)} URLs still wait to be forgotten: {', '.join(waiting[:5])}",
+            f"{len(waiting)} URLs still wait to be forgotten: {', '.join([*waiting][:5])}",
             f"fab {deploy.environment.name} invalidate",
         )
 
@@ -71,28 +101,19 @@ def _live(deploy: Deployment) -> Release | None:
         return None
 
 
-def _distribution(cdn: Cdn, tell: Callable[[str], None] = lambda _: None) -> Distribution:
-    return Distribution(
-        cdn.distribution_id,
-        endpoint_url=cdn.endpoint_url,
-        patience_seconds=PATIENCE * cdn.timeout,
-        read_seconds=cdn.timeout,
-        tell=tell,
-    )
-
-
 # ---- by the API
 
 
-def of_settings(cdn: Cdn, paths: Sequence[str]) -> Iterator[Finding]:
+def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Iterator[Finding]:
     """Yield what the CloudFront API tells.
 
     Args:
         cdn: the distribution.
         paths: URL paths of static files that carry a version: behaviours may differ by their ending.
+        origin: the bucket behind it, where there is one.
     """
     where = f"distribution {cdn.distribution_id}"
-    distribution = _distribution(cdn)
+    distribution = distribution_of(cdn)
     try:
         config: dict[str, Any] | None = distribution.config()
         yield good(where, "CloudFront", "is there, and may be asked")
@@ -118,7 +139,9 @@ def of_settings(cdn: Cdn, paths: Sequence[str]) -> Iterator[Finding]:
     if not config.get("Enabled", True):
         yield bad(where, "CloudFront", "the distribution is disabled", "enable it")
     for path in paths:
-        yield from _of_behaviour(distribution, where, config, path)
+        yield from _of_behaviour(distribution, where, config, path, origin)
+    if origin and origin.cache_tags:
+        yield _of_tags(where, config)
     yield from _of_errors(where, config)
 
 
@@ -138,7 +161,7 @@ def _paths(deploy: Deployment, release: Release | None) -> list[str]:
 
 
 def _of_behaviour(
-    distribution: Distribution, where: str, config: dict[str, Any], path: str
+    distribution: Distribution, where: str, config: dict[str, Any], path: str, origin: S3 | None
 ) -> Iterator[Finding]:
     behaviour = behaviours.behaviour_of(config, path)
     named = f"{behaviours.name_of(behaviour)}, which {path} falls to,"
@@ -149,15 +172,8 @@ def _of_behaviour(
         except CdnError as error:
             yield bad(where, "cache key", f"the cache policy of {named} cannot be seen: {error.what}", error.mend)  # fmt: skip
             return
-    if behaviours.is_in_cache_key(behaviour, policy):
-        yield good(where, "cache key", f"{named} holds the query's `version`")
-    else:
-        yield bad(
-            where,
-            "cache key",
-            f"{named} does not hold the query's `version`: old bytes would be served under new URLs",
-            ALLOW_ALL_QUERIES,
-        )
+    is_in_key = behaviours.is_in_cache_key(behaviour, policy)
+    yield {**_mixes_versions(behaviour, path, is_in_key, origin), "where": where}
     seconds = behaviours.least_seconds(behaviour, policy)
     if seconds:
         yield bad(
@@ -183,6 +199,46 @@ def _of_behaviour(
             "add these to the origin group's failover criteria",
         )
     yield from _of_cors(distribution, where, behaviour, named)
+
+
+def _mixes_versions(
+    behaviour: behaviours.Config, path: str, is_in_key: bool | None, origin: S3 | None
+) -> Finding:
+    """Tell whether a versioned URL can be answered with another version's bytes."""
+    named = f"{behaviours.name_of(behaviour)}, which {path} falls to,"
+    function = behaviours.function_of(behaviour)
+    if origin and origin.version_function:
+        if function:
+            return good("", "version function", f"{named} runs {function} on viewer requests")
+        return bad(
+            "",
+            "version function",
+            f"{named} runs no function on viewer requests, and the inventory says that one makes versions "
+            "exact: the bucket would answer old ones with new bytes",
+            "associate the one that `fab … cdn-function` prints (docs/s3.md), or take version_function out "
+            "of the inventory",
+        )
+    if is_in_key is False:
+        return bad(
+            "",
+            "cache key",
+            f"{named} does not hold the query's `version`: old bytes would be served under new URLs",
+            ALLOW_ALL_QUERIES,
+        )
+    return good("", "cache key", f"{named} holds the query's `version`")
+
+
+def _of_tags(where: str, config: dict[str, Any]) -> Finding:
+    header = behaviours.tag_header(config)
+    if header == TAG_HEADER:
+        return good(where, "cache tags", f"are read from {header}")
+    return bad(
+        where,
+        "cache tags",
+        f"are read from {header or 'no header'}, and the bucket's objects carry {TAG_HEADER}: changes are "
+        "invalidated by their paths",
+        f"set CacheTagConfig.HeaderName to {TAG_HEADER}",
+    )
 
 
 def _of_cors(
@@ -232,7 +288,11 @@ def _listed(statuses: set[int]) -> str:
 
 
 def of_answers(
-    browser: Browser, url: str, release: Release, pages: Sequence[str] = ()
+    browser: Browser,
+    url: str,
+    release: Release,
+    pages: Sequence[str] = (),
+    origin: S3 | None = None,
 ) -> Iterator[Finding]:
     """Yield what the CDN's answers tell.
 
@@ -241,6 +301,7 @@ def of_answers(
         url: the CDN's base URL, without a slash at its end.
         release: the live one.
         pages: pages of the site; the first one's host must be given leave to use fonts.
+        origin: the bucket behind it, where there is one.
     """
     base = expectations.base_of(release)
     first = browser.get(url + base + expectations.MISSING)
@@ -248,10 +309,10 @@ def of_answers(
         cure = "correct cdn.domain, or see whether it can be reached from here"
         yield bad(url, "HTTP", f"answers {first.status}", cure)
         return
-    yield from _missing(url, first)
+    yield from _missing(url, first, origin)
     some = next((path for path in sorted(release.versions) if path in release.files), None)
     if some:
-        yield from _versions(browser, url, base + quote(some))
+        yield from _versions(browser, url, base + quote(some), origin)
     large = [
         path
         for path, file in release.files.items()
@@ -268,24 +329,27 @@ def of_answers(
             yield bad(url, "compression", f"{path} comes uncompressed", cure)
     fonts = [path for path in release.files if path.endswith(expectations.FONTS)]
     if fonts and pages:
-        origin = "/".join(pages[0].split("/")[:3])
+        site = "/".join(pages[0].split("/")[:3])
         path = next(iter(expectations.urls_of(release, min(fonts))))
-        allowed = browser.get(url + path, origin=origin).headers.get("access-control-allow-origin")
-        if allowed in ("*", origin):
-            yield good(url, "CORS", f"fonts may be used by pages of {origin}")
+        allowed = browser.get(url + path, origin=site).headers.get("access-control-allow-origin")
+        if allowed in ("*", site):
+            yield good(url, "CORS", f"fonts may be used by pages of {site}")
         else:
             yield bad(
                 url,
                 "CORS",
-                f"{path} comes without leave for pages of {origin}: browsers throw the font away",
+                f"{path} comes without leave for pages of {site}: browsers throw the font away",
                 "let the static hosts' Access-Control-Allow-Origin through, or attach a response "
                 "headers policy with CORS",
             )
 
 
-def _missing(where: str, answer: Answer) -> Iterator[Finding]:
+def _missing(where: str, answer: Answer, origin: S3 | None) -> Iterator[Finding]:
     control = answer.headers.get("cache-control", "")
-    if answer.status == 404 and "no-store" in control:
+    if answer.status == 404 and origin and not control:
+        # S3 says nothing of caching then: for how long, the distribution's settings tell
+        yield good(where, "missing files", "answer 404")
+    elif answer.status == 404 and "no-store" in control:
         yield good(where, "missing files", "answer 404, and are not kept")
     elif answer.status == 404:
         yield bad(
@@ -311,9 +375,20 @@ def _missing(where: str, answer: Answer) -> Iterator[Finding]:
         )
 
 
-def _versions(browser: Browser, where: str, path: str) -> Iterator[Finding]:
+def _versions(browser: Browser, where: str, path: str, origin: S3 | None) -> Iterator[Finding]:
     made_up = [f"{where}{path}?version={secrets.token_hex(4)[:7]}" for _ in range(2)]
-    browser.get(made_up[0])
+    first = browser.get(made_up[0])
+    if origin and origin.version_function:
+        if first.status == 200:
+            yield bad(
+                where,
+                "version function",
+                f"{path} is answered under a made-up version: no function sends versions to keys of their own",
+                "associate the one that `fab … cdn-function` prints (docs/s3.md)",
+            )
+        else:
+            yield good(where, "version function", "versions have keys of their own")
+        return
     if _is_hit(browser.get(made_up[1])):
         yield bad(
             where,
@@ -324,6 +399,8 @@ def _versions(browser: Browser, where: str, path: str) -> Iterator[Finding]:
         )
         return
     yield good(where, "cache key", "two made-up versions do not share a cache entry")
+    if origin:  # it answers by the path alone, so what comes back is invalidated: docs/s3.md
+        return
     if _is_hit(browser.get(made_up[1])):
         yield bad(
             where,

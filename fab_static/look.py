@@ -10,8 +10,9 @@ from typing import Any
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.host.agent import RECORD
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
+from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.invalidate import planned
+from fab_static.phases.invalidate import forgotten, planned
 from fab_static.phases.publication import Publication
 from fab_static.plan import bundles
 from fab_static.plan.diff import (
@@ -22,11 +23,12 @@ from fab_static.plan.diff import (
     is_versioned,
     printed_url,
     printed_urls,
+    united,
     unversioned_changes,
     url_changes,
 )
 from fab_static.plan.invalidation import Invalidation, to_invalidate
-from fab_static.plan.publication import hidden, visible
+from fab_static.plan.publication import hidden
 from fab_static.plan.release import Release, bad
 from fab_static.remote import Head, RemoteHost
 
@@ -106,7 +108,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
         missing = 0
         if live and holders:
             release = deploy.read_release(live, holders[0])
-            missing = len(origin.manifest.lacks((*hidden(release), *visible(release))))
+            missing = len(origin.manifest.lacks((*hidden(release), *origin.visible(release))))
     except FabStaticError as error:
         return {
             "origin": str(place),
@@ -200,16 +202,16 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str
     """Return what going from one release to another changes for visitors."""
     first = deploy.read_release(old) if old else None
     diff = compare(first, new)
-    forgotten = unversioned_changes(first, new)
+    unversioned = unversioned_changes(first, new)
     cached = printed_urls(*filter(None, (first, new)))
-    paths = to_invalidate(as_cached(forgotten), cached, str(new.settings["STATIC_URL"]))
+    paths = to_invalidate(as_cached(unversioned), cached, str(new.settings["STATIC_URL"]))
     return {
         "old": old,
         "new": new.id,
         "added": list(diff.added),
         "changed": list(diff.changed),
         "removed": list(diff.removed),
-        "unversioned": list(forgotten),
+        "unversioned": list(unversioned),
         "urls": url_changes(first, new),
         "bundles": bundles.weighed(first, new),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
@@ -246,7 +248,6 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     lacking = _lacking(deploy, staged, sources, collected)
     built_bundles: list[dict[str, Any]] | None = None
     if staged:
-        forgotten = unversioned_changes(live, staged)
         urls = url_changes(live, staged)
         built_bundles = bundles.weighed(live, staged)
     else:
@@ -255,17 +256,21 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             for path in diff.changed
             if live and is_versioned(path, live) and path in live.versions
         ]
-        forgotten = tuple(
-            path
-            for path in (*diff.changed, *diff.removed)
-            if live
-            and path in live.files
-            and not is_versioned(path, live)
-            and not is_for_the_server(path, live)
-        )
     paths = Invalidation()
-    if deploy.environment.cdn and live:
-        paths = planned(deploy, live, {*forgotten, *journal.to_invalidate})
+    cdn = deploy.environment.cdn
+    if cdn and live:
+        deploy.caching = see(distribution_of(cdn), deploy.show.warn)
+        if staged:
+            changed = forgotten(deploy, live, staged)
+        else:
+            changed = as_cached(
+                path
+                for path in (*diff.changed, *diff.removed)
+                if path in live.files
+                and not is_versioned(path, live)
+                and not is_for_the_server(path, live)
+            )
+        paths = planned(deploy, live, united(changed, journal.to_invalidate))
     return {
         "environment": deploy.environment.name,
         "live": live_name,

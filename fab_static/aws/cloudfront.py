@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fab_static.errors import CdnError
+from fab_static.plan.invalidation import Quota
 
 ATTEMPTS = 8  # of one call, as many as botocore's standard mode may be told to make
 LONGEST_PAUSE = 20.0  # seconds between two attempts: standard mode's
@@ -29,6 +30,7 @@ CREATE_PAUSE = (
     1.0  # AWS names no rate; seven creations at once were refused (aws-sdk-js issue 3983)
 )
 ROOM_PAUSES = (2.0, 30.0)  # seconds, the shortest and the longest, until quota is asked for again
+MOST_LOOKED_AT = 20  # invalidations in progress, one call each: 15 wildcards are in no more
 AGAIN = "-again"  # ends a CallerReference that was made anew
 MAX_CULPRITS = 20  # single paths refused; where all are, it is not the paths
 TRANSIENT = {
@@ -109,20 +111,21 @@ class Distribution:
 
     # -- looking ----------------------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Refuse a distribution that is not there, credentials that are no good, a silent endpoint.
+    def check(self) -> dict[str, Any] | None:
+        """Return the config; refuse a distribution that is not there, bad credentials, a silent endpoint.
 
-        Rights that lack for looking are no reason not to publish: what needs them is done without.
+        None where the right to see it lacks: that is no reason not to publish.
 
         Raises:
             CdnError: with the call, and the cure.
         """
         try:
-            self.config()
+            return self.config()
         except RefusedError as error:
             if not error.is_denied:
                 raise
             self._tell(f"{error.what}: going on without a look at the distribution")
+            return None
 
     def config(self) -> dict[str, Any]:
         """Return the DistributionConfig, in boto3's shape.
@@ -155,6 +158,25 @@ class Distribution:
         answer = self._call("list_invalidations", DistributionId=self.id, MaxItems="100")
         items = answer["InvalidationList"].get("Items", [])
         return [item["Id"] for item in items if not _is_completed(item)]
+
+    def quota(self) -> Quota:
+        """Return how much may be asked for now, beside all that is in progress, ours or others'.
+
+        Without the rights to look, all of it: what does not fit is waited for.
+
+        Raises:
+            CdnError: CloudFront cannot be asked.
+        """
+        running: list[str] = []
+        try:
+            for name in self.in_progress()[:MOST_LOOKED_AT]:
+                found = self._call("get_invalidation", DistributionId=self.id, Id=name)
+                running += found["Invalidation"]["InvalidationBatch"]["Paths"].get("Items", [])
+        except RefusedError as error:
+            if not error.is_denied and error.code != "NoSuchInvalidation":
+                raise
+        starred = sum(path.endswith("*") for path in running)
+        return Quota(paths_in_progress=len(running) - starred, wildcards_in_progress=starred)
 
     def may_invalidate(self) -> None:
         """Refuse credentials that may not invalidate, by a request that can never be accepted.

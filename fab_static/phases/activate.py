@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.deployment import Deployment, Undo
-from fab_static.phases.invalidate import begin
+from fab_static.phases.invalidate import begin, forgotten
 from fab_static.phases.publication import Publication
-from fab_static.plan.diff import unversioned_changes, versioned_changes
+from fab_static.plan.diff import Queries, as_cached, united
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release, without_files
 from fab_static.remote import RemoteHost
@@ -58,7 +58,7 @@ def activate(deploy: Deployment) -> None:
             deploy.journal.undone()
             begin(deploy, deploy.live)
         raise
-    deploy.journal.if_undone = []
+    deploy.journal.if_undone = {}
     deploy.is_flipped = True
     deploy.look_again()
     deploy.show.say(f"release {release.id} is live on {counted(len(deploy.hosts()), 'host')}")
@@ -79,19 +79,27 @@ def _note_what_caches_must_forget(deploy: Deployment, release: Release) -> None:
     held = {name for state in deploy.states.values() for name in state["releases"]}
     if deploy.origin:  # one whose flip broke off was served, too
         live |= {deploy.origin.manifest.release, deploy.origin.manifest.pending} & held
-    forward: set[str] = set()
-    back: set[str] = set()
     before = [deploy.read_release(str(name)) for name in live - {None, release.id}]
+    forward: dict[str, Queries] = {}
+    back: dict[str, Queries] = {}
     for old in before or [without_files(release)]:
-        forward |= set(unversioned_changes(old, release))
-        back |= set(unversioned_changes(release, old))
-        if deploy.origin and not deploy.origin.place.version_function:
-            forward |= set(versioned_changes(old, release))
-    deploy.journal.undone()  # of an operator who died: what his flip had added may be in a cache
-    deploy.journal.to_invalidate = sorted({*deploy.journal.to_invalidate, *forward})
-    deploy.journal.if_undone = sorted(back - forward)
-    deploy.journal.invalidation = None  # one of an earlier flip has not forgotten what comes now
-    deploy.journal.save()
+        forward = united(forward, forgotten(deploy, old, release))
+        back = united(back, forgotten(deploy, release, old))
+    journal = deploy.journal
+    journal.undone()  # of an operator who died: what his flip had added may be in a cache
+    has_tags = deploy.origin is not None and deploy.origin.place.cache_tags
+    journal.by_tag = (journal.by_tag or not journal.to_invalidate) and (
+        has_tags and not deploy.hosts("static")
+    )
+    if deploy.origin:
+        # what is cached has the headers that it was given, tags too
+        other = {path for old in before for path in deploy.origin.served_otherwise(old)}
+        journal.by_tag = journal.by_tag and not other
+        forward = united(forward, as_cached(other & release.files.keys()))
+    journal.to_invalidate = united(journal.to_invalidate, forward)
+    journal.if_undone = back
+    journal.invalidation = None  # one of an earlier flip has not forgotten what comes now
+    journal.save()
 
 
 class Flip:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
+from fab_static.phases.caching import Caching
 from fab_static.phases.journal import Journal
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import (
@@ -82,6 +83,7 @@ class Deployment:
     went_back: bool = False  # from a flip that an operator who died left unfinished
     origin: Publication | None = None  # the bucket that visitors' requests come to
     hub: Publication | None = None  # the bucket that hosts fetch from; may be the same
+    caching: Caching | None = None  # the CDN's settings, where they were asked for
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     after_flip: list[FabStaticError] = field(default_factory=list)
     failed_after_flip: list[str] = field(default_factory=list)  # the phases

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict
+from urllib.parse import quote
 
 from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
+from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.journal import listed
 from fab_static.plan import ledger
-from fab_static.plan.diff import as_cached, printed_urls
-from fab_static.plan.invalidation import Invalidation, to_invalidate
-from fab_static.plan.inventory import Cdn
+from fab_static.plan.diff import Queries, is_content_named, narrowed, printed_urls, to_forget
+from fab_static.plan.expectations import base_of
+from fab_static.plan.invalidation import Invalidation, Quota, to_invalidate
 from fab_static.plan.release import Release
 from fab_static.wording import counted
 
 PATIENCE = (
     6  # times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait
 )
+ALL_FREE = Quota()
 PATIENCE_IN_A_FLIP = 1  # hosts are of two releases meanwhile: what fails is done after the flip
 
 
@@ -43,12 +47,12 @@ def invalidate(deploy: Deployment) -> None:
         deploy.show.say("no URL keeps its name with other bytes; nothing to invalidate")
         return
     started = time.monotonic()
-    plan = _plan(deploy, deploy.live)
+    distribution = distribution_of(cdn, deploy.show.say, patience=PATIENCE)
+    plan = _plan(deploy, distribution, deploy.live)
     deploy.show.say(
         f"{counted(len(plan.paths), 'path')}, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
         + (" …" if len(plan.paths) > 10 else "")
     )
-    distribution = _distribution(deploy, cdn, PATIENCE)
     requests, refused = _ask(deploy, distribution, plan, cdn.wait)
     again = f"fab {deploy.environment.name} invalidate"
     if cdn.wait:
@@ -88,26 +92,28 @@ def begin(deploy: Deployment, live: str | None) -> None:
         return
     if deploy.lock:
         deploy.lock.check()  # another's journal is not ours to write
-    distribution = _distribution(deploy, cdn, PATIENCE_IN_A_FLIP)
+    distribution = distribution_of(cdn, deploy.show.say, patience=PATIENCE_IN_A_FLIP)
     try:
-        _ask(deploy, distribution, _plan(deploy, live), 0.0)
+        _ask(deploy, distribution, _plan(deploy, distribution, live), 0.0)
     except CdnError as error:
         deploy.show.warn(f"{error.what}; it is asked again once hosts have settled")
 
 
-def _plan(deploy: Deployment, live: str | None) -> Invalidation:
+def _plan(deploy: Deployment, distribution: Distribution, live: str | None) -> Invalidation:
     """Return what to ask for; while the same flip holds, what was asked for, so that nothing is paid twice."""
     journal, cdn = deploy.journal, deploy.environment.cdn
     known = journal.invalidation
-    same = {"live": live, "changed": journal.to_invalidate}
+    same = {"live": live, "changed": listed(journal.to_invalidate)}
     if known and live is not None and same == {key: known.get(key) for key in same}:
         return Invalidation(tuple(tuple(batch) for batch in known["batches"]))
-    # who does not wait has no second batch
+    if deploy.caching is None and cdn:  # a rollback did not wait for it
+        deploy.caching = see(distribution, deploy.show.warn)
     plan = planned(
         deploy,
         deploy.current_release(),
         journal.to_invalidate,
-        most_batches=4 if cdn and cdn.wait else 1,
+        quota=distribution.quota(),
+        most_batches=4 if cdn and cdn.wait else 1,  # who does not wait has no second batch
     )
     journal.invalidation = {
         **same,
@@ -121,35 +127,66 @@ def _plan(deploy: Deployment, live: str | None) -> Invalidation:
 def planned(
     deploy: Deployment,
     release: Release,
-    changed: Iterable[str],
+    changed: Mapping[str, Queries],
     *,
-    keys_on_other_queries: bool | None = None,
+    quota: Quota = ALL_FREE,
     most_batches: int = 4,
 ) -> Invalidation:
-    """Return what has CloudFront forget these paths, when it may hold this release and those before it."""
+    """Return what has CloudFront forget these URLs, when it may hold this release and those before it."""
     before = {deploy.live, deploy.recorded_live, deploy.states[deploy.build]["previous"]}
     held = deploy.states[deploy.build]["releases"]
     known = [
         deploy.read_release(name)
         for name in sorted(name for name in before if name in held and name != release.id)
     ]
+    cached = printed_urls(release, *known)
+    caching, base = deploy.caching, base_of(release)
+    tags = caching is not None and caching.reads_tags and deploy.journal.by_tag
+    if tags:  # what never changes carries none
+        cached = {
+            path: queries
+            for path, queries in cached.items()
+            if not is_content_named(path, release, *known)
+        }
+    elif caching:
+        changed = narrowed(
+            changed,
+            keys_on_other_queries=lambda path: caching.keys_on_other_queries(base + quote(path)),
+            printed=cached,
+            origin_knows_versions=_origin_knows_versions(deploy),
+        )
     return to_invalidate(
-        as_cached(changed, keys_on_other_queries=keys_on_other_queries),
-        printed_urls(release, *known),
+        changed,
+        cached,
         str(release.settings["STATIC_URL"]),
+        quota=quota,
         most_batches=most_batches,
+        tags=tags,
     )
 
 
-def _distribution(deploy: Deployment, cdn: Cdn, patience: int) -> Distribution:
-    seconds = patience * cdn.timeout
-    return Distribution(
-        cdn.distribution_id,
-        endpoint_url=cdn.endpoint_url,
-        patience_seconds=min(cdn.wait or seconds, seconds),
-        read_seconds=cdn.timeout,
-        tell=deploy.show.say,
+def forgotten(deploy: Deployment, old: Release | None, new: Release) -> dict[str, Queries]:
+    """Return the URLs that caches may hold with other bytes than `new` has, once it is live after `old`."""
+    is_exact = _origin_knows_versions(deploy)
+    printed = {
+        entry["release"]
+        for state in deploy.states.values()
+        for entry in state["record"]
+        if entry.get("event") == "activate"  # of one host, or undone: its pages were there
+    }
+    held = deploy.states[deploy.build]["releases"]
+    return to_forget(
+        old,
+        new,
+        earlier=[deploy.read_release(name) for name in held if not is_exact and name in printed],
+        origin_knows_versions=is_exact,
     )
+
+
+def _origin_knows_versions(deploy: Deployment) -> bool:
+    """Tell whether each `?version=` has bytes of its own: a bucket by itself goes by the path alone."""
+    bucket = deploy.environment.origin
+    return bucket is None or bucket.version_function
 
 
 def _ask(
@@ -197,6 +234,6 @@ def _ask(
 
 
 def _forget(deploy: Deployment) -> None:
-    deploy.journal.to_invalidate = []
+    deploy.journal.to_invalidate = {}
     deploy.journal.invalidation = None
     deploy.journal.save()

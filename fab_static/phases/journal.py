@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fab_static.plan import build_order
+from fab_static.plan.diff import Queries, united
 from fab_static.remote import RemoteHost
 
 FORMAT = 1
@@ -18,16 +20,18 @@ class Journal:
 
     `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
     since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
-    "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last. `to_invalidate` are paths below the
-    static root that the CDN may still hold with old bytes. `if_undone` are those that only a flip which is
-    not confirmed has: should it go back, the CDN may hold them.
+    "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last.
+    `to_invalidate` are paths below the static root that the CDN may still hold with old bytes, and under
+    which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
+    `by_tag` tells that all of them were given out with cache tags.
     """
 
     host: RemoteHost
     phases: dict[str, dict[str, Any]] = field(default_factory=dict)
     release: str | None = None
-    to_invalidate: list[str] = field(default_factory=list)
-    if_undone: list[str] = field(default_factory=list)
+    to_invalidate: dict[str, Queries] = field(default_factory=dict)
+    if_undone: dict[str, Queries] = field(default_factory=dict)
+    by_tag: bool = False
     invalidation: dict[str, Any] | None = None
 
     @classmethod
@@ -38,8 +42,9 @@ class Journal:
             host,
             phases=data.get("phases", {}),
             release=data.get("release"),
-            to_invalidate=data.get("to_invalidate", []),
-            if_undone=data.get("if_undone", []),
+            to_invalidate=_queries(data.get("to_invalidate", {})),
+            if_undone=_queries(data.get("if_undone", {})),
+            by_tag=data.get("by_tag", False),
             invalidation=data.get("invalidation"),
         )
 
@@ -49,16 +54,17 @@ class Journal:
             "format": FORMAT,
             "phases": self.phases,
             "release": self.release,
-            "to_invalidate": self.to_invalidate,
-            "if_undone": self.if_undone,
+            "to_invalidate": listed(self.to_invalidate),
+            "if_undone": listed(self.if_undone),
+            "by_tag": self.by_tag,
             "invalidation": self.invalidation,
         }
         self.host.ask("write_journal", json.dumps(data, indent=1).encode())
 
     def undone(self) -> None:
         """Note that the flip which was not confirmed has gone back, or may have."""
-        self.to_invalidate = sorted({*self.to_invalidate, *self.if_undone})
-        self.if_undone = []
+        self.to_invalidate = united(self.to_invalidate, self.if_undone)
+        self.if_undone = {}
 
     def done(self, phase: str, **facts: Any) -> None:
         """Note that a phase has succeeded."""
@@ -107,3 +113,12 @@ class Journal:
         return not self.stale(configured) and all(
             self.ran[name] < self.ran["seal"] for name in configured
         )
+
+
+def listed(queries: Mapping[str, Queries]) -> dict[str, list[str] | None]:
+    """Return queries by path as JSON has them: null is any."""
+    return {path: None if some is None else sorted(some) for path, some in queries.items()}
+
+
+def _queries(data: Mapping[str, list[str] | None]) -> dict[str, Queries]:
+    return {path: None if some is None else frozenset(some) for path, some in data.items()}

@@ -139,13 +139,21 @@ class Publication:
 
     # ---- the flip
 
+    def visible(self, release: Release) -> list[Item]:
+        """Return what stands under the paths of a release while it is live."""
+        return plan.visible(release, tags=self.place.cache_tags)
+
+    def served_otherwise(self, release: Release) -> list[str]:
+        """Return the paths of a release that the bucket serves with other headers than it would now."""
+        return plan.served_otherwise(self.manifest, self.visible(release))
+
     def make_live(self, release: Release) -> int:
         """Copy each path's live bytes to its own key, inside the bucket; return how many were copied.
 
         Not atomic: pages of both releases meet either's bytes under unversioned URLs for as long as it
         takes. The manifest says so before the first copy (`pending`), and what is live after the last.
         """
-        items = self.manifest.lacks(plan.visible(release))
+        items = self.manifest.lacks(self.visible(release))
         if not items and self.live == release.id:
             return 0
         before = self.manifest
@@ -161,7 +169,7 @@ class Publication:
         before, self._before = self._before, None
         if before is None:
             return
-        items = self.manifest.lacks(plan.visible(live)) if live else []
+        items = self.manifest.lacks(self.visible(live)) if live else []
         self._copy(items, live.id if live else None)
 
     @property

@@ -55,6 +55,35 @@ def is_in_cache_key(behaviour: Config, policy: Config | None, parameter: str = "
     }.get(strings.get("QueryStringBehavior"), False)
 
 
+def keys_on_other_queries(
+    behaviour: Config, policy: Config | None, parameter: str = "version"
+) -> bool:
+    """Tell whether URLs are cached apart by more of their query than one parameter; see `is_in_cache_key`."""
+    if policy is None:
+        forwarded = behaviour.get("ForwardedValues", {})
+        keys = forwarded.get("QueryStringCacheKeys", {}).get("Items", [])
+        return bool(forwarded.get("QueryString")) and set(keys) != {parameter}
+    strings = _parameters(policy).get("QueryStringsConfig", {})
+    named = set(strings.get("QueryStrings", {}).get("Items", []))
+    return {"all": True, "whitelist": not named <= {parameter}, "allExcept": True}.get(
+        strings.get("QueryStringBehavior"), False
+    )
+
+
+def function_of(behaviour: Config) -> str | None:
+    """Return the ARN of the CloudFront Function that sees viewers' requests first; None: none."""
+    for one in behaviour.get("FunctionAssociations", {}).get("Items", []):
+        if one["EventType"] == "viewer-request":
+            return str(one["FunctionARN"])
+    return None
+
+
+def tag_header(config: Config) -> str | None:
+    """Return the header, in lower case, that objects' cache tags are taken from; None: from none."""
+    name = config.get("CacheTagConfig", {}).get("HeaderName")
+    return str(name).lower() if name else None
+
+
 def least_seconds(behaviour: Config, policy: Config | None) -> int:
     """Return how long everything is kept at least, whatever the origin says: MinTTL."""
     return int((behaviour if policy is None else policy).get("MinTTL", 0))

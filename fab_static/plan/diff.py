@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -96,18 +96,48 @@ def printed_url(release: Release, path: str) -> str:
     return f"{url}?version={version}" if version else url
 
 
-def as_cached(
-    paths: Iterable[str], *, keys_on_other_queries: bool | None = None
+def as_cached(paths: Iterable[str]) -> dict[str, Queries]:
+    """Return under which queries caches may hold these unversioned paths."""
+    return dict.fromkeys(paths, ANY_QUERY)
+
+
+def narrowed(
+    forgotten: Mapping[str, Queries],
+    *,
+    keys_on_other_queries: Callable[[str], bool | None],
+    printed: Mapping[str, frozenset[str]],
+    origin_knows_versions: bool = True,
 ) -> dict[str, Queries]:
-    """Return under which queries caches may hold these unversioned paths.
+    """Return the same with less than any query, where that is all that a cache can hold.
 
     Args:
-        paths: below the static root.
-        keys_on_other_queries: whether the cache tells URLs apart by more of their query than `version`;
-            None where that is not known. Where it does not, the plain URL stands for all: `?version=v` has
-            its own bytes from the pool, or may not be cached.
+        forgotten: as `to_forget` has it.
+        keys_on_other_queries: tells of a path whether the cache tells its URLs apart by more of their query
+            than `version`; None where that is not known. Where it does not, the plain URL stands for all.
+        printed: as `printed_urls` has it.
+        origin_knows_versions: as `to_forget` has it; then `?version=v` has its own bytes from the pool, or
+            may not be cached.
     """
-    return dict.fromkeys(paths, PLAIN if keys_on_other_queries is False else ANY_QUERY)
+
+    def queries_of(path: str) -> Queries:
+        if origin_knows_versions:
+            return PLAIN
+        return frozenset({"", *printed.get(path, ())})
+
+    return {
+        path: queries_of(path) if some is None and keys_on_other_queries(path) is False else some
+        for path, some in forgotten.items()
+    }
+
+
+def united(*found: Mapping[str, Queries]) -> dict[str, Queries]:
+    """Return all paths with all queries of each, by path."""
+    both: dict[str, Queries] = {}
+    for one in found:
+        for path, queries in one.items():
+            known = both.get(path, frozenset())
+            both[path] = None if queries is None or known is None else known | queries
+    return dict(sorted(both.items()))
 
 
 def to_forget(
@@ -115,7 +145,6 @@ def to_forget(
     new: Release,
     *,
     earlier: Iterable[Release] = (),
-    keys_on_other_queries: bool | None = None,
     origin_knows_versions: bool = True,
 ) -> dict[str, Queries]:
     """Return the URLs that caches may hold with other bytes than `new` has: path -> queries.
@@ -128,11 +157,10 @@ def to_forget(
         old: what is live; None where nothing is.
         new: what becomes live.
         earlier: the releases that were live once, as far as they are known: their pages may be open.
-        keys_on_other_queries: as `as_cached` has it.
         origin_knows_versions: whether the origin answers each `?version=` with its own bytes, and an
             unknown one so that nobody keeps it; nginx over the pool does.
     """
-    found = as_cached(unversioned_changes(old, new), keys_on_other_queries=keys_on_other_queries)
+    found = as_cached(unversioned_changes(old, new))
     if old is None or origin_knows_versions:
         return found
     printed = [release.versions for release in earlier]
@@ -164,21 +192,6 @@ def printed_urls(*releases: Release) -> dict[str, frozenset[str]]:
                 queries.add("")
             found[path] = found.get(path, frozenset()) | queries
     return found
-
-
-def versioned_changes(old: Release, new: Release) -> tuple[str, ...]:
-    """Return the paths whose bytes change under another `?version=`.
-
-    An origin that takes no notice of a query answers the old one with the new bytes, and a cache keeps
-    them: it must forget them before the old version is printed again.
-    """
-    return tuple(
-        path
-        for path in compare(old, new).changed
-        if not is_content_named(path, old, new)
-        and (path in old.versions or path in new.versions)
-        and not is_for_the_server(path, old, new)
-    )
 
 
 def is_for_the_server(path: str, *releases: Release) -> bool:

@@ -131,6 +131,7 @@ class S3:
     endpoint_url: str | None = None  # None: Amazon's own
     checksum: bool = True  # send x-amz-checksum-sha256; some S3-compatible stores know none
     version_function: bool = False  # the distribution rewrites `?version=` to the pool's keys
+    cache_tags: bool = False  # objects carry tags, and the distribution reads them
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -463,6 +464,7 @@ def _s3(section: _Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
         endpoint_url=endpoint_url,
         checksum=section.boolean("checksum", default=True),
         version_function=is_origin and section.boolean("version_function", default=False),
+        cache_tags=is_origin and section.boolean("cache_tags", default=False),
     )
     if is_origin:
         section.close()

@@ -21,6 +21,7 @@ from functools import cache
 from types import MappingProxyType
 
 from fab_static.errors import ManifestError, ReleaseError
+from fab_static.plan.cache_tags import tags_of
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from fab_static.plan.release import Release, is_id
 
@@ -28,6 +29,7 @@ FORMAT = 1
 PRIVATE = ".fab_static/"  # below it stands what no visitor asks for
 MANIFEST = PRIVATE + "manifest.json"
 PROBE = PRIVATE + "probe"
+TAG_HEADER = "x-amz-meta-cache-tag"  # S3 gives an object's metadata `cache-tag` out as this header
 MAX_KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 
 _RESERVED = re.compile(r"\.fab_static(/|\Z)|pool/[0-9a-f]{7}/")
@@ -246,8 +248,11 @@ def hidden(release: Release) -> list[Item]:
     return [*named, *pool, *objects.values()]
 
 
-def visible(release: Release) -> list[Item]:
-    """Return what the flip writes: each path's own key, copied inside the bucket."""
+def visible(release: Release, *, tags: bool = False) -> list[Item]:
+    """Return what the flip writes: each path's own key, copied inside the bucket.
+
+    With `tags` each carries those of its file and folders. What never changes needs none.
+    """
     found = []
     content_named = set(release.named)
     for path, file in sorted(release.files.items()):
@@ -257,7 +262,10 @@ def visible(release: Release) -> list[Item]:
             source = f"pool/{release.versions[path]}/{path}"
         else:
             source = object_key(file.sha256)
-        found.append(Item(path, file.sha256, file.size, headers(path, UNVERSIONED), source))
+        served = headers(path, UNVERSIONED)
+        if tags:
+            served[TAG_HEADER] = ",".join(tags_of(path))
+        found.append(Item(path, file.sha256, file.size, served, source))
     return found
 
 
@@ -310,6 +318,15 @@ def refuse_impossible(release: Release) -> None:
             where=f"release {release.id}",
             mend="rename them in the project",
         )
+
+
+def served_otherwise(manifest: Manifest, items: Iterable[Item]) -> list[str]:
+    """Return the keys whose headers are not these: caches keep those that they were given."""
+    return [
+        item.key
+        for item in items
+        if (known := manifest.files.get(item.key)) and known.headers != item.headers_digest
+    ]
 
 
 def contradicts(manifest: Manifest, items: Iterable[Item]) -> list[str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 
 def source(url: str = "/static/") -> str:
@@ -44,28 +41,3 @@ function handler(event) {{
     return request;
 }}
 """
-
-
-def has_version_function(config: Mapping[str, Any], url: str = "/static/") -> str | None:
-    """Return the ARN of the function that a distribution runs on requests below `url`; None: none.
-
-    `config` is CloudFront's DistributionConfig. The first cache behaviour whose pattern matches decides,
-    else the default one (Developer Guide, "Cache behavior settings").
-    """
-    behaviours = (config.get("CacheBehaviors") or {}).get("Items") or []
-    sample = url + "a.js"
-    chosen = next(
-        (one for one in behaviours if _matches(str(one.get("PathPattern", "")), sample)),
-        config.get("DefaultCacheBehavior") or {},
-    )
-    functions = (chosen.get("FunctionAssociations") or {}).get("Items") or []
-    return next(
-        (str(one["FunctionARN"]) for one in functions if one.get("EventType") == "viewer-request"),
-        None,
-    )
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """CloudFront's patterns know `*` and `?`; fnmatch's brackets are letters there."""
-    escaped = pattern.replace("[", "[[]")
-    return fnmatch.fnmatchcase(path, escaped if escaped.startswith(("/", "*")) else "/" + escaped)

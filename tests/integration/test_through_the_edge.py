@@ -349,7 +349,7 @@ def test_a_cloudfront_that_would_refuse_stops_a_deploy_before_anything_is_built(
     image(shop, problem)
     live = shop.live()
     cdn = {}
-    monkeypatch.setattr("fab_static.cdn_doctor.PATIENCE", 0.3)
+    monkeypatch.setattr("fab_static.phases.caching.PATIENCE", 0.3)
     if problem == "denied":
         shop.cloudfront.denied.add("CreateInvalidation")
     elif problem == "expired":

@@ -11,6 +11,7 @@ from demo.cloudfront import Bucket, Clock, CloudFront
 from demo.cloudfront import Distribution as Known
 from fab_static.aws.cloudfront import CREATE_PAUSE, Distribution, RefusedError
 from fab_static.errors import CdnError
+from fab_static.plan.invalidation import Quota
 
 
 @pytest.fixture
@@ -175,6 +176,26 @@ def test_foreign_wildcards_in_progress_are_waited_for(cloudfront: CloudFront, kn
     assert (
         "1 invalidations are in progress, as many as CloudFront takes; waiting for them" in told[0]
     )
+
+
+def test_what_others_have_in_progress_is_counted(cloudfront: CloudFront, known: Known) -> None:
+    asked = client(cloudfront, known)
+    assert asked.quota() == Quota()
+    cloudfront.invalidate_elsewhere(known, ["/done/*"], 0)
+    cloudfront.invalidate_elsewhere(known, ["/a/*", "/b/*", "/c.png"], 40)
+    cloudfront.invalidate_elsewhere(known, ["/d/*"], 40)
+    assert asked.quota() == Quota(paths_in_progress=1, wildcards_in_progress=3)
+    cloudfront.clock.sleep(40)
+    assert asked.quota() == Quota()
+
+
+@pytest.mark.parametrize("operation", ["ListInvalidations", "GetInvalidation"])
+def test_without_the_rights_to_count_all_room_is_taken_to_be_free(
+    cloudfront: CloudFront, known: Known, operation: str
+) -> None:
+    cloudfront.denied.add(operation)
+    cloudfront.invalidate_elsewhere(known, ["/a/*"], 40)
+    assert client(cloudfront, known).quota() == Quota()
 
 
 def test_waiting_for_room_ends_at_the_deadline(cloudfront: CloudFront, known: Known) -> None:

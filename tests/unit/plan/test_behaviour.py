@@ -11,11 +11,15 @@ from fab_static.plan.behaviour import (
     behaviour_of,
     compression,
     failover,
+    function_of,
     hidden_errors,
     is_in_cache_key,
+    keys_on_other_queries,
     least_seconds,
     long_errors,
+    tag_header,
 )
+from fab_static.plan.publication import TAG_HEADER
 
 
 def policy(query: str, *names: str, **more: Any) -> Any:
@@ -50,6 +54,41 @@ def legacy(query: bool, *names: str) -> Any:
 )
 def test_whether_version_is_in_the_cache_key(made: Any, chosen: Any, is_in_key: bool) -> None:
     assert is_in_cache_key(made, chosen) is is_in_key
+
+
+@pytest.mark.parametrize(
+    ("made", "chosen", "tells_apart"),
+    [
+        (behaviour(), policy("all"), True),
+        (behaviour(), policy("none"), False),
+        (behaviour(), policy("whitelist", "version"), False),
+        (behaviour(), policy("whitelist", "v", "version"), True),
+        (behaviour(), policy("allExcept", "utm"), True),
+        (behaviour(), {}, False),
+        (legacy(True), None, True),
+        (legacy(True, "version"), None, False),
+        (legacy(True, "version", "v"), None, True),
+        (legacy(False), None, False),
+    ],
+)
+def test_whether_a_file_may_be_cached_under_queries_that_nobody_printed(
+    made: Any, chosen: Any, tells_apart: bool
+) -> None:
+    assert keys_on_other_queries(made, chosen) is tells_apart
+
+
+ARN = "arn:aws:cloudfront::123456789012:function/version"
+
+
+def test_the_function_that_sees_requests_first_and_the_header_of_tags() -> None:
+    def running(event: str) -> Any:
+        return {"FunctionAssociations": {"Items": [{"EventType": event, "FunctionARN": ARN}]}}
+
+    assert function_of(running("viewer-request")) == ARN
+    assert function_of(running("viewer-response")) is None
+    assert function_of({"FunctionAssociations": {"Quantity": 0}}) is None
+    assert tag_header({"CacheTagConfig": {"HeaderName": "X-Amz-Meta-Cache-Tag"}}) == TAG_HEADER
+    assert tag_header({}) is None
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from fab_static.plan.diff import (
     ANY_QUERY,
     Diff,
-    as_cached,
     compare,
     contradictions,
     is_content_named,
     is_versioned,
+    narrowed,
     printed_urls,
     to_forget,
+    united,
     unversioned_changes,
-    versioned_changes,
 )
 from fab_static.plan.invalidation import to_invalidate
 from tests.releases import sealed
@@ -172,18 +172,33 @@ def test_a_release_against_itself_changes_nothing(release):
 # ---- what caches must forget, and what they may hold
 
 
+def narrow(forgotten, keys_on_other_queries, *, printed=None, **options):
+    return narrowed(
+        forgotten,
+        keys_on_other_queries=lambda _: keys_on_other_queries,
+        printed=printed or {},
+        **options,
+    )
+
+
 def test_unversioned_files_may_be_cached_under_any_query():
     """A library's CSS says fontawesome.woff?v=4.7.0, django-compressor's adds `?<hash>`."""
     old, new = sealed({"logo.png": "1", "a.js": "1"}), sealed({"logo.png": "2", "a.js": "1"})
     assert to_forget(old, new) == {"logo.png": ANY_QUERY}
-    assert to_forget(old, new, keys_on_other_queries=True) == {"logo.png": ANY_QUERY}
+    forgotten = to_forget(old, new)
+    for unknown in (None, True):
+        assert narrow(forgotten, unknown) == forgotten
 
 
 def test_where_the_cache_tells_versions_alone_apart_the_plain_url_is_all_there_is():
-    old, new = sealed({"logo.png": "1"}), sealed({"logo.png": "2"})
-    assert to_forget(old, new, keys_on_other_queries=False) == {"logo.png": {""}}
-    assert as_cached(["a.png"], keys_on_other_queries=False) == {"a.png": {""}}
-    assert as_cached(["a.png"]) == {"a.png": ANY_QUERY}
+    forgotten = {"logo.png": ANY_QUERY, "a.js": frozenset({"version=1234567"})}
+    assert narrow(forgotten, False) == {"logo.png": {""}, "a.js": {"version=1234567"}}
+    printed = {"logo.png": frozenset({"", "version=abcdef0"})}
+    assert narrow(forgotten, False, printed=printed)["logo.png"] == {""}
+    assert narrow(forgotten, False, printed=printed, origin_knows_versions=False)["logo.png"] == {
+        "",
+        "version=abcdef0",
+    }
 
 
 @pytest.mark.parametrize("tags", [False, True])
@@ -213,15 +228,13 @@ def test_a_rollback_forgets_the_restored_versions_where_the_origin_does_not_know
         {"logo.png": "2", "a.js": "2", "b.js": "1"}, versioned=["logo.png", "a.js", "b.js"]
     )
     versions = {path: f"version={version}" for path, version in old.versions.items()}
-    forgotten = to_forget(
-        new, old, earlier=[old], keys_on_other_queries=False, origin_knows_versions=False
-    )
+    wide = to_forget(new, old, earlier=[old], origin_knows_versions=False)
+    assert wide == {"logo.png": ANY_QUERY, "a.js": {versions["a.js"]}}
+    forgotten = narrow(wide, False, printed=printed_urls(old), origin_knows_versions=False)
     assert forgotten == {"logo.png": {"", versions["logo.png"]}, "a.js": {versions["a.js"]}}
     others = dict.fromkeys(["a.png", "b.png", "login.png", "lo.js", "z.js"], frozenset({""}))
     paths = to_invalidate(forgotten, {**printed_urls(old, new), **others}, "/static/").paths
     assert paths == (f"/static/a.js?{versions['a.js']}", "/static/logo.png*")
-    wide = to_forget(new, old, earlier=[old], origin_knows_versions=False)
-    assert wide == {"logo.png": ANY_QUERY, "a.js": {versions["a.js"]}}
 
 
 def test_a_version_that_comes_back_with_a_later_release_is_forgotten_too():
@@ -278,12 +291,12 @@ def test_what_must_be_forgotten_reaches_every_url_that_keeps_its_name(old, new, 
         assert set(forgotten.values()) <= {ANY_QUERY}
 
 
-def test_an_origin_that_knows_no_queries_must_have_versioned_files_forgotten_too():
-    old = sealed(
-        {"a.js": "1", "b.js": "1", "logo.png": "1", "CACHE/x.css": "1"},
-        versioned=["a.js", "b.js"],
-        named=["CACHE/x.css"],
-    )
-    new = sealed({"a.js": "2", "b.js": "1", "logo.png": "2"}, versioned=["a.js", "b.js"])
-    assert versioned_changes(old, new) == ("a.js",)
-    assert set(versioned_changes(old, new)).isdisjoint(unversioned_changes(old, new))
+def test_what_two_flips_left_behind_is_forgotten_under_every_query_of_either():
+    one = {"a.js": frozenset({"version=1"}), "b.png": ANY_QUERY}
+    two = {"a.js": frozenset({"version=2"}), "b.png": frozenset({""}), "c.png": frozenset({""})}
+    assert united(one, two) == {
+        "a.js": {"version=1", "version=2"},
+        "b.png": ANY_QUERY,
+        "c.png": {""},
+    }
+    assert united() == {}

@@ -744,7 +744,7 @@ hosts:
   web1: {address: 192.0.2.31, roles: [web]}
 project: {path: /srv/shop/code}
 origin:
-  s3: {bucket: shop-static, prefix: static, region: eu-west-1, checksum: false, version_function: true}
+  s3: {bucket: shop-static, prefix: static, region: eu-west-1, checksum: false, version_function: true, cache_tags: true}
   endpoint_url: https://minio.example.com:9000/
 """
 
@@ -760,6 +760,7 @@ def test_an_environment_whose_only_origin_is_a_bucket_needs_no_static_host():
         endpoint_url="https://minio.example.com:9000/",
         checksum=False,
         version_function=True,
+        cache_tags=True,
     )
     assert str(environment.origin) == "s3://shop-static/static/"
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from fab_static.plan.version_function import has_version_function, source
+from fab_static.plan.version_function import source
 
 URIS = {
     # uri, query -> uri, or a status
@@ -77,53 +77,3 @@ def test_what_is_no_path_never_becomes_source():
 def test_the_function_fits_cloudfronts_limit():
     """10 KB: Developer Guide, "Restrictions on CloudFront Functions"."""
     assert len(source("/" + "long/" * 50)) < 10_000
-
-
-ARN = "arn:aws:cloudfront::123456789012:function/version"
-WITH = {"FunctionAssociations": {"Items": [{"EventType": "viewer-request", "FunctionARN": ARN}]}}
-WITHOUT = {
-    "FunctionAssociations": {"Items": [{"EventType": "viewer-response", "FunctionARN": ARN}]}
-}
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({"DefaultCacheBehavior": WITH}, ARN),
-        ({"DefaultCacheBehavior": WITHOUT}, None),
-        ({"DefaultCacheBehavior": {"FunctionAssociations": {"Quantity": 0}}}, None),
-        ({}, None),
-        (
-            {
-                "DefaultCacheBehavior": WITH,
-                "CacheBehaviors": {"Items": [{"PathPattern": "/static/*", **WITHOUT}]},
-            },
-            None,
-        ),
-        (
-            {
-                "DefaultCacheBehavior": WITHOUT,
-                "CacheBehaviors": {
-                    "Items": [{"PathPattern": "/api/*"}, {"PathPattern": "static/*", **WITH}]
-                },
-            },
-            ARN,
-        ),
-        (
-            {
-                "DefaultCacheBehavior": WITHOUT,
-                "CacheBehaviors": {"Items": [{"PathPattern": "*.js", **WITH}]},
-            },
-            ARN,
-        ),
-        (
-            {
-                "DefaultCacheBehavior": WITHOUT,
-                "CacheBehaviors": {"Items": [{"PathPattern": "/st[a]tic/*", **WITH}]},
-            },
-            None,
-        ),
-    ],
-)
-def test_the_behaviour_that_serves_static_files_tells_whether_versions_are_exact(config, expected):
-    assert has_version_function(config) == expected
