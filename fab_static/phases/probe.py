@@ -55,6 +55,10 @@ def probe(deploy: Deployment) -> None:
         asker = _Asker(browser, release, _page_origin(settings.pages))
         asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
         if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
+            bucket = deploy.environment.origin
+            if bucket:
+                exact = bucket.version_function
+                wanted = expectations.of_a_bucket(wanted, version_function=exact)
             if not cdn.wait or deploy.journal.to_invalidate:
                 wanted = {
                     url: want for url, want in wanted.items() if want.keep is not Keep.SHORTLY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import PurePosixPath
 from urllib.parse import parse_qs, quote, unquote, urljoin, urlsplit
@@ -39,6 +39,7 @@ class Keep(Enum):
     FOR_EVER = "immutable"
     SHORTLY = "short"
     NOT_AT_ALL = "no-store"
+    UNSAID = "unsaid"  # the settings of the CDN tell
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Expected:
     path: str
     file: File | None
     keep: Keep
-    status: int | None = 200  # None: any
+    statuses: tuple[int, ...] = (200,)  # (): any
     has_own_copy: bool = (
         False  # the project ships a .gz or .br beside it, and answers for what it holds
     )
@@ -96,11 +97,28 @@ def urls_of(release: Release, path: str) -> dict[str, Expected]:
 def never_there(release: Release) -> dict[str, Expected]:
     """Return URLs that must not be cacheable: a version nobody made, a file nobody has (G2)."""
     some = next((path for path in sorted(release.versions) if path in release.files), None)
-    urls = {base_of(release) + MISSING: Expected(MISSING, None, Keep.NOT_AT_ALL, 404)}
+    urls = {base_of(release) + MISSING: Expected(MISSING, None, Keep.NOT_AT_ALL, (404,))}
     if some:
         url = f"{base_of(release)}{quote(some)}?version={UNKNOWN_VERSION}"
-        urls[url] = Expected(some, None, Keep.NOT_AT_ALL, None)
+        urls[url] = Expected(some, None, Keep.NOT_AT_ALL, ())
     return urls
+
+
+def of_a_bucket(wanted: Mapping[str, Expected], *, version_function: bool) -> dict[str, Expected]:
+    """Return the same as a bucket behind the CDN answers it.
+
+    S3 says nothing of caching with an error, and 403 where listing is not allowed. Without the function a
+    `?version=` names whatever is live, so nobody may keep it for ever, and one that nobody made is answered.
+    """
+    found = {}
+    for url, want in wanted.items():
+        if want.file is None and ("?version=" not in url or version_function):
+            found[url] = replace(want, keep=Keep.UNSAID, statuses=(404, 403))
+        elif want.file and "?version=" in url and not version_function:
+            found[url] = replace(want, keep=Keep.SHORTLY)
+        elif want.file:
+            found[url] = want
+    return found
 
 
 def to_ask(release: Release, before: Release | None, sample: Iterable[str]) -> dict[str, Expected]:
@@ -156,8 +174,9 @@ def source_map(url: str, body: bytes, release: Release) -> str | None:
 
 def wrong_bytes(want: Expected, status: int | str, body: bytes, content_type: str) -> str | None:
     """Return what is wrong with status, bytes or type of an answer; None where nothing is."""
-    if want.status is not None and status != want.status:
-        return f"answered {status}" + (f", not {want.status}" if want.status != 200 else "")
+    if want.statuses and status not in want.statuses:
+        wanted = " or ".join(map(str, want.statuses))
+        return f"answered {status}" + (f", not {wanted}" if want.statuses != (200,) else "")
     if want.file is None:
         return None
     if hashlib.sha256(body).hexdigest() != want.file.sha256:
@@ -173,7 +192,7 @@ def wrong_caching(want: Expected, headers: Mapping[str, str]) -> str | None:
     control = headers.get("cache-control", "").lower()
     max_age = _seconds(control, "max-age")
     shown = f'with Cache-Control "{control}"' if control else "without Cache-Control"
-    if want.keep is Keep.FOR_EVER:
+    if want.keep in (Keep.FOR_EVER, Keep.UNSAID):
         return None
     if want.keep is Keep.SHORTLY:
         if "immutable" in control or max_age > LONGEST_UNVERSIONED:

@@ -14,7 +14,7 @@ import pytest
 
 from fab_static.errors import ProbeError
 from fab_static.phases.probe import probe
-from fab_static.plan.inventory import Cdn, Host, Probe
+from fab_static.plan.inventory import S3, Cdn, Host, Probe
 from fab_static.plan.release import File, Release
 
 LASTING = "public, max-age=31536000, immutable"
@@ -108,7 +108,12 @@ def cdn() -> Iterator[Server]:
 
 
 def run(
-    origin: Server, cdn: Server, *, waiting: bool = False, warned: list[str] | None = None
+    origin: Server,
+    cdn: Server,
+    *,
+    waiting: bool = False,
+    warned: list[str] | None = None,
+    bucket: S3 | None = None,
 ) -> tuple[str, int]:
     """Return what the probe found wrong ("" for nothing), and how many answers it looked at.
 
@@ -122,6 +127,7 @@ def run(
             name="staging",
             probe=Probe(pages=(f"{origin.url}/",), origin=origin.url),
             cdn=Cdn("E1", domain=cdn.url),
+            origin=bucket,
         ),
         show=SimpleNamespace(say=said.append, warn=([] if warned is None else warned).append),
         build=build,
@@ -213,6 +219,24 @@ def test_a_cdn_that_cannot_be_reached_from_here_says_nothing_of_the_release(
     warned: list[str] = []
     assert run(origin, cdn, warned=warned)[0] == ""
     assert "cannot be reached from here" in warned[0]
+
+
+def test_a_bucket_behind_the_cdn_is_held_to_what_a_bucket_can_do(
+    origin: Server, cdn: Server
+) -> None:
+    """S3 names no Cache-Control with an error, and 403 is its word for what is missing."""
+    cdn.change(MISSING, status=403, Cache_Control="")
+    assert "answered 403, not 404" in run(origin, cdn)[0]
+    exact = S3("shop", version_function=True)
+    unknown = "/static/css/site.css?version=0000000"
+    cdn.change(unknown, status=404, Cache_Control="")
+    assert run(origin, cdn, bucket=exact)[0] == ""
+    cdn.change(unknown, body=b"live", Cache_Control="max-age=300")
+    assert "site.css?version=0000000 answered 200, not 404" in run(origin, cdn, bucket=exact)[0]
+    cdn.asked.clear()
+    run(origin, cdn, bucket=S3("shop"))
+    assert MISSING in cdn.asked
+    assert unknown not in cdn.asked
 
 
 def test_nothing_is_asked_of_the_cdn_while_an_origin_is_wrong(origin: Server, cdn: Server) -> None:

@@ -11,6 +11,7 @@ from fab_static.plan.expectations import (
     Keep,
     is_kept_too_shortly,
     never_there,
+    of_a_bucket,
     other_version,
     source_map,
     to_ask,
@@ -67,9 +68,9 @@ def test_a_version_and_a_file_that_nobody_has_must_not_be_kept():
     asked = never_there(release(versions=("a.js",)))
     assert asked == {
         "/static/fab-static-probe/there-is-no-such-file.png": Expected(
-            "fab-static-probe/there-is-no-such-file.png", None, Keep.NOT_AT_ALL, 404
+            "fab-static-probe/there-is-no-such-file.png", None, Keep.NOT_AT_ALL, (404,)
         ),
-        "/static/a.js?version=0000000": Expected("a.js", None, Keep.NOT_AT_ALL, None),
+        "/static/a.js?version=0000000": Expected("a.js", None, Keep.NOT_AT_ALL, ()),
     }
 
 
@@ -102,7 +103,7 @@ def test_bytes_status_and_type_are_compared(status, body, kind, problem):
 
 
 def test_a_missing_file_that_is_answered_as_a_page_is_no_good():
-    want = Expected("x", None, Keep.NOT_AT_ALL, 404)
+    want = Expected("x", None, Keep.NOT_AT_ALL, (404,))
     assert wrong_bytes(want, 200, b"<html>", "text/html") == "answered 200, not 404"
     assert wrong_bytes(want, 404, b"", "") is None
 
@@ -174,3 +175,20 @@ def test_a_page_that_prints_another_builds_version_is_told():
     assert other_version("/static/a.js?v=7", made) is None
     assert "recorded version 1a2b3c4" in str(other_version("/static/a.js?version=0000000", made))
     assert "the release has no b.js" in str(other_version("/static/b.js", made))
+
+
+@pytest.mark.parametrize("function", [True, False])
+def test_a_bucket_is_held_to_what_a_bucket_can_do(function):
+    made = release("logo.png", versions=("a.js",))
+    wanted = to_ask(made, None, ["logo.png", "a.js"]) | never_there(made)
+    asked = of_a_bucket(wanted, version_function=function)
+    missing = "/static/fab-static-probe/there-is-no-such-file.png"
+    assert {url: (want.keep, want.statuses) for url, want in asked.items()} == {
+        "/static/logo.png": (Keep.SHORTLY, (200,)),
+        "/static/a.js?version=1a2b3c4": (Keep.FOR_EVER if function else Keep.SHORTLY, (200,)),
+        missing: (Keep.UNSAID, (404, 403)),
+        **({"/static/a.js?version=0000000": (Keep.UNSAID, (404, 403))} if function else {}),
+    }
+    assert wrong_caching(asked[missing], {}) is None
+    assert wrong_bytes(asked[missing], 403, b"", "") is None
+    assert wrong_bytes(asked[missing], 200, b"<html>", "") == "answered 200, not 404 or 403"
