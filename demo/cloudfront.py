@@ -25,11 +25,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
+
+from demo.server import Handler, Served
 
 XMLNS = "http://cloudfront.amazonaws.com/doc/2020-05-31/"
 MAX_FILES = 3000  # in progress: "Quotas on invalidations"
@@ -111,7 +112,7 @@ class RefusedError(Exception):
         self.status, self.code = status, code
 
 
-class CloudFront:
+class CloudFront(Served):
     """The server, while the `with` block runs.
 
     Args:
@@ -144,28 +145,17 @@ class CloudFront:
         self._script: dict[str, deque[str]] = {}
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
+        super().__init__(_handler(self))
 
     def close(self) -> None:
         """End it; what hangs is let go."""
         self._ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().close()
 
     @property
     def endpoint(self) -> str:
         """Return the URL for endpoint_url."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self.url
 
     # -- what a test sets up ----------------------------------------------------------------------
 
@@ -474,19 +464,9 @@ def _route(method: str, path: str) -> tuple[str, tuple[str, str]]:
     return "", ("", "")
 
 
-def _handler(cloudfront: CloudFront) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 64 * 1024
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            self._serve()
-
-        def do_POST(self) -> None:
-            self._serve()
-
-        def _serve(self) -> None:
+def _handler(cloudfront: CloudFront) -> type[Handler]:
+    class Answering(Handler):
+        def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             parts = urlsplit(self.path)
             operation, names = _route(self.command, parts.path)
@@ -530,10 +510,7 @@ def _handler(cloudfront: CloudFront) -> type[BaseHTTPRequestHandler]:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.close_connection = True
 
-        def log_message(self, *words: Any) -> None:
-            del words
-
-    return Handler
+    return Answering
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, bytes]:

@@ -15,11 +15,10 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
 from urllib.parse import urlsplit
 
 from demo.cloudfront import Clock, Forgotten, covers
+from demo.server import Handler, Served
 
 ERROR_TTL = 10.0  # seconds; AWS: the default
 DEFAULT_TTL = 86400.0  # without any Cache-Control
@@ -40,13 +39,14 @@ class Stored:
     asked_at: float  # when the origin was asked: what changed there since is not in it
     fresh_until: float
     stale_until: float
+    tags: frozenset[str] = frozenset()
 
 
-class Edge:
+class Edge(Served):
     """The proxy, while the `with` block runs.
 
     Args:
-        origins: base URLs of the static hosts, asked in turn.
+        origins: base URLs of the static hosts, or of a bucket, asked in turn.
         forgotten: what must be forgotten by now: CloudFront.forgotten of the distribution.
         clock: CloudFront's.
         query: "all", "none", or the names of parameters in the cache key; only these go to the origin.
@@ -55,6 +55,7 @@ class Edge:
         error_pages: an error's status -> status and body to answer instead: a "404 -> 200" trap.
         stale_window: honour stale-while-revalidate.
         encodings: what the cache policy lets through of Accept-Encoding.
+        tag_header: the origin's header that cache tags are taken from: CacheTagConfig.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Edge:
         error_pages: Mapping[int, tuple[int, bytes]] | None = None,
         stale_window: bool = False,
         encodings: Sequence[str] = ("gzip", "br"),
+        tag_header: str | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.forgotten = forgotten
@@ -78,6 +80,7 @@ class Edge:
         self.error_pages = dict(error_pages or {})
         self.stale_window = stale_window
         self.encodings = tuple(encodings)
+        self.tag_header = tag_header
         self.drops_cors = False
         self.tampers: Callable[[str, bytes], bytes] = lambda url, body: body  # noqa: ARG005
         self.hits = self.misses = 0
@@ -85,27 +88,7 @@ class Edge:
         self._stored: dict[tuple[str, str], Stored] = {}
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Return its base URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self))
 
     def get(self, url: str, accept_encoding: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body for a path and query, from the cache or an origin."""
@@ -132,7 +115,9 @@ class Edge:
     def _remembered(self, key: tuple[str, str]) -> Stored | None:
         stored = self._stored.get(key)
         if stored and any(
-            stored.asked_at <= at and covers(path, key[0]) for at, path in self.forgotten()
+            stored.asked_at <= at
+            and (path[1:] in stored.tags if path[0] == "#" else covers(path, key[0]))
+            for at, path in self.forgotten()
         ):
             del self._stored[key]
             return None
@@ -146,7 +131,8 @@ class Edge:
         kept = self._kept_for(status, headers)
         now = self.clock.now()
         window = _seconds(headers.get("Cache-Control", ""), "stale-while-revalidate") or 0.0
-        made = Stored(status, headers, body, asked_at, now + kept, now + kept + window)
+        tags = frozenset(headers.get(self.tag_header or "", "").replace(" ", "").lower().split(","))
+        made = Stored(status, headers, body, asked_at, now + kept, now + kept + window, tags)
         if kept > 0:
             with self._lock:
                 self._stored[keyed, wanted] = made
@@ -177,7 +163,7 @@ class Edge:
             )
             try:
                 headers = {"Accept-Encoding": accept_encoding or "identity"}
-                connection.request("GET", url, headers=headers)
+                connection.request("GET", parts.path + url, headers=headers)
                 answer = connection.getresponse()
                 body = answer.read()
             except (OSError, http.client.HTTPException):
@@ -187,6 +173,7 @@ class Edge:
                 continue
             break
         names = PASSED_ON if self.drops_cors else PASSED_ON + CORS
+        names += (self.tag_header,) if self.tag_header else ()
         kept = {name: value for name in names if (value := answer.getheader(name))}
         return answer.status, kept, self.tampers(url, body)
 
@@ -209,19 +196,9 @@ def _seconds(control: str, name: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 64 * 1024
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            self._serve(with_body=True)
-
-        def do_HEAD(self) -> None:
-            self._serve(with_body=False)
-
-        def _serve(self, *, with_body: bool) -> None:
+def _handler(edge: Edge) -> type[Handler]:
+    class Answering(Handler):
+        def answer(self) -> None:
             encoding = self.headers.get("Accept-Encoding", "")
             status, headers, body = edge.get(self.path, encoding)
             self.send_response(status)
@@ -229,11 +206,8 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if with_body:
+            if self.command != "HEAD":
                 with contextlib.suppress(ConnectionError):
                     self.wfile.write(body)
 
-        def log_message(self, *words: Any) -> None:
-            del words
-
-    return Handler
+    return Answering

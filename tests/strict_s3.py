@@ -10,18 +10,18 @@ import base64
 import hashlib
 import hmac
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
+
+from demo.server import Handler, Served
 
 KEY, SECRET, REGION = "strict-key", "strict-secret", "eu-north-1"
 KEPT = ("cache-control", "content-type", "content-encoding")
@@ -60,18 +60,7 @@ class Refused(Exception):  # noqa: N818 - an answer
         self.status, self.code, self.extra = status, code, extra
 
 
-class Server(ThreadingHTTPServer):
-    """Says nothing of clients that went away, killed, say."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class StrictS3:
+class StrictS3(Served):
     """The store; `objects` maps bucket/key to what is there, `asked` are all requests so far."""
 
     def __init__(self, *buckets: str) -> None:
@@ -80,15 +69,12 @@ class StrictS3:
         self.asked: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
         self.page = 1000
+        self.is_public = False  # anybody may read objects, as CloudFront may
         self.open = threading.Event()
         self.before: Callable[[str, str], None] = lambda method, key: None
         self._lock = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(self._handler())
+        self.__enter__()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -109,8 +95,7 @@ class StrictS3:
 
     def close(self) -> None:
         self.open.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().close()
 
     def body(self, key: str) -> bytes:
         return self.objects[key].body
@@ -139,7 +124,8 @@ class StrictS3:
         try:
             if fault and not fault.after:
                 raise Refused(fault.status, fault.code, fault.extra)
-            self._check(request, headers, query, body)
+            if not (self.is_public and method == "GET" and "authorization" not in headers):
+                self._check(request, headers, query, body)
             with self._lock:
                 status, found, data = self._do(method, path, headers, query, body)
             if fault:
@@ -260,12 +246,10 @@ class StrictS3:
         if checksum and base64.b64decode(checksum) != hashlib.sha256(body).digest():
             raise Refused(400, "BadDigest")
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         store = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Answering(Handler):
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, headers, data = store.answer(self, body)
@@ -281,9 +265,4 @@ class StrictS3:
                 if self.command != "HEAD" and status != 204:
                     self.wfile.write(data)
 
-            do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815 - http.server's names
-
-            def log_message(self, *words: Any) -> None:
-                pass
-
-        return Handler
+        return Answering

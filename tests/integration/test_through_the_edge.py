@@ -14,7 +14,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from fab_static.errors import CdnError, FabStaticError, ProbeError, RemoteError
 from fab_static.phases.browser import Browser
 from fab_static.plan import inventory
 from tests.integration.conftest import write_tiny
+from tests.strict_s3 import REGION, StrictS3
 
 HOSTS: dict[str, list[Role]] = {"edge1": ["static"], "edge2": ["static"], "here": ["build", "web"]}
 IMAGES = ("img/a.svg", "img/b.svg", "img/with space ü!(1).svg", "img/a.svg.png", "~home/x.svg")
@@ -451,3 +453,40 @@ def test_a_missing_file_that_a_cdn_dresses_as_a_page_fails_the_probe(shop: Shop)
     ):
         session.phase("probe")
     assert "there-is-no-such-file.png answered 200, not 404" in caught.value.what
+
+
+def test_a_bucket_behind_the_edge_serves_right_what_comes_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of every release stay open, and have the edge keep live bytes under their old versions."""
+    store = StrictS3("shop")
+    store.is_public = True
+    for name, value in store.credentials.items():
+        monkeypatch.setenv(name, value)
+    origin = {
+        "s3": {"bucket": "shop", "prefix": "static/", "region": REGION},
+        "endpoint_url": store.url,
+    }
+    forgotten = partial(shop.cloudfront.forgotten, shop.fleet.distribution_id)
+    clock, chance = shop.cloudfront.clock, random.Random(1)
+    charged = Counter[str]()
+    with Edge([f"{store.url}/shop"], forgotten=forgotten, clock=clock, error_ttl=0) as edge:
+        seen = replace(shop, edge=edge)
+        with shop.session(origin=origin, cdn={"domain": edge.url}) as session:
+            for what in (
+                "deploy",
+                "deploy",
+                "rollback",
+                "deploy",
+                "rollback to",
+                "undone",
+                "deploy",
+            ):
+                before = shop.cloudfront.paths_charged
+                attempt(shop, session, what, chance)
+                charged[what] += shop.cloudfront.paths_charged - before
+                assert seen.wrong(shop.live()) == [], what
+                for folder in shop.fleet.hosts["edge1"].static.glob("releases/*"):
+                    seen.wrong(folder.name)  # asks for all that its pages name
+    store.close()
+    assert charged["rollback"] > 0

@@ -194,3 +194,19 @@ def test_a_missing_file_may_be_dressed_as_a_page(world: World) -> None:
     world.origin.answer(404, "no")
     answer = world.get()
     assert (answer.status, answer.content_type, answer.raw) == (200, "text/html", b"<html>")
+
+
+def test_a_tag_is_of_every_variant_that_carries_it_and_of_what_was_stored_before_it_none(
+    world: World,
+) -> None:
+    world.distribution.config["CacheTagConfig"] = {"HeaderName": "x-amz-meta-cache-tag"}
+    world.edge(tag_header="x-amz-meta-cache-tag")
+    world.get("/untagged")
+    world.origin.headers["X-Amz-Meta-Cache-Tag"] = "abc, DEF"
+    urls = ("/a", "/a?v=1", "/b")
+    for url in urls:
+        world.get(url)
+    world.origin.answer(200, "two")
+    world.cloudfront.invalidate_elsewhere(world.distribution, ["#def"], 0)
+    assert [world.body(url) for url in urls] == ["two"] * 3
+    assert world.body("/untagged") == "one"
