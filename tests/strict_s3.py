@@ -74,7 +74,6 @@ class StrictS3(Served):
         self.before: Callable[[str, str], None] = lambda method, key: None
         self._lock = threading.Lock()
         super().__init__(self._handler())
-        self.__enter__()
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -7,13 +7,17 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from demo.cloudfront import CloudFront
+from demo.edge import Edge
 from demo.fleet import Fleet
+from fab_static.phases.browser import Browser
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from tests.integration.conftest import Operator, operator_of, write_tiny
 from tests.strict_s3 import REGION, Fault, StrictS3
@@ -81,8 +85,10 @@ def bucketed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketOperato
     """The tiny project on three hosts, none of them static, with a bucket; nothing is deployed yet."""
     folder = tmp_path_factory.mktemp("bucketed")
     project = write_tiny(folder / "project")
-    store = StrictS3("shop", "hub")
-    with Fleet(folder / "hosts", HOSTS, project=project, settings="tiny.settings", app="tiny") as f:
+    with (
+        StrictS3("shop", "hub") as store,
+        Fleet(folder / "hosts", HOSTS, project=project, settings="tiny.settings", app="tiny") as f,
+    ):
         plain = operator_of(f, folder / "operator")
         operator = BucketOperator(f, plain.folder)
         operator.store = store
@@ -97,7 +103,6 @@ def bucketed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketOperato
         }
         operator.write_inventory(**operator.extra)
         yield operator
-    store.close()
 
 
 def test_a_bucket_alone_serves_each_release_exactly_through_deploys_and_a_rollback(
@@ -246,6 +251,53 @@ def test_what_is_wrong_with_the_bucket_is_found_before_anything_is_built(
     assert words in ran.stderr
     assert "collectstatic" not in ran.stdout
     assert words in checked.stdout
+
+
+def test_what_changes_is_forgotten_by_tag_once_all_that_is_cached_carries_tags(
+    bucketed: BucketOperator,
+) -> None:
+    store = bucketed.store
+    store.is_public = True
+    tags = {"HeaderName": "x-amz-meta-cache-tag"}
+    s3 = {**bucketed.extra["origin"]["s3"], "cache_tags": True}
+    with CloudFront() as cloudfront:
+        known = cloudfront.add_distribution(CacheTagConfig=tags)
+        with (
+            Edge(
+                [f"{store.url}/shop"],
+                forgotten=partial(cloudfront.forgotten, known.id),
+                clock=cloudfront.clock,
+                error_ttl=0,
+                tag_header=tags["HeaderName"],
+            ) as edge,
+            Browser(20) as browser,
+        ):
+            logo = [f"{edge.url}/static/logo.svg{query}" for query in ("", "?", "?v=4.7.0")]
+
+            def seen() -> set[bytes]:
+                return {browser.get(url).raw for url in logo}
+
+            extra = {**bucketed.extra, "origin": {**bucketed.extra["origin"], "s3": s3}}
+            at = {"distribution_id": known.id, "endpoint_url": cloudfront.endpoint, "wait": 60}
+            bucketed.write_inventory(**extra, cdn={**at, "domain": edge.url})
+            try:
+                seen()
+                change(bucketed, "#600", "sixth")
+                bucketed.fab("deploy")  # what is cached has no tags yet
+                assert cloudfront.invalidations(known.id) == [["/static/*"]]
+                sixth = seen()
+                change(bucketed, "#700", "seventh")
+                bucketed.fab("deploy")
+                seventh = seen()
+                bucketed.fab("rollback")
+                assert len(sixth) == len(seventh) == 1
+                assert seen() == sixth != seventh
+            finally:
+                bucketed.write_inventory(**bucketed.extra)
+        _, *asked = cloudfront.invalidations(known.id)
+        assert len(asked) == 2
+        assert asked[0] == asked[1]
+        assert all(path.startswith("#") for path in asked[0])
 
 
 # ---- the hub

@@ -470,7 +470,7 @@ def test_a_bucket_behind_the_edge_serves_right_what_comes_back(
     forgotten = partial(shop.cloudfront.forgotten, shop.fleet.distribution_id)
     clock, chance = shop.cloudfront.clock, random.Random(1)
     charged = Counter[str]()
-    with Edge([f"{store.url}/shop"], forgotten=forgotten, clock=clock, error_ttl=0) as edge:
+    with store, Edge([f"{store.url}/shop"], forgotten=forgotten, clock=clock, error_ttl=0) as edge:
         seen = replace(shop, edge=edge)
         with shop.session(origin=origin, cdn={"domain": edge.url}) as session:
             for what in (
@@ -488,5 +488,4 @@ def test_a_bucket_behind_the_edge_serves_right_what_comes_back(
                 assert seen.wrong(shop.live()) == [], what
                 for folder in shop.fleet.hosts["edge1"].static.glob("releases/*"):
                     seen.wrong(folder.name)  # asks for all that its pages name
-    store.close()
     assert charged["rollback"] > 0

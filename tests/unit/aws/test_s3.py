@@ -31,9 +31,8 @@ def quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def running():
-    store = StrictS3("shop")
-    yield store
-    store.close()
+    with StrictS3("shop") as store:
+        yield store
 
 
 @pytest.fixture
@@ -263,6 +262,26 @@ def test_a_denied_read_says_that_listing_may_be_what_lacks(store, bucket):
     with pytest.raises(CdnError, match=r"denies GET \(s3:GetObject\)") as caught:
         bucket.get("m")
     assert "s3:ListBucket" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("method", "right", "call"),
+    [
+        ("GET", "s3:GetObject", lambda bucket: bucket.get("a")),
+        ("HEAD", "s3:GetObject", lambda bucket: bucket.head("a")),
+        ("PUT", "s3:PutObject", lambda bucket: bucket.put("a", b"", headers={})),
+        ("PUT", "s3:PutObject", lambda bucket: bucket.copy(item_of("a", b""), source="b")),
+        ("PUT", "s3:PutObject", lambda bucket: bucket.may_write()),
+        ("LIST", "s3:ListBucket", lambda bucket: list(bucket.listing())),
+        ("DELETE", "s3:DeleteObject", lambda bucket: bucket.delete("a")),
+    ],
+)
+def test_a_right_that_lacks_is_named_whichever_call_needs_it(store, bucket, method, right, call):
+    store.faults.append(Fault(method, "", 403, "AccessDenied"))
+    with pytest.raises(RefusedError) as caught:
+        call(bucket)
+    assert caught.value.what == f"S3 denies {method} ({right})"
+    assert caught.value.mend.startswith(f"allow {right} there")
 
 
 def test_without_credentials_nothing_is_asked(store, monkeypatch):

@@ -2005,10 +2005,9 @@ def tickets_for(store, bodies):
 def hub(monkeypatch):
     from tests.strict_s3 import StrictS3
 
-    store = StrictS3("hub")
-    store.sign_in(monkeypatch)
-    yield store
-    store.close()
+    with StrictS3("hub") as store:
+        store.sign_in(monkeypatch)
+        yield store
 
 
 def test_objects_are_fetched_by_url_without_any_credentials(tmp_path, hub):

@@ -22,10 +22,9 @@ SECOND = {NAMED_B: "css b", "cart.js": "cart b", "logo.png": "logo b", "paper.pn
 @pytest.fixture(autouse=True)
 def store(monkeypatch):
     monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
-    store = StrictS3("shop")
-    store.sign_in(monkeypatch)
-    yield store
-    store.close()
+    with StrictS3("shop") as store:
+        store.sign_in(monkeypatch)
+        yield store
 
 
 def of(contents, name):

@@ -1,0 +1,88 @@
+"""The doctor for buckets against the strict store: each thing that may be wrong, and its cure."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+
+from fab_static import bucket_doctor
+from fab_static.aws import s3
+from fab_static.plan.inventory import S3, Environment, Project
+from tests.strict_s3 import REGION, Fault, StrictS3
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch):
+    monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr(s3, "READ_SECONDS", 0.1)
+    with StrictS3("shop") as store:
+        for name, value in store.credentials.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_SESSION_TOKEN")
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+        yield store
+
+
+def findings(store, **place):
+    origin = S3(**{"bucket": "shop", "prefix": "static/", "region": REGION, "endpoint_url": store.url, **place})  # fmt: skip
+    environment = Environment("production", "shop", "/srv", (), Project("/srv"), origin=origin)
+    return bucket_doctor.check(SimpleNamespace(environment=environment))
+
+
+def test_a_good_bucket_is_well_and_nothing_is_written(store):
+    found = findings(store)
+    assert [one["subject"] for one in found if one["ok"]] == ["S3", "S3 writing", "S3 content"]
+    assert len(found) == 3
+    assert store.objects == {}
+
+
+def refusal(code, method="GET", status=403, **more):
+    return Fault(method, "", status, code, times=99, **more)
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "cure"),
+    [
+        (refusal("AccessDenied"), "S3 denies GET (s3:GetObject)", "allow s3:GetObject there"),
+        (refusal("AccessDenied", "PUT"), "S3 denies PUT (s3:PutObject)", "allow s3:PutObject there"),
+        (refusal("AccessDenied", "LIST"), "S3 denies LIST (s3:ListBucket)", "allow s3:ListBucket there"),
+        (refusal("ExpiredToken", status=400), "S3 refused GET: ExpiredToken", "renew the AWS credentials"),
+        (refusal("InvalidAccessKeyId"), "S3 refused GET: InvalidAccessKeyId", "correct the AWS credentials"),
+        (refusal("SignatureDoesNotMatch"), "S3 refused GET: Signature", "correct the AWS credentials"),
+        (refusal("NoSuchBucket", status=404), "S3 refused GET: NoSuchBucket", "make the bucket, or correct"),
+        (
+            refusal("PermanentRedirect", status=301, headers={"x-amz-bucket-region": "eu-west-3"}),
+            "the bucket shop is in eu-west-3, not in eu-north-1",
+            "say region: eu-west-3 in the inventory",
+        ),
+        (
+            refusal("RequestTimeTooSkewed", headers={"Date": "Sun, 22 Nov 2020 10:00:00 GMT"}),
+            "this machine's clock is ",
+            "set the clock",
+        ),
+        (refusal("", hangs=True), "S3 at 127.0.0.1:", "see whether this machine reaches it"),
+    ],
+    ids=lambda value: f"{value.method} {value.code}" if isinstance(value, Fault) else "",
+)  # fmt: skip
+def test_what_would_stop_a_deploy_is_found_with_its_cure(store, fault, what, cure):
+    store.faults.append(dataclasses.replace(fault))
+    (one,) = [one for one in findings(store) if not one["ok"]]
+    assert one["what"].startswith(what)
+    assert one["mend"].startswith(cure)
+    assert one["where"] == "s3://shop/static/"
+
+
+def test_no_credentials_are_found(store, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (one,) = findings(store)
+    assert one["what"] == "there are no AWS credentials"
+    assert one["mend"].startswith("give some: AWS_PROFILE")
+
+
+def test_a_store_without_conditions_is_told(store, monkeypatch):
+    monkeypatch.setattr(s3.Bucket, "may_write", lambda _: False)
+    (one,) = [one for one in findings(store) if not one["ok"]]
+    assert one["what"].startswith("the store takes no notice of If-Match")
