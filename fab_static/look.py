@@ -12,7 +12,7 @@ from fab_static.host.agent import RECORD
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.invalidate import forgotten, planned
+from fab_static.phases.forgetting import forgotten, planned
 from fab_static.phases.publication import Publication
 from fab_static.plan import bundles
 from fab_static.plan.diff import (

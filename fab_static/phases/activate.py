@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.deployment import Deployment, Undo
-from fab_static.phases.invalidate import begin, forgotten
+from fab_static.phases.forgetting import forgotten
+from fab_static.phases.invalidate import begin
 from fab_static.phases.publication import Publication
 from fab_static.plan.diff import Queries, as_cached, united
 from fab_static.plan.inventory import expand

@@ -71,6 +71,7 @@ def test_completed_is_found_within_two_seconds(
     done_at = known.invalidations[0].completed_at
     assert asked.wait([request], 600) == []
     assert cloudfront.clock.now() - done_at < 2.5  # and what the calls themselves take
+    assert cloudfront.calls.count("GetInvalidation") <= 3 + seconds / 2
 
 
 def test_a_long_wait_is_told_about(cloudfront: CloudFront, known: Known) -> None:

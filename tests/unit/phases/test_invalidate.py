@@ -12,7 +12,8 @@ import pytest
 
 from demo.cloudfront import CloudFront, Distribution, behaviour
 from fab_static.errors import CdnError
-from fab_static.phases.invalidate import begin, forgotten, invalidate
+from fab_static.phases.forgetting import forgotten
+from fab_static.phases.invalidate import begin, invalidate
 from fab_static.phases.journal import Journal
 from fab_static.plan.cache_tags import tag_of
 from fab_static.plan.diff import ANY_QUERY
@@ -264,3 +265,19 @@ def test_a_version_that_only_an_undone_flip_printed_is_forgotten_when_it_comes(
         {"event": "undo", "release": NEW.id, "at": 3.0},
     ]
     assert forgotten(deploy, OLD, NEW)["a.js"] == {"version=aaaaaa2"}
+
+
+def test_a_cloudfront_that_hangs_in_a_flip_is_given_up_at_its_first_silence(
+    cloudfront: CloudFront,
+) -> None:
+    """Hosts are of two releases meanwhile."""
+    known = keyed_on(cloudfront, "version")
+    deploy = deployment(cloudfront, known, "b.png")
+    deploy.environment.cdn = replace(deploy.environment.cdn, timeout=0.2)
+    cloudfront.script("GetDistributionConfig", *["hang"] * 9)
+    begin(deploy, deploy.live)
+    assert set(cloudfront.calls) == {"GetDistributionConfig"}
+    assert deploy.told[-1].endswith("it is asked again once hosts have settled")
+    cloudfront.mend()
+    invalidate(deploy)
+    assert cloudfront.invalidations(known.id) == [["/static/b.png"]]
