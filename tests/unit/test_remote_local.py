@@ -1,5 +1,6 @@
 """The fleet and its errors, on hosts that are this machine, and on channels that misbehave."""
 
+import hashlib
 import json
 import os
 import threading
@@ -273,7 +274,7 @@ def put(host, *bodies):
     )
 
 
-def test_objects_come_whole_and_in_order_whatever_the_pieces_they_came_in(fleet):
+def test_objects_come_whole_whatever_the_pieces_they_came_in(fleet):
     bodies = [
         b"",
         b"a" * 3 * PIECE,
@@ -282,7 +283,8 @@ def test_objects_come_whole_and_in_order_whatever_the_pieces_they_came_in(fleet)
         *map(os.urandom, range(1, 40)),
     ]
     wanted = put(fleet.build, *bodies)
-    assert [body for _, body in fleet.build.objects(wanted)] == bodies
+    came = dict(fleet.build.objects(wanted))
+    assert came == {hashlib.sha256(body).hexdigest(): body for body in bodies}
     assert fleet.build.ask("ping")[0]["ok"]  # the channel is free again
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -317,6 +318,41 @@ def test_text_is_deflated_on_its_way(agent):
     ((head, body),) = agent.sent
     assert head == {"pack": "deflate", "raw": RECORD.size + len(data)}
     assert len(body) < len(data) / 10
+
+
+def test_text_is_deflated_beside_images_too(agent):
+    """Objects come in the order of their hashes, so that kinds alternate."""
+    contents = [
+        kind(number)
+        for number in range(40)
+        for kind in (_image_bytes, lambda n: b"%d text\n" % n * 900)
+    ]
+    for data in contents:
+        agent.do("put_object", data)
+    agent.do("fetch", b"".join(map(record_of, contents)))
+    sent = {head["pack"]: (head["raw"], len(body)) for head, body in agent.sent}
+    assert sent["plain"][0] == 40 * (RECORD.size + 3000)
+    assert sent["deflate"][1] < sent["deflate"][0] / 10
+
+
+def _image_bytes(number):
+    return random.Random(number).randbytes(3000)
+
+
+def test_objects_of_several_frames_are_whole_whatever_comes_between(tmp_path):
+    """A stream of two kinds that alternate must not cut one object with another's bytes."""
+    source, target = FakeAgent(tmp_path / "a"), FakeAgent(tmp_path / "b")
+    sizes = (10, PIECE - RECORD.size, PIECE, 2 * PIECE + 5, 3, PIECE - 1, 70_000)
+    contents = [random.Random(size).randbytes(size) for size in sizes]
+    contents += [b"text %d\n" % size * (size // 7 + 1) for size in sizes]
+    random.Random(1).shuffle(contents)
+    for data in contents:
+        source.do("put_object", data)
+    wanted = b"".join(map(record_of, contents))
+    source.do("fetch", wanted)
+    target.frames.extend([*source.sent, ({"end": True}, b"")])
+    assert target.do("store") == {"stored": len(contents)}
+    assert target.ask("missing", wanted)[1] == b""
 
 
 def test_a_stream_that_ends_inside_an_object_stores_nothing_of_it(agent, root):
