@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -608,12 +608,11 @@ class SharedConnection:
         """Make Fabric refuse host keys that are not known; by itself it accepts any."""
         client = connection.client
         client.set_missing_host_key_policy(RefuseUnknownKeys())
-        if self.environment.ssh.known_hosts:
-            path = Path(self.environment.ssh.known_hosts).expanduser()
-            if path.exists():
-                client.load_host_keys(str(path))
-        else:
-            client.load_system_host_keys()
+        path = Path(self.environment.ssh.known_hosts or "~/.ssh/known_hosts").expanduser()
+        port = connection.port
+        name = connection.host if port == 22 else f"[{connection.host}]:{port}"  # as paramiko asks
+        for kind, key in (_known_hosts(path).lookup(name) or {}).items():
+            client.get_host_keys().add(name, kind, key)
         return connection
 
     def _opened(self, connection: Connection, name: str) -> None:
@@ -681,6 +680,23 @@ class SharedConnection:
 
 _CONFIG = Config(overrides={"load_ssh_configs": True})  # reads ~/.ssh/config once
 _CLONING = threading.Lock()
+_READING = threading.Lock()
+
+
+def _known_hosts(path: Path) -> paramiko.HostKeys:
+    """Return the keys in a known_hosts file; none where there is no such file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return paramiko.HostKeys()
+    with _READING:
+        return _read_known_hosts(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read_known_hosts(path: Path, changed: int, size: int) -> paramiko.HostKeys:  # noqa: ARG001
+    """Read the file once for all hosts: a fleet's lines, read again for each of them, are its square."""
+    return paramiko.HostKeys(str(path))
 
 
 def _own_config() -> Config:
