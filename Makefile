@@ -6,7 +6,7 @@ PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration browser chaos chaos-short lint format types docs recording servers clean
+.PHONY: demo test unit integration browser chaos chaos-short bench lint format types docs recording servers clean
 
 demo: $(STAMP) $(MODULES)
 	$(VENV)/bin/python -m demo
@@ -30,6 +30,11 @@ chaos: $(STAMP) servers
 
 chaos-short: $(STAMP) servers
 	$(VENV)/bin/python -m chaos --seeds 1-25 --fleets 2
+
+# every row of benchmarks/RESULTS.md; ROWS="rollback status" measures those alone, TIMES=1 is a first look
+TIMES ?= 5
+bench: $(STAMP) $(MODULES) servers
+	$(VENV)/bin/python -m benchmarks.run --times $(TIMES) $(if $(ROWS),--only $(ROWS))
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

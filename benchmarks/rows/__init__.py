@@ -1,0 +1,29 @@
+"""The rows of RESULTS.md.
+
+Each module names its ROWS, and measures them: `measure(folder, times, tell, small)` yields each when it is done.
+"""
+
+from __future__ import annotations
+
+from benchmarks.rows import (
+    building,
+    deploying,
+    distributing,
+    looking,
+    memory,
+    rolling_back,
+    scaling,
+    thousand,
+)
+
+MODULES = {
+    "sample": building.OF_SAMPLE,
+    "generated": building.OF_GENERATED,
+    "deploy": deploying,
+    "distribute": distributing,
+    "rollback": rolling_back,
+    "status": looking,
+    "memory": memory,
+    "scale": scaling,
+    "thousand": thousand,
+}

@@ -1,0 +1,1 @@
+"""The three commands that such a project has of its own."""
