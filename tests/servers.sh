@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, and Chromium for the report.
+# Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, Chromium for the report, and the
+# shells that complete our tasks.
 # Installs what is missing with apt when it may, and says what is missing when it may not.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -10,6 +11,8 @@ command -v nginx >/dev/null || missing="$missing nginx-light"
 command -v sudo >/dev/null || missing="$missing sudo"
 command -v git >/dev/null || missing="$missing git"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v fish >/dev/null || missing="$missing fish"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

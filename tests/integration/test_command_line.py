@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from demo.fleet import Fleet
-from tests.integration.conftest import FAB, Operator, get, operator_of, write_tiny
+from tests.integration.conftest import FAB, ROOT, Operator, get, operator_of, write_tiny
 
 
 @pytest.fixture
@@ -200,3 +202,45 @@ def test_pages_of_the_machine_are_whole_after_a_deploy(local: Operator) -> None:
     page = get(f"{site}/").body.decode()
     for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
         assert get(site + url).status == 200, url
+
+
+# ---- the other shells' completion; bash's is with the unit tests
+
+SHELLS = {
+    "zsh": (
+        "zsh -f -c",
+        "source <(fab --print-completion-script zsh); words=({line}); _complete_fab; print -l -- $reply",
+    ),
+    "fish": (
+        "fish --no-config -c",
+        "fab --print-completion-script fish | source; complete -C '{line}'",
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fab sta", {"staging", "status"}),
+        ("fab staging roll", {"rollback"}),
+        ("fab staging rollback --re", {"--repair"}),
+    ],
+)
+def test_zsh_and_fish_complete_environments_tasks_and_options(
+    tmp_path: Path, shell: str, line: str, offered: set[str]
+) -> None:
+    shutil.copy(ROOT / "fabfile.py", tmp_path)
+    (tmp_path / "inventories").mkdir()
+    shutil.copy(ROOT / "inventories" / "staging.yml", tmp_path / "inventories")
+    program, script = SHELLS[shell]
+    ran = subprocess.run(
+        [*program.split(), script.format(line=line)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(FAB).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    begun = line.split()[-1]
+    assert {word for word in ran.stdout.split() if word.startswith(begun)} == offered

@@ -1,12 +1,15 @@
 """The command line before any host is asked: names, help, completion."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fab_static.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 FAB = Path(sys.executable).parent / "fab"
@@ -43,7 +46,22 @@ def test_the_list_says_of_each_name_what_kind_it_is_in_one_line(folder):
     assert kinds["compress"] == kinds["prune"] == "Phase"
 
 
-@pytest.mark.parametrize("task", ["deploy", "rollback", "why", "compress"])
+@pytest.mark.parametrize("task", TASKS, ids=[task.name for task in TASKS])
+def test_every_task_says_what_it_does_and_shows_an_example_of_itself(task):
+    """What `fab --help <task>` prints; tests/integration/test_documented.py runs them all."""
+    first, *rest = task.__doc__.strip().splitlines()
+    assert re.fullmatch(r"(Live|Look|Phase \d+) · [A-Z].*\.", first)
+    examples = [
+        line.split("  ")[0].split()
+        for line in (one.strip() for one in rest)
+        if line.startswith("fab ")
+    ]
+    assert examples
+    assert all(words[2] == task.name.replace("_", "-") for words in examples)
+    assert set(task.help) == {argument.name for argument in task.get_arguments()}
+
+
+@pytest.mark.parametrize("task", ["deploy", "compress"])
 def test_help_shows_examples(folder, task):
     ran = fab(folder, "--help", task)
     assert ran.returncode == 0
