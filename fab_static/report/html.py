@@ -158,19 +158,26 @@ def _pages(summary: Summary) -> str:
 
 def _bundles(summary: Summary) -> str:
     bundles = (summary["difference"] or {}).get("bundles") or []
+    if not bundles:
+        return ""
+    sizes = [side for one in bundles for side in (one["before"], one["now"]) if side]
+    kinds = [
+        kind
+        for kind in ("bytes", "gzip", "brotli")
+        if any(size[kind] is not None for size in sizes)
+    ]
     rows = []
     for one in bundles:
         cells = []
-        for kind in ("bytes", "gzip", "brotli"):
-            before, now = (each and each[kind] for each in (one["before"], one["now"]))
+        for kind in kinds:
+            before, now = (side and side[kind] for side in (one["before"], one["now"]))
             has_none = before is None and now is None
             cells += [_size_or_dash(now), "" if has_none else _change(before, now)]
         rows.append((f'<span class="path">{escape(one["bundle"])}</span>', *cells))
-    if not rows:
-        return ""
+    names = {"bytes": "#Bytes", "gzip": "#gzip", "brotli": "#Brotli"}
     return _table(
         "What compress and build_requirejs made of many files, as it is and as it is sent",
-        ("Bundle", "#Bytes", "#Change", "#gzip", "#Change", "#Brotli", "#Change"),
+        ("Bundle", *(column for kind in kinds for column in (names[kind], "#Change"))),
         rows,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fab_static.report.html import report
-from tests.unit.report.test_html import SUMMARY
+from tests.unit.report.test_html import BUNDLES, SUMMARY
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
@@ -43,6 +43,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "difference": {
             **difference,
             "changed": changed,
+            "bundles": BUNDLES,
             "sizes": {path: [1000 + at, 1500] for at, path in enumerate(changed)},
         },
         "failed_after_flip": [{"what": "no answer", "where": "https://a", "mend": "probe"}],
@@ -122,6 +123,18 @@ def test_the_charts_are_drawn_in_both_schemes(browser: Browser, file: Path) -> N
     page.emulate_media(media="print")
     assert is_drawn(page, "pages-chart")
     assert not wrong
+
+
+def test_labels_of_the_chart_are_cut_to_their_room_and_keep_their_end(
+    browser: Browser, file: Path
+) -> None:
+    """On a phone a page's URL ran out of the picture on its left."""
+    labels = "Chart.getChart('pages-chart').data.labels"
+    assert opened(browser, file)[0].evaluate(labels) == ["shop.example.com/"]
+    phone, _ = opened(browser, file, viewport={"width": 320, "height": 640})
+    (label,) = phone.evaluate(labels)
+    assert label.startswith("…")
+    assert label.endswith(".com/")
 
 
 def test_search_finds_files_by_words_and_by_keyboard_alone(browser: Browser, file: Path) -> None:

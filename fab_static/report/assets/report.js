@@ -58,6 +58,13 @@
     });
   }
 
+  // a URL as a label: its end tells pages apart, and a third of the width is enough for it
+  function short(url, width) {
+    const name = url.replace(/^https?:\/\//, "");
+    const most = Math.max(12, Math.floor(width / 3 / 7)); // a letter is about 7 pixels wide
+    return name.length > most ? "…" + name.slice(1 - most) : name;
+  }
+
   function weights(canvas) {
     const pages = data.pages;
     canvas.parentNode.style.height = 110 + 54 * pages.length + "px";
@@ -74,7 +81,7 @@
     return new Chart(canvas, {
       type: "bar",
       data: {
-        labels: pages.map(function (page) { return page.name; }),
+        labels: pages.map(function (page) { return short(page.name, canvas.parentNode.clientWidth); }),
         datasets: [series("before", "before", "four"), series("now", "now", "one")],
       },
       options: options,
