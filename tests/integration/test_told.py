@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.integration.conftest import Operator, check_schema
+from tests.integration.conftest import FAB, Operator, check_schema
 from tests.integration.test_bad_days import altered
 from tests.strict_s3 import REGION, Fault, StrictS3
 
@@ -197,3 +201,41 @@ def test_the_report_goes_to_a_bucket_and_to_a_hook_where_asked(
     assert "the report could not be put to s3://reports/tiny/: " in refused.stdout
     assert told(tmp_path, "after_activate")["report_at"] is None
     assert json.loads(first.with_suffix(".json").read_text())["report_at"] == f"s3://{key}"
+
+
+def test_on_a_terminal_a_deploy_says_how_long_it_takes_by_the_last_one_and_elsewhere_only_lines(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    plain = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path)).stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", plain)
+    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in plain.splitlines())
+    assert "of about" not in plain
+
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [FAB, "staging", "deploy"],
+        cwd=tiny.folder,
+        env=tiny.environment(XDG_STATE_HOME=str(tmp_path), TERM="xterm-256color"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while piece := read_of(ours):
+        shown += piece
+    os.close(ours)
+    assert running.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"in all 0:\d\d of about 0:\d\d", text)
+    assert re.search(r"build1 +▸ \d+\.\d s", text)
+    assert re.search(r"\rprune done in \d+\.\d s\s*$", text)  # the table has gone
+    assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") > 0  # the cursor is given back
+
+
+def read_of(terminal: int) -> bytes:
+    """Return what a terminal printed; nothing once its program has ended (Linux: EIO)."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""

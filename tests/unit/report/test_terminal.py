@@ -340,6 +340,29 @@ def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
     )
 
 
+def test_tables_fit_a_hundred_columns_and_ids_stay_whole():
+    """A log, and a terminal beside another: an id that is broken cannot be copied into `rollback --to`."""
+    live = STATUS["live"]
+    host = {**STATUS["hosts"][0], "host": "static-eu-west-1", "roles": ["build", "static", "web"]}
+    host |= {"missing": 12345, "changed": 12345, "versions_sha256": "b" * 64}
+    release = {
+        "id": live, "state": "previous", "revision": "f" * 40, "created_at": "2026-11-22T17:01:02Z",
+        "created_by": "ada.lovelace@ci-runner-17.internal.example.com", "files": 123_456, "bytes": 10**10,
+    }  # fmt: skip
+    long = "a/very/long/path/" * 8
+    bundle = {"path": long, "bytes": 10**7, "gzip": 10**6, "brotli": 10**6}
+    for show, value in (
+        (report.show_status, {**STATUS, "hosts": [host] * 2}),
+        (report.show_releases, [release]),
+        (report.show_bundles, [{"bundle": long, "before": bundle, "now": bundle}]),
+    ):
+        terminal, stream = shown()
+        show(terminal, value)
+        lines = stream.getvalue().splitlines()
+        assert max(map(len, lines)) <= 100
+        assert show is report.show_bundles or any(live in line for line in lines[1:])
+
+
 def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
     terminal, stream = shown()
     files = {"added": [f"{n}.js" for n in range(1500)], "changed": [], "removed": ["x.js"]}
