@@ -55,12 +55,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
-def test_the_sdist_builds_the_same_wheel_and_holds_no_clutter(built: Path) -> None:
+def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(built: Path) -> None:
+    """The wheel is built from it: `python -m build` makes the one of the other."""
     (sdist,) = built.glob("*.tar.gz")
+    (wheel,) = built.glob("*.whl")
     with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "fab_static/host/agent.py"} <= names
-    assert not [name for name in names if "node_modules" in name or name.endswith(".pyc")]
+        names = {one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()}
+    with zipfile.ZipFile(wheel) as packed:
+        package = {name for name in packed.namelist() if name.startswith("fab_static/")}
+    beside = {name for name in names if not name.startswith("fab_static.egg-info/")} - package
+    assert package < names
+    assert beside == {"pyproject.toml", "setup.cfg", "PKG-INFO", "README.md", "LICENSE"}
 
 
 @pytest.fixture(scope="module")
