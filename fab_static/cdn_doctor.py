@@ -55,7 +55,7 @@ def preflight(deploy: Deployment, *, goes_live: bool) -> None:
         if behaviour is None:
             return
         problem = _mixes_versions(behaviour, url, deploy.caching.holds_version(url), origin)
-        if problem and not problem["ok"]:
+        if not problem["ok"]:
             where = f"distribution {cdn.distribution_id}"
             raise CdnError(problem["what"], where=where, mend=str(problem["mend"]))
 

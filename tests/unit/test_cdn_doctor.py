@@ -165,6 +165,25 @@ def test_credentials_and_clocks_are_found(cloudfront: CloudFront, code: str, cur
     assert one["mend"].startswith(cure)
 
 
+def test_no_credentials_are_found(cloudfront: CloudFront, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (one,) = findings(cloudfront)
+    assert "Unable to locate credentials" in one["what"]
+    assert one["mend"].startswith("give AWS credentials that are good: AWS_PROFILE")
+
+
+def test_an_endpoint_that_hangs_is_found(cloudfront: CloudFront) -> None:
+    cloudfront.script("GetDistributionConfig", *["hang"] * 20)
+    cdn = Cdn(cloudfront.add_distribution().id, endpoint_url=cloudfront.endpoint, timeout=0.1)
+    (one,) = cdn_doctor.of_settings(cdn, PATHS)
+    assert one["what"].startswith("CloudFront gave no answer to get_distribution_config")
+    assert one["mend"].startswith("see that the endpoint can be reached from here")
+
+
 def test_a_distribution_that_is_not_there_is_found(cloudfront: CloudFront) -> None:
     cdn = Cdn("ENOTHERE", endpoint_url=cloudfront.endpoint)
     (one,) = cdn_doctor.of_settings(cdn, PATHS)
