@@ -48,6 +48,7 @@ BOOTSTRAP = (
 )
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
+MUCH = 4096  # bytes of a request that are worth deflating
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
 
 
@@ -361,6 +362,10 @@ class RemoteHost:
     def _send(self, head: Head, body: bytes) -> None:
         if self._channel is None:
             self._open()
+        if (
+            "pack" not in head and len(body) > MUCH
+        ):  # a seal, say; packs are deflated where that helps
+            head, body = {**head, "deflated": True}, zlib.compress(body, 3)
         text = json.dumps(head).encode("ascii")
         self.requests += 1
         try:

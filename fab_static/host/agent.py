@@ -1899,6 +1899,8 @@ class Agent:
                 self._busy.clear()
 
     def _answer(self, head: Head, body: bytes) -> tuple[Head, bytes]:
+        if head.get("deflated"):
+            body = zlib.decompress(body)
         if head["do"] == "open":
             self.host = Host(head["deploy_to"], head["app"], head["environment"])
             return {}, b""

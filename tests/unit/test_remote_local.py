@@ -11,7 +11,7 @@ import pytest
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
-from fab_static.remote import Fleet, RemoteHost, together
+from fab_static.remote import Fleet, LocalChannel, RemoteHost, together
 
 
 def environment_at(folder, names=("build1", "edge1", "web1"), **ssh):
@@ -286,6 +286,19 @@ def test_objects_come_whole_whatever_the_pieces_they_came_in(fleet):
     came = dict(fleet.build.objects(wanted))
     assert came == {hashlib.sha256(body).hexdigest(): body for body in bodies}
     assert fleet.build.ask("ping")[0]["ok"]  # the channel is free again
+
+
+def test_a_long_request_goes_deflated_and_arrives_as_it_was(fleet, monkeypatch):
+    """A seal of ten thousand files is 1.5 MB, for each host."""
+    sent = []
+    send = LocalChannel.send
+    monkeypatch.setattr(
+        LocalChannel, "send", lambda self, data: (sent.append(len(data)), send(self, data))[1]
+    )
+    body = b'{"path": "js/cart.js", "sha256": "00"}\n' * 10_000
+    answer, _ = fleet.build.ask("put_object", body)
+    assert answer["object"] == hashlib.sha256(body).hexdigest()
+    assert sum(sent) < len(body) / 4
 
 
 def test_an_object_that_was_damaged_on_its_host_goes_nowhere(fleet, tmp_path):
