@@ -34,6 +34,12 @@ def build_phase(
     environment = deploy.environment
     configured = environment.build.phases
     facts = deploy.facts(deploy.build)
+    if not facts["static_root"]:
+        raise BuildError(
+            "the setting STATIC_ROOT is empty",
+            where=f"{deploy.build.name}: settings {environment.project.settings or 'of manage.py'}",
+            mend="set it to a folder of its own, which collectstatic fills",
+        )
     text = environment.build.commands.get(name, PHASES[name].command)
     _command_exists(deploy, name, text)
     started = time.monotonic()

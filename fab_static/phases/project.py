@@ -145,6 +145,11 @@ _CURES = (
         "install the project's npm packages there: npm ci in {path}",
     ),
     (
+        r"No 'compress' template tags found",
+        "take compress out of build.phases where templates have no {{% compress %}}; where Jinja2 alone has it: "
+        "build.commands: {{compress: manage.py compress --force --engine jinja2}}",
+    ),
+    (
         r"ParseError|NameError|FileError|SyntaxError: .* in .*\.less|\.less on line",
         "correct the LESS file named above; what is live has not changed",
     ),
@@ -183,9 +188,10 @@ def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
 def staticfiles_manifest_path(facts: Mapping[str, Any]) -> str | None:
     """Return the path of Django's staticfiles.json below the static root; None where there is none."""
     absolute = facts.get("staticfiles_manifest")
-    if not absolute or not PurePosixPath(absolute).is_relative_to(facts["static_root"]):
+    root = facts["static_root"]
+    if not absolute or not root or not PurePosixPath(absolute).is_relative_to(root):
         return None
-    return str(PurePosixPath(absolute).relative_to(facts["static_root"]))
+    return str(PurePosixPath(absolute).relative_to(root))
 
 
 def manifest_path(facts: Mapping[str, Any]) -> str | None:
