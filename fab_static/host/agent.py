@@ -45,7 +45,7 @@ Head = Dict[str, Any]
 
 PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, small enough for memory
 SAMPLE = 2048  # bytes by which a file is judged to deflate or not
-DEFLATE_LEVEL = 3  # half the CPU time of 6, for 2 % more bytes
+DEFLATE_LEVEL = 5  # a fifth less CPU time than 6, for 1 % more bytes
 TICK_SECONDS = 2.0
 LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is nobody's
 LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent lock is taken
