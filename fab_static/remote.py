@@ -40,11 +40,10 @@ Head = dict[str, Any]
 AGENT = zlib.compress(Path(agent_module.__file__).read_bytes(), 9)
 # reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
 # behind it to the agent; one line, because not every login shell takes a newline in an argument
-# SOURCE: the agent starts a watchdog from it
 BOOTSTRAP = (
-    "import io,zlib;SOURCE=zlib.decompress("
+    "import io,zlib;source=zlib.decompress("
     f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(AGENT)}));"
-    "exec(compile(SOURCE,'fab_static/host/agent.py','exec'))"
+    "exec(compile(source,'fab_static/host/agent.py','exec'))"
 )
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)

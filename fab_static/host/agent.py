@@ -38,6 +38,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 import zlib
 from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple
 
@@ -1155,20 +1156,38 @@ def go_back(host: Host, head: Head) -> None:
 
 
 def start_watchdog(host: Host, timeout: float) -> None:
-    """Start the process that goes back when the operator does not confirm; it outlives us."""
-    source = globals().get("SOURCE") or open(__file__, "rb").read()  # noqa: SIM115 - read at once
-    starter = subprocess.Popen(  # noqa: S603 - ourselves
-        [
-            *(sys.executable, "-I", "-S", "-X", "utf8", "-c"),
-            "import sys;exec(compile(sys.stdin.buffer.read(),'fab_static/host/agent.py','exec'))",
-            *("watchdog", host.root, host.app, host.environment, repr(timeout)),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    starter.communicate(source)  # it ends at once, and leaves its child to init
+    """Start the process that goes back when the operator does not confirm; it outlives us.
+
+    Forked: another Python that reads all this would take longer than the rest of a flip. Our other threads
+    are not in it, and it takes no lock that one of them may have held.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: of the threads
+        starter = os.fork()
+    if starter:
+        os.waitpid(starter, 0)  # it ends at once, and leaves its child to init
+        return
+    try:
+        os.setsid()
+        leave_files()
+        watchdog(host.root, host.app, host.environment, timeout)
+    finally:
+        os._exit(0)
+
+
+def leave_files() -> None:
+    """Let go of all files: the connection ends when nobody holds it any more."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    try:
+        others = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:  # not Linux
+        others = list(range(256))
+    for descriptor in others:
+        if descriptor > 2:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
@@ -2004,9 +2023,6 @@ def explained(error: BaseException) -> Head:
 def main() -> NoReturn:
     """Serve the connection this program was started for."""
     os.umask(0o022)  # nginx must read what we write, whatever the umask of the login
-    if sys.argv[1:2] == ["watchdog"]:
-        watchdog(sys.argv[2], sys.argv[3], sys.argv[4], float(sys.argv[5]))
-        sys.exit()
     signal.signal(
         signal.SIGHUP, signal.SIG_IGN
     )  # the end of the connection is seen as end of input
