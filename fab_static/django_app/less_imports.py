@@ -260,6 +260,10 @@ class _Tree:
         self._collected = dict(self._texts)
         self._sheets: dict[str, less.Sheet] = {}
         self._is_source: dict[str, bool] = {}
+        self._beside: dict[
+            str, list[Path]
+        ] = {}  # file -> where LESS would look for what it imports
+        self._meant: dict[tuple[str, str], str | None] = {}  # sources do not change while we look
 
     def sheet(self, name: str) -> less.Sheet:
         if name not in self._sheets:
@@ -323,6 +327,11 @@ class _Tree:
         )
 
     def _in_source(self, file: str, path: str) -> str | None:
+        if (file, path) not in self._meant:
+            self._meant[file, path] = self._looked_up(file, path)
+        return self._meant[file, path]
+
+    def _looked_up(self, file: str, path: str) -> str | None:
         for candidate in filter(Path.is_file, self._candidates(file, path)):
             for folder, prefix in self._places:
                 if str(candidate).startswith(folder):
@@ -333,14 +342,15 @@ class _Tree:
 
     def _candidates(self, file: str, path: str) -> list[Path]:
         """Return where LESS would look in the source tree: beside the file, then where lessc is started."""
-        source = self._sources.get(file)
-        if source is None or source.file is None:
-            return []
-        folders = source.file.parent, source.file.resolve().parent, project.folder()
-        return [
-            Path(os.path.normpath(folder / path))
-            for folder in (*folders, folders[-1] / "node_modules")
-        ]
+        if file not in self._beside:
+            found = source.file if (source := self._sources.get(file)) else None
+            started = project.folder()
+            self._beside[file] = (
+                [found.parent, found.resolve().parent, started, started / "node_modules"]
+                if found
+                else []
+            )
+        return [Path(os.path.normpath(folder / path)) for folder in self._beside[file]]
 
     def may_dangle(self, name: str) -> bool:
         """Is it a package's file, whose links are not the project's to mend?"""
