@@ -346,22 +346,25 @@ class Recorder:
             self.unseen.append(why)
 
     def note(self, aspect: str, path: Any, state: str | None = None) -> None:
-        """Note that an aspect of a path was looked at."""
+        """Note that an aspect of a path is looked at now; `state` is what a child read of it.
+
+        A file's bytes are hashed when the run is over, unless they may change unseen until then.
+        """
         name = _absolute(path)
         if name is None or name in self.written:
             return
-        key = (aspect, name)
+        source = _source_of(name) if aspect == "bytes" else None
+        key = (aspect, source or name)  # a compiled module is made from its source
         if key not in self.inputs:
-            stamp = None
-            if aspect == "bytes":
-                stamp = stamp_of(name)
-                if state is None and stamp and not _settled(stamp, self.start_ns):
-                    state = state_of(aspect, name)
+            stamp = stamp_of(key[1]) if aspect == "bytes" or aspect in LISTINGS else None
+            is_late = aspect == "bytes" and stamp is not None and _settled(stamp, self.start_ns)
+            if state is None and not is_late:
+                state = state_of(*key)
             self.inputs[key] = (stamp, state)
         elif state is not None:
-            known = self.inputs[key][1]
+            stamp, known = self.inputs[key]
             if known is None:
-                self.inputs[key] = (self.inputs[key][0], state)
+                self.inputs[key] = (stamp, state)
             elif known != state:
                 self.is_unseen(f"{name} changed while it was read")
 
@@ -498,15 +501,9 @@ class Recorder:
         for (aspect, path), (stamp, state) in sorted(self.inputs.items()):
             if self._is_anothers(path):
                 continue
-            source = _source_of(path) if aspect == "bytes" else None
-            if source is None and self.written.get(path):
+            if self.written.get(path):
                 self.is_unseen(f"it read {path} and wrote it")
-            if source is None:
-                entry = self._input(aspect, path, stamp, state)
-            else:  # the compiled module is made from it
-                path = source
-                entry = self._input(aspect, source, stamp_of(source), None)
-            inputs[aspect, path] = entry
+            inputs[aspect, path] = self._input(aspect, path, stamp, state)
         for path in self.written:
             # what it left elsewhere must be there still, as it left it
             if not self._is_anothers(path) and state_of("kind", path) == "file":
@@ -514,24 +511,19 @@ class Recorder:
         return list(inputs.values()), self.unseen
 
     def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> list[Any]:
-        if aspect in LISTINGS:
-            stamp = stamp_of(path)
-        elif aspect != "bytes":
-            return [aspect, path, state_of(aspect, path), None]
-        if stamp is None:
-            return [aspect, path, state_of(aspect, path), None]
-        is_settled = _settled(stamp, self.start_ns)
-        if aspect == "bytes" and stamp != stamp_of(path):
-            is_settled = False
-            if state is None:
+        is_settled = stamp is not None and _settled(stamp, self.start_ns)
+        if aspect == "bytes" and stamp is not None:
+            is_settled = is_settled and stamp == stamp_of(path)
+            if state is None and not is_settled:
                 self.is_unseen(f"{path} changed while it was read")
-        by_stamp = aspect == "bytes" and is_settled and state is None
-        if by_stamp and (stamp[0] > HASHED_BYTES or path.startswith(_INSTALLED)):
-            return [aspect, path, "", stamp]
-        now = state_of(aspect, path)
-        if state is not None and now != state:
-            self.is_unseen(f"{path} changed while it was read")
-        return [aspect, path, now, stamp if is_settled else None]
+            large = stamp[0] > HASHED_BYTES or path.startswith(_INSTALLED)
+            if state is None and large:
+                return [aspect, path, "", stamp]
+            now = state_of(aspect, path)
+            if state is not None and now != state:
+                self.is_unseen(f"{path} changed while it was read")
+            state = now
+        return [aspect, path, state, stamp if is_settled else None]
 
     def _modules(self) -> None:
         own = sys.base_prefix + os.sep
@@ -539,6 +531,10 @@ class Recorder:
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):
                 continue
+            key = ("bytes", os.path.abspath(file))
+            stamp = stamp_of(file)
+            if key not in self.inputs and stamp and not _settled(stamp, self.start_ns):
+                self.is_unseen(f"{file} changed while it was read")  # imported before we listened
             self.note("bytes", file)
             is_ours = file.startswith(own) and "lib-dynload" in file
             if file.endswith(".so") and not is_ours and name.split(".")[0] not in self.trust:
