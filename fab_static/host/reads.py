@@ -62,14 +62,15 @@ OF_THE_SESSION = frozenset(
 # Native modules that open no file and no connection of their own, or only through CONNECTING.
 READ_NOTHING = frozenset(
     [
-        "_brotli", "_cffi_backend", "_rcssmin", "_rjsmin", "_ruamel_yaml", "bcrypt",
+        "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "bcrypt",
         "brotli", "charset_normalizer", "cryptography", "Crypto", "greenlet", "hiredis",
-        "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson", "PIL",
+        "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson",
         "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
         "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
         "yarl", "zope", "zstandard",
     ]
 )  # fmt: skip
+OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
 CONNECTING = {  # where a native module's connections begin: module -> (class or None, function)
     "psycopg2": (None, "_connect"),
     "MySQLdb.connections": ("Connection", "__init__"),
@@ -527,6 +528,8 @@ class Recorder:
 
     def _modules(self) -> None:
         own = sys.base_prefix + os.sep
+        if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
+            self.is_unseen("it may have opened a dbm database")
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):

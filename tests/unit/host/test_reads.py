@@ -139,6 +139,7 @@ UNSEEN = {
         "    one.connect(other.getsockname())"
     ),
     "it loaded the native library libm.so.6": "import ctypes; ctypes.CDLL('libm.so.6')",
+    "it may have opened a dbm database": "import sys, types; sys.modules['_gdbm'] = types.ModuleType('x')",
     "a plugin read it": "import sys; sys.audit('fab_static.unseen', 'a plugin read it')",
     "it asked the database default": (
         "import sys, types\n"
