@@ -57,7 +57,8 @@ def activate(deploy: Deployment) -> None:
         # it must not hide why the flip failed; the journal has the word
         with suppress(FabStaticError):
             deploy.journal.undone()
-            begin(deploy, deploy.live)
+            # a host that could not be put back may serve the other bytes still: ask once more when it can
+            begin(deploy, None if deploy.left else deploy.live)
         raise
     deploy.journal.if_undone = {}
     deploy.is_flipped = True

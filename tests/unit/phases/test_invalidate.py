@@ -192,6 +192,17 @@ def test_an_earlier_flips_request_is_found_again_and_paid_once(cloudfront: Cloud
     assert cloudfront.calls.count("CreateInvalidation") == 1
 
 
+def test_what_was_asked_while_a_host_could_not_be_put_back_is_asked_again(
+    cloudfront: CloudFront,
+) -> None:
+    """It may have served the other bytes until it could."""
+    deploy = deployment(cloudfront, keyed_on(cloudfront, "version"), "img/a.svg")
+    begin(deploy, None)
+    invalidate(deploy)
+    assert deploy.build.noted == 2
+    assert cloudfront.calls.count("CreateInvalidation") == 2
+
+
 def test_a_path_that_is_refused_is_named_and_the_others_are_forgotten(
     cloudfront: CloudFront,
 ) -> None:
