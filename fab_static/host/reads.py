@@ -547,7 +547,9 @@ class Recorder:
                 )
 
     def _is_anothers(self, path: str) -> bool:
-        if path.startswith(("/dev/", "/proc/self/")) or os.sep + "__pycache__" + os.sep in path:
+        if path.startswith("/proc/self/") or _is_device(path):
+            return True
+        if os.sep + "__pycache__" + os.sep in path:
             return _source_of(path) is None
         return any(
             path == folder or path.startswith(folder.rstrip("/") + "/")
@@ -589,6 +591,14 @@ def _beside(path: Any, folder: int | None) -> Any:
     if folder is None or isinstance(path, int):
         return path
     return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+
+
+def _is_device(path: str) -> bool:
+    """Tell whether it is a device, as /dev/null is; what lies in /dev/shm is none."""
+    try:
+        return path.startswith("/dev/") and stat.S_ISCHR(_stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _source_of(path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def test_what_it_read_is_seen_when_it_changes(project, what):
     name = "page.py" if "module" in what else "page.html"
     project.write(name, "new = 1")
     assert project.why() == f"{project.folder / name} has changed"
+
+
+def test_files_in_memory_are_no_devices():
+    """/dev/shm: continuous integration checks out there, for speed."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        project = Project(Path(folder))
+        project.write("page.html", "old")
+        project.run('open("page.html").read(), open("/dev/urandom", "rb").read(1)')
+        assert project.why() is None
+        project.write("page.html", "new = 1")
+        assert project.why() == f"{project.folder / 'page.html'} has changed"
 
 
 LOOKING = {
