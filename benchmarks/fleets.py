@@ -114,7 +114,7 @@ def at_once(commands: Mapping[str, Sequence[str | Path]]) -> None:
 def plain(folder: Path, hosts: Mapping[str, Sequence[Role]], **options: Any) -> Fleet:
     """Return a fleet whose logins cost what a server's do: no files of this user's, no Python by way of shims."""
     os.environ["PATH"] = f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"
-    return Fleet(folder, hosts, own_homes=True, **options)
+    return Fleet(folder, hosts, **options)
 
 
 @contextmanager

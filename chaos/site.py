@@ -376,7 +376,6 @@ def running() -> Iterator[Site]:
         server="sshd",
         nginx="nginx",
         app="tiny",
-        own_homes=True,  # a login that sets up its shell for seconds is not what is tested
     )
     disks = Disks(fleet)
     with ExitStack() as ends:

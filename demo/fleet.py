@@ -96,7 +96,6 @@ class Fleet:
         environment: the project's environment, for gunicorn and in the inventory.
         health: the path that web.check asks, below the site.
         app: the inventory's `app`.
-        own_homes: logins have the host's folder for a home, and read none of this user's login files.
     """
 
     def __init__(
@@ -111,7 +110,6 @@ class Fleet:
         environment: Mapping[str, str] | None = None,
         health: str = "/health",
         app: str = "demo",
-        own_homes: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.user = pwd.getpwuid(os.geteuid()).pw_name  # not $USER: sudo and su leave that
@@ -122,7 +120,6 @@ class Fleet:
         self.project_environment = dict(environment or {})
         self._project = project.resolve() if project else None
         self._health = health
-        self._own_homes = own_homes
         self._run = secrets.token_hex(8)
         self._servers: dict[tuple[str, str], _Server] = {}  # (host, kind); insertion order
         self._aws: tuple[str, str] | None = None  # endpoint, distribution
@@ -510,8 +507,9 @@ class Fleet:
         for host in self.hosts.values():
             config = host.folder / "sshd_config"
             mark = self._environment(host)[MARK]
-            path = os.environ.get("PATH", os.defpath)
-            home = f' "HOME={host.folder}"' if self._own_homes else ""
+            # a home of its own: login files may take seconds, or leave locks when they are killed (pyenv's do)
+            # this Python first: one by way of shims costs every login a shell script
+            path = f"{sys.base_prefix}/bin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
             text = f"""\
 ListenAddress {host.address}:{host.port}
 HostKey "{host.folder}/host_key"
@@ -528,7 +526,7 @@ MaxSessions 500
 LoginGraceTime 30
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
-SetEnv "{MARK}={mark}" "PATH={path}"{home}
+SetEnv "{MARK}={mark}" "PATH={path}" "HOME={host.folder}"
 """
             config.write_text(text + more, encoding="utf-8")
             if more and subprocess.run([sshd, "-t", "-f", config], capture_output=True).returncode:

@@ -1,1 +1,4 @@
-"""Works on a host. agent.py is sent over SSH (standard library, Python 3.8+); django_probe.py runs in the project's interpreter."""
+"""Works on a host, standard library alone: nothing of it is installed there.
+
+agent.py is sent over SSH (Python 3.8+); django_probe.py, template_lint.py and reads.py run in the project's interpreter.
+"""
