@@ -186,8 +186,6 @@ class Ran:
     code: int
     output: str
     timed_out: bool = False
-    token: str | None = None  # of the record of what it read, where it was recorded
-    unseen: str | None = None  # why that must not be used
 
 
 class RemoteHost:
@@ -312,12 +310,8 @@ class RemoteHost:
         environment: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         on_output: Callable[[bytes], None] | None = None,
-        record: Mapping[str, Any] | None = None,
     ) -> Ran:
-        """Run a command on the host; its environment never stands on a command line.
-
-        With `record`, as the agent takes it, what the command read is recorded there.
-        """
+        """Run a command on the host; its environment never stands on a command line."""
         pieces: list[bytes] = []
 
         def collect(piece: bytes) -> None:
@@ -335,13 +329,11 @@ class RemoteHost:
             folder=folder,
             environment=dict(environment or {}),
             timeout=limit,
-            record=dict(record) if record else None,
         )
         output = b"".join(pieces).decode(errors="replace")
         if "cannot_start" in head:
             output += head["cannot_start"]
-        unseen = head.get("unseen") or [None]
-        return Ran(head["code"], output, head.get("timed_out", False), head.get("token"), unseen[0])
+        return Ran(head["code"], output, head.get("timed_out", False))
 
     def alive(self) -> None:
         """Let the agent know that the operator is there, whatever it works on."""
