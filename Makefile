@@ -17,7 +17,7 @@ unit: $(STAMP)
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
 integration: $(STAMP) $(MODULES) servers
-	$(VENV)/bin/pytest -q -n 2 --dist loadfile tests/integration
+	$(VENV)/bin/pytest -q -n 3 --dist loadfile tests/integration  # they wait more than they work
 
 browser: $(STAMP) $(AXE) servers
 	$(VENV)/bin/pytest -q tests/browser
