@@ -57,9 +57,10 @@ class Served:
 
     def close(self) -> None:
         """End it."""
-        self._server.shutdown()
+        if self._thread.ident:  # a server that never started would be waited for for ever
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
 
     @property
     def url(self) -> str:

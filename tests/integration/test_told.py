@@ -182,16 +182,13 @@ def test_the_report_goes_to_a_bucket_and_to_a_hook_where_asked(
     )
     place = {"bucket": "reports", "prefix": "tiny/", "region": REGION}
     report = {"s3": place, "endpoint_url": store.url}
-    try:
-        with altered(tiny, hooks=hooks, report=report):
-            keys = {"XDG_STATE_HOME": str(state), **store.credentials}
-            ran = tiny.fab("deploy", **keys)
-            (key,) = store.objects
-            put = store.objects[key]
-            store.faults.append(Fault("PUT", "", status=403, code="AccessDenied", times=99))
-            refused = tiny.fab("deploy", **keys)  # it is live: no report undoes that
-    finally:
-        store.close()
+    with store, altered(tiny, hooks=hooks, report=report):
+        keys = {"XDG_STATE_HOME": str(state), **store.credentials}
+        ran = tiny.fab("deploy", **keys)
+        (key,) = store.objects
+        put = store.objects[key]
+        store.faults.append(Fault("PUT", "", status=403, code="AccessDenied", times=99))
+        refused = tiny.fab("deploy", **keys)  # it is live: no report undoes that
     file = newest(state, "-deploy.html")
     first = min(file.parent.glob("*-deploy.html"))
     assert key == f"reports/tiny/{first.name}"
