@@ -5,8 +5,8 @@
     plan/         pure decisions: inventory, order of the build, versions, LESS imports, invalidations
     phases/       one file a phase, from collectstatic to prune
     remote.py     SSH connections and the channel to the agent; alone imports fabric
-    host/         what is sent to the hosts: agent.py; for the project's interpreter django_probe.py and
-                  template_lint.py
+    host/         what is sent to the hosts: agent.py; for the project's interpreter django_probe.py,
+                  template_lint.py, and reads.py, by which a phase is known to need no second run
     aws/          CloudFront and S3; alone imports boto3
     report/       what the operator sees: terminal, live table, HTML report, archive of runs
     timeline.py   what ran when, and where; summary.py: what a run did, for hooks.py, notify.py, the report

@@ -34,7 +34,7 @@ from fab_static.errors import (
 from fab_static.hooks import run as run_hooks
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
 from fab_static.phases.building import made_stale, task_name
-from fab_static.phases.deployment import Deployment, Show
+from fab_static.phases.deployment import Deployment, Reuse, Show
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import secrets_among
 from fab_static.phases.promote import promote
@@ -233,6 +233,7 @@ class Session:
     def check(self) -> list[dict[str, Any]]:
         """Return the doctor's findings, as `check --json` prints them."""
         deploy = self._deployment()
+        deploy.reuse = "no"  # it is asked because something may be wrong
         return [*doctor.check(deploy), *bucket_doctor.check(deploy)]
 
     def why(self, what: str) -> dict[str, Any]:
@@ -263,6 +264,7 @@ class Session:
         self,
         *,
         resume: bool = False,
+        reuse: Reuse = "yes",
         project_path: str | None = None,
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
@@ -272,6 +274,8 @@ class Session:
 
         Args:
             resume: leave out what an earlier deploy, or a phase by hand, has done already.
+            reuse: of build phases, and of answers of the project, while nothing that they read has
+                changed; "verify" runs everything, and fails where what would have been used differs.
             project_path: another checkout than the inventory's.
             wait_seconds: how long to wait for another deploy to end.
             confirm: is shown the plan before anything goes live, and says whether it may; None: it may.
@@ -286,6 +290,7 @@ class Session:
             DeployLockedError: somebody else deploys.
         """
         deploy = self._deployment(project_path=project_path)
+        deploy.reuse = reuse
         with self._locked(deploy, "deploy", wait_seconds), self._told(deploy, "deploy"):
             names = self._to_resume(deploy) if resume else self._configured(EVERYTHING)
             if not names:
@@ -299,6 +304,7 @@ class Session:
         *,
         promote_from: str | Environment | None = None,
         release: str | None = None,
+        reuse: Reuse = "yes",
         project_path: str | None = None,
         wait_seconds: float = 0,
     ) -> Release:
@@ -307,6 +313,7 @@ class Session:
         Args:
             promote_from: take what this environment sealed instead of building: the very same release.
             release: which of its releases; None: the one that is live there.
+            reuse: as in `deploy`.
             project_path: another checkout than the inventory's.
             wait_seconds: how long to wait for another deploy to end.
 
@@ -325,6 +332,7 @@ class Session:
                 f"fab {self.environment.name} rollback --to {release}",
             )
         deploy = self._deployment(project_path=project_path)
+        deploy.reuse = reuse
         with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
             names = self._configured((*BUILD, *PREPARE))
             self._check(deploy, names)

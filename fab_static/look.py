@@ -10,6 +10,7 @@ from typing import Any
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.host.agent import RECORD
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
+from fab_static.phases.building import Known, what_is_known
 from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.forgetting import forgotten, planned
@@ -362,17 +363,22 @@ def _phases(
     elif staged and deploy.journal.promoted_from:
         reason = f"a deploy builds anew; `activate` makes live what {deploy.journal.promoted_from} sealed"
     elif staged:
-        reason = "a deploy builds anew; collected files have not changed since the last build"
+        reason = "collected files have not changed since the last build"
     else:
         reason = f"{count} collected files changed since the last build"
-    found = [
-        {
-            "name": name,
-            "will_run": name in configured,
-            "why": reason if name in configured else "not in build.phases",
-        }
-        for name in BUILD
-    ]
+    found = []
+    before: str | None = None  # the phase before, whose files this one works on
+    runs: str | None = None  # the first that runs
+    for name in BUILD:
+        will_run, why = False, "not in build.phases"
+        if name in configured:
+            known = what_is_known(deploy, name, before) if runs is None else Known(None)
+            will_run, why = known.entry is None, "nothing that it reads has changed"
+            if will_run:
+                why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
+                runs = runs or name
+            before = name
+        found.append({"name": name, "will_run": will_run, "why": why})
     is_live = staged is not None and staged.id == live
     for name in (*PREPARE, *GO_LIVE):
         why = "after every build"

@@ -186,6 +186,8 @@ class Ran:
     code: int
     output: str
     timed_out: bool = False
+    token: str | None = None  # of the record of what it read, where it was recorded
+    unseen: str | None = None  # why that must not be used
 
 
 class RemoteHost:
@@ -310,8 +312,12 @@ class RemoteHost:
         environment: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         on_output: Callable[[bytes], None] | None = None,
+        record: Mapping[str, Any] | None = None,
     ) -> Ran:
-        """Run a command on the host; its environment never stands on a command line."""
+        """Run a command on the host; its environment never stands on a command line.
+
+        With `record`, as the agent takes it, what the command read is recorded there.
+        """
         pieces: list[bytes] = []
 
         def collect(piece: bytes) -> None:
@@ -329,11 +335,13 @@ class RemoteHost:
             folder=folder,
             environment=dict(environment or {}),
             timeout=limit,
+            record=dict(record) if record else None,
         )
         output = b"".join(pieces).decode(errors="replace")
         if "cannot_start" in head:
             output += head["cannot_start"]
-        return Ran(head["code"], output, head.get("timed_out", False))
+        unseen = head.get("unseen") or [None]
+        return Ran(head["code"], output, head.get("timed_out", False), head.get("token"), unseen[0])
 
     def alive(self) -> None:
         """Let the agent know that the operator is there, whatever it works on."""

@@ -31,7 +31,7 @@ from fab_static.errors import (
 )
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.deployment import Deployment, Reuse
 from fab_static.plan import version_function
 from fab_static.plan.nginx import nginx_server
 from fab_static.report import terminal
@@ -213,6 +213,8 @@ def _confirm(session: api.Session, *, yes: bool) -> api.Confirm | None:
 _YES = "go live without asking, where the inventory says `confirm: true`"
 _WAIT = "seconds to wait for another deploy to end (default: not at all)"
 _PATH = "another checkout on the hosts than the inventory's project.path"
+_REBUILD = "run every phase, also those whose inputs have not changed"
+_VERIFY = "run every phase, and fail where what would have been used again differs"
 _VERBOSE = "show what the commands on the hosts print"
 _QUIET = "show only what went wrong"
 _JSON = "print JSON alone on standard output"
@@ -223,6 +225,8 @@ _GO_BACK = "make live again what was live before, when the probe finds something
     help={
         "dry_run": "the same as `plan`: nothing is written anywhere",
         "resume": "run only what is stale: after a failure, or after a phase by hand",
+        "rebuild": _REBUILD,
+        "verify_cache": _VERIFY,
         "project_path": _PATH,
         "wait": _WAIT,
         "yes": _YES,
@@ -236,6 +240,8 @@ def deploy(
     c: Context,
     dry_run: bool = False,
     resume: bool = False,
+    rebuild: bool = False,
+    verify_cache: bool = False,
     project_path: str | None = None,
     wait: float = 0.0,
     yes: bool = False,
@@ -256,6 +262,7 @@ def deploy(
     with _session(verbose=verbose, quiet=quiet) as session:
         done = session.deploy(
             resume=resume,
+            reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
             wait_seconds=wait,
             confirm=_confirm(session, yes=yes),
@@ -268,6 +275,8 @@ def deploy(
     help={
         "from_": "ship the very release that this environment sealed, instead of building one",
         "release": "with --from: which of its releases (default: the one that is live there)",
+        "rebuild": _REBUILD,
+        "verify_cache": _VERIFY,
         "project_path": _PATH,
         "wait": _WAIT,
         "verbose": _VERBOSE,
@@ -278,6 +287,8 @@ def prepare(
     c: Context,
     from_: str | None = None,
     release: str | None = None,
+    rebuild: bool = False,
+    verify_cache: bool = False,
     project_path: str | None = None,
     wait: float = 0.0,
     verbose: bool = False,
@@ -290,7 +301,11 @@ def prepare(
     """
     with _session(verbose=verbose, quiet=quiet) as session:
         ready = session.prepare(
-            promote_from=from_, release=release, project_path=project_path, wait_seconds=wait
+            promote_from=from_,
+            release=release,
+            reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
+            project_path=project_path,
+            wait_seconds=wait,
         )
         session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
 
@@ -368,6 +383,12 @@ def plan(c: Context, project_path: str | None = None, json: bool = False) -> Non
     fab production plan --json | jq .invalidation
     """
     _plan(project_path, as_json=json)
+
+
+def _reuse(*, rebuild: bool, verify_cache: bool) -> Reuse:
+    if verify_cache:
+        return "verify"
+    return "no" if rebuild else "yes"
 
 
 def _plan(project_path: str | None, *, as_json: bool) -> None:

@@ -26,6 +26,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +62,13 @@ class Made:
 
 def folder() -> Path | None:
     """Return the folder of all caches; None where there is to be none."""
+    found = _folder()
+    for kept in ("results", "versions") if found else ():
+        sys.audit("fab_static.cache", f"{found}/{kept}")  # to host/reads.py: no input by itself
+    return found
+
+
+def _folder() -> Path | None:
     if hasattr(settings, "FAB_STATIC_CACHE"):
         named = settings.FAB_STATIC_CACHE
         return project.folder() / str(named) if named else None

@@ -81,8 +81,8 @@ def compiled(content: str, filename: str | None) -> str:
     paths_matter = any(options.get(name) for name in _WRITES_PATHS)
     key = cache.digest(
         "less",
-        hashlib.sha256(_WORKER.read_bytes()).hexdigest(),
-        _identity(program),
+        *(hashlib.sha256(file.read_bytes()).hexdigest() for file in (_WORKER, node.READS)),
+        node.identity(program),
         version,
         options,
         content,
@@ -109,6 +109,7 @@ def _made(command: list[str], request: Mapping[str, Any], where: str) -> cache.M
         ) from error
     if "error" in answer:
         raise _failure(answer["error"], where)
+    node.tell(answer["files"], answer["unkept"] and f"{where}: {answer['unkept']}")
     return cache.Made(answer["css"].encode(), None if answer["unkept"] else answer["files"])
 
 
@@ -170,10 +171,3 @@ def _options() -> dict[str, Any]:
             mend="load plugins in the sheet with @plugin, or keep lessc's command in COMPRESS_PRECOMPILERS",
         )
     return options
-
-
-def _identity(program: str) -> list[Any]:
-    """Return what tells one node from another without reading its 100 MB."""
-    path = os.path.realpath(program)
-    found = Path(path).stat()
-    return [path, found.st_size, found.st_mtime_ns]

@@ -13,11 +13,10 @@
  * more than that. `last`: this process must not be asked again, a sheet has run JavaScript in it.
  */
 "use strict";
-const crypto = require("crypto");
 const fs = require("fs");
-const Module = require("module");
 const path = require("path");
 const threads = require("worker_threads");
+const { watch } = require("./node_reads.js");
 
 if (threads.isMainThread) main();
 else readRequests();
@@ -59,7 +58,7 @@ function main() {
     say({ error: { type: "Load", message: error.message } });
     process.exit(1);
   }
-  seen.watchLess(less);
+  watchLess(seen, less);
   seen.take();
   say({ version: less.version.join(".") });
 
@@ -95,121 +94,16 @@ async function compile(less, seen, request) {
   return { ...answer, files: Object.fromEntries(files), unkept, last };
 }
 
-// Records what the process reads and looks for, from now on.
-function watch() {
-  const { readFile, readFileSync } = fs;
-  const packages = new Map(); // package.json -> its state when first seen: Node never reads one again
-  const program = new Map(); // what Node remembers from sheet to sheet: modules, and where it looked for them
-  let files, unkept, stale, last;
-  const reset = () => ([files, unkept, stale, last] = [new Map(), null, false, false]);
-  reset();
-
-  function note(file, state) {
-    const name = path.resolve(String(file));
-    if (files.has(name) && files.get(name) !== state) unkept = `${name} changed while it was read`;
-    files.set(name, state);
-    return state;
-  }
-  const noteData = (file, data) => note(file, crypto.createHash("sha256").update(data).digest("hex"));
-  function noteError(file, error) {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return note(file, "absent");
-    if (error.code === "EISDIR") return note(file, "folder");
-    unkept = `${file} cannot be read: ${error.code}`;
-    return null;
-  }
-  function observe(file) {
-    try {
-      return noteData(file, readFileSync(file));
-    } catch (error) {
-      return noteError(file, error);
-    }
-  }
-  const encodingOf = (options) => (typeof options === "string" ? options : options && options.encoding);
-  const decoded = (data, options) => (encodingOf(options) ? data.toString(encodingOf(options)) : data);
-
-  fs.readFileSync = function (file, options) {
-    if (typeof file === "number") return readFileSync(file, options);
-    let data;
-    try {
-      data = readFileSync(file);
-    } catch (error) {
-      noteError(file, error);
-      throw error;
-    }
-    noteData(file, data);
-    return decoded(data, options);
+// What of less reads without the functions of fs, or runs what does.
+function watchLess(seen, less) {
+  const { evalPlugin } = less.PluginLoader.prototype;
+  less.PluginLoader.prototype.evalPlugin = function (...rest) {
+    seen.ranScript();
+    return evalPlugin.apply(this, rest);
   };
-  fs.readFile = function (file, ...rest) {
-    const done = rest.pop();
-    readFile(file, (error, data) => {
-      if (error) noteError(file, error);
-      else noteData(file, data);
-      if (error) done(error);
-      else done(null, decoded(data, rest[0]));
-    });
-  };
-
-  // Node looks for a package without fs: write down all that it looks at.
-  const resolve = Module._resolveFilename;
-  Module._resolveFilename = function (request, parent, ...rest) {
-    for (const key of Object.keys(Module._pathCache)) delete Module._pathCache[key];
-    let found = null;
-    try {
-      found = resolve.call(this, request, parent, ...rest);
-      return found;
-    } finally {
-      if (!/^\.{0,2}\//.test(request) && !Module.isBuiltin(request)) noteLookup(request, parent, found);
-    }
-  };
-  function noteLookup(request, parent, found) {
-    for (const folder of Module._resolveLookupPaths(request, parent) || []) {
-      const there = observe(folder);
-      program.set(folder, there);
-      if (there !== "folder") continue;
-      const base = path.join(folder, request);
-      const own = path.join(folder, ...request.split("/").slice(0, request[0] === "@" ? 2 : 1), "package.json");
-      const state = observe(own);
-      if (!packages.has(own)) packages.set(own, state);
-      else if (packages.get(own) !== state) stale = true;
-      const ends = [".js", ".json", ".node"];
-      const inside = ["package.json", "index.js", "index.json", "index.node"].map((name) => path.join(base, name));
-      const looked = [own, base, ...ends.map((end) => base + end), ...inside];
-      looked.forEach((file) => program.set(file, observe(file)));
-      if (found && found.startsWith(folder + path.sep)) return;
-    }
-    // the package is a link, and its other files are read behind it: where it leads to is not a state
-    if (found) unkept = `${request} was found through a link, at ${found}`;
-  }
-
-  return {
-    ranScript() {
-      unkept = "JavaScript ran in it, which may have read anything";
-      last = true;
-    },
-    mustHaveRead(imports) {
-      const unseen = imports.find((file) => !files.has(path.resolve(file)));
-      if (unseen) unkept = `${unseen} was not read but remembered`;
-    },
-    watchLess(less) {
-      const { evalPlugin } = less.PluginLoader.prototype;
-      const { ranScript } = this;
-      less.PluginLoader.prototype.evalPlugin = function (...rest) {
-        ranScript();
-        return evalPlugin.apply(this, rest);
-      };
-      const load = less.UrlFileManager.prototype.loadFile;
-      less.UrlFileManager.prototype.loadFile = function (...rest) {
-        unkept = `it came over the network: ${rest[0]}`;
-        return load.apply(this, rest);
-      };
-    },
-    take() {
-      for (const file of Object.keys(require.cache)) {
-        if (file !== __filename && !program.has(file)) program.set(file, files.has(file) ? files.get(file) : observe(file));
-      }
-      const taken = { files: new Map([...program, ...files]), unkept, stale, last };
-      reset();
-      return taken;
-    },
+  const load = less.UrlFileManager.prototype.loadFile;
+  less.UrlFileManager.prototype.loadFile = function (...rest) {
+    seen.isUnkept(`it came over the network: ${rest[0]}`);
+    return load.apply(this, rest);
   };
 }

@@ -17,15 +17,19 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from fab_static.errors import BuildError
+
+READS = Path(__file__).with_name("node_reads.js")
 
 _TOLD = 2000  # characters of standard error that a message repeats
 _END_SECONDS = 5
@@ -52,6 +56,21 @@ def program(*, needed_by: str) -> str:
     return found
 
 
+def identity(program: str) -> list[Any]:
+    """Return what tells one node from another without reading its 100 MB."""
+    path = os.path.realpath(program)
+    found = Path(path).stat()
+    return [path, found.st_size, found.st_mtime_ns]
+
+
+def tell(files: Mapping[str, str], unkept: str | None) -> None:
+    """Tell whoever records this process what a Node process read; `unkept`: that it read more, unseen."""
+    for path, state in files.items():
+        sys.audit("fab_static.read", path, state)
+    if unkept:
+        sys.audit("fab_static.unseen", unkept)
+
+
 class NodeEndedError(NodeError):
     """A process ended instead of answering."""
 
@@ -64,6 +83,7 @@ class Worker:
         self._rest = b""
         self.answered = 0
         self._told = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe that nobody reads would block it
+        sys.audit("fab_static.child")  # who asks it tells what it read: host/reads.py
         self._process = subprocess.Popen(  # noqa: S603  # the project's own node
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told, bufsize=0
         )

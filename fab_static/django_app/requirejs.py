@@ -21,10 +21,11 @@ Settings:
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import posixpath
-import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
-from fab_static.django_app import project, resource_versions, templates
+from fab_static.django_app import cache, node, project, resource_versions, templates
 from fab_static.errors import BuildError
 from fab_static.plan import versions
 
@@ -44,6 +45,7 @@ MINIFIERS = ("none", "uglify-js", "terser", "swc", "oxc", "esbuild")
 TAG = "requirejs_main"
 
 _DRIVER = Path(__file__).with_name("requirejs_driver.js")
+_NEEDED_BY = "build_requirejs, which runs r.js"
 # Options of r.js that say where it writes, which is nowhere here, or that the command line decides.
 _OURS = {
     *(
@@ -172,14 +174,18 @@ def build(minify: str) -> dict[str, str]:
             where=str(resource_versions.path()),
             mend="run before it: manage.py resource_static",
         )
-    answer = _run_driver(_request(made, root, minify))
+    answer = _traced(_request(made, root))
+    shrunk = _minified(answer["bundles"], minify, _resolve_from(made))
 
     written: dict[str, bytes] = {}
     bundles: dict[str, list[str]] = {}
     placed: set[str] = set()
     for bundle in answer["bundles"]:
-        name, code = bundle["name"], bundle["code"].encode()
-        if bundle["map"] is None:
+        name = bundle["name"]
+        modules = [each["module"] for each in bundle["sources"]]
+        bundle = shrunk.get(name, bundle)
+        code = bundle["code"].encode()
+        if "map" not in bundle:
             (root / f"{name}.map").unlink(missing_ok=True)  # of a build that did minify
             known.pop(f"{name}.map", None)
         else:
@@ -190,7 +196,7 @@ def build(minify: str) -> dict[str, str]:
         written[name] = code
         module = name.removesuffix(".js")
         # A module in two bundles is the first one's: RequireJS wants one answer to where a module is.
-        bundles[module] = [each for each in bundle["modules"] if each not in {module, *placed}]
+        bundles[module] = [each for each in modules if each not in {module, *placed}]
         placed.update(bundles[module])
     source = made.main_config.read_text("utf-8") if made.main_config else _call(made.options)
     written[made.config_name] = f"{source.rstrip()}\n{_call({'bundles': bundles})}".encode()
@@ -205,7 +211,7 @@ def build(minify: str) -> dict[str, str]:
     return new
 
 
-def _request(made: Config, root: Path, minify: str) -> dict[str, Any]:
+def _request(made: Config, root: Path) -> dict[str, Any]:
     folders: dict[str, list[str]] = defaultdict(list)
     for main, where in mains().items():
         if main in made.common:
@@ -241,14 +247,94 @@ def _request(made: Config, root: Path, minify: str) -> dict[str, Any]:
     if made.main_config:
         sources[made.config_name.removesuffix(".js")] = made.main_config
     return {
-        "resolveFrom": [str(project.folder()), str(made.file.parent)],
+        "do": "trace",
+        "resolveFrom": _resolve_from(made),
         "baseUrl": str(root),
         "mainConfigFile": str(made.main_config) if made.main_config else None,
         "rawText": {module: file.read_text("utf-8") for module, file in sources.items()},
         "options": made.options,
-        "minify": minify,
         "bundles": [*shared, *own],
     }
+
+
+def _resolve_from(made: Config) -> list[str]:
+    return [str(project.folder()), str(made.file.parent)]
+
+
+def _traced(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bundles as r.js puts them together, and the aliases: from the cache, or from r.js."""
+
+    def make() -> cache.Made:
+        answer = _run_driver(request)
+        files = _told(answer)
+        return cache.Made(json.dumps(answer).encode(), files)
+
+    kept = cache.from_settings()
+    if kept is None:
+        return _loaded(make().data)
+    places = {
+        key: [kept.name(path) for path in paths]
+        for key, paths in (
+            ("resolveFrom", request["resolveFrom"]),
+            ("baseUrl", [request["baseUrl"]]),
+            ("mainConfigFile", [request["mainConfigFile"] or "/"]),
+        )
+    }
+    key = cache.digest("r.js", _tools(), {**request, **places})
+    return _loaded(kept.result(key, make))
+
+
+def _minified(
+    bundles: Sequence[Mapping[str, Any]], minify: str, resolve_from: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return name -> {"code", "map"} of each bundle; those that are not in the cache are minified all at once."""
+    if minify == "none":
+        return {}
+    kept = cache.from_settings()
+    keys: dict[str, str] = {}
+    found: dict[str, dict[str, Any]] = {}
+    if kept is not None:
+        places = [kept.name(folder) for folder in resolve_from]
+        for bundle in bundles:
+            # `name` is in the map, and so is the text
+            parts = (minify, places, bundle["name"], bundle["code"])
+            keys[bundle["name"]] = cache.digest("minify", _tools(), *parts)
+            held = kept.get(keys[bundle["name"]])
+            if held is not None:
+                found[bundle["name"]] = _loaded(held)
+    lacking = [
+        bundle for bundle in bundles if bundle["name"] not in found or (kept and kept.verify)
+    ]
+    if not lacking:
+        return found
+    order = {"do": "minify", "resolveFrom": resolve_from, "minify": minify, "bundles": lacking}
+    for bundle in _run_driver(order)["bundles"]:
+        made = cache.Made(
+            json.dumps({"code": bundle["code"], "map": bundle["map"]}).encode(), _told(bundle)
+        )
+        if kept is not None:
+            kept.result(keys[bundle["name"]], lambda: made)  # noqa: B023  # called at once
+        found[bundle["name"]] = _loaded(made.data)
+    return found
+
+
+def _tools() -> list[Any]:
+    """Return what the driver is, and Node; r.js and the minifier are among the files of each result."""
+    driver = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (_DRIVER, node.READS)]
+    return [*driver, node.identity(node.program(needed_by=_NEEDED_BY))]
+
+
+def _told(answer: dict[str, Any]) -> dict[str, str] | None:
+    """Take out of an answer what it came from; None where that is not all known."""
+    files: dict[str, str] = answer.pop("files")
+    unkept = answer.pop("unkept")
+    node.tell(files, unkept and f"{_NEEDED_BY}: {unkept}")
+    return None if unkept else files
+
+
+def _loaded(data: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(data)
+    return document
 
 
 def _source(made: Config, module: str) -> Path:
@@ -263,14 +349,8 @@ def _source(made: Config, module: str) -> Path:
 
 
 def _run_driver(request: Mapping[str, Any]) -> dict[str, Any]:
-    node = getattr(settings, "FAB_STATIC_NODE", "node")
-    program = shutil.which(node)
-    if program is None:
-        raise BuildError(
-            f"there is no program {node!r}",
-            where="build_requirejs, which runs r.js",
-            mend="install Node.js 18 or later on the build host, or name it: FAB_STATIC_NODE",
-        )
+    program = node.program(needed_by=_NEEDED_BY)
+    sys.audit("fab_static.child")  # its answer tells what it read: host/reads.py
     done = subprocess.run(  # noqa: S603  # the project's own node
         [program, str(_DRIVER)],
         input=json.dumps(request).encode(),

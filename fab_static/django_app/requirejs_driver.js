@@ -2,9 +2,14 @@
  * Builds RequireJS bundles: a request on standard input, the answer on standard output, both JSON.
  * It writes no file. r.js and the minifier are the project's own, found from `resolveFrom`.
  *
- *   request  {resolveFrom: [folder], baseUrl, mainConfigFile, rawText: {module: source}, options: {},
- *             minify: "oxc", bundles: [{name, module, include: [], exclude: []}]}
- *   answer   {bundles: [{name, code, map, modules: []}], paths: {alias: path}} or {error: {module, message}}
+ *   trace    {do, resolveFrom: [folder], baseUrl, mainConfigFile, rawText: {module: source}, options: {},
+ *             bundles: [{name, module, include: [], exclude: []}]}
+ *   answer   {bundles: [{name, code, sources: [{module, source}]}], paths: {alias: path}, …}
+ *   minify   {do, resolveFrom, minify: "oxc", bundles: [{name, code, sources}]}
+ *   answer   {bundles: [{name, code, map, …}]}
+ *
+ * `…` is what each came from: files: {path: state}, unkept: null | why; see node_reads.js. Either may be answered by
+ * {error: {module, message}}.
  */
 "use strict";
 const fs = require("fs");
@@ -12,6 +17,9 @@ const os = require("os");
 const path = require("path");
 const vm = require("vm");
 const threads = require("worker_threads");
+const { watch } = require("./node_reads.js");
+
+const seen = watch();
 
 class Failure extends Error {
   constructor(module, error) {
@@ -21,6 +29,7 @@ class Failure extends Error {
 }
 
 function load(name, resolveFrom) {
+  seen.lookedUp(name, resolveFrom);
   try {
     return require(require.resolve(name, { paths: resolveFrom }));
   } catch (error) {
@@ -59,6 +68,7 @@ const MINIFIERS = {
   },
   esbuild: {
     tool: "esbuild",
+    program: `@esbuild/${process.platform}-${process.arch}/bin/esbuild`,
     minify: (tool, name, source) =>
       tool.transformSync(source, { minify: true, sourcemap: "external", sourcefile: name, logLevel: "silent" }),
   },
@@ -67,6 +77,7 @@ const MINIFIERS = {
 async function minify({ kind, resolveFrom, name, source, modules }) {
   const minifier = MINIFIERS[kind];
   const tool = load(minifier.tool, resolveFrom);
+  if (minifier.program) seen.runs(minifier.program, minifier.tool, resolveFrom);
   try {
     // Named apart from the bundle: a debugger shows both, and they differ.
     const sourceName = path.basename(name).replace(/\.js$/, ".source.js");
@@ -82,10 +93,16 @@ async function minify({ kind, resolveFrom, name, source, modules }) {
         names: map.names,
         mappings: map.mappings,
       }),
+      ...kept(),
     };
   } catch (error) {
     throw (await culprit(minifier, tool, modules)) || new Failure(name, error);
   }
+}
+
+function kept() {
+  const { files, unkept } = seen.take();
+  return { files: Object.fromEntries(files), unkept };
 }
 
 // Which of a bundle's modules the minifier refuses, with what it says of that one alone; null: none by itself.
@@ -107,7 +124,7 @@ function minifyInWorker(request, bundle) {
     const worker = new threads.Worker(__filename, { workerData });
     worker.on("message", (done) => {
       if (done.error) reject(new Failure(done.error.module, done.error.message));
-      else resolve({ ...bundle, ...done });
+      else resolve({ name, ...done });
     });
     worker.on("error", (error) => reject(new Failure(bundle.name, error)));
   });
@@ -143,7 +160,7 @@ function trace(requirejs, request, bundle) {
         return contents;
       },
       out(code) {
-        resolve({ name: bundle.name, code, map: null, sources });
+        resolve({ name: bundle.name, code, sources });
       },
     };
     if (request.mainConfigFile) config.mainConfigFile = request.mainConfigFile;
@@ -172,18 +189,15 @@ function aliases(mainConfigFile, options) {
 
 async function main() {
   const request = JSON.parse(fs.readFileSync(0, "utf8"));
+  if (request.do === "minify") {
+    load(MINIFIERS[request.minify].tool, request.resolveFrom);
+    return { bundles: await minifyAll(request, request.bundles) };
+  }
   const requirejs = load("requirejs", request.resolveFrom);
-  let bundles = [];
+  const bundles = [];
   // One after the other: r.js keeps its state in globals.
   for (const bundle of request.bundles) bundles.push(await trace(requirejs, request, bundle));
-  if (request.minify !== "none") {
-    load(MINIFIERS[request.minify].tool, request.resolveFrom);
-    bundles = await minifyAll(request, bundles);
-  }
-  return {
-    bundles: bundles.map(({ name, code, map, sources }) => ({ name, code, map, modules: sources.map((each) => each.module) })),
-    paths: aliases(request.mainConfigFile, request.options),
-  };
+  return { bundles, paths: aliases(request.mainConfigFile, request.options), ...kept() };
 }
 
 if (threads.isMainThread) {

@@ -1,4 +1,4 @@
 """Works on a host, standard library alone: nothing of it is installed there.
 
-agent.py is sent over SSH (Python 3.8+); django_probe.py and template_lint.py run in the project's interpreter.
+agent.py is sent over SSH (Python 3.8+); django_probe.py, template_lint.py and reads.py run in the project's interpreter.
 """

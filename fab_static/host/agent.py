@@ -38,6 +38,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 import warnings
 import zlib
 from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple
@@ -63,6 +64,8 @@ MAX_FRAME = 256 * 1024 * 1024
 BEFORE = (
     ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
 )
+RECORDED = re.compile(r"[a-z0-9_]+(-[0-9a-f]{16})?")  # what a recorded run is known by
+RECORDED_KEPT = 64  # recorded runs; the least recently used go first
 RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and a bounded answer
 HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
 
@@ -1442,8 +1445,13 @@ def take_in(host: Host, path: str) -> list[Any]:
 
 @verb
 def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make the static root, and the extra files, what a snapshot's listing says. Body: the listing."""
+    """Make the static root, and the extra files, what a snapshot's listing says.
+
+    Body: the listing; or `listing` names the object that it is.
+    """
     host = agent.host
+    if "listing" in head:
+        _, body = read_object(agent, {"object": head["listing"]}, b"")
     listing = json.loads(body.decode("utf-8"))
     root = head["root"]
     os.makedirs(root, exist_ok=True)
@@ -1516,9 +1524,14 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Run a command; its output goes out as it comes, in `output` frames. Body: its standard input.
 
     The environment's values travel here, never on a command line. The command has its own process
-    group, which ends with it, at the time-out, or when the operator is gone.
+    group, which ends with it, at the time-out, or when the operator is gone. With `record`, a command
+    whose input is host/reads.py leaves a record of what it read: `token` says which; see `recall`.
     """
     environment = dict(os.environ, **head.get("environment", {}))
+    order = head.get("record")
+    token = os.urandom(8).hex()
+    if order:
+        environment["FAB_STATIC_RECORD"] = order_to_record(agent, head, token)
     try:
         process = subprocess.Popen(  # noqa: S603 - to run the inventory's commands is what it is for
             head["command"],
@@ -1554,7 +1567,73 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         end_group(process.pid)
         process.wait()
         agent.children.discard(process.pid)
-    return {"code": code, "timed_out": code < 0 and over.is_set()}, b""
+    answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
+    if order:
+        path = recorded(agent, order["name"])
+        record = agent.reads.read_record(path)
+        if record and record["token"] == token and code == 0:
+            answer.update(token=token, unseen=record["unseen"])
+        else:
+            remove_tree(path)
+    return answer, b""
+
+
+@verb
+def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Take in host/reads.py, which knows what a run has read. Body: its source."""
+    reads = types.ModuleType("reads")
+    exec(compile(body, "fab_static/host/reads.py", "exec"), vars(reads))  # noqa: S102 - the operator's own
+    agent.reads = reads
+    return {}, b""
+
+
+@verb
+def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say of a recorded run whether all that it read is as it was.
+
+    `left` are files besides that must be as one of the states given: {path: [SHA-256 or null]}. Returns
+    `token`, and the answer that the run gave as body; or `why` it must be run again.
+    """
+    path = recorded(agent, head["name"])
+    record = agent.reads.read_record(path)
+    if record is None:
+        return {"why": "it was not recorded yet"}, b""
+    for file, states in head.get("left", {}).items():
+        if digest_of(file) not in states:
+            return {"why": f"{file} has changed"}, b""
+    why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt))
+    if why:
+        return {"why": why}, b""
+    if agent.host.token:  # it was used; who only looks writes nothing
+        os.utime(path)
+    return {"token": record["token"]}, (record["answer"] or "").encode()
+
+
+def given_to(agent: Agent, head: Head, salt: str) -> Head:
+    environment = dict(os.environ, **head["environment"])
+    given: Head = agent.reads.given(head["what"], head["folder"], environment, salt)
+    return given
+
+
+def order_to_record(agent: Agent, head: Head, token: str) -> str:
+    """Return what host/reads.py is told; an earlier record of that name is gone then."""
+    agent.host.claim()
+    order = head["record"]
+    path = recorded(agent, order["name"])
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    remove_tree(path)
+    others = [
+        os.path.join(os.path.dirname(path), name) for name in os.listdir(os.path.dirname(path))
+    ]
+    for old in sorted(others, key=os.path.getmtime)[:-RECORDED_KEPT]:
+        remove_tree(old)
+    given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
+    told = {"to": path, "token": token, "given": given, "start": time.time(), **order}
+    return json.dumps(told)
+
+
+def recorded(agent: Agent, name: str) -> str:
+    return agent.host.path("recorded", checked(RECORDED, name, "name of a recorded run"))
 
 
 def output_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -1891,6 +1970,7 @@ class Agent:
         self._frames: queue.Queue[tuple[Head, bytes]] = queue.Queue(maxsize=32)
         self._busy = threading.Event()
         self.children: set[int] = set()
+        self.reads: Any = None  # host/reads.py, once it was sent
         self.host: Host
 
     def serve(self) -> NoReturn:

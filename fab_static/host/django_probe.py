@@ -97,6 +97,8 @@ def main() -> None:
         answer = {"ok": False, "error": error.error}
     except BaseException as error:  # SystemExit of a manage.py too
         answer = {"ok": False, "error": told(error)}
+    if answer["ok"]:
+        sys.audit("fab_static.end", json.dumps(answer, default=str))
     with suppress(Exception):
         sys.stdout.flush()
     line = "\n" + MARKER + json.dumps(answer, default=str) + "\n"

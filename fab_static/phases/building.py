@@ -3,6 +3,9 @@
 The static root is the project's own. After each phase its state is kept as objects, so that a phase can
 be rerun by hand, or resumed after a failure, on exactly what it would have met in a whole build:
 neither r.js nor a LESS fix that is not idempotent ever works on its own output.
+
+For the same reason a phase need not run at all when it would work on the same state and nothing else that
+it read has changed (host/reads.py): what it leaves is known.
 """
 
 from __future__ import annotations
@@ -11,11 +14,29 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.project import manifest_path
 from fab_static.plan.build_order import PHASES, after
+
+SHOWN = 20  # paths named in one message
+OF_A_RUN = {
+    "ran",
+    "at",
+    "seconds",
+    "by",
+}  # what the journal keeps of when a phase ran, not of what it left
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an earlier run of a phase left, if this one would leave the same; else why it may not."""
+
+    entry: Mapping[str, Any] | None  # of the journal
+    why: str = ""
 
 
 def build_phase(
@@ -40,8 +61,7 @@ def build_phase(
             where=f"{deploy.build.name}: settings {environment.project.settings or 'of manage.py'}",
             mend="set it to a folder of its own, which collectstatic fills",
         )
-    text = environment.build.commands.get(name, PHASES[name].command)
-    _command_exists(deploy, name, text)
+    _command_exists(deploy, name, _command(deploy, name))
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured)
     if base is None and name != configured[0]:
@@ -50,30 +70,161 @@ def build_phase(
             where=f"{deploy.build.name}: {facts['static_root']}",
             mend=f"run it first: fab {environment.name} {task_name(configured[0])} {task_name(name)}",
         )
-    with _manifests_as_files(deploy):
-        before = b""
-        if base is not None:
-            before = _restore(deploy, base)
-        elif name == "collectstatic":
-            _empty(deploy)
-        deploy.project(deploy.build).run(
-            text, lambda data: deploy.show.output(deploy.build.name, data)
-        )
-        found = check()
-        head, listing = deploy.build.ask(
-            "snapshot", before, root=facts["static_root"], extra=facts["versions_files"]
-        )
-    written = [path for path, known in json.loads(listing)["extra"].items() if known]
-    if written and facts["resource_versions"] not in written:
-        deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
+    known = Known(None)
+    if deploy.reuse != "no" and not deploy.by_itself:
+        known = what_is_known(deploy, name, base)
+    if known.entry and deploy.reuse == "yes":
+        if name == configured[-1]:
+            with _manifests_as_files(deploy):
+                _restore(deploy, known.entry["listing"])
+                check()
+        deploy.show.say("reused: nothing that it reads has changed")
+        left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {"reused": True}
+    else:
+        left = _run(deploy, name, base, check)
+        if known.entry:
+            _refuse_another(deploy, name, known.entry, left["listing"])
+            left["listing"] = known.entry["listing"]  # for the next phase to be compared as well
     deploy.journal.done(
         name,
         at=time.time(),
         seconds=round(time.monotonic() - started, 3),
         by=deploy.operator,
-        listing=head["listing"],
-        **found,
+        **left,
     )
+
+
+def _run(
+    deploy: Deployment, name: str, base: str | None, check: Callable[[], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Run a phase's command; return what the journal keeps of it."""
+    facts = deploy.facts(deploy.build)
+    before = deploy.journal.phases[base]["listing"] if base else None
+    inside = [facts["static_root"], *(facts["versions_files"] if base else ())]
+    listing_before = b""
+    with _manifests_as_files(deploy):
+        if before is not None:
+            listing_before = _restore(deploy, before)
+        elif name == "collectstatic":
+            _empty(deploy)
+        ran = deploy.project(deploy.build).run(
+            _command(deploy, name),
+            lambda data: deploy.show.output(deploy.build.name, data),
+            name=name,
+            inside=inside,
+        )
+        found = check()
+        head, listing = deploy.build.ask(
+            "snapshot", listing_before, root=facts["static_root"], extra=facts["versions_files"]
+        )
+    written = [path for path, known in json.loads(listing)["extra"].items() if known]
+    if written and facts["resource_versions"] not in written:
+        deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
+    return {
+        "listing": head["listing"],
+        "base": before,
+        "record": ran.token,
+        **({"unseen": ran.unseen} if ran.unseen else {}),
+        **found,
+    }
+
+
+def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
+    """Return what a phase would leave, where it need not run to know.
+
+    Args:
+        deploy: asked, not changed.
+        name: the phase.
+        base: the phase whose static root it works on; None for the first.
+    """
+    phases = deploy.journal.phases
+    entry = phases.get(name)
+    if entry is None:
+        return Known(None, "it never ran here")
+    if _command(deploy, name).split(maxsplit=1)[0] != "manage.py":
+        return Known(None, "it is a shell line, and what that reads is not seen")
+    if entry.get("unseen"):
+        return Known(None, str(entry["unseen"]))
+    if not entry.get("record"):
+        return Known(None, "what it reads is not known")
+    before = phases[base]["listing"] if base else None
+    if entry["base"] != before:
+        return Known(None, f"{base} leaves other files")
+    left: dict[str, list[str | None]] = {}
+    if base is None:
+        left = _versions_files_left(deploy, entry)
+    token, why = deploy.project(deploy.build).recall(_command(deploy, name), name, left)
+    if token is None:
+        return Known(None, why)
+    if token != entry["record"]:
+        return Known(None, "it ran elsewhere since")
+    return Known(entry)
+
+
+def _versions_files_left(
+    deploy: Deployment, entry: Mapping[str, Any]
+) -> dict[str, list[str | None]]:
+    """Return the states in which a build may meet the versions files: as then, or as it left them.
+
+    The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
+    """
+    last = deploy.journal.phases.get(deploy.environment.build.phases[-1], entry)
+    extras = [_listing(deploy, one["listing"])["extra"] for one in (entry, last)]
+    return {
+        path: list(dict.fromkeys(known[path] and known[path][0] for known in extras))
+        for path in extras[0]
+        if all(path in known for known in extras)
+    }
+
+
+def _refuse_another(deploy: Deployment, name: str, entry: Mapping[str, Any], made: str) -> None:
+    """Refuse to go on when a phase, run to verify, left something else than would have been used again.
+
+    Raises:
+        BuildError: naming the files that differ.
+    """
+    if entry["listing"] == made:
+        return
+    then, now = (_listing(deploy, listing) for listing in (entry["listing"], made))
+    manifest = manifest_path(deploy.facts(deploy.build))
+    files = {path: known[0] for path, known in then["files"].items()}
+    others = {path: known[0] for path, known in now["files"].items()}
+    paths = [
+        path
+        for path in sorted({*files, *others})
+        if files.get(path) != others.get(path)
+        and not (path == manifest and _is_same_json(deploy, files.get(path), others.get(path)))
+    ]
+    if entry["base"]:  # the first phase finds what the last build wrote
+        paths += [path for path in now["extra"] if now["extra"][path] != then["extra"].get(path)]
+    if paths:
+        more = f"\n    … and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+        raise BuildError(
+            f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
+            + "\n".join(f"    {path}" for path in paths[:SHOWN])
+            + more,
+            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
+            mend="what it reads was not seen, or it does not always make the same of it; deploy with "
+            "--rebuild until it does, and report what it reads",
+        )
+
+
+def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> bool:
+    """Tell whether two objects differ in the order of their keys only: compress writes them in any."""
+    if one is None or other is None:
+        return False
+    texts = [deploy.build.ask("read_object", object=each)[1] for each in (one, other)]
+    return bool(json.loads(texts[0]) == json.loads(texts[1]))
+
+
+def _listing(deploy: Deployment, listing: str) -> dict[str, Any]:
+    _, data = deploy.build.ask("read_object", object=listing)
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def _command(deploy: Deployment, name: str) -> str:
+    return deploy.environment.build.commands.get(name, PHASES[name].command)
 
 
 def made_stale(deploy: Deployment, name: str) -> tuple[str, ...]:
@@ -111,12 +262,12 @@ def _empty(deploy: Deployment) -> None:
     deploy.build.ask("empty", root=facts["static_root"], keep=keep)
 
 
-def _restore(deploy: Deployment, base: str) -> bytes:
-    """Make the static root what it was after the base phase; return that state's listing."""
-    _, listing = deploy.build.ask("read_object", object=deploy.journal.phases[base]["listing"])
+def _restore(deploy: Deployment, listing: str) -> bytes:
+    """Make the static root what a listing says; return the listing's text."""
+    _, text = deploy.build.ask("read_object", object=listing)
     facts = deploy.facts(deploy.build)
-    deploy.build.ask("restore", listing, root=facts["static_root"])
-    return listing
+    deploy.build.ask("restore", listing=listing, root=facts["static_root"])
+    return text
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
 from fab_static.phases.caching import Caching
@@ -27,6 +27,8 @@ from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
 T = TypeVar("T")
+# no: everything is run; verify: everything is run, and compared with what would have been used again
+Reuse = Literal["yes", "no", "verify"]
 
 
 class Named(Protocol):
@@ -74,6 +76,7 @@ class Deployment:
     project_path: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     by_itself: bool = False  # one phase, as a task of its own
+    reuse: Reuse = "yes"  # of what the project was asked and ran before, while nothing that it reads has changed
     lock: Lock | None = None
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
@@ -178,7 +181,14 @@ class Deployment:
 
     def project(self, host: RemoteHost) -> ProjectOnHost:
         """Return the Django project on a host."""
-        return ProjectOnHost.on(host, self.secrets, self.project_path)
+        return ProjectOnHost.on(
+            host,
+            self.secrets,
+            self.project_path,
+            recalls=self.reuse == "yes" and not self.by_itself,
+            records=self.lock is not None,
+            verifies=self.reuse == "verify",
+        )
 
     def facts(self, host: RemoteHost) -> dict[str, Any]:
         """Return what the project's settings say there; asked once."""

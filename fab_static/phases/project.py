@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
-from fab_static.host import django_probe, template_lint
+from fab_static.host import django_probe, reads, template_lint
 from fab_static.plan.inventory import Environment, expand
-from fab_static.remote import Ran, RemoteHost
+from fab_static.remote import Head, Ran, RemoteHost
 
 PROBE = Path(django_probe.__file__).read_bytes()
+READS = Path(reads.__file__).read_bytes()
+# what is run under the eyes of host/reads.py: manage.py, or the probe
+RECORDED_COMMAND = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{"__name__": "__main__"}})
+""".encode()
+RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
+    "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
+""".encode()
+# questions whose answer is that of the last time, while nothing that was read for it has changed
+REMEMBERED = ("settings", "coverage", "shadowed")
 # two sources in one input: the probe finds the module where import would have put it
 LINTING_PROBE = f"""import sys, types
 module = sys.modules["template_lint"] = types.ModuleType("template_lint")
@@ -34,10 +44,19 @@ class ProjectOnHost:
     path: str
     python: str
     variables: Mapping[str, str]  # with the secrets' values: never shown, never on a command line
+    recalls: bool = False  # take the answer of a run that would read the same now
+    records: bool = False  # let runs leave a record of what they read
 
     @classmethod
     def on(
-        cls, host: RemoteHost, secrets: Mapping[str, str], project_path: str | None
+        cls,
+        host: RemoteHost,
+        secrets: Mapping[str, str],
+        project_path: str | None,
+        *,
+        recalls: bool = False,
+        records: bool = False,
+        verifies: bool = False,
     ) -> ProjectOnHost:
         """Return the project as the inventory describes it, on this host."""
         environment: Environment = host.environment
@@ -56,7 +75,10 @@ class ProjectOnHost:
                 "NO_COLOR": "1",
                 **variables,
                 **secrets,
+                **({"FAB_STATIC_VERIFY_CACHE": "1"} if verifies else {}),
             },
+            recalls=recalls,
+            records=records,
         )
 
     def command(self, text: str) -> list[str]:
@@ -65,18 +87,88 @@ class ProjectOnHost:
             return [self.python, *shlex.split(text)]
         return ["/bin/sh", "-c", text]
 
-    def run(self, text: str, on_output: Callable[[bytes], None]) -> Ran:
+    def run(
+        self,
+        text: str,
+        on_output: Callable[[bytes], None],
+        *,
+        name: str | None = None,
+        inside: Sequence[str] = (),
+    ) -> Ran:
         """Run a command in the checkout.
+
+        Args:
+            text: the command, as the inventory has it.
+            on_output: is given what it prints.
+            name: under which what it reads is recorded; None: it is not.
+            inside: files and folders that the record leaves out, because the caller watches them.
 
         Raises:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
         """
+        words = self.command(text)
+        record, stdin = None, b""
+        if name and self.records and words[0] == self.python:
+            self._teach()
+            record = {
+                "name": name,
+                "what": self._what(text),
+                "manage": words[2:],
+                "inside": list(inside),
+                "trust": list(self.host.environment.build.trust),
+            }
+            words, stdin = [self.python, "-"], RECORDED_COMMAND
         ran = self.host.run(
-            self.command(text), folder=self.path, environment=self.variables, on_output=on_output
+            words,
+            folder=self.path,
+            environment=self.variables,
+            stdin=stdin,
+            on_output=on_output,
+            record=record,
         )
         if ran.code != 0:
             raise self._failed(text, ran)
         return ran
+
+    def recall(
+        self, text: str, name: str, left: Mapping[str, Sequence[str | None]]
+    ) -> tuple[str | None, str]:
+        """Return the token of a command's recorded run, if it would read the same now; else None, and why not.
+
+        Args:
+            text: the command.
+            name: under which it was recorded.
+            left: files besides, with the SHA-256 that each may have; None: it may be absent.
+        """
+        head, _ = self._recall(name, text, self.variables, left)
+        return head.get("token"), head.get("why", "")
+
+    def _recall(
+        self,
+        name: str,
+        text: str,
+        variables: Mapping[str, str],
+        left: Mapping[str, Sequence[str | None]],
+    ) -> tuple[Head, bytes]:
+        self._teach()
+        return self.host.ask(
+            "recall",
+            name=name,
+            what=self._what(text),
+            folder=self.path,
+            environment=dict(variables),
+            left={path: list(states) for path, states in left.items()},
+        )
+
+    def _what(self, text: str) -> list[str]:
+        trust = ",".join(sorted(self.host.environment.build.trust))
+        return [self.python, text, hashlib.sha256(READS + trust.encode()).hexdigest()]
+
+    def _teach(self) -> None:
+        """Send host/reads.py to the host's agent, unless it has it."""
+        if not self.host.hello.get("learned"):
+            self.host.ask("learn", READS)
+            self.host.hello["learned"] = True
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the project itself, in its own interpreter, without anything installed there.
@@ -84,11 +176,29 @@ class ProjectOnHost:
         Raises:
             BuildError: the project cannot answer: no manage.py, settings that do not import, …
         """
+        asked = json.dumps(question, sort_keys=True)
+        variables = {**self.variables, "FAB_STATIC_PROBE": asked}
+        stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
+        record: dict[str, Any] | None = None
+        if question["ask"] in REMEMBERED:
+            text = hashlib.sha256(PROBE).hexdigest()
+            name = f"{question['ask']}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+            if self.recalls:
+                head, known = self._recall(name, text, variables, {})
+                if head.get("token") and known:
+                    told: dict[str, Any] = json.loads(known)
+                    return told
+            if self.records:
+                self._teach()
+                trust = list(self.host.environment.build.trust)
+                record = {"name": name, "what": self._what(text), "inside": [], "trust": trust}
+                stdin = RECORDED_PROBE
         ran = self.host.run(
             [self.python, "-"],
             folder=self.path,
-            environment={**self.variables, "FAB_STATIC_PROBE": json.dumps(question)},
-            stdin=LINTING_PROBE if question["ask"] == "lint" else PROBE,
+            environment=variables,
+            stdin=stdin,
+            record=record,
         )
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:

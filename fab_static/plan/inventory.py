@@ -72,6 +72,7 @@ class Build:
     phases: tuple[str, ...] = BUILD_PHASES
     commands: Mapping[str, str] = field(default_factory=dict)
     precompress: tuple[str, ...] = ("gzip",)
+    trust: tuple[str, ...] = ()  # native modules that read nothing unseen
 
 
 @dataclass(frozen=True)
@@ -361,9 +362,11 @@ def _build(section: _Section) -> Build:
     precompress = section.choices(
         "precompress", tuple(ENDINGS), what="encoding", default=("gzip",), may_be_empty=True
     )
+    trust = section.list_of_text("trust")
     section.close()
     # the order follows from what phases read and write, not from the list
-    return Build(tuple(phase for phase in BUILD_PHASES if phase in phases), commands, precompress)
+    ordered = tuple(phase for phase in BUILD_PHASES if phase in phases)
+    return Build(ordered, commands, precompress, trust)
 
 
 def _web(section: _Section) -> Web:
