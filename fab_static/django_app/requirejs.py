@@ -24,13 +24,11 @@ import functools
 import hashlib
 import json
 import posixpath
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from django.apps import apps
@@ -46,6 +44,7 @@ TAG = "requirejs_main"
 
 _DRIVER = Path(__file__).with_name("requirejs_driver.js")
 _NEEDED_BY = "build_requirejs, which runs r.js"
+_LONGEST_SECONDS = 86_400  # a phase has a time-out of its own: ssh.command_timeout
 # Options of r.js that say where it writes, which is nowhere here, or that the command line decides.
 _OURS = {
     *(
@@ -174,8 +173,9 @@ def build(minify: str) -> dict[str, str]:
             where=str(resource_versions.path()),
             mend="run before it: manage.py resource_static",
         )
-    answer = _traced(_request(made, root))
-    shrunk = _minified(answer["bundles"], minify, _resolve_from(made))
+    with _Driver() as driver:
+        answer = _traced(driver, _request(made, root))
+        shrunk = _minified(driver, answer["bundles"], minify, _resolve_from(made))
 
     written: dict[str, bytes] = {}
     bundles: dict[str, list[str]] = {}
@@ -261,11 +261,11 @@ def _resolve_from(made: Config) -> list[str]:
     return [str(project.folder()), str(made.file.parent)]
 
 
-def _traced(request: Mapping[str, Any]) -> dict[str, Any]:
+def _traced(driver: _Driver, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bundles as r.js puts them together, and the aliases: from the cache, or from r.js."""
 
     def make() -> cache.Made:
-        answer = _run_driver(request)
+        answer = driver.ask(request)
         files = _told(answer)
         return cache.Made(json.dumps(answer).encode(), files)
 
@@ -285,7 +285,7 @@ def _traced(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _minified(
-    bundles: Sequence[Mapping[str, Any]], minify: str, resolve_from: Sequence[str]
+    driver: _Driver, bundles: Sequence[Mapping[str, Any]], minify: str, resolve_from: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Return name -> {"code", "map"} of each bundle; those that are not in the cache are minified all at once."""
     if minify == "none":
@@ -308,7 +308,7 @@ def _minified(
     if not lacking:
         return found
     order = {"do": "minify", "resolveFrom": resolve_from, "minify": minify, "bundles": lacking}
-    for bundle in _run_driver(order)["bundles"]:
+    for bundle in driver.ask(order)["bundles"]:
         made = cache.Made(
             json.dumps({"code": bundle["code"], "map": bundle["map"]}).encode(), _told(bundle)
         )
@@ -348,29 +348,39 @@ def _source(made: Config, module: str) -> Path:
     return Path(found)
 
 
-def _run_driver(request: Mapping[str, Any]) -> dict[str, Any]:
-    program = node.program(needed_by=_NEEDED_BY)
-    sys.audit("fab_static.child")  # its answer tells what it read: host/reads.py
-    done = subprocess.run(  # noqa: S603  # the project's own node
-        [program, str(_DRIVER)],
-        input=json.dumps(request).encode(),
-        capture_output=True,
-        check=False,
-    )
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        told = done.stderr.decode("utf-8", "replace").strip()[-2000:]
-        answer = {
-            "error": {"module": None, "message": f"node ended with {done.returncode}: {told}"}
-        }
-    if "error" in answer:
-        raise BuildError(
-            str(answer["error"]["message"]).strip(),
-            where=answer["error"]["module"] or "build_requirejs",
-            mend="correct that module, or what it asks for, and run manage.py build_requirejs again",
-        )
-    return answer
+class _Driver:
+    """r.js and the minifiers: one Node process, started when it is first asked, ended with the block."""
+
+    def __init__(self) -> None:
+        self._worker: node.Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._worker:
+            self._worker.end()
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request.
+
+        Raises:
+            BuildError: naming the module that is at fault, where it is one.
+        """
+        try:
+            if self._worker is None:
+                program = node.program(needed_by=_NEEDED_BY)
+                self._worker = node.Worker([program, str(_DRIVER)], _LONGEST_SECONDS)
+            answer = self._worker.ask(request)
+        except node.NodeError as error:
+            answer = {"error": {"module": None, "message": str(error)}}
+        if "error" in answer:
+            raise BuildError(
+                str(answer["error"]["message"]).strip(),
+                where=answer["error"]["module"] or "build_requirejs",
+                mend="correct that module, or what it asks for, and run manage.py build_requirejs again",
+            )
+        return answer
 
 
 def _versioned_paths(

@@ -1,5 +1,6 @@
 /*
- * Builds RequireJS bundles: a request on standard input, the answer on standard output, both JSON.
+ * Builds RequireJS bundles: requests on standard input, answers on standard output, a line of JSON each, after a
+ * first that says it is ready. It ends with its standard input.
  * It writes no file. r.js and the minifier are the project's own, found from `resolveFrom`.
  *
  *   trace    {do, resolveFrom: [folder], baseUrl, mainConfigFile, rawText: {module: source}, options: {},
@@ -15,6 +16,7 @@
 const fs = require("fs");
 const os = require("os");
 const path = require("path");
+const readline = require("readline");
 const vm = require("vm");
 const threads = require("worker_threads");
 const { watch } = require("./node_reads.js");
@@ -187,8 +189,7 @@ function aliases(mainConfigFile, options) {
   return paths;
 }
 
-async function main() {
-  const request = JSON.parse(fs.readFileSync(0, "utf8"));
+async function answered(request) {
   if (request.do === "minify") {
     load(MINIFIERS[request.minify].tool, request.resolveFrom);
     return { bundles: await minifyAll(request, request.bundles) };
@@ -200,11 +201,21 @@ async function main() {
   return { bundles, paths: aliases(request.mainConfigFile, request.options), ...kept() };
 }
 
+async function main() {
+  const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+  console.log = console.error; // r.js talks; standard output is the answers'
+  say({});
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    try {
+      say(await answered(JSON.parse(line)));
+    } catch (error) {
+      say({ error: { module: error.module || null, message: error.module ? error.message : error.stack } });
+    }
+  }
+}
+
 if (threads.isMainThread) {
-  console.log = console.error; // r.js talks; standard output is the answer's
-  main()
-    .catch((error) => ({ error: { module: error.module || null, message: error.module ? error.message : error.stack } }))
-    .then((answer) => process.stdout.write(JSON.stringify(answer)));
+  main();
 } else {
   minify(threads.workerData)
     .catch((error) => ({ error: { module: error.module || threads.workerData.name, message: error.message } }))

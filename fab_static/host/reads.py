@@ -40,6 +40,9 @@ import socket
 import stat
 import sys
 import threading
+
+# not when it is first needed: an import within another, which a hook would be, may find half a package
+from importlib.util import source_from_cache
 from typing import Any, Callable, Iterable, Mapping, Tuple
 
 FORMAT = 1
@@ -606,8 +609,6 @@ def _source_of(path: str) -> str | None:
     if not path.endswith(".pyc"):
         return None
     try:
-        from importlib.util import source_from_cache
-
         source = source_from_cache(path)
     except (ValueError, NotImplementedError):
         return None

@@ -98,7 +98,8 @@ def test_every_host_is_reached_with_its_key_verified(fleet: Fleet) -> None:
     for host in fleet.hosts:
         with connect(fleet, host) as connection:
             result = connection.run("echo $HOME; echo oops >&2", hide=True, in_stream=False)
-        assert result.stdout.strip() == str(Path("~").expanduser())
+        home = fleet.hosts[host].folder if fleet.server == "sshd" else Path.home()
+        assert result.stdout.strip() == str(home)
         assert result.stderr.strip() == "oops"
 
 

@@ -37,13 +37,13 @@ class Project:
         path.write_text(textwrap.dedent(text))
         return path
 
-    def run(self, script, trust=()):
+    def run(self, script, trust=(), flags=()):
         """Run a manage.py."""
         self.write("manage.py", script)
         return self.ask(
             "run",
             RECORDED_COMMAND,
-            command=[sys.executable, "-"],
+            command=[sys.executable, *flags, "-"],
             folder=str(self.folder),
             environment=self.environment,
             timeout=30,
@@ -367,3 +367,16 @@ def test_without_manage_py_it_says_what_python_says(project):
     assert project.run("")["code"] == 2
     assert b"can't open file" in project.printed
     assert b"manage.py" in project.printed
+
+
+def test_what_is_imported_for_the_first_time_is_whole(project):
+    """Importlib is: an import of ours within that one would find half of it, and load the rest twice."""
+    script = """
+        import sys
+        print("importlib" in sys.modules)
+        import importlib.util
+        import _frozen_importlib
+        print(importlib._bootstrap is _frozen_importlib, importlib.util.find_spec("wsgiref.util").name)
+    """
+    assert project.run(script, flags=["-I", "-S"])["code"] == 0
+    assert b"True wsgiref.util" in project.printed
