@@ -16,6 +16,7 @@ from fab_static.remote import Head, RemoteHost, together
 from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
+HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
 URL_SECONDS = 3600  # how long a host may take to begin its last object
 Frame = tuple[Head, bytes]
 
@@ -43,9 +44,13 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
         _publish(deploy, deploy.origin, hidden(release), release.id, holders)
     lacking = lacks(deploy, release)
     left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
+    at_once = deploy.environment.ssh.parallel
     for wanted, hosts in _by_what_they_lack(left).items():
-        for at in range(0, len(hosts), deploy.environment.ssh.parallel):
-            _send(deploy, wanted, hosts[at : at + deploy.environment.ssh.parallel], holders)
+        if len(hosts) > at_once and _size(wanted) <= HELD_BYTES:
+            _send_held(deploy, wanted, hosts, holders)
+            continue
+        for at in range(0, len(hosts), at_once):
+            _send(deploy, wanted, hosts[at : at + at_once], holders)
     text = release.to_json().encode()
     deploy.on(
         deploy.hosts(),
@@ -97,8 +102,7 @@ def _send(
 ) -> None:
     """Stream objects from the first holder that has them to all of these hosts at once."""
     source = _source(wanted, hosts, holders)
-    size = sum(RECORD.size + size for _, size in RECORD.iter_unpack(wanted))
-    receivers = [Receiver(deploy, host, size) for host in hosts]
+    receivers = [Receiver(deploy, host, _size(wanted)) for host in hosts]
     try:
         for frame in source.packs("fetch", wanted):
             for receiver in receivers:
@@ -111,6 +115,34 @@ def _send(
     failures = {receiver.host: receiver.failed for receiver in receivers if receiver.failed}
     if failures:
         raise together(failures)
+
+
+def _send_held(
+    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]
+) -> None:
+    """Read objects once, hold them, and send them to one host as soon as another has them.
+
+    Batches would each wait for their slowest host: of a thousand hosts, most have one that is slow.
+    """
+    frames = list(_source(wanted, hosts, holders).packs("fetch", wanted))
+
+    def send(host: RemoteHost) -> None:
+        with deploy.timeline.sending(host.name, _size(wanted)) as sent:
+            host.take("store", _telling(frames, sent))
+
+    deploy.on(hosts, send)
+
+
+def _size(wanted: bytes) -> int:
+    """Return the bytes of a stream of these objects, before it is deflated."""
+    return sum(RECORD.size + size for _, size in RECORD.iter_unpack(wanted))
+
+
+def _telling(frames: Iterable[Frame], sent: Callable[[int], None]) -> Iterator[Frame]:
+    """Yield frames, and tell of each, once it is sent, how much it holds."""
+    for frame in frames:
+        yield frame
+        sent(frame[0]["raw"])
 
 
 def _publish(
@@ -228,9 +260,4 @@ class Receiver:
                 self._frames.get()
 
     def _pieces(self, sent: Callable[[int], None]) -> Iterable[Frame]:
-        def frames() -> Iterator[Frame]:
-            while (frame := self._frames.get()) is not None:
-                yield frame
-                sent(frame[0]["raw"])
-
-        return frames()
+        return _telling(iter(self._frames.get, None), sent)
