@@ -203,14 +203,14 @@ def test_the_report_goes_to_a_bucket_and_to_a_hook_where_asked(
 def test_on_a_terminal_a_deploy_says_how_long_it_takes_by_the_last_one_and_elsewhere_only_lines(
     tiny: Operator, tmp_path: Path
 ) -> None:
-    plain = tiny.fab("deploy", XDG_STATE_HOME=str(tmp_path)).stdout
+    plain = tiny.fab("deploy", "--rebuild", XDG_STATE_HOME=str(tmp_path)).stdout
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", plain)
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in plain.splitlines())
     assert "of about" not in plain
 
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
-        [FAB, "staging", "deploy"],
+        [FAB, "staging", "deploy", "--rebuild"],
         cwd=tiny.folder,
         env=tiny.environment(XDG_STATE_HOME=str(tmp_path), TERM="xterm-256color"),
         stdin=theirs,
