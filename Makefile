@@ -6,9 +6,9 @@ PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration browser chaos chaos-short bench lint format types docs recording servers clean
+.PHONY: demo test unit integration browser chaos chaos-short bench lint format types docs recording servers compiled clean
 
-demo: $(STAMP) $(MODULES)
+demo: $(STAMP) $(MODULES) compiled
 	$(VENV)/bin/python -m demo
 
 test: unit browser integration chaos-short
@@ -16,8 +16,9 @@ test: unit browser integration chaos-short
 unit: $(STAMP)
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
-integration: $(STAMP) $(MODULES) servers
-	$(VENV)/bin/pytest -q -n 3 --dist loadfile tests/integration  # they wait more than they work
+# in the order of their names: by number of tests, the longest of all would begin last
+integration: $(STAMP) $(MODULES) servers compiled
+	$(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/integration
 
 browser: $(STAMP) $(AXE) servers
 	$(VENV)/bin/pytest -q tests/browser
@@ -25,15 +26,15 @@ browser: $(STAMP) $(AXE) servers
 # N seeded schedules of faults on FLEETS loopback fleets at once; docs/chaos.md
 N ?= 500
 FLEETS ?= 2
-chaos: $(STAMP) servers
+chaos: $(STAMP) servers compiled
 	$(VENV)/bin/python -m chaos --seeds 1-$(N) --fleets $(FLEETS)
 
-chaos-short: $(STAMP) servers
+chaos-short: $(STAMP) servers compiled
 	$(VENV)/bin/python -m chaos --seeds 1-25 --fleets 2
 
 # every row of benchmarks/RESULTS.md; ROWS="rollback status" measures those alone, TIMES=1 is a first look
 TIMES ?= 5
-bench: $(STAMP) $(MODULES) servers
+bench: $(STAMP) $(MODULES) servers compiled
 	$(VENV)/bin/python -m benchmarks.run --times $(TIMES) $(if $(ROWS),--only $(ROWS))
 
 lint: $(STAMP)
@@ -55,6 +56,10 @@ recording: $(STAMP) $(MODULES)
 
 servers:
 	sh tests/servers.sh
+
+# as pip does when it installs a package: Invoke has Python keep no bytecode, so each `fab` would compile ours anew
+compiled: $(STAMP)
+	$(VENV)/bin/python -m compileall -q fab_static demo chaos benchmarks
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'

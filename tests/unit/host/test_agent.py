@@ -1246,7 +1246,7 @@ def nothing_is_removed(monkeypatch):
         raise AssertionError(f"{path} would have been emptied")
 
     monkeypatch.setattr(module, "remove_tree", never)
-    monkeypatch.setattr(module.shutil, "rmtree", never)
+    monkeypatch.setattr(shutil, "rmtree", never)
     for name in ("unlink", "remove", "rmdir", "rename", "replace", "listdir", "scandir", "walk"):
         monkeypatch.setattr(module.os, name, never)
 
