@@ -97,6 +97,13 @@ CHANGES = {  # events that name what they change: which arguments do
     "os.link": (1,),
     "os.truncate": (0,),
 }
+HEARD = frozenset(
+    [
+        *("open", "import", "os.listdir", "os.scandir", "subprocess.Popen", "sqlite3.connect"),
+        *("ctypes.dlopen", "fab_static.child", "fab_static.read", "fab_static.cache"),
+        *("fab_static.unseen", "fab_static.end", *CHANGES, *STARTS, *CONNECTS),
+    ]
+)
 # known by stat data alone: only an installer writes there
 _INSTALLED = tuple(os.path.join(prefix, "lib", "") for prefix in {sys.prefix, sys.base_prefix})
 _IMPORTER = "<frozen importlib._bootstrap_external>"
@@ -271,13 +278,15 @@ class Recorder:
 
     def __init__(self, start: float, inside: Iterable[str], trust: Iterable[str]) -> None:
         self.start_ns = int(start * 1e9)
-        self.inside = [form for path in inside for form in {path, os.path.realpath(path)}]
+        self._anothers: tuple[str, ...] = ()  # what is another's to watch: as paths begin
+        for path in inside:
+            self._leave_out(path)
         self.trust = READ_NOTHING | set(trust)
         # -> the stat data when first looked at, and the state then, where stat data does not stand for it
         self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
         self.written: dict[str, bool] = {}  # path -> was it read before
         self.unseen: list[str] = []
-        self.caches: list[str] = []
+        self._looks: set[tuple[str, tuple[str, ...]]] = set()  # noted already: path, aspects
         self._here = threading.local()
         self._listens_to_django = False
         self._doors = dict(CONNECTING)
@@ -296,7 +305,9 @@ class Recorder:
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note what an audit event tells of."""
-        if event in ("compile", "exec", "object.__getattr__") or getattr(self._here, "off", False):
+        if event not in HEARD or getattr(self._here, "off", False):
+            return
+        if event == "open" and self._is_left_out(arguments[0]):
             return
         self._here.off = True
         try:
@@ -311,7 +322,7 @@ class Recorder:
             self._listen_to_django()
         if event == "import":
             self._watch_doors()
-        if event == "open":
+        elif event == "open":
             self._opened(*arguments)
         elif event in ("os.listdir", "os.scandir"):
             self.note(_listing_for(sys._getframe(2).f_code.co_filename), arguments[0])
@@ -338,11 +349,20 @@ class Recorder:
         elif event == "fab_static.read":
             self.note("bytes", arguments[0], arguments[1])
         elif event == "fab_static.cache":
-            self.caches.append(os.path.abspath(arguments[0]))
+            self._leave_out(os.path.abspath(arguments[0]))
         elif event == "fab_static.unseen":
             self.is_unseen(str(arguments[0]))
         elif event == "fab_static.end":
             self.ended(arguments[0])
+
+    def _leave_out(self, path: str) -> None:
+        """Watch a file, or a folder and all in it, no more."""
+        forms = {os.path.join(form, "") for form in (path, os.path.realpath(path))}
+        self._anothers = tuple({*self._anothers, *forms})
+
+    def _is_left_out(self, path: Any) -> bool:
+        """Tell at once whether a path as the project gives it is one that nobody watches here."""
+        return isinstance(path, str) and path.startswith(self._anothers) and "/.." not in path
 
     def is_unseen(self, why: str) -> None:
         """Note why this run must not be used again."""
@@ -462,11 +482,16 @@ class Recorder:
 
     def _noting(self, function: Callable[..., Any], aspects: tuple[str, ...]) -> Callable[..., Any]:
         def look(path: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._here, "off", False):
+            if getattr(self._here, "off", False) or self._is_left_out(path):
                 return function(path, *args, **kwargs)
             self._here.off = True  # exists() asks stat()
             try:
-                self._looked(path, aspects, **kwargs)
+                # the first look counts: thousands look at one folder again and again
+                key = (path, aspects) if isinstance(path, str) and not kwargs else None
+                if key is None or key not in self._looks:
+                    self._looked(path, aspects, **kwargs)
+                    if key is not None and path.startswith("/"):
+                        self._looks.add(key)
                 return function(path, *args, **kwargs)
             finally:
                 self._here.off = False
@@ -484,7 +509,7 @@ class Recorder:
 
     def _opening(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("dir_fd") is None or getattr(self._here, "off", False):
+            if not kwargs or kwargs.get("dir_fd") is None or getattr(self._here, "off", False):
                 return function(path, flags, *args, **kwargs)  # its own event names it
             self._here.off = True
             try:
@@ -554,10 +579,7 @@ class Recorder:
             return True
         if os.sep + "__pycache__" + os.sep in path:
             return _source_of(path) is None
-        return any(
-            path == folder or path.startswith(folder.rstrip("/") + "/")
-            for folder in (*self.inside, *self.caches)
-        )
+        return (path + "/").startswith(self._anothers)
 
 
 def _replace(module: Any, name: str, function: Callable[..., Any]) -> None:
@@ -598,8 +620,10 @@ def _beside(path: Any, folder: int | None) -> Any:
 
 def _is_device(path: str) -> bool:
     """Tell whether it is a device, as /dev/null is; what lies in /dev/shm is none."""
+    if not path.startswith("/dev/") or path.startswith("/dev/shm/"):  # noqa: S108  # we only look
+        return False
     try:
-        return path.startswith("/dev/") and stat.S_ISCHR(_stat(path).st_mode)
+        return stat.S_ISCHR(_stat(path).st_mode)
     except OSError:
         return False
 
