@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -318,7 +318,8 @@ class Site:
                         name = connection.recv(100).decode()
                         if name in by_name:
                             injector.inject(by_name[name])
-                        connection.sendall(b".")
+                        with suppress(BrokenPipeError):  # the fault was its end
+                            connection.sendall(b".")
 
             thread = threading.Thread(target=answer, daemon=True)
             thread.start()

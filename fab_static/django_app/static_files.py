@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 # .*, *~, *.map, * *: whatever stands for the stars, the rest lies within one name
 _IS_OF_A_NAME = re.compile(r"\*?[^*?\[/]*\*?").fullmatch
+_folder = cache(Path)  # of few storages, for thousands of files
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Source:
     def location(self) -> Path | None:
         """The storage's folder, or None when it keeps its files elsewhere than on disk."""
         location = getattr(self.storage, "location", None)
-        return Path(location) if location else None
+        return _folder(location) if location else None
 
     @property
     def file(self) -> Path | None:
