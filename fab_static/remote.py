@@ -37,7 +37,7 @@ from fab_static.plan.release import Layout
 T = TypeVar("T")
 Head = dict[str, Any]
 
-AGENT = zlib.compress(Path(agent_module.__file__).read_bytes(), 9)
+AGENT = zlib.compress(Path(agent_module.__file__).read_bytes())
 # reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
 # behind it to the agent; one line, because not every login shell takes a newline in an argument
 BOOTSTRAP = (
