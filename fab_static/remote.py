@@ -313,10 +313,12 @@ class RemoteHost:
         stdin: bytes = b"",
         on_output: Callable[[bytes], None] | None = None,
         record: Mapping[str, Any] | None = None,
+        shares_start: bool = False,
     ) -> Ran:
         """Run a command on the host; its environment never stands on a command line.
 
-        With `record`, as the agent takes it, what the command read is recorded there.
+        With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
+        one of manage.py may run in a fork of a process that has set the project up.
         """
         pieces: list[bytes] = []
 
@@ -336,6 +338,7 @@ class RemoteHost:
             environment=dict(environment or {}),
             timeout=limit,
             record=dict(record) if record else None,
+            shares_start=shares_start,
         )
         output = b"".join(pieces).decode(errors="replace")
         if "cannot_start" in head:

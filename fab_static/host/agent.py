@@ -42,10 +42,11 @@ TYPE_CHECKING = False
 if (
     TYPE_CHECKING
 ):  # each module that is not imported at the start is milliseconds less on every host
-    from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple
+    from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple, Union
 
     Head = Dict[str, Any]
     Verb = Callable[["Agent", Head, bytes], Tuple[Head, bytes]]
+    Running = Union["subprocess.Popen[bytes]", "Forked"]
 
 PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, small enough for memory
 SAMPLE = 2048  # bytes by which a file is judged to deflate or not
@@ -1544,46 +1545,38 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     group, which ends with it, at the time-out, or when the operator is gone. With `record`, a command
     whose input is host/reads.py leaves a record of what it read: `token` says which; see `recall`.
     """
-    environment = dict(os.environ, **head.get("environment", {}))
     order = head.get("record")
     token = os.urandom(8).hex()
-    if order:
-        environment["FAB_STATIC_RECORD"] = order_to_record(agent, head, token)
-    try:
-        process = subprocess.Popen(  # noqa: S603 - to run the inventory's commands is what it is for
-            head["command"],
-            cwd=head.get("folder"),
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
-    agent.children.add(process.pid)
+    told = order_to_record(agent, head, token) if order else {}
+    process: Running | None = None
+    if told and head.get("shares_start"):
+        process = agent.in_fork(head, told)
+    if process is None:
+        variables = {"FAB_STATIC_RECORD": json.dumps(told)} if told else {}
+        try:
+            process = started(head, body, variables)
+        except OSError as error:
+            return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
+    pid = process.pid
+    agent.children.add(pid)
     over = threading.Event()
 
     def end_in_time() -> None:
         over.set()
-        end_group(process.pid)
+        end_group(pid)
 
     timer = threading.Timer(head["timeout"], end_in_time)
     timer.daemon = True
     timer.start()
-    assert process.stdin is not None  # noqa: S101 - a pipe was asked for
-    assert process.stdout is not None  # noqa: S101
-    feeder = threading.Thread(target=feed, args=(process.stdin, body), daemon=True)
-    feeder.start()
     try:
         for piece in output_of(process):
             agent.send({"output": True}, piece)
         code = process.wait()
     finally:
         timer.cancel()
-        end_group(process.pid)
+        end_group(pid)
         process.wait()
-        agent.children.discard(process.pid)
+        agent.children.discard(pid)
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
@@ -1597,10 +1590,14 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 @verb
 def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Take in host/reads.py, which knows what a run has read. Body: its source."""
+    """Take in host/reads.py, which knows what a run has read. Body: its source.
+
+    `one_start` is the program that sets the project up once for several commands.
+    """
     reads = types.ModuleType("reads")
     exec(compile(body, "fab_static/host/reads.py", "exec"), vars(reads))  # noqa: S102 - the operator's own
     agent.reads = reads
+    agent.one_start = head["one_start"].encode()
     return {}, b""
 
 
@@ -1632,7 +1629,7 @@ def given_to(agent: Agent, head: Head, salt: str) -> Head:
     return given
 
 
-def order_to_record(agent: Agent, head: Head, token: str) -> str:
+def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     """Return what host/reads.py is told; an earlier record of that name is gone then."""
     agent.host.claim()
     order = head["record"]
@@ -1645,15 +1642,126 @@ def order_to_record(agent: Agent, head: Head, token: str) -> str:
     for old in sorted(others, key=os.path.getmtime)[:-RECORDED_KEPT]:
         remove_tree(old)
     given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
-    told = {"to": path, "token": token, "given": given, "start": time.time(), **order}
-    return json.dumps(told)
+    return {"to": path, "token": token, "given": given, "start": time.time(), **order}
 
 
 def recorded(agent: Agent, name: str) -> str:
     return agent.host.path("recorded", checked(RECORDED, name, "name of a recorded run"))
 
 
-def output_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def started(
+    head: Head, body: bytes, variables: Head, inherited: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, and feed it its standard input."""
+    process = subprocess.Popen(  # noqa: S603 - to run the inventory's commands is what it is for
+        head["command"],
+        cwd=head.get("folder"),
+        env=dict(os.environ, **head.get("environment", {}), **variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=inherited,
+    )
+    threading.Thread(target=feed, args=(process.stdin, body), daemon=True).start()
+    return process
+
+
+class OneStart:
+    """The project's Python, set up once; commands run in forks of it: host/one_start.py."""
+
+    def __init__(self, head: Head, source: bytes) -> None:
+        import socket
+
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(head["timeout"])
+        self.key = start_key(head)
+        trust = head["record"]["trust"]
+        order = {"control": theirs.fileno(), "start": time.time(), "trust": trust}
+        with theirs:
+            self.process = started(
+                head, source, {"FAB_STATIC_RECORD": json.dumps(order)}, [theirs.fileno()]
+            )
+        self._lines = b""
+        self.printed = b""  # while it was set up
+
+    @property
+    def output(self) -> Any:
+        """What it prints, and its forks."""
+        return self.process.stdout
+
+    def ready(self) -> Head:
+        """Wait until it is set up, or has failed."""
+        while not select.select([self._control], [], [], 0)[0]:
+            if select.select([self.output, self._control], [], [])[0] == [self.output]:
+                piece = os.read(self.output.fileno(), PIECE)
+                if not piece:
+                    break  # it has ended, which the other tells too
+                self.printed += piece
+        return self.heard()
+
+    def ask(self, order: Head) -> Head:
+        """Ask for a command; return what is said of its beginning."""
+        try:
+            self._control.sendall(json.dumps(order).encode() + b"\n")
+        except OSError:
+            return {"why": "it has ended"}
+        return self.heard()
+
+    def is_heard(self) -> bool:
+        """Tell whether something was said."""
+        return b"\n" in self._lines or bool(select.select([self._control], [], [], 0)[0])
+
+    def heard(self) -> Head:
+        """Return the next thing that is said."""
+        while b"\n" not in self._lines:
+            try:
+                piece = self._control.recv(PIECE)
+            except OSError:
+                piece = b""
+            if not piece:
+                return {"why": "it has ended"}
+            self._lines += piece
+        line, _, self._lines = self._lines.partition(b"\n")
+        said: Head = json.loads(line.decode("utf-8"))
+        return said
+
+    def end(self) -> None:
+        """End it, and all that it left in its session."""
+        self._control.close()
+        end_group(self.process.pid)
+        self.process.wait()
+        self.output.close()
+
+
+def start_key(head: Head) -> list[Any]:
+    """Return what two commands have alike that may share a start."""
+    return [head["command"], head.get("folder"), head.get("environment"), head["record"]["trust"]]
+
+
+class Forked:
+    """A command in a fork of one start, as Popen would have it."""
+
+    def __init__(self, start: OneStart, pid: int) -> None:
+        self.pid = pid
+        self.stdout = start.output
+        self._start = start
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, if it has ended."""
+        if self._code is None and self._start.is_heard():
+            self._code = self._start.heard().get("code", -signal.SIGKILL)
+        return self._code
+
+    def wait(self) -> int:
+        """Return the exit code, once it has ended."""
+        while self._code is None:
+            self._code = self._start.heard().get("code", -signal.SIGKILL)
+        return self._code
+
+
+def output_of(process: Running) -> Iterator[bytes]:
     """Yield what a command prints, until it has ended and all of it was read.
 
     Not until the pipe ends: a daemon that it started in a session of its own may hold that for ever.
@@ -1988,7 +2096,48 @@ class Agent:
         self._busy = threading.Event()
         self.children: set[int] = set()
         self.reads: Any = None  # host/reads.py, once it was sent
+        self.one_start = b""  # host/one_start.py, with it
+        self._start: OneStart | None = None
+        self._starts_alone = False  # each command is a process of its own
         self.host: Host
+
+    def in_fork(self, head: Head, order: Head) -> Forked | None:
+        """Run a command in a fork of the project's one start; None where it must be started by itself."""
+        for _ in range(2):  # anew where what it read has changed
+            if self._starts_alone:
+                break
+            if self._start and self._start.key != start_key(head):
+                self.end_start()
+            start = self._start or self._begin(head)
+            if start is None:
+                break
+            said = start.ask(order)
+            if "pid" in said:
+                if start.printed:
+                    self.send({"output": True}, start.printed)
+                    start.printed = b""
+                return Forked(start, said["pid"])
+            self.end_start()
+        return None
+
+    def _begin(self, head: Head) -> OneStart | None:
+        try:
+            start = OneStart(head, self.one_start)
+        except OSError:  # the command's own process says what is wrong
+            return None
+        self.children.add(start.process.pid)
+        self._start = start
+        if start.ready():
+            self._starts_alone = True
+            self.end_start()
+        return self._start
+
+    def end_start(self) -> None:
+        """End the project's one start, if there is one."""
+        if self._start:
+            self._start.end()
+            self.children.discard(self._start.process.pid)
+            self._start = None
 
     def serve(self) -> NoReturn:
         threading.Thread(target=self._read, daemon=True).start()

@@ -31,6 +31,7 @@ Python 3.8 or later, standard library.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import hmac
 import json
@@ -43,7 +44,7 @@ import threading
 
 # not when it is first needed: an import within another, which a hook would be, may find half a package
 from importlib.util import source_from_cache
-from typing import Any, Callable, Iterable, Mapping, Tuple
+from typing import Any, Callable, Iterable, Iterator, Mapping, Tuple
 
 FORMAT = 1
 RECORD = "FAB_STATIC_RECORD"
@@ -280,7 +281,7 @@ class Recorder:
         self.start_ns = int(start * 1e9)
         self._anothers: tuple[str, ...] = ()  # what is another's to watch: as paths begin
         for path in inside:
-            self._leave_out(path)
+            self.leave_out(path)
         self.trust = READ_NOTHING | set(trust)
         # -> the stat data when first looked at, and the state then, where stat data does not stand for it
         self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
@@ -349,13 +350,32 @@ class Recorder:
         elif event == "fab_static.read":
             self.note("bytes", arguments[0], arguments[1])
         elif event == "fab_static.cache":
-            self._leave_out(os.path.abspath(arguments[0]))
+            self.leave_out(os.path.abspath(arguments[0]))
         elif event == "fab_static.unseen":
             self.is_unseen(str(arguments[0]))
         elif event == "fab_static.end":
             self.ended(arguments[0])
 
-    def _leave_out(self, path: str) -> None:
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Note nothing that this thread does meanwhile."""
+        before = getattr(self._here, "off", False)
+        self._here.off = True
+        try:
+            yield
+        finally:
+            self._here.off = before
+
+    def first_change(self) -> str | None:
+        """Return which of the things noted so far is not as it was any more; None where all are."""
+        for (aspect, path), (stamp, state) in self.inputs.items():
+            if stamp is not None and _settled(stamp, self.start_ns) and stamp == stamp_of(path):
+                continue
+            if state is None or state_of(aspect, path) != state:
+                return f"{path} has changed since the project was set up"
+        return None
+
+    def leave_out(self, path: str) -> None:
         """Watch a file, or a folder and all in it, no more."""
         forms = {os.path.join(form, "") for form in (path, os.path.realpath(path))}
         self._anothers = tuple({*self._anothers, *forms})
@@ -652,23 +672,25 @@ def main(program: str | None = None, name: str = "") -> None:
     order = json.loads(os.environ.pop(RECORD))
     recorder = Recorder(order["start"], order["inside"], order["trust"])
 
-    def write(answer: str | None = None) -> None:
-        try:
-            inputs, unseen = recorder.record()
-            write_record(order, inputs, unseen, answer)
-        except Exception as error:  # no record: the run is not used again
-            sys.stderr.write(f"fab_static: what it read was not recorded: {error!r}\n")
-
     if program is None:
-        atexit.register(write)  # first, and so called last
+        atexit.register(write, recorder, order)  # first, and so called last
     else:
-        recorder.ended = write
+        recorder.ended = lambda answer: write(recorder, order, answer)
     recorder.begin()
     if program is not None:
         exec(compile(program, name, "exec"), {"__name__": "__main__"})
     else:
         sys.argv = ["manage.py", *order["manage"]]
         run_as_main("manage.py")
+
+
+def write(recorder: Recorder, order: Mapping[str, Any], answer: str | None = None) -> None:
+    """Write down what was read; where that fails, the run is not used again."""
+    try:
+        inputs, unseen = recorder.record()
+        write_record(order, inputs, unseen, answer)
+    except Exception as error:
+        sys.stderr.write(f"fab_static: what it read was not recorded: {error!r}\n")
 
 
 def write_record(

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
-from fab_static.host import django_probe, reads, template_lint
+from fab_static.host import django_probe, one_start, reads, template_lint
 from fab_static.plan.inventory import Environment, expand
 from fab_static.remote import Head, Ran, RemoteHost
 
@@ -21,6 +21,12 @@ READS = Path(reads.__file__).read_bytes()
 # what is run under the eyes of host/reads.py: manage.py, or the probe
 RECORDED_COMMAND = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{"__name__": "__main__"}})
 """.encode()
+# what sets the project up once, and runs each manage.py command in a fork
+ONE_START = f"""import types
+reads = types.ModuleType("reads")
+exec(compile({READS.decode()!r}, "reads.py", "exec"), vars(reads))
+exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), {{"__name__": "__main__", "reads": reads}})
+"""
 RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
     "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
 """.encode()
@@ -125,6 +131,7 @@ class ProjectOnHost:
             stdin=stdin,
             on_output=on_output,
             record=record,
+            shares_start=record is not None,
         )
         if ran.code != 0:
             raise self._failed(text, ran)
@@ -167,7 +174,7 @@ class ProjectOnHost:
     def _teach(self) -> None:
         """Send host/reads.py to the host's agent, unless it has it."""
         if not self.host.hello.get("learned"):
-            self.host.ask("learn", READS)
+            self.host.ask("learn", READS, one_start=ONE_START)
             self.host.hello["learned"] = True
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.agent import VERBS, Host
-from fab_static.phases.project import READS, RECORDED_COMMAND
+from fab_static.phases.project import ONE_START, READS, RECORDED_COMMAND
 
 
 class Project:
@@ -23,7 +23,7 @@ class Project:
         self.printed = b""
         self.environment = {"GREETING": "hello"}
         self.inside = []
-        self.ask("learn", READS)
+        self.ask("learn", READS, one_start=ONE_START)
 
     def send(self, head, body=b""):
         self.printed += bytes(body)

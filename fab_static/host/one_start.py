@@ -1,0 +1,165 @@
+"""One start of the project for several commands: it is set up once, and each command runs in a fork of it.
+
+Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, 10 and more for a large
+one, and a build has six commands. Sent to the project's own interpreter with host/reads.py, which it is
+given as `reads`; the order in FAB_STATIC_RECORD is that of reads, with `control` in place of `to`, `given`
+and `manage`: a socket over which commands come, a line of JSON each, and answers go:
+
+    {} or {"why": words}                  it is ready; or each command must be started by itself
+    {"to", "token", "given", "manage", "inside"} comes: of one command
+    {"pid": number}, then {"code": number}       it began, and ended; both as for a process of its own
+    {"why": words}                        it did not begin: what the setting up read has changed since, say
+
+A command must not be able to tell the difference. So it is started by itself where the project looked at its
+command line while it was set up, started threads, or did anything that host/reads.py cannot see; and when
+anything that was read then has changed since. Its fork runs what stands after the command in manage.py, too.
+
+Python 3.8 or later, standard library, and the project's Django.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import socket
+import sys
+import threading
+from typing import Any, Callable, Iterator, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.host import reads  # which stands among the globals where this runs
+
+WAITING = "fab_static_waiting"  # the command that is none yet
+_DJANGOS_OWN = "/django/core/management/__init__.py"
+
+
+class CommandLine(list):  # type: ignore[type-arg]
+    """The words that manage.py hands to Django; notes where anybody else looks at them."""
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(words)
+        self.looked: str | None = None
+
+    def becomes(self, words: list[str]) -> None:
+        """Be another command's, for those too who kept it."""
+        super().__setitem__(slice(None), words)
+
+
+def _noting(name: str) -> Callable[..., Any]:
+    method = getattr(list, name)
+
+    def looked_at(line: CommandLine, *args: Any) -> Any:
+        frame = sys._getframe(1)
+        if not frame.f_code.co_filename.endswith(_DJANGOS_OWN):
+            line.looked = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        return method(line, *args)
+
+    return looked_at
+
+
+for _name in (
+    *("__getitem__", "__iter__", "__len__", "__contains__", "__eq__", "__ne__", "__lt__", "__gt__"),
+    *("__add__", "__iadd__", "__mul__", "__reversed__", "__repr__", "__setitem__", "__delitem__"),
+    *("copy", "count", "index", "pop", "insert", "append", "extend", "remove", "sort", "reverse"),
+):
+    setattr(CommandLine, _name, _noting(_name))
+
+
+class Waiting:
+    """The management command that becomes others."""
+
+    def __init__(self, recorder: reads.Recorder, control: socket.socket) -> None:
+        self._recorder = recorder
+        self._control = control
+        self._line = CommandLine(["manage.py", WAITING])
+        self._order: Mapping[str, Any] | None = None  # of the command that this fork runs
+        atexit.register(self._write)  # first, and so called last
+
+    def set_up(self) -> None:
+        """Run manage.py; come back in each command's fork alone."""
+        from django.core.management import ManagementUtility
+
+        waiting, fetch = self, ManagementUtility.fetch_command
+
+        def fetch_command(self: ManagementUtility, subcommand: str) -> Any:
+            return waiting if subcommand == WAITING else fetch(self, subcommand)
+
+        ManagementUtility.fetch_command = fetch_command  # type: ignore[method-assign]
+        sys.argv = self._line
+        reads.run_as_main("manage.py")
+
+    def run_from_argv(self, _argv: list[str]) -> None:
+        """Wait for commands; come back in each one's fork, when it has run."""
+        from django.conf import settings
+
+        settings.INSTALLED_APPS  # noqa: B018  # raises what is wrong with them, which Django kept to itself
+        orders = self._orders()
+        self._say(self._refusal())
+        for order in orders:
+            refusal = self._refusal()
+            if refusal:
+                self._say(refusal)
+                break
+            with self._recorder.paused():
+                process = os.fork()
+            if not process:
+                return self._become(order)
+            self._say({"pid": process})
+            _, status = os.waitpid(process, 0)
+            code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            self._say({"code": code})
+        os._exit(0)
+
+    def _become(self, order: Mapping[str, Any]) -> None:
+        os.setsid()
+        self._control.close()
+        for path in order["inside"]:
+            self._recorder.leave_out(path)
+        self._order = order
+        words = ["manage.py", *order["manage"]]
+        self._line.becomes(words)
+        sys.argv = words
+        from django.core.management import ManagementUtility
+
+        ManagementUtility(words).execute()
+
+    def _write(self) -> None:
+        if self._order:
+            reads.write(self._recorder, self._order)
+
+    def _refusal(self) -> dict[str, str]:
+        """Return why a command must not run in a fork of this; {} where it may."""
+        if self._line.looked:
+            return {"why": f"the project looks at its command line: {self._line.looked}"}
+        if threading.active_count() > 1:
+            return {"why": "the project starts threads"}
+        with self._recorder.paused():
+            if "django.db" in sys.modules:
+                sys.modules["django.db"].connections.close_all()
+            why = next(iter(self._recorder.unseen), None) or self._recorder.first_change()
+        return {"why": why} if why else {}
+
+    def _orders(self) -> Iterator[dict[str, Any]]:
+        with self._control.makefile("r", encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+    def _say(self, answer: Mapping[str, Any]) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        self._control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def main() -> None:
+    """Set the project up, and run commands until nobody is left to ask for one."""
+    order = json.loads(os.environ.pop(reads.RECORD))
+    control = socket.socket(fileno=order["control"])
+    control.set_inheritable(False)
+    recorder = reads.Recorder(order["start"], [], order["trust"])
+    recorder.begin()
+    Waiting(recorder, control).set_up()
+
+
+if __name__ == "__main__":
+    main()

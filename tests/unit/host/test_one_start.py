@@ -1,0 +1,251 @@
+"""Several commands share one start of the project, and none of them can tell."""
+
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from fab_static.host.agent import VERBS, Agent, Host
+from fab_static.phases.project import ONE_START, READS, RECORDED_COMMAND
+
+MANAGE = """
+    import os, sys
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(sys.argv)
+    print("after", sys.argv[1])
+"""
+SETTINGS = """
+    import atexit, os
+    SECRET_KEY = "x"
+    INSTALLED_APPS = ["own"]
+    STATIC_ROOT = "static"
+    with open("starts", "a") as file:
+        file.write("set up\\n")
+    print("settings")
+    atexit.register(print, "the end")
+"""
+COMMAND = """
+    import os, sys
+    from django.core.management.base import BaseCommand, CommandError
+    from django.conf import settings
+    import site_settings
+
+    class Command(BaseCommand):
+        def add_arguments(self, parser):
+            parser.add_argument("words", nargs="*")
+        def handle(self, words, **options):
+            {body}
+"""
+
+
+class Project(Agent):
+    """A Django project on a host of its own, and the agent there."""
+
+    def __init__(self, folder):
+        super().__init__(-1, -1)
+        self.folder = folder / "code"
+        self.host = Host(str(folder / "deploy_to"), "shop", "production")
+        self.printed = b""
+        self.environment = {}
+        self.write("manage.py", MANAGE)
+        self.write("site_settings.py", SETTINGS)
+        self.write("own/__init__.py", "")
+        self.write("own/management/__init__.py", "")
+        self.write("own/management/commands/__init__.py", "")
+        self.command("hello", 'print("hello", *words)')
+        self.do("learn", READS, one_start=ONE_START)
+
+    def send(self, head, body=b""):
+        self.printed += bytes(body)
+
+    def do(self, verb, body=b"", **params):
+        return VERBS[verb](self, {"do": verb, **params}, body)[0]
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        old = time.time() - 100  # no racy stamps
+        os.utime(path, (old, old))
+        return path
+
+    def settings(self, text):
+        self.write("site_settings.py", SETTINGS + textwrap.indent(text, "    "))
+
+    def command(self, name, body):
+        self.write(f"own/management/commands/{name}.py", COMMAND.format(body=body))
+
+    def run(self, *words, timeout=60):
+        """Run a command; return its exit code and what it printed."""
+        self.printed = b""
+        answer = self.do(
+            "run",
+            RECORDED_COMMAND,
+            command=[sys.executable, "-"],
+            folder=str(self.folder),
+            environment=self.environment,
+            timeout=timeout,
+            shares_start=True,
+            record={
+                "name": words[0],
+                "what": [sys.executable, " ".join(words)],
+                "manage": list(words),
+                "inside": [str(self.folder / "static")],
+                "trust": [],
+            },
+        )
+        return answer["code"], self.printed.decode()
+
+    def why(self, *words):
+        """Return why the command would be run again; None where it would not."""
+        return self.do(
+            "recall",
+            name=words[0],
+            what=[sys.executable, " ".join(words)],
+            folder=str(self.folder),
+            environment=self.environment,
+        ).get("why")
+
+    @property
+    def starts(self):
+        return (self.folder / "starts").read_text().count("set up")
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = Project(tmp_path)
+    yield project
+    project.end_start()
+
+
+def test_commands_share_one_start_and_none_can_tell(project):
+    project.command("told", "print(sys.argv, words, os.getpid() == os.getsid(0))")
+    assert project.run("hello", "you") == (0, "settings\nhello you\nafter hello\nthe end\n")
+    assert project.run("told", "a", "b") == (
+        0,
+        "['manage.py', 'told', 'a', 'b'] ['a', 'b'] True\nafter told\nthe end\n",
+    )
+    assert project.starts == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ('raise CommandError("no such thing")', 1, "CommandError: no such thing"),
+        ("sys.exit(3)", 3, ""),
+        ("os.kill(os.getpid(), 9)", -9, ""),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero"),
+        ("os._exit(4)", 4, ""),
+    ],
+)
+def test_a_command_ends_as_it_would_by_itself(project, body, code, said):
+    project.command("broken", body)
+    assert project.run("hello")[0] == 0
+    ended, printed = project.run("broken")
+    assert ended == code
+    assert said in printed
+    assert project.run("hello")[0] == 0
+    assert project.starts == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import sys\nTESTING = "test" in sys.argv',
+        "import sys\nNAME = sys.argv[1]",
+        "import sys\nWORDS = [*sys.argv]",
+        "import sys\nLINE = ' '.join(sys.argv)",
+    ],
+)
+def test_a_project_that_looks_at_its_command_line_is_started_for_each(project, text):
+    project.settings(text)
+    project.command("told", 'print(getattr(site_settings, "NAME", "told"))')
+    assert "hello" in project.run("hello")[1]
+    assert "told" in project.run("told")[1].splitlines()
+    assert project.starts == 3  # with the one that found it out
+
+
+def test_a_project_with_threads_is_started_for_each(project):
+    project.settings(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    assert project.run("hello")[0] == 0
+    assert project.run("hello")[0] == 0
+    assert project.starts == 3
+
+
+def test_what_was_read_at_the_start_and_changed_since_is_read_anew(project):
+    project.write("static/said.txt", "one")
+    project.settings('SAID = open("static/said.txt").read()')
+    project.command("tell", "print(site_settings.SAID)")
+    assert "one" in project.run("tell")[1]
+    project.write("static/said.txt", "another")
+    assert "another" in project.run("tell")[1]
+    assert project.starts == 2
+
+
+def test_a_project_that_cannot_be_set_up_says_so_itself(project):
+    project.settings("1 / 0")
+    code, printed = project.run("hello")
+    assert code == 1
+    assert "ZeroDivisionError" in printed
+    project.settings("")
+    assert project.run("hello")[0] == 0
+
+
+def test_each_command_is_recorded_with_what_it_and_the_start_read(project):
+    for name in ("one", "two", "both"):
+        project.write(f"{name}.txt", "x")
+    project.settings('BOTH = open("both.txt").read()')
+    project.command("first", 'open("one.txt").read()')
+    project.command("second", 'open("two.txt").read()')
+    assert project.run("first")[0] == project.run("second")[0] == 0
+    assert (project.why("first"), project.why("second")) == (None, None)
+    project.write("one.txt", "changed")
+    assert "one.txt has changed" in project.why("first")
+    assert project.why("second") is None
+    project.write("both.txt", "changed")
+    assert "both.txt has changed" in project.why("second")
+
+
+def test_what_a_command_does_unseen_is_its_own_alone(project):
+    project.command("unseen", 'os.system("true")')
+    project.run("unseen")
+    project.run("hello")
+    assert project.why("unseen") == "it ran a shell command"
+    assert project.why("hello") is None
+    assert project.starts == 1
+
+
+def test_a_start_that_prints_much_blocks_nothing(project):
+    project.settings('print("x" * 300_000)')
+    code, printed = project.run("hello")
+    assert code == 0
+    assert printed.count("x") == 300_000
+
+
+def test_a_command_is_ended_in_time_and_the_next_one_runs(project):
+    project.command("sleep", "import time; time.sleep(600)")
+    assert project.run("hello")[0] == 0
+    assert project.run("sleep", timeout=0.2)[0] == -9
+    assert project.run("hello")[0] == 0
+    assert project.starts == 1
+
+
+def test_the_start_ends_with_the_agent(project):
+    project.run("hello")
+    (process,) = project.children
+    project.end_start()
+    assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_start_that_was_killed_is_made_again(project):
+    project.run("hello")
+    (process,) = project.children
+    os.kill(process, 9)
+    assert project.run("hello")[0] == 0
+    assert project.starts == 2
