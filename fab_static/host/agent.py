@@ -1047,7 +1047,7 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     with alone(host):
         before = host.live()
         if before != release:
-            begin_provisionally(host, head, before)
+            begin_provisionally(host, dict(head, current=before, previous=host.live("previous")))
         if before and before != release:
             point(host.path("previous"), "releases/" + before)
         union = write_union(host, before, release) if before and before != release else None
@@ -1060,19 +1060,13 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return {"before": before}, b""
 
 
-def begin_provisionally(host: Host, head: Head, before: str | None) -> None:
-    """Write down how to go back, before anything moves, and start who will do it."""
-    going_back = {
-        "format": 1,
-        "release": head["release"],
-        "current": before,
-        "previous": host.live("previous"),
-        "links": head["links"],
-        "manifest": head["manifest"],
-        "reload": head["reload"],
-        "entry": head["entry"],
-        "at": time.time(),
-    }
+def begin_provisionally(host: Host, head: Head, *, back: bool = False) -> None:
+    """Write down how to go back, before anything moves, and start who will do it.
+
+    `back`: the operator is on the way back already.
+    """
+    keys = ("release", "current", "previous", "links", "manifest", "reload", "entry")
+    going_back = {"format": 1, **{key: head[key] for key in keys}, "at": time.time(), "back": back}
     write_file(host.path(PROVISIONAL), json.dumps(going_back).encode())
     start_watchdog(host, head["confirm_timeout"])
 
@@ -1092,12 +1086,12 @@ def set_links(links: Head, joined: str | None) -> None:
 
 
 def provisional_flip(host: Host) -> Head | None:
-    """Return how to go back from a flip that nobody confirmed; None where no such flip is live.
+    """Return how to go back from a flip that nobody confirmed, or whose way back is not at its end.
 
-    An agent that died before it moved `current` leaves a note of a flip that never was.
+    An agent that died before it moved `current` leaves a note of a flip that never was: None.
     """
     known = read_json(host.path(PROVISIONAL))
-    return known if known and known["release"] == host.live() else None
+    return known if known and (known["release"] == host.live() or known.get("back")) else None
 
 
 def write_union(host: Host, old: str, new: str) -> str | None:
@@ -1127,28 +1121,60 @@ def last_activated(host: Host) -> str | None:
 @verb
 @lasting
 def confirm(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make a flip final: every host has flipped. False when it went back before the word came."""
+    """Make a flip final, or the way back from one. False when it went back before the word came, or shall."""
     host = agent.host
     with alone(host):
         if host.live() != head["release"]:
             return {"confirmed": False}, b""
         known = read_json(host.path(PROVISIONAL))
-        if known:
+        if not known:
+            return {"confirmed": True}, b""
+        if known["release"] == head["release"]:
+            if known.get("back"):
+                return {"confirmed": False}, b""
             manifest = known["manifest"]
             if manifest:  # every process was reloaded: from here on the release's own
                 point(manifest, known["links"][manifest])
             append(host, dict(known["entry"], event="confirm", release=head["release"]))
-            remove_tree(host.path(PROVISIONAL))
-            remove_tree(host.path(UNION))
+        remove_tree(host.path(PROVISIONAL))
+        remove_tree(host.path(UNION))
     return {"confirmed": True}, b""
 
 
 @verb
 @lasting
+def doubt(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make a confirmed flip provisional again, because not every host could be told: all will go back.
+
+    An operator who dies on the way there leaves a watchdog on every host, as one who dies on the way
+    forth does. A `confirm` that comes late is refused.
+    """
+    host = agent.host
+    with alone(host):
+        if host.live() == head["release"] != head["current"]:
+            begin_provisionally(host, head, back=True)
+    return {}, b""
+
+
+@verb
+@lasting
 def flip_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Put back what was live before a flip; does nothing where the flip never came."""
-    with alone(agent.host):
-        go_back(agent.host, head)
+    """Put back what was live before a flip; does nothing where the flip never came.
+
+    Where processes are to `reload` then, the flip stays noted until `confirm` says that they have: should
+    the operator die before, the watchdog has them do it.
+    """
+    host = agent.host
+    with alone(host):
+        known, live = read_json(host.path(PROVISIONAL)), host.live()
+        is_owed = head["current"] and head["reload"] and (known or live != head["current"])
+        if is_owed:
+            note = dict(head, release=known["release"] if known else live)
+            with contextlib.suppress(OSError):  # on a full disk links move all the same
+                begin_provisionally(host, note, back=True)
+        go_back(host, head)
+        if not is_owed:
+            remove_tree(host.path(PROVISIONAL))
     return {}, b""
 
 
@@ -1170,7 +1196,6 @@ def go_back(host: Host, head: Head) -> None:
             if os.path.exists(path + BEFORE):
                 os.replace(path + BEFORE, path)
     remove_tree(host.path(UNION))
-    remove_tree(host.path(PROVISIONAL))
     # last: a link moves on a full disk too, a line may not; what was just removed makes room for it
     if live and live != head["current"]:
         append(host, dict(head["entry"], event="undo", release=live))
@@ -1242,6 +1267,7 @@ def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
                         return
                     entry = dict(going_back["entry"], because=because)
                     go_back(host, dict(going_back, entry=entry))
+                    remove_tree(path)
             except OSError:  # a full disk, say: the links may have moved, the next look tells
                 time.sleep(1)
                 continue

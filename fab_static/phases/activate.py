@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.deployment import Deployment, Undo
@@ -136,23 +137,33 @@ class Flip:
 
     def make_live(self, undo: Undo, hosts: Sequence[RemoteHost]) -> None:
         """Move the links of these hosts, all at once; provisionally, until `confirm`."""
-        web = self._deploy.environment.web
 
         def moved(host: RemoteHost) -> None:
-            links = self._links.get(host, {})
-            host.ask(
-                "flip",
-                release=self._release.id,
-                links=links,
-                manifest=self._deploy.facts(host)["offline_manifest"] if links else None,
-                reload=expand(web.reload, host.host) if web.reload and links else None,
-                confirm_timeout=web.confirm_timeout,
-                entry=self._entry,
-            )
+            host.ask("flip", **self._flip_of(host))
 
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
         self._deploy.on(hosts, moved)
+
+    def _flip_of(self, host: RemoteHost) -> dict[str, Any]:
+        """Return what a host must know to flip, and to go back by itself."""
+        web, links = self._deploy.environment.web, self._links.get(host, {})
+        return {
+            "release": self._release.id,
+            "links": links,
+            "manifest": self._deploy.facts(host)["offline_manifest"] if links else None,
+            "reload": expand(web.reload, host.host) if web.reload and links else None,
+            "confirm_timeout": web.confirm_timeout,
+            "entry": self._entry,
+        }
+
+    def _way_back(self, host: RemoteHost) -> dict[str, Any]:
+        state = self._deploy.states[host]
+        return {
+            **self._flip_of(host),
+            "current": state["current"],
+            "previous": state["previous"],
+        }
 
     def publish(self, undo: Undo) -> None:
         """Make the release live in the bucket, where one is the origin."""
@@ -189,7 +200,23 @@ class Flip:
                     mend="deploy again; raise web.confirm_timeout if the network is that slow",
                 )
 
-        self._deploy.on(self._deploy.hosts(), told)
+        try:
+            self._deploy.on(self._deploy.hosts(), told)
+        except BaseException:
+            self._doubt()
+            raise
+
+    def _doubt(self) -> None:
+        """Tell all hosts at once that they will go back: should we die on the way, they do it by themselves.
+
+        A host that had the word and whose answer was lost would else stay where the others go away from.
+        """
+
+        def doubted(host: RemoteHost) -> None:
+            host.ask("doubt", **self._way_back(host))
+
+        with suppress(FabStaticError):  # whoever cannot be told is named when it is put back
+            self._deploy.on(self._deploy.hosts(), doubted)
 
     def put_back(self, host: RemoteHost) -> None:
         """Give a host back what was live on it, and tell its web processes.
@@ -199,13 +226,7 @@ class Flip:
                 be told to read the old ones.
         """
         state = self._deploy.states[host]
-        host.ask(
-            "flip_back",
-            current=state["current"],
-            previous=state["previous"],
-            links=self._links.get(host, {}),
-            entry=self._entry,
-        )
+        host.ask("flip_back", **self._way_back(host))
         if host not in self._links or not state["current"]:
             return
         try:
@@ -216,6 +237,7 @@ class Flip:
                 raise
             # its processes never came to read the new manifests
             self._deploy.show.warn(f"{error.where}: {error.what}")
+        host.ask("confirm", release=state["current"])
 
     def reload(self, host: RemoteHost) -> None:
         """Have the web processes of a host read the manifests anew.

@@ -144,8 +144,8 @@ class Deployment:
     def settle(self) -> None:
         """Bring hosts together that an operator who died left in the middle of a flip.
 
-        Where one host was told that all had flipped, all had: the others are told too. Else they go
-        back, as they would have by themselves.
+        Where one host was told that all had flipped, all had: the others are told too. Else, and where the
+        operator was on the way back, they go back, as they would have by themselves.
         """
         halfway = {
             host: state["provisional"]
@@ -157,6 +157,7 @@ class Deployment:
         told = {state["current"] for state in self.states.values() if not state["provisional"]} & {
             flip["release"] for flip in halfway.values()
         }
+        told -= {flip["release"] for flip in halfway.values() if flip.get("back")}
 
         def settled(host: RemoteHost) -> None:
             flip = halfway[host]
@@ -164,10 +165,17 @@ class Deployment:
                 host.ask("confirm", release=flip["release"])
                 return
             host.ask(
-                "flip_back", **{key: flip[key] for key in ("current", "previous", "links", "entry")}
+                "flip_back",
+                **{**flip, "confirm_timeout": self.environment.web.confirm_timeout},
             )
-            if flip["reload"]:
-                host.run(["/bin/sh", "-c", flip["reload"]])
+            if not flip["current"] or not flip["reload"]:
+                return
+            ran = host.run(["/bin/sh", "-c", flip["reload"]])
+            if ran.code:
+                self.show.warn(
+                    f"{host.name}: {flip['reload']} failed: {ran.output.strip()[-1000:]}"
+                )
+            host.ask("confirm", release=flip["current"])
 
         self.on(halfway, settled)
         self.went_back = any(flip["release"] not in told for flip in halfway.values())

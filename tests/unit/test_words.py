@@ -602,6 +602,36 @@ def test_what_the_next_command_says_after_a_kill(
     assert set(site.live().values()) == {NEW}
 
 
+def test_a_death_on_the_way_back_from_a_confirmation_whose_answer_was_lost(
+    site: Site, said: Said
+) -> None:
+    """Hosts that were told to stay, the one whose answer was lost too, know that they are to go back."""
+    edge2, web1 = site.hosts["edge2"], site.hosts["web1"]
+
+    class Killed(BaseException):
+        pass
+
+    def die() -> Any:
+        raise Killed
+
+    def lose_the_answer() -> Any:
+        edge2.after.clear()
+        return edge2.cut()
+
+    edge2.after["confirm"] = lose_the_answer
+    web1.before["flip_back"] = die
+    with pytest.raises(Killed):
+        said()
+    assert site.live() == {"build1": NEW, "web2": NEW, "edge1": OLD, "edge2": OLD, "web1": OLD}
+    for name in ("edge1", "edge2", "web1"):
+        assert site.hosts[name].ask("state")[0]["provisional"]["current"] == NEW
+        # a word that was on its way
+        assert site.hosts[name].ask("confirm", release=OLD)[0] == {"confirmed": False}
+    site.open()
+    assert said() == (0, "")
+    assert set(site.live().values()) == {NEW}
+
+
 def flip_provisionally(host: ScriptedHost) -> None:
     """Leave a host as an operator does who dies after its flip."""
     host.ask(

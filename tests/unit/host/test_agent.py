@@ -174,9 +174,16 @@ def flip(agent, release, links=None, *, manifest=None, provisional=False, **entr
     return answer
 
 
-def flip_back(agent, current, previous=None, links=None):
+def flip_back(agent, current, previous=None, links=None, *, reload=None):
     return agent.do(
-        "flip_back", current=current, previous=previous, links=links or {}, entry={"by": "anna"}
+        "flip_back",
+        current=current,
+        previous=previous,
+        links=links or {},
+        entry={"by": "anna"},
+        manifest=None,
+        reload=reload,
+        confirm_timeout=0.5,
     )
 
 
@@ -1036,6 +1043,55 @@ def test_a_flip_stays_as_long_as_the_operator_is_heard_of(agent, root):
         os.utime(root / "provisional.json")
         assert agent.host.live() == B
     assert agent.do("confirm", release=B)["confirmed"] is True
+
+
+def test_a_confirmed_flip_that_is_doubted_goes_back_by_itself(agent, root):
+    """The operator could not tell every host, and died on the way back."""
+    for release in (A, B):
+        build(agent, release)
+    told = root.parent / "told"
+    doubted = {
+        "release": B,
+        "links": {},
+        "entry": {"by": "anna"},
+        "manifest": None,
+        "reload": f"touch {told}",
+        "confirm_timeout": 0.5,
+        "current": A,
+        "previous": None,
+    }
+    flip(agent, A)
+    agent.do("doubt", **doubted)  # the flip never came here
+    assert agent.do("state")["provisional"] is None
+    flip(agent, B)
+    agent.do("doubt", **doubted)
+    assert agent.host.live() == B
+    assert agent.do("confirm", release=B)["confirmed"] is False  # it comes late
+    until(told.exists)
+    state = agent.do("state")
+    assert (state["current"], state["previous"], state["provisional"]) == (A, None, None)
+
+
+def test_processes_that_were_not_told_of_the_way_back_are_told_by_the_host(agent, root):
+    """The operator died after he had put the links back, before the reload."""
+    for release in (A, B):
+        build(agent, release)
+    told = root.parent / "told"
+    flip(agent, A)
+    flip(agent, B)
+    flip_back(agent, A, reload=f"touch {told}")
+    assert agent.host.live() == A
+    assert agent.do("state")["provisional"]["current"] == A
+    until(told.exists)
+    assert agent.do("state")["provisional"] is None
+    # an operator who lives says that they were
+    flip(agent, B)
+    flip_back(agent, A, reload=f"touch {told}")
+    assert agent.do("confirm", release=A)["confirmed"] is True
+    assert agent.do("state")["provisional"] is None
+    # where the flip never came there is nothing to tell
+    flip_back(agent, A, reload=f"touch {told}")
+    assert agent.do("state")["provisional"] is None
 
 
 def until(condition):
