@@ -597,8 +597,10 @@ class Recorder:
     def _is_anothers(self, path: str) -> bool:
         if path.startswith("/proc/self/") or _is_device(path):
             return True
-        if os.sep + "__pycache__" + os.sep in path:
-            return _source_of(path) is None
+        if os.sep + "__pycache__" + os.sep in path + os.sep:
+            return (
+                _source_of(path) is None
+            )  # pkgutil lists the folder itself, whoever compiles meanwhile
         return (path + "/").startswith(self._anothers)
 
 

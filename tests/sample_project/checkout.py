@@ -34,11 +34,16 @@ def install_packages() -> Path:
     return packages
 
 
-def copy_to(folder: Path) -> Path:
-    """Copy the shop to a folder that is not there yet; return it. Packages are hard links: nobody writes them."""
+def copy_to(folder: Path, *, apart: bool = False) -> Path:
+    """Copy the shop to a folder that is not there yet; return it.
+
+    Packages are hard links: nobody writes them. Who watches their times must have them `apart`, since each
+    new link to a file changes the time of its inode.
+    """
     packages = install_packages()
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns(*MADE))
-    shutil.copytree(packages, folder / "node_modules", symlinks=True, copy_function=_link)
+    copy = shutil.copy2 if apart else _link
+    shutil.copytree(packages, folder / "node_modules", symlinks=True, copy_function=copy)
     return folder
 
 

@@ -293,6 +293,15 @@ def test_temporary_files_and_compiled_modules_are_no_inputs(project):
     assert project.why() is None
 
 
+def test_who_compiles_meanwhile_changes_nothing(project):
+    """Pkgutil lists the folder of compiled modules too, to see whether it is a package."""
+    project.write("commands/compress.py", "")
+    compiled = project.write("commands/__pycache__/compress.cpython-311.pyc", "")
+    project.run("import pkgutil; list(pkgutil.iter_modules(['commands']))")
+    compiled.with_name("other.cpython-311.pyc.1234").touch()
+    assert project.why() is None
+
+
 def test_what_the_caller_watches_is_left_out(project):
     project.inside = [str(project.folder / "static"), str(project.folder / "versions.yml")]
     project.write("static/a.css", "old")
