@@ -12,6 +12,7 @@ Settings:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Manifests:
     versions: Mapping[str, str]
     release: str | None
     offline: Mapping[str, str] | None = None
+    file: str = ""  # of the versions; none: nobody need be told what is asked of it
 
 
 _of_process: Manifests | None = None
@@ -67,8 +69,13 @@ def manifests() -> Manifests:
     """
     found = of_request.get() or _of_process
     if found is None:
-        file = path().resolve()  # followed first, so that both are of one release
-        found = Manifests(read_file(file), release_of(file))
+        named = path()
+        sys.audit("fab_static.apart", str(named))  # a page depends on few of them: version_of
+        try:
+            file = named.resolve()  # followed first, so that both are of one release
+            found = Manifests(read_file(file), release_of(file), file=str(named))
+        finally:
+            sys.audit("fab_static.apart", None)
         use(found)
     return found
 
@@ -79,13 +86,17 @@ def use(read: Manifests | None) -> None:
     _of_process = read
 
 
-def current() -> Mapping[str, str]:
-    """Return the versions that pages are rendered with; none where the file is not there.
+def version_of(name: str) -> str | None:
+    """Return the version that pages are rendered with; None where the file is not there, or knows none.
 
     Raises:
         ManifestError: the file is broken.
     """
-    return manifests().versions
+    found = manifests()
+    version = found.versions.get(name)
+    if found.file:
+        sys.audit("fab_static.part", found.file, name, version)
+    return version
 
 
 def release() -> str | None:

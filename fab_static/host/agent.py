@@ -1421,7 +1421,7 @@ DECODED = {"gz": sha256_in_gzip, "br": sha256_in_brotli}
 
 @verb
 def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Empty the static root, so that nothing of an earlier build stays in it.
+    """Empty the static root, so that nothing of an earlier build stays in it; or make it what `listing` says.
 
     Refuses folders that hold more than collected files: the checkout, its sources, deploy_to.
     """
@@ -1438,10 +1438,20 @@ def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 "set STATIC_ROOT to a folder of its own",
                 "build",
             )
+    if head.get("listing"):
+        _, text = read_object(agent, {"object": head["listing"]}, b"")
+        files = json.loads(text.decode("utf-8"))["files"]
+        return restore(
+            agent, {"root": head["root"]}, json.dumps({"files": files, "extra": {}}).encode()
+        )
     os.makedirs(root, exist_ok=True)
-    for name in os.listdir(root):
-        remove_tree(os.path.join(root, name))
+    remove_all_in(root)
     return {}, b""
+
+
+def remove_all_in(folder: str) -> None:
+    for name in os.listdir(folder):
+        remove_tree(os.path.join(folder, name))
 
 
 def is_inside(path: str, folder: str) -> bool:
@@ -1578,6 +1588,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if told and head.get("shares_start"):
         process = agent.in_fork(head, told)
     if process is None:
+        if order and order.get("collect"):  # nobody there tells what of it is as it was
+            remove_all_in(order["collect"]["root"])
         variables = {"FAB_STATIC_RECORD": json.dumps(told)} if told else {}
         try:
             process = started(head, body, variables)
@@ -1644,9 +1656,35 @@ def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt))
     if why:
         return {"why": why}, b""
-    if agent.host.token:  # it was used; who only looks writes nothing
+    if head.get("keep"):  # it was used; who only looks writes nothing
         os.utime(path)
     return {"token": record["token"]}, (record["answer"] or "").encode()
+
+
+@verb
+def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say what a recorded run that made the listing `left` of `was` makes of `now`: `listing`, or `why` nobody knows."""
+    record = agent.reads.read_record(recorded(agent, head["name"]))
+    if record is None or record["token"] != head["token"]:
+        return {"why": "it ran elsewhere since"}, b""
+    try:
+        was, left, now = (
+            json.loads(read_object(agent, {"object": head[name]}, b"")[1].decode("utf-8"))
+            for name in ("was", "left", "now")
+        )
+    except FileNotFoundError:
+        return {"why": "what it worked on is not known any more"}, b""
+    listing, why = agent.reads.replayed(record["inside"], head["root"], was, left, now)
+    if listing is None:
+        return {"why": why}, b""
+    data = json.dumps(listing, sort_keys=True).encode()
+    if head.get("keep"):  # who only looks writes nothing
+        put_object(agent, {}, data)
+    files = {
+        path: {"asked": asked, "object": (now["extra"].get(path) or [None])[0]}
+        for path, asked in record["inside"]["parts"].items()
+    }
+    return {"listing": hashlib.sha256(data).hexdigest(), "parts": files}, b""
 
 
 def given_to(agent: Agent, head: Head, salt: str) -> Head:
@@ -1660,15 +1698,18 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     agent.host.claim()
     order = head["record"]
     path = recorded(agent, order["name"])
+    before = path + ".before"
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    remove_tree(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, before)
     others = [
         os.path.join(os.path.dirname(path), name) for name in os.listdir(os.path.dirname(path))
     ]
     for old in sorted(others, key=os.path.getmtime)[:-RECORDED_KEPT]:
         remove_tree(old)
     given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
-    return {"to": path, "token": token, "given": given, "start": time.time(), **order}
+    start = time.time()
+    return {"to": path, "before": before, "token": token, "given": given, "start": start, **order}
 
 
 def recorded(agent: Agent, name: str) -> str:
@@ -2071,6 +2112,7 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
                 objects.update(sha256 for _place, sha256, _size in beside("", file))
     journal = read_json(host.path("journal.json")) or {}
     for phase in journal.get("phases", {}).values():
+        objects.add(phase.get("base"))
         if phase.get("listing"):
             objects.add(phase["listing"])
             listing = read_json(host.object(phase["listing"])) or {"files": {}, "extra": {}}

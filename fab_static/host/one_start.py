@@ -2,11 +2,12 @@
 
 Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, 10 and more for a large
 one, and a build has six commands. Sent to the project's own interpreter with host/reads.py, which it is
-given as `reads`; the order in FAB_STATIC_RECORD is that of reads, with `control` in place of `to`, `given`
-and `manage`: a socket over which commands come, a line of JSON each, and answers go:
+given as `reads`, and host/collecting.py; the order in FAB_STATIC_RECORD is that of reads, with `control` in
+place of `to`, `given` and `manage`: a socket over which commands come, a line of JSON each, and answers go:
 
     {} or {"why": words}                  it is ready; or each command must be started by itself
-    {"to", "token", "given", "manage", "inside"} comes: of one command
+    {"to", "before", "token", "given", "manage", "inside"} comes: of one command; of collectstatic with
+     "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}
     {"pid": number}, then {"code": number}       it began, and ended; both as for a process of its own
     {"why": words}                        it did not begin: what the setting up read has changed since, say
 
@@ -29,7 +30,7 @@ from typing import Any, Callable, Iterator, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fab_static.host import reads  # which stands among the globals where this runs
+    from fab_static.host import collecting, reads  # which stand among the globals where this runs
 
 WAITING = "fab_static_waiting"  # the command that is none yet
 _DJANGOS_OWN = "/django/core/management/__init__.py"
@@ -75,6 +76,7 @@ class Waiting:
         self._control = control
         self._line = CommandLine(["manage.py", WAITING])
         self._order: Mapping[str, Any] | None = None  # of the command that this fork runs
+        self._collecting: collecting.Collecting | None = None
         atexit.register(self._write)  # first, and so called last
 
     def set_up(self) -> None:
@@ -115,18 +117,26 @@ class Waiting:
     def _become(self, order: Mapping[str, Any]) -> None:
         os.setsid()
         self._control.close()
-        for path in order["inside"]:
-            self._recorder.leave_out(path)
+        with self._recorder.paused():
+            for path in order["inside"]:
+                self._recorder.leave_inside(path)
+            self._recorder.knows(reads.read_record(order["before"]))
         self._order = order
         words = ["manage.py", *order["manage"]]
         self._line.becomes(words)
         sys.argv = words
         from django.core.management import ManagementUtility
 
+        if "collect" in order:
+            self._collecting = collecting.Collecting(self._recorder, **order["collect"])
+            self._collecting.begin(words[1:])
         ManagementUtility(words).execute()
 
     def _write(self) -> None:
         if self._order:
+            if self._collecting:
+                with self._recorder.paused():
+                    self._collecting.end()
             reads.write(self._recorder, self._order)
 
     def _refusal(self) -> dict[str, str]:

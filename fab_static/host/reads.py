@@ -9,13 +9,15 @@ As a program it takes FAB_STATIC_RECORD, JSON, out of its environment, records f
 manage.py with the arguments given, as `python manage.py …` would, or another source:
 
     {"to": path of the record, "token": of this run, "given": what the agent says of the run, "start": seconds
-     since 1970, "manage": ["compress", "--force"], "inside": [folders and files that are another's to watch],
-     "trust": [native modules that read nothing unseen]}
+     since 1970, "before": path of the last run's record, "manage": ["compress", "--force"], "inside": [folders
+     and files whose states the caller keeps], "trust": [native modules that read nothing unseen]}
 
 Code that knows better tells by audit events (`sys.audit` costs nothing where nobody listens):
 
     fab_static.child   the next process that this thread starts tells what it reads
     fab_static.read    path, state: it was read by such a process; SHA-256, "absent" or "folder"
+    fab_static.apart   path, then None: in between this thread reads that file; inside, only parts of it count
+    fab_static.part    path, name, value: this part of it was asked for
     fab_static.cache   folder: what is in it never changes what a run makes
     fab_static.unseen  why: this run must not be used again
     fab_static.end     answer: the run is over, whatever ends the process; JSON that is kept with it
@@ -46,7 +48,7 @@ import threading
 from importlib.util import source_from_cache
 from typing import Any, Callable, Iterable, Iterator, Mapping, Tuple
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "FAB_STATIC_RECORD"
 # A file changed within a tick of its file system's clock before the run may have been changed again since,
 # unseen: above the kernel's 10 ms, or where whole seconds are kept, two seconds
@@ -102,6 +104,7 @@ HEARD = frozenset(
     [
         *("open", "import", "os.listdir", "os.scandir", "subprocess.Popen", "sqlite3.connect"),
         *("ctypes.dlopen", "fab_static.child", "fab_static.read", "fab_static.cache"),
+        *("fab_static.apart", "fab_static.part"),
         *("fab_static.unseen", "fab_static.end", *CHANGES, *STARTS, *CONNECTS),
     ]
 )
@@ -261,6 +264,70 @@ def changed(record: Mapping[str, Any], now: Callable[[str], Mapping[str, Any]]) 
     return None
 
 
+def replayed(
+    inside: Mapping[str, Any],
+    root: str,
+    was: Mapping[str, Any],
+    left: Mapping[str, Any],
+    now: Mapping[str, Any],
+) -> tuple[dict[str, Any] | None, str]:
+    """Return what a run that made `left` of `was` makes of `now`; else None, and what it read that is another.
+
+    The three are listings: {"files": {path below root: state}, "extra": {path: state, None: absent}}. A run
+    that reads nothing of what differs does to `now` what it did to `was`.
+    """
+    if not was["extra"].keys() == left["extra"].keys() == now["extra"].keys():
+        return None, "other files are kept beside the static root"
+    roots = tuple(_forms(root))
+
+    def key(path: str) -> str:
+        """A path below root, or in full; "" is root itself."""
+        start = next((form for form in roots if (path + "/").startswith(form)), "")
+        return os.path.normpath(path)[len(start) :] if start else path
+
+    before, after, found = (
+        {**one["files"], **{path: state for path, state in one["extra"].items() if state}}
+        for one in (was, left, now)
+    )
+    folders = [_folders(files) for files in (before, found)]
+    differs = {path for path in before.keys() | found.keys() if before.get(path) != found.get(path)}
+    came = {path for path in differs if path not in before or path not in found}  # or went
+    came |= folders[0] ^ folders[1]
+    listed = {os.path.dirname(path) for path in came}  # folders with other names in them
+    for aspect, path in inside["reads"]:
+        name = key(path)
+        if (
+            name in came
+            or (name in differs and aspect in ("bytes", "times"))
+            or (name in listed and aspect in LISTINGS)
+            or (aspect == "tree" and any(each.startswith(name + "/") for each in differs))
+        ):
+            return None, f"{path} has changed"
+    writes = set(map(key, inside["writes"]))
+    for name in writes:
+        if os.path.dirname(name) in came or name in folders[0] ^ folders[1]:
+            return None, f"the folder of {name} came, or went"
+    touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    for path in touched | writes:
+        if path in after:
+            found[path] = after[path]
+        else:
+            found.pop(path, None)
+    extra = {path: found.pop(path, None) for path in now["extra"]}
+    return {"files": found, "extra": extra}, ""
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Return all folders that hold files."""
+    found: set[str] = set()
+    for path in paths:
+        path = os.path.dirname(path)
+        while path not in found:
+            found.add(path)
+            path = os.path.dirname(path)
+    return found
+
+
 def read_record(path: str) -> dict[str, Any] | None:
     """Return a record; None where there is none, or it is broken."""
     try:
@@ -274,14 +341,86 @@ def read_record(path: str) -> dict[str, Any] | None:
 # --- in the project's interpreter -----------------------------------------------------------------
 
 
+class Inside:
+    """What a run reads and writes of files whose states the caller keeps: the static root's, for one."""
+
+    def __init__(self) -> None:
+        self._roots: tuple[str, ...] = ()  # as paths begin
+        self._looks: set[tuple[str, tuple[str, ...]]] = set()  # path, aspects
+        self._writes: set[str] = set()
+        self._parts: dict[str, dict[str, Any]] = {}  # path -> name -> value
+
+    def add(self, path: str) -> None:
+        """Note from now on what is read and written of a file, or of all in a folder."""
+        self._roots = tuple({*self._roots, *_forms(path)})
+
+    def __contains__(self, path: str) -> bool:
+        return (path + "/").startswith(self._roots)
+
+    def looked(self, path: str, aspects: tuple[str, ...]) -> None:
+        """Note a look at aspects of a path, unless the run itself made them."""
+        if path not in self._writes:
+            self._looks.add((path, aspects))
+
+    def opened(self, path: str, mode: Any, flags: Any) -> None:
+        """Note what an opening reads, and whether it writes."""
+        writes = _is_to_write(mode, flags)
+        is_new = "x" in mode if isinstance(mode, str) else flags & os.O_EXCL
+        is_emptied = "w" in mode if isinstance(mode, str) else flags & os.O_TRUNC
+        if is_new:
+            self.looked(path, ("kind",))
+            writes = not os.path.lexists(path)
+        elif not (writes and is_emptied):
+            self.looked(path, ("bytes",))
+        if writes:
+            self._writes.add(path)
+
+    def changed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note what one of CHANGES depends on, and what it changes, if it will."""
+        paths = [_absolute(each) for each in arguments[: 1 + max(CHANGES[event])]]
+        inside = [path if path and path in self else None for path in paths]
+        first, last = paths[0], inside[-1]
+        if inside[0]:
+            # what is moved, linked or cut off is what is left; else it succeeds, or does not
+            moves = event in ("os.rename", "os.link", "os.symlink", "os.truncate")
+            is_tree = event == "os.rename" and state_of("kind", inside[0]) == "folder"
+            self.looked(inside[0], ("tree" if is_tree else "bytes" if moves else "kind",))
+            if event == "os.rmdir":
+                self.looked(inside[0], ("names",))
+        if event in ("os.link", "os.symlink") and last:
+            self.looked(last, ("kind",))
+        fails = event in ("os.link", "os.symlink", "os.mkdir") and last and os.path.lexists(last)
+        if fails or (event in ("os.rename", "os.link") and first and not os.path.lexists(first)):
+            return
+        self._writes.update(path for at in CHANGES[event] if (path := inside[at]))
+
+    def asked(self, path: str, name: str, value: Any) -> None:
+        """Note that a part of a file was asked for."""
+        if path in self and path not in self._writes:
+            self._parts.setdefault(path, {})[name] = value
+
+    def document(self, read: Iterable[Input], written: Iterable[str]) -> dict[str, Any]:
+        """Return `reads`, aspects and paths; the paths of `writes`; and `parts` asked for.
+
+        Args:
+            read: what was noted before it was said that this lies inside.
+            written: likewise.
+        """
+        reads = {(aspect, path) for path, aspects in self._looks for aspect in aspects}
+        reads.update(each for each in read if each[1] in self)
+        writes = {*self._writes, *(path for path in written if path in self)}
+        return {"reads": sorted(reads), "writes": sorted(writes), "parts": self._parts}
+
+
 class Recorder:
     """Records what this process reads, from the moment it is started."""
 
     def __init__(self, start: float, inside: Iterable[str], trust: Iterable[str]) -> None:
         self.start_ns = int(start * 1e9)
         self._anothers: tuple[str, ...] = ()  # what is another's to watch: as paths begin
+        self.inside = Inside()
         for path in inside:
-            self.leave_out(path)
+            self.leave_inside(path)
         self.trust = READ_NOTHING | set(trust)
         # -> the stat data when first looked at, and the state then, where stat data does not stand for it
         self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
@@ -292,6 +431,21 @@ class Recorder:
         self._listens_to_django = False
         self._doors = dict(CONNECTING)
         self.ended: Callable[[str], None] = lambda _: None
+        self.before: Mapping[str, Any] = {}  # the last run's record
+        self._states: dict[Input, list[Any]] = {}  # in it
+        self.more: dict[str, Any] = {}  # that is to be kept with this one
+
+    def knows(self, before: Mapping[str, Any] | None) -> None:
+        """Take in the record of the last run: what is as it was then need not be read to know its state."""
+        self.before = before or {}
+        for row in self.before.get("inputs", ()):
+            if row[3] is not None:
+                self._states[row[0], row[1]] = row
+
+    def is_as_before(self, path: str) -> bool:
+        """Tell whether a file is the one that the last run read."""
+        row = self._states.get(("bytes", path))
+        return row is not None and stamp_of(path) == tuple(row[3])
 
     def begin(self) -> None:
         """Listen from now on."""
@@ -306,9 +460,15 @@ class Recorder:
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note what an audit event tells of."""
-        if event not in HEARD or getattr(self._here, "off", False):
+        if event not in HEARD:
+            return
+        if event == "fab_static.apart":
+            self._here.off = arguments[0] is not None and arguments[0] in self.inside
+        if getattr(self._here, "off", False):
             return
         if event == "open" and self._is_left_out(arguments[0]):
+            if arguments[0] in self.inside:
+                self.inside.opened(*arguments)
             return
         self._here.off = True
         try:
@@ -328,8 +488,11 @@ class Recorder:
         elif event in ("os.listdir", "os.scandir"):
             self.note(_listing_for(sys._getframe(2).f_code.co_filename), arguments[0])
         elif event in CHANGES:
+            self.inside.changed(event, arguments)
             for at in CHANGES[event]:
-                self._wrote(arguments[at])
+                path = _absolute(arguments[at])
+                if path and path not in self.inside:
+                    self._wrote(path)
         elif event == "subprocess.Popen":
             if getattr(self._here, "vouched", False):
                 self._here.vouched = False
@@ -349,6 +512,8 @@ class Recorder:
             self._here.vouched = True
         elif event == "fab_static.read":
             self.note("bytes", arguments[0], arguments[1])
+        elif event == "fab_static.part":
+            self.inside.asked(*arguments)
         elif event == "fab_static.cache":
             self.leave_out(os.path.abspath(arguments[0]))
         elif event == "fab_static.unseen":
@@ -377,8 +542,12 @@ class Recorder:
 
     def leave_out(self, path: str) -> None:
         """Watch a file, or a folder and all in it, no more."""
-        forms = {os.path.join(form, "") for form in (path, os.path.realpath(path))}
-        self._anothers = tuple({*self._anothers, *forms})
+        self._anothers = tuple({*self._anothers, *_forms(path)})
+
+    def leave_inside(self, path: str) -> None:
+        """Note of a file, or a folder and all in it, what is read and written, but no states."""
+        self.leave_out(path)
+        self.inside.add(path)
 
     def _is_left_out(self, path: Any) -> bool:
         """Tell at once whether a path as the project gives it is one that nobody watches here."""
@@ -397,6 +566,9 @@ class Recorder:
         name = _absolute(path)
         if name is None or name in self.written:
             return
+        if name in self.inside:
+            self.inside.looked(name, (aspect,))
+            return
         source = _source_of(name) if aspect == "bytes" else None
         key = (aspect, source or name)  # a compiled module is made from its source
         if key not in self.inputs:
@@ -413,12 +585,7 @@ class Recorder:
                 self.is_unseen(f"{name} changed while it was read")
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
-        writes = (
-            not set(mode).isdisjoint("wax+")
-            if isinstance(mode, str)
-            else bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
-        )
-        if not writes:
+        if not _is_to_write(mode, flags):
             self.note("bytes", path)
         elif not (isinstance(mode, str) and mode.startswith("a") and "+" not in mode):
             # what is only appended to is a log
@@ -502,10 +669,15 @@ class Recorder:
 
     def _noting(self, function: Callable[..., Any], aspects: tuple[str, ...]) -> Callable[..., Any]:
         def look(path: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._here, "off", False) or self._is_left_out(path):
+            if getattr(self._here, "off", False):
                 return function(path, *args, **kwargs)
+            is_left_out = self._is_left_out(path)
             self._here.off = True  # exists() asks stat()
             try:
+                if is_left_out:
+                    if path in self.inside:
+                        self.inside.looked(path, aspects)
+                    return function(path, *args, **kwargs)
                 # the first look counts: thousands look at one folder again and again
                 key = (path, aspects) if isinstance(path, str) and not kwargs else None
                 if key is None or key not in self._looks:
@@ -565,6 +737,9 @@ class Recorder:
             is_settled = is_settled and stamp == stamp_of(path)
             if state is None and not is_settled:
                 self.is_unseen(f"{path} changed while it was read")
+            known = self._states.get((aspect, path))
+            if state is None and is_settled and known and tuple(known[3]) == stamp:
+                return known
             large = stamp[0] > HASHED_BYTES or path.startswith(_INSTALLED)
             if state is None and large:
                 return [aspect, path, "", stamp]
@@ -611,6 +786,18 @@ def _replace(module: Any, name: str, function: Callable[..., Any]) -> None:
     for group in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
         if before in group:  # shutil asks whether the function can do it
             group.add(function)
+
+
+def _is_to_write(mode: Any, flags: Any) -> bool:
+    """Tell of an opening whether what is opened may be written to."""
+    if isinstance(mode, str):
+        return not set(mode).isdisjoint("wax+")
+    return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+
+
+def _forms(path: str) -> set[str]:
+    """Return as what a file's path, or those of all in a folder, may begin."""
+    return {os.path.join(form, "") for form in (path, os.path.realpath(path))}
 
 
 def _listing_for(file: str) -> str:
@@ -673,6 +860,7 @@ def main(program: str | None = None, name: str = "") -> None:
     """Record from now on to the end of the process, and run manage.py, or the source given."""
     order = json.loads(os.environ.pop(RECORD))
     recorder = Recorder(order["start"], order["inside"], order["trust"])
+    recorder.knows(read_record(order["before"]))
 
     if program is None:
         atexit.register(write, recorder, order)  # first, and so called last
@@ -690,13 +878,21 @@ def write(recorder: Recorder, order: Mapping[str, Any], answer: str | None = Non
     """Write down what was read; where that fails, the run is not used again."""
     try:
         inputs, unseen = recorder.record()
-        write_record(order, inputs, unseen, answer)
+        more = {
+            **recorder.more,
+            "inside": recorder.inside.document(recorder.inputs, recorder.written),
+        }
+        write_record(order, inputs, unseen, more, answer)
     except Exception as error:
         sys.stderr.write(f"fab_static: what it read was not recorded: {error!r}\n")
 
 
 def write_record(
-    order: Mapping[str, Any], inputs: list[Any], unseen: list[str], answer: str | None
+    order: Mapping[str, Any],
+    inputs: list[Any],
+    unseen: list[str],
+    more: Mapping[str, Any],
+    answer: str | None,
 ) -> None:
     """Write a record whole, for its user alone."""
     document = {
@@ -705,6 +901,7 @@ def write_record(
         "given": order["given"],
         "inputs": inputs,
         "unseen": unseen,
+        **more,
         "answer": answer,
     }
     temporary = "{}.{}".format(order["to"], os.getpid())

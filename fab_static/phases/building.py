@@ -4,8 +4,8 @@ The static root is the project's own. After each phase its state is kept as obje
 be rerun by hand, or resumed after a failure, on exactly what it would have met in a whole build:
 neither r.js nor a LESS fix that is not idempotent ever works on its own output.
 
-For the same reason a phase need not run at all when it would work on the same state and nothing else that
-it read has changed (host/reads.py): what it leaves is known.
+For the same reason a phase need not run at all when nothing that it read has changed (host/reads.py), of
+this state or elsewhere: what it leaves is known, or what it did to that state is done to this one.
 """
 
 from __future__ import annotations
@@ -20,23 +20,20 @@ from typing import Any
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
+from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, after
 
 SHOWN = 20  # paths named in one message
-OF_A_RUN = {
-    "ran",
-    "at",
-    "seconds",
-    "by",
-}  # what the journal keeps of when a phase ran, not of what it left
+OF_A_RUN = {"ran", "at", "seconds", "by"}  # what the journal keeps of that, not of what it left
 
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier run of a phase left, if this one would leave the same; else why it may not."""
+    """What a phase would leave, by an earlier run that read the same; else why that is not known."""
 
     entry: Mapping[str, Any] | None  # of the journal
     why: str = ""
+    listing: str = ""  # of what it would leave
 
 
 def build_phase(
@@ -76,15 +73,21 @@ def build_phase(
     if known.entry and deploy.reuse == "yes":
         if name == configured[-1]:
             with _manifests_as_files(deploy):
-                _restore(deploy, known.entry["listing"])
+                _restore(deploy, known.listing)
                 check()
         deploy.show.say("reused: nothing that it reads has changed")
-        left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {"reused": True}
+        left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {
+            "reused": True,
+            "base": deploy.journal.phases[base]["listing"] if base else None,
+            "listing": known.listing,
+        }
     else:
+        if known.why and name in deploy.journal.phases:
+            deploy.show.say(f"runs: {known.why}")
         left = _run(deploy, name, base, check)
         if known.entry:
-            _refuse_another(deploy, name, known.entry, left["listing"])
-            left["listing"] = known.entry["listing"]  # for the next phase to be compared as well
+            _refuse_another(deploy, name, known, left["listing"])
+            left["listing"] = known.listing  # for the next phase to be compared as well
     deploy.journal.done(
         name,
         at=time.time(),
@@ -101,17 +104,18 @@ def _run(
     facts = deploy.facts(deploy.build)
     before = deploy.journal.phases[base]["listing"] if base else None
     inside = [facts["static_root"], *(facts["versions_files"] if base else ())]
-    listing_before = b""
+    listing_before, collect = b"", None
     with _manifests_as_files(deploy):
         if before is not None:
             listing_before = _restore(deploy, before)
         elif name == "collectstatic":
-            _empty(deploy)
+            listing_before, collect = _begin_anew(deploy)
         ran = deploy.project(deploy.build).run(
             _command(deploy, name),
             lambda data: deploy.show.output(deploy.build.name, data),
             name=name,
             inside=inside,
+            collect=collect,
         )
         found = check()
         head, listing = deploy.build.ask(
@@ -147,9 +151,6 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         return Known(None, str(entry["unseen"]))
     if not entry.get("record"):
         return Known(None, "what it reads is not known")
-    before = phases[base]["listing"] if base else None
-    if entry["base"] != before:
-        return Known(None, f"{base} leaves other files")
     left: dict[str, list[str | None]] = {}
     if base is None:
         left = _versions_files_left(deploy, entry)
@@ -158,7 +159,36 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         return Known(None, why)
     if token != entry["record"]:
         return Known(None, "it ran elsewhere since")
-    return Known(entry)
+    before = phases[base]["listing"] if base else None
+    if entry["base"] == before:
+        return Known(entry, listing=entry["listing"])
+    if not entry["base"] or not before:
+        return Known(None, "the phases before it are others")
+    head, _ = deploy.build.ask(
+        "replay",
+        name=name,
+        token=token,
+        root=deploy.facts(deploy.build)["static_root"],
+        was=entry["base"],
+        left=entry["listing"],
+        now=before,
+        keep=deploy.lock is not None,
+    )
+    other: str | None = head.get("why") or _other_part(deploy, head["parts"])
+    return Known(None, other) if other else Known(entry, listing=head["listing"])
+
+
+def _other_part(deploy: Deployment, parts: Mapping[str, Any]) -> str | None:
+    """Return what has another version now of all that a phase asked the versions files for; None: nothing."""
+    for path, part in parts.items():
+        found: Mapping[str, str] = {}
+        if part["object"]:
+            _, data = deploy.build.ask("read_object", object=part["object"])
+            found = versions.parse(data.decode("utf-8"), where=path)
+        for name, version in part["asked"].items():
+            if found.get(name) != version:
+                return f"the version of {name} is another"
+    return None
 
 
 def _versions_files_left(
@@ -177,15 +207,15 @@ def _versions_files_left(
     }
 
 
-def _refuse_another(deploy: Deployment, name: str, entry: Mapping[str, Any], made: str) -> None:
+def _refuse_another(deploy: Deployment, name: str, known: Known, made: str) -> None:
     """Refuse to go on when a phase, run to verify, left something else than would have been used again.
 
     Raises:
         BuildError: naming the files that differ.
     """
-    if entry["listing"] == made:
+    if known.listing == made:
         return
-    then, now = (_listing(deploy, listing) for listing in (entry["listing"], made))
+    then, now = (_listing(deploy, listing) for listing in (known.listing, made))
     manifest = manifest_path(deploy.facts(deploy.build))
     files = {path: known[0] for path, known in then["files"].items()}
     others = {path: known[0] for path, known in now["files"].items()}
@@ -195,7 +225,7 @@ def _refuse_another(deploy: Deployment, name: str, entry: Mapping[str, Any], mad
         if files.get(path) != others.get(path)
         and not (path == manifest and _is_same_json(deploy, files.get(path), others.get(path)))
     ]
-    if entry["base"]:  # the first phase finds what the last build wrote
+    if known.entry and known.entry["base"]:  # the first phase finds what the last build wrote
         paths += [path for path in now["extra"] if now["extra"][path] != then["extra"].get(path)]
     if paths:
         more = f"\n    … and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
@@ -251,15 +281,28 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
         )
 
 
-def _empty(deploy: Deployment) -> None:
-    """Empty the static root: a warm collectstatic trusts file times, and keeps what was removed."""
+def _begin_anew(deploy: Deployment) -> tuple[bytes, dict[str, Any]]:
+    """Empty the static root, or make it what collectstatic left there; return that listing, and what it is told.
+
+    A warm collectstatic trusts file times, and keeps what was removed. host/collecting.py does not; where it
+    cannot do the work, it empties the root itself.
+    """
     facts = deploy.facts(deploy.build)
+    entry = deploy.journal.phases.get("collectstatic", {})
+    is_recorded = deploy.project(deploy.build).is_recorded(_command(deploy, "collectstatic"))
+    goes_on = (
+        deploy.reuse == "yes" and not deploy.by_itself and is_recorded and bool(entry.get("record"))
+    )
     keep = {
         "the project": deploy.project(deploy.build).path,
         "deploy_to": str(deploy.build.layout.deploy_to),
         **{f"STATICFILES_DIRS {folder}": folder for folder in facts["staticfiles_dirs"]},
     }
-    deploy.build.ask("empty", root=facts["static_root"], keep=keep)
+    listing, text = entry["listing"] if goes_on else None, b""
+    deploy.build.ask("empty", root=facts["static_root"], keep=keep, listing=listing)
+    if listing:
+        _, text = deploy.build.ask("read_object", object=listing)
+    return text, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
 
 
 def _restore(deploy: Deployment, listing: str) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
-from fab_static.host import django_probe, one_start, reads, template_lint
+from fab_static.host import collecting, django_probe, one_start, reads, template_lint
 from fab_static.plan.inventory import Environment, expand
 from fab_static.remote import Head, Ran, RemoteHost
 
@@ -23,9 +23,11 @@ RECORDED_COMMAND = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{"
 """.encode()
 # what sets the project up once, and runs each manage.py command in a fork
 ONE_START = f"""import types
-reads = types.ModuleType("reads")
+reads, collecting = types.ModuleType("reads"), types.ModuleType("collecting")
 exec(compile({READS.decode()!r}, "reads.py", "exec"), vars(reads))
-exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), {{"__name__": "__main__", "reads": reads}})
+exec(compile({Path(collecting.__file__).read_text("utf-8")!r}, "collecting.py", "exec"), vars(collecting))
+exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), {{
+    "__name__": "__main__", "reads": reads, "collecting": collecting}})
 """
 RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
     "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
@@ -93,6 +95,10 @@ class ProjectOnHost:
             return [self.python, *shlex.split(text)]
         return ["/bin/sh", "-c", text]
 
+    def is_recorded(self, text: str) -> bool:
+        """Tell whether a run of a command leaves a record of what it read: not a shell line's."""
+        return self.records and self.command(text)[0] == self.python
+
     def run(
         self,
         text: str,
@@ -100,6 +106,7 @@ class ProjectOnHost:
         *,
         name: str | None = None,
         inside: Sequence[str] = (),
+        collect: Mapping[str, Any] | None = None,
     ) -> Ran:
         """Run a command in the checkout.
 
@@ -107,14 +114,15 @@ class ProjectOnHost:
             text: the command, as the inventory has it.
             on_output: is given what it prints.
             name: under which what it reads is recorded; None: it is not.
-            inside: files and folders that the record leaves out, because the caller watches them.
+            inside: files and folders whose states the record leaves out, because the caller keeps them.
+            collect: of collectstatic, the static root, and the run that left what is in it; see host/one_start.py.
 
         Raises:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
         """
         words = self.command(text)
         record, stdin = None, b""
-        if name and self.records and words[0] == self.python:
+        if name and self.is_recorded(text):
             self._teach()
             record = {
                 "name": name,
@@ -122,6 +130,7 @@ class ProjectOnHost:
                 "manage": words[2:],
                 "inside": list(inside),
                 "trust": list(self.host.environment.build.trust),
+                **({"collect": collect} if collect else {}),
             }
             words, stdin = [self.python, "-"], RECORDED_COMMAND
         ran = self.host.run(
@@ -165,6 +174,7 @@ class ProjectOnHost:
             folder=self.path,
             environment=dict(variables),
             left={path: list(states) for path, states in left.items()},
+            keep=self.records,
         )
 
     def _what(self, text: str) -> list[str]:

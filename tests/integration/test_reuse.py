@@ -153,7 +153,7 @@ def test_templates_run_what_reads_templates_alone(shop):
     shop.edit("shop/templates/shop/base.html", lambda text: text + block.replace("NAME", "own"))
     ran = shop.deploy()
     assert "compress" in ran
-    assert "collectstatic" not in ran
+    assert "collectstatic" not in ran, shop.told.said
     assert "var own" in shop.compressed("js")
 
     footer = "shop/templates/shop/includes/footer.html"
@@ -232,3 +232,13 @@ def test_what_reads_unseen_runs_every_time_and_the_plan_says_why(shop):
         compress = session.plan()["phases"][5]
     assert compress["will_run"]
     assert compress["why"].startswith("it is a shell line, and what that reads is not seen")
+
+
+def test_a_shell_line_that_collects_meets_an_empty_static_root(shop):
+    del shop.commands["compress"]
+    shop.deploy()
+    assert (shop.live / "catalog/added.txt").exists()
+    shop.commands["collectstatic"] = f"{sys.executable} manage.py collectstatic --noinput"
+    (shop.code / "catalog/static/catalog/added.txt").unlink()
+    shop.deploy()
+    assert not (shop.live / "catalog/added.txt").exists()

@@ -37,7 +37,7 @@ def static_in_block(name: str) -> str:
 
 
 def _versioned(name: str) -> str:
-    version = None if name.endswith(".less") else resource_versions.current().get(name)
+    version = None if name.endswith(".less") else resource_versions.version_of(name)
     return name + (f"?version={version}" if version else "")
 
 
@@ -61,7 +61,7 @@ def compile_static(parser: Parser, token: Token) -> template.Node:
 @register.simple_tag
 def cachebuster(name: str) -> str:
     """Return the version of a static file, or nothing."""
-    return resource_versions.current().get(name, "")
+    return resource_versions.version_of(name) or ""
 
 
 @register.tag(requirejs.TAG)
@@ -95,7 +95,7 @@ def requirejs_scripts(context: template.Context) -> SafeString:
     if not main:
         return mark_safe("")
     made = requirejs.config()
-    built = [made.versions_name] if made.versions_name in resource_versions.current() else []
+    built = [made.versions_name] if resource_versions.version_of(made.versions_name) else []
     nonce = getattr(context.get("request"), "csp_nonce", None)
     attribute = format_html(' nonce="{}"', str(nonce)) if nonce else ""
     steps = [[each["name"]] for each in made.modules] + [[main]]

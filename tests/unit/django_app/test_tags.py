@@ -48,9 +48,9 @@ def test_a_process_reads_the_versions_once(make_project):
     project = make_project({"resource_versions.yml": VERSIONS})
     shown = project.python(
         "from fab_static.django_app import resource_versions as r\n"
-        "print(r.current()['a.js'])\n"
+        "print(r.version_of('a.js'))\n"
         "r.path().write_text('- {name: a.js, version: fffffff}')\n"
-        "print(r.current()['a.js'], r.read()['a.js'])"
+        "print(r.version_of('a.js'), r.read()['a.js'])"
     )
     assert shown.split() == ["0123456", "0123456", "fffffff"]
 
