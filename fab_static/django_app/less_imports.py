@@ -321,7 +321,7 @@ class _Tree:
             what = f"leaves the static root, for {name}"
         else:
             what = f"leads to {name}, which is not there"
-        source = next(filter(Path.is_file, self._candidates(met.file, met.path)), None)
+        source = next(filter(os.path.isfile, self._candidates(met.file, met.path)), None)
         return (
             f"{what}; {source}, which it means in the source, is not collected" if source else what
         )
@@ -332,7 +332,7 @@ class _Tree:
         return self._meant[file, path]
 
     def _looked_up(self, file: str, path: str) -> str | None:
-        for candidate in filter(Path.is_file, self._candidates(file, path)):
+        for candidate in filter(os.path.isfile, self._candidates(file, path)):
             for folder, prefix in self._places:
                 if str(candidate).startswith(folder):
                     name = prefix + candidate.as_posix()[len(folder) :]
@@ -371,7 +371,8 @@ class _Tree:
         return self._is_source[file]
 
     def is_file(self, name: str) -> bool:
-        return (self.root / name).is_file()
+        # not Path.is_file: it asks for size and time too, on which a build would depend (host/reads.py)
+        return os.path.isfile(self.root / name)  # noqa: PTH113
 
     @staticmethod
     def _read(file: Path) -> str:

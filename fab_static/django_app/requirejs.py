@@ -35,7 +35,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
-from fab_static.django_app import cache, node, project, resource_versions, templates
+from fab_static.django_app import cache, node, project, resource_versions, static_files, templates
 from fab_static.errors import BuildError
 from fab_static.plan import versions
 
@@ -438,7 +438,9 @@ def _config_file() -> Path:
         if named
         else [f"{folder}requirejs.{end}" for folder in folders for end in ("yml", "yaml")]
     )
-    found = [Path(hit) for name in names if isinstance(hit := finders.find(name), str)]
+    # listed once: each finder asked for each name would be thousands of looks
+    served = static_files.first_hits()
+    found = [file for name in names if name in served and (file := served[name].file)]
     if len(found) == 1:
         return found[0]
     few = f"there is no {named or 'requirejs.yml'}"

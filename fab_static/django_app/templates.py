@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 from django.template.base import Lexer, TokenType
+from django.template.loaders.filesystem import Loader
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,15 @@ def every() -> Iterator[Source]:
     """Yield all templates, whatever their extension; names sorted within each engine."""
     for backend in engines.all():
         if isinstance(backend, DjangoTemplates):
-            loaders = list(_unwrapped(backend.engine.template_loaders))
-            for name in sorted({name for loader in loaders for name in _names(loader)}):
-                text = _text(loaders, name)
+            places: dict[str, tuple[list[Any], str | None]] = {}
+            asked: list[Any] = []  # before the one that lists a template: they may have it unlisted
+            for loader in _unwrapped(backend.engine.template_loaders):
+                for name, path in _names(loader):
+                    places.setdefault(name, ([*asked, *([] if path else [loader])], path))
+                if not _is_plain(loader):
+                    asked.append(loader)
+            for name in sorted(places):
+                text = _text(name, *places[name], backend.engine.file_charset)
                 if text is not None:
                     yield Source(name, text, is_django=True)
         else:
@@ -79,12 +87,21 @@ def _unwrapped(loaders: list[Any]) -> Iterator[Any]:
         yield from _unwrapped(loader.loaders) if hasattr(loader, "loaders") else [loader]
 
 
-def _names(loader: Any) -> Iterator[str]:
+def _names(loader: Any) -> Iterator[tuple[str, str | None]]:
+    """Yield the names of a loader's templates, with the file that it would open, where it does no more than that."""
     if hasattr(loader, "templates_dict"):
-        yield from loader.templates_dict
+        yield from ((name, None) for name in loader.templates_dict)
     elif hasattr(loader, "get_dirs"):
+        is_plain = _is_plain(loader)
         for folder in loader.get_dirs():
-            yield from _files_below(folder)
+            for name in _files_below(folder):
+                yield name, os.path.join(folder, name) if is_plain else None  # noqa: PTH118  # thousands
+
+
+def _is_plain(loader: Any) -> bool:
+    """Tell whether a loader opens the first file of a name in its folders, as Django's own do, and does no more."""
+    methods = ("get_template_sources", "get_contents")
+    return all(getattr(type(loader), name, None) is getattr(Loader, name) for name in methods)
 
 
 def _files_below(folder: str | os.PathLike[str]) -> Iterator[str]:
@@ -97,13 +114,13 @@ def _files_below(folder: str | os.PathLike[str]) -> Iterator[str]:
                 yield Path(parent, name).relative_to(folder).as_posix()
 
 
-def _text(loaders: list[Any], name: str) -> str | None:
-    for loader in loaders:
-        for origin in loader.get_template_sources(name):
-            try:
-                return str(loader.get_contents(origin))
-            except TemplateDoesNotExist:
-                continue
-            except UnicodeDecodeError:
-                return None  # an image, say, in a folder of templates
-    return None
+def _text(name: str, loaders: list[Any], path: str | None, charset: str) -> str | None:
+    """Return a template's text from a loader, else the file; None: an image, say, in a folder of templates."""
+    try:
+        for loader in loaders:
+            for origin in loader.get_template_sources(name):
+                with suppress(TemplateDoesNotExist):
+                    return str(loader.get_contents(origin))
+        return Path(path).read_text(charset) if path else None
+    except (UnicodeDecodeError, FileNotFoundError):
+        return None

@@ -20,7 +20,7 @@ from typing import Literal
 _SKIP = r"(?>\s|/\*.*?\*/|//[^\r\n]*+)*+"
 _STRING = r"""(?>"(?>\\.|[^"\\\r\n])*+"|'(?>\\.|[^'\\\r\n])*+')"""
 _TOKEN = re.compile(
-    rf"""
+    rf"""(?=[/@"'`$ud{{}}();])(?:  # what any of these begins with: not all are tried at every letter
       (?P<comment>/\*.*?(?:\*/|\Z)|//[^\r\n]*+)
     | @import\b{_SKIP}(?:\((?P<options>[\w\s,-]*+)\){_SKIP})?
         (?:(?P<import>{_STRING})|url\(\s*+(?:(?P<import_url>{_STRING})|(?P<import_raw>[^"'()\s][^()\r\n]*+))\s*+\))
@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     | (?P<unclosed>["'][^\r\n]*+)
     | (?P<code>`[^`]*`)
     | (?P<interpolation>[@$]\{{[\w-]++\}})
-    | (?P<mark>[{{}}();])
+    | (?P<mark>[{{}}();]))
     """,
     re.VERBOSE | re.DOTALL,
 )

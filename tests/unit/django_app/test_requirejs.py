@@ -43,6 +43,38 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPT
     )
 
 
+def test_a_loader_that_lists_nothing_is_asked_first_where_it_stands_first(make_project):
+    """Templates from a database, say, which shadow those on disk."""
+    settings = """
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "templates"],
+    "OPTIONS": {"file_charset": "latin-1", "loaders": [
+        "loading.Loader", "django.template.loaders.filesystem.Loader"]}}]
+"""
+    loader = """
+from django.template import Origin, TemplateDoesNotExist
+from django.template.loaders.base import Loader as Base
+
+class Loader(Base):
+    def get_template_sources(self, name):
+        yield Origin(name, name, self)
+    def get_contents(self, origin):
+        if origin.name != "a.html":
+            raise TemplateDoesNotExist(origin)
+        return "{% requirejs_main 'two/js/stored' %}"
+"""
+    project = make_project(
+        {
+            "loading.py": loader,
+            "templates/a.html": "{% requirejs_main 'no/a' %}",
+            "templates/b.html": "caf\xe9 {% requirejs_main 'two/js/b' %}".encode("latin-1"),
+        },
+        settings,
+    )
+    assert project.python(MAINS).strip() == repr(
+        {"two/js/stored": "a.html:1", "two/js/b": "b.html:1"}
+    )
+
+
 def test_a_main_module_that_is_no_literal_is_refused(make_project):
     project = make_project({**BASE, "templates/cart.html": "\n{% requirejs_main page %}"})
     assert project.fails("build_requirejs") == (

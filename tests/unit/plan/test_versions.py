@@ -31,6 +31,27 @@ def test_what_is_written_reads_back_the_same_in_either_form(content, form):
     assert versions.form_of(text) == form
 
 
+@given(
+    st.dictionaries(names, hashes, min_size=1, max_size=5),
+    st.sampled_from(versions.FORMS),
+    st.integers(0, 200),
+    st.sampled_from(
+        ["", "\n", " ", '"', "\\", "# a comment\n", "- name: x\n", "\u2028", "\t", "a"]
+    ),
+)
+def test_what_is_read_without_yaml_is_what_yaml_reads(content, form, at, more):
+    text = versions.write(content, form)
+    text = text[:at] + more + text[at:]
+    if found := versions._as_written(text):
+        assert found == list(versions._entries(text, ""))
+
+
+def test_what_we_write_is_read_without_yaml():
+    content = {"js/a b'ü😀.js": "0123456", "b.css": "12e4567"}
+    for form in versions.FORMS:
+        assert dict(versions._as_written(versions.write(content, form))) == content
+
+
 @given(st.dictionaries(names, hashes, max_size=20))
 def test_other_yaml_readers_read_what_is_written(content):
     """HQ reads the file with yaml.safe_load: an unquoted 0123456 would be an int there."""
