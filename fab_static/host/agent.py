@@ -239,8 +239,8 @@ def read_json(path: str) -> Any:
         ) from error
 
 
-def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every file below a static root: path relative to it, and its stat.
+def walk(root: str, links: set[str] | None = None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file below a static root: path relative to it, and its stat; `links` takes those that are links.
 
     Raises:
         RefusedError: at a link that leads outside, and at what is neither file nor folder: their bytes are
@@ -252,11 +252,14 @@ def walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
         folder = folders.pop()
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
-                path = os.path.join(folder, entry.name)
+                path = folder + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(path)
+                    folders.append(path + "/")
                     continue
-                if entry.is_symlink() and not (
+                is_link = entry.is_symlink()
+                if is_link and links is not None:
+                    links.add(path)
+                if is_link and not (
                     os.path.realpath(entry.path).startswith(inside) and os.path.isfile(entry.path)
                 ):
                     raise RefusedError(
@@ -1438,14 +1441,11 @@ def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 "set STATIC_ROOT to a folder of its own",
                 "build",
             )
-    if head.get("listing"):
-        _, text = read_object(agent, {"object": head["listing"]}, b"")
-        files = json.loads(text.decode("utf-8"))["files"]
-        return restore(
-            agent, {"root": head["root"]}, json.dumps({"files": files, "extra": {}}).encode()
-        )
     os.makedirs(root, exist_ok=True)
-    remove_all_in(root)
+    if head.get("listing"):
+        put_all_back(agent.host, head["root"], listing_of(agent, head["listing"])["files"])
+    else:
+        remove_all_in(root)
     return {}, b""
 
 
@@ -1461,28 +1461,33 @@ def is_inside(path: str, folder: str) -> bool:
 @verb
 @lasting
 def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Keep the state of the static root (and `extra` files beside it) as objects.
+    """Keep the state of the static root (and `extra` files beside it) as objects, and so the listing of them.
 
-    Body: the listing of the snapshot before, so that files that did not change since are not read.
-    Returns the listing: {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}.
-    Files get the time that belongs to their bytes.
+    That is {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}; `before` names that of the
+    snapshot before, so that files that did not change since are not read. Files get the time that belongs to
+    their bytes. Returns the listing's name and its `extra`.
     """
     host = agent.host
     host.claim()
-    before = json.loads(body.decode("utf-8")) if body else {"files": {}, "extra": {}}
+    before = listing_of(agent, head["before"])["files"] if head.get("before") else {}
     listing: Head = {"files": {}, "extra": {}}
     read = 0
     for path, status in walk(head["root"]):
-        known = before["files"].get(path)
+        known = before.get(path)
         if not known or not is_unchanged(status, known):
             known = take_in(host, os.path.join(head["root"], path))
             read += 1
         listing["files"][path] = known
     for path in head["extra"]:
         listing["extra"][path] = take_in(host, path) if os.path.isfile(path) else None
-    data = json.dumps(listing, sort_keys=True).encode()
-    stored, _ = put_object(agent, {}, data)
-    return {"listing": stored["object"], "read": read}, data
+    stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())
+    return {"listing": stored["object"], "read": read, "extra": listing["extra"]}, b""
+
+
+def listing_of(agent: Agent, name: str) -> Head:
+    """Return what a snapshot has listed."""
+    listing: Head = json.loads(read_object(agent, {"object": name}, b"")[1].decode("utf-8"))
+    return listing
 
 
 def is_unchanged(status: os.stat_result, known: list[Any]) -> bool:
@@ -1499,36 +1504,33 @@ def take_in(host: Host, path: str) -> list[Any]:
 
 @verb
 def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make the static root, and the extra files, what a snapshot's listing says.
-
-    Body: the listing; or `listing` names the object that it is.
-    """
-    host = agent.host
-    if "listing" in head:
-        _, body = read_object(agent, {"object": head["listing"]}, b"")
-    listing = json.loads(body.decode("utf-8"))
-    root = head["root"]
-    os.makedirs(root, exist_ok=True)
-    there = dict(walk(root))
-    changed = 0
-    for path in there:
-        if path not in listing["files"]:
-            os.unlink(os.path.join(root, path))
-            changed += 1
-    for path, known in listing["files"].items():
-        if (
-            path not in there
-            or os.path.islink(os.path.join(root, path))
-            or not is_unchanged(there[path], known)
-        ):
-            put_back(host, os.path.join(root, checked_path(path)), known)
-            changed += 1
+    """Make the static root, and the extra files, what a snapshot's listing says."""
+    listing = listing_of(agent, head["listing"])
+    changed = put_all_back(agent.host, head["root"], listing["files"])
     for path, known in listing["extra"].items():
         if known is None:
             remove_tree(path)
         else:
-            put_back(host, path, known)
+            put_back(agent.host, path, known)
     return {"changed": changed}, b""
+
+
+def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
+    """Make a folder hold these files and no other; return how many had to be changed."""
+    os.makedirs(root, exist_ok=True)
+    links: set[str] = set()
+    there = dict(walk(root, links))
+    gone = [path for path in there if path not in files]
+    for path in gone:
+        os.unlink(os.path.join(root, path))
+    changed = [
+        path
+        for path, known in files.items()
+        if path not in there or path in links or not is_unchanged(there[path], known)
+    ]
+    for path in changed:
+        put_back(host, os.path.join(root, checked_path(path)), files[path])
+    return len(gone) + len(changed)
 
 
 def put_back(host: Host, path: str, known: list[Any]) -> None:
@@ -1668,10 +1670,7 @@ def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if record is None or record["token"] != head["token"]:
         return {"why": "it ran elsewhere since"}, b""
     try:
-        was, left, now = (
-            json.loads(read_object(agent, {"object": head[name]}, b"")[1].decode("utf-8"))
-            for name in ("was", "left", "now")
-        )
+        was, left, now = (listing_of(agent, head[name]) for name in ("was", "left", "now"))
     except FileNotFoundError:
         return {"why": "what it worked on is not known any more"}, b""
     listing, why = agent.reads.replayed(record["inside"], head["root"], was, left, now)

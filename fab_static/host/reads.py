@@ -907,7 +907,9 @@ def write_record(
     temporary = "{}.{}".format(order["to"], os.getpid())
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
-        json.dump(document, file)
+        file.write(
+            json.dumps(document)
+        )  # json.dump is written in Python, and takes five times as long
     os.replace(temporary, order["to"])
 
 

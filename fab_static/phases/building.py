@@ -104,12 +104,12 @@ def _run(
     facts = deploy.facts(deploy.build)
     before = deploy.journal.phases[base]["listing"] if base else None
     inside = [facts["static_root"], *(facts["versions_files"] if base else ())]
-    listing_before, collect = b"", None
+    known, collect = before, None
     with _manifests_as_files(deploy):
         if before is not None:
-            listing_before = _restore(deploy, before)
+            _restore(deploy, before)
         elif name == "collectstatic":
-            listing_before, collect = _begin_anew(deploy)
+            known, collect = _begin_anew(deploy)
         ran = deploy.project(deploy.build).run(
             _command(deploy, name),
             lambda data: deploy.show.output(deploy.build.name, data),
@@ -118,10 +118,10 @@ def _run(
             collect=collect,
         )
         found = check()
-        head, listing = deploy.build.ask(
-            "snapshot", listing_before, root=facts["static_root"], extra=facts["versions_files"]
+        head, _ = deploy.build.ask(
+            "snapshot", before=known, root=facts["static_root"], extra=facts["versions_files"]
         )
-    written = [path for path, known in json.loads(listing)["extra"].items() if known]
+    written = [path for path, state in head["extra"].items() if state]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
     return {
@@ -281,8 +281,8 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
         )
 
 
-def _begin_anew(deploy: Deployment) -> tuple[bytes, dict[str, Any]]:
-    """Empty the static root, or make it what collectstatic left there; return that listing, and what it is told.
+def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
+    """Empty the static root, or make it what collectstatic left there: return that listing, and what it is told.
 
     A warm collectstatic trusts file times, and keeps what was removed. host/collecting.py does not; where it
     cannot do the work, it empties the root itself.
@@ -298,19 +298,14 @@ def _begin_anew(deploy: Deployment) -> tuple[bytes, dict[str, Any]]:
         "deploy_to": str(deploy.build.layout.deploy_to),
         **{f"STATICFILES_DIRS {folder}": folder for folder in facts["staticfiles_dirs"]},
     }
-    listing, text = entry["listing"] if goes_on else None, b""
+    listing = entry["listing"] if goes_on else None
     deploy.build.ask("empty", root=facts["static_root"], keep=keep, listing=listing)
-    if listing:
-        _, text = deploy.build.ask("read_object", object=listing)
-    return text, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
+    return listing, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
 
 
-def _restore(deploy: Deployment, listing: str) -> bytes:
-    """Make the static root what a listing says; return the listing's text."""
-    _, text = deploy.build.ask("read_object", object=listing)
-    facts = deploy.facts(deploy.build)
-    deploy.build.ask("restore", listing=listing, root=facts["static_root"])
-    return text
+def _restore(deploy: Deployment, listing: str) -> None:
+    """Make the static root what a listing says."""
+    deploy.build.ask("restore", listing=listing, root=deploy.facts(deploy.build)["static_root"])
 
 
 @contextmanager

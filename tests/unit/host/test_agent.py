@@ -1150,6 +1150,14 @@ def read_tree(folder):
     }
 
 
+def snapshot(agent, static, **more):
+    return agent.do("snapshot", **{"root": str(static), "extra": [], **more})["listing"]
+
+
+def files_in(agent, listing):
+    return json.loads(agent.ask("read_object", object=listing)[1])["files"]
+
+
 @settings(max_examples=80)
 @given(trees(), trees())
 def test_restore_gives_back_exactly_what_a_snapshot_saw(first, second):
@@ -1157,44 +1165,44 @@ def test_restore_gives_back_exactly_what_a_snapshot_saw(first, second):
     with tempfile.TemporaryDirectory() as folder:
         agent, static = FakeAgent(Path(folder, "deploy_to")), os.path.join(folder, "static")
         write_tree(static, first)
-        _, listing = agent.ask("snapshot", root=static, extra=[])
-        assert listing.isascii()
+        listing = snapshot(agent, static)
+        assert agent.ask("read_object", object=listing)[1].isascii()
         write_tree(static, second)
-        agent.do("restore", listing, root=static)
+        agent.do("restore", listing=listing, root=static)
         assert read_tree(static) == first
-        assert agent.ask("snapshot", listing, root=static, extra=[])[1] == listing
-        assert agent.do("restore", listing, root=static) == {"changed": 0}
+        assert snapshot(agent, static, before=listing) == listing
+        assert agent.do("restore", listing=listing, root=static) == {"changed": 0}
 
 
 def test_a_snapshot_lists_sha256_size_and_version(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one", "b/c.js": b"two"})
-    head, data = agent.ask("snapshot", root=str(static), extra=[])
+    head = agent.do("snapshot", root=str(static), extra=[])
+    _, data = agent.ask("read_object", object=head["listing"])
     assert json.loads(data)["files"] == {
         "a.js": [sha256_of(b"one"), 3, sha1_of(b"one")],
         "b/c.js": [sha256_of(b"two"), 3, sha1_of(b"two")],
     }
-    assert head == {"listing": sha256_of(data), "read": 2}
-    assert agent.ask("read_object", object=head["listing"])[1] == data
+    assert head == {"listing": sha256_of(data), "read": 2, "extra": {}}
 
 
 def test_files_that_did_not_change_are_not_read_again(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one", "b.js": b"two"})
-    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    listing = snapshot(agent, static)
     (static / "b.js").write_bytes(b"TWO")  # the same size
-    head, data = agent.ask("snapshot", listing, root=str(static), extra=[])
+    head = agent.do("snapshot", root=str(static), extra=[], before=listing)
     assert head["read"] == 1
-    assert json.loads(data)["files"]["b.js"][0] == sha256_of(b"TWO")
+    assert files_in(agent, head["listing"])["b.js"][0] == sha256_of(b"TWO")
 
 
 def test_a_snapshot_copies_since_builds_write_their_files_in_place(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one"})
-    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    listing = snapshot(agent, static)
     (static / "a.js").write_bytes(b"changed in place")
     assert Path(agent.host.object(sha256_of(b"one"))).read_bytes() == b"one"
-    agent.do("restore", listing, root=str(static))
+    agent.do("restore", listing=listing, root=str(static))
     (static / "a.js").write_bytes(b"changed again")
     assert Path(agent.host.object(sha256_of(b"one"))).read_bytes() == b"one"
 
@@ -1202,22 +1210,22 @@ def test_a_snapshot_copies_since_builds_write_their_files_in_place(agent, tmp_pa
 def test_restored_files_can_be_written_to_by_the_next_phase(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one"})
-    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    listing = snapshot(agent, static)
     (static / "a.js").unlink()
-    agent.do("restore", listing, root=str(static))
+    agent.do("restore", listing=listing, root=str(static))
     assert (static / "a.js").stat().st_mode & 0o200
 
 
 def test_files_beside_the_static_root_are_kept_and_removed_again(agent, tmp_path):
     static, versions = tmp_path / "static", tmp_path / "resource_versions.yml"
     write_tree(static, {})
-    _, without = agent.ask("snapshot", root=str(static), extra=[str(versions)])
-    assert json.loads(without)["extra"] == {str(versions): None}
+    without = agent.do("snapshot", root=str(static), extra=[str(versions)])
+    assert without["extra"] == {str(versions): None}
     versions.write_text("a: b")
-    _, listing = agent.ask("snapshot", root=str(static), extra=[str(versions)])
-    agent.do("restore", without, root=str(static))
+    listing = snapshot(agent, static, extra=[str(versions)])
+    agent.do("restore", listing=without["listing"], root=str(static))
     assert not versions.exists()
-    agent.do("restore", listing, root=str(static))
+    agent.do("restore", listing=listing, root=str(static))
     assert versions.read_text() == "a: b"
 
 
@@ -1225,18 +1233,18 @@ def test_a_link_inside_the_static_root_is_its_file(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one"})
     (static / "b.js").symlink_to("a.js")
-    _, data = agent.ask("snapshot", root=str(static), extra=[])
-    assert json.loads(data)["files"]["b.js"] == json.loads(data)["files"]["a.js"]
+    files = files_in(agent, snapshot(agent, static))
+    assert files["b.js"] == files["a.js"]
 
 
 def test_a_file_that_became_a_link_is_a_file_again_after_restore(agent, tmp_path):
     """The link's target may be removed by the same restore: a dangling link would be sealed."""
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one"})
-    _, listing = agent.ask("snapshot", root=str(static), extra=[])
+    listing = snapshot(agent, static)
     (static / "a.js").rename(static / "b.js")
     (static / "a.js").symlink_to("b.js")
-    agent.do("restore", listing, root=str(static))
+    agent.do("restore", listing=listing, root=str(static))
     assert read_tree(static) == {"a.js": b"one"}
 
 
@@ -1269,10 +1277,11 @@ def test_a_listing_whose_names_lead_outside_writes_nothing(agent, tmp_path, evil
     static = tmp_path / "deep" / "static"
     static.mkdir(parents=True)
     agent.do("put_object", b"x")
-    before = everything_below(tmp_path)
     listing = {"files": {evil: [sha256_of(b"x"), 1, "0" * 7]}, "extra": {}}
+    name = agent.do("put_object", json.dumps(listing).encode())["object"]
+    before = everything_below(tmp_path)
     with pytest.raises(RefusedError, match="is not a path inside the static root"):
-        agent.do("restore", json.dumps(listing).encode(), root=str(static))
+        agent.do("restore", listing=name, root=str(static))
     assert everything_below(tmp_path) == before
 
 
@@ -1834,9 +1843,7 @@ def test_prune_keeps_what_the_journal_still_needs(agent, tmp_path):
     assert prune(agent)["freed"] == len(b"nobody needs this")
     wanted = record_of(b"built") + record_of(b"built too")
     assert agent.ask("missing", wanted)[1] == b""
-    assert agent.do(
-        "restore", agent.ask("read_object", object=head["listing"])[1], root=str(static)
-    )
+    assert agent.do("restore", listing=head["listing"], root=str(static))
 
 
 def test_prune_keeps_on_the_build_host_what_other_hosts_may_lack(agent, root):

@@ -302,14 +302,14 @@ def test_file_names_of_any_bytes_travel_both_ways(kept_host, tmp_path_factory, n
     files = {name: data.draw(st.binary(max_size=20)) for name in names}
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    _, listing = kept_host.ask("snapshot", root=str(folder), extra=[])
-    told = json.loads(listing)["files"]
+    listing = kept_host.ask("snapshot", root=str(folder), extra=[])[0]["listing"]
+    told = json.loads(kept_host.ask("read_object", object=listing)[1])["files"]
     assert {name: known[0] for name, known in told.items()} == {
         name: sha256_of(content) for name, content in files.items()
     }
     for name in names:
         (folder / name).unlink()
-    kept_host.ask("restore", listing, root=str(folder))
+    kept_host.ask("restore", listing=listing, root=str(folder))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
 
 

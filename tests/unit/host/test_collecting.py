@@ -108,8 +108,9 @@ class Shop(Agent):
         )
 
     def snapshot(self):
-        head, data = VERBS["snapshot"](self, {"root": str(self.root), "extra": []}, b"")
-        return head["listing"], json.loads(data)["files"]
+        listing = self.ask("snapshot", root=str(self.root), extra=[])["listing"]
+        _, data = VERBS["read_object"](self, {"object": listing}, b"")
+        return listing, json.loads(data)["files"]
 
     def settle(self):
         """Wait until what was written has a time that the next change has not."""
