@@ -318,7 +318,7 @@ class RemoteHost:
         """Run a command on the host; its environment never stands on a command line.
 
         With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
-        one of manage.py may run in a fork of a process that has set the project up.
+        one of manage.py, or the record's `program`, may run in a fork of a process that has set the project up.
         """
         pieces: list[bytes] = []
 

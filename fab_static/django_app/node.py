@@ -175,6 +175,7 @@ class Pool:
         Raises:
             NodeError: it ended, or took too long; another is started for the next request.
         """
+        sys.audit("fab_static.waits")  # to host/compressing.py: others may render meanwhile
         with self._free:
             while True:
                 worker = self._take()

@@ -1592,7 +1592,9 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if process is None:
         if order and order.get("collect"):  # nobody there tells what of it is as it was
             remove_all_in(order["collect"]["root"])
-        variables = {"FAB_STATIC_RECORD": json.dumps(told)} if told else {}
+        variables = (
+            {"FAB_STATIC_RECORD": json.dumps(told), **order.get("variables", {})} if order else {}
+        )
         try:
             process = started(head, body, variables)
         except OSError as error:

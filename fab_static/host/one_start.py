@@ -2,12 +2,13 @@
 
 Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, 10 and more for a large
 one, and a build has six commands. Sent to the project's own interpreter with host/reads.py, which it is
-given as `reads`, and host/collecting.py; the order in FAB_STATIC_RECORD is that of reads, with `control` in
+given as `reads`, host/collecting.py and host/compressing.py; the order in FAB_STATIC_RECORD is that of reads, with `control` in
 place of `to`, `given` and `manage`: a socket over which commands come, a line of JSON each, and answers go:
 
     {} or {"why": words}                  it is ready; or each command must be started by itself
     {"to", "before", "token", "given", "manage", "inside"} comes: of one command; of collectstatic with
-     "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}
+     "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}; in place of
+     "manage" may come "program": a source that ends its process, and "variables" for its environment
     {"pid": number}, then {"code": number}       it began, and ended; both as for a process of its own
     {"why": words}                        it did not begin: what the setting up read has changed since, say
 
@@ -21,6 +22,9 @@ Python 3.8 or later, standard library, and the project's Django.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import gc
+import io
 import json
 import os
 import socket
@@ -30,7 +34,11 @@ from typing import Any, Callable, Iterator, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fab_static.host import collecting, reads  # which stand among the globals where this runs
+    from fab_static.host import (
+        collecting,
+        compressing,
+        reads,
+    )  # which stand among the globals where this runs
 
 WAITING = "fab_static_waiting"  # the command that is none yet
 _DJANGOS_OWN = "/django/core/management/__init__.py"
@@ -77,6 +85,7 @@ class Waiting:
         self._line = CommandLine(["manage.py", WAITING])
         self._order: Mapping[str, Any] | None = None  # of the command that this fork runs
         self._collecting: collecting.Collecting | None = None
+        self._files: list[io.IOBase] = []  # open when it was set up
         atexit.register(self._write)  # first, and so called last
 
     def set_up(self) -> None:
@@ -90,7 +99,14 @@ class Waiting:
 
         ManagementUtility.fetch_command = fetch_command  # type: ignore[method-assign]
         sys.argv = self._line
-        reads.run_as_main("manage.py")
+        code: object = 0
+        try:
+            reads.run_as_main("manage.py")
+        except SystemExit as error:
+            code = error.code
+        if not self._order:
+            sys.exit(code)  # type: ignore[arg-type]  # whatever it was
+        self._end(code)
 
     def run_from_argv(self, _argv: list[str]) -> None:
         """Wait for commands; come back in each one's fork, when it has run."""
@@ -98,6 +114,8 @@ class Waiting:
 
         settings.INSTALLED_APPS  # noqa: B018  # raises what is wrong with them, which Django kept to itself
         orders = self._orders()
+        self._files = _files()
+        gc.freeze()  # no fork need look through all of this for garbage, and have its pages copied
         self._say(self._refusal())
         for order in orders:
             refusal = self._refusal()
@@ -122,6 +140,10 @@ class Waiting:
                 self._recorder.leave_inside(path)
             self._recorder.knows(reads.read_record(order["before"]))
         self._order = order
+        if "program" in order:
+            os.environ.update(order["variables"])
+            self._recorder.ended = lambda answer: reads.write(self._recorder, order, answer)
+            exec(compile(order["program"], "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102
         words = ["manage.py", *order["manage"]]
         self._line.becomes(words)
         sys.argv = words
@@ -130,6 +152,8 @@ class Waiting:
         if "collect" in order:
             self._collecting = collecting.Collecting(self._recorder, **order["collect"])
             self._collecting.begin(words[1:])
+        if order["manage"][0] == "compress":
+            compressing.begin()
         ManagementUtility(words).execute()
 
     def _write(self) -> None:
@@ -138,6 +162,22 @@ class Waiting:
                 with self._recorder.paused():
                     self._collecting.end()
             reads.write(self._recorder, self._order)
+
+    def _end(self, code: object) -> None:
+        """End as the interpreter does, but leave all memory to the system at once.
+
+        To free it object by object takes a tenth of a second, on pages that have to be copied for it.
+        """
+        if not isinstance(code, (int, type(None))):
+            sys.stderr.write(f"{code}\n")
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+        with contextlib.suppress(Exception):  # told already
+            atexit._run_exitfuncs()
+        gc.collect()
+        for file in {*self._files, *_files(), sys.stdout, sys.stderr}:
+            with contextlib.suppress(Exception):  # closed, say
+                file.flush()
+        os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
 
     def _refusal(self) -> dict[str, str]:
         """Return why a command must not run in a fork of this; {} where it may."""
@@ -159,6 +199,10 @@ class Waiting:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _files() -> list[io.IOBase]:
+    return [each for each in gc.get_objects() if isinstance(each, io.IOBase)]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
-from fab_static.host import collecting, django_probe, one_start, reads, template_lint
+from fab_static.host import collecting, compressing, django_probe, one_start, reads, template_lint
 from fab_static.plan.inventory import Environment, expand
 from fab_static.remote import Head, Ran, RemoteHost
 
@@ -21,13 +21,18 @@ READS = Path(reads.__file__).read_bytes()
 # what is run under the eyes of host/reads.py: manage.py, or the probe
 RECORDED_COMMAND = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{"__name__": "__main__"}})
 """.encode()
-# what sets the project up once, and runs each manage.py command in a fork
+# what sets the project up once, and runs each manage.py command in a fork; it finds these modules among its globals
+_GIVEN = {
+    "reads": READS.decode(),
+    "collecting": Path(collecting.__file__).read_text("utf-8"),
+    "compressing": Path(compressing.__file__).read_text("utf-8"),
+}
 ONE_START = f"""import types
-reads, collecting = types.ModuleType("reads"), types.ModuleType("collecting")
-exec(compile({READS.decode()!r}, "reads.py", "exec"), vars(reads))
-exec(compile({Path(collecting.__file__).read_text("utf-8")!r}, "collecting.py", "exec"), vars(collecting))
-exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), {{
-    "__name__": "__main__", "reads": reads, "collecting": collecting}})
+given = {{"__name__": "__main__"}}
+for name, source in {_GIVEN!r}.items():
+    given[name] = types.ModuleType(name)
+    exec(compile(source, name + ".py", "exec"), vars(given[name]))
+exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), given)
 """
 RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
     "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
@@ -156,14 +161,13 @@ class ProjectOnHost:
             name: under which it was recorded.
             left: files besides, with the SHA-256 that each may have; None: it may be absent.
         """
-        head, _ = self._recall(name, text, self.variables, left)
+        head, _ = self._recall(name, text, left)
         return head.get("token"), head.get("why", "")
 
     def _recall(
         self,
         name: str,
         text: str,
-        variables: Mapping[str, str],
         left: Mapping[str, Sequence[str | None]],
     ) -> tuple[Head, bytes]:
         self._teach()
@@ -172,7 +176,7 @@ class ProjectOnHost:
             name=name,
             what=self._what(text),
             folder=self.path,
-            environment=dict(variables),
+            environment=dict(self.variables),
             left={path: list(states) for path, states in left.items()},
             keep=self.records,
         )
@@ -194,28 +198,37 @@ class ProjectOnHost:
             BuildError: the project cannot answer: no manage.py, settings that do not import, …
         """
         asked = json.dumps(question, sort_keys=True)
-        variables = {**self.variables, "FAB_STATIC_PROBE": asked}
+        variables = {"FAB_STATIC_PROBE": asked}
         stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
         record: dict[str, Any] | None = None
+        # a fork has the settings already, which a redirected file may change
+        shares_start = "build" in self.host.host.roles and not question.get("redirect")
         if question["ask"] in REMEMBERED:
             text = hashlib.sha256(PROBE).hexdigest()
             name = f"{question['ask']}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
             if self.recalls:
-                head, known = self._recall(name, text, variables, {})
+                head, known = self._recall(name, text, {})
                 if head.get("token") and known:
                     told: dict[str, Any] = json.loads(known)
                     return told
             if self.records:
                 self._teach()
-                trust = list(self.host.environment.build.trust)
-                record = {"name": name, "what": self._what(text), "inside": [], "trust": trust}
+                record = {
+                    "name": name,
+                    "what": self._what(text),
+                    "inside": [],
+                    "trust": list(self.host.environment.build.trust),
+                    "variables": variables,
+                    **({"program": PROBE.decode()} if shares_start else {}),
+                }
                 stdin = RECORDED_PROBE
         ran = self.host.run(
             [self.python, "-"],
             folder=self.path,
-            environment=variables,
+            environment=self.variables if record else {**self.variables, **variables},
             stdin=stdin,
             record=record,
+            shares_start=record is not None and shares_start,
         )
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:

@@ -110,6 +110,24 @@ class Project(Agent):
             environment=self.environment,
         ).get("why")
 
+    def ask(self, program, **variables):
+        """Run a program that ends its process; return its answer's record and what it printed."""
+        self.printed = b""
+        record = {"name": "asked", "what": ["asked"], "inside": [], "trust": []}
+        self.do(
+            "run",
+            b"",
+            command=[sys.executable, "-"],
+            folder=str(self.folder),
+            environment=self.environment,
+            timeout=60,
+            shares_start=True,
+            record={**record, "program": textwrap.dedent(program), "variables": variables},
+        )
+        asked = {"folder": str(self.folder), "environment": self.environment}
+        _, answer = VERBS["recall"](self, {"do": "recall", **record, **asked}, b"")
+        return answer.decode(), self.printed.decode()
+
     @property
     def starts(self):
         return (self.folder / "starts").read_text().count("set up")
@@ -132,6 +150,22 @@ def test_commands_share_one_start_and_none_can_tell(project):
     assert project.starts == 1
 
 
+def test_a_program_that_asks_the_project_shares_it_too(project):
+    program = """
+        import os, sys
+        from django.conf import settings
+        print(os.environ["QUESTION"], settings.STATIC_ROOT, open("page.html").read(), flush=True)
+        sys.audit("fab_static.end", "the answer")
+        os._exit(0)
+    """
+    project.write("page.html", "old")
+    project.run("hello")
+    assert project.ask(program, QUESTION="where") == ("the answer", "where static old\n")
+    assert project.starts == 1
+    project.write("page.html", "other")
+    assert project.ask("import os; os._exit(0)")[0] == "", "an answer that stands on another page"
+
+
 @pytest.mark.parametrize(
     ("body", "code", "said"),
     [
@@ -140,6 +174,10 @@ def test_commands_share_one_start_and_none_can_tell(project):
         ("os.kill(os.getpid(), 9)", -9, ""),
         ("1 / 0", 1, "ZeroDivisionError: division by zero"),
         ("os._exit(4)", 4, ""),
+        ('sys.exit("no such word")', 1, "no such word"),
+        ('raise SystemExit(["a", "list"])', 1, "['a', 'list']"),
+        ("sys.exit(256 + 5)", 5, ""),
+        ("sys.exit(None)", 0, ""),
     ],
 )
 def test_a_command_ends_as_it_would_by_itself(project, body, code, said):
@@ -149,6 +187,42 @@ def test_a_command_ends_as_it_would_by_itself(project, body, code, said):
     assert ended == code
     assert said in printed
     assert project.run("hello")[0] == 0
+    assert project.starts == 1
+
+
+def test_what_a_command_leaves_to_the_end_of_the_interpreter_is_done(project):
+    project.settings('LOG = open("log", "w")\n')
+    project.command(
+        "leaves",
+        """
+            import atexit, tempfile, threading, time, weakref
+            def slowly():
+                time.sleep(0.2)
+                print("a thread")
+                global kept
+                kept = open("kept", "w")  # nobody closes it
+                kept.write("text")
+            threading.Thread(target=slowly).start()
+            site_settings.LOG.write("a line")
+            class Cyclic:
+                def __del__(self):
+                    print("deleted", flush=True)
+            cyclic = Cyclic()
+            cyclic.itself = cyclic
+            global folder
+            folder = tempfile.TemporaryDirectory(dir=".", prefix="temporary")
+            atexit.register(print, "an exit handler")
+            atexit.register(lambda: 1 / 0)
+        """,
+    )
+    project.run("hello")
+    code, printed = project.run("leaves")
+    assert code == 0
+    words = ("a thread", "an exit handler", "ZeroDivisionError", "the end", "deleted")
+    assert [word for word in words if word not in printed] == []
+    assert (project.folder / "kept").read_text() == "text"
+    assert (project.folder / "log").read_text() == "a line"
+    assert not list(project.folder.glob("temporary*"))
     assert project.starts == 1
 
 
