@@ -1619,6 +1619,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         end_group(pid)
         process.wait()
         agent.children.discard(pid)
+        if order and order.get("redirected"):
+            agent.end_start()  # nothing is asked after the gate, and a reload wants the memory
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
@@ -1640,6 +1642,13 @@ def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     exec(compile(body, "fab_static/host/reads.py", "exec"), vars(reads))  # noqa: S102 - the operator's own
     agent.reads = reads
     agent.one_start = head["one_start"].encode()
+    return {}, b""
+
+
+@verb
+def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Begin to set the project up, as a `run` to come would have it that shares its start; wait for nothing."""
+    agent.begin_start(head)
     return {}, b""
 
 
@@ -1745,21 +1754,32 @@ class OneStart:
         self._control.settimeout(head["timeout"])
         self.key = start_key(head)
         trust = head["record"]["trust"]
-        order = {"control": theirs.fileno(), "start": time.time(), "trust": trust}
+        order = {
+            "control": theirs.fileno(),
+            "start": time.time(),
+            "trust": trust,
+            "redirects": "redirected" in head["record"],
+        }
         with theirs:
             self.process = started(
                 head, source, {"FAB_STATIC_RECORD": json.dumps(order)}, [theirs.fileno()]
             )
         self._lines = b""
         self.printed = b""  # while it was set up
+        self._refusal: Head | None = None
 
     @property
     def output(self) -> Any:
         """What it prints, and its forks."""
         return self.process.stdout
 
-    def ready(self) -> Head:
-        """Wait until it is set up, or has failed."""
+    def refusal(self) -> Head:
+        """Wait until it is set up, or has failed: return why commands must be started by themselves; {} where not."""
+        if self._refusal is None:
+            self._refusal = self._set_up()
+        return self._refusal
+
+    def _set_up(self) -> Head:
         while not select.select([self._control], [], [], 0)[0]:
             if select.select([self.output, self._control], [], [])[0] == [self.output]:
                 piece = os.read(self.output.fileno(), PIECE)
@@ -1804,7 +1824,9 @@ class OneStart:
 
 def start_key(head: Head) -> list[Any]:
     """Return what two commands have alike that may share a start."""
-    return [head["command"], head.get("folder"), head.get("environment"), head["record"]["trust"]]
+    record = head["record"]
+    parts = (head["command"], head.get("folder"), head.get("environment"), record["trust"])
+    return [*parts, "redirected" in record]
 
 
 class Forked:
@@ -2175,10 +2197,12 @@ class Agent:
         for _ in range(2):  # anew where what it read has changed
             if self._starts_alone:
                 break
-            if self._start and self._start.key != start_key(head):
-                self.end_start()
-            start = self._start or self._begin(head)
+            start = self.begin_start(head)
             if start is None:
+                break
+            if start.refusal():
+                self._starts_alone = True
+                self.end_start()
                 break
             said = start.ask(order)
             if "pid" in said:
@@ -2187,18 +2211,20 @@ class Agent:
                     start.printed = b""
                 return Forked(start, said["pid"])
             self.end_start()
+            if said.get("alone"):
+                break
         return None
 
-    def _begin(self, head: Head) -> OneStart | None:
-        try:
-            start = OneStart(head, self.one_start)
-        except OSError:  # the command's own process says what is wrong
-            return None
-        self.children.add(start.process.pid)
-        self._start = start
-        if start.ready():
-            self._starts_alone = True
+    def begin_start(self, head: Head) -> OneStart | None:
+        """Return the project's one start that this command shares, begun now if need be; None: it cannot be."""
+        if self._start and self._start.key != start_key(head):
             self.end_start()
+        if self._start is None and not self._starts_alone:
+            try:
+                self._start = OneStart(head, self.one_start)
+            except OSError:  # the command's own process says what is wrong
+                return None
+            self.children.add(self._start.process.pid)
         return self._start
 
     def end_start(self) -> None:

@@ -201,22 +201,35 @@ def place_of(error: BaseException) -> str:
     return os.getcwd()
 
 
+_others: dict[str, str] = {}  # real path -> what is read in its place
+_names: set[str] = set()  # of these
+_is_redirectable = False
+
+
 def redirect(files: Mapping[str, str]) -> None:
     """Make every read of exactly these paths read the other file instead, however the project opens it.
 
     So a web host answers for a release that is not live yet, even where the project reads
     resource_versions.yml with code of its own.
     """
-    if not files:
+    if files:
+        make_redirectable()
+        _others.update((real(path), other) for path, other in files.items())
+        _names.update(map(os.path.basename, _others))
+
+
+def make_redirectable() -> None:
+    """Replace what opens files and looks at them, so that redirect() counts for those too who keep the functions."""
+    global _is_redirectable  # of the interpreter as a whole
+    if _is_redirectable:
         return
-    others = {real(path): other for path, other in files.items()}
-    names = {os.path.basename(path) for path in others}
+    _is_redirectable = True
 
     def other_of(path: Any) -> Any:
-        if isinstance(path, (str, bytes, os.PathLike)):
+        if _names and isinstance(path, (str, bytes, os.PathLike)):
             text = os.fsdecode(path)
-            if os.path.basename(text) in names:
-                return others.get(real(text), path)
+            if os.path.basename(text) in _names:
+                return _others.get(real(text), path)
         return path
 
     def reading(

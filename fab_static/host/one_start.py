@@ -2,15 +2,18 @@
 
 Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, 10 and more for a large
 one, and a build has six commands. Sent to the project's own interpreter with host/reads.py, which it is
-given as `reads`, host/collecting.py and host/compressing.py; the order in FAB_STATIC_RECORD is that of reads, with `control` in
-place of `to`, `given` and `manage`: a socket over which commands come, a line of JSON each, and answers go:
+given as `reads`, host/collecting.py, host/compressing.py and host/django_probe.py; the order in FAB_STATIC_RECORD is
+that of reads, with `redirects`, whether commands may be shown other files, and with `control` in place of `to`, `given`
+and `manage`: a socket over which commands come, a line of JSON each, and answers go:
 
     {} or {"why": words}                  it is ready; or each command must be started by itself
     {"to", "before", "token", "given", "manage", "inside"} comes: of one command; of collectstatic with
      "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}; in place of
-     "manage" may come "program": a source that ends its process, and "variables" for its environment
+     "manage" may come "program": a source that ends its process, and "variables" for its environment; "redirected"
+     are files that it shows the project others in place of
     {"pid": number}, then {"code": number}       it began, and ended; both as for a process of its own
-    {"why": words}                        it did not begin: what the setting up read has changed since, say
+    {"why": words}                        it did not begin: what the setting up read has changed since, say;
+     with "alone": true another start would not do either
 
 A command must not be able to tell the difference. So it is started by itself where the project looked at its
 command line while it was set up, started threads, or did anything that host/reads.py cannot see; and when
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from fab_static.host import (
         collecting,
         compressing,
+        django_probe,
         reads,
     )  # which stand among the globals where this runs
 
@@ -118,7 +122,7 @@ class Waiting:
         gc.freeze()  # no fork need look through all of this for garbage, and have its pages copied
         self._say(self._refusal())
         for order in orders:
-            refusal = self._refusal()
+            refusal = self._refusal() or self._refusal_of(order)
             if refusal:
                 self._say(refusal)
                 break
@@ -143,7 +147,8 @@ class Waiting:
         if "program" in order:
             os.environ.update(order["variables"])
             self._recorder.ended = lambda answer: reads.write(self._recorder, order, answer)
-            exec(compile(order["program"], "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102
+            names = {"__name__": "__main__", "django_probe": django_probe}
+            exec(compile(order["program"], "<program>", "exec"), names)  # noqa: S102
         words = ["manage.py", *order["manage"]]
         self._line.becomes(words)
         sys.argv = words
@@ -191,6 +196,13 @@ class Waiting:
             why = next(iter(self._recorder.unseen), None) or self._recorder.first_change()
         return {"why": why} if why else {}
 
+    def _refusal_of(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Return why this command must not: it would know what stands in a file that it is not to read."""
+        for path in order.get("redirected", ()):
+            if self._recorder.has_looked_at(path):
+                return {"why": f"{path} was read when the project was set up", "alone": True}
+        return {}
+
     def _orders(self) -> Iterator[dict[str, Any]]:
         with self._control.makefile("r", encoding="utf-8") as lines:
             yield from map(json.loads, lines)
@@ -212,6 +224,8 @@ def main() -> None:
     control.set_inheritable(False)
     recorder = reads.Recorder(order["start"], [], order["trust"])
     recorder.begin()
+    if order["redirects"]:
+        django_probe.make_redirectable()
     Waiting(recorder, control).set_up()
 
 

@@ -447,6 +447,13 @@ class Recorder:
         row = self._states.get(("bytes", path))
         return row is not None and stamp_of(path) == tuple(row[3])
 
+    def has_looked_at(self, file: str) -> bool:
+        """Tell whether a file was read or looked for, by whatever path."""
+        name, place = os.path.basename(file), _place(file)
+        return any(
+            os.path.basename(path) == name and _place(path) == place for _, path in self.inputs
+        )
+
     def begin(self) -> None:
         """Listen from now on."""
         # what was imported so far was searched for here
@@ -818,6 +825,12 @@ def _absolute(path: Any) -> str | None:
             return None
         return path if path.startswith("/") else None
     return os.path.abspath(os.fsdecode(path))
+
+
+def _place(path: str) -> str:
+    """Return the path with links in its folders followed, but not a link that it is itself."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def _beside(path: Any, folder: int | None) -> Any:

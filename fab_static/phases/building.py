@@ -102,6 +102,7 @@ def _run(
 ) -> dict[str, Any]:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
+    deploy.set_up_web_hosts()
     before = deploy.journal.phases[base]["listing"] if base else None
     inside = [facts["static_root"], *(facts["versions_files"] if base else ())]
     known, collect = before, None

@@ -96,6 +96,7 @@ class Deployment:
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
+    _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
 
@@ -203,6 +204,14 @@ class Deployment:
         if host not in self._facts:
             self._facts[host] = self.project(host).ask({"ask": "settings"})
         return self._facts[host]
+
+    def set_up_web_hosts(self) -> None:
+        """Have web hosts set the project up while the build goes on: they will be asked what it covers there."""
+        if self._has_set_up or self.by_itself or "compress" not in self.environment.build.phases:
+            return
+        self._has_set_up = True
+        hosts = [host for host in self.hosts("web") if host != self.build]
+        self.on(hosts, lambda host: self.project(host).set_up())
 
     def forget_facts(self, host: RemoteHost) -> None:
         """Have the project there asked anew: what it answered may have changed."""

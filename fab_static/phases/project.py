@@ -26,6 +26,7 @@ _GIVEN = {
     "reads": READS.decode(),
     "collecting": Path(collecting.__file__).read_text("utf-8"),
     "compressing": Path(compressing.__file__).read_text("utf-8"),
+    "django_probe": PROBE.decode(),
 }
 ONE_START = f"""import types
 given = {{"__name__": "__main__"}}
@@ -201,8 +202,9 @@ class ProjectOnHost:
         variables = {"FAB_STATIC_PROBE": asked}
         stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
         record: dict[str, Any] | None = None
-        # a fork has the settings already, which a redirected file may change
-        shares_start = "build" in self.host.host.roles and not question.get("redirect")
+        redirected = sorted(question.get("redirect") or ())
+        # what builds must never be shown another file
+        shares_start = not (redirected and self._builds)
         if question["ask"] in REMEMBERED:
             text = hashlib.sha256(PROBE).hexdigest()
             name = f"{question['ask']}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
@@ -219,7 +221,8 @@ class ProjectOnHost:
                     "inside": [],
                     "trust": list(self.host.environment.build.trust),
                     "variables": variables,
-                    **({"program": PROBE.decode()} if shares_start else {}),
+                    "program": "django_probe.main()",
+                    **({} if self._builds else {"redirected": redirected}),
                 }
                 stdin = RECORDED_PROBE
         ran = self.host.run(
@@ -240,6 +243,23 @@ class ProjectOnHost:
                 error["what"], where=f"{self.host.name}: {error['where']}", mend=error["mend"]
             )
         return answer
+
+    def set_up(self) -> None:
+        """Have the host set the project up meanwhile, for a question to come; how that goes, it will say then."""
+        self._teach()
+        environment = self.host.environment
+        self.host.ask(
+            "set_up",
+            command=[self.python, "-"],
+            folder=self.path,
+            environment=dict(self.variables),
+            timeout=environment.ssh.command_timeout,
+            record={"trust": list(environment.build.trust), "redirected": []},
+        )
+
+    @property
+    def _builds(self) -> bool:
+        return "build" in self.host.host.roles
 
     def _failed(self, text: str, ran: Ran) -> BuildError:
         where = f"{self.host.name}: {self.path}"

@@ -42,6 +42,13 @@ COMMAND = """
 """
 
 
+ALONE = b"""
+import os
+os.environ.pop("FAB_STATIC_RECORD")
+print("by itself", flush=True)
+"""
+
+
 class Project(Agent):
     """A Django project on a host of its own, and the agent there."""
 
@@ -110,13 +117,26 @@ class Project(Agent):
             environment=self.environment,
         ).get("why")
 
-    def ask(self, program, **variables):
+    def set_up(self):
+        """Have the project set up by itself, for a program to come that shows it other files."""
+        self.do(
+            "set_up",
+            command=[sys.executable, "-"],
+            folder=str(self.folder),
+            environment=self.environment,
+            timeout=60,
+            record={"trust": [], "redirected": []},
+        )
+
+    def ask(self, program, redirected=None, **variables):
         """Run a program that ends its process; return its answer's record and what it printed."""
         self.printed = b""
         record = {"name": "asked", "what": ["asked"], "inside": [], "trust": []}
+        if redirected is not None:
+            record["redirected"] = redirected
         self.do(
             "run",
-            b"",
+            ALONE,
             command=[sys.executable, "-"],
             folder=str(self.folder),
             environment=self.environment,
@@ -164,6 +184,66 @@ def test_a_program_that_asks_the_project_shares_it_too(project):
     assert project.starts == 1
     project.write("page.html", "other")
     assert project.ask("import os; os._exit(0)")[0] == "", "an answer that stands on another page"
+
+
+SHOW_ANOTHER = """
+    import os
+    django_probe.redirect({os.path.abspath("versions.txt"): os.path.abspath("new.txt")})
+    import site_settings
+    print(site_settings.version(), flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "def version(): return open('versions.txt').read()",
+        "def version(opened=open): return opened('versions.txt').read()",
+        "import io, os\nfrom os import stat\ndef version(): return stat('versions.txt').st_size",
+        "from pathlib import Path\ndef version(): return Path('versions.txt').read_text()",
+    ],
+    ids=["open", "an_open_of_before", "a_stat_of_before", "pathlib"],
+)
+def test_a_project_that_was_set_up_before_is_shown_other_files_too(project, version):
+    project.write("versions.txt", "old")
+    project.write("new.txt", "newer")
+    project.settings(version)
+    project.set_up()
+    _, printed = project.ask(SHOW_ANOTHER, redirected=[str(project.folder / "versions.txt")])
+    assert printed in ("settings\nnewer\n", "settings\n5\n")
+    assert project.starts == 1
+
+
+@pytest.mark.parametrize(
+    "look", ["open('versions.txt').read()", "import os; os.path.exists('link/../versions.txt')"]
+)
+def test_what_knows_a_file_that_it_is_to_be_shown_another_of_is_not_used(project, look):
+    project.write("versions.txt", "old")
+    project.write("here/nothing.txt", "")
+    (project.folder / "link").symlink_to("here")
+    project.settings(look)
+    project.set_up()
+    asked = project.ask(SHOW_ANOTHER, redirected=[str(project.folder / "versions.txt")])
+    assert asked == ("", "by itself\n")
+    assert project.starts == 1, "a second start would know it too"
+
+
+def test_a_start_is_not_shared_by_what_builds_and_what_is_shown_other_files(project):
+    project.write("versions.txt", "old")
+    project.write("new.txt", "new")
+    project.settings("def version(): return open('versions.txt').read()")
+    project.run("hello")
+    _, printed = project.ask(SHOW_ANOTHER, redirected=[str(project.folder / "versions.txt")])
+    assert printed.endswith("new\n")
+    assert project.starts == 2
+
+
+def test_a_start_that_only_a_question_to_come_wanted_ends_with_it(project):
+    project.set_up()
+    assert project.children
+    project.ask("import os; os._exit(0)", redirected=["/a"])
+    assert not project.children
 
 
 @pytest.mark.parametrize(
