@@ -771,7 +771,8 @@ class Session:
                 page = html.report(known)
                 kept.with_suffix(".html").write_text(page, "utf-8")
                 known["report_at"] = self._put_report(f"{kept.name}.html", page)
-                kept.with_suffix(".json").write_text(json.dumps(known, indent=1), "utf-8")
+                with kept.with_suffix(".json").open("w", encoding="utf-8") as file:
+                    json.dump(known, file, indent=1)
             if hooks and event:
                 run_hooks(self.environment, self.folder, self.show, known, must=must)
             if hooks and self._webhook and event in ("after_activate", "after_failure"):

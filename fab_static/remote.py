@@ -477,7 +477,8 @@ class RemoteHost:
             if not piece:
                 raise EOFError("the connection ended")
             self._buffer += piece
-        data = bytes(self._buffer[:size])
+        with memoryview(self._buffer) as view:
+            data = bytes(view[:size])
         del self._buffer[:size]
         return data
 
@@ -525,10 +526,19 @@ class RemoteHost:
         )
 
 
+class Deflated(bytes):
+    """The body of a request to many hosts, deflated once for all of them."""
+
+
+def deflated(body: bytes) -> Deflated:
+    """Return a body as it goes out."""
+    return body if isinstance(body, Deflated) else Deflated(zlib.compress(body, 3))
+
+
 def _framed(head: Head, body: bytes) -> bytes:
     """Return a frame; a large body deflated, which objects in a pack are where that helps."""
-    if "pack" not in head and len(body) > MUCH:
-        head, body = {**head, "deflated": True}, zlib.compress(body, 3)
+    if isinstance(body, Deflated) or ("pack" not in head and len(body) > MUCH):
+        head, body = {**head, "deflated": True}, deflated(body)
     text = json.dumps(head).encode("ascii")
     return FRAME.pack(len(text), len(body)) + text + body
 

@@ -12,7 +12,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
-from fab_static.remote import Head, RemoteHost, together
+from fab_static.remote import Head, RemoteHost, deflated, together
 from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
@@ -51,7 +51,7 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
             continue
         for at in range(0, len(hosts), at_once):
             _send(deploy, wanted, hosts[at : at + at_once], holders)
-    text = release.to_json().encode()
+    text = deflated(release.to_json().encode())
     deploy.on(
         deploy.hosts(),
         lambda host: host.ask("build_release", text, roles=list(host.roles)),
@@ -73,13 +73,20 @@ def lacks(
     deploy: Deployment, release: Release, hosts: Sequence[RemoteHost] | None = None
 ) -> dict[RemoteHost, dict[str, int]]:
     """Return what each host lacks of a release: objects, SHA-256 -> size."""
+    asks = deploy.hosts() if hosts is None else hosts
+    held = {roles: release.objects(roles) for roles in {host.roles for host in asks}}
+    records = {roles: deflated(_records(objects)) for roles, objects in held.items()}
 
     def asked(host: RemoteHost) -> dict[str, int]:
-        wanted = release.objects(host.roles)
-        _, absent = host.ask("missing", _records(wanted))
-        return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+        wanted = held[host.roles]
+        _, answer = host.ask("missing", records[host.roles])
+        if len(answer) == len(wanted) * RECORD.size:
+            return wanted
+        absent = {raw for raw, _ in RECORD.iter_unpack(answer)}
+        # the release's own names: those of a fleet that has nothing would be many times all of them
+        return {sha256: size for sha256, size in wanted.items() if bytes.fromhex(sha256) in absent}
 
-    return deploy.on(deploy.hosts() if hosts is None else hosts, asked)
+    return deploy.on(asks, asked)
 
 
 def _records(objects: dict[str, int]) -> bytes:
@@ -90,11 +97,14 @@ def _by_what_they_lack(
     lacking: dict[RemoteHost, dict[str, int]],
 ) -> dict[bytes, list[RemoteHost]]:
     """Group hosts that lack the same objects: each group is one stream, read once."""
-    groups: dict[bytes, list[RemoteHost]] = {}
+    groups: list[list[RemoteHost]] = []
     for host, objects in lacking.items():
-        if objects:
-            groups.setdefault(_records(dict(sorted(objects.items()))), []).append(host)
-    return groups
+        alike = next((hosts for hosts in groups if lacking[hosts[0]] == objects), None)
+        if alike:
+            alike.append(host)
+        elif objects:
+            groups.append([host])
+    return {_records(dict(sorted(lacking[hosts[0]].items()))): hosts for hosts in groups}
 
 
 def _send(

@@ -8,13 +8,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from fab_static.errors import ReleaseError
 
 FORMAT = 1
+AT_ONCE = 1000  # files whose text is made at once
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+_FILE = {"sha256", "size", "version"}
+_NONE: Mapping[str, Any] = MappingProxyType(
+    {}
+)  # one for all: a release has tens of thousands of files
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Layout:
         return self.current / "static" / path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """A file's bytes in another encoding: SHA-256 of the encoded bytes, and their number."""
 
@@ -50,7 +57,7 @@ class Encoded:
     size: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """One file of a release: SHA-256 of its bytes, their number, and the version that pages print.
 
@@ -61,7 +68,7 @@ class File:
     sha256: str
     size: int
     version: str
-    encodings: Mapping[str, Encoded] = field(default_factory=dict)
+    encodings: Mapping[str, Encoded] = field(default_factory=lambda: _NONE)
 
     def to_data(self) -> dict[str, Any]:
         """Return what release.json says of it; nothing of encodings where there are none."""
@@ -78,9 +85,9 @@ class File:
         """Return the file that release.json describes."""
         encodings = {
             ending: Encoded(one["sha256"], one["size"])
-            for ending, one in data.get("encodings", {}).items()
+            for ending, one in data.get("encodings", _NONE).items()
         }
-        return cls(data["sha256"], data["size"], data["version"], encodings)
+        return cls(data["sha256"], data["size"], data["version"], encodings or _NONE)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ class Release:
                 held[self.files[path].sha256] = self.files[path].size
         return held
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over what visitors and web processes get: files, manifests, settings; not when or who."""
         return digest(self.files, self.versions_sha256, self.settings)
@@ -176,9 +183,9 @@ class Release:
                 "named": sorted(self.named),
                 "versioned": dict(sorted(self.versions.items())),
                 "bundles": {path: list(names) for path, names in sorted(self.bundles.items())},
-                "files": {path: file.to_data() for path, file in sorted(self.files.items())},
+                "files": dict(sorted(self.files.items())),
             },
-            indent=None,
+            default=File.to_data,  # one after the other: all at once are many times the text
             separators=(",", ":"),
         )
 
@@ -200,13 +207,15 @@ def digest(
     files: Mapping[str, File], versions_sha256: str | None, settings: Mapping[str, Any]
 ) -> str:
     """Return the digest of a release's content; two builds of one revision have the same."""
-    content = [
-        FORMAT,
-        sorted((path, file.sha256) for path, file in files.items()),
-        versions_sha256,
-        dict(settings),
-    ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    content = [FORMAT, [], versions_sha256, dict(settings)]
+    before, _, behind = json.dumps(content, sort_keys=True).partition("[]")
+    found = hashlib.sha256(f"{before}[".encode())
+    paths = sorted(files)
+    for at in range(0, len(paths), AT_ONCE):  # the text as a whole is as large as the seal
+        some = json.dumps([(path, files[path].sha256) for path in paths[at : at + AT_ONCE]])[1:-1]
+        found.update(f"{', ' if at else ''}{some}".encode())
+    found.update(f"]{behind}".encode())
+    return found.hexdigest()
 
 
 def new_id(at: datetime, content_digest: str) -> str:
@@ -219,6 +228,11 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def _read(data: dict[str, Any]) -> Any:
+    """Return what an object of release.json stands for, as soon as it is read: a file's, or itself."""
+    return File.from_data(data) if data.keys() >= _FILE else data
+
+
 def from_json(text: str, *, where: str) -> Release:
     """Return the release that a release.json describes.
 
@@ -226,7 +240,7 @@ def from_json(text: str, *, where: str) -> Release:
         ReleaseError: it is no seal, or one of a format that this version does not know.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_hook=_read)
         if data["format"] != FORMAT:
             raise ReleaseError(
                 f"release.json has format {data['format']}, and this fab_static knows {FORMAT}",
@@ -245,7 +259,7 @@ def from_json(text: str, *, where: str) -> Release:
             created_by=data["created_by"],
             settings=data["settings"],
             phases=tuple(data["phases"]),
-            files={path: File.from_data(file) for path, file in data["files"].items()},
+            files=data["files"],
             versions=data["versioned"],
             named=tuple(data["named"]),
             offline_manifest=manifest.get("path"),

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from itertools import islice
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,7 +20,7 @@ from fab_static.report.live import size
 from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"
-MOST_FILES = 20_000  # rows of the table of files; beyond it a browser takes seconds to lay it out
+MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
 OUTCOMES = {"live": "good", "done": "good", "failed": "bad"}
 
 Summary = Mapping[str, Any]
@@ -188,40 +189,38 @@ def _files(summary: Summary) -> str:
         return ""
     sizes = difference.get("sizes", {})
     unversioned = set(difference["unversioned"])
+    kinds = ("changed", "added", "removed")
     rows = []
-    for kind in ("changed", "added", "removed"):
-        for path in difference[kind]:
-            before, now = sizes.get(path, (None, None))
-            rows.append(
-                (
-                    kind,
-                    f'<span class="path">{escape(path)}</span>',
-                    "same URL" if path in unversioned else "",
-                    _size_or_dash(before),
-                    _size_or_dash(now),
-                    _change(before, now),
-                )
+    paths = ((kind, path) for kind in kinds for path in difference[kind])
+    for kind, path in islice(paths, MOST_FILES):
+        before, now = sizes.get(path, (None, None))
+        rows.append(
+            (
+                kind,
+                f'<span class="path">{escape(path)}</span>',
+                "same URL" if path in unversioned else "",
+                _size_or_dash(before),
+                _size_or_dash(now),
+                _change(before, now),
             )
-    counts = ", ".join(
-        f"{len(difference[kind]):,} {kind}" for kind in ("changed", "added", "removed")
-    )
+        )
+    text = f"<p>{', '.join(f'{len(difference[kind]):,} {kind}' for kind in kinds)}.</p>"
     if not rows:
-        return f"<p>{counts}.</p>"
-    text = f"<p>{counts}.</p>"
-    if len(rows) > MOST_FILES:
+        return text
+    if sum(len(difference[kind]) for kind in kinds) > MOST_FILES:
         text += f"<p>The first {MOST_FILES:,} stand below; `fab … diff` shows all.</p>"
     table = _table(
         "Files of the static root, against the release before",
         ("What", "File", "URL", "#Before", "#Now", "#Change"),
-        rows[:MOST_FILES],
+        rows,
         name="files-table",
     )
     return (
         text
         + '<div class="search"><label for="files-search">Search the files</label>'
         + '<input id="files-search" type="search" autocomplete="off" data-table="files-table" '
-        + f'data-count="files-count"><span id="files-count" role="status">{len(rows[:MOST_FILES])} of '
-        + f"{len(rows[:MOST_FILES])} shown</span></div>"
+        + f'data-count="files-count"><span id="files-count" role="status">{len(rows)} of '
+        + f"{len(rows)} shown</span></div>"
         + table.replace('class="wide"', 'class="wide tall"')
     )
 

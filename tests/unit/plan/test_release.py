@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import PurePosixPath
 
 import pytest
@@ -133,6 +134,14 @@ def test_the_digest_changes_with_bytes_names_manifest_and_settings():
         dataclasses.replace(one, settings={"STATIC_URL": "/s/"}),
     ]
     assert len({one.digest, *(other.digest for other in others)}) == 5
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, 1001, 2500])
+def test_the_digest_of_many_files_is_that_of_the_whole_text(count):
+    files = {f"img/{n}.png": File(f"{n:064x}", n, f"{n:07x}") for n in range(count)}
+    names = sorted((path, file.sha256) for path, file in files.items())
+    text = json.dumps([1, names, None, {"b": [], "a": "[]"}], sort_keys=True)
+    assert releases.digest(files, None, {"b": [], "a": "[]"}) == sha256(text.encode()).hexdigest()
 
 
 def test_an_id_says_when_and_what():

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fab_static.report.html import report
+from fab_static.report.html import MOST_FILES, report
 
 SUMMARY = {
     "format": 1, "task": "deploy", "event": "after_activate", "outcome": "live", "app": "shop",
@@ -73,6 +73,15 @@ def test_it_says_what_went_live_and_what_it_changed():
     assert "+500 B (+50.0%)" in text
     assert "1 path, at most $0.005" in text
     assert "4.8 MB" in text
+
+
+def test_of_very_many_files_the_first_stand_in_the_table_and_all_are_counted():
+    names = [f"img/{number}.png" for number in range(MOST_FILES + 1)]
+    found = page(difference={**SUMMARY["difference"], "added": names, "sizes": {}})
+    text = " ".join(found.text)
+    assert "1 changed, 5,001 added, 1 removed." in text
+    assert "The first 5,000 stand below" in text
+    assert sum(tag == "span" and given.get("class") == "path" for tag, given in found.tags) == 5000
 
 
 def test_what_failed_and_how_to_mend_it_stands_at_the_top():
