@@ -21,7 +21,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import hashlib
 import json
 import os
 import queue
@@ -30,7 +29,6 @@ import select
 import signal
 import stat
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -42,6 +40,8 @@ TYPE_CHECKING = False
 if (
     TYPE_CHECKING
 ):  # each module that is not imported at the start is milliseconds less on every host
+    import hashlib
+    import subprocess
     from typing import Any, BinaryIO, Callable, Dict, Iterator, NoReturn, Sequence, Tuple, Union
 
     Head = Dict[str, Any]
@@ -119,8 +119,17 @@ def mtime_of(sha256: str) -> int:
     return 946684800 + int(sha256[:8], 16) % (1 << 29)  # from 2000 to 2017: never in the future
 
 
+def begun_sha256(data: bytes = b"") -> hashlib._Hash:
+    """Return a SHA-256, begun with these bytes."""
+    import hashlib  # late: it takes 4 ms to load, and who only looks at a host needs none
+
+    return hashlib.sha256(data)
+
+
 def digests(path: str) -> tuple[str, str, int]:
     """Return SHA-256, the first 7 digits of SHA-1, and the size of a file, in one read."""
+    import hashlib
+
     sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
@@ -361,7 +370,7 @@ class Host:
 
     def keep_bytes(self, data: bytes) -> tuple[str, int]:
         """Store bytes as an object; return its name, their SHA-256, and its size."""
-        sha256 = hashlib.sha256(data).hexdigest()
+        sha256 = begun_sha256(data).hexdigest()
         if not self.has_object(sha256, len(data)):
             with self.writer(sha256, len(data)) as writer:
                 writer.write(data)
@@ -459,7 +468,7 @@ class ObjectWriter:
         self.links = links
         self.sha256 = sha256
         self.left = size
-        self._hash = hashlib.sha256()
+        self._hash = begun_sha256()
         self._temporary = aside(path)
         try:
             self._file = self._open()
@@ -1275,6 +1284,8 @@ def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
                 time.sleep(1)
                 continue
             if going_back["reload"]:
+                import subprocess
+
                 subprocess.run(["/bin/sh", "-c", going_back["reload"]], timeout=120, check=False)  # noqa: S603
             return
         time.sleep(min(0.2, timeout / 10))  # between two looks
@@ -1352,14 +1363,14 @@ def encoded(
         return known
     with open(host.object(sha256), "rb") as file:
         data = file.read()
-    if hashlib.sha256(data).hexdigest() != sha256:  # else its copy would be whole, and wrong
+    if begun_sha256(data).hexdigest() != sha256:  # else its copy would be whole, and wrong
         raise RefusedError(
             f"object {sha256} is damaged", host.object(sha256), "build anew: deploy", "release"
         )
     copy = ENCODERS[ending](data)
     if len(copy) > MOST_OF_IT * len(data):
         return None
-    if known and hashlib.sha256(copy).hexdigest() != known[0]:
+    if known and begun_sha256(copy).hexdigest() != known[0]:
         return None  # it was lost, and another zlib made it: other hosts' pools hold that one
     return host.keep_bytes(copy)
 
@@ -1372,6 +1383,8 @@ def gzipped(data: bytes) -> bytes:
 
 def brotlied(data: bytes) -> bytes:
     """Return the data as brotli, made by the program of that name."""
+    import subprocess
+
     ran = subprocess.run(
         ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
         input=data,
@@ -1392,7 +1405,7 @@ def sha256_in_gzip(path: str) -> str | None:
     """Return the SHA-256 of what a gzip file holds; None where it is none."""
     import gzip
 
-    content = hashlib.sha256()
+    content = begun_sha256()
     try:
         with gzip.open(path) as file:
             for piece in iter(lambda: file.read(PIECE), b""):
@@ -1404,6 +1417,8 @@ def sha256_in_gzip(path: str) -> str | None:
 
 def sha256_in_brotli(path: str) -> str | None:
     """Return the SHA-256 of what a brotli file holds; None where it is none, or nobody can tell."""
+    import subprocess
+
     try:
         ran = subprocess.run(  # noqa: S603 - an object of ours
             ["brotli", "--decompress", "--stdout", path],  # noqa: S607 - wherever it is on the PATH
@@ -1412,7 +1427,7 @@ def sha256_in_brotli(path: str) -> str | None:
         )
     except FileNotFoundError:
         return None
-    return None if ran.returncode else hashlib.sha256(ran.stdout).hexdigest()
+    return None if ran.returncode else begun_sha256(ran.stdout).hexdigest()
 
 
 ENCODERS = {"gz": gzipped, "br": brotlied}
@@ -1694,7 +1709,7 @@ def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         path: {"asked": asked, "object": (now["extra"].get(path) or [None])[0]}
         for path, asked in record["inside"]["parts"].items()
     }
-    return {"listing": hashlib.sha256(data).hexdigest(), "parts": files}, b""
+    return {"listing": begun_sha256(data).hexdigest(), "parts": files}, b""
 
 
 def given_to(agent: Agent, head: Head, salt: str) -> Head:
@@ -1730,6 +1745,8 @@ def started(
     head: Head, body: bytes, variables: Head, inherited: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own, and feed it its standard input."""
+    import subprocess  # late: it takes 6 ms to load, and most hosts run nothing
+
     process = subprocess.Popen(  # noqa: S603 - to run the inventory's commands is what it is for
         head["command"],
         cwd=head.get("folder"),
