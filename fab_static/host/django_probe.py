@@ -33,7 +33,7 @@ import sys
 import traceback
 from contextlib import contextmanager, suppress
 from importlib import import_module, metadata
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, cast
 
 MARKER = "FAB_STATIC_PROBE "
 COMMAND = "fab_static_probe"
@@ -225,37 +225,10 @@ def make_redirectable() -> None:
         return
     _is_redirectable = True
 
-    def other_of(path: Any) -> Any:
-        if _names and isinstance(path, (str, bytes, os.PathLike)):
-            text = os.fsdecode(path)
-            if os.path.basename(text) in _names:
-                return _others.get(real(text), path)
-        return path
-
-    def reading(
-        function: Callable[..., Any], does_write: Callable[..., bool]
-    ) -> Callable[..., Any]:
-        def read(path: Any, *args: Any, **kwargs: Any) -> Any:
-            is_other = kwargs.get("dir_fd") is None and not does_write(*args, **kwargs)
-            return function(other_of(path) if is_other else path, *args, **kwargs)
-
-        return read
-
-    def opens_to_write(mode: str = "r", *_: Any, **__: Any) -> bool:
-        return not set(mode).isdisjoint("wax+")
-
-    def flags_to_write(flags: int, *_: Any, **__: Any) -> bool:
-        return bool(flags & (os.O_WRONLY | os.O_RDWR))
-
-    def never(*_: Any, **__: Any) -> bool:
-        return False
-
-    opened = reading(builtins.open, opens_to_write)
-    builtins.open = io.open = opened
-    os.open = reading(os.open, flags_to_write)
-    os.stat = reading(os.stat, never)
-    os.lstat = reading(os.lstat, never)
-    os.access = reading(os.access, never)
+    builtins.open = io.open = cast(Any, Redirectable(builtins.open, "file", "mode"))
+    os.open = Redirectable(os.open, "path", "flags")
+    for name in ("stat", "lstat", "access"):
+        setattr(os, name, Redirectable(getattr(os, name), "path"))
     pathlib = sys.modules.get("pathlib")
     for accessor in (
         "_NormalAccessor",
@@ -272,6 +245,52 @@ def make_redirectable() -> None:
                         if isinstance(held, type)
                         else getattr(os, name),
                     )
+
+
+class Redirectable:
+    """A function that opens a file or looks at it, and is shown another in place of some.
+
+    No function itself: where a class keeps it, it must not become a method, as builtin ones do not either.
+    """
+
+    def __init__(self, function: Callable[..., Any], path: str, mode: str | None = None) -> None:
+        self._function = function
+        self._path, self._mode = path, mode  # the parameters: its path, and how it is opened
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        for group in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if function in group:  # shutil asks whether it can do that
+                group.add(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do what the function does."""
+        if _names:
+            args, kwargs = self._shown(args, kwargs)
+        return self._function(*args, **kwargs)
+
+    def _shown(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given: dict[Any, Any] = {**dict(zip((self._path, self._mode), args)), **kwargs}
+        writes = self._mode is not None and is_to_write(given.get(self._mode))
+        if writes or given.get("dir_fd") is not None:
+            return args, kwargs
+        other = other_of(given.get(self._path))
+        return ((other, *args[1:]), kwargs) if args else (args, {**kwargs, self._path: other})
+
+
+def is_to_write(mode: Any) -> bool:
+    """Tell of what open() or os.open() is given whether the file may be written to."""
+    if isinstance(mode, int):
+        return bool(mode & (os.O_WRONLY | os.O_RDWR))
+    return isinstance(mode, str) and not set(mode).isdisjoint("wax+")
+
+
+def other_of(path: Any) -> Any:
+    """Return the path of what is read in place of a file; its own for all but a few."""
+    if isinstance(path, (str, bytes, os.PathLike)):
+        text = os.fsdecode(path)
+        if os.path.basename(text) in _names:
+            return _others.get(real(text), path)
+    return path
 
 
 def real(path: str) -> str:

@@ -137,6 +137,7 @@ class ProjectOnHost:
                 "inside": list(inside),
                 "trust": list(self.host.environment.build.trust),
                 **({"collect": collect} if collect else {}),
+                **self._redirected({}),
             }
             words, stdin = [self.python, "-"], RECORDED_COMMAND
         ran = self.host.run(
@@ -202,9 +203,6 @@ class ProjectOnHost:
         variables = {"FAB_STATIC_PROBE": asked}
         stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
         record: dict[str, Any] | None = None
-        redirected = sorted(question.get("redirect") or ())
-        # what builds must never be shown another file
-        shares_start = not (redirected and self._builds)
         if question["ask"] in REMEMBERED:
             text = hashlib.sha256(PROBE).hexdigest()
             name = f"{question['ask']}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
@@ -222,7 +220,7 @@ class ProjectOnHost:
                     "trust": list(self.host.environment.build.trust),
                     "variables": variables,
                     "program": "django_probe.main()",
-                    **({} if self._builds else {"redirected": redirected}),
+                    **self._redirected(question.get("redirect") or {}),
                 }
                 stdin = RECORDED_PROBE
         ran = self.host.run(
@@ -231,7 +229,7 @@ class ProjectOnHost:
             environment=self.variables if record else {**self.variables, **variables},
             stdin=stdin,
             record=record,
-            shares_start=record is not None and shares_start,
+            shares_start=record is not None,
         )
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:
@@ -254,12 +252,12 @@ class ProjectOnHost:
             folder=self.path,
             environment=dict(self.variables),
             timeout=environment.ssh.command_timeout,
-            record={"trust": list(environment.build.trust), "redirected": []},
+            record={"trust": list(environment.build.trust), **self._redirected({})},
         )
 
-    @property
-    def _builds(self) -> bool:
-        return "build" in self.host.host.roles
+    def _redirected(self, files: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return, of a host that is shown a release before it is live, in place of which files it is now."""
+        return {"redirected": sorted(files)} if "web" in self.host.roles else {}
 
     def _failed(self, text: str, ran: Ran) -> BuildError:
         where = f"{self.host.name}: {self.path}"

@@ -749,6 +749,9 @@ READERS = {
     "pathlib": "__import__('pathlib').Path(PATH).read_text()",
     "os": "__import__('os').fdopen(__import__('os').open(PATH, 0)).read()",
     "relative": "open('versions.txt').read()",
+    "named": "open(file=PATH, mode='r').read()",
+    "kept_by_a_class": "type('Reader', (), {'open': open})().open(PATH).read()",
+    "may_be_read": "'new' if __import__('os').access(PATH, 4) else 'old'",
     "linked": "open(__import__('os').path.realpath('.') + '/link/../versions.txt').read()",
     "asked": "'new' if __import__('os').path.isfile(PATH) and __import__('pathlib').Path(PATH).exists()"
     " and __import__('os').path.getsize(PATH) == 3 else 'old'",
@@ -781,6 +784,14 @@ def test_the_projects_own_manifest_can_be_redirected_too(make_built, tmp_path):
     assert len(project.answer("coverage", manifest=None)["missing"]) == 1
     redirect = {str(live): str(tmp_path / "new.json")}
     assert project.answer("coverage", manifest=None, redirect=redirect)["missing"] == []
+
+
+def test_what_copies_links_still_does(make_project, tmp_path):
+    copies = "import shutil; shutil.copystat(BASE_DIR / 'link', BASE_DIR / 'other', follow_symlinks=False)\n"
+    project = make_project({"a.txt": "", "b.txt": ""}, copies)
+    (project.path / "link").symlink_to("a.txt")
+    (project.path / "other").symlink_to("b.txt")
+    assert project.answer("settings", redirect={str(tmp_path / "c"): str(tmp_path / "d")})["ok"]
 
 
 def test_writes_are_never_redirected(make_project, tmp_path):
