@@ -1671,7 +1671,8 @@ def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say of a recorded run whether all that it read is as it was.
 
-    `left` are files besides that must be as one of the states given: {path: [SHA-256 or null]}. Returns
+    `left` are files besides that must be as one of the states given: {path: [SHA-256 or null]}; `shown` are files,
+    and others that the run would be shown in place of them. Returns
     `token`, and the answer that the run gave as body; or `why` it must be run again.
     """
     path = recorded(agent, head["name"])
@@ -1681,7 +1682,8 @@ def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     for file, states in head.get("left", {}).items():
         if digest_of(file) not in states:
             return {"why": f"{file} has changed"}, b""
-    why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt))
+    shown = head.get("shown", {})
+    why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt), shown)
     if why:
         return {"why": why}, b""
     if head.get("keep"):  # it was used; who only looks writes nothing

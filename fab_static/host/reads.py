@@ -232,12 +232,18 @@ def given(
     }
 
 
-def changed(record: Mapping[str, Any], now: Callable[[str], Mapping[str, Any]]) -> str | None:
+def changed(
+    record: Mapping[str, Any],
+    now: Callable[[str], Mapping[str, Any]],
+    shown: Mapping[str, str],
+) -> str | None:
     """Return what has changed since a run was recorded, in words; None where nothing has.
 
     Args:
         record: as it was written.
         now: salt -> what the run would be given now.
+        shown: files -> others that the run would be shown in place of these; of the same bytes they are the same,
+            whatever their times.
     """
     if record.get("format") != FORMAT:
         return "it was recorded by another version of fab_static"
@@ -253,7 +259,15 @@ def changed(record: Mapping[str, Any], now: Callable[[str], Mapping[str, Any]]) 
             return words + " has changed"
     if json.loads(json.dumps(today)) != then:
         return "it ran elsewhere"
+    read = {path for aspect, path, _, _ in record["inputs"] if aspect == "bytes" and path in shown}
     for aspect, path, state, stamp in record["inputs"]:
+        if path in shown:
+            is_known = state == state_of(aspect, shown[path]) or (
+                aspect == "times" and path in read
+            )
+            if not is_known:
+                return f"{shown[path]} is another than {path} was"
+            continue
         if stamp is not None and stamp_of(path) == tuple(stamp):
             continue
         is_now = state_of(aspect, path) if state else ""

@@ -26,13 +26,7 @@ def compress(deploy: Deployment) -> None:
         facts = deploy.facts(deploy.build)
         if not facts["compress"]:
             return {}
-        question = {
-            "ask": "coverage",
-            "manifest": facts["offline_manifest"],
-            "redirect": {},
-            "places": True,
-            "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
-        }
+        question = question_of(facts)
         answer = deploy.project(deploy.build).ask(question)
         # only here: what was live with such a block must not be kept from coming back
         if not coverage.is_covered(answer) or answer["untranslated"]:
@@ -49,6 +43,17 @@ def compress(deploy: Deployment) -> None:
         return {"places": answer["places"]}
 
     build_phase(deploy, "compress", check=every_block_is_there)
+
+
+def question_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the build host's project is asked of the manifest that compress has written."""
+    return {
+        "ask": "coverage",
+        "manifest": facts["offline_manifest"],
+        "redirect": {},
+        "places": True,
+        "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
+    }
 
 
 def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:

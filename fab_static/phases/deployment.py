@@ -96,6 +96,9 @@ class Deployment:
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
+    built_manifest: str | None = (
+        None  # the object that compress wrote; sealed with its keys in order
+    )
     _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)

@@ -46,6 +46,7 @@ module = sys.modules["template_lint"] = types.ModuleType("template_lint")
 exec(compile({Path(template_lint.__file__).read_text("utf-8")!r}, "template_lint.py", "exec"), vars(module))
 exec(compile({PROBE.decode()!r}, "django_probe.py", "exec"), {{"__name__": "__main__"}})
 """.encode()
+_PROBE_SHA256 = hashlib.sha256(PROBE).hexdigest()
 MARKER = "FAB_STATIC_PROBE "
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -171,6 +172,7 @@ class ProjectOnHost:
         name: str,
         text: str,
         left: Mapping[str, Sequence[str | None]],
+        shown: Mapping[str, str] | None = None,
     ) -> tuple[Head, bytes]:
         self._teach()
         return self.host.ask(
@@ -180,6 +182,7 @@ class ProjectOnHost:
             folder=self.path,
             environment=dict(self.variables),
             left={path: list(states) for path, states in left.items()},
+            shown=dict(shown or {}),
             keep=self.records,
         )
 
@@ -193,6 +196,21 @@ class ProjectOnHost:
             self.host.ask("learn", READS, one_start=ONE_START)
             self.host.hello["learned"] = True
 
+    def recall_answer(
+        self, question: Mapping[str, Any], shown: Mapping[str, str] | None = None
+    ) -> dict[str, Any] | None:
+        """Return what the project answered the last time, if it would read the same now; else None.
+
+        Args:
+            question: as it was asked.
+            shown: files, and others that the project would be shown in place of these now.
+        """
+        if not self.recalls:
+            return None
+        head, known = self._recall(_record_of(question), _PROBE_SHA256, {}, shown)
+        answer: dict[str, Any] | None = json.loads(known) if head.get("token") and known else None
+        return answer
+
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the project itself, in its own interpreter, without anything installed there.
 
@@ -204,18 +222,14 @@ class ProjectOnHost:
         stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
         record: dict[str, Any] | None = None
         if question["ask"] in REMEMBERED:
-            text = hashlib.sha256(PROBE).hexdigest()
-            name = f"{question['ask']}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
-            if self.recalls:
-                head, known = self._recall(name, text, {})
-                if head.get("token") and known:
-                    told: dict[str, Any] = json.loads(known)
-                    return told
+            known = self.recall_answer(question)
+            if known is not None:
+                return known
             if self.records:
                 self._teach()
                 record = {
-                    "name": name,
-                    "what": self._what(text),
+                    "name": _record_of(question),
+                    "what": self._what(_PROBE_SHA256),
                     "inside": [],
                     "trust": list(self.host.environment.build.trust),
                     "variables": variables,
@@ -289,6 +303,12 @@ class ProjectOnHost:
             where=where,
             mend=_cure(ran.output, self.path),
         )
+
+
+def _record_of(question: Mapping[str, Any]) -> str:
+    """Return the name by which the last answer to a question is known."""
+    text = json.dumps(question, sort_keys=True)
+    return f"{question['ask']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 _CURES = (

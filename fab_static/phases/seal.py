@@ -105,6 +105,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     merged = _of_requirejs(deploy, configured)
     if "compress" in configured and manifest in files:
         blocks = _checked_manifest(deploy, files[manifest], hashes, before or {}, facts)
+        deploy.built_manifest = files[manifest].sha256
         files[manifest] = _canonical_manifest(deploy, blocks)
         merged |= bundles.of_blocks(journal.phases["compress"].get("places", ()), blocks)
     else:

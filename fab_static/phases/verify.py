@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.compress import gaps_refused
+from fab_static.phases.compress import gaps_refused, question_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan import coverage, offline_manifest
@@ -52,16 +52,19 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
         redirect = {}
         if release.versions_sha256:
             redirect[deploy.versions_file(host)] = str(folder / "resource_versions.yml")
-        hashed_names = deploy.facts(host)["staticfiles_manifest"]
+        facts, project = deploy.facts(host), deploy.project(host)
+        hashed_names = facts["staticfiles_manifest"]
         if release.staticfiles_manifest and hashed_names:
             redirect[hashed_names] = str(folder / "static" / release.staticfiles_manifest)
-        return deploy.project(host).ask(
-            {
-                "ask": "coverage",
-                "manifest": str(folder / "static" / str(release.offline_manifest)),
-                "redirect": redirect,
-            }
-        )
+        manifest = str(folder / "static" / str(release.offline_manifest))
+        if host == deploy.build and deploy.built_manifest:
+            # it was asked when it had built: of the same files it would say the same
+            built = str(host.layout.object(deploy.built_manifest))
+            shown = {**redirect, facts["offline_manifest"]: built}
+            answer = project.recall_answer(question_of(facts), shown)
+            if answer is not None:
+                return answer
+        return project.ask({"ask": "coverage", "manifest": manifest, "redirect": redirect})
 
     answers = deploy.on(deploy.hosts("web"), asked)
     lacking = [host for host, answer in answers.items() if not coverage.is_covered(answer)]

@@ -44,6 +44,10 @@ class Layout:
         """The folder of one release."""
         return self.deploy_to / "releases" / release
 
+    def object(self, sha256: str) -> PurePosixPath:
+        """The object with these bytes."""
+        return self.deploy_to / "objects" / sha256[:2] / sha256
+
     def live_file(self, path: str) -> PurePosixPath:
         """A file of the live static root, through `current`."""
         return self.current / "static" / path

@@ -145,6 +145,8 @@ def test_an_import_of_an_import_is_in_the_css(shop):
     }
     assert {"collectstatic", "compress"} <= {*shop.deploy()}
     assert "2a6f97" in shop.compressed("css")
+    asked = {path.stem for path in (shop.folder / "static/recorded").glob("coverage-*")}
+    assert len(asked) == 1, "a host that builds and renders is asked once what is covered"
 
 
 def test_templates_run_what_reads_templates_alone(shop):

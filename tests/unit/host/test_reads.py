@@ -1,5 +1,6 @@
 """A run is used again only while all that it could see is as it was; what cannot be seen is never used again."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,31 @@ READING = {
     "a module that it compiled": "import page",
     "a module that was compiled before": "import page",
 }
+
+
+def test_a_file_shown_in_place_of_one_that_it_read_is_the_same_if_its_bytes_are(project, tmp_path):
+    page, other = project.write("page.html", "old"), tmp_path / "other.html"
+    project.run(
+        'import os; open("page.html").read(); os.stat("page.html"); os.path.lexists("page.html")'
+    )
+    other.write_text("old")
+    os.utime(other, (0, 0))
+    page.unlink()
+    page.symlink_to(project.write("live.html", "another"))
+    assert project.why() == f"{page} has changed"
+    assert project.why(shown={str(page): str(other)}) is None
+    other.write_text("new")
+    assert project.why(shown={str(page): str(other)}) == f"{other} is another than {page} was"
+    other.unlink()
+    assert project.why(shown={str(page): str(other)}) == f"{other} is another than {page} was"
+
+
+def test_of_a_file_whose_time_alone_it_asked_for_no_other_is_the_same(project, tmp_path):
+    page, other = project.write("page.html", "old"), tmp_path / "other.html"
+    project.run('import os; os.stat("page.html")')
+    other.write_text("old")
+    os.utime(other, (0, 0))
+    assert project.why(shown={str(page): str(other)}) == f"{other} is another than {page} was"
 
 
 @pytest.mark.parametrize("what", READING)
