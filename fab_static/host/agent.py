@@ -139,6 +139,20 @@ def digests(path: str) -> tuple[str, str, int]:
     return sha256.hexdigest(), sha1.hexdigest()[:7], size
 
 
+def sha256_of(path: str) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    digest = begun_sha256()
+    file = os.open(
+        path, os.O_RDONLY
+    )  # of thousands of small files, a file object takes as long as the hash
+    try:
+        while piece := os.read(file, PIECE):
+            digest.update(piece)
+    finally:
+        os.close(file)
+    return digest.hexdigest()
+
+
 def aside(path: str) -> str:
     """Return a name beside this one that nobody else uses."""
     folder, name = os.path.split(path)
@@ -427,34 +441,39 @@ class Host:
         beside their files, wherever nginx finds these.
         """
         files = seal["files"]
-        base = os.path.join("releases", checked(RELEASE, seal["id"], "release"))
+        base = "releases/" + checked(RELEASE, seal["id"], "release")
         manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
         versions = seal["versions"]
         if versions:
             sha256 = checked(OBJECT, versions["sha256"], "object")
-            yield os.path.join(base, "resource_versions.yml"), sha256, versions["size"]
+            yield base + "/resource_versions.yml", sha256, versions["size"]
         if "static" in roles:
-            for path, file in files.items():
-                yield from beside(os.path.join(base, "static", checked_path(path)), file)
-            for path, version in seal["versioned"].items():
-                if path in files:
-                    checked(VERSION, version, "version")
-                    yield from beside(os.path.join("pool", version, path), files[path])
-            for path in seal["named"]:
-                yield from beside(os.path.join("pool", "named", path), files[path])
+            made = {checked_path(path): with_copies(file) for path, file in files.items()}
+            for path, copies in made.items():
+                for ending, sha256, size in copies:
+                    yield f"{base}/static/{path}{ending}", sha256, size
+            pool = [
+                (checked(VERSION, version, "version"), path)
+                for path, version in seal["versioned"].items()
+                if path in files
+            ]
+            for folder, path in (*pool, *(("named", path) for path in seal["named"])):
+                for ending, sha256, size in made[path]:
+                    yield f"pool/{folder}/{path}{ending}", sha256, size
         else:
             for manifest in filter(None, manifests):
                 path = checked_path(manifest["path"])
                 sha256 = checked(OBJECT, manifest["sha256"], "object")
-                yield os.path.join(base, "static", path), sha256, files[path]["size"]
+                yield f"{base}/static/{path}", sha256, files[path]["size"]
 
 
-def beside(path: str, file: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """Yield one place of a file, and those of its precompressed copies: path, SHA-256, size."""
-    yield path, checked(OBJECT, file["sha256"], "object"), file["size"]
+def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """Return a file and its precompressed copies: how the name ends, SHA-256, size."""
+    found = [("", checked(OBJECT, file["sha256"], "object"), file["size"])]
     for ending, one in file.get("encodings", {}).items():
         checked(ENDING, ending, "ending of a precompressed copy")
-        yield path + "." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]
+        found.append(("." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]))
+    return found
 
 
 class ObjectWriter:
@@ -914,13 +933,17 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     base = os.path.join("releases", release)
     folders: set[str] = set()
     links = {path: sha256 for path, sha256, _size in host.links_of(seal, head["roles"])}
+    objects = Objects(host)
     for path, sha256 in links.items():
         target = host.path(path)
-        if path.startswith(base + "/"):
-            if there is not None:
-                relink(host, path, sha256)
-                continue
+        is_new = there is None and path.startswith(base + "/")
+        if is_new:
             target = new + target[len(folder) :]
+        elif objects.has_link(target, sha256):  # nearly all of them, nearly always
+            continue
+        elif path.startswith(base + "/"):
+            relink(host, path, sha256)
+            continue
         elif not (
             path.endswith(ENCODED) and path[:-3] in links
         ):  # a copy beside its file promises nothing
@@ -937,6 +960,25 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     else:
         remove_tree(new)
     return {}, b""
+
+
+class Objects:
+    """Tells links to objects from other files; looks at each object once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def has_link(self, path: str, sha256: str) -> bool:
+        """Tell whether a file is a link to an object, and so has its bytes."""
+        try:
+            found = os.lstat(path)
+            if sha256 not in self._known:
+                known = os.stat(self._host.object(sha256))
+                self._known[sha256] = known.st_dev, known.st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (found.st_dev, found.st_ino) == self._known[sha256]
 
 
 def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
@@ -987,7 +1029,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if same and head.get("bytes"):
             key = (status.st_ino, sha256)
             if key not in right:
-                right[key] = digests(host.path(path))[0] == sha256
+                right[key] = sha256_of(host.path(path)) == sha256
                 if not right[key]:  # so that a stat shows it, and the next `missing` names it
                     with contextlib.suppress(OSError):
                         os.utime(host.path(path), (0, 0))
@@ -2151,7 +2193,7 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
             objects.add(sha256)
         if "build" in roles:  # it ships them to hosts that lack them
             for file in seal["files"].values():
-                objects.update(sha256 for _place, sha256, _size in beside("", file))
+                objects.update(sha256 for _ending, sha256, _size in with_copies(file))
     journal = read_json(host.path("journal.json")) or {}
     for phase in journal.get("phases", {}).values():
         objects.add(phase.get("base"))

@@ -99,6 +99,7 @@ class Deployment:
     built_manifest: str | None = (
         None  # the object that compress wrote; sealed with its keys in order
     )
+    just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)

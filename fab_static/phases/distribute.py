@@ -52,8 +52,9 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
         for at in range(0, len(hosts), at_once):
             _send(deploy, wanted, hosts[at : at + at_once], holders)
     text = deflated(release.to_json().encode())
+    made = {deploy.build} if deploy.just_built == release.id else set()
     deploy.on(
-        deploy.hosts(),
+        [host for host in deploy.hosts() if host not in made],
         lambda host: host.ask("build_release", text, roles=list(host.roles)),
     )
     for host in deploy.hosts():

@@ -69,6 +69,7 @@ def seal(deploy: Deployment) -> None:
             "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
         )
         deploy.states[deploy.build]["releases"].append(release.id)
+        deploy.just_built = release.id
         deploy.show.say(
             f"release {release.id}: {counted(len(release.files), 'file')}{_saving(release)}"
         )
