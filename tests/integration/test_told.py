@@ -7,13 +7,14 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.integration.conftest import FAB, Operator, check_schema
-from tests.integration.test_bad_days import altered
+from tests.integration.test_bad_days import PHASES, altered
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 
@@ -203,26 +204,28 @@ def test_the_report_goes_to_a_bucket_and_to_a_hook_where_asked(
 def test_on_a_terminal_a_deploy_says_how_long_it_takes_by_the_last_one_and_elsewhere_only_lines(
     tiny: Operator, tmp_path: Path
 ) -> None:
-    plain = tiny.fab("deploy", "--rebuild", XDG_STATE_HOME=str(tmp_path)).stdout
-    assert not re.search(r"[\x00-\x09\x0b-\x1f]", plain)
-    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in plain.splitlines())
-    assert "of about" not in plain
+    slow = f"sleep 1; {sys.executable} manage.py collectstatic --noinput"  # else there is no time to tell
+    with altered(tiny, build={**PHASES, "commands": {"collectstatic": slow}}):
+        plain = tiny.fab("deploy", "--rebuild", XDG_STATE_HOME=str(tmp_path)).stdout
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", plain)
+        assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in plain.splitlines())
+        assert "of about" not in plain
 
-    ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        [FAB, "staging", "deploy", "--rebuild"],
-        cwd=tiny.folder,
-        env=tiny.environment(XDG_STATE_HOME=str(tmp_path), TERM="xterm-256color"),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    while piece := read_of(ours):
-        shown += piece
-    os.close(ours)
-    assert running.wait() == 0
+        ours, theirs = pty.openpty()
+        running = subprocess.Popen(
+            [FAB, "staging", "deploy", "--rebuild"],
+            cwd=tiny.folder,
+            env=tiny.environment(XDG_STATE_HOME=str(tmp_path), TERM="xterm-256color"),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = b""
+        while piece := read_of(ours):
+            shown += piece
+        os.close(ours)
+        assert running.wait() == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"in all 0:\d\d of about 0:\d\d", text)
     assert re.search(r"build1 +▸ \d+\.\d s", text)
