@@ -142,9 +142,8 @@ def digests(path: str) -> tuple[str, str, int]:
 def sha256_of(path: str) -> str:
     """Return the SHA-256 of a file's bytes."""
     digest = begun_sha256()
-    file = os.open(
-        path, os.O_RDONLY
-    )  # of thousands of small files, a file object takes as long as the hash
+    # for thousands of small files, a file object takes as long as hashing them
+    file = os.open(path, os.O_RDONLY)
     try:
         while piece := os.read(file, PIECE):
             digest.update(piece)

@@ -96,9 +96,7 @@ class Deployment:
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
-    built_manifest: str | None = (
-        None  # the object that compress wrote; sealed with its keys in order
-    )
+    built_manifest: str | None = None  # the object that compress wrote, keys in its own order
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
