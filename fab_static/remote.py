@@ -20,7 +20,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -793,14 +793,11 @@ class Fleet:
         results: dict[RemoteHost, T] = {}
         failures: dict[RemoteHost, FabStaticError] = {}
         try:
-            left = set(waiting)
-            while left:
-                done, left = wait(left, timeout=1, return_when=FIRST_COMPLETED)
-                for future in done:
-                    try:
-                        results[waiting[future]] = future.result()
-                    except FabStaticError as error:
-                        failures[waiting[future]] = error
+            for future in as_completed(waiting):
+                try:
+                    results[waiting[future]] = future.result()
+                except FabStaticError as error:
+                    failures[waiting[future]] = error
         except BaseException:
             for future, host in waiting.items():  # Ctrl-C, or a bug: end what still runs
                 future.cancel()

@@ -1810,8 +1810,8 @@ class OneStart:
     def __init__(self, head: Head, source: bytes) -> None:
         import socket
 
-        self._control, theirs = socket.socketpair()
-        self._control.settimeout(head["timeout"])
+        self.control, theirs = socket.socketpair()
+        self.control.settimeout(head["timeout"])
         self.key = start_key(head)
         trust = head["record"]["trust"]
         order = {
@@ -1840,8 +1840,8 @@ class OneStart:
         return self._refusal
 
     def _set_up(self) -> Head:
-        while not select.select([self._control], [], [], 0)[0]:
-            if select.select([self.output, self._control], [], [])[0] == [self.output]:
+        while not select.select([self.control], [], [], 0)[0]:
+            if select.select([self.output, self.control], [], [])[0] == [self.output]:
                 piece = os.read(self.output.fileno(), PIECE)
                 if not piece:
                     break  # it has ended, which the other tells too
@@ -1851,20 +1851,20 @@ class OneStart:
     def ask(self, order: Head) -> Head:
         """Ask for a command; return what is said of its beginning."""
         try:
-            self._control.sendall(json.dumps(order).encode() + b"\n")
+            self.control.sendall(json.dumps(order).encode() + b"\n")
         except OSError:
             return {"why": "it has ended"}
         return self.heard()
 
     def is_heard(self) -> bool:
         """Tell whether something was said."""
-        return b"\n" in self._lines or bool(select.select([self._control], [], [], 0)[0])
+        return b"\n" in self._lines or bool(select.select([self.control], [], [], 0)[0])
 
     def heard(self) -> Head:
         """Return the next thing that is said."""
         while b"\n" not in self._lines:
             try:
-                piece = self._control.recv(PIECE)
+                piece = self.control.recv(PIECE)
             except OSError:
                 piece = b""
             if not piece:
@@ -1876,7 +1876,7 @@ class OneStart:
 
     def end(self) -> None:
         """End it, and all that it left in its session."""
-        self._control.close()
+        self.control.close()
         end_group(self.process.pid)
         self.process.wait()
         self.output.close()
@@ -1895,6 +1895,7 @@ class Forked:
     def __init__(self, start: OneStart, pid: int) -> None:
         self.pid = pid
         self.stdout = start.output
+        self.end_is_told = start.control
         self._start = start
         self._code: int | None = None
 
@@ -1917,9 +1918,11 @@ def output_of(process: Running) -> Iterator[bytes]:
     Not until the pipe ends: a daemon that it started in a session of its own may hold that for ever.
     """
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    said = [process.end_is_told] if isinstance(process, Forked) else []  # its pipe does not end
     while True:
         ended = process.poll() is not None
-        if select.select([process.stdout], [], [], 0 if ended else 0.1)[0]:
+        looked = select.select([process.stdout, *said], [], [], 0 if ended else 0.1)[0]
+        if process.stdout in looked:
             piece = os.read(process.stdout.fileno(), PIECE)
             if not piece:
                 return
