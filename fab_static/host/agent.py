@@ -1050,7 +1050,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def digest_of(path: str) -> str | None:
     """Return the SHA-256 of a file as it is now; None where there is none."""
     try:
-        return digests(path)[0]
+        return sha256_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
