@@ -37,12 +37,8 @@ from typing import Any, Callable, Iterator, Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fab_static.host import (
-        collecting,
-        compressing,
-        django_probe,
-        reads,
-    )  # which stand among the globals where this runs
+    # which stand among the globals where this runs
+    from fab_static.host import collecting, compressing, django_probe, reads
 
 WAITING = "fab_static_waiting"  # the command that is none yet
 _DJANGOS_OWN = "/django/core/management/__init__.py"
@@ -198,9 +194,13 @@ class Waiting:
 
     def _refusal_of(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Return why this command must not: it would know what stands in a file that it is not to read."""
-        for path in order.get("redirected", ()):
-            if self._recorder.has_looked_at(path):
-                return {"why": f"{path} was read when the project was set up", "alone": True}
+        real = django_probe.real
+        with self._recorder.paused():  # to follow links is a look at them
+            hidden = {real(path) for path in order.get("redirected", ())}
+            names = tuple(path[path.rindex("/") :] for path in hidden)
+            for _, path in self._recorder.inputs:
+                if path.endswith(names) and real(path) in hidden:
+                    return {"why": f"{path} was read when the project was set up", "alone": True}
         return {}
 
     def _orders(self) -> Iterator[dict[str, Any]]:

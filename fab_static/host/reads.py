@@ -461,13 +461,6 @@ class Recorder:
         row = self._states.get(("bytes", path))
         return row is not None and stamp_of(path) == tuple(row[3])
 
-    def has_looked_at(self, file: str) -> bool:
-        """Tell whether a file was read or looked for, by whatever path."""
-        name, place = os.path.basename(file), _place(file)
-        return any(
-            os.path.basename(path) == name and _place(path) == place for _, path in self.inputs
-        )
-
     def begin(self) -> None:
         """Listen from now on."""
         # what was imported so far was searched for here
@@ -841,12 +834,6 @@ def _absolute(path: Any) -> str | None:
     return os.path.abspath(os.fsdecode(path))
 
 
-def _place(path: str) -> str:
-    """Return the path with links in its folders followed, but not a link that it is itself."""
-    folder, name = os.path.split(os.path.abspath(path))
-    return os.path.join(os.path.realpath(folder), name)
-
-
 def _beside(path: Any, folder: int | None) -> Any:
     """Return a path that is relative to an open folder."""
     if folder is None or isinstance(path, int):
@@ -934,9 +921,8 @@ def write_record(
     temporary = "{}.{}".format(order["to"], os.getpid())
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
-        file.write(
-            json.dumps(document)
-        )  # json.dump is written in Python, and takes five times as long
+        # json.dump is written in Python, and takes five times as long
+        file.write(json.dumps(document))
     os.replace(temporary, order["to"])
 
 

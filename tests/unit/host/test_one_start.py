@@ -229,6 +229,19 @@ def test_what_knows_a_file_that_it_is_to_be_shown_another_of_is_not_used(project
     assert project.starts == 1, "a second start would know it too"
 
 
+def test_a_file_of_the_same_name_elsewhere_may_be_known(project):
+    project.write("versions.txt", "old")
+    project.write("new.txt", "newer")
+    project.write("far/away/versions.txt", "another")
+    project.settings(
+        "open('far/away/versions.txt').read()\ndef version(): return open('versions.txt').read()"
+    )
+    project.set_up()
+    _, printed = project.ask(SHOW_ANOTHER, redirected=[str(project.folder / "versions.txt")])
+    assert printed == "settings\nnewer\n"
+    assert project.starts == 1
+
+
 def test_a_start_is_not_shared_by_what_builds_and_what_is_shown_other_files(project):
     project.write("versions.txt", "old")
     project.write("new.txt", "new")
