@@ -288,9 +288,9 @@ def test_what_a_command_leaves_to_the_end_of_the_interpreter_is_done(project):
     project.command(
         "leaves",
         """
-            import atexit, tempfile, threading, time, weakref
+            import atexit, tempfile, threading, weakref
             def slowly():
-                time.sleep(0.2)
+                threading.main_thread().join()
                 print("a thread")
                 global kept
                 kept = open("kept", "w")  # nobody closes it
