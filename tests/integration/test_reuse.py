@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from contextlib import contextmanager
 
@@ -13,6 +14,8 @@ from fab_static.plan import inventory
 from fab_static.plan.build_order import BUILD_PHASES
 
 from .conftest import ROOT, Told
+from .test_bad_days import PHASES, altered
+from .test_bad_days import colour as paint
 
 SETTINGS = """
 
@@ -244,3 +247,25 @@ def test_a_shell_line_that_collects_meets_an_empty_static_root(shop):
     (shop.code / "catalog/static/catalog/added.txt").unlink()
     shop.deploy()
     assert not (shop.live / "catalog/added.txt").exists()
+
+
+def test_web_hosts_set_the_project_up_while_the_build_goes_on(tiny):
+    """Here compress waits for it: a web host that began behind the build would wait for ever."""
+    code = tiny.fleet.hosts["web1"].code
+    starts, settings = code / "starts", code / "tiny" / "settings.py"
+    before = settings.read_text("utf-8")
+    noting = "import sys\nif 'gunicorn' not in sys.modules:\n    open(BASE_DIR / 'starts', 'a').write('x')\n"
+    settings.write_text(f"{before}\n{noting}", "utf-8")
+    try:
+        paint(tiny, "navy")
+        tiny.fab("deploy")
+        assert starts.read_text() == "x", "what its settings are, and what is covered, by one start"
+        starts.unlink()
+        paint(tiny, "teal")
+        awaiting = f"until [ -s {shlex.quote(str(starts))} ]; do sleep 0.05; done; "
+        commands = {"compress": f"{awaiting}{sys.executable} manage.py compress --force"}
+        with altered(tiny, build={**PHASES, "commands": commands}, ssh={"command_timeout": 60}):
+            tiny.fab("deploy")
+        assert starts.read_text() == "x"
+    finally:
+        settings.write_text(before, "utf-8")
