@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import http.client
 import itertools
-import mimetypes
 import os
 import re
 import shutil
@@ -18,13 +17,12 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 from urllib.parse import unquote, urlsplit
 
+from fab_static.plan.content_types import TYPES, UNKNOWN
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 
 NO_STORE = "no-store"
-HASHED_NAME = re.compile(r"\.[0-9a-f]{12}\.(css|js)\Z")  # as django-compressor names its outputs
 VERSION = re.compile(r"[0-9a-f]{7}")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "date", "server"}
-TYPES = {".js": "application/javascript", ".woff2": "font/woff2", ".map": "application/json"}
 
 
 def candidates(deploy_to: Path, path: str, version: str) -> Iterator[tuple[Path, str]]:
@@ -36,9 +34,8 @@ def candidates(deploy_to: Path, path: str, version: str) -> Iterator[tuple[Path,
         return
     if VERSION.fullmatch(version):
         yield deploy_to / "pool" / version / path, IMMUTABLE
-    lasting = IMMUTABLE if HASHED_NAME.search(path) else UNVERSIONED
-    yield deploy_to / "current/static" / path, NO_STORE if version else lasting
     yield deploy_to / "pool/named" / path, NO_STORE if version else IMMUTABLE
+    yield deploy_to / "current/static" / path, NO_STORE if version else UNVERSIONED
 
 
 def _version(query: str) -> str:
@@ -84,9 +81,8 @@ class Origin(BaseHTTPRequestHandler):
                 continue
             encoded = self._encoded(file)
             with opened, encoded or opened as body:
-                kind = TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
                 self.send_response(200)
-                self.send_header("Content-Type", kind or "application/octet-stream")
+                self.send_header("Content-Type", TYPES.get(file.suffix, UNKNOWN))
                 self.send_header("Content-Length", str(os.fstat(body.fileno()).st_size))
                 self.send_header("Vary", "Accept-Encoding")
                 if encoded:

@@ -29,7 +29,6 @@ TYPES = {
     ".svg": ("image/svg+xml",),
     ".wasm": ("application/wasm",),
 }
-_NAMED_BY_CONTENT = re.compile(r"\.[0-9a-f]{12}\.(css|js)$")  # as plan/nginx.py knows them
 _MAP = re.compile(rb"(?://[#@]|/\*[#@])\s*sourceMappingURL=([^\s*'\"]+)[\s*/]*\Z")
 
 
@@ -83,7 +82,7 @@ def urls_of(release: Release, path: str) -> dict[str, Expected]:
     """
     url, file = base_of(release) + quote(path), release.files[path]
     own = not {f"{path}.gz", f"{path}.br"}.isdisjoint(release.files)
-    if path in release.named or _NAMED_BY_CONTENT.search(path):
+    if path in release.named:
         return {url: Expected(path, file, Keep.FOR_EVER, has_own_copy=own)}
     found = {}
     if path in release.versions:

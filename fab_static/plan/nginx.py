@@ -6,9 +6,25 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from fab_static.plan.content_types import TYPES, UNKNOWN
+
 IMMUTABLE = "public, max-age=31536000, immutable"
 # browsers keep a file whatever CloudFront is told: short for them, long for the CDN
 UNVERSIONED = "public, max-age=300, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400"
+
+# A location inherits what http { } sets. Each line undoes one such setting that would change the bytes, the
+# headers or the moment of an answer; tests/integration/test_nginx_settings.py shows each of them.
+OWN_SETTINGS = (
+    "open_file_cache off;  # or a flip is seen only after open_file_cache_valid",
+    "disable_symlinks off;  # current is a link",
+    "etag on;",
+    "if_modified_since exact;  # file times stand for content, and a rollback goes back in time",
+    "expires off;  # or there are two Cache-Control headers",
+    "charset off;  # or bytes are converted",
+    "ssi off;",
+    "recursive_error_pages off;  # or the page for 404 below is replaced by another",
+    "userid off;  # or caches keep one visitor's cookie for all",
+)
 
 
 def nginx_server(
@@ -75,11 +91,10 @@ server {{
 def _static_location(
     deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]
 ) -> tuple[str, str]:
-    """Return the maps, and the locations that serve a host's releases (DESIGN §6).
+    """Return the maps, and the location that serves a host's releases (DESIGN §6).
 
-    A second location holds the pool, since nginx looks (try_files) and opens in two steps: when
-    `current` moves in between, the first location's 404 is answered by the second, so that a page
-    of the release before finds its content-named files at every instant.
+    `pool/named` comes before `current/static`: what compress or collectstatic named by content is found
+    where its name is a record, so that no rule has to guess from the shape of a name.
     """
     maps = f"""\
 # a version is 7 hex digits: nothing else may become part of a path
@@ -97,7 +112,6 @@ map $uri ${name}_path {{
 map "$status ${name}_version $uri" ${name}_cache {{
     "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}/" "{IMMUTABLE}";
     "~^(200|206|304) none /pool/named/" "{IMMUTABLE}";
-    "~(?s)^(200|206|304) none /current/.*\\.[0-9a-f]{{12}}\\.(css|js)\\z" "{IMMUTABLE}";
     "~^(200|206|304) none /" "{UNVERSIONED}";
     default no-store;
 }}
@@ -107,24 +121,38 @@ map "$status ${name}_version $uri" ${name}_cache {{
         add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
 """
     encodings = "".join(f"        {line}\n" for line in _encodings(precompressed))
-    # root stands inside the locations, or the rest of the server could reach deploy_to
+    own = "".join(f"        {line}\n" for line in OWN_SETTINGS)
+    # root stands inside the location, or the rest of the server could reach deploy_to
     static = f"""
     location ^~ {url} {{
         root "{deploy_to}";
-        try_files /pool/${name}_version/${name}_path /current/static/${name}_path @{name}_named;
-        error_page 404 = @{name}_named;
-{encodings}{headers}    }}
-    location @{name}_named {{
-        root "{deploy_to}";
-        try_files /pool/named/${name}_path =404;
+        try_files /pool/${name}_version/${name}_path /pool/named/${name}_path /current/static/${name}_path =404;
         error_page 404 = @{name}_missing;
-        log_not_found off;
-{encodings}{headers}    }}
+{headers}{encodings}{own}{_types()}    }}
     location @{name}_missing {{  # or the server's own error page, with other headers, would answer
 {headers}        return 404;
     }}
 """
     return maps, static
+
+
+def _types() -> str:
+    """Return a table of content types that stands in place of the host's."""
+    endings: dict[str, list[str]] = {}
+    for ending, kind in TYPES.items():
+        endings.setdefault(kind, []).append(ending[1:])
+    lines = "".join(
+        f"            {kind} {' '.join(some)};\n"
+        for kind, some in sorted(endings.items())
+        if kind != UNKNOWN
+    )
+    return f"""\
+        default_type {UNKNOWN};  # or what has no ending comes as a page
+        types_hash_max_size 1024;
+        types_hash_bucket_size 64;
+        types {{
+{lines}        }}
+"""
 
 
 def _encodings(precompressed: Sequence[str]) -> list[str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from types import MappingProxyType
 
 from fab_static.errors import ManifestError, ReleaseError
 from fab_static.plan.cache_tags import tags_of
+from fab_static.plan.content_types import content_type
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from fab_static.plan.release import Release, is_id
 
@@ -34,47 +34,6 @@ MAX_KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 
 _RESERVED = re.compile(r"\.fab_static(/|\Z)|pool/[0-9a-f]{7}/")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# the web's own, the same on every operator's machine whatever its /etc/mime.types says
-_TYPES = {
-    ".avif": "image/avif",
-    ".bcmap": "application/octet-stream",
-    ".cjs": "text/javascript",
-    ".css": "text/css",
-    ".csv": "text/csv",
-    ".eot": "application/vnd.ms-fontobject",
-    ".gif": "image/gif",
-    ".gz": "application/gzip",
-    ".htm": "text/html",
-    ".html": "text/html",
-    ".ico": "image/x-icon",
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".js": "text/javascript",  # RFC 9239
-    ".json": "application/json",
-    ".less": "text/plain",
-    ".map": "application/json",
-    ".md": "text/markdown",
-    ".mjs": "text/javascript",
-    ".mp4": "video/mp4",
-    ".otf": "font/otf",
-    ".pdf": "application/pdf",
-    ".png": "image/png",
-    ".scss": "text/plain",
-    ".svg": "image/svg+xml",
-    ".swf": "application/x-shockwave-flash",
-    ".ttf": "font/ttf",
-    ".txt": "text/plain",
-    ".wasm": "application/wasm",
-    ".webm": "video/webm",
-    ".webmanifest": "application/manifest+json",
-    ".webp": "image/webp",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-    ".xml": "application/xml",
-    ".yml": "text/plain",
-}
-_OTHER_TYPES = mimetypes.MimeTypes()  # Python's own table, without the system's files
-_IN_UTF8 = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 
 
 @cache  # a release has a few dozen kinds of files
@@ -278,20 +237,6 @@ def keys_of(release: Release) -> Iterator[str]:
 def headers(path: str, cache_control: str) -> dict[str, str]:
     """Return how a file is served."""
     return {"Content-Type": content_type(path), "Cache-Control": cache_control}
-
-
-def content_type(path: str) -> str:
-    """Return the content type of a file by its name, the same on every machine."""
-    name = path.rpartition("/")[2].lower()
-    return _type_of("." + name.rpartition(".")[2] if "." in name else "")
-
-
-@cache
-def _type_of(ending: str) -> str:
-    kind = _TYPES.get(ending) or _OTHER_TYPES.guess_type("file" + ending)[0]
-    if kind is None:
-        return "application/octet-stream"
-    return f"{kind}; charset=utf-8" if kind.startswith(_IN_UTF8) else kind
 
 
 def refuse_impossible(release: Release) -> None:
