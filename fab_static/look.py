@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -41,12 +42,19 @@ def status(deploy: Deployment) -> dict[str, Any]:
     live release that are not as they were sealed.
     """
 
-    def asked(host: RemoteHost) -> dict[str, Any]:
+    def asked(host: RemoteHost) -> tuple[dict[str, Any], str | None]:
         state, _ = host.ask("state")
         deploy.states[host] = state
+        deploy.tell_odd(host, state["odd"])
         answer: Head = {}
         if state["current"] in state["releases"]:
-            answer, _ = host.ask("verify", release=state["current"], roles=list(host.roles))
+            try:
+                answer, _ = host.ask(
+                    "verify", release=state["current"], roles=list(host.roles), seal=None
+                )
+            except ReleaseError as error:  # its seal cannot be read
+                deploy.tell_odd(host, [error.what])
+                answer = {"changed": 1}
         elif state["current"]:
             answer = {"missing": 1}  # the whole release
         return {
@@ -59,9 +67,17 @@ def status(deploy: Deployment) -> dict[str, Any]:
             "offline_manifest_sha256": answer.get("offline_manifest_sha256"),
             "versions_sha256": answer.get("versions_sha256"),
             "error": None,
-        }
+        }, answer.get("seal_sha256")
 
-    answers, failures = deploy.fleet.attempt(deploy.hosts(), asked)
+    known, failures = deploy.fleet.attempt(deploy.hosts(), asked)
+    answers = {host: answer for host, (answer, _) in known.items()}
+    for host in _with_another_seal(deploy, known):
+        answers[host]["changed"] += 1
+        release = answers[host]["live"]
+        deploy.show.warn(
+            f"{host.name}: release.json of {release} is not that of the other hosts; mend it: "
+            f"fab {deploy.environment.name} rollback --to {release} --repair"
+        )
     hosts = []
     for host in deploy.hosts():
         failure = failures.get(host)
@@ -96,6 +112,21 @@ def status(deploy: Deployment) -> dict[str, Any]:
         "hosts": hosts,
         "origins": origins,
     }
+
+
+def _with_another_seal(
+    deploy: Deployment, known: Mapping[RemoteHost, tuple[Mapping[str, Any], str | None]]
+) -> list[RemoteHost]:
+    """Return the hosts whose seal of their live release differs from that of most; of two, from the build host's."""
+    found = []
+    for live in {answer["live"] for answer, _ in known.values()}:
+        seals = {host: seal for host, (one, seal) in known.items() if seal and one["live"] == live}
+        count = Counter(seals.values())
+        right = max(
+            count, key=lambda seal: (count[seal], seal == seals.get(deploy.build)), default=""
+        )
+        found += [host for host, seal in seals.items() if seal != right]
+    return found
 
 
 def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, Any]:
@@ -147,9 +178,10 @@ def releases(deploy: Deployment) -> list[dict[str, Any]]:
     """Return every release that any host holds, newest first."""
     deploy.look()
     found: dict[str, dict[str, Any]] = {}
-    answers = deploy.on(deploy.hosts(), lambda host: host.ask("summaries")[0]["releases"])
-    for summaries in answers.values():
-        for one in summaries:
+    answers = deploy.on(deploy.hosts(), lambda host: host.ask("summaries")[0])
+    for host, answer in answers.items():
+        deploy.tell_odd(host, answer["odd"])
+        for one in answer["releases"]:
             found.setdefault(one["id"], one)
     record = deploy.record
     was_live = {activation.release for activation in record}

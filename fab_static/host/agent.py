@@ -70,6 +70,8 @@ BEFORE = (
 RECORDED = re.compile(r"[a-z0-9_]+(-[0-9a-f]{16})?")  # what a recorded run is known by
 RECORDED_KEPT = 64  # recorded runs; the least recently used go first
 RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and a bounded answer
+RECORD_BYTES = 32 << 20  # of log.jsonl, from its end
+STRANGE = ".strange"  # what stands in the way of a file of ours is renamed to
 HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
 
 
@@ -143,8 +145,10 @@ def sha256_of(path: str) -> str:
     """Return the SHA-256 of a file's bytes."""
     digest = begun_sha256()
     # for thousands of small files, a file object takes as long as hashing them
-    file = os.open(path, os.O_RDONLY)
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise not_plain(path)
         while piece := os.read(file, PIECE):
             digest.update(piece)
     finally:
@@ -167,11 +171,26 @@ def write_file(path: str, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        rename_over(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def rename_over(temporary: str, path: str) -> None:
+    """Give a file its name; a folder that stands there is renamed, not removed."""
+    try:
+        os.replace(temporary, path)
+    except IsADirectoryError:
+        set_aside(path)
+        os.replace(temporary, path)
+
+
+def set_aside(path: str) -> None:
+    """Rename what has the name of a file of ours and is none: it may be somebody's."""
+    remove_tree(path + STRANGE)
+    os.rename(path, path + STRANGE)
 
 
 def to_disk(host: Host) -> None:
@@ -197,7 +216,7 @@ def point(link: str, target: str) -> None:
     temporary = aside(link)
     os.symlink(target, temporary)
     try:
-        os.replace(temporary, link)
+        rename_over(temporary, link)
     except BaseException:
         os.unlink(temporary)
         raise
@@ -246,19 +265,83 @@ def remove_tree(path: str) -> None:
             os.unlink(path)
 
 
-def read_json(path: str) -> Any:
-    """Return the JSON of a file; None where there is no such file."""
+def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
+    """Open a file below `deploy_to`, where others may have been: a plain file, or none at all.
+
+    A link is not followed, and a pipe is not waited for.
+
+    Raises:
+        RefusedError: something else has its name.
+    """
     try:
-        with open(path, "rb") as file:
-            return json.loads(file.read().decode("utf-8"))
+        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+    raise not_plain(path)
+
+
+def not_plain(path: str) -> RefusedError:
+    return RefusedError(
+        f"{os.path.basename(path)} is not a plain file",
+        path,
+        "find out who put it there, and move it away",
+    )
+
+
+def read_plain(path: str, most: int = MAX_FRAME) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of a plain file, and its stat.
+
+    Raises:
+        RefusedError: it is none, or larger than any that we write.
+    """
+    file = open_plain(path)
+    try:
+        status = os.fstat(file)
+        if status.st_size > most:
+            raise RefusedError(
+                f"{os.path.basename(path)} has {status.st_size} bytes, more than we write",
+                path,
+                "find out who wrote it, and move it away",
+            )
+        pieces = list(iter(lambda: os.read(file, 1 << 20), b""))
+        return b"".join(pieces), status
+    finally:
+        os.close(file)
+
+
+def read_json(path: str) -> Any:
+    """Return the JSON of a plain file; None where there is no such file."""
+    try:
+        return parsed(path, read_plain(path)[0])
     except FileNotFoundError:
         return None
-    except ValueError as error:
+
+
+def parsed(path: str, data: bytes) -> Any:
+    """Return the JSON that was read from a file."""
+    try:
+        return json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise RefusedError(
             f"{os.path.basename(path)} is no JSON: {error}",
             path,
             "move the damaged file away; the next deploy writes it anew",
         ) from error
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Tell whether nobody but this user, or root, can have written a file, or what is in a folder."""
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def is_release(name: Any) -> bool:
+    """Tell whether it is the id of a release."""
+    return isinstance(name, str) and RELEASE.fullmatch(name) is not None
 
 
 def walk(root: str, links: set[str] | None = None) -> Iterator[tuple[str, os.stat_result]]:
@@ -305,6 +388,7 @@ class Host:
         self.environment = environment
         self.token: str | None = None  # of the lock that this agent holds for its operator
         self._linked: tuple[list[str], dict[str, set[str]]] | None = None
+        self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
 
     def path(self, *parts: str) -> str:
         return "/".join(
@@ -324,7 +408,7 @@ class Host:
             write_file(self.path(".fab_static"), json.dumps(ours).encode())
 
     def check_claim(self) -> None:
-        claim = read_json(self.path(".fab_static"))
+        claim = self.known(".fab_static", lambda found: {"app", "environment"} <= found.keys())
         if claim and (claim["app"], claim["environment"]) != (self.app, self.environment):
             raise RefusedError(
                 "the folder belongs to {} {}, not to {} {}".format(
@@ -333,6 +417,32 @@ class Host:
                 self.root,
                 "give each app and environment a deploy_to of its own",
             )
+
+    # ---- records: others may have written there, a crash may have cut them off
+
+    def known(self, name: str, is_sound: Callable[[Head], bool] = bool) -> Head | None:
+        """Return a record, a JSON object; None where there is none, or a strange one: `odd` says why."""
+        try:
+            found = read_json(self.path(name))
+        except RefusedError as error:
+            self.odd[name] = f"{error.what}; it is passed over"
+            return None
+        except OSError as error:
+            self.odd[name] = f"{name} cannot be read ({error.strerror}); it is passed over"
+            return None
+        if found is None:
+            return None
+        if not isinstance(found, dict) or not is_sound(found):
+            self.odd[name] = f"{name} does not hold what we write; it is passed over"
+            return None
+        return found
+
+    def why_not_ours(self, name: str) -> str | None:
+        """Return in words why a record is not to be obeyed: another may have written it."""
+        status = os.lstat(self.path(name))
+        if not is_ours(status):
+            return f"{name} belongs to {owner_of(status)} (mode {stat.S_IMODE(status.st_mode):04o})"
+        return None
 
     # ---- objects
 
@@ -371,8 +481,8 @@ class Host:
         releases = self.releases()
         if self._linked is None or self._linked[0] != releases:  # read once for many objects
             linked: dict[str, set[str]] = {}
-            for release in releases:
-                for path, known, _size in self.links_of(self.seal_of(release), ["static"]):
+            for seal in self.seals():
+                for path, known, _size in self.links_of(seal, ["static"]):
                     linked.setdefault(known, set()).add(self.path(path))
             self._linked = releases, linked
         return [
@@ -422,16 +532,43 @@ class Host:
         )
 
     def seal_of(self, release: str) -> dict[str, Any]:
+        """Return what release.json holds."""
+        return self.sealed(release)[0]
+
+    def sealed(self, release: str, sha256: str | None = None) -> tuple[dict[str, Any], bytes]:
+        """Return what release.json holds, and its bytes: of this SHA-256, where the operator names one."""
         checked(RELEASE, release, "release")
-        seal = read_json(self.path("releases", release, "release.json"))
-        if seal is None:
+        path = self.path("releases", release, "release.json")
+        try:
+            data = read_plain(path)[0]
+        except FileNotFoundError:
             raise RefusedError(
                 f"there is no release {release}",
                 self.path("releases"),
                 "choose one that `releases` lists",
                 "release",
+            ) from None
+        seal = parsed(path, data)
+        if not is_seal(seal, release) or sha256 not in (None, begun_sha256(data).hexdigest()):
+            raise RefusedError(
+                f"release.json of {release} is not what was sealed",
+                path,
+                f"ship it anew from a host that has it: rollback --to {release} --repair",
+                "release",
             )
-        return dict(seal)
+        return seal, data
+
+    def seals(self) -> Iterator[dict[str, Any]]:
+        """Yield the seals of all releases here; one that cannot be read is passed over: `odd` says why."""
+        for release in self.releases():
+            try:
+                yield self.seal_of(release)
+            except RefusedError as error:
+                self.odd[f"releases/{release}"] = error.what
+            except OSError as error:
+                self.odd[f"releases/{release}"] = (
+                    f"release.json of {release} cannot be read: {error.strerror}"
+                )
 
     def links_of(self, seal: dict[str, Any], roles: list[str]) -> Iterator[tuple[str, str, int]]:
         """Yield what a release needs on a host with these roles: path, SHA-256, size.
@@ -464,6 +601,43 @@ class Host:
                 path = checked_path(manifest["path"])
                 sha256 = checked(OBJECT, manifest["sha256"], "object")
                 yield f"{base}/static/{path}", sha256, files[path]["size"]
+
+
+def is_seal(seal: Any, release: str) -> bool:
+    """Tell whether this has the shape of a release's seal; whether its content is right, its digest tells."""
+    if not isinstance(seal, dict) or seal.get("id") != release:
+        return False
+    try:
+        files, versions = seal["files"], seal["versions"]
+        for one in (*files.values(), *([versions] if versions else [])):
+            if not all(isinstance(size, int) for _ending, _sha256, size in with_copies(one)):
+                return False
+        for path, version in seal["versioned"].items():
+            checked(VERSION, version, "version")
+            checked_path(path)
+        manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
+        named = [*seal["named"], *(one["path"] for one in manifests if one)]
+        words = [seal[key] for key in ("created_at", "created_by", "environment", "digest")]
+        return (
+            all(map(checked_path, files))
+            and {*named} <= files.keys()
+            and all(
+                isinstance(word, str)
+                for word in (*words, *(one["sha256"] for one in manifests if one))
+            )
+        )
+    except (RefusedError, LookupError, TypeError, ValueError, AttributeError):
+        return False
+
+
+def owner_of(status: os.stat_result) -> str:
+    """Return the name of a file's owner."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        return f"the user {status.st_uid}"
 
 
 def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -573,32 +747,81 @@ def ping(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def state(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say what is live, what was before, which releases are here, and what the record says."""
     host = agent.host
+    host.odd.clear()
     host.check_claim()
+    if may_anybody_write(host.root):
+        host.odd[""] = f"every account there may write below {host.root}: chmod o-w {host.root}"
+    journal = host.known("journal.json")
+    is_foreign = host.why_not_ours("journal.json") if journal is not None else None
+    if is_foreign:
+        host.odd["journal.json"] = is_foreign + "; nothing that it says was built is used again"
     return {
         "current": host.live(),
         "previous": host.live("previous"),
         "releases": host.releases(),
         "provisional": provisional_flip(host),
+        "unsettled": PROVISIONAL in host.odd,
         "record": record_of(host),
-        "journal": read_json(host.path("journal.json")),
+        "journal": journal,
+        "journal_is_ours": not is_foreign,
+        "odd": list(host.odd.values()),
         "now": time.time(),
     }, b""
 
 
-def record_of(host: Host) -> list[dict[str, Any]]:
-    """Return the lines of log.jsonl; a last line that a crash cut off is passed over."""
+def may_anybody_write(folder: str) -> bool:
+    """Tell whether every account of this host may write in a folder."""
     try:
-        with open(host.path("log.jsonl"), "rb") as file:
-            lines = file.read().decode("utf-8", "replace").split("\n")
+        return bool(os.stat(folder).st_mode & stat.S_IWOTH)
+    except OSError:
+        return False
+
+
+def record_of(host: Host) -> list[dict[str, Any]]:
+    """Return the entries of log.jsonl; a line that cannot be read is passed over, and `odd` counts it."""
+    try:
+        file = open_plain(host.path("log.jsonl"))
     except FileNotFoundError:
         return []
-    record = []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            if isinstance(entry, dict):
-                record.append(entry)
+    except RefusedError as error:
+        host.odd["log.jsonl"] = f"{error.what}; it is passed over"
+        return []
+    except OSError as error:
+        host.odd["log.jsonl"] = f"log.jsonl cannot be read ({error.strerror}); it is passed over"
+        return []
+    with open(file, "rb") as lines:
+        begins = max(0, os.fstat(file).st_size - RECORD_BYTES)
+        lines.seek(begins)
+        found = lines.read(RECORD_BYTES).split(b"\n")[
+            bool(begins) :
+        ]  # the first may be half a line
+    entries = [entry_of(line) for line in found if line]
+    record = [entry for entry in entries if entry is not None]
+    if len(record) != len(entries):
+        odd = len(entries) - len(record)
+        host.odd["log.jsonl"] = (
+            f"{odd} {'line' if odd == 1 else 'lines'} of log.jsonl cannot be read, and "
+            f"{'is' if odd == 1 else 'are'} passed over"
+        )
     return record[-RECORD_ENTRIES:]
+
+
+def entry_of(line: bytes) -> dict[str, Any] | None:
+    """Return a line of log.jsonl; None where it is none of ours: cut off by a crash, or strange."""
+    try:
+        entry = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict):
+        return None
+    at = entry.get("at")
+    if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 <= at < 1e11:
+        return None
+    if entry.get("event") in ("activate", "undo") and not is_release(entry.get("release")):
+        return None
+    if "rolled_back" in entry and not is_release(entry["rolled_back"]):
+        return None
+    return entry
 
 
 @verb
@@ -612,40 +835,49 @@ def note(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def append(host: Host, entry: Head) -> None:
     """Append one entry to log.jsonl, whole and on a line of its own."""
     line = json.dumps(dict(entry, at=time.time())) + "\n"
-    path = host.path("log.jsonl")
-    with open(path, "ab") as file:
-        if file.tell() and not ends_a_line(path):
-            line = "\n" + line  # the line before was cut off by a crash
+    with open(opened_record(host.path("log.jsonl")), "r+b") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                line = "\n" + line  # the line before was cut off by a crash
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())
 
 
-def ends_a_line(path: str) -> bool:
-    with open(path, "rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
+def opened_record(path: str) -> int:
+    """Open log.jsonl to write at its end; what is there and cannot be written to makes room for one that can."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    try:
+        return open_plain(path, flags)
+    except RefusedError:
+        set_aside(path)
+    except PermissionError:  # another account deployed before
+        try:
+            there = read_plain(path)[0]
+        except PermissionError:
+            set_aside(path)
+        else:
+            write_file(path, there)
+    return open_plain(path, flags)
 
 
 @verb
 def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Return release.json of one release, as it was sealed."""
-    release = checked(RELEASE, head["release"], "release")
-    agent.host.seal_of(release)
-    with open(agent.host.path("releases", release, "release.json"), "rb") as file:
-        return {}, file.read()
+    return {}, agent.host.sealed(head["release"])[1]
 
 
 @verb
 def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Return a few words on each release."""
     found = []
-    for release in agent.host.releases():
-        seal = agent.host.seal_of(release)
+    agent.host.odd.clear()
+    for seal in agent.host.seals():
         found.append(
             {
-                "id": release,
-                "revision": seal["revision"],
+                "id": seal["id"],
+                "revision": seal.get("revision"),
                 "created_at": seal["created_at"],
                 "created_by": seal["created_by"],
                 "environment": seal["environment"],
@@ -654,14 +886,22 @@ def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 "bytes": sum(file["size"] for file in seal["files"].values()),
             }
         )
-    return {"releases": found}, b""
+    return {"releases": found, "odd": list(agent.host.odd.values())}, b""
 
 
 @verb
 def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return the bytes of one small object."""
-    with open(agent.host.object(checked(OBJECT, head["object"], "object")), "rb") as file:
-        return {}, file.read()
+    """Return the bytes of one small object; they are those that its name says."""
+    sha256 = checked(OBJECT, head["object"], "object")
+    data = read_plain(agent.host.object(sha256))[0]
+    if begun_sha256(data).hexdigest() != sha256:
+        raise RefusedError(
+            f"object {sha256} is damaged",
+            agent.host.object(sha256),
+            "build anew: deploy",
+            "release",
+        )
+    return {}, data
 
 
 @verb
@@ -907,7 +1147,8 @@ class Fetcher:
 def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make the folder of a release and its pool entries from objects. Body: its release.json.
 
-    The release is there, under its name, only when all of it is.
+    The release is there, under its name, only when all of it is. `anew`: another release.json that stands
+    there is not what was sealed, and is written anew.
     """
     host = agent.host
     host.claim()
@@ -915,11 +1156,14 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     release = checked(RELEASE, seal["id"], "release")
     folder = host.path("releases", release)
     there = None
-    with contextlib.suppress(FileNotFoundError), open(
-        os.path.join(folder, "release.json"), "rb"
-    ) as file:
-        there = file.read()
-    if there is not None and there != body:
+    try:
+        there = read_plain(os.path.join(folder, "release.json"))[0]
+    except FileNotFoundError:
+        pass
+    except (RefusedError, OSError):
+        there = b""  # it cannot be read
+    is_other = there is not None and there != body
+    if is_other and not head.get("anew"):
         raise RefusedError(
             f"release {release} is here already, sealed with other content",
             folder,
@@ -958,7 +1202,9 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         os.rename(new, folder)
     else:
         remove_tree(new)
-    return {}, b""
+        if is_other:
+            write_file(os.path.join(folder, "release.json"), body)
+    return {"mended": is_other}, b""
 
 
 class Objects:
@@ -1009,9 +1255,12 @@ def relink(host: Host, path: str, sha256: str) -> None:
 
 @verb
 def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Compare every file of a release with its seal: by stat, or (`bytes`) by reading all of it."""
+    """Compare every file of a release with its seal: by stat, or (`bytes`) by reading all of it.
+
+    `seal` is the SHA-256 of release.json by the operator's word: a host is not judged by its own. Null asks for it.
+    """
     host = agent.host
-    seal = host.seal_of(head["release"])
+    seal, sealed = host.sealed(head["release"], head.get("seal"))
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     for path, sha256, size in host.links_of(seal, head["roles"]):
@@ -1044,6 +1293,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "versions_sha256": digest_of(os.path.join(folder, "resource_versions.yml")),
         "offline_manifest_sha256": manifest
         and digest_of(os.path.join(folder, "static", checked_path(manifest["path"]))),
+        **({"seal_sha256": begun_sha256(sealed).hexdigest()} if "seal" in head else {}),
     }, b""
 
 
@@ -1051,7 +1301,7 @@ def digest_of(path: str) -> str | None:
     """Return the SHA-256 of a file as it is now; None where there is none."""
     try:
         return sha256_of(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, RefusedError):
         return None
 
 
@@ -1088,7 +1338,7 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     host = agent.host
     host.claim()
     release = checked(RELEASE, head["release"], "release")
-    host.seal_of(release)
+    host.sealed(release, head.get("seal"))
     links = head["links"]
     for path, target in links.items():
         if os.path.isdir(path):
@@ -1114,14 +1364,15 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def begin_provisionally(host: Host, head: Head, *, back: bool = False) -> None:
-    """Write down how to go back, before anything moves, and start who will do it.
+    """Note the flip, before anything moves, and start who will go back.
 
-    `back`: the operator is on the way back already.
+    `back`: the operator is on the way back already. The note says where a host stands, and nothing to obey:
+    what is linked and reloaded on the way back the watchdog has in memory, and the operator in the inventory.
     """
-    keys = ("release", "current", "previous", "links", "manifest", "reload", "entry")
-    going_back = {"format": 1, **{key: head[key] for key in keys}, "at": time.time(), "back": back}
-    write_file(host.path(PROVISIONAL), json.dumps(going_back).encode())
-    start_watchdog(host, head["confirm_timeout"])
+    keys = ("release", "current", "previous")
+    note = {"format": 1, **{key: head[key] for key in keys}, "at": time.time(), "back": back}
+    write_file(host.path(PROVISIONAL), json.dumps(note).encode())
+    start_watchdog(host, head, note)
 
 
 def set_links(links: Head, joined: str | None) -> None:
@@ -1143,19 +1394,51 @@ def provisional_flip(host: Host) -> Head | None:
 
     An agent that died before it moved `current` leaves a note of a flip that never was: None.
     """
-    known = read_json(host.path(PROVISIONAL))
-    return known if known and (known["release"] == host.live() or known.get("back")) else None
+    known = noted_flip(host)
+    if known is None or not (known["release"] == host.live() or known["back"]):
+        return None
+    why = host.why_not_ours(PROVISIONAL) or folder_of_others(host.root)
+    if why:
+        host.odd[PROVISIONAL] = why + "; what it says of a flip is not obeyed"
+    return None if why else known
+
+
+def noted_flip(host: Host) -> Head | None:
+    """Return the note of a flip, whoever wrote it; None where there is none, or a strange one."""
+
+    def is_sound(note: Head) -> bool:
+        return (
+            is_release(note.get("release"))
+            and all(
+                note.get(key) is None or is_release(note[key]) for key in ("current", "previous")
+            )
+            and isinstance(note.get("back"), bool)
+        )
+
+    known = host.known(PROVISIONAL, is_sound)
+    return known and {key: known.get(key) for key in ("release", "current", "previous", "back")}
+
+
+def folder_of_others(folder: str) -> str | None:
+    """Return in words that other accounts may write in a folder; None where none may."""
+    status = os.stat(folder)
+    if is_ours(status):
+        return None
+    return f"other accounts may write in {folder} (mode {stat.S_IMODE(status.st_mode):04o})"
 
 
 def write_union(host: Host, old: str, new: str) -> str | None:
     """Write both releases' offline manifests as one, the new one's keys winning; return its path."""
     union: Head = {}
     for release in (old, new):
-        manifest = host.seal_of(release)["offline_manifest"]
-        if not manifest:
-            return None
-        path = host.path("releases", release, "static", checked_path(manifest["path"]))
-        union.update(read_json(path) or {})
+        try:
+            manifest = host.seal_of(release)["offline_manifest"]
+            if not manifest:
+                return None
+            path = host.path("releases", release, "static", checked_path(manifest["path"]))
+            union.update(read_json(path) or {})
+        except (RefusedError, OSError, TypeError, ValueError):
+            return None  # it is damaged: a reason to go away from it, none to stay
     write_file(host.path(UNION), json.dumps(union, indent=2, sort_keys=True).encode())
     return host.path(UNION)
 
@@ -1174,24 +1457,32 @@ def last_activated(host: Host) -> str | None:
 @verb
 @lasting
 def confirm(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make a flip final, or the way back from one. False when it went back before the word came, or shall."""
+    """Make a flip final, or the way back from one. False when it went back before the word came, or shall.
+
+    `links` and `manifest` as in `flip`; on the way back none are needed.
+    """
     host = agent.host
     with alone(host):
         if host.live() != head["release"]:
             return {"confirmed": False}, b""
-        known = read_json(host.path(PROVISIONAL))
-        if not known:
-            return {"confirmed": True}, b""
-        if known["release"] == head["release"]:
-            if known.get("back"):
+        known = noted_flip(host)
+        if known and known["release"] == head["release"]:
+            if known["back"]:
                 return {"confirmed": False}, b""
-            manifest = known["manifest"]
-            if manifest:  # every process was reloaded: from here on the release's own
-                point(manifest, known["links"][manifest])
-            append(host, dict(known["entry"], event="confirm", release=head["release"]))
+            append(host, dict(head.get("entry", {}), event="confirm", release=head["release"]))
+        manifest = head.get("manifest")
+        if manifest and is_link_to(manifest, host.path(UNION)):
+            point(
+                manifest, head["links"][manifest]
+            )  # every process was reloaded: from here on its own
         remove_tree(host.path(PROVISIONAL))
         remove_tree(host.path(UNION))
     return {"confirmed": True}, b""
+
+
+def is_link_to(path: str, *targets: str) -> bool:
+    """Tell whether a path is a symbolic link to one of the targets."""
+    return os.path.islink(path) and os.readlink(path) in targets
 
 
 @verb
@@ -1219,7 +1510,7 @@ def flip_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """
     host = agent.host
     with alone(host):
-        known, live = read_json(host.path(PROVISIONAL)), host.live()
+        known, live = noted_flip(host), host.live()
         is_owed = head["current"] and head["reload"] and (known or live != head["current"])
         if is_owed:
             note = dict(head, release=known["release"] if known else live)
@@ -1240,7 +1531,7 @@ def go_back(host: Host, head: Head) -> None:
         else:
             remove_tree(host.path(name))
     for path, target in head["links"].items():
-        if not os.path.islink(path) or os.readlink(path) not in (target, host.path(UNION)):
+        if not is_link_to(path, target, host.path(UNION)):
             continue
         if head["current"]:
             point(path, target)
@@ -1254,7 +1545,7 @@ def go_back(host: Host, head: Head) -> None:
         append(host, dict(head["entry"], event="undo", release=live))
 
 
-def start_watchdog(host: Host, timeout: float) -> None:
+def start_watchdog(host: Host, head: Head, note: Head) -> None:
     """Start the process that goes back when the operator does not confirm; it outlives us.
 
     Forked: another Python that reads all this would take longer than the rest of a flip. Our other threads
@@ -1269,7 +1560,7 @@ def start_watchdog(host: Host, timeout: float) -> None:
     try:
         os.setsid()
         leave_files()
-        watchdog(host.root, host.app, host.environment, timeout)
+        watchdog(host, head, note)
     finally:
         os._exit(0)
 
@@ -1289,26 +1580,24 @@ def leave_files() -> None:
                 os.close(descriptor)
 
 
-def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
+def watchdog(host: Host, head: Head, note: Head) -> None:
     """Wait until the flip is confirmed or put back; when nobody is heard of for too long, put it back.
 
-    The agent touches the provisional file whenever it hears of the operator. Time is measured by our
-    own clock that only goes forward.
+    The agent touches the note whenever it hears of the operator. Time is measured by our own clock that
+    only goes forward. What is done on the way back is what the operator has said, never what a file says.
     """
     if os.fork():
         os._exit(0)
     os.chdir("/")
-    host = Host(root, app, environment)
+    timeout = head["confirm_timeout"]
     path = host.path(PROVISIONAL)
-    release = (read_json(path) or {}).get("release")
     heard, touched = time.monotonic(), None
     while True:
         try:
-            now = os.stat(path).st_mtime_ns
-            going_back = read_json(path)
+            now = os.lstat(path).st_mtime_ns
         except FileNotFoundError:
             return
-        if not going_back or going_back["release"] != release:
+        if is_another_note(path, note):
             return
         if now != touched:
             heard, touched = time.monotonic(), now
@@ -1316,20 +1605,28 @@ def watchdog(root: str, app: str, environment: str, timeout: float) -> None:
             because = f"nothing was heard of the operator for {timeout:g} seconds"
             try:
                 with alone(host):
-                    if read_json(path) != going_back:
+                    if not os.path.lexists(path) or is_another_note(path, note):
                         return
-                    entry = dict(going_back["entry"], because=because)
-                    go_back(host, dict(going_back, entry=entry))
+                    go_back(host, dict(head, entry=dict(head["entry"], because=because)))
                     remove_tree(path)
             except OSError:  # a full disk, say: the links may have moved, the next look tells
                 time.sleep(1)
                 continue
-            if going_back["reload"]:
+            if head["reload"]:
                 import subprocess
 
-                subprocess.run(["/bin/sh", "-c", going_back["reload"]], timeout=120, check=False)  # noqa: S603
+                subprocess.run(["/bin/sh", "-c", head["reload"]], timeout=120, check=False)  # noqa: S603
             return
         time.sleep(min(0.2, timeout / 10))  # between two looks
+
+
+def is_another_note(path: str, note: Head) -> bool:
+    """Tell whether a later flip was noted; what is no note is no word of ours."""
+    try:
+        found = read_json(path)
+    except (RefusedError, OSError):
+        return False
+    return isinstance(found, dict) and found != note and is_release(found.get("release"))
 
 
 # ---- precompressed copies
@@ -1386,8 +1683,8 @@ def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
     """Return the precompressed copies that releases here have: object, ending -> object, size."""
     known = {}
-    for release in host.releases():
-        for file in host.seal_of(release)["files"].values():
+    for seal in host.seals():
+        for file in seal["files"].values():
             for ending, one in file.get("encodings", {}).items():
                 known[file["sha256"], ending] = (
                     checked(OBJECT, one["sha256"], "object"),
@@ -2008,14 +2305,14 @@ def holder(host: Host) -> dict[str, Any] | None:
     """Return who holds the lock, with the seconds since the last heartbeat; None where it is free."""
     if not os.path.isdir(host.path("lock")):
         return None
-    owner = read_json(host.path("lock", "owner.json")) or {
+    owner = host.known("lock/owner.json", is_owner) or {
         "owner": "unknown",
         "since": os.stat(host.path("lock")).st_mtime,
         "phase": "unknown",
         "token": None,
     }
     beat = host.path("lock", "heartbeat")
-    heard = os.stat(beat if os.path.exists(beat) else host.path("lock")).st_mtime
+    heard = os.lstat(beat if os.path.lexists(beat) else host.path("lock")).st_mtime
     silent = time.time() - heard
     owner["silent_seconds"] = max(0.0, silent)
     owner["abandoned"] = os.path.exists(host.path("lock", "abandoned"))
@@ -2024,9 +2321,20 @@ def holder(host: Host) -> dict[str, Any] | None:
     return dict(owner)
 
 
+def is_owner(owner: Head) -> bool:
+    """Tell whether this is what `lock` notes of an owner."""
+    since, process = owner.get("since"), owner.get("process")
+    return (
+        all(isinstance(owner.get(key), str) for key in ("owner", "phase", "token"))
+        and isinstance(since, (int, float))
+        and 0 <= since < 1e11
+        and (process is None or isinstance(process, int))
+    )
+
+
 def own_lock(host: Host) -> dict[str, Any] | None:
     """Return the owner's record while this agent holds the lock; None once it is another's, or free."""
-    owner = read_json(host.path("lock", "owner.json"))
+    owner = host.known("lock/owner.json", is_owner)
     return owner if owner and host.token and owner["token"] == host.token else None
 
 
@@ -2053,7 +2361,7 @@ def last_beat(host: Host) -> tuple[Any, ...]:
     found: list[Any] = []
     for name in ("", "heartbeat"):
         with contextlib.suppress(FileNotFoundError):
-            status = os.stat(host.path("lock", name))
+            status = os.lstat(host.path("lock", name))
             found.append((status.st_ino, status.st_mtime_ns))
     return tuple(found)
 
@@ -2084,6 +2392,8 @@ def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             return {"taken": False, "holder": public(present)}, b""
         if present:
             remove_tree(host.path("lock"))
+        elif os.path.lexists(host.path("lock")):
+            set_aside(host.path("lock"))
         os.mkdir(host.path("lock"))
         host.token = os.urandom(16).hex()
         since = time.time()
@@ -2163,7 +2473,10 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             os.rename(folder, gone)
             removed.append(release)
     leftovers(host)
+    host.odd.clear()
     links, objects = needed(host, head["roles"])
+    if host.odd:  # what such a release or journal needs, nobody knows
+        return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
     for path in files_below(host.path("pool")):
         if os.path.relpath(path, host.root) not in links:
             os.unlink(path)
@@ -2188,23 +2501,33 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
     """Return the pool paths and the objects that the releases and the journal still need."""
     links: set[str] = set()
     objects: set[str] = set()
-    for release in host.releases():
-        seal = host.seal_of(release)
+    for seal in host.seals():
         for path, sha256, _size in host.links_of(seal, roles):
             links.add(path)
             objects.add(sha256)
         if "build" in roles:  # it ships them to hosts that lack them
             for file in seal["files"].values():
                 objects.update(sha256 for _ending, sha256, _size in with_copies(file))
-    journal = read_json(host.path("journal.json")) or {}
-    for phase in journal.get("phases", {}).values():
-        objects.add(phase.get("base"))
-        if phase.get("listing"):
-            objects.add(phase["listing"])
-            listing = read_json(host.object(phase["listing"])) or {"files": {}, "extra": {}}
-            objects.update(known[0] for known in listing["files"].values())
-            objects.update(known[0] for known in listing["extra"].values() if known)
+    for name in listings(host):
+        objects.add(name)
+        with contextlib.suppress(
+            RefusedError, OSError, ValueError, TypeError, LookupError, AttributeError
+        ):
+            listing = read_json(host.object(name))
+            for known in (*listing["files"].values(), *listing["extra"].values()):
+                if known:
+                    objects.add(known[0])
     return links, objects
+
+
+def listings(host: Host) -> Iterator[str]:
+    """Yield the objects that the journal says were left by phases, or given to them."""
+    phases = (host.known("journal.json") or {}).get("phases")
+    for phase in phases.values() if isinstance(phases, dict) else ():
+        for key in ("base", "listing"):
+            name = phase.get(key) if isinstance(phase, dict) else None
+            if isinstance(name, str) and OBJECT.fullmatch(name):
+                yield name
 
 
 def files_below(folder: str) -> Iterator[str]:

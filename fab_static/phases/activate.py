@@ -33,7 +33,8 @@ def activate(deploy: Deployment) -> None:
     CloudFront may have fetched meanwhile is invalidated once more, or noted for the next command.
     """
     release = deploy.current_release()
-    if deploy.live == deploy.recorded_live == release.id:
+    is_settled = not any(state["unsettled"] for state in deploy.states.values())
+    if is_settled and deploy.live == deploy.recorded_live == release.id:
         deploy.show.say(f"release {release.id} is live on every host already")
         if deploy.origin and (mended := deploy.origin.make_live(release)):
             deploy.show.say(f"{mended} keys of {deploy.origin.name} were written anew")
@@ -111,11 +112,13 @@ class Flip:
     def __init__(self, deploy: Deployment, release: Release) -> None:
         self._deploy = deploy
         self._release = release
-        self._links = deploy.on(deploy.hosts("web"), deploy.links)
         self._reloaded: set[RemoteHost] = set()
         self._entry = {"by": deploy.operator}
         if deploy.rolled_back:
             self._entry["rolled_back"] = deploy.rolled_back
+        self._orders = deploy.on(
+            deploy.hosts(), lambda host: deploy.orders(host, release.id, self._entry)
+        )
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
@@ -139,28 +142,16 @@ class Flip:
         """Move the links of these hosts, all at once; provisionally, until `confirm`."""
 
         def moved(host: RemoteHost) -> None:
-            host.ask("flip", **self._flip_of(host))
+            host.ask("flip", **self._orders[host], seal=self._deploy.seal_sha256(self._release))
 
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
         self._deploy.on(hosts, moved)
 
-    def _flip_of(self, host: RemoteHost) -> dict[str, Any]:
-        """Return what a host must know to flip, and to go back by itself."""
-        web, links = self._deploy.environment.web, self._links.get(host, {})
-        return {
-            "release": self._release.id,
-            "links": links,
-            "manifest": self._deploy.facts(host)["offline_manifest"] if links else None,
-            "reload": expand(web.reload, host.host) if web.reload and links else None,
-            "confirm_timeout": web.confirm_timeout,
-            "entry": self._entry,
-        }
-
     def _way_back(self, host: RemoteHost) -> dict[str, Any]:
         state = self._deploy.states[host]
         return {
-            **self._flip_of(host),
+            **self._orders[host],
             "current": state["current"],
             "previous": state["previous"],
         }
@@ -191,7 +182,7 @@ class Flip:
         """
 
         def told(host: RemoteHost) -> None:
-            head, _ = host.ask("confirm", release=self._release.id)
+            head, _ = host.ask("confirm", **self._orders[host])
             if not head["confirmed"]:
                 raise RemoteError(
                     "the host went back to what was live before: it had not heard of this deploy for "
@@ -227,7 +218,7 @@ class Flip:
         """
         state = self._deploy.states[host]
         host.ask("flip_back", **self._way_back(host))
-        if host not in self._links or not state["current"]:
+        if not self._orders[host]["links"] or not state["current"]:
             return
         try:
             self.reload(host)

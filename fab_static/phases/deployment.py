@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from fab_static.phases.project import (
 )
 from fab_static.phases.publication import Publication
 from fab_static.plan import release as releases
-from fab_static.plan.inventory import Environment
+from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost
 from fab_static.timeline import Timeline
@@ -101,6 +102,8 @@ class Deployment:
     _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
+    _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
+    _told: set[tuple[str, str]] = field(default_factory=set)
 
     # ---- hosts
 
@@ -134,7 +137,12 @@ class Deployment:
             CdnError: the bucket is not there, or may not be read.
         """
         self.look_again()
-        self.journal = Journal.read(self.build, self.states[self.build]["journal"])
+        state = self.states[self.build]
+        self.journal, why = Journal.read(
+            self.build, state["journal"], is_ours=state["journal_is_ours"]
+        )
+        if why:
+            self.tell_odd(self.build, [why])
         self.was_live = self.live or self.recorded_live
         if self.origin is None and self.environment.origin:
             self.origin = Publication(self.environment.origin, self.environment).read()
@@ -148,7 +156,8 @@ class Deployment:
         """Bring hosts together that an operator who died left in the middle of a flip.
 
         Where one host was told that all had flipped, all had: the others are told too. Else, and where the
-        operator was on the way back, they go back, as they would have by themselves.
+        operator was on the way back, they go back, as they would have by themselves. A host says where it
+        stands; what is linked and run there the inventory and the project say.
         """
         halfway = {
             host: state["provisional"]
@@ -164,19 +173,18 @@ class Deployment:
 
         def settled(host: RemoteHost) -> None:
             flip = halfway[host]
+            orders = self.orders(host, flip["release"])
             if flip["release"] in told:
-                host.ask("confirm", release=flip["release"])
+                host.ask("confirm", **orders)
                 return
-            host.ask(
-                "flip_back",
-                **{**flip, "confirm_timeout": self.environment.web.confirm_timeout},
-            )
-            if not flip["current"] or not flip["reload"]:
+            before = {key: flip[key] for key in ("current", "previous")}
+            host.ask("flip_back", **{**orders, **before})
+            if not flip["current"] or not orders["reload"]:
                 return
-            ran = host.run(["/bin/sh", "-c", flip["reload"]])
+            ran = host.run(["/bin/sh", "-c", orders["reload"]])
             if ran.code:
                 self.show.warn(
-                    f"{host.name}: {flip['reload']} failed: {ran.output.strip()[-1000:]}"
+                    f"{host.name}: {orders['reload']} failed: {ran.output.strip()[-1000:]}"
                 )
             host.ask("confirm", release=flip["current"])
 
@@ -187,6 +195,15 @@ class Deployment:
     def look_again(self) -> None:
         """Ask every host what is live, what was, which releases it holds, and for the record."""
         self.states = self.on(self.hosts(), lambda host: host.ask("state")[0])
+        for host, state in self.states.items():
+            self.tell_odd(host, state["odd"])
+
+    def tell_odd(self, host: RemoteHost, lines: Iterable[str]) -> None:
+        """Tell, once, what is strange below `deploy_to` of a host and was passed over."""
+        for line in lines:
+            if (host.name, line) not in self._told:
+                self._told.add((host.name, line))
+                self.show.warn(f"{host.name}: {line}")
 
     # ---- the project
 
@@ -235,14 +252,35 @@ class Deployment:
         # none is there before the first release: the build has shown which of the names it is
         return str(PurePosixPath(path).with_name(built))
 
-    def links(self, host: RemoteHost) -> dict[str, str]:
+    def orders(
+        self, host: RemoteHost, release: str, entry: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return what a host must know to flip to a release, and to go back: by the inventory and the project."""
+        web, links = self.environment.web, {}
+        if "web" in host.roles:
+            of = self.release
+            if of is None or of.id != release:
+                with suppress(FabStaticError):  # it may be what is damaged
+                    of = self.read_release(release)
+            links = self.links(host, of)
+        return {
+            "release": release,
+            "links": links,
+            "manifest": self.facts(host)["offline_manifest"] if links else None,
+            "reload": expand(web.reload, host.host) if web.reload and links else None,
+            "confirm_timeout": web.confirm_timeout,
+            "entry": dict(entry or {"by": self.operator}),
+        }
+
+    def links(self, host: RemoteHost, release: Release | None = None) -> dict[str, str]:
         """Return what must be links on a web host: the project's own file -> its place in `current`.
 
         So the offline manifest and the resource versions of all web processes flip in one rename.
         """
         facts = self.facts(host)
         links = {}
-        has_versions = self.release is not None and self.release.versions_sha256 is not None
+        release = release or self.release
+        has_versions = release is not None and release.versions_sha256 is not None
         if has_versions or facts["is_versions_file_known"] or self._built_versions_file:
             links[self.versions_file(host)] = str(host.layout.versions)
         manifest = manifest_path(facts)
@@ -276,11 +314,18 @@ class Deployment:
 
     @property
     def recorded_live(self) -> str | None:
-        """The release that was last made live everywhere, by record."""
-        return self.record[-1].release if self.record else None
+        """The release that was last made live everywhere, by record; one that no host has was none."""
+        held = {name for state in self.states.values() for name in state["releases"]}
+        held |= {state["current"] for state in self.states.values()}
+        there = [activation.release for activation in self.record if activation.release in held]
+        return there[-1] if there else None
 
     def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
-        """Return a release's seal, from this host; else from the build host or the first that has it."""
+        """Return a release's seal, from this host; else from the build host or the first that has it whole.
+
+        Raises:
+            ReleaseError: no host has it, or none as it was sealed.
+        """
         if host is None and name in self._releases:
             return self._releases[name]
         holders = (
@@ -298,10 +343,33 @@ class Deployment:
                 where="releases/ on every host",
                 mend=f"choose one of: fab {self.environment.name} releases",
             )
-        _, text = holders[0].ask("read_release", release=name)
-        release = releases.from_json(text.decode(), where=f"{holders[0].name}: {name}")
-        self._releases[name] = release
-        return release
+        failures = []
+        for holder in holders:
+            try:
+                _, text = holder.ask("read_release", release=name)
+                release = releases.from_json(text, name=name, where=f"{holder.name}: {name}")
+            except FabStaticError as error:
+                failures.append(error)
+                continue
+            for failure in failures:
+                self.show.warn(f"{failure.where}: {failure.what}")
+            self._releases[name], self._seals[name] = release, text
+            return release
+        raise failures[0]
+
+    def seal_text(self, release: Release) -> bytes:
+        """Return release.json as it was sealed: an earlier version of the program may have written it otherwise."""
+        if release.id not in self._seals:
+            self._seals[release.id] = release.to_json().encode()
+        return self._seals[release.id]
+
+    def take_seal(self, release: Release, source: Deployment) -> None:
+        """Have the seal of another environment's release as it stands there."""
+        self._seals[release.id] = source.seal_text(release)
+
+    def seal_sha256(self, release: Release) -> str:
+        """Return the SHA-256 by which every host's release.json is judged."""
+        return sha256(self.seal_text(release)).hexdigest()
 
     def current_release(self) -> Release:
         """Return the release at hand: the one just sealed, or the one sealed last.
@@ -385,8 +453,11 @@ def record_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Activation, ...]:
     """Return the activations of a log.jsonl that were not undone, oldest first."""
     record: list[Activation] = []
     for entry in entries:
+        name, at, wrong = (entry.get(key) for key in ("release", "at", "rolled_back"))
+        if not releases.is_id(name) or not isinstance(at, (int, float)):
+            continue
         if entry.get("event") == "activate":
-            record.append(Activation(entry["release"], entry["at"], entry.get("rolled_back")))
-        elif entry.get("event") == "undo" and record and record[-1].release == entry["release"]:
+            record.append(Activation(name, at, wrong if releases.is_id(wrong) else None))
+        elif entry.get("event") == "undo" and record and record[-1].release == name:
             record.pop()
     return tuple(record)

@@ -51,12 +51,17 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
             continue
         for at in range(0, len(hosts), at_once):
             _send(deploy, wanted, hosts[at : at + at_once], holders)
-    text = deflated(release.to_json().encode())
+    text = deflated(deploy.seal_text(release))
     made = {deploy.build} if deploy.just_built == release.id else set()
-    deploy.on(
-        [host for host in deploy.hosts() if host not in made],
-        lambda host: host.ask("build_release", text, roles=list(host.roles)),
-    )
+
+    def built(host: RemoteHost) -> None:
+        head, _ = host.ask("build_release", text, roles=list(host.roles), anew=True)
+        if head["mended"]:
+            deploy.show.warn(
+                f"{host.name}: release.json of {release.id} was not what was sealed; it is now"
+            )
+
+    deploy.on([host for host in deploy.hosts() if host not in made], built)
     for host in deploy.hosts():
         if release.id not in deploy.states[host]["releases"]:
             deploy.states[host]["releases"].append(release.id)

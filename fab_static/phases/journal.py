@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fab_static.plan import build_order
 from fab_static.plan.diff import Queries, united
+from fab_static.plan.release import is_id
 from fab_static.remote import RemoteHost
 
 FORMAT = 1
+_OBJECT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass
@@ -35,18 +38,35 @@ class Journal:
     invalidation: dict[str, Any] | None = None
 
     @classmethod
-    def read(cls, host: RemoteHost, data: dict[str, Any] | None) -> Journal:
-        """Return the journal that the host's state holds; an empty one where there is none."""
+    def read(
+        cls, host: RemoteHost, data: dict[str, Any] | None, *, is_ours: bool = True
+    ) -> tuple[Journal, str | None]:
+        """Return the journal that the host's state holds, and in words what of it was passed over.
+
+        It is empty where there is none, or a strange one. Of one that another account may have written the
+        phases are passed over: they say where the checkout is, and what need not be built.
+        """
         data = data or {}
+        phases, release = data.get("phases", {}), data.get("release")
+        invalidation = data.get("invalidation")
+        is_sound = (
+            isinstance(phases, dict)
+            and all(map(_is_entry, phases.values()))
+            and (release is None or is_id(release))
+            and all(_are_queries(data.get(key, {})) for key in ("to_invalidate", "if_undone"))
+            and (invalidation is None or isinstance(invalidation, dict))
+        )
+        if not is_sound:
+            return cls(host), "journal.json does not hold what we write; it is passed over"
         return cls(
             host,
-            phases=data.get("phases", {}),
-            release=data.get("release"),
+            phases=phases if is_ours else {},
+            release=release,
             to_invalidate=_queries(data.get("to_invalidate", {})),
             if_undone=_queries(data.get("if_undone", {})),
-            by_tag=data.get("by_tag", False),
-            invalidation=data.get("invalidation"),
-        )
+            by_tag=data.get("by_tag") is True,
+            invalidation=invalidation,
+        ), None
 
     def save(self) -> None:
         """Write the journal on its host."""
@@ -119,6 +139,27 @@ class Journal:
 def listed(queries: Mapping[str, Queries]) -> dict[str, list[str] | None]:
     """Return queries by path as JSON has them: null is any."""
     return {path: None if some is None else sorted(some) for path, some in queries.items()}
+
+
+def _is_entry(entry: Any) -> bool:
+    """Tell whether this is what the journal says of a phase."""
+    if not isinstance(entry, dict):
+        return False
+    objects = [entry[key] for key in ("listing", "base") if entry.get(key) is not None]
+    words = ("by", "record", "unseen", "project_path", "promoted_from", "versions_file", "release")
+    return (
+        isinstance(entry.get("ran"), int)
+        and isinstance(entry.get("seconds"), (int, float))
+        and all(isinstance(name, str) and _OBJECT.fullmatch(name) for name in objects)
+        and all(entry.get(key) is None or isinstance(entry[key], str) for key in words)
+    )
+
+
+def _are_queries(data: Any) -> bool:
+    return isinstance(data, dict) and all(
+        some is None or (isinstance(some, list) and all(isinstance(one, str) for one in some))
+        for some in data.values()
+    )
 
 
 def _queries(data: Mapping[str, list[str] | None]) -> dict[str, Queries]:

@@ -43,6 +43,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     deploy.show.say(
         f"release {name} of {source.environment.name}: {counted(len(release.files), 'file')}"
     )
+    deploy.take_seal(release, source)
     ship(deploy, release, (source.build, *source.hosts("static")))
     deploy.release = release
     deploy.journal.release = name

@@ -36,6 +36,10 @@ def prune(deploy: Deployment) -> None:
     )
     removed = sorted({name for answer in answers.values() for name in answer["removed"]})
     freed = sum(answer["freed"] for answer in answers.values())
+    for host, answer in answers.items():
+        if "odd" in answer:
+            deploy.tell_odd(host, answer["odd"])
+            deploy.show.warn(f"{host.name}: so nothing else is removed there")
     for state in states.values():
         state["releases"] = [name for name in state["releases"] if name not in removed]
     if removed:

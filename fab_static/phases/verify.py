@@ -25,9 +25,12 @@ def verify(deploy: Deployment) -> None:
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
+    seal = deploy.seal_sha256(release)
 
     def whole(host: RemoteHost) -> None:
-        answer, _ = host.ask("verify", release=release.id, roles=list(host.roles), bytes=True)
+        answer, _ = host.ask(
+            "verify", release=release.id, roles=list(host.roles), bytes=True, seal=seal
+        )
         if answer["missing"] or answer["changed"]:
             raise ReleaseError(
                 f"release {release.id} is not whole: {answer['missing']} files are missing, "

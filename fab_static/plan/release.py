@@ -11,11 +11,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from fab_static.errors import ReleaseError
 
 FORMAT = 1
+STAGED_KEPT = 5  # at least, of releases that are not live yet
 AT_ONCE = 1000  # files whose text is made at once
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _FILE = {"sha256", "size", "version"}
@@ -227,9 +228,9 @@ def new_id(at: datetime, content_digest: str) -> str:
     return f"{at:%Y%m%dT%H%M%SZ}-{content_digest[:8]}"
 
 
-def is_id(text: str) -> bool:
-    """Tell whether the text is a release's id; only such names ever become paths."""
-    return _ID.fullmatch(text) is not None
+def is_id(text: object) -> TypeGuard[str]:
+    """Tell whether this is a release's id; only such names ever become paths."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def _read(data: dict[str, Any]) -> Any:
@@ -237,11 +238,17 @@ def _read(data: dict[str, Any]) -> Any:
     return File.from_data(data) if data.keys() >= _FILE else data
 
 
-def from_json(text: str, *, where: str) -> Release:
+def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Release:
     """Return the release that a release.json describes.
 
+    Args:
+        text: its content.
+        where: it stands, for errors.
+        name: the id that it must have; then its digest must fit that, too. Whoever alters a file on a host
+            can write any digest beside it, but none into the name by which the others know the release.
+
     Raises:
-        ReleaseError: it is no seal, or one of a format that this version does not know.
+        ReleaseError: it is no seal, one of a format that this version does not know, or not that release's.
     """
     try:
         data = json.loads(text, object_hook=_read)
@@ -277,7 +284,10 @@ def from_json(text: str, *, where: str) -> Release:
             staticfiles_manifest=hashed_names.get("path"),
         )
         is_whole = is_id(release.id) and release.digest == data.get("digest")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if name is not None:
+            is_named = release.id == name and name.endswith("-" + release.digest[:8])
+            is_whole = is_whole and is_named
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ReleaseError(
             f"release.json cannot be read: {type(error).__name__}: {error}",
             where=where,
@@ -362,8 +372,9 @@ def to_prune(
     """Return the releases that may go, oldest first.
 
     Never the live one nor the one before it, nor those among the last `keep` that were once live, nor
-    what was live within `keep_for_seconds`: pages that print its URLs may still be open; nor a bad one,
-    which somebody may want to look at. Releases that were never live go when something newer is live.
+    what was live within `keep_for_seconds`: pages that print its URLs may still be open; nor the last `keep`
+    bad ones, which somebody may want to look at. Releases that were never live go when something newer is
+    live, or as many newer ones are sealed.
     """
     last_live: dict[str, float] = {}
     ended: dict[str, float] = {}
@@ -371,8 +382,12 @@ def to_prune(
         last_live[activation.release] = activation.at
         ended[activation.release] = following.at if following else now
     there = sorted(releases)
-    kept = {live, previous(record, live, there) if live else None, *bad(record)}
-    kept |= set(sorted(set(there) & set(last_live), key=lambda name: last_live[name])[-keep:])
+    once_live = sorted(set(there) & set(last_live), key=lambda name: last_live[name])
+    marked = bad(record)
+    staged = [name for name in there if name not in last_live and (live is None or name > live)]
+    kept = {live, previous(record, live, there) if live else None}
     kept |= {name for name, end in ended.items() if now - end < keep_for_seconds}
-    kept |= {name for name in there if name not in last_live and (live is None or name > live)}
+    wrong = [name for name in once_live if name in marked]
+    for some, count in ((once_live, keep), (wrong, keep), (staged, max(keep, STAGED_KEPT))):
+        kept.update(some[max(0, len(some) - count) :])
     return [name for name in there if name not in kept]

@@ -420,3 +420,18 @@ def test_prune_never_takes_the_live_the_previous_or_the_recent(
     assert len((there - set(gone)) & once_live) >= min(keep, len(there & once_live))
     left = there - set(gone)
     assert pruned(left, record, live, keep=keep, keep_for=keep_for, now=now) == [], "repeatable"
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=120), st.integers(1, 5))
+def test_however_often_one_goes_forth_and_back_a_bounded_number_of_releases_stays(steps, keep):
+    """Bad ones were never pruned: 15 stayed where 3 were to be kept (fleet D8)."""
+    names = [f"20261122T12{n // 60:02}{n % 60:02}Z-00000000" for n in range(61)]
+    record = []
+    for at, (n, is_back) in enumerate(steps):
+        before = record[-1].release if record else None
+        wrong = before if is_back and before != names[n] else None
+        record.append(Activation(names[n], float(at), rolled_back=wrong))
+    live = record[-1].release if record else None
+    gone = pruned(names, record, live, keep=keep)
+    assert live not in gone
+    assert len(names) - len(gone) <= 2 + 2 * keep + max(keep, 5)
