@@ -11,7 +11,6 @@ with api.session("production", inventories=Path("inventories")) as session:
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import bucket_doctor, cdn_doctor, doctor, look, notify, why
+from fab_static import bucket_doctor, cdn_doctor, doctor, look, names, notify, why
 from fab_static.errors import (
     DeployLockedError,
     DisagreementError,
@@ -31,7 +30,6 @@ from fab_static.errors import (
     ProbeError,
     ReleaseError,
 )
-from fab_static.hooks import run as run_hooks
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
 from fab_static.phases.building import made_stale, task_name
 from fab_static.phases.deployment import Deployment, Reuse, Show
@@ -43,10 +41,10 @@ from fab_static.plan.ending import Ending
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, goes_back, is_id, previous
 from fab_static.remote import Fleet
-from fab_static.report import html
 from fab_static.report.archive import Archive
 from fab_static.report.secrets import Secrets
-from fab_static.summary import summary
+from fab_static.report.steady import Steady
+from fab_static.telling import Telling
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -85,13 +83,15 @@ def read_environment(name: str, inventories: Path) -> Environment:
     Raises:
         InventoryError: there is none, it cannot be read, or it has problems: all of them are listed.
     """
+    known = environments(inventories)
+    if name not in known:  # as the command line spells it
+        name = next((one for one in known if names.spelled(one) == name), name)
     for path in (inventories / f"{name}.yml", inventories / f"{name}.yaml"):
         if path.exists():
             break
     else:
-        known = ", ".join(environments(inventories)) or "none yet"
         raise InventoryError(
-            f'there is no environment "{name}"; there are: {known}',
+            f'there is no environment "{name}"; there are: {", ".join(known) or "none yet"}',
             where=str(inventories),
             mend=f"write {inventories / name}.yml; inventories/example.yml documents every key",
         )
@@ -108,12 +108,17 @@ def read_environment(name: str, inventories: Path) -> Environment:
 def environments(inventories: Path) -> list[str]:
     """Return the names of all environments: one file each, the documenting example left out."""
     found = {path.stem for ending in ("yml", "yaml") for path in inventories.glob(f"*.{ending}")}
-    return sorted(found - {"example"})
+    # .#staging.yml, ._staging.yml: what editors and macOS leave beside a file
+    return sorted(name for name in found - {"example"} if not name.startswith("."))
 
 
 def operator() -> str:
     """Return who runs this: user@machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has a number alone (OSError: Python 3.13)
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 @contextmanager
@@ -142,8 +147,17 @@ class Session:
         *,
         inventories: Path = Path("inventories"),
         show: Show | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """Read the inventory and the secrets that it names.
+
+        Args:
+            environment: its name, or what an inventory was read as.
+            inventories: the folder of the inventories.
+            show: is told what happens; an exception of it changes nothing.
+            environ: where secrets are taken from; None: the process's environment.
+        """
+        environ = os.environ if environ is None else environ  # no default: help() shows those
         if isinstance(environment, str):
             environment = read_environment(environment, inventories)
         self.environment = environment
@@ -157,10 +171,20 @@ class Session:
             **self.secrets,
             **({"notify.webhook": self._webhook} if self._webhook else {}),
         }
-        self.show: Show = show or Quiet()
+        self.show = show or Quiet()
         self.operator = operator()
+        self.spell: Callable[[str], str] = str  # writes commands as they are called in a fabfile
         self._fleet: Fleet | None = None
         self._last: Deployment | None = None
+
+    @property
+    def show(self) -> Show:
+        """Who is told what happens."""
+        return self._show
+
+    @show.setter
+    def show(self, show: Show) -> None:
+        self._show = Steady(show)
 
     def __enter__(self) -> Session:
         return self
@@ -187,18 +211,23 @@ class Session:
         deploy = self._last
         if deploy is None or deploy.command is None:
             return None
+        origin = deploy.origin
+        names = [host.name for host in deploy.hosts()] + ([origin.name] if origin else [])
         live: dict[str, str | None]
         if deploy.is_flipped and deploy.release:
-            live = dict.fromkeys((host.name for host in deploy.hosts()), deploy.release.id)
+            live = dict.fromkeys(names, deploy.release.id)
         else:
             states = deploy.states.items()
             live = {host.name: one["current"] for host, one in states if host not in deploy.left}
+            if origin and origin not in deploy.left:
+                live[origin.name] = origin.live
         return Ending(
-            hosts=[host.name for host in deploy.hosts()],
+            hosts=names,
             live=live,
-            undone=[host.name for host in deploy.undone],
+            undone={host.name for host in deploy.undone},
             next=f"fab {self.environment.name} {self._next(deploy, deploy.command)}",
             stays=deploy.is_flipped,
+            down={host.name for host in deploy.down},
         )
 
     def _next(self, deploy: Deployment, command: str) -> str:
@@ -247,7 +276,14 @@ class Session:
             ReleaseError: this machine keeps none.
         """
         self._check_id(release)
-        archive = Archive(self.environment.app, self.environment.name)
+        try:
+            archive = Archive(self.environment.app, self.environment.name)
+        except OSError as error:
+            raise ReleaseError(
+                f"no report is kept here: {error}",
+                where="this machine",
+                mend="set XDG_STATE_HOME to a folder that lasts",
+            ) from error
         for run, known in archive.summaries():
             page = run.with_suffix(".html")
             if page.exists() and release in (None, known.get("release")):
@@ -369,7 +405,7 @@ class Session:
         deploy.options = options or {}
         with (
             self._locked(deploy, name, wait_seconds),
-            self._told(deploy, task_name(name), hooks=False),
+            self._told(deploy, task_name(name), others=False),
         ):
             self._run(deploy, (name,), None)
             if name in BUILD:
@@ -724,7 +760,7 @@ class Session:
             [task_name(phase)]
             + (["--project-path", deploy.project_path] if deploy.project_path else [])
         )
-        deploy.on(deploy.hosts(), lambda host: host.ask("ping"))  # names every host that is down
+        deploy.reach()
         lock = Lock(deploy.build, self.operator, phase)
         try:
             lock.take(wait_seconds=wait_seconds)
@@ -754,68 +790,21 @@ class Session:
                 )
 
     @contextmanager
-    def _told(self, deploy: Deployment, task: str, *, hooks: bool = True) -> Iterator[None]:
-        """Keep the run's log and summary, and run the hooks."""
-        kept = self._begin_log(task)
-
-        def tell(event: str, outcome: str, error: str | None = None, *, must: bool = False) -> None:
-            before = self._summary_of(deploy.was_live) if outcome in ("live", "done") else None
-            known = summary(
-                deploy, task=task, event=event, outcome=outcome, error=error, before=before
-            )
-            if kept:
-                known["log"] = str(kept.with_suffix(".log"))
-                known["report"] = str(kept.with_suffix(".html"))
-            known = Secrets(self.hidden).clean_all(known)
-            if kept and outcome != "started":
-                page = html.report(known)
-                kept.with_suffix(".html").write_text(page, "utf-8")
-                known["report_at"] = self._put_report(f"{kept.name}.html", page)
-                with kept.with_suffix(".json").open("w", encoding="utf-8") as file:
-                    json.dump(known, file, indent=1)
-            if hooks and event:
-                run_hooks(self.environment, self.folder, self.show, known, must=must)
-            if hooks and self._webhook and event in ("after_activate", "after_failure"):
-                why_not = notify.post(self._webhook, known)
-                if why_not:
-                    self.show.warn(f"notify.webhook could not be told: {why_not}")
-
-        if task in ("deploy", "prepare"):
-            tell("before_deploy", "started", must=True)
+    def _told(self, deploy: Deployment, task: str, *, others: bool = True) -> Iterator[None]:
+        """Keep the run's log, summary and report; tell the others, too. None of it decides how it ends."""
+        telling = Telling(
+            deploy,
+            task,
+            folder=self.folder,
+            secrets=Secrets(self.hidden),
+            webhook=self._webhook,
+            spell=self.spell,
+            tells_others=others,
+        )
         try:
+            telling.began()
             yield
         except BaseException as error:
-            tell("after_failure", "failed", str(error) or type(error).__name__)
+            telling.ended(error, self.ending)
             raise
-        if deploy.is_flipped or (deploy.release and deploy.live == deploy.release.id):
-            tell("after_activate", "live")
-        else:
-            tell("", "done")
-
-    def _put_report(self, name: str, page: str) -> str | None:
-        """Put the report where the inventory says, besides this machine; return where it is."""
-        place = self.environment.report
-        if place is None:
-            return None
-        why_not = notify.put_report(place, name, page)
-        if why_not:
-            self.show.warn(f"the report could not be put to {place}: {why_not}")
-            return None
-        self.show.say(f"the report is at {place}{name}")
-        return f"{place}{name}"
-
-    def _summary_of(self, release: str | None) -> dict[str, Any] | None:
-        """Return the newest kept summary of a run that made a release live."""
-        runs = Archive(self.environment.app, self.environment.name).summaries()
-        known = (summary for _, summary in runs if summary.get("outcome") == "live")
-        return next((one for one in known if release and one.get("release") == release), None)
-
-    def _begin_log(self, task: str) -> Path | None:
-        """Return where this run's files go; None where this machine keeps none."""
-        try:
-            kept = Archive(self.environment.app, self.environment.name).begin(task)
-            self.show.log_to(kept.with_suffix(".log"))
-        except OSError as error:
-            self.show.warn(f"no log is kept of this run: {error}")
-            return None
-        return kept
+        telling.ended(None, self.ending)

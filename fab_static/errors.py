@@ -30,6 +30,8 @@ class FabStaticError(Exception):
         mend: what to do now, as a command where there is one.
     """
 
+    exit_code = 1  # with which a task ends, where the release is not live
+
     def __init__(self, what: str, *, where: str, mend: str) -> None:
         super().__init__(what)
         self.what = what
@@ -42,6 +44,8 @@ class FabStaticError(Exception):
 
 class InventoryError(FabStaticError):
     """An inventory, an option or a name given by the operator is wrong; nothing was contacted."""
+
+    exit_code = 2
 
 
 class ReleaseError(FabStaticError):
@@ -63,6 +67,8 @@ class BuildError(FabStaticError):
 class DeployLockedError(FabStaticError):
     """Somebody else deploys this app to this environment."""
 
+    exit_code = 3
+
 
 class RemoteError(FabStaticError):
     """A host cannot be reached, or refused a request."""
@@ -74,3 +80,5 @@ class CdnError(FabStaticError):
 
 class DisagreementError(FabStaticError):
     """Hosts are left with different releases, and could not all be put back."""
+
+    exit_code = 5

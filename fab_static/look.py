@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.host.agent import RECORD
@@ -429,10 +429,12 @@ def _phases(
     return found
 
 
-def is_whole(answer: Mapping[str, Any]) -> bool:
-    """Tell whether a status shows nothing to mend."""
-    return (
-        bool(answer["agreed"])
-        and not any(host["missing"] or host["changed"] for host in answer["hosts"])
-        and not any(origin["missing"] for origin in answer["origins"])
-    )
+def agreement(answer: Mapping[str, Any]) -> Literal["agreed", "silent", "disagree"]:
+    """Tell from a status whether all agree, whether one only cannot be reached, or whether they disagree."""
+    if answer["agreed"]:
+        return "agreed"
+    members = (*answer["hosts"], *answer["origins"])
+    reached = [one for one in members if one["reachable"]]
+    unsure = any(one.get("provisional") or one.get("pending") for one in reached)
+    alike = len({one["live"] for one in reached}) <= 1 and not unsure
+    return "silent" if alike else "disagree"

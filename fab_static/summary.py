@@ -8,12 +8,15 @@
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
- "log": path|null, "report": path|null, "report_at": its URL in a bucket (s3://…)|null}
+ "log": path|null, "report": path|null, "report_at": its URL in a bucket (s3://…)|null,
+ "exit_code": how the task ends (null: it has only begun), "interrupted": bool,
+ "ending": {"live", "undone", "next"} in words, or null}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +36,7 @@ def summary(
     outcome: str,
     error: str | None = None,
     before: Mapping[str, Any] | None = None,
+    anyway: Callable[[str], AbstractContextManager[None]],
 ) -> dict[str, Any]:
     """Return what is known of a run now; reads nothing from hosts that may have failed.
 
@@ -43,8 +47,15 @@ def summary(
         outcome: how it stands.
         error: what went wrong.
         before: the summary of the run that made live what this one replaced, where it is kept.
+        anyway: the block in which a part is found that may be left out.
     """
     release, timeline = deploy.release, deploy.timeline
+    difference: dict[str, Any] | None = None
+    pages: list[dict[str, Any]] = []
+    with anyway("what this run changed could not be told"):
+        difference = _difference(deploy) if outcome in ("live", "done") else None
+    with anyway("what pages weigh could not be told"):
+        pages = _pages(deploy, release, before)
     return {
         "format": FORMAT,
         "task": task,
@@ -64,15 +75,18 @@ def summary(
         ],
         "hosts": [{"host": host.name, "roles": list(host.roles)} for host in deploy.hosts()],
         "timeline": timeline.to_json(),
-        "difference": _difference(deploy) if outcome in ("live", "done") else None,
+        "difference": difference,
         "settings": dict(release.settings) if release else None,
         "probe": {key: deploy.probed[key] for key in ("asked", "problems")}
         if deploy.probed
         else None,
-        "pages": _pages(deploy, release, before),
+        "pages": pages,
         "log": None,
         "report": None,
         "report_at": None,
+        "exit_code": None,
+        "interrupted": False,
+        "ending": None,
     }
 
 

@@ -6,9 +6,12 @@ Reads words, clock and files, calls the api, prints, and exits with the code tha
 from __future__ import annotations
 
 import atexit
+import errno
 import json
+import os
 import signal
 import sys
+import traceback
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,21 +23,20 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
+from invoke.program import Program
 from invoke.tasks import Task, task
 
-from fab_static import api, doctor
-from fab_static.errors import (
-    DeployLockedError,
-    DisagreementError,
-    FabStaticError,
-    InventoryError,
-)
+from fab_static import api, doctor, look, names
+from fab_static.errors import FabStaticError, InventoryError
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
 from fab_static.plan import version_function
+from fab_static.plan.ending import Ending
 from fab_static.plan.nginx import nginx_server
 from fab_static.report import terminal
+from fab_static.report.secrets import Secrets
+from fab_static.report.stream import Stream
 from fab_static.report.terminal import Terminal
 
 DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
@@ -49,30 +51,54 @@ EXIT_CODES = {
 
 _Found = TypeVar("_Found")
 _CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that chained tasks share
+_ENVIRONMENTS: list[str] = []  # by the names of their files
 
 
 def namespace_beside(folder: Path) -> Collection:
-    """Return the tasks, with one for each environment of the `inventories` folder in this folder."""
+    """Return the tasks, with one for each environment of the `inventories` folder in this folder.
+
+    An inventory that can be no environment is refused when it is asked for; the others work.
+    """
     inventories = folder / "inventories"
     collection = Collection(*TASKS)
     taken = set(collection.task_names)
-    for name in api.environments(inventories):
-        if name in taken:
-            raise InventoryError(
-                f'"{name}" is a task, and cannot be an environment',
-                where=str(inventories / f"{name}.yml"),
-                mend="rename the inventory",
-            )
-        collection.add_task(_environment_task(name, inventories), name=name)
+    environments = api.environments(inventories)
+    alike = names.alike(environments)
+    for name in environments:
+        if names.spelled(name) not in taken:
+            collection.add_task(_environment_task(name, inventories, alike), names.spelled(name))
+    _ENVIRONMENTS[:] = environments
+    _CHOSEN.setdefault("inventories", inventories)
+    _let_invoke_find(environments)
     return collection
 
 
-def _environment_task(name: str, inventories: Path) -> Task[Any]:
+def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str]]) -> Task[Any]:
     def choose(c: Context) -> None:
+        same = alike.get(names.spelled(name), [])
+        if same:
+            error = InventoryError(
+                f"{' and '.join(f'{one}.yml' for one in same)} are one word on the command line: "
+                f"{names.spelled(name)}",
+                where=str(inventories),
+                mend="rename one of them",
+            )
+            _end(Terminal({}, stream=sys.stderr, spell=_spell()), error)
         _CHOSEN.update(environment=name, inventories=inventories)
 
     choose.__doc__ = f"Environment · inventories/{name}.yml"
-    return Task(choose, name=name)
+    return Task(choose, name=names.spelled(name))
+
+
+def _let_invoke_find(environments: list[str]) -> None:
+    """Let `fab eu_west` and `fab eu.west` mean the task eu-west: Invoke knows names with dashes alone."""
+    frame = sys._getframe()  # no other way: it has no hook between reading our tasks and its words
+    while frame := frame.f_back:  # type: ignore[assignment]
+        program = frame.f_locals.get("self")
+        if isinstance(program, Program) and hasattr(program, "core"):
+            words = program.core.unparsed
+            words[:] = [names.as_spelled(word, environments) for word in words]
+            return
 
 
 # ---- how a task ends
@@ -85,28 +111,27 @@ def _session(
     """Give a task its session, and turn how it ends into an exit code."""
     words = sys.stderr if as_json else sys.stdout
     session: api.Session | None = None
-    errors = Terminal({}, stream=sys.stderr)
+    errors = Terminal({}, stream=sys.stderr, spell=_spell())
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: undone, unlocked, told
-        signal.signal(number, _interrupted)
+        if (
+            signal.getsignal(number) != signal.SIG_IGN
+        ):  # nohup: a terminal that is gone ends nothing
+            signal.signal(number, _interrupted)
     try:
-        show = Terminal({}, stream=words, verbose=verbose, quiet=quiet)
+        show = _terminal({}, stream=words, verbose=verbose, quiet=quiet)
         session = _chosen_session(show)
         errors = show.on_stream(sys.stderr)
         yield session
     except InventoryError as error:
-        _end(errors, error, BAD_INPUT)
-    except DeployLockedError as error:
-        _end(errors, error, LOCKED, session)
-    except DisagreementError as error:
-        _end(errors, error, DISAGREE, session)
+        _end(errors, error)
     except FabStaticError as error:
-        _end(errors, error, FAILED, session)
+        _end(errors, error, session)
     except _LiveButError as ended:
         _show_live_but(errors, ended.deploy)
-        errors.ending(session.ending() if session else None)
+        errors.ending(_ending(session))
         raise Exit(code=LIVE_BUT) from None
     except KeyboardInterrupt:
-        ending = session.ending() if session else None
+        ending = _ending(session)
         stays = ending is not None and ending.stays
         errors.text(
             "interrupted after the release went live"
@@ -115,21 +140,42 @@ def _session(
         )
         errors.ending(ending)
         raise Exit(code=LIVE_BUT if stays else FAILED) from None
+    except Exit:
+        raise
+    except Exception:  # a bug: it keeps its traceback, and tells what is live all the same
+        ending = _ending(session)
+        errors.text(traceback.format_exc().rstrip())
+        errors.ending(ending)
+        raise Exit(code=LIVE_BUT if ending and ending.stays else FAILED) from None
+
+
+def _spell() -> Callable[[str], str]:
+    """Return what writes commands as they are called in this fabfile."""
+    tasks = _task_words()
+    environments = [*_ENVIRONMENTS, *map(names.spelled, _ENVIRONMENTS)]
+    prefix = names.prefix_of(sys.argv[1:], [*environments, *tasks])
+    return names.below(prefix, environments or ["staging"], tasks)
+
+
+def _task_words() -> list[str]:
+    return [names.spelled(one.name) for one in TASKS]
+
+
+def _terminal(secrets: Mapping[str, str], **options: Any) -> Terminal:
+    """Return one that speaks on standard output, where nothing else is said."""
+    return Terminal(
+        secrets, **{"stream": sys.stdout, "errors": sys.stderr, "spell": _spell(), **options}
+    )
 
 
 def _chosen_session(show: Terminal) -> api.Session:
     if "environment" not in _CHOSEN:
-        folder = _CHOSEN.get("inventories", Path("inventories"))
-        known = api.environments(folder)
-        raise InventoryError(
-            "no environment was named; there are: " + (", ".join(known) or "none yet"),
-            where="the command line",
-            mend=f"put one before the task: fab {known[0] if known else 'staging'} deploy",
-        )
+        raise _no_environment(_CHOSEN.get("inventories", Path("inventories")))
     name = _CHOSEN["environment"]
     session: api.Session | None = _CHOSEN.get("session")
     if session is None or session.environment.name != name:
         session = api.Session(name, inventories=_CHOSEN["inventories"], show=show)
+        session.spell = _spell()
         _CHOSEN["session"] = session
         atexit.register(session.close)
     show.keep_secret(session.hidden)
@@ -137,16 +183,35 @@ def _chosen_session(show: Terminal) -> api.Session:
     return session
 
 
+def _no_environment(inventories: Path) -> InventoryError:
+    tasks = _task_words()
+    known = api.environments(inventories)
+    usable = [name for name in known if names.spelled(name) not in tasks]
+    problem = "no environment was named; there are: " + (", ".join(usable) or "none yet")
+    mend = f"put one before the task: fab {usable[0] if usable else 'staging'} deploy"
+    for name in known:
+        if name not in usable:
+            problem += f'; "{name}" is a task, and cannot be an environment'
+            mend += f"; rename {inventories / name}.yml"
+    return InventoryError(problem, where="the command line", mend=mend)
+
+
 def _interrupted(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _end(
-    terminal: Terminal, error: FabStaticError, code: int, session: api.Session | None = None
-) -> NoReturn:
+def _end(terminal: Terminal, error: FabStaticError, session: api.Session | None = None) -> NoReturn:
     terminal.error(error)
-    terminal.ending(session.ending() if session else None)
-    raise Exit(code=code) from error
+    terminal.ending(_ending(session))
+    raise Exit(code=error.exit_code) from error
+
+
+def _ending(session: api.Session | None) -> Ending | None:
+    """Return how the last run ended; nothing where even that cannot be told."""
+    try:
+        return session.ending() if session else None
+    except Exception:
+        return None  # it must not hide how the run itself ended
 
 
 class _LiveButError(Exception):
@@ -175,8 +240,26 @@ def _show_live_but(terminal: Terminal, deploy: Deployment) -> None:
     terminal.text(f"{live} is LIVE, but what stands above failed after it went live")
 
 
-def _print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+def _print_json(data: Any, session: api.Session) -> None:
+    _print(json.dumps(Secrets(session.hidden).clean_all(data), indent=2) + "\n")
+
+
+def _print(text: str) -> None:
+    """Print what was asked for on standard output.
+
+    Raises:
+        FabStaticError: it cannot be written; one who reads no further has what he wants.
+    """
+    lost = [] if sys.stdout else ["it is closed"]
+    stream = Stream(sys.stdout, lost.append)
+    stream.write(text)
+    stream.flush()
+    if lost and lost != [os.strerror(errno.EPIPE)]:
+        raise FabStaticError(
+            f"standard output cannot be written: {lost[0]}",
+            where="standard output",
+            mend="free some space there, or write it elsewhere",
+        )
 
 
 def _look(
@@ -189,9 +272,9 @@ def _look(
     with _session(as_json=as_json) as session:
         found = find(session)
         if as_json:
-            _print_json(found)
+            _print_json(found, session)
         else:
-            show(Terminal(session.hidden), found)
+            show(_terminal(session.hidden), found)
     return found
 
 
@@ -200,10 +283,12 @@ def _confirm(session: api.Session, *, yes: bool) -> api.Confirm | None:
         return None
 
     def ask(difference: Mapping[str, Any]) -> bool:
-        terminal.show_difference(Terminal(session.hidden), difference)
-        sys.stdout.write(f"make {difference['new']} live on {session.environment.name}? [y/N] ")
-        sys.stdout.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        terminal.show_difference(_terminal(session.hidden), difference)
+        try:
+            _print(f"make {difference['new']} live on {session.environment.name}? [y/N] ")
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        except (FabStaticError, OSError, ValueError, AttributeError):
+            return False  # nobody can be asked: standard input or output is closed
 
     return ask
 
@@ -403,8 +488,13 @@ def status(c: Context, json: bool = False) -> None:
 
     fab production status
     fab production status --json | jq -r .live
+
+    Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
-    _look(lambda session: session.status(), terminal.show_status, as_json=json)
+    found = _look(lambda session: session.status(), terminal.show_status, as_json=json)
+    code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[look.agreement(found)]
+    if code:
+        raise Exit(code=code)
 
 
 @task(help={"json": _JSON})
@@ -421,9 +511,17 @@ class _ReleasesByPlace(Task[Any]):
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the arguments for the command line at hand."""
-        words = sys.argv[sys.argv.index(self.name) + 1 :] if self.name in sys.argv else []
-        known = {one.name for one in TASKS}
-        given = list(takewhile(lambda word: not word.startswith("-") and word not in known, words))
+        known = {*_task_words(), *_ENVIRONMENTS, *map(names.spelled, _ENVIRONMENTS)}
+        prefix = names.prefix_of(sys.argv[1:], known)
+        after = sys.argv[1:]
+        while after and after[0] != prefix + self.name:
+            after = after[1:]
+        given = list(
+            takewhile(
+                lambda word: not word.startswith("-") and word.removeprefix(prefix) not in known,
+                after[1:],
+            )
+        )
         places = [name for name in self.help if name in ("old", "new", "release")]
         self.positional = places[: len(given)]
         return super().get_arguments(ignore_unknown_help)
@@ -462,7 +560,7 @@ def report(c: Context, release: str | None = None, open: bool = False) -> None:
     """
     with _session() as session:
         page = session.report(release)
-        sys.stdout.write(f"{page}\n")
+        _print(f"{page}\n")
         if open:
             webbrowser.open(page.as_uri())
 
@@ -507,7 +605,7 @@ def unlock(c: Context, steal: bool = False, because: str = "", json: bool = Fals
     with _session(as_json=json) as session:
         holder = session.unlock(steal=steal, because=because)
         if json:
-            _print_json({"lock": holder})
+            _print_json({"lock": holder}, session)
         elif holder is None:
             session.show.say("nobody holds the lock")
         else:
@@ -565,7 +663,7 @@ def nginx(
             raise InventoryError(
                 str(error), where="the command line", mend="name another"
             ) from error
-        sys.stdout.write(text)
+        _print(text)
 
 
 @task(help={"url": "the path of STATIC_URL"})
@@ -576,7 +674,7 @@ def cdn_function(c: Context, url: str = "/static/") -> None:
     """
     with _session():
         try:
-            sys.stdout.write(version_function.source(url))
+            _print(version_function.source(url))
         except ValueError as error:
             raise InventoryError(str(error), where="--url", mend="name another") from error
 

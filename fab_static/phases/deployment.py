@@ -23,7 +23,7 @@ from fab_static.phases.publication import Publication
 from fab_static.plan import release as releases
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import Activation, Release
-from fab_static.remote import Fleet, Head, RemoteHost
+from fab_static.remote import Fleet, Head, RemoteHost, together
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -95,6 +95,7 @@ class Deployment:
     lock_held: bool = False  # by somebody else
     undone: set[Named] = field(default_factory=set)  # flipped, and put back
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
+    down: set[RemoteHost] = field(default_factory=set)  # did not answer when the run began
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
@@ -128,6 +129,17 @@ class Deployment:
                 return work(host)
 
         return self.fleet.on(hosts, noted)
+
+    def reach(self) -> None:
+        """Connect to every host, and note which ones do not answer.
+
+        Raises:
+            RemoteError: naming every one of those.
+        """
+        _, failures = self.fleet.attempt(self.hosts(), lambda host: host.ask("ping"))
+        self.down = set(failures)
+        if failures:
+            raise together(failures)
 
     def look(self) -> None:
         """Ask every host for its state, the build host for the journal, a bucket for its manifest.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -11,18 +11,20 @@ class Ending:
     """What an operator wants to know on a bad day, whatever went wrong.
 
     Args:
-        hosts: all of them, in the inventory's order.
+        hosts: all of them, in the inventory's order; after them a bucket that is an origin.
         live: host -> the release that is live there (None: nothing yet), as far as it is known.
         undone: the hosts that had been asked to flip and were put back.
         next: the command line to run.
         stays: the release is live, and what failed came after that.
+        down: the hosts that did not answer when the run began.
     """
 
     hosts: Sequence[str]
     live: Mapping[str, str | None]
-    undone: Sequence[str]
+    undone: Collection[str]
     next: str
     stays: bool = False
+    down: Collection[str] = ()
 
     def words(self) -> Iterator[tuple[str, str]]:
         """Yield the three answers, each with the word that stands before it."""
@@ -32,16 +34,42 @@ class Ending:
 
     def _live(self) -> str:
         if not self.live:
+            return self._nothing_changed()
+        where = {
+            host: (self.live[host] or "nothing yet") if host in self.live else "not known"
+            for host in self.hosts
+        }
+        return live_where(where)
+
+    def _nothing_changed(self) -> str:
+        up = [host for host in self.hosts if host not in self.down]
+        if len(up) == len(self.hosts):
             return "what was live before, on every host: nothing was changed"
-        where: dict[str, list[str]] = {}
-        for host in self.hosts:
-            name = (self.live[host] or "nothing yet") if host in self.live else "not known"
-            where.setdefault(name, []).append(host)
-        if len(where) == 1:
-            return f"{next(iter(where))} on every host"
-        return "; ".join(f"{name} on {', '.join(hosts)}" for name, hosts in where.items())
+        silent = f"{listed(self._ordered(self.down))} cannot be reached"
+        if not up:
+            return f"not known: {silent}; nothing was changed"
+        return f"what was live before, on {listed(up)}: nothing was changed; {silent}"
 
     def _undone(self) -> str:
-        if self.undone:
-            return "the flip of " + ", ".join(host for host in self.hosts if host in self.undone)
+        undone = self._ordered(self.undone)
+        if undone:
+            return "the flip of " + listed(undone)
         return "nothing: the release stays live" if self.stays else "nothing: no host had flipped"
+
+    def _ordered(self, names: Collection[str]) -> list[str]:
+        return [*(host for host in self.hosts if host in names), *sorted({*names} - {*self.hosts})]
+
+
+def live_where(where: Mapping[str, str]) -> str:
+    """Return in words what is live on which host: "X on every host", "X on edge1, edge2; Y on web1"."""
+    hosts: dict[str, list[str]] = {}
+    for host, name in where.items():
+        hosts.setdefault(name, []).append(host)
+    if len(hosts) == 1:
+        return f"{next(iter(hosts))} on every host"
+    return "; ".join(f"{name} on {listed(some)}" for name, some in hosts.items())
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a sentence has them."""
+    return ", ".join(names)

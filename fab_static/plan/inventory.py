@@ -160,6 +160,7 @@ class Environment:
     keep_for_seconds: int = 7 * 86400
     confirm: bool = False
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hooks_timeout: float = 300  # seconds that each hook may take
 
     def with_role(self, *roles: str) -> tuple[Host, ...]:
         """Return the hosts that have any of the roles, in the inventory's order."""
@@ -234,6 +235,7 @@ def _environment(root: _Section, name: str) -> Environment:
     if not _NAME.fullmatch(name):
         root.problem("", f'"{name}" is no name for an environment: letters, digits, . _ - only')
     origin = _origin(root.section("origin"))
+    hooks, hooks_timeout = _hooks(root.section("hooks"))
     environment = Environment(
         name=name,
         app=root.name("app"),
@@ -250,7 +252,8 @@ def _environment(root: _Section, name: str) -> Environment:
         keep_releases=root.integer("keep_releases", 5, least=1),
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
         confirm=root.boolean("confirm", default=False),
-        hooks=_hooks(root.section("hooks")),
+        hooks=hooks,
+        hooks_timeout=hooks_timeout,
         notify=_notify(root.section("notify")),
         report=_report(root.section("report")),
     )
@@ -495,10 +498,11 @@ def _notify(section: _Section) -> Notify:
     return Notify(webhook)
 
 
-def _hooks(section: _Section) -> dict[str, tuple[str, ...]]:
+def _hooks(section: _Section) -> tuple[dict[str, tuple[str, ...]], float]:
     hooks = {hook: section.list_of_text(hook) for hook in HOOKS}
+    timeout = section.number("timeout", 300)
     section.close()
-    return {hook: commands for hook, commands in hooks.items() if commands}
+    return {hook: commands for hook, commands in hooks.items() if commands}, timeout
 
 
 class _Section:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,17 @@ KEPT = 100  # runs
 class Archive:
     """The kept runs of one environment of one app."""
 
-    def __init__(self, app: str, environment: str, environ: Mapping[str, str] = os.environ) -> None:
-        state = environ.get("XDG_STATE_HOME") or ""
+    def __init__(
+        self, app: str, environment: str, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """Find the folder.
+
+        Raises:
+            OSError: there is neither XDG_STATE_HOME nor a home folder.
+        """
+        state = (os.environ if environ is None else environ).get("XDG_STATE_HOME") or ""
         # a relative one is to be ignored (XDG Base Directory Specification)
-        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+        base = Path(state) if state.startswith("/") else _home() / ".local" / "state"
         self.folder = base / "fab_static" / app / environment
 
     def begin(self, task: str, now: datetime | None = None) -> Path:
@@ -34,8 +42,9 @@ class Archive:
         runs = self.runs()
         for run in runs[KEPT - 1 :]:
             for file in self.folder.glob(run.name + ".*"):
-                file.unlink(missing_ok=True)
-        stamp = f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{task}"
+                with suppress(OSError):  # a folder, or another user's: it is in nobody's way
+                    file.unlink()
+        stamp = name_of(task, now)
         names = {run.name for run in runs}
         name = next(
             name
@@ -57,7 +66,19 @@ class Archive:
         for run in self.runs():
             try:
                 summary = json.loads(run.with_suffix(".json").read_text("utf-8"))
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 continue
             if isinstance(summary, dict):
                 yield run, summary
+
+
+def name_of(task: str, now: datetime | None = None) -> str:
+    """Return the name of a run that begins now: 20261122T170102Z-deploy."""
+    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{task}"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # HOME is not set, and the system does not know the user
+        raise OSError("neither HOME nor XDG_STATE_HOME is set") from error

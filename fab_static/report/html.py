@@ -21,7 +21,7 @@ from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
-OUTCOMES = {"live": "good", "done": "good", "failed": "bad"}
+DISAGREE = 5  # the exit code: hosts were left with different releases
 
 Summary = Mapping[str, Any]
 
@@ -63,14 +63,7 @@ def report(summary: Summary) -> str:
 
 
 def _head(summary: Summary, title: str) -> str:
-    outcome = str(summary["outcome"])
-    words = {
-        "live": f"{summary['release']} is live",
-        "failed": "failed; what was live before is live",
-        "done": "done; nothing went live",
-    }.get(outcome, outcome)
-    if summary["failed_after_flip"]:
-        words, outcome = f"{summary['release']} is live, but something failed after the flip", ""
+    words, style = _how_it_ended(summary)
     facts = (
         ("Release", _code(summary["release"])),
         ("Before it", _code(summary["previous"])),
@@ -80,6 +73,10 @@ def _head(summary: Summary, title: str) -> str:
         ("Took", f"{summary['seconds']:.1f} s"),
     )
     boxes = ""
+    ending = summary.get("ending")
+    if ending and style != "good":
+        text = "\n".join(f"{word}: {ending[word]}" for word in ("live", "undone", "next"))
+        boxes += f'<p class="box note">{escape(text)}</p>'
     if summary["error"]:
         boxes += f'<p class="box">{escape(summary["error"])}</p>'
     for one in summary["failed_after_flip"]:
@@ -87,10 +84,31 @@ def _head(summary: Summary, title: str) -> str:
         boxes += f'<p class="box note">{escape(text)}</p>'
     return (
         f"<h1>{escape(title)}</h1>\n"
-        f'<p class="outcome {OUTCOMES.get(outcome, "note")}">{escape(words)}</p>\n'
+        f'<p class="outcome {style}">{escape(words)}</p>\n'
         + _facts((name, value) for name, value in facts if value)
         + boxes
     )
+
+
+def _how_it_ended(summary: Summary) -> tuple[str, str]:
+    """Return what stands at the top, and how it looks: good, bad or note."""
+    outcome, release = str(summary["outcome"]), summary["release"]
+    interrupted = bool(summary.get("interrupted"))
+    if outcome == "live":
+        if interrupted:
+            return f"{release} is live, but the run was interrupted after the flip", "note"
+        if summary["failed_after_flip"]:
+            return f"{release} is live, but something failed after the flip", "note"
+        return f"{release} is live", "good"
+    if outcome == "done":
+        return "done; nothing went live", "good"
+    if summary.get("exit_code") == DISAGREE:
+        return "failed; hosts may serve different releases now", "bad"
+    what = "interrupted" if interrupted else "failed"
+    undone = (summary.get("ending") or {}).get("undone", "")
+    if undone.startswith("the flip of"):
+        return f"{what} during the flip, which was undone; what was live before is live", "bad"
+    return f"{what}; what was live before is live", "bad"
 
 
 def _timeline(summary: Summary) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
@@ -31,15 +31,20 @@ class Secrets:
 
     def clean_all(self, value: Any) -> Any:
         """Return JSON's values with every text in them cleaned."""
-        if isinstance(value, str):
-            return self.clean(value)
-        if isinstance(value, Mapping):
-            return {self.clean(str(key)): self.clean_all(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.clean_all(item) for item in value]
-        return value
+        return every_text(value, self.clean)
 
 
 def plain(text: str) -> str:
     """Return the text without control characters, but for tabs and newlines."""
     return _CONTROL.sub("", _ANSI.sub("", text))
+
+
+def every_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return JSON's values with every text in them changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(key)): every_text(item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [every_text(item, change) for item in value]
+    return value

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO, cast
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -17,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fab_static.errors import LINES_SHOWN, FabStaticError
-from fab_static.plan.ending import Ending
+from fab_static.plan.ending import Ending, listed
 from fab_static.report import live
 from fab_static.report.secrets import Secrets
+from fab_static.report.stream import Stream
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -28,22 +29,39 @@ KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
 
 class Terminal:
-    """Speaks to the operator. Secrets' values are blanked out in everything that is shown."""
+    """Speaks to the operator, as long as anybody can read it; a run never ends because nobody can.
+
+    Args:
+        secrets: their values are blanked out in everything that is shown.
+        stream: where it speaks; None: nowhere.
+        errors: where it says that nobody can read the stream any more.
+        spell: writes commands in a text as they are called here.
+        verbose: show what commands on hosts print.
+        quiet: show only what went wrong.
+    """
 
     def __init__(
         self,
         secrets: Mapping[str, str],
         *,
-        stream: IO[str] | None = None,
+        stream: TextIO | None,
+        errors: TextIO | None = None,
+        spell: Callable[[str], str] = str,
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
+        self._errors = Stream(None if errors is stream else errors, lambda _: None)
         self.console = Console(
-            file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False
+            file=cast("IO[str]", Stream(stream, self._lost)),
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+            emoji=False,
         )
         if not self.console.is_terminal:
             self.console.width = 100  # a log's
         self._secrets = Secrets(secrets)
+        self._spell = spell
         self._verbose = verbose
         self._quiet = quiet
         self._rest: dict[str, bytes] = {}
@@ -58,7 +76,7 @@ class Terminal:
 
     def clean(self, text: str) -> str:
         """Return the text without secrets and without what would move a terminal's cursor."""
-        return self._secrets.clean(text)
+        return self._spell(self._secrets.clean(text))
 
     def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
         """Show this timeline from now on, as a table that stands below the lines, on a terminal."""
@@ -66,12 +84,12 @@ class Terminal:
 
     def log_to(self, path: Path) -> None:
         """Write all that is shown, and all that commands on hosts print, to this file too."""
-        self._log.begin(path)
+        self._log.begin(path, self.warn)
 
-    def on_stream(self, stream: IO[str]) -> Terminal:
+    def on_stream(self, stream: TextIO | None) -> Terminal:
         """Return one that speaks on another stream, and writes to the same log."""
         other = Terminal({}, stream=stream, quiet=self._quiet)
-        other._secrets, other._log = self._secrets, self._log
+        other._secrets, other._log, other._spell = self._secrets, self._log, self._spell
         return other
 
     @contextmanager
@@ -151,6 +169,13 @@ class Terminal:
         """Print a line as it is."""
         self.console.print(self.clean(text))
 
+    def _lost(self, why: str) -> None:
+        """Tell on standard error, and in the log, that nothing can be shown any more."""
+        text = f"what happens cannot be shown here any more ({why}); the run goes on"
+        self._log.write(text)
+        self._errors.write(text + "\n")
+        self._errors.flush()
+
     @property
     def _is_live(self) -> bool:
         return (
@@ -205,19 +230,33 @@ class Terminal:
 
 
 class _Log:
-    """A file of lines with the time of day; nothing until it is begun."""
+    """A file of lines with the time of day; nothing until it is begun, or once it cannot be written."""
 
     def __init__(self) -> None:
         self._file: IO[str] | None = None
+        self._warn: Callable[[str], None] | None = None
 
-    def begin(self, path: Path) -> None:
-        if self._file:
-            self._file.close()
-        self._file = path.open("w", encoding="utf-8", errors="replace", buffering=1)
+    def begin(self, path: Path, warn: Callable[[str], None]) -> None:
+        self._end()
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        self._warn = warn
 
     def write(self, text: str) -> None:
-        if self._file:
+        if self._file is None:
+            return
+        try:
             self._file.write(f"{datetime.now():%H:%M:%S} {text}\n")
+        except (OSError, ValueError) as error:  # the disk is full, or is gone
+            name = self._file.name
+            self._end()
+            if self._warn:
+                self._warn(f"the log ends here: {getattr(error, 'strerror', '') or error}: {name}")
+
+    def _end(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # of the lines that a full disk did not take
+                file.close()
 
 
 def _seconds(started: float) -> str:
@@ -226,15 +265,11 @@ def _seconds(started: float) -> str:
 
 def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     """Print what `status` found."""
+    terminal.text(f"{status['app']} {status['environment']}: {_what_is_live(status)}")
     if status["agreed"]:
-        live = status["live"] or "nothing yet"
-        where = "on every host and in the bucket" if status["origins"] else "on every host"
-        terminal.text(f"{status['app']} {status['environment']}: live is {live} {where}")
         before = {host["previous"] for host in status["hosts"] if host["previous"]}
         if before:
             terminal.text(f"before it: {', '.join(sorted(before))}")
-    else:
-        terminal.text(f"{status['app']} {status['environment']}: HOSTS DISAGREE")
     terminal.table(
         ("host", "roles", "live", "missing", "changed", "manifest", "versions"),
         [
@@ -278,8 +313,47 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     name = status["environment"]
     if damaged:
         terminal.text(f"{', '.join(damaged)}: not as sealed; mend it with: fab {name} deploy")
-    if not status["agreed"]:
+    silent = _silent(status)
+    if silent:
+        terminal.text(
+            f"see why {listed(silent)} cannot be reached: fab {name} check; what it missed, the next "
+            "deploy or rollback gives it"
+        )
+    if not status["agreed"] and (not silent or len(_live_on(status)) > 1):
         terminal.text(f"bring the hosts together with: fab {name} rollback, or fab {name} deploy")
+
+
+def _what_is_live(status: Mapping[str, Any]) -> str:
+    """Return in words what is live where, and which hosts did not answer."""
+    live, silent = _live_on(status), _silent(status)
+    if status["agreed"]:
+        where = "on every host and in the bucket" if status["origins"] else "on every host"
+        return f"live is {next(iter(live))} {where}"
+    words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
+    if len(live) == 1 and not silent:
+        words = f"live is {words}, and not for good: a flip has not ended"
+    elif words:
+        words = f"live is {words}"
+    if len(live) > 1:
+        words = f"HOSTS DISAGREE: {words}"
+    unreached = [f"{listed(silent)} cannot be reached"] if silent else []
+    return "; ".join(filter(None, [words, *unreached]))
+
+
+def _live_on(status: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the releases that are live, each with the hosts and buckets that answered so."""
+    found: dict[str, list[str]] = {}
+    for one in (*status["hosts"], *status["origins"]):
+        if one["reachable"]:
+            found.setdefault(one["live"] or "nothing yet", []).append(
+                one.get("host") or one["origin"]
+            )
+    return found
+
+
+def _silent(status: Mapping[str, Any]) -> list[str]:
+    members = (*status["hosts"], *status["origins"])
+    return [one.get("host") or one["origin"] for one in members if not one["reachable"]]
 
 
 def show_releases(terminal: Terminal, releases: Sequence[Mapping[str, Any]]) -> None:

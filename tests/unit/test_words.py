@@ -318,7 +318,7 @@ def test_a_host_that_is_down(site: Site, said: Said) -> None:
 error: the host cannot be reached: connection refused
   where: edge2 (127.0.0.1:9)
   mend:  see whether it runs and its SSH server listens: ssh -p 9 deploy@127.0.0.1
-  live: what was live before, on every host: nothing was changed
+  live: what was live before, on build1, edge1, web1, web2: nothing was changed; edge2 cannot be reached
   undone: nothing: no host had flipped
   next: fab staging rollback
 """,

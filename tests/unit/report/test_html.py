@@ -95,6 +95,40 @@ def test_what_failed_and_how_to_mend_it_stands_at_the_top():
     assert "fab production probe" in text
 
 
+UNDONE = {"live": "A on every host", "undone": "the flip of web1", "next": "fab production deploy"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"exit_code": 5, "ending": UNDONE}, "failed; hosts may serve different releases now"),
+        (
+            {"interrupted": True, "ending": {**UNDONE, "undone": "nothing: no host had flipped"}},
+            "interrupted; what was live before is live",
+        ),
+        (
+            {"interrupted": True, "ending": UNDONE},
+            "interrupted during the flip, which was undone; what was live before is live",
+        ),
+        (
+            {"ending": UNDONE},
+            "failed during the flip, which was undone; what was live before is live",
+        ),
+        (
+            {"outcome": "live", "interrupted": True},
+            "20261122T170102Z-3f9c1a7b is live, but the run was interrupted after the flip",
+        ),
+    ],
+)
+def test_the_first_words_are_true_however_the_run_ended(changes, said):
+    """(fleet C24)."""
+    text = words(**{"outcome": "failed", "error": "it failed", "exit_code": 1, **changes})
+    assert f" {said} " in text
+    if "ending" in changes:
+        assert "live: A on every host" in text
+        assert "next: fab production deploy" in text
+
+
 def test_it_asks_nothing_of_the_network():
     for tag, attrs in page().tags:
         for name in ("src", "href", "action", "data"):

@@ -328,15 +328,47 @@ def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
     }
     lock = {"owner": "anna@desk", "since": "2026-11-22T17:01:02Z", "phase": "compress"}
     terminal, stream = shown()
-    report.show_status(terminal, {**STATUS, "agreed": False, "lock": lock, "hosts": [host, gone]})
+    other = {**host, "host": "web2", "live": None, "missing": 0}
+    hosts = [host, gone, other]
+    report.show_status(terminal, {**STATUS, "agreed": False, "lock": lock, "hosts": hosts})
     text = stream.getvalue()
-    assert "shop production: HOSTS DISAGREE\n" in text
+    assert (
+        f"shop production: HOSTS DISAGREE: live is {host['live']} on edge1; nothing yet on web2; "
+        "web1 cannot be reached\n"
+    ) in text
     assert "web1: no route\n" in text
     assert "unreachable" in text
     assert "locked by anna@desk since 2026-11-22T17:01:02Z, now at compress\n" in text
     assert "edge1: not as sealed; mend it with: fab production deploy\n" in text
     assert (
         "bring the hosts together with: fab production rollback, or fab production deploy\n" in text
+    )
+
+
+def test_status_with_a_host_down_says_what_is_live_on_the_others_and_calls_it_no_disagreement():
+    """(fleet C23)."""
+    host = STATUS["hosts"][0]
+    gone = {**host, "host": "web1", "reachable": False, "live": None, "error": "no route"}
+    terminal, stream = shown()
+    hosts = [host, {**host, "host": "edge2"}, gone]
+    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": hosts})
+    text = stream.getvalue()
+    assert text.startswith(
+        f"shop production: live is {host['live']} on edge1, edge2; web1 cannot be reached\n"
+    )
+    assert "see why web1 cannot be reached: fab production check; what it missed, the next " in text
+    assert "bring the hosts together" not in text
+    terminal, stream = shown()
+    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [gone]})
+    assert stream.getvalue().startswith("shop production: web1 cannot be reached\n")
+
+
+def test_status_of_a_flip_that_has_not_ended_says_so():
+    host = {**STATUS["hosts"][0], "provisional": True}
+    terminal, stream = shown()
+    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [host]})
+    assert stream.getvalue().startswith(
+        f"shop production: live is {host['live']} on edge1, and not for good: a flip has not ended\n"
     )
 
 

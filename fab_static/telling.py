@@ -1,0 +1,226 @@
+"""Tells of a run: its log, its summary, its report, hooks, a webhook.
+
+None of it decides how the run ends (DESIGN, G9): whatever goes wrong here is told in one line, the next
+one is told all the same, and the exit code is that of the run. Only a before_deploy hook may refuse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fab_static import hooks, notify
+from fab_static.errors import DisagreementError, FabStaticError
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.ending import Ending
+from fab_static.report import html
+from fab_static.report.archive import Archive, name_of
+from fab_static.report.secrets import Secrets, every_text
+from fab_static.summary import summary
+
+FAILED, LIVE_BUT = 1, 4  # of the exit codes, DESIGN §4
+
+
+class Telling:
+    """Who is told of one run.
+
+    Args:
+        deploy: the run.
+        task: the word it was started by.
+        folder: of the fabfile, in which hooks run.
+        secrets: what nobody may see.
+        webhook: its URL.
+        spell: writes commands in a text as they are called in this fabfile.
+        tells_others: run hooks and tell the webhook; a phase by itself only keeps its log.
+    """
+
+    def __init__(
+        self,
+        deploy: Deployment,
+        task: str,
+        *,
+        folder: Path,
+        secrets: Secrets,
+        webhook: str | None = None,
+        spell: Callable[[str], str] = str,
+        tells_others: bool = True,
+    ) -> None:
+        self._deploy = deploy
+        self._task = task
+        self._folder = folder
+        self._secrets = secrets
+        self._webhook = webhook
+        self._spell = spell
+        self._tells_others = tells_others
+        self._name = name_of(task)
+        self._kept: Path | None = None  # where this run's files go, without an ending
+
+    def began(self) -> None:
+        """Begin the log, and run the hooks that may stop a deploy.
+
+        Raises:
+            BuildError: such a hook failed.
+        """
+        with self._anyway("no log is kept of this run"):
+            environment = self._deploy.environment
+            kept = Archive(environment.app, environment.name).begin(self._task)
+            self._deploy.show.log_to(kept.with_suffix(".log"))
+            self._kept, self._name = kept, kept.name
+        if self._task in ("deploy", "prepare"):
+            self._run_hooks(self._summary("before_deploy", "started"), must=True)
+
+    def ended(self, error: BaseException | None, find_ending: Callable[[], Ending | None]) -> None:
+        """Keep the summary and the report, run the hooks, tell the webhook.
+
+        Args:
+            error: what the run ended with; None where it went well, or only something after the flip failed.
+            find_ending: returns what is live, what was undone, what to run next.
+        """
+        ending: Ending | None = None
+        with self._anyway("how this run ended could not be put into words"):
+            ending = find_ending()
+        with self._anyway("nobody could be told of this run"):
+            self._tell(error, ending)
+
+    # ---- inside
+
+    def _tell(self, error: BaseException | None, ending: Ending | None) -> None:
+        deploy = self._deploy
+        is_live = deploy.is_flipped or (
+            error is None and deploy.release is not None and deploy.live == deploy.release.id
+        )
+        if is_live:
+            known = self._summary("after_activate", "live", error, ending)
+        elif error is not None:
+            known = self._summary("after_failure", "failed", error, ending)
+        else:
+            known = self._summary("", "done", error, ending)
+        self._keep_report(known)
+        with self._anyway("the summary of this run could not be kept"):
+            if self._kept:
+                with self._kept.with_suffix(".json").open("w", encoding="utf-8") as file:
+                    json.dump(known, file, indent=1)
+        self._run_hooks(known, must=False)
+        with self._anyway("notify.webhook could not be told"):
+            if self._tells_others and self._webhook and known["event"]:
+                why_not = notify.post(self._webhook, known)
+                if why_not:
+                    deploy.show.warn(f"notify.webhook could not be told: {why_not}")
+
+    @contextmanager
+    def _anyway(self, what: str) -> Iterator[None]:
+        """Let nothing that goes wrong in the block change how the run ends: say it in a line."""
+        try:
+            yield
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            self._deploy.show.warn(f"{what}: {error.strerror or error}{where}")
+        except Exception as error:
+            self._deploy.show.warn(f"{what}: {type(error).__name__}: {_first_line(str(error))}")
+        except KeyboardInterrupt:
+            self._deploy.show.warn(f"{what}: you interrupted it")
+
+    def _summary(
+        self,
+        event: str,
+        outcome: str,
+        error: BaseException | None = None,
+        ending: Ending | None = None,
+    ) -> dict[str, Any]:
+        before: Mapping[str, Any] | None = None
+        with self._anyway("the run before this one could not be read"):
+            before = self._summary_of_what_was_live() if outcome in ("live", "done") else None
+        known = summary(
+            self._deploy,
+            task=self._task,
+            event=event,
+            outcome=outcome,
+            error=str(error) or type(error).__name__ if error else None,
+            before=before,
+            anyway=self._anyway,
+        )
+        if outcome != "started":
+            known["exit_code"] = exit_code(error, self._deploy)
+            known["interrupted"] = isinstance(error, KeyboardInterrupt)
+            known["ending"] = dict(ending.words()) if ending else None
+        if outcome == "live" and error is not None:
+            known["error"] = None
+            known["failed_after_flip"].append(_broke_off(error, ending))
+        if self._kept:
+            known["log"] = str(self._kept.with_suffix(".log"))
+        cleaned: dict[str, Any] = every_text(
+            known, lambda text: self._spell(self._secrets.clean(text))
+        )
+        return cleaned
+
+    def _summary_of_what_was_live(self) -> dict[str, Any] | None:
+        """Return the newest kept summary of the run that made live what was live when this one began."""
+        environment, release = self._deploy.environment, self._deploy.was_live
+        runs = Archive(environment.app, environment.name).summaries()
+        known = (one for _, one in runs if one.get("outcome") == "live")
+        return next((one for one in known if release and one.get("release") == release), None)
+
+    def _keep_report(self, known: dict[str, Any]) -> None:
+        page = b""
+        with self._anyway("no report could be made of this run"):
+            # a name that is no text has lone surrogates: UTF-8 has none
+            page = html.report(known).encode("utf-8", "backslashreplace")
+        if not page:
+            return
+        with self._anyway("the report could not be kept"):
+            if self._kept:
+                self._kept.with_suffix(".html").write_bytes(page)
+                known["report"] = str(self._kept.with_suffix(".html"))
+        place = self._deploy.environment.report
+        with self._anyway(f"the report could not be put to {place}"):
+            if place is None:
+                return
+            name = f"{self._name}.html"
+            why_not = notify.put_report(place, name, page)
+            if why_not:
+                self._deploy.show.warn(f"the report could not be put to {place}: {why_not}")
+            else:
+                known["report_at"] = f"{place}{name}"
+                self._deploy.show.say(f"the report is at {place}{name}")
+
+    def _run_hooks(self, known: Mapping[str, Any], *, must: bool) -> None:
+        if not self._tells_others or not known["event"]:
+            return
+        deploy = self._deploy
+        if must:
+            hooks.run(deploy.environment, self._folder, deploy.show, known, must=True)
+            return
+        with self._anyway(f"the hooks {known['event']} could not be run"):
+            hooks.run(deploy.environment, self._folder, deploy.show, known, must=False)
+
+
+def exit_code(error: BaseException | None, deploy: Deployment) -> int:
+    """Return the code with which a run ends: after the flip it is live, whatever else went wrong."""
+    if isinstance(error, DisagreementError):
+        return error.exit_code
+    if deploy.is_flipped and (error is not None or deploy.after_flip):
+        return LIVE_BUT
+    if error is None:
+        return 0
+    return error.exit_code if isinstance(error, FabStaticError) else FAILED
+
+
+def _broke_off(error: BaseException, ending: Ending | None) -> dict[str, str]:
+    """Return what ended a run whose release is live, as `failed_after_flip` has it."""
+    if isinstance(error, FabStaticError):
+        return {"what": error.what, "where": error.where, "mend": error.mend}
+    what = str(error) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        what = "interrupted after the release went live"
+    return {
+        "what": what,
+        "where": "this machine",
+        "mend": ending.next if ending else "run it again",
+    }
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")

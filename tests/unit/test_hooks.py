@@ -1,0 +1,124 @@
+"""Hooks: a limit for each, and only one before the deploy may stop it (fleet A3, C28)."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fab_static import hooks
+from fab_static.errors import BuildError
+from fab_static.plan import inventory
+from tests.unit.test_words import INVENTORY
+
+
+class Show:
+    def __init__(self):
+        self.warned, self.printed = [], b""
+
+    def warn(self, text):
+        self.warned.append(text)
+
+    def output(self, host, data):
+        self.printed += data
+
+
+def run(tmp_path, command, *, limit=0.3, must=False, summary=None):
+    text = INVENTORY.format(folder=tmp_path, more="")
+    environment = replace(
+        inventory.parse(text, name="staging", source="staging.yml"),
+        hooks={"after_activate": (command,), "before_deploy": (command,)},
+        hooks_timeout=limit,
+    )
+    show = Show()
+    event = "before_deploy" if must else "after_activate"
+    hooks.run(environment, tmp_path, show, {"event": event, **(summary or {})}, must=must)
+    return show
+
+
+def is_gone(tmp_path):
+    """Tell whether the process whose number a hook has written is no more."""
+    number = int((tmp_path / "number").read_text())
+    for _ in range(100):
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return True
+        if "\nState:\tZ" in Path(f"/proc/{number}/status").read_text():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_hook_that_hangs_is_ended_with_all_that_it_started_and_told(tmp_path):
+    command = "(sleep 600 & echo $! > number; wait); echo never"
+    show = run(tmp_path, command)
+    assert show.warned == [
+        f"the hook after_activate was ended after 0.3 seconds (hooks.timeout): {command}"
+    ]
+    assert is_gone(tmp_path)
+
+
+def test_a_hook_that_takes_no_notice_of_being_ended_is_killed(tmp_path):
+    run(tmp_path, "trap '' TERM; echo $$ > number; while :; do sleep 0.1; done")
+    assert is_gone(tmp_path)
+
+
+def test_a_hook_before_the_deploy_that_hangs_stops_it_in_words(tmp_path):
+    with pytest.raises(BuildError) as caught:
+        run(tmp_path, "sleep 600", must=True)
+    assert str(caught.value) == (
+        "the hook before_deploy was ended after 0.3 seconds (hooks.timeout): sleep 600\n"
+        "  where: hooks.before_deploy\n"
+        "  mend:  mend the command, or raise hooks.timeout; nothing was built"
+    )
+
+
+def test_a_hook_that_prints_without_end_is_kept_up_to_a_bound_and_ended(tmp_path):
+    show = run(tmp_path, "yes", limit=0.5)
+    assert len(show.printed) < hooks.MOST_OUTPUT + 1000
+    assert b"(it prints more than is kept)" in show.printed
+    assert "was ended after 0.5 seconds" in show.warned[0]
+
+
+def test_a_hook_that_leaves_a_program_with_its_output_ends_when_it_ends(tmp_path, monkeypatch):
+    """`service start` in a hook: the daemon holds the pipe for as long as it lives, and is no part of it."""
+    monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 0.1)
+    began = time.monotonic()
+    show = run(tmp_path, "sleep 60 & echo $! > number; echo started", limit=30)
+    assert time.monotonic() - began < 20
+    assert show.warned == []
+    assert b"started\n" in show.printed
+    os.kill(int((tmp_path / "number").read_text()), 9)  # it was left to run
+
+
+def test_a_hook_need_not_read_what_it_is_told(tmp_path):
+    show = run(tmp_path, "exec 0<&-; sleep 0.1", limit=30, summary={"long": "x" * 1_000_000})
+    assert show.warned == []
+
+
+def test_a_hook_gets_all_of_a_long_summary(tmp_path):
+    show = run(tmp_path, "wc -c", limit=30, summary={"long": "x" * 1_000_000})
+    assert int(show.printed) > 1_000_000
+
+
+def test_a_hook_that_cannot_be_started_is_told(tmp_path):
+    show = run(tmp_path / "gone", "true")
+    assert show.warned == [
+        "the hook after_activate could not be started (No such file or directory): true"
+    ]
+
+
+def test_ctrl_c_ends_the_hook_and_not_the_run(tmp_path, monkeypatch):
+    """The release is live by then; a hook before the deploy ends with the deploy."""
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hooks.subprocess.Popen, "wait", interrupted)
+    assert run(tmp_path, "true").warned == [
+        "the hook after_activate was ended by your interruption: true"
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, "true", must=True)
