@@ -90,9 +90,9 @@ class Operator:
         assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         return ran
 
-    def json(self, *words: str, name: str | None = None) -> Any:
+    def json(self, *words: str, name: str | None = None, code: int = 0) -> Any:
         """Run a looking task with --json; standard output must be JSON alone, as docs/json/ says."""
-        found = json.loads(self.fab(*words, "--json", name=name).stdout)
+        found = json.loads(self.fab(*words, "--json", name=name, code=code).stdout)
         check_schema("plan" if words[0] == "deploy" else words[0], found)
         return found
 

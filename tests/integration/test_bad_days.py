@@ -134,9 +134,11 @@ def test_a_host_that_is_down_is_named(unchanged: Operator) -> None:
     unchanged.fleet.stop("edge2")
     try:
         error = unchanged.fab("deploy", code=1).stderr
-        status = unchanged.json("status")
+        status = unchanged.json("status", code=1)
+        shown = unchanged.fab("status", code=1).stdout
     finally:
         unchanged.fleet.start("edge2")
+    assert re.search(r"live is \S+ on build1, edge1, web1, web2; edge2 cannot be reached\n", shown)
     assert "the host cannot be reached" in error
     assert "edge2 (127.0.0.4:" in error
     assert "ssh -p" in error
