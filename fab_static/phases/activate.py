@@ -167,9 +167,9 @@ class Flip:
         count = origin.make_live(self._release)
         self._deploy.show.say(f"{count} keys of {origin.name} have new bytes or headers")
 
-    def _put_bucket_back(self, origin: Publication) -> None:
+    def _put_bucket_back(self, origin: Publication) -> bool:
         before = origin.live_before
-        origin.put_back(self._deploy.read_release(before) if before else None)
+        return origin.put_back(self._deploy.read_release(before) if before else None)
 
     def confirm(self) -> None:
         """Tell all hosts at once that all have flipped: nobody goes back by himself any more.
@@ -209,8 +209,8 @@ class Flip:
         with suppress(FabStaticError):  # whoever cannot be told is named when it is put back
             self._deploy.on(self._deploy.hosts(), doubted)
 
-    def put_back(self, host: RemoteHost) -> None:
-        """Give a host back what was live on it, and tell its web processes.
+    def put_back(self, host: RemoteHost) -> bool:
+        """Give a host back what was live on it, and tell its web processes; True: it had been asked to flip.
 
         Raises:
             RemoteError: the host cannot be reached, or processes that read the new manifests could not
@@ -219,7 +219,7 @@ class Flip:
         state = self._deploy.states[host]
         host.ask("flip_back", **self._way_back(host))
         if not self._orders[host]["links"] or not state["current"]:
-            return
+            return True
         try:
             self.reload(host)
             self.check(host, state["current"])
@@ -229,6 +229,7 @@ class Flip:
             # its processes never came to read the new manifests
             self._deploy.show.warn(f"{error.where}: {error.what}")
         host.ask("confirm", release=state["current"])
+        return True
 
     def reload(self, host: RemoteHost) -> None:
         """Have the web processes of a host read the manifests anew.

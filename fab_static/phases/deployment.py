@@ -432,10 +432,10 @@ class Undo:
 
     def __init__(self, deploy: Deployment) -> None:
         self._deploy = deploy
-        self._steps: list[tuple[Named, Callable[[], object]]] = []
+        self._steps: list[tuple[Named, Callable[[], bool]]] = []
 
-    def remember(self, host: N, how: Callable[[N], object]) -> None:
-        """Note how a host, or a bucket, is put back."""
+    def remember(self, host: N, how: Callable[[N], bool]) -> None:
+        """Note how a host, or a bucket, is put back; `how` returns whether there was anything to undo."""
         self._steps.append((host, partial(how, host)))
 
     def everything(self) -> dict[Named, FabStaticError]:
@@ -447,8 +447,8 @@ class Undo:
             )
         for host, how in reversed(self._steps):
             try:
-                how()
-                self._deploy.undone.add(host)
+                if how():
+                    self._deploy.undone.add(host)
             except FabStaticError as error:
                 left[host] = error
         self._deploy.left.update(left)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from fab_static.aws.s3 import Bucket, RefusedError
+from fab_static.aws.refusals import RefusedError
+from fab_static.aws.s3 import Bucket
 from fab_static.errors import DeployLockedError, ReleaseError
 from fab_static.plan import publication as plan
 from fab_static.plan.inventory import S3, Environment
@@ -164,13 +165,14 @@ class Publication:
         self._before = before
         return len(items)
 
-    def put_back(self, live: Release | None) -> None:
-        """Undo `make_live`: copy back what was live before; does nothing where it changed nothing."""
+    def put_back(self, live: Release | None) -> bool:
+        """Undo `make_live`: copy back what was live before; return whether there was anything to undo."""
         before, self._before = self._before, None
         if before is None:
-            return
+            return False
         items = self.manifest.lacks(self.visible(live)) if live else []
         self._copy(items, live.id if live else None)
+        return True
 
     @property
     def live_before(self) -> str | None:

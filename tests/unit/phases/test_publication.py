@@ -215,7 +215,7 @@ def test_the_second_of_two_deploys_stops_before_it_changes_what_visitors_see(sto
     assert caught.value.what == (
         "somebody else has written to the bucket since this deploy looked at it"
     )
-    second.put_back(OLD)  # nothing was begun, so nothing is undone
+    assert not second.put_back(OLD)  # nothing was begun, so nothing is undone
     assert served(store) == there
     assert read(store).live == B
 
