@@ -9,12 +9,13 @@ from fab_static.errors import FabStaticError
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.inventory import S3
+from fab_static.plan.publication import PROBE, PROBE_COPY
 
 Finding = dict[str, Any]
 
 
 def check(deploy: Deployment) -> list[Finding]:
-    """Return every finding, as doctor.check does; changes nothing."""
+    """Return every finding, as doctor.check does; what it writes to find out, it removes."""
     places = dict.fromkeys((deploy.environment.origin, deploy.environment.hub))
     return [finding for place in places if place for finding in _of(deploy, place)]
 
@@ -41,6 +42,15 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
                 subject,
                 "the store takes no notice of If-Match: two deploys at once would not see each other",
                 "let one operator deploy at a time, or use a store with conditional writes",
+            )
+        subject = "S3 copying"
+        if publication.bucket.may_copy():
+            yield finding(subject, "objects may be copied inside the bucket")
+        else:
+            yield finding(
+                subject,
+                f"objects may be copied inside the bucket; {PROBE} and {PROBE_COPY} stay there, because "
+                "s3:DeleteObject is denied",
             )
         subject = "S3 content"
         astray = publication.audit()

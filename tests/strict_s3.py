@@ -1,7 +1,8 @@
 """An S3 store that takes nothing on trust: signatures, body digests, checksums and conditions are checked.
 
 moto and rclone accept a wrong checksum, rclone an If-Match that does not hold. This one has no delay, no
-versions, no multipart; and it breaks on request, as the real one does now and then.
+versions, no multipart; and it breaks on request, as the real one does now and then. Like Amazon's it refuses
+what a bucket's policy forbids, with Amazon's words; `is_r2`: it refuses what Cloudflare R2 refuses, with R2's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,19 @@ from demo.server import Handler, Served
 
 KEY, SECRET, REGION = "strict-key", "strict-secret", "eu-north-1"
 KEPT = ("cache-control", "content-type", "content-encoding")
+OWNER = "123456789012"
+SSE = "x-amz-server-side-encryption"
+SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
+# what a request may carry: a header of another store's, or a misspelt one, is no success
+KNOWN = {
+    "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-copy-source",
+    "x-amz-metadata-directive", "x-amz-checksum-sha256", "x-amz-acl", SSE, SSE_KEY,
+    "x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner",
+    "x-amz-checksum-mode", "x-amz-user-agent", "x-amz-api-version",
+}  # fmt: skip
+# developers.cloudflare.com/r2/api/s3/api: not implemented
+NOT_IN_R2 = ("x-amz-acl", SSE, SSE_KEY, "x-amz-tagging", "x-amz-expected-bucket-owner")
+R2_REGIONS = ("auto", "us-east-1", "wnam", "enam", "weur", "eeur", "apac")
 
 
 @dataclass
@@ -34,9 +48,13 @@ class Stored:
     body: bytes
     headers: dict[str, str]
 
+    number: int = 0
+
     @property
     def etag(self) -> str:
-        return hashlib.md5(self.body).hexdigest()
+        """An MD5, but for what KMS encrypts: there each write and copy has another one."""
+        salt = str(self.number).encode() if SSE_KEY in self.headers else b""
+        return hashlib.md5(self.body + salt).hexdigest()
 
 
 @dataclass
@@ -52,12 +70,13 @@ class Fault:
     hangs: bool = False  # says nothing until the store is closed
     headers: dict[str, str] = field(default_factory=dict)
     extra: str = ""
+    message: str = "no"
 
 
 class Refused(Exception):  # noqa: N818 - an answer
-    def __init__(self, status: int, code: str, extra: str = "") -> None:
+    def __init__(self, status: int, code: str, extra: str = "", message: str = "no") -> None:
         super().__init__(code)
-        self.status, self.code, self.extra = status, code, extra
+        self.status, self.code, self.extra, self.message = status, code, extra, message
 
 
 class StrictS3(Served):
@@ -70,6 +89,12 @@ class StrictS3(Served):
         self.faults: list[Fault] = []
         self.page = 1000
         self.is_public = False  # anybody may read objects, as CloudFront may
+        self.is_r2 = False
+        self.demands: dict[
+            str, str
+        ] = {}  # by a Deny of the bucket's policy: header -> value of writes
+        self.has_object_lock = False
+        self.writes = 0
         self.open = threading.Event()
         self.before: Callable[[str, str], None] = lambda method, key: None
         self._lock = threading.Lock()
@@ -122,16 +147,17 @@ class StrictS3(Served):
             self.open.wait(60)
         try:
             if fault and not fault.after:
-                raise Refused(fault.status, fault.code, fault.extra)
+                raise Refused(fault.status, fault.code, fault.extra, fault.message)
             if not (self.is_public and method == "GET" and "authorization" not in headers):
                 self._check(request, headers, query, body)
             with self._lock:
                 status, found, data = self._do(method, path, headers, query, body)
             if fault:
-                raise Refused(fault.status, fault.code, fault.extra)
+                raise Refused(fault.status, fault.code, fault.extra, fault.message)
         except Refused as error:
-            text = f"<Error><Code>{error.code}</Code><Message>no</Message>{error.extra}</Error>"
-            extra = fault.headers if fault else {}
+            said = f"<Message>{escape(error.message)}</Message>{error.extra}"
+            text = f"<Error><Code>{error.code}</Code>{said}<RequestId>R1</RequestId></Error>"
+            extra = {"x-amz-request-id": "R1", **(fault.headers if fault else {})}
             return error.status, {"Content-Type": "application/xml", **extra}, text.encode()
         return status, found, data
 
@@ -144,7 +170,10 @@ class StrictS3(Served):
         if method == "LIST":
             return 200, {}, self._listing(bucket, query)
         there = self.objects.get(path)
+        if headers.get("x-amz-expected-bucket-owner", OWNER) != OWNER:
+            raise Refused(403, "AccessDenied", message="Access Denied")
         if method == "PUT":
+            self._by_policy(path, headers)
             if there and headers.get("if-none-match") == "*":
                 raise Refused(412, "PreconditionFailed")
             if "if-match" in headers:
@@ -155,19 +184,30 @@ class StrictS3(Served):
             kept = {
                 name: value
                 for name, value in headers.items()
-                if name in KEPT or name.startswith("x-amz-meta-")
+                if name in (*KEPT, SSE, SSE_KEY) or name.startswith("x-amz-meta-")
             }
+            self.writes += 1
             if "x-amz-copy-source" in headers:
-                source = self.objects.get(unquote(headers["x-amz-copy-source"]).lstrip("/"))
+                named = unquote(headers["x-amz-copy-source"])
+                if self.is_r2 and named.startswith("/"):
+                    raise Refused(400, "InvalidArgument", message="Invalid copy source")
+                source = self.objects.get(named.removeprefix("/"))
                 if source is None:
                     raise Refused(404, "NoSuchKey")
                 assert headers["x-amz-metadata-directive"] == "REPLACE"
-                self.objects[path] = Stored(source.body, kept)
+                self.objects[path] = copied = Stored(source.body, kept, self.writes)
                 text = (
-                    f"<CopyObjectResult><ETag>&quot;{source.etag}&quot;</ETag></CopyObjectResult>"
+                    f"<CopyObjectResult><ETag>&quot;{copied.etag}&quot;</ETag></CopyObjectResult>"
                 )
                 return 200, {}, text.encode()
-            self.objects[path] = Stored(body, kept)
+            if self.has_object_lock and not {"content-md5", "x-amz-checksum-sha256"} & set(headers):
+                raise Refused(
+                    400,
+                    "InvalidRequest",
+                    message="Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests "
+                    "with Object Lock parameters",
+                )
+            self.objects[path] = Stored(body, kept, self.writes)
             return 200, {"ETag": f'"{self.objects[path].etag}"'}, b""
         if method == "DELETE":
             self.objects.pop(path, None)
@@ -175,6 +215,31 @@ class StrictS3(Served):
         if there is None:
             raise Refused(404, "NoSuchKey")
         return 200, {**there.headers, "ETag": f'"{there.etag}"'}, there.body
+
+    def _by_policy(self, path: str, headers: dict[str, str]) -> None:
+        """Refuse a write that lacks what the bucket's policy demands; in Amazon's words."""
+        if any(headers.get(name) != value for name, value in self.demands.items()):
+            raise Refused(
+                403,
+                "AccessDenied",
+                message=f"User: arn:aws:iam::{OWNER}:user/deploy is not authorized to perform: s3:PutObject "
+                f'on resource: "arn:aws:s3:::{path}" with an explicit deny in a resource-based policy',
+            )
+        if SSE_KEY in headers and not headers.get(SSE, "").startswith("aws:kms"):
+            raise Refused(
+                400,
+                "InvalidArgument",
+                message="Server Side Encryption with AWS KMS managed key requires HTTP header "
+                "x-amz-server-side-encryption : aws:kms",
+            )
+        if headers.get(SSE, "AES256") not in ("AES256", "aws:kms", "aws:kms:dsse"):
+            raise Refused(
+                400, "InvalidEncryptionAlgorithmError", message="The encryption is not supported."
+            )
+        if headers.get("x-amz-acl", "bucket-owner-full-control") != "bucket-owner-full-control":
+            raise Refused(
+                400, "AccessControlListNotSupported", message="The bucket does not allow ACLs"
+            )
 
     def _listing(self, bucket: str, query: dict[str, str]) -> bytes:
         start = f"{bucket}/{query['prefix']}"
@@ -218,8 +283,22 @@ class StrictS3(Served):
         if scope.split("/")[0] != KEY:
             raise Refused(403, "InvalidAccessKeyId")
         _, day, region, service, ending = scope.split("/")
-        if region != REGION:
+        if self.is_r2:
+            self._as_r2(region, headers)
+        elif region != REGION:
             raise Refused(400, "AuthorizationHeaderMalformed", f"<Region>{REGION}</Region>")
+        carried = {name for name in headers if name.startswith("x-amz-")}
+        for name in carried - KNOWN:
+            if not name.startswith("x-amz-meta-"):
+                raise Refused(501, "NotImplemented", message=f"Header '{name}' not implemented")
+        unsigned = ({"host"} | carried) - set(names.split(";"))
+        if unsigned:  # Amazon S3 API Reference, "Signature calculations"
+            raise Refused(
+                403,
+                "AccessDenied",
+                "".join(f"<HeadersNotSigned>{name}</HeadersNotSigned>" for name in unsigned),
+                "There were headers present in the request which were not signed",
+            )
         asked = "&".join(
             f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}"
             for name, value in sorted(query.items())
@@ -244,6 +323,25 @@ class StrictS3(Served):
         checksum = headers.get("x-amz-checksum-sha256")
         if checksum and base64.b64decode(checksum) != hashlib.sha256(body).digest():
             raise Refused(400, "BadDigest")
+        md5 = headers.get("content-md5")
+        if md5 and base64.b64decode(md5) != hashlib.md5(body).digest():
+            raise Refused(400, "BadDigest")
+
+    def _as_r2(self, region: str, headers: dict[str, str]) -> None:
+        if region not in R2_REGIONS:
+            known = ", ".join(R2_REGIONS)
+            raise Refused(
+                400,
+                "InvalidRegionName",
+                message=f"The region name '{region}' is not valid. Must be one of: {known}",
+            )
+        for name in NOT_IN_R2:
+            if name in headers:
+                raise Refused(
+                    501,
+                    "NotImplemented",
+                    message=f"Header '{name}' with value '{headers[name]}' not implemented",
+                )
 
     def _handler(self) -> type[Handler]:
         store = self

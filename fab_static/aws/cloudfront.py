@@ -433,15 +433,17 @@ class Distribution:
         code = str(error.response.get("Error", {}).get("Code", ""))
         right = "".join(word.title() for word in operation.split("_"))
         cure = _CURES.get(code, "see the answer above; then run the phase again")
+        request = error.response.get("ResponseMetadata", {}).get("RequestId")
         return RefusedError(
-            f"CloudFront refused {operation}: {error}",
+            f"CloudFront refused {operation}: {error}"
+            + (f" (request {request})" if request else ""),
             where=f"distribution {self.id}",
             mend=cure.format(right=right),
             code=code,
         )
 
     def _silence(self, operation: str, error: Exception) -> CdnError:
-        endpoint = self._endpoint_url or "https://cloudfront.amazonaws.com"
+        endpoint = self._client().meta.endpoint_url  # the inventory's, or AWS's configuration's
         return CdnError(
             f"CloudFront gave no answer to {operation}: {error}",
             where=f"distribution {self.id}, at {endpoint}",

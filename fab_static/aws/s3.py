@@ -7,8 +7,8 @@ SHA-256 that an object's name is anyway, and urllib3 carries: both are there wit
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
-import os
 import random
 import re
 import threading
@@ -17,16 +17,16 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256 as sha256_of
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
+from fab_static.aws.address import address_of, quoted
+from fab_static.aws.refusals import Answer, RefusedError, bare, refusal
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
-from fab_static.plan.publication import PROBE, Item
+from fab_static.plan.publication import PROBE, PROBE_COPY, Item
 
 T = TypeVar("T")
 
@@ -42,29 +42,6 @@ NOTHING = sha256_of(b"").hexdigest()
 # Amazon S3 API Reference, "List of error codes": these pass
 PASSING = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted"}
 PASSING |= {"ConditionalRequestConflict", "Throttling", "ThrottlingException"}
-
-
-class RefusedError(CdnError):
-    """S3 answered no; `code` is S3's own word for why."""
-
-    def __init__(self, what: str, *, where: str, mend: str, code: str, status: int) -> None:
-        super().__init__(what, where=where, mend=mend)
-        self.code = code
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What S3 said."""
-
-    status: int
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-
-    @property
-    def etag(self) -> str:
-        """The object's ETag, without its quotes."""
-        return _bare(self.headers.get("etag", ""))
 
 
 @dataclass(frozen=True)
@@ -90,13 +67,14 @@ class Bucket:
         self.place = place
         try:
             session = botocore.session.Session()
-            self.region = place.region or session.get_config_variable("region") or "us-east-1"
             certificates = session.get_config_variable("ca_bundle") or get_cert_path(True)
             self._credentials = session.get_credentials()
         except BotoCoreError as error:
             raise self._no_credentials(error) from error
-        self._bucket_url = self._address()
-        self._base = f"{self._bucket_url}/{_quoted(place.prefix)}"
+        self._bucket_url, self.region = address_of(session, place)
+        only_required = session.get_config_variable("request_checksum_calculation")
+        self._sends_sha256 = place.checksum and only_required != "when_required"
+        self._base = f"{self._bucket_url}/{quoted(place.prefix)}"
         common: dict[str, Any] = {
             "maxsize": AT_ONCE,
             "block": True,
@@ -117,21 +95,6 @@ class Bucket:
         self.requests = 0
         self._counting = threading.Lock()
         self._has_answered = False
-
-    def _address(self) -> str:
-        """Return the bucket's URL: a store of one's own has the bucket in the path."""
-        place = self.place
-        endpoint = (
-            place.endpoint_url
-            or os.environ.get("AWS_ENDPOINT_URL_S3")
-            or os.environ.get("AWS_ENDPOINT_URL")
-        )
-        if not endpoint:
-            china = ".cn" if self.region.startswith("cn-") else ""
-            endpoint = f"https://s3.{self.region}.amazonaws.com{china}"
-            if "." not in place.bucket:  # else the certificate would not fit
-                return endpoint.replace("//s3.", f"//{place.bucket}.s3.")
-        return f"{endpoint.rstrip('/')}/{place.bucket}"
 
     # ---- one object
 
@@ -177,9 +140,12 @@ class Bucket:
             CdnError: S3 refused for another reason, or cannot be reached.
         """
         digest = sha256 or sha256_of(body).hexdigest()
-        wanted = {**headers, "x-amz-meta-sha256": digest}
-        if self.place.checksum:
+        wanted = {**headers, **self._on_writes, "x-amz-meta-sha256": digest}
+        if self._sends_sha256:
             wanted["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(digest)).decode()
+        else:  # every store knows this one, and a bucket with Object Lock wants one of the two
+            md5 = hashlib.md5(body, usedforsecurity=False).digest()
+            wanted["Content-MD5"] = base64.b64encode(md5).decode()
         if if_match:
             wanted["If-Match"] = f'"{if_match}"'
         if if_none_match:
@@ -214,16 +180,44 @@ class Bucket:
         Raises:
             CdnError: the source is not there, or S3 refused.
         """
-        path = self.place.prefix + str(source or item.source)
         headers = {
             **item.headers,
-            "x-amz-copy-source": f"/{self.place.bucket}/{_quoted(path)}",
+            **self._on_writes,
+            "x-amz-copy-source": self._copy_source(str(source or item.source)),
             "x-amz-metadata-directive": "REPLACE",
             "x-amz-meta-sha256": item.sha256,
         }
-        answer = self._ask("PUT", item.key, headers=headers)
+        if self.place.owner:
+            headers["x-amz-source-expected-bucket-owner"] = self.place.owner
+        answer = self._ask("COPY", item.key, headers=headers)
         found = re.search(rb"<ETag>(.*?)</ETag>", answer.body)
-        return _bare(html.unescape(found[1].decode())) if found else ""
+        if found:
+            return bare(html.unescape(found[1].decode()))
+        there = self.head(item.key)  # 200 alone does not say that it was copied
+        if there is None or there.sha256 != item.sha256:
+            raise CdnError(
+                "the store answered 200 to a copy, and has not made it",
+                where=f"{self.place}{item.key}",
+                mend="run it again; if it happens twice, ask those who run the store",
+            )
+        return there.etag
+
+    def _copy_source(self, key: str) -> str:
+        """Return the header's value as boto3 writes it: Cloudflare R2 refuses a slash before the bucket."""
+        bucket = self.place.bucket
+        within = "/object" if bucket.startswith("arn:") else ""
+        return quoted(f"{bucket}{within}/{self.place.prefix}{key}")
+
+    @cached_property
+    def _on_writes(self) -> dict[str, str]:
+        """The headers that every write carries, copies too, for what the bucket's policy demands."""
+        place = self.place
+        wanted = {
+            "x-amz-server-side-encryption": place.sse,
+            "x-amz-server-side-encryption-aws-kms-key-id": place.sse_key,
+            "x-amz-acl": place.acl,
+        }
+        return {name: value for name, value in wanted.items() if value}
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no error."""
@@ -249,7 +243,7 @@ class Bucket:
                 yield (
                     key[len(self.place.prefix) :],
                     int(one.findtext(f"{space}Size") or 0),
-                    _bare(one.findtext(f"{space}ETag") or ""),
+                    bare(one.findtext(f"{space}ETag") or ""),
                 )
             token = page.findtext(f"{space}NextContinuationToken") or ""
             if not token:
@@ -271,6 +265,33 @@ class Bucket:
             raise
         return False
 
+    def may_copy(self) -> bool:
+        """Find out whether objects may be copied inside the bucket, as each flip does, by a copy.
+
+        Returns:
+            Whether what this made could be removed; without s3:DeleteObject it stays.
+
+        Raises:
+            CdnError: they may not.
+        """
+        body, headers = b"fab_static", {"Content-Type": "text/plain", "Cache-Control": "no-store"}
+        self.put(PROBE, body, headers=headers)
+        try:
+            self.copy(Item(PROBE_COPY, sha256_of(body).hexdigest(), len(body), headers, PROBE))
+        finally:
+            is_gone = self._is_removed(PROBE)
+        return self._is_removed(PROBE_COPY) and is_gone
+
+    def _is_removed(self, key: str) -> bool:
+        """Delete an object; return whether that was allowed."""
+        try:
+            self.delete(key)
+        except RefusedError as error:
+            if error.status != 403:
+                raise
+            return False
+        return True
+
     def presign(self, keys: Iterable[str], *, seconds: int) -> list[str]:
         """Return URLs by which anybody may read these keys for a time: secrets."""
         from botocore.auth import S3SigV4QueryAuth
@@ -279,7 +300,7 @@ class Bucket:
         signer = S3SigV4QueryAuth(self._frozen(), "s3", self.region, expires=seconds)
         urls = []
         for key in keys:
-            request = AWSRequest(method="GET", url=self._base + _quoted(key))
+            request = AWSRequest(method="GET", url=self._base + quoted(key))
             signer.add_auth(request)
             urls.append(str(request.url))
         return urls
@@ -341,14 +362,16 @@ class Bucket:
         sha256: str = NOTHING,
     ) -> Answer:
         """Ask until it is answered, or for `ATTEMPTS` times; what passes is waited for with jitter."""
-        operation = method
-        url = self._base + _quoted(key)
+        operation, method = method, {"COPY": "PUT", "LIST": "GET"}.get(method, method)
+        url = self._base + quoted(key)
+        wanted = dict(headers or {})
+        if self.place.owner:
+            wanted["x-amz-expected-bucket-owner"] = self.place.owner
         if query:
-            method = "GET"
             url = f"{self._bucket_url}/?{urlencode(sorted(query.items()), quote_via=quote)}"
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer = self._send(method, url, body, headers or {}, sha256)
+                answer = self._send(method, url, body, wanted, sha256)
             except CdnError:
                 raise
             except Exception as error:
@@ -360,11 +383,9 @@ class Bucket:
                     raise failed from error
             else:
                 self._has_answered = True
-                # a copy, say, may begin with 200 and fail later (API Reference, CopyObject)
-                late = answer.status == 200 and b"<Error>" in answer.body[:200]
-                if answer.status < 300 and not late:
+                if answer.status < 300 and not answer.failed_late:
                     return answer
-                refused = self._refused(operation, key, answer)
+                refused = refusal(self.place, self.region, operation, key, answer)
                 passes = refused.code in PASSING or answer.status in (429, 500, 502, 503, 504)
                 if not passes or attempt == ATTEMPTS:
                     raise refused
@@ -431,31 +452,8 @@ class Bucket:
             what,
             where=str(self.place),
             mend="see whether this machine reaches it (a proxy? a firewall?); correct "
-            "origin.endpoint_url or the region",
+            "endpoint_url (the inventory's, or AWS's configuration's) or the region",
         )
-
-    def _refused(self, operation: str, key: str, answer: Answer) -> RefusedError:
-        code = _element(answer.body, "Code") or _CODES.get(answer.status, str(answer.status))
-        said = _element(answer.body, "Message")
-        region = answer.headers.get("x-amz-bucket-region") or _element(answer.body, "Region")
-        where = f"{self.place}{key}"
-        if region and region != self.region:
-            what = f"the bucket {self.place.bucket} is in {region}, not in {self.region}"
-            mend = f"say region: {region} in the inventory"
-        elif code == "RequestTimeTooSkewed":
-            off = _skew(answer)
-            what = f"this machine's clock is {off:.0f} seconds off S3's, and it refuses that"
-            mend = "set the clock: timedatectl set-ntp true"
-        elif code in ("AccessDenied", "403"):
-            right = _RIGHTS.get(operation, "s3:*")
-            what = f"S3 denies {operation} ({right})"
-            mend = f"allow {right} there; docs/s3.md has the whole policy"
-            if operation in ("GET", "HEAD"):
-                mend += ". Without s3:ListBucket a key that is not there is denied, too"
-        else:
-            what = f"S3 refused {operation}: {code}" + (f", {said}" if said else "")
-            mend = _CURES.get(code, "see the answer above, then run it again")
-        return RefusedError(what, where=where, mend=mend, code=code, status=answer.status)
 
 
 class FailedError(CdnError):
@@ -508,54 +506,5 @@ def _signer() -> Any:
     return Known
 
 
-def _quoted(key: str) -> str:
-    return quote(key, safe="-._~/")
-
-
-def _bare(etag: str) -> str:
-    """Stores give it with quotes here and without there."""
-    return etag.strip('"')
-
-
 def _latin(value: Any) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else str(value)
-
-
-def _element(body: bytes, name: str) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body[:4096])
-    return found[1].decode(errors="replace") if found else ""
-
-
-def _skew(answer: Answer) -> float:
-    try:
-        there = parsedate_to_datetime(answer.headers["date"])
-        return abs((datetime.now(UTC) - there).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return 900.0  # what S3 allows: 15 minutes
-
-
-_CODES = {
-    301: "PermanentRedirect",
-    403: "AccessDenied",
-    404: "NoSuchKey",
-    412: "PreconditionFailed",
-}
-_RIGHTS = {
-    "GET": "s3:GetObject",
-    "HEAD": "s3:GetObject",
-    "PUT": "s3:PutObject",
-    "DELETE": "s3:DeleteObject",
-    "LIST": "s3:ListBucket",
-}
-_CURES = {
-    "NoSuchBucket": "make the bucket, or correct its name in the inventory",
-    "ExpiredToken": "renew the AWS credentials, then run it again",
-    "TokenRefreshRequired": "renew the AWS credentials, then run it again",
-    "InvalidAccessKeyId": "correct the AWS credentials",
-    "InvalidToken": "correct the AWS credentials: the session token fits no key",
-    "SignatureDoesNotMatch": "correct the AWS credentials: the secret key is another one's",
-    "XAmzContentSHA256Mismatch": "run it again; if it happens twice, something between changes bytes",
-    "BadDigest": "run it again; if it happens twice, something between changes bytes",
-    "InvalidRequest": "a store that knows no checksums: say checksum: false beside the bucket",
-    "NotImplemented": "a store that knows no checksums: say checksum: false beside the bucket",
-}

@@ -16,6 +16,8 @@ from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.plan.precompressed import ENDINGS
 from fab_static.plan.release import Layout
 
+SSE = ("AES256", "aws:kms", "aws:kms:dsse")
+ACLS = ("bucket-owner-full-control", "private", "public-read")
 ROLES = ("build", "static", "web")
 HOOKS = ("before_deploy", "after_activate", "after_failure")
 MAX_NODES = 100_000  # an inventory that aliases expand beyond this is a bomb, not a fleet
@@ -24,6 +26,10 @@ MAX_NUMBER = 10**15
 FOLDER = "{folder}"  # the fabfile's: only this machine has it
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[\w/-]+", re.ASCII)
+_ACCESS_POINT = re.compile(
+    r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint/[a-z0-9-]+", re.ASCII
+)
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -131,6 +137,10 @@ class S3:
     region: str | None = None  # None: as the AWS configuration says
     endpoint_url: str | None = None  # None: Amazon's own
     checksum: bool = True  # send x-amz-checksum-sha256; some S3-compatible stores know none
+    sse: str | None = None  # the encryption that each write asks for: one of SSE
+    sse_key: str | None = None  # the ARN of the KMS key; None: Amazon's own
+    acl: str | None = None  # the canned ACL that each write carries
+    owner: str | None = None  # the account that the bucket must belong to
     version_function: bool = False  # the distribution rewrites `?version=` to the pool's keys
     cache_tags: bool = False  # objects carry tags, and the distribution reads them
 
@@ -459,7 +469,8 @@ def _s3(section: _Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
         section.problem("prefix", f'"{prefix}" is no prefix; write it as static/, or leave it out')
     bucket = section.text("bucket")
     # Amazon S3 User Guide, "General purpose bucket naming rules"; older names had capitals
-    if bucket and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", bucket):
+    is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", bucket)
+    if bucket and not is_name and not _ACCESS_POINT.fullmatch(bucket):
         section.problem(
             "bucket", f'"{bucket}" is no name of a bucket: its name alone, no s3:// nor /'
         )
@@ -471,10 +482,37 @@ def _s3(section: _Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
         checksum=section.boolean("checksum", default=True),
         version_function=is_origin and section.boolean("version_function", default=False),
         cache_tags=is_origin and section.boolean("cache_tags", default=False),
+        **_demanded(section),
     )
+    if place.sse_key and not (place.sse or "").startswith("aws:kms"):
+        section.problem("sse_key", "has no meaning without `sse: aws:kms` or `aws:kms:dsse`")
+    key_region = (place.sse_key or "").split(":")[3:4]
+    if key_region and place.region and key_region != [place.region]:
+        section.problem(
+            "sse_key",
+            f"is in {key_region[0]}; S3 wants a key of the bucket's region, {place.region}",
+        )
     if is_origin:
         section.close()
     return place
+
+
+def _demanded(section: _Section) -> dict[str, str | None]:
+    """Return what each request carries because the bucket's policy demands it."""
+    key, owner = section.optional_text("sse_key"), section.optional_text("owner")
+    if key is not None and not _KMS_KEY.fullmatch(key):
+        section.problem(
+            "sse_key",
+            f'"{key}" is no ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME',
+        )
+    if owner is not None and not re.fullmatch(r"[0-9]{12}", owner):
+        section.problem("owner", f'"{owner}" is no AWS account: 12 digits, in quotes')
+    return {
+        "sse": section.choice("sse", SSE, SSE[0]) if section.has("sse") else None,
+        "sse_key": key,
+        "acl": section.choice("acl", ACLS, ACLS[0]) if section.has("acl") else None,
+        "owner": owner,
+    }
 
 
 def _probe(section: _Section) -> Probe:

@@ -28,7 +28,8 @@ from fab_static.plan.release import Release, is_id
 FORMAT = 1
 PRIVATE = ".fab_static/"  # below it stands what no visitor asks for
 MANIFEST = PRIVATE + "manifest.json"
-PROBE = PRIVATE + "probe"
+PROBE = PRIVATE + "probe"  # what is written and copied to see whether that is allowed
+PROBE_COPY = PRIVATE + "probe-copy"
 TAG_HEADER = "x-amz-meta-cache-tag"  # S3 gives an object's metadata `cache-tag` out as this header
 MAX_KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 

@@ -151,7 +151,12 @@ def test_a_bucket_alone_serves_each_release_exactly_through_deploys_and_a_rollba
     assert not [method for method, _ in store.asked if method == "DELETE"]
     checked = bucketed.start("check", "--json").communicate(timeout=120)[0]
     findings = [one for one in json.loads(checked) if one["where"] == "s3://shop/static/"]
-    assert [one["subject"] for one in findings if one["ok"]] == ["S3", "S3 writing", "S3 content"]
+    assert [one["subject"] for one in findings if one["ok"]] == [
+        "S3",
+        "S3 writing",
+        "S3 copying",
+        "S3 content",
+    ]
 
 
 def test_a_failure_in_the_bucket_or_after_it_leaves_every_byte_as_it_was(
@@ -162,7 +167,7 @@ def test_a_failure_in_the_bucket_or_after_it_leaves_every_byte_as_it_was(
     change(bucketed, "#333", "third")
     bucketed.store.faults.append(Fault("PUT", "static/logo.svg$", 403, "AccessDenied"))
     told = bucketed.fab("deploy", code=1).stderr
-    assert "S3 denies PUT (s3:PutObject)" in told
+    assert "S3 denies COPY (s3:GetObject and s3:PutObject): AccessDenied, no (request R1)" in told
     assert bucketed.live() == live
     assert bucketed.not_as_sealed(live, live=True) == []
 

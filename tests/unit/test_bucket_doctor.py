@@ -33,8 +33,13 @@ def findings(store, **place):
 
 def test_a_good_bucket_is_well_and_nothing_is_written(store):
     found = findings(store)
-    assert [one["subject"] for one in found if one["ok"]] == ["S3", "S3 writing", "S3 content"]
-    assert len(found) == 3
+    assert [one["subject"] for one in found if one["ok"]] == [
+        "S3",
+        "S3 writing",
+        "S3 copying",
+        "S3 content",
+    ]
+    assert len(found) == 4
     assert store.objects == {}
 
 
@@ -86,3 +91,31 @@ def test_a_store_without_conditions_is_told(store, monkeypatch):
     monkeypatch.setattr(s3.Bucket, "may_write", lambda _: False)
     (one,) = [one for one in findings(store) if not one["ok"]]
     assert one["what"].startswith("the store takes no notice of If-Match")
+
+
+def test_a_store_that_refuses_copies_alone_is_found(store):
+    """`check` was well, and every deploy undone at its flip (fleet C14)."""
+    store.faults.append(Fault("PUT", "probe-copy$", 400, "InvalidArgument", message="bad source"))
+    (one,) = [one for one in findings(store) if not one["ok"]]
+    assert (one["subject"], one["what"]) == (
+        "S3 copying",
+        "S3 refused COPY: InvalidArgument, bad source (request R1)",
+    )
+
+
+def test_what_a_copy_leaves_where_nothing_may_be_deleted_is_told(store):
+    store.faults.append(refusal("AccessDenied", "DELETE"))
+    assert [one["what"] for one in findings(store) if one["subject"] == "S3 copying"] == [
+        "objects may be copied inside the bucket; .fab_static/probe and .fab_static/probe-copy stay there, "
+        "because s3:DeleteObject is denied"
+    ]
+
+
+def test_a_policy_that_demands_encryption_is_found_and_met_by_sse(store):
+    """(fleet C13)."""
+    store.demands = {"x-amz-server-side-encryption": "AES256"}
+    (one,) = [one for one in findings(store) if not one["ok"]]
+    assert one["subject"] == "S3 writing"
+    assert "explicit deny in a resource-based policy (request R1)" in one["what"]
+    assert "say sse: AES256" in one["mend"]
+    assert all(one["ok"] for one in findings(store, sse="AES256"))

@@ -442,6 +442,11 @@ MORE = [
         "origin.s3.regoin (line 6): unknown key; did you mean `region`?",
     ),
     (
+        "distribute: {via: s3, bucket: shop, region: eu-west-1, sse: 'aws:kms', "
+        "sse_key: 'arn:aws:kms:us-east-1:123456789012:key/1a'}",
+        "distribute.sse_key (line 6): is in us-east-1; S3 wants a key of the bucket's region, eu-west-1",
+    ),
+    (
         "distribute: {via: s3}",
         "distribute.via (line 6): s3 needs a bucket: name it here (bucket, prefix, region) or as "
         "origin.s3",
@@ -763,6 +768,36 @@ def test_an_environment_whose_only_origin_is_a_bucket_needs_no_static_host():
         cache_tags=True,
     )
     assert str(environment.origin) == "s3://shop-static/static/"
+
+
+def test_what_a_buckets_policy_demands_stands_beside_any_bucket():
+    """(fleet C13)."""
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1a2b"
+    place = f"bucket: shop, sse: 'aws:kms', sse_key: '{key}', acl: bucket-owner-full-control, owner: '123456789012'"
+    wanted = S3(
+        "shop", sse="aws:kms", sse_key=key, acl="bucket-owner-full-control", owner="123456789012"
+    )
+    environment = read(
+        SMALL
+        + f"origin: {{s3: {{{place}}}}}\ndistribute: {{via: s3, {place}}}\nreport: {{s3: {{{place}}}}}\n"
+    )
+    assert environment.origin == environment.hub == environment.report == wanted
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/shop"
+    assert read(SMALL + f"origin: {{s3: {{bucket: '{arn}'}}}}\n").origin.bucket == arn
+
+
+def test_all_that_is_wrong_with_an_encryption_is_told_at_once():
+    line = "origin: {s3: {bucket: shop, sse: aes256, sse_key: key, acl: public, owner: '12'}}\n"
+    assert problems_of(SMALL + line) == [
+        'origin.s3.sse_key (line 6): "key" is no ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or '
+        "…:alias/NAME",
+        'origin.s3.owner (line 6): "12" is no AWS account: 12 digits, in quotes',
+        'origin.s3.sse (line 6): "aes256" is no choice; the choices are AES256, '
+        "aws:kms, aws:kms:dsse",
+        'origin.s3.acl (line 6): "public" is no choice (did you mean `public-read`?); the choices are '
+        "bucket-owner-full-control, private, public-read",
+        "origin.s3.sse_key (line 6): has no meaning without `sse: aws:kms` or `aws:kms:dsse`",
+    ]
 
 
 def test_hosts_fetch_from_the_origins_bucket_when_no_other_is_named():
