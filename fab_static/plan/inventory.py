@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -372,6 +373,8 @@ def _build(section: _Section) -> Build:
             section.problem(
                 f"commands.{phase}", _no_such(phase, BUILD_PHASES, "build phase", "build phases")
             )
+        elif problem := _of_command(commands[phase]):
+            section.problem(f"commands.{phase}", problem)
     precompress = section.choices(
         "precompress", tuple(ENDINGS), what="encoding", default=("gzip",), may_be_empty=True
     )
@@ -380,6 +383,31 @@ def _build(section: _Section) -> Build:
     # the order follows from what phases read and write, not from the list
     ordered = tuple(phase for phase in BUILD_PHASES if phase in phases)
     return Build(ordered, commands, precompress, trust)
+
+
+_OPERATORS = ";&|<>"  # of a shell
+
+
+def _of_command(text: str) -> str | None:
+    """Return what is wrong with a phase's command; None where nothing is."""
+    if not text.strip():
+        return "is empty; write the command, or leave the key out for the usual one"
+    if text.split(maxsplit=1)[0] != "manage.py":
+        return None  # a shell line: the shell reads it
+    try:
+        command = shlex.split(text)[1:]
+        words = list(shlex.shlex(text, punctuation_chars=_OPERATORS))
+    except ValueError as error:
+        return f'"{text}" cannot be read: {str(error).lower()}'
+    operator = next((word for word in words if set(word) <= set(_OPERATORS)), None)
+    if operator is not None:
+        return (
+            f'"{text}" begins with manage.py, so no shell reads its {operator}; write the '
+            "interpreter's whole path before each manage.py, and a shell reads the line"
+        )
+    if not command or command[0].startswith("-"):
+        return f'"{text}" names no management command; write it after manage.py'
+    return None
 
 
 def _web(section: _Section) -> Web:
@@ -635,7 +663,7 @@ class _Section:
         value = self.text(key)
         if not value:
             return "/"
-        if not value.startswith(("/", f"{FOLDER}/")):
+        if value != FOLDER and not value.startswith(("/", f"{FOLDER}/")):
             self.problem(key, f'"{value}" is relative; write the whole path from /')
         elif "\0" in value or ".." in value.split("/"):
             self.problem(key, f'"{value}" must not hold ".."')
