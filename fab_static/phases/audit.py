@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -134,18 +133,9 @@ def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
 def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[str, bytes]]:
     """Yield (SHA-256, bytes) of a few files, in one round trip."""
     wanted = sorted({(known[0], known[1]) for known in files})
-    if not wanted:
-        return
-    records = b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
-    data = b"".join(
-        zlib.decompress(piece) if head["pack"] == "deflate" else piece
-        for head, piece in deploy.build.packs("fetch", records)
-    )
-    at = 0
-    for sha256, size in wanted:
-        at += RECORD.size
-        yield sha256, data[at : at + size]
-        at += size
+    if wanted:
+        records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
+        yield from deploy.build.objects(b"".join(records))
 
 
 def _lines(lines: Iterable[str]) -> str:
