@@ -18,7 +18,9 @@ from fab_static.findings import Finding
 from fab_static.findings import advice as _advice
 from fab_static.findings import bad as _bad
 from fab_static.findings import good as _good
+from fab_static.phases import static_root
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.journal import Journal
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand
 from fab_static.remote import RemoteHost
@@ -110,6 +112,7 @@ def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     facts = deploy.facts(host)
     environment = deploy.environment
     yield _good(host.name, "project", f"Django {facts['django']}, Python {facts['python']}")
+    yield from _static_root(deploy, host)
     for name in environment.build.phases:
         text = environment.build.commands.get(name, PHASES[name].command).split()
         if text[0] == "manage.py" and text[1] not in facts["commands"]:
@@ -136,6 +139,25 @@ def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     compress = facts["compress"]
     if "compress" in environment.build.phases and compress:
         yield from _compressor(host, facts, compress)
+
+
+def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    facts = deploy.facts(host)
+    deploy.journal = Journal.read(host, host.ask("state")[0]["journal"])
+    wrong = list(static_root.faults(deploy))
+    for error in wrong:
+        yield _bad(host.name, "STATIC_ROOT", error.what, error.mend)
+    if not wrong:
+        yield _good(host.name, "STATIC_ROOT", f"{facts['static_root']} holds nothing else")
+    ignored = facts["ignored_storage"]
+    if ignored and ignored != facts["storage"]["class"]:
+        yield _bad(
+            host.name,
+            "STATICFILES_STORAGE",
+            f"Django {facts['django']} does not read this setting any more: it uses "
+            f"{facts['storage']['class']}, and not {ignored}",
+            f'set STORAGES = {{"staticfiles": {{"BACKEND": "{ignored}"}}, …}}',
+        )
 
 
 def _brotli(host: RemoteHost) -> Finding:

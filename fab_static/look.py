@@ -16,6 +16,7 @@ from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.forgetting import forgotten, planned
 from fab_static.phases.publication import Publication
+from fab_static.phases.static_root import refuse_unsafe
 from fab_static.plan import bundles
 from fab_static.plan.diff import (
     Diff,
@@ -261,6 +262,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     deploy.look()
     live_name = deploy.live or deploy.recorded_live
     live = deploy.read_release(live_name) if live_name else None
+    refuse_unsafe(deploy)
     sources = deploy.project(deploy.build).ask({"ask": "sources"})["files"]
     collected = _collected(deploy)
     built = {path: known[0] for path, known in collected.items()}

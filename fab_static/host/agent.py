@@ -1776,13 +1776,25 @@ DECODED = {"gz": sha256_in_gzip, "br": sha256_in_brotli}
 
 
 @verb
-def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Empty the static root, so that nothing of an earlier build stays in it; or make it what `listing` says.
+def guard(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Refuse a static root that a build must not empty; return its real path, and whether it is empty.
 
-    Refuses folders that hold more than collected files: the checkout, its sources, deploy_to.
+    `keep` maps what must not lie in it to its path; `sources` maps folders that finders read to whose they are:
+    these must lie apart from it, either way. `is_written` tells whether the folder `written` is it, or below it.
     """
-    root = os.path.realpath(head["root"])
-    ours = os.path.realpath(agent.host.root)
+    root = guarded(agent.host, head)
+    written = head["written"]
+    return {
+        "root": root,
+        "is_empty": not (os.path.isdir(root) and os.listdir(root)),
+        "is_written": bool(written) and is_inside(os.path.realpath(written), root),
+    }, b""
+
+
+def guarded(host: Host, head: Head) -> str:
+    """Return the real path of a static root that holds nothing else, by `keep` and `sources`."""
+    root: str = os.path.realpath(head["root"])
+    ours = os.path.realpath(host.root)
     keep = dict(head["keep"], deploy_to=ours)
     keep["your home folder"] = os.path.expanduser("~")
     for name, path in keep.items():
@@ -1794,6 +1806,46 @@ def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 "set STATIC_ROOT to a folder of its own",
                 "build",
             )
+    for path, reader in head.get("sources", {}).items():
+        source = os.path.realpath(path)
+        if is_inside(source, root) or is_inside(root, source):
+            how = "is" if source == root else "lies in" if is_inside(root, source) else "holds"
+            raise RefusedError(
+                f"STATIC_ROOT {how} {path}, a folder of sources that {reader} reads, and a build starts "
+                "by emptying STATIC_ROOT",
+                root,
+                "set STATIC_ROOT to a folder of its own, apart from all sources",
+                "build",
+            )
+    return root
+
+
+@verb
+def not_ours(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return which files below a static root no build of ours has left there. Body: their names, JSON.
+
+    A snapshot gives each file the time that belongs to its bytes; see `take_in`.
+    """
+    root = head["root"]
+    others = []
+    for name in json.loads(body.decode("utf-8")):
+        path = os.path.join(root, checked_path(name))
+        if (
+            os.path.islink(path)
+            or not os.path.isfile(path)
+            or os.stat(path).st_mtime != mtime_of(sha256_of(path))
+        ):
+            others.append(name)
+    return {"others": others}, b""
+
+
+@verb
+def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Empty the static root, so that nothing of an earlier build stays in it; or make it what `listing` says.
+
+    Refuses what `guard` refuses.
+    """
+    root = guarded(agent.host, head)
     os.makedirs(root, exist_ok=True)
     if head.get("listing"):
         put_all_back(agent.host, head["root"], listing_of(agent, head["listing"])["files"])
@@ -1859,6 +1911,14 @@ def take_in(host: Host, path: str) -> list[Any]:
 def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make the static root, and the extra files, what a snapshot's listing says."""
     listing = listing_of(agent, head["listing"])
+    for path in listing["extra"]:
+        if os.path.isdir(path):  # a snapshot keeps files alone
+            raise RefusedError(
+                f"{path} is a folder, and the resource versions are kept in a file of that name",
+                path,
+                "move the folder away, or set FAB_STATIC_VERSIONS_FILE to another file",
+                "build",
+            )
     changed = put_all_back(agent.host, head["root"], listing["files"])
     for path, known in listing["extra"].items():
         if known is None:

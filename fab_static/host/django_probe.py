@@ -10,6 +10,7 @@ is ours. The answer is one line of standard output, whatever the project prints 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
 Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
+{"ask": "unlisted"}, {"ask": "collected", "words": of the command, or null},
 {"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
 "places": false, "other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
@@ -18,7 +19,7 @@ Python 3.8 or later, standard library, and the project's Django and django-compr
 """
 
 # os.path throughout: finders, loaders and manifests give text, and redirect() deals in the calls of os.
-# ruff: noqa: PTH100, PTH109, PTH113, PTH118, PTH119, PTH123
+# ruff: noqa: PTH100, PTH109, PTH113, PTH118, PTH119, PTH122, PTH123
 
 from __future__ import annotations
 
@@ -328,10 +329,12 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "offline_manifest": manifest_path(compress) if compress else None,
         "staticfiles_manifest": staticfiles_manifest(),
         **resource_versions(),
-        "staticfiles_dirs": [
-            absolute(entry[1] if isinstance(entry, (list, tuple)) else entry)
-            for entry in settings.STATICFILES_DIRS
-        ],
+        "storage": static_storage(),
+        "ignored_storage": ignored_storage(),
+        "finders": list(settings.STATICFILES_FINDERS),
+        **source_places(),
+        "held": held_places(),
+        "catalogues": catalogues(),
         "libraries": libraries(),
     }
 
@@ -498,8 +501,12 @@ def place_in(storage: Any, path: str) -> str:
         return f"{type(storage).__name__}: {path}"
 
 
-def collected() -> Iterator[tuple[str, str, Any]]:
-    """Yield name, path and storage of every file that collectstatic meets, the one it collects first."""
+def collected(patterns: list[str] | None = None) -> Iterator[tuple[str, str, Any]]:
+    """Yield name, path and storage of every file that collectstatic meets, the one it collects first.
+
+    Args:
+        patterns: what it leaves out; None: what it leaves out when nothing more is asked.
+    """
     from django.apps import apps
     from django.contrib.staticfiles.finders import get_finders
 
@@ -509,12 +516,21 @@ def collected() -> Iterator[tuple[str, str, Any]]:
             "settings " + os.environ.get("DJANGO_SETTINGS_MODULE", ""),
             "add it to INSTALLED_APPS",
         )
-    config: Any = apps.get_app_config("staticfiles")
-    ignore = [os.path.normpath(pattern) for pattern in config.ignore_patterns]
+    if patterns is None:
+        patterns = default_patterns()
+    ignore = list({os.path.normpath(pattern) for pattern in patterns})
     for finder in get_finders():
         for path, storage in finder.list(ignore):
             prefix = getattr(storage, "prefix", None)
             yield (os.path.join(prefix, path) if prefix else path).replace("\\", "/"), path, storage
+
+
+def default_patterns() -> list[str]:
+    """Return what collectstatic leaves out when it is not asked otherwise."""
+    from django.apps import apps
+
+    config: Any = apps.get_app_config("staticfiles")
+    return list(config.ignore_patterns)
 
 
 def hashed(storage: Any, path: str) -> tuple[str, int]:
@@ -540,6 +556,294 @@ def ask_find(request: Mapping[str, Any]) -> dict[str, Any]:
             with suppress(NotImplementedError):
                 found.append(str(storage.path(path)))
     return {"found": found}
+
+
+# --- the static root: what it must not be, and what it should hold --------------------------------
+
+_FINDERS = "django.contrib.staticfiles.finders"
+_LFS = b"version https://git-lfs.github.com/spec/"
+_LFS_BYTES = 1024  # more than any pointer has (git-lfs, docs/spec.md)
+_PLACEHOLDERS = (".gitkeep", ".gitignore", ".keep")
+_COPIES = (".gz", ".br", ".zst", ".map")
+_HASH = re.compile(r"\.[0-9a-f]{8,32}(?=\.|$)")
+_NAMES_TOLD = 5000
+
+
+def static_storage() -> dict[str, Any]:
+    """Return the staticfiles storage's class, and the folder that it writes; None: no folder of this machine."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.exceptions import ImproperlyConfigured
+
+    found: dict[str, Any] = {"class": None, "folder": None, "error": None}
+    try:
+        kind: type = staticfiles_storage.__class__
+    except (ImportError, ImproperlyConfigured) as error:
+        return {**found, "error": f"{type(error).__name__}: {error}"}
+    except Exception:  # a manifest that cannot be read, say: the build writes it anew
+        return found
+    found["class"] = f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__name__ == "InMemoryStorage":  # it has paths, and nothing on the disk
+        return found
+    # django-compressor's documentation has storages that keep a copy here and send one away
+    for keeper in (staticfiles_storage, getattr(staticfiles_storage, "local_storage", None)):
+        with suppress(Exception):
+            found["folder"] = absolute(cast(Any, keeper).path(""))
+            break
+    return found
+
+
+def ignored_storage() -> str | None:
+    """Return the setting STATICFILES_STORAGE where this Django does not read it any more."""
+    import django
+    from django.conf import settings
+
+    return getattr(settings, "STATICFILES_STORAGE", None) if django.VERSION >= (5, 1) else None
+
+
+def source_places() -> dict[str, Any]:
+    """Return `sources`, the folders that finders read: path -> whose it is; and why that is not all, if it is not."""
+    from django.contrib.staticfiles.finders import get_finders
+
+    places: dict[str, str] = {}
+    try:
+        for finder in get_finders():
+            name = f"{type(finder).__module__}.{type(finder).__qualname__}"
+            if type(finder).__module__ == _FINDERS:
+                name = type(finder).__qualname__
+            for path, setting in places_of(finder):
+                places.setdefault(path, f"{name} ({setting})" if setting else name)
+    except Exception as error:  # on a web host its sources may be missing
+        return {"sources": places, "sources_unknown": f"{type(error).__name__}: {error}"}
+    return {"sources": places, "sources_unknown": None}
+
+
+def places_of(finder: Any) -> Iterator[tuple[str, str]]:
+    """Yield each folder that a finder reads, with the setting that names it. An app's counts before it is there."""
+    if getattr(type(finder).list, "__module__", "") != _FINDERS:
+        # it may list nothing of its storages, as compressor's does, whose storage is the static root
+        storages = {id(storage): storage for _, storage in finder.list([])}
+        found = [(folder_of(storage), "") for storage in storages.values()]
+    else:
+        found = [
+            (absolute(path), "STATICFILES_DIRS") for _, path in getattr(finder, "locations", ())
+        ]
+        if hasattr(finder, "source_dir"):
+            found += [
+                (os.path.join(folder, finder.source_dir), f"the app {app}")
+                for app, folder in own_apps()
+            ]
+        if hasattr(finder, "storage"):
+            found.append((folder_of(finder.storage), ""))
+    for path, setting in found:
+        if path:
+            yield path, setting
+
+
+def folder_of(storage: Any) -> str | None:
+    """Return the folder of a storage; None where it keeps its files elsewhere than on disk."""
+    try:
+        return absolute(storage.path(""))
+    except Exception:  # not implemented, or not configured
+        return None
+
+
+def own_apps() -> list[tuple[str, str]]:
+    """Return name and folder of every app outside the interpreter's own folders."""
+    from django.apps import apps
+
+    installed = os.path.join(sys.prefix, "lib", "")
+    found = [(config.label, os.path.abspath(config.path)) for config in apps.get_app_configs()]
+    return [(label, path) for label, path in found if not path.startswith(installed)]
+
+
+def held_places() -> dict[str, str]:
+    """Return what lies in folders that hold more than collected files: what it is -> its path."""
+    from django.conf import settings
+
+    places: dict[str, Any] = {
+        "BASE_DIR": base_dir(),
+        "MEDIA_ROOT": absolute(settings.MEDIA_ROOT),
+        "the libraries of the project's Python": os.path.join(sys.prefix, "lib"),
+    }
+    for folder in dict.fromkeys((os.getcwd(), base_dir() or os.getcwd())):
+        for name in ("node_modules", ".git", "manage.py"):
+            places[f"{name} of {folder}"] = os.path.join(folder, name)
+    for app, folder in own_apps():
+        places[f"the app {app}"] = folder
+        places[f"the templates of {app}"] = os.path.join(folder, "templates")
+        places[f"the translations of {app}"] = os.path.join(folder, "locale")
+    named = [("LOCALE_PATHS", path) for path in settings.LOCALE_PATHS]
+    named += [("FIXTURE_DIRS", path) for path in settings.FIXTURE_DIRS]
+    named += [
+        ("DATABASES", database["NAME"])
+        for database in settings.DATABASES.values()
+        if "sqlite" in str(database.get("ENGINE")) and database.get("NAME") != ":memory:"
+    ]
+    named += [("TEMPLATES", path) for each in settings.TEMPLATES for path in each.get("DIRS", ())]
+    for setting, path in named:
+        places[f"{setting} {absolute(path)}"] = absolute(path)
+    return {name: path for name, path in places.items() if path}
+
+
+def catalogues() -> str | None:
+    """Return the folder into which django-statici18n writes its catalogues; None where it is not used."""
+    from django.apps import apps
+
+    if not apps.is_installed("statici18n"):
+        return None
+    from statici18n.conf import settings
+
+    return absolute(os.path.join(settings.STATICI18N_ROOT or "", settings.STATICI18N_OUTPUT_DIR))
+
+
+def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which files in the static root git tracks, and which no finder lists: at most a few thousand.
+
+    `is_made` tells that git ignores the folder, and that most of what it holds is collected.
+    """
+    from django.conf import settings
+
+    root = os.path.realpath(absolute(settings.STATIC_ROOT) or "")
+    listed = {name for name, _, _ in collected()}
+    compress = compress_settings()
+    made = ["staticfiles.json", *([os.path.join(compress["output_dir"], "")] if compress else [])]
+    for place in (staticfiles_manifest(), catalogues()):
+        if place:
+            made.append(os.path.relpath(os.path.realpath(place), root))
+    unlisted = []
+    count = 0
+    for name in files_below(root):
+        count += 1
+        if not (is_listed(name, listed) or name.startswith(tuple(made)) or is_placeholder(name)):
+            unlisted.append(name)
+    tracked = [name for name in git_lines(root, "ls-files", "-z") if not is_placeholder(name)]
+    is_made = bool(git_lines(root, "check-ignore", root)) and 2 * len(unlisted) <= count
+    return {
+        "tracked": tracked[:_NAMES_TOLD],
+        "unlisted": unlisted[:_NAMES_TOLD],
+        "is_made": is_made,
+    }
+
+
+def files_below(root: str) -> dict[str, int]:
+    """Return every file below a folder, links included: name -> bytes."""
+    found: dict[str, int] = {}
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with suppress(FileNotFoundError), os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{folder}{entry.name}/")
+                else:
+                    found[folder + entry.name] = entry.stat(follow_symlinks=False).st_size
+    return found
+
+
+def is_placeholder(name: str) -> bool:
+    """Is it a file that only keeps a folder in git?"""
+    return os.path.basename(name) in _PLACEHOLDERS
+
+
+def is_listed(name: str, listed: set[str]) -> bool:
+    """Is it a file that finders list, one with a hash in its name, or a compressed copy of such a file?"""
+    while name.endswith(_COPIES) and name not in listed:
+        name = os.path.splitext(name)[0]
+    return name in listed or _HASH.sub("", name) in listed
+
+
+def git_lines(folder: str, *words: str) -> list[str]:
+    """Return what git says in a folder, between its NULs; nothing where it is in no checkout, or git is not there."""
+    import subprocess
+
+    try:
+        ran = subprocess.run(  # noqa: S603 - our own words
+            ["git", "-c", "safe.directory=*", *words],  # noqa: S607  # may be another user's checkout
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return []
+    return [line for line in ran.stdout.decode("utf-8", "surrogateescape").split("\0") if line]
+
+
+def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare what collectstatic left with what the finders list; `words` are its own, or null.
+
+    `missing` are the first names that are not there, `count` is how many; `unjudged` says why that may be meant so.
+    `pointers` are files that git-lfs has not fetched. `root` tells whether anything is there.
+    """
+    patterns, unjudged = collecting_options(request["words"])
+    unjudged = unjudged or unjudged_storage()
+    folder = static_storage()["folder"] or ""
+    there = files_below(folder)
+    names = {name for name, _, _ in collected(patterns)}
+    absent = names - there.keys()
+    hashed = hashed_names() if absent else {}
+    missing = sorted(name for name in absent if hashed.get(name) not in there)
+    return {
+        "listed": len(names),
+        "missing": missing[:_NAMES_TOLD],
+        "count": len(missing),
+        "unjudged": unjudged,
+        "is_empty": not there,
+        "pointers": [
+            name
+            for name, size in sorted(there.items())
+            if size <= _LFS_BYTES and is_lfs_pointer(os.path.join(folder, name))
+        ],
+    }
+
+
+def collecting_options(words: list[str] | None) -> tuple[list[str] | None, str | None]:
+    """Return what collectstatic leaves out, None for the usual; and why it may leave out more."""
+    from django.contrib.staticfiles.management.commands.collectstatic import Command
+    from django.core.management import get_commands, load_command_class
+
+    if not words:
+        return None, "it is a shell line"
+    app = get_commands().get(words[0])
+    command: Any = load_command_class(app, words[0]) if isinstance(app, str) else app
+    if not isinstance(command, Command):
+        return None, f"{words[0]} is the project's own command"
+    parser = command.create_parser("manage.py", words[0])
+    options = parser.parse_args(words[1:])
+    patterns = list(options.ignore_patterns)
+    if options.use_default_ignore_patterns:
+        patterns += default_patterns()
+    for name in ("handle", "collect", "set_options", "copy_file", "link_file", "delete_file"):
+        if getattr(type(command), name).__module__ != Command.__module__:
+            return patterns, f"{words[0]} is the project's own command"
+    return patterns, None
+
+
+def unjudged_storage() -> str | None:
+    """Return why the staticfiles storage may name or leave out files as it likes; None where it does not."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    kind: type = staticfiles_storage.__class__
+    for name in ("save", "_save", "path", "exists", "delete", "get_available_name", "post_process"):
+        module = getattr(getattr(kind, name, None), "__module__", None) or ""
+        if module.split(".")[0] not in ("django", "whitenoise", "compressor"):
+            return f"the storage {kind.__qualname__} has its own way to store files"
+    return None
+
+
+def hashed_names() -> dict[str, str]:
+    """Return name -> name with a hash, as the manifest says that collectstatic has just written."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    load = getattr(staticfiles_storage, "load_manifest", None)
+    found = load() if load else {}
+    return dict(found[0] if isinstance(found, tuple) else found)  # a pair since Django 4.1
+
+
+def is_lfs_pointer(path: str) -> bool:
+    """Is it what git-lfs leaves in place of a file that it has not fetched?"""
+    with suppress(OSError), open(path, "rb") as stream:
+        return stream.read(len(_LFS)) == _LFS
+    return False
 
 
 # --- ask: coverage -------------------------------------------------------------------------------
@@ -1216,6 +1520,8 @@ ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "sources": ask_sources,
     "find": ask_find,
     "shadowed": ask_shadowed,
+    "unlisted": ask_unlisted,
+    "collected": ask_collected,
     "coverage": ask_coverage,
     "lint": ask_lint,
 }

@@ -20,6 +20,7 @@ from typing import Any
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
+from fab_static.phases.static_root import kept, refuse_unsafe
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, after
 
@@ -37,7 +38,11 @@ class Known:
 
 
 def build_phase(
-    deploy: Deployment, name: str, *, check: Callable[[], Mapping[str, Any]] = dict
+    deploy: Deployment,
+    name: str,
+    *,
+    check: Callable[[], Mapping[str, Any]] = dict,
+    compare: Callable[[], None] = lambda: None,
 ) -> None:
     """Run one build phase on the build host, and keep the static root's state after it.
 
@@ -45,6 +50,7 @@ def build_phase(
         deploy: what to work on.
         name: the phase.
         check: looks at the result before it counts; raises BuildError. What it returns is kept in the journal.
+        compare: looks at what a run has left; raises BuildError. What is used again was looked at then.
 
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
@@ -52,13 +58,8 @@ def build_phase(
     environment = deploy.environment
     configured = environment.build.phases
     facts = deploy.facts(deploy.build)
-    if not facts["static_root"]:
-        raise BuildError(
-            "the setting STATIC_ROOT is empty",
-            where=f"{deploy.build.name}: settings {environment.project.settings or 'of manage.py'}",
-            mend="set it to a folder of its own, which collectstatic fills",
-        )
-    _command_exists(deploy, name, _command(deploy, name))
+    refuse_unsafe(deploy)
+    _command_exists(deploy, name, command_of(deploy, name))
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured)
     if base is None and name != configured[0]:
@@ -84,10 +85,11 @@ def build_phase(
     else:
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
-        left = _run(deploy, name, base, check)
+        left = _run(deploy, name, base, check, compare)
         if known.entry:
             _refuse_another(deploy, name, known, left["listing"])
             left["listing"] = known.listing  # for the next phase to be compared as well
+    left["root"] = deploy.static_root
     deploy.journal.done(
         name,
         at=time.time(),
@@ -98,7 +100,11 @@ def build_phase(
 
 
 def _run(
-    deploy: Deployment, name: str, base: str | None, check: Callable[[], Mapping[str, Any]]
+    deploy: Deployment,
+    name: str,
+    base: str | None,
+    check: Callable[[], Mapping[str, Any]],
+    compare: Callable[[], None],
 ) -> dict[str, Any]:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
@@ -112,12 +118,13 @@ def _run(
         elif name == "collectstatic":
             known, collect = _begin_anew(deploy)
         ran = deploy.project(deploy.build).run(
-            _command(deploy, name),
+            command_of(deploy, name),
             lambda data: deploy.show.output(deploy.build.name, data),
             name=name,
             inside=inside,
             collect=collect,
         )
+        compare()
         found = check()
         head, _ = deploy.build.ask(
             "snapshot", before=known, root=facts["static_root"], extra=facts["versions_files"]
@@ -146,7 +153,7 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     entry = phases.get(name)
     if entry is None:
         return Known(None, "it never ran here")
-    if _command(deploy, name).split(maxsplit=1)[0] != "manage.py":
+    if command_of(deploy, name).split(maxsplit=1)[0] != "manage.py":
         return Known(None, "it is a shell line, and what that reads is not seen")
     if entry.get("unseen"):
         return Known(None, str(entry["unseen"]))
@@ -155,7 +162,7 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     left: dict[str, list[str | None]] = {}
     if base is None:
         left = _versions_files_left(deploy, entry)
-    token, why = deploy.project(deploy.build).recall(_command(deploy, name), name, left)
+    token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left)
     if token is None:
         return Known(None, why)
     if token != entry["record"]:
@@ -254,7 +261,8 @@ def _listing(deploy: Deployment, listing: str) -> dict[str, Any]:
     return found
 
 
-def _command(deploy: Deployment, name: str) -> str:
+def command_of(deploy: Deployment, name: str) -> str:
+    """Return the command of a phase: the inventory's, or the usual one."""
     return deploy.environment.build.commands.get(name, PHASES[name].command)
 
 
@@ -290,17 +298,12 @@ def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
     """
     facts = deploy.facts(deploy.build)
     entry = deploy.journal.phases.get("collectstatic", {})
-    is_recorded = deploy.project(deploy.build).is_recorded(_command(deploy, "collectstatic"))
+    is_recorded = deploy.project(deploy.build).is_recorded(command_of(deploy, "collectstatic"))
     goes_on = (
         deploy.reuse == "yes" and not deploy.by_itself and is_recorded and bool(entry.get("record"))
     )
-    keep = {
-        "the project": deploy.project(deploy.build).path,
-        "deploy_to": str(deploy.build.layout.deploy_to),
-        **{f"STATICFILES_DIRS {folder}": folder for folder in facts["staticfiles_dirs"]},
-    }
     listing = entry["listing"] if goes_on else None
-    deploy.build.ask("empty", root=facts["static_root"], keep=keep, listing=listing)
+    deploy.build.ask("empty", root=facts["static_root"], listing=listing, **kept(deploy))
     return listing, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from fab_static.phases.building import build_phase
+from fab_static.phases.building import build_phase, command_of
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.static_root import compare_with_finders
 
 
 def collectstatic(deploy: Deployment) -> None:
     """Collect files into an empty static root.
 
     Needs: the project's finders and storages.
-    Leaves: every file as its app ships it, nothing of an earlier build.
+    Leaves: every file as its app ships it, nothing of an earlier build, nothing left out.
     If it fails: nothing that is live has changed; `deploy --resume` goes on here.
     """
-    build_phase(deploy, "collectstatic")
+    build_phase(
+        deploy,
+        "collectstatic",
+        compare=lambda: compare_with_finders(deploy, command_of(deploy, "collectstatic")),
+    )

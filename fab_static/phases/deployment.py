@@ -99,6 +99,7 @@ class Deployment:
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
+    static_root: str | None = None  # its real path, once it was found safe to build in
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)

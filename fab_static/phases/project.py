@@ -39,7 +39,7 @@ RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
     "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
 """.encode()
 # questions whose answer is that of the last time, while nothing that was read for it has changed
-REMEMBERED = ("settings", "coverage", "shadowed")
+REMEMBERED = ("settings", "coverage", "shadowed", "collected")
 # two sources in one input: the probe finds the module where import would have put it
 LINTING_PROBE = f"""import sys, types
 module = sys.modules["template_lint"] = types.ModuleType("template_lint")

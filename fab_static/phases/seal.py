@@ -24,6 +24,7 @@ from fab_static.phases.project import (
     staticfiles_manifest_path,
 )
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
+from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
 from fab_static.wording import counted
@@ -49,7 +50,9 @@ def seal(deploy: Deployment) -> None:
             f"fab {deploy.environment.name} {' '.join(map(task_name, (*stale, 'seal')))}",
         )
     started = time.monotonic()
-    release = _precompressed(deploy, _composed(deploy, configured))
+    composed = _composed(deploy, configured)
+    _refuse_empty(deploy, composed)
+    release = _precompressed(deploy, composed)
     live = deploy.live or deploy.recorded_live
     held = deploy.states[deploy.build]["releases"]
     for known in dict.fromkeys((live, deploy.journal.release)):
@@ -145,6 +148,21 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         bundles={path: names for path, names in merged.items() if path in files},
         staticfiles_manifest=hashed_names,
     )
+
+
+def _refuse_empty(deploy: Deployment, release: Release) -> None:
+    """Refuse a release without a file for visitors.
+
+    Raises:
+        ReleaseError: it would answer 404 to every URL.
+    """
+    if not any(not is_for_the_server(path, release) for path in release.files):
+        raise ReleaseError(
+            "the release would hold no file, and every URL of the live one would answer 404",
+            where=f"{deploy.build.name}: STATIC_ROOT = {deploy.facts(deploy.build)['static_root']}, after "
+            f"{', '.join(deploy.environment.build.phases)}",
+            mend="see why these phases leave nothing there; where the project has no static files, it needs no deploy",
+        )
 
 
 def _of_requirejs(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -1298,6 +1298,54 @@ def test_empty_leaves_an_empty_static_root(agent, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("root_of", "source", "how"),
+    [
+        ("app/static", "app/static", "is"),
+        ("app/static/out", "app/static", "lies in"),
+        ("app", "app/static", "holds"),
+        ("link", "app/static", "is"),
+    ],
+)
+def test_empty_refuses_a_folder_that_overlaps_with_sources(
+    agent, tmp_path, root_of, source, how, nothing_is_removed
+):
+    """(build A1, A1b) The sources were gone before anything was said."""
+    (tmp_path / "app/static").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("app/static")
+    sources = {str(tmp_path / source): "AppDirectoriesFinder (the app shop)"}
+    for verb, more in (("empty", {}), ("guard", {"written": None})):
+        with pytest.raises(RefusedError) as caught:
+            agent.do(verb, root=str(tmp_path / root_of), keep={}, sources=sources, **more)
+        assert caught.value.what == (
+            f"STATIC_ROOT {how} {tmp_path / source}, a folder of sources that AppDirectoriesFinder (the app "
+            "shop) reads, and a build starts by emptying STATIC_ROOT"
+        )
+        assert caught.value.mend == "set STATIC_ROOT to a folder of its own, apart from all sources"
+
+
+def test_restore_removes_no_folder_by_the_name_of_the_versions_file(agent, tmp_path):
+    write_tree(tmp_path / "static", {"a.js": b"a"})
+    versions = str(tmp_path / "resource_versions.yaml")
+    listing, _ = agent.ask("snapshot", root=str(tmp_path / "static"), extra=[versions])
+    write_tree(tmp_path / "resource_versions.yaml", {"notes.txt": b"mine"})
+    (tmp_path / "static" / "b.js").write_bytes(b"b")
+    before = everything_below(tmp_path)
+    with pytest.raises(RefusedError, match="is a folder, and the resource versions are kept"):
+        agent.do("restore", listing=listing["listing"], root=str(tmp_path / "static"))
+    assert everything_below(tmp_path) == before
+
+
+def test_only_files_whose_time_belongs_to_their_bytes_are_a_builds(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"a", "b.js": b"b"})
+    agent.ask("snapshot", root=str(static), extra=[])
+    (static / "b.js").write_bytes(b"other")
+    (static / "mine.txt").write_bytes(b"mine")
+    names = json.dumps(["a.js", "b.js", "mine.txt"]).encode()
+    assert agent.do("not_ours", names, root=str(static)) == {"others": ["b.js", "mine.txt"]}
+
+
 def test_empty_makes_a_static_root_that_is_not_there(agent, tmp_path):
     agent.do("empty", root=str(tmp_path / "new" / "static"), keep={})
     assert (tmp_path / "new" / "static").is_dir()

@@ -147,7 +147,7 @@ def test_settings_are_told_as_django_and_compressor_read_them(make_project):
     }
     assert answer["offline_manifest"] == f"{path}/staticfiles/built/manifest.json"
     assert answer["resource_versions"] == f"{path}/resource_versions.yml"
-    assert answer["staticfiles_dirs"] == [f"{path}/assets", f"{path}/vendor"]
+    assert answer["sources"][f"{path}/vendor"] == "FileSystemFinder (STATICFILES_DIRS)"
     assert answer["libraries"]["django-compressor"] == answer["compressor"]
     assert answer["libraries"]["django"] == answer["django"]
     assert answer["python"] == ".".join(map(str, sys.version_info[:3]))
@@ -273,7 +273,7 @@ def test_threads_and_exit_handlers_of_the_project_do_not_hold_it_up(make_project
 def test_an_unknown_request_is_told(make_project):
     assert (
         make_project({}).ask("everything")["error"]["mend"]
-        == "ask one of: settings, sources, find, shadowed, coverage, lint"
+        == "ask one of: settings, sources, find, shadowed, unlisted, collected, coverage, lint"
     )
 
 

@@ -1,0 +1,181 @@
+"""What is asked of the static root before a build may touch it, and of what collectstatic left in it.
+
+A build empties STATIC_ROOT, and makes it what an earlier phase left. So it must hold nothing else, must lie apart
+from all sources, and must be the folder that the project's storage writes.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fab_static.errors import BuildError, FabStaticError
+from fab_static.phases.deployment import Deployment
+from fab_static.wording import counted
+
+SHOWN = 20  # paths named in one message
+
+
+def refuse_unsafe(deploy: Deployment) -> None:
+    """Refuse a static root that a build must not touch, before it does; once in a run.
+
+    Raises:
+        BuildError: the setting, what is wrong with it, and how to mend it.
+    """
+    if deploy.static_root is None:
+        for fault in faults(deploy):
+            raise fault
+
+
+def faults(deploy: Deployment) -> Iterator[FabStaticError]:
+    """Yield what is wrong with the static root and with what fills it; the worst first."""
+    facts = deploy.facts(deploy.build)
+    if not facts["static_root"]:
+        yield BuildError(
+            "the setting STATIC_ROOT is empty",
+            where=_settings(deploy),
+            mend="set it to a folder of its own, which collectstatic fills",
+        )
+        return
+    try:
+        written = facts["storage"]["folder"]
+        answer, _ = deploy.build.ask(
+            "guard", root=facts["static_root"], written=written, **kept(deploy)
+        )
+    except FabStaticError as error:
+        yield error
+        return
+    if "collectstatic" in deploy.environment.build.phases:
+        yield from _of_settings(deploy, facts, is_written=answer["is_written"])
+    if not answer["is_empty"] and not _was_filled_here(deploy, answer["root"]):
+        yield from _of_files(deploy, answer["root"])
+    deploy.static_root = answer["root"]
+
+
+def kept(deploy: Deployment) -> dict[str, Any]:
+    """Return what must not lie in the static root, and what must lie apart from it, as the agent takes it."""
+    facts = deploy.facts(deploy.build)
+    project = {"the project": deploy.project(deploy.build).path}
+    deploy_to = {"deploy_to": str(deploy.build.layout.deploy_to)}
+    return {"keep": {**project, **deploy_to, **facts["held"]}, "sources": facts["sources"]}
+
+
+def _of_settings(
+    deploy: Deployment, facts: Mapping[str, Any], *, is_written: bool
+) -> Iterator[FabStaticError]:
+    where = _settings(deploy)
+    if facts["sources_unknown"]:
+        yield BuildError(
+            f"the finders cannot be asked what they read: {facts['sources_unknown']}",
+            where=f"{where}: STATICFILES_FINDERS",
+            mend="correct that finder: collectstatic needs it too",
+        )
+    if not facts["finders"]:
+        yield BuildError(
+            "STATICFILES_FINDERS is empty, so collectstatic would collect no file",
+            where=where,
+            mend="name the finders of your files there, or leave the setting out for Django's two",
+        )
+    storage = facts["storage"]
+    if storage["error"]:
+        yield BuildError(
+            f"the staticfiles storage cannot be made: {storage['error']}",
+            where=f'{where}: STORAGES["staticfiles"]',
+            mend="correct the setting, or install what it needs: collectstatic needs it too",
+        )
+    elif storage["class"] and not storage["folder"]:
+        yield BuildError(
+            f"the staticfiles storage {storage['class']} does not write STATIC_ROOT, so a release would be empty",
+            where=f'{where}: STORAGES["staticfiles"], with STATIC_ROOT = {facts["static_root"]}',
+            mend="use a storage that writes STATIC_ROOT where files are built; a bucket is filled by "
+            "origin.s3 in the inventory",
+        )
+    elif storage["class"] and not is_written:
+        yield BuildError(
+            f"the staticfiles storage {storage['class']} writes {storage['folder']}, and not STATIC_ROOT",
+            where=f'{where}: STORAGES["staticfiles"], with STATIC_ROOT = {facts["static_root"]}',
+            mend="set STATIC_ROOT to that folder, or leave the storage's location out: STATIC_ROOT is its default",
+        )
+
+
+def _was_filled_here(deploy: Deployment, root: str) -> bool:
+    """Tell whether the journal shows that builds of this environment have filled the folder."""
+    built = [entry for entry in deploy.journal.phases.values() if entry.get("listing")]
+    return any(entry.get("root", root) == root for entry in built)  # a journal of old has no `root`
+
+
+def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
+    """Yield the refusal of a folder that holds what no build, and no collectstatic, can have left there."""
+    answer = deploy.project(deploy.build).ask({"ask": "unlisted"})
+    mend = (
+        "set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
+        "move the folder away, and the build makes it anew"
+    )
+    if answer["tracked"]:
+        yield BuildError(
+            f"STATIC_ROOT holds {counted(len(answer['tracked']), 'file')} that git tracks, and a build starts "
+            "by emptying it:\n" + lines(answer["tracked"]),
+            where=f"{deploy.build.name}: {root}",
+            mend=mend,
+        )
+    elif answer["unlisted"] and not answer["is_made"]:
+        head, _ = deploy.build.ask("not_ours", json.dumps(answer["unlisted"]).encode(), root=root)
+        if head["others"]:
+            yield BuildError(
+                f"STATIC_ROOT holds {counted(len(head['others']), 'file')} that no finder lists and no build "
+                "has left there, and a build starts by emptying it:\n" + lines(head["others"]),
+                where=f"{deploy.build.name}: {root}",
+                mend=mend,
+            )
+
+
+def compare_with_finders(deploy: Deployment, command: str) -> None:
+    """Compare what collectstatic left with what the finders list.
+
+    Args:
+        deploy: of whose build host.
+        command: that ran.
+
+    Raises:
+        BuildError: files are missing that it must have collected.
+    """
+    words = shlex.split(command)[1:] if command.split(maxsplit=1)[0] == "manage.py" else None
+    answer = deploy.project(deploy.build).ask({"ask": "collected", "words": words})
+    facts = deploy.facts(deploy.build)
+    finders = ", ".join(facts["finders"])
+    if not answer["listed"] and (answer["is_empty"] or not answer["unjudged"]):
+        raise BuildError(
+            "no finder lists a file, so the release would hold none",
+            where=f"{_settings(deploy)}: STATICFILES_FINDERS = {finders}",
+            mend="name the folders of your files in STATICFILES_DIRS, or the finder that finds them",
+        )
+    if answer["missing"]:
+        what = (
+            f"collectstatic left out {counted(answer['count'], 'file')} that the finders list:\n"
+            + lines(answer["missing"])
+        )
+        if not answer["unjudged"] or answer["is_empty"]:
+            raise BuildError(
+                what,
+                where=f"{deploy.build.name}: {facts['static_root']}, after {command}",
+                mend="run that command there with -v 2, and see why it does not copy them",
+            )
+        deploy.show.warn(f"{what}\n({answer['unjudged']}, so that may be meant so)")
+    if answer["pointers"]:
+        deploy.show.warn(
+            f"{counted(len(answer['pointers']), 'file is', 'files are')} only what git-lfs leaves in place of a "
+            "file that it has not fetched; run `git lfs pull` in the checkout:\n"
+            + lines(answer["pointers"])
+        )
+
+
+def lines(paths: list[str]) -> str:
+    """Return the first paths, one a line, and how many more there are."""
+    more = [f"    … and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+    return "\n".join([*(f"    {path}" for path in paths[:SHOWN]), *more])
+
+
+def _settings(deploy: Deployment) -> str:
+    return f"{deploy.build.name}: settings {deploy.environment.project.settings or 'of manage.py'}"

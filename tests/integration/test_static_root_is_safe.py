@@ -1,0 +1,240 @@
+"""Nothing of the user's is removed: a static root that holds more than collected files is refused untouched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fab_static.errors import BuildError, FabStaticError
+from tests.integration.conftest import on_this_machine
+from tests.integration.plain_project import everything_below, git, write
+
+COMPRESSOR_ALONE = """
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "own.Finder"]
+"""
+OWN_FINDER = """
+from django.contrib.staticfiles.finders import BaseFinder
+from django.core.files.storage import FileSystemStorage
+import settings
+class Finder(BaseFinder):
+    storage = FileSystemStorage(settings.BASE_DIR / "designs")
+    def find(self, path, *args, **kwargs):
+        return []
+    def list(self, ignore_patterns):
+        yield "logo.svg", self.storage
+"""
+MEDIA = """
+MEDIA_ROOT = BASE_DIR / "static_root" / "uploads"
+"""
+OVERLAPS = {
+    "an app's folder of sources": (
+        'STATIC_ROOT = BASE_DIR / "shop" / "static"\n',
+        {},
+        "STATIC_ROOT is {code}/shop/static, a folder of sources that AppDirectoriesFinder (the app shop) "
+        "reads, and a build starts by emptying STATIC_ROOT",
+    ),
+    "below a folder of sources": (
+        'STATICFILES_DIRS = [BASE_DIR / "static"]\nSTATIC_ROOT = BASE_DIR / "static" / "collected"\n',
+        {"static/a.js": "a"},
+        "STATIC_ROOT lies in {code}/static, a folder of sources that FileSystemFinder (STATICFILES_DIRS) "
+        "reads, and a build starts by emptying STATIC_ROOT",
+    ),
+    "around a folder of sources": (
+        'STATICFILES_DIRS = [("lib", BASE_DIR / "static" / "lib")]\nSTATIC_ROOT = BASE_DIR / "static"\n',
+        {"static/lib/a.js": "a"},
+        "STATIC_ROOT holds {code}/static/lib, a folder of sources that FileSystemFinder "
+        "(STATICFILES_DIRS) reads, and a build starts by emptying STATIC_ROOT",
+    ),
+    "through a link": (
+        'STATICFILES_DIRS = [BASE_DIR / "static"]\nSTATIC_ROOT = BASE_DIR / "out"\n',
+        {"static/a.js": "a", "out": "-> static"},
+        "STATIC_ROOT is {code}/static, a folder of sources that FileSystemFinder (STATICFILES_DIRS) reads, "
+        "and a build starts by emptying STATIC_ROOT",
+    ),
+    "a finder of one's own": (
+        COMPRESSOR_ALONE + 'STATIC_ROOT = BASE_DIR / "designs"\n',
+        {"own.py": OWN_FINDER, "designs/logo.svg": "<svg/>"},
+        "STATIC_ROOT is {code}/designs, a folder of sources that own.Finder reads, and a build starts by "
+        "emptying STATIC_ROOT",
+    ),
+    "uploads": (
+        MEDIA,
+        {"static_root/uploads/cat.jpg": "cat"},
+        "STATIC_ROOT holds MEDIA_ROOT ({code}/static_root/uploads), and a build starts by emptying it",
+    ),
+    "templates": (
+        'STATIC_ROOT = BASE_DIR / "shop" / "templates"\n',
+        {},
+        "STATIC_ROOT holds the templates of shop ({code}/shop/templates), and a build starts by emptying it",
+    ),
+    "translations": (
+        'LOCALE_PATHS = [BASE_DIR / "locale"]\nSTATIC_ROOT = BASE_DIR / "locale"\n',
+        {"locale/de/LC_MESSAGES/django.po": "po"},
+        "STATIC_ROOT holds LOCALE_PATHS {code}/locale ({code}/locale), and a build starts by emptying it",
+    ),
+    "a database": (
+        'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "data/db"}}\n'
+        'STATIC_ROOT = BASE_DIR / "data"\n',
+        {"data/db": ""},
+        "STATIC_ROOT holds DATABASES {code}/data/db ({code}/data/db), and a build starts by emptying it",
+    ),
+    "packages of npm": (
+        'STATIC_ROOT = BASE_DIR / "node_modules"\n',
+        {"node_modules/less/package.json": "{}"},
+        "STATIC_ROOT holds node_modules of {code} ({code}/node_modules), and a build starts by emptying it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "files", "what"), OVERLAPS.values(), ids=OVERLAPS)
+def test_a_static_root_that_holds_other_things_is_refused_before_anything_is_removed(
+    tmp_path: Path, settings: str, files: dict[str, str], what: str
+) -> None:
+    """(build A1, A1b) `check` said that all is well, and the deploy emptied the folder of sources."""
+    links = {name: text[3:] for name, text in files.items() if text.startswith("-> ")}
+    code = write(
+        tmp_path / "code", settings, {n: text for n, text in files.items() if n not in links}
+    )
+    for name, target in links.items():
+        (code / name).symlink_to(target)
+    before = everything_below(code)
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        for act in (session.deploy, lambda: session.phase("collectstatic"), session.plan):
+            with pytest.raises(FabStaticError) as caught:
+                act()
+            assert caught.value.what == what.format(code=code)
+            assert caught.value.mend.startswith("set STATIC_ROOT to a folder of its own")
+        found = [one for one in session.check() if not one["ok"]]
+    assert [one["what"] for one in found if one["subject"] == "STATIC_ROOT"] == [
+        what.format(code=code)
+    ]
+    assert everything_below(code) == before
+
+
+def test_a_phase_by_hand_does_not_make_a_folder_of_sources_what_the_last_build_left(
+    tmp_path: Path,
+) -> None:
+    """(build A1) `compress` by hand first makes STATIC_ROOT what the phase before it left: it removes the rest."""
+    code = write(tmp_path / "code")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+    settings = code / "settings.py"
+    settings.write_text(settings.read_text() + 'STATIC_ROOT = BASE_DIR / "shop" / "static"\n')
+    before = everything_below(code)
+    phases = ("collectstatic", "compilejsi18n")
+    with (
+        on_this_machine(code, *phases, settings="settings") as (session, _),
+        pytest.raises(FabStaticError, match="a folder of sources that AppDirectoriesFinder"),
+    ):
+        session.phase("compilejsi18n")
+    assert everything_below(code) == before
+
+
+def test_a_folder_that_somebody_else_filled_is_refused_untouched(tmp_path: Path) -> None:
+    """(build A1) A folder named by mistake: the journal does not show it as filled, and no finder lists its files."""
+    code = write(tmp_path / "code", 'STATIC_ROOT = BASE_DIR / "letters"\n')
+    (code / "letters").mkdir()
+    (code / "letters" / "to mother.txt").write_text("Dear mother")
+    before = everything_below(code)
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        for act in (session.deploy, session.plan):
+            with pytest.raises(BuildError) as caught:
+                act()
+            assert str(caught.value) == (
+                "STATIC_ROOT holds 1 file that no finder lists and no build has left there, and a build "
+                "starts by emptying it:\n    to mother.txt\n"
+                f"  where: here: {code}/letters\n"
+                "  mend:  set STATIC_ROOT to a folder of its own; where these files are left from an "
+                "earlier build, move the folder away, and the build makes it anew"
+            )
+        assert "STATIC_ROOT" in [one["subject"] for one in session.check() if not one["ok"]]
+    assert everything_below(code) == before
+
+
+def test_a_folder_that_git_tracks_is_refused_untouched(tmp_path: Path) -> None:
+    """(build A1) Its files may even be those that finders list: the app that had them is installed."""
+    code = write(tmp_path / "code", files={"static_root/css/site.css": "body{color:blue}"})
+    git(code, "init", "-q")
+    git(code, "add", "static_root")
+    before = everything_below(code)
+    with (
+        on_this_machine(code, "collectstatic", settings="settings") as (session, _),
+        pytest.raises(BuildError) as caught,
+    ):
+        session.deploy()
+    assert caught.value.what == (
+        "STATIC_ROOT holds 1 file that git tracks, and a build starts by emptying it:\n    css/site.css"
+    )
+    assert everything_below(code) == before
+
+
+def test_a_static_root_that_commands_by_hand_filled_is_taken(tmp_path: Path) -> None:
+    """The first deploy of a project that was deployed by hand before."""
+    code = write(
+        tmp_path / "code",
+        """
+INSTALLED_APPS += ["compressor"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder",
+                       "compressor.finders.CompressorFinder"]
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+""",
+        {
+            "static_root/css/site.css": "body{color:blue}",
+            "static_root/css/site.0123456789ab.css": "body{color:blue}",
+            "static_root/css/site.css.gz": "copy",
+            "static_root/staticfiles.json": "damaged",
+            "static_root/CACHE/css/output.0123456789ab.css": "",
+            "static_root/.gitkeep": "",
+        },
+    )
+    git(code, "init", "-q")
+    git(code, "add", "static_root/.gitkeep")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+    assert "site.0123456789ab.css" not in " ".join(everything_below(code / "static_root"))
+
+
+def test_what_another_environments_build_left_in_the_same_folder_is_taken(tmp_path: Path) -> None:
+    code = write(
+        tmp_path / "code",
+        files={
+            "shop/management/__init__.py": "",
+            "shop/management/commands/__init__.py": "",
+            "shop/management/commands/resource_static.py": """
+from django.core.management import BaseCommand
+class Command(BaseCommand):
+    def handle(self, **options):
+        open("static_root/made.txt", "w").write("made")
+""",
+        },
+    )
+    phases = ("collectstatic", "resource_static")
+    with on_this_machine(code, *phases, settings="settings") as (session, _):
+        session.deploy()
+    more = {"deploy_to": str(tmp_path / "other")}
+    with on_this_machine(code, *phases, settings="settings", name="other", **more) as (session, _):
+        session.deploy()
+    (code / "static_root" / "made.txt").write_text("by hand")
+    more = {"deploy_to": str(tmp_path / "third")}
+    with (
+        on_this_machine(code, *phases, settings="settings", name="third", **more) as (session, _),
+        pytest.raises(BuildError, match="that no finder lists and no build has left there"),
+    ):
+        session.deploy()
+
+
+def test_a_made_folder_that_git_ignores_may_hold_what_no_finder_lists(tmp_path: Path) -> None:
+    """Bundles of an older chain of commands, say; most of the folder is collected."""
+    code = write(
+        tmp_path / "code",
+        files={
+            ".gitignore": "/static_root/\n",
+            "static_root/css/site.css": "",
+            "static_root/js/bundle.js": "",
+        },
+    )
+    git(code, "init", "-q")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+    assert "js/bundle.js" not in everything_below(code / "static_root")
