@@ -143,7 +143,7 @@ def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
 
 def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     facts = deploy.facts(host)
-    deploy.journal = Journal.read(host, host.ask("state")[0]["journal"])
+    deploy.journal, _ = Journal.read(host, host.ask("state")[0]["journal"])
     wrong = list(static_root.faults(deploy))
     for error in wrong:
         yield _bad(host.name, "STATIC_ROOT", error.what, error.mend)
