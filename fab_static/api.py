@@ -332,6 +332,7 @@ class Session:
             if not names:
                 self.show.say("nothing is stale; the last deploy went to its end")
             self._check(deploy, names)
+            names = self._in_order(deploy, names)
             self._run(deploy, names, confirm, goes_back=rollback_on_probe_failure)
         return deploy
 
@@ -372,7 +373,7 @@ class Session:
         with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
             names = self._configured((*BUILD, *PREPARE))
             self._check(deploy, names)
-            self._run(deploy, names, None)
+            self._run(deploy, self._in_order(deploy, names), None)
         return deploy.current_release()
 
     def activate(
@@ -560,12 +561,21 @@ class Session:
         wanted = self.environment.build.phases
         return tuple(name for name in names if name not in BUILD or name in wanted)
 
+    def _in_order(self, deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:
+        """Return phases in the order that follows from what they read and write in this project."""
+        if not {*names} & {*BUILD}:
+            return tuple(names)
+        return (
+            *(name for name in deploy.order if name in names),
+            *(name for name in names if name not in BUILD),
+        )
+
     def _to_resume(self, deploy: Deployment) -> tuple[str, ...]:
         """Return the phases that the last deploy left undone, or that a phase by hand made stale."""
         journal, configured = deploy.journal, self.environment.build.phases
         later = (*PREPARE, *GO_LIVE)
-        if not journal.is_sealed(configured):
-            return (*journal.stale(configured), *later)
+        if not journal.is_sealed(configured, deploy.order):
+            return (*journal.stale(configured, deploy.order), *later)
         last = journal.ran["seal"]
         for at, name in enumerate(later):
             entry = journal.phases.get(name)

@@ -143,7 +143,8 @@ def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
 
 def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     facts = deploy.facts(host)
-    deploy.journal, _ = Journal.read(host, host.ask("state")[0]["journal"])
+    state, _ = host.ask("state")
+    deploy.journal, _ = Journal.read(host, state["journal"], is_ours=state["journal_is_ours"])
     wrong = list(static_root.faults(deploy))
     for error in wrong:
         yield _bad(host.name, "STATIC_ROOT", error.what, error.mend)

@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.host.agent import RECORD
-from fab_static.phases import BUILD, GO_LIVE, PREPARE
+from fab_static.phases import GO_LIVE, PREPARE
 from fab_static.phases.building import Known, what_is_known
 from fab_static.phases.caching import distribution_of, see
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.forgetting import forgotten, planned
+from fab_static.phases.project import staticfiles_manifest_path
 from fab_static.phases.publication import Publication
 from fab_static.phases.static_root import refuse_unsafe
 from fab_static.plan import bundles
+from fab_static.plan.build_order import is_of_sources
 from fab_static.plan.diff import (
     Diff,
     as_cached,
@@ -33,6 +35,7 @@ from fab_static.plan.diff import (
 from fab_static.plan.invalidation import Invalidation, to_invalidate
 from fab_static.plan.publication import hidden
 from fab_static.plan.release import Release, bad
+from fab_static.plan.sources import since_collected
 from fab_static.remote import Head, RemoteHost
 
 
@@ -265,19 +268,17 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     refuse_unsafe(deploy)
     sources = deploy.project(deploy.build).ask({"ask": "sources"})["files"]
     collected = _collected(deploy)
-    built = {path: known[0] for path, known in collected.items()}
-    now = {path: known[0] for path, known in sources.items()}
-    diff = Diff(
-        added=tuple(sorted(now.keys() - built.keys())),
-        changed=tuple(sorted(path for path in now if path in built and now[path] != built[path])),
-        removed=tuple(sorted(built.keys() - now.keys())),
-    )
+    diff = Diff()
+    if not _would_collect_the_same(deploy):
+        diff = since_collected(
+            {path: known[0] for path, known in collected.items()},
+            {path: known[0] for path, known in sources.items()},
+            manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
+        )
     journal = deploy.journal
     same_sources = bool(collected) and diff == Diff()
     staged = None
-    if (same_sources or journal.promoted_from) and journal.is_sealed(
-        deploy.environment.build.phases
-    ):
+    if (same_sources or journal.promoted_from) and journal.is_sealed(deploy.phases, deploy.order):
         staged = deploy.current_release()
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
@@ -350,13 +351,24 @@ def _to_publish(
 
 def _collected(deploy: Deployment) -> dict[str, Any]:
     """Return what collectstatic collected in the last build: path -> [SHA-256, size, version]."""
-    entry = deploy.journal.phases.get(deploy.environment.build.phases[0])
+    entry = deploy.journal.phases.get(_first_of_root(deploy))
     if entry is None:
         return {}
-
     _, listing = deploy.build.ask("read_object", object=entry["listing"])
     files: dict[str, Any] = json.loads(listing)["files"]
     return files
+
+
+def _first_of_root(deploy: Deployment) -> str:
+    """Return the first phase that works on the static root."""
+    return next(name for name in deploy.phases if not is_of_sources(name, deploy.order))
+
+
+def _would_collect_the_same(deploy: Deployment) -> bool:
+    """Tell whether collectstatic, and what writes its sources, need not run to know what they leave."""
+    first = _first_of_root(deploy)
+    at = deploy.phases.index(first)
+    return all(what_is_known(deploy, name, None).entry for name in deploy.phases[: at + 1])
 
 
 def _lacking(
@@ -403,7 +415,7 @@ def _phases(
     found = []
     before: str | None = None  # the phase before, whose files this one works on
     runs: str | None = None  # the first that runs
-    for name in BUILD:
+    for name in deploy.order:
         will_run, why = False, "not in build.phases"
         if name in configured:
             known = what_is_known(deploy, name, before) if runs is None else Known(None)
@@ -411,7 +423,7 @@ def _phases(
             if will_run:
                 why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
                 runs = runs or name
-            before = name
+            before = None if is_of_sources(name, deploy.order) else name
         found.append({"name": name, "will_run": will_run, "why": why})
     is_live = staged is not None and staged.id == live
     for name in (*PREPARE, *GO_LIVE):

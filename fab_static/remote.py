@@ -189,6 +189,7 @@ class Ran:
     timed_out: bool = False
     token: str | None = None  # of the record of what it read, where it was recorded
     unseen: str | None = None  # why that must not be used
+    written: tuple[str, ...] = ()  # files outside what the caller keeps
 
 
 class RemoteHost:
@@ -345,7 +346,14 @@ class RemoteHost:
         if "cannot_start" in head:
             output += head["cannot_start"]
         unseen = head.get("unseen") or [None]
-        return Ran(head["code"], output, head.get("timed_out", False), head.get("token"), unseen[0])
+        return Ran(
+            head["code"],
+            output,
+            timed_out=head.get("timed_out", False),
+            token=head.get("token"),
+            unseen=unseen[0],
+            written=tuple(head.get("written", ())),
+        )
 
     def alive(self) -> None:
         """Let the agent know that the operator is there, whatever it works on."""

@@ -164,9 +164,9 @@ def _phases(deploy: Deployment, path: str) -> list[dict[str, Any]]:
     """Return the build phases that wrote the file, in order, with the bytes each left."""
     found = []
     last = None
-    for name in deploy.environment.build.phases:
+    for name in deploy.phases:
         entry = deploy.journal.phases.get(name)
-        if entry is None:
+        if entry is None or not entry["listing"]:
             continue
         _, listing = deploy.build.ask("read_object", object=entry["listing"])
         known = json.loads(listing)["files"].get(path)

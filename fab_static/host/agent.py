@@ -68,6 +68,7 @@ BEFORE = (
     ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
 )
 RECORDED = re.compile(r"[a-z0-9_]+(-[0-9a-f]{16})?")  # what a recorded run is known by
+WRITTEN_TOLD = 50  # files that a recorded run wrote
 RECORDED_KEPT = 64  # recorded runs; the least recently used go first
 RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and a bounded answer
 RECORD_BYTES = 32 << 20  # of log.jsonl, from its end
@@ -2039,7 +2040,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         path = recorded(agent, order["name"])
         record = agent.reads.read_record(path)
         if record and record["token"] == token and code == 0:
-            answer.update(token=token, unseen=record["unseen"])
+            written = record.get("written", [])[:WRITTEN_TOLD]
+            answer.update(token=token, unseen=record["unseen"], written=written)
         else:
             remove_tree(path)
     return answer, b""

@@ -10,7 +10,7 @@ is ours. The answer is one line of standard output, whatever the project prints 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
 Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
-{"ask": "unlisted"}, {"ask": "collected", "words": of the command, or null},
+{"ask": "faults"}, {"ask": "unlisted"}, {"ask": "collected", "words": of the command, or null},
 {"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
 "places": false, "other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
@@ -19,7 +19,8 @@ Python 3.8 or later, standard library, and the project's Django and django-compr
 """
 
 # os.path throughout: finders, loaders and manifests give text, and redirect() deals in the calls of os.
-# ruff: noqa: PTH100, PTH109, PTH113, PTH118, PTH119, PTH122, PTH123
+# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH113, PTH114, PTH118, PTH119, PTH120, PTH122, PTH123
+# ruff: noqa: PTH208
 
 from __future__ import annotations
 
@@ -333,6 +334,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "ignored_storage": ignored_storage(),
         "finders": list(settings.STATICFILES_FINDERS),
         **source_places(),
+        "catalogues_are_sources": catalogues_are_sources(),
         "held": held_places(),
         "catalogues": catalogues(),
         "libraries": libraries(),
@@ -472,17 +474,19 @@ def libraries() -> dict[str, str]:
 def ask_sources(_: Mapping[str, Any]) -> dict[str, Any]:
     """Return {name: [SHA-256, size]} of what collectstatic would collect now."""
     files: dict[str, tuple[str, int]] = {}
-    for name, path, storage in collected():
-        if name not in files:  # collectstatic takes the first
-            files[name] = hashed(storage, path)
+    with sources_looked_through():
+        for name, path, storage in collected():
+            if name not in files:  # collectstatic takes the first
+                files[name] = hashed(storage, path)
     return {"files": files}
 
 
 def ask_shadowed(_: Mapping[str, Any]) -> dict[str, Any]:
     """Return {name: [the file that is collected, those of other bytes that are not]}."""
     hits: dict[str, list[tuple[Any, str]]] = {}
-    for name, path, storage in collected():
-        hits.setdefault(name, []).append((storage, path))
+    with sources_looked_through():
+        for name, path, storage in collected():
+            hits.setdefault(name, []).append((storage, path))
     shadowed = {}
     for name, (first, *others) in hits.items():
         if others:
@@ -696,6 +700,25 @@ def catalogues() -> str | None:
     return absolute(os.path.join(settings.STATICI18N_ROOT or "", settings.STATICI18N_OUTPUT_DIR))
 
 
+def catalogues_are_sources() -> bool:
+    """Does django-statici18n write its catalogues into a folder that finders read?"""
+    from django.conf import settings
+
+    folder = catalogues()
+    root = absolute(settings.STATIC_ROOT)
+    if not folder or not root or is_below(folder, root):
+        return False
+    # not of the folder itself: it comes with the first build, and the answer is asked for once
+    real = os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
+    places = source_places()["sources"]
+    return any(is_below(each, os.path.realpath(path)) for path in places for each in (folder, real))
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Is it the folder, or in it?"""
+    return os.path.commonpath((path, folder)) == folder
+
+
 def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
     """Return which files in the static root git tracks, and which no finder lists: at most a few thousand.
 
@@ -704,7 +727,8 @@ def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
     from django.conf import settings
 
     root = os.path.realpath(absolute(settings.STATIC_ROOT) or "")
-    listed = {name for name, _, _ in collected()}
+    with sources_looked_through():
+        listed = {name for name, _, _ in collected()}
     compress = compress_settings()
     made = ["staticfiles.json", *([os.path.join(compress["output_dir"], "")] if compress else [])]
     for place in (staticfiles_manifest(), catalogues()):
@@ -778,8 +802,11 @@ def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
     unjudged = unjudged or unjudged_storage()
     folder = static_storage()["folder"] or ""
     there = files_below(folder)
-    names = {name for name, _, _ in collected(patterns)}
+    with sources_looked_through():
+        names = {name for name, _, _ in collected(patterns)}
     absent = names - there.keys()
+    if absent:
+        ask_faults({})
     hashed = hashed_names() if absent else {}
     missing = sorted(name for name in absent if hashed.get(name) not in there)
     return {
@@ -794,6 +821,96 @@ def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
             if size <= _LFS_BYTES and is_lfs_pointer(os.path.join(folder, name))
         ],
     }
+
+
+@contextmanager
+def sources_looked_through() -> Iterator[None]:
+    """Name the sources that cannot be collected, where that is why the block fails."""
+    try:
+        yield
+    except (OSError, RecursionError):
+        ask_faults({})
+        raise
+
+
+def ask_faults(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Say that nothing is wrong with the sources.
+
+    Raises:
+        ProbeError: naming every source that collectstatic fails of.
+    """
+    faults = []
+    names: dict[str, str] = {}
+    for prefix, folder in source_folders():
+        for name, path, fault in walked(folder):
+            if fault:
+                faults.append(f"{path} {fault}")
+            else:
+                names.setdefault(os.path.join(prefix, name), path)
+    for name, path in names.items():
+        parent = os.path.dirname(name)
+        while parent and parent not in names:
+            parent = os.path.dirname(parent)
+        if parent:
+            faults.append(f"{names[parent]} is a file where {path} needs a folder")
+    if faults:
+        raise ProbeError(
+            "sources cannot be collected:\n" + "\n".join(f"    {line}" for line in faults[:20]),
+            os.getcwd(),
+            "remove, mend or rename what is named above",
+        )
+    return {}
+
+
+def source_folders() -> Iterator[tuple[str, str]]:
+    """Yield prefix and folder of every storage on disk that Django's own finders list."""
+    from django.contrib.staticfiles.finders import get_finders
+
+    for finder in get_finders():
+        if getattr(type(finder).list, "__module__", "") != _FINDERS:
+            continue
+        for storage in getattr(finder, "storages", {}).values():
+            folder = folder_of(storage)
+            if folder:
+                yield getattr(storage, "prefix", None) or "", folder
+
+
+def walked(folder: str) -> Iterator[tuple[str, str, str | None]]:
+    """Yield name, path and what is wrong with it, None for nothing, of all that collectstatic meets in a folder."""
+    from django.contrib.staticfiles.utils import matches_patterns
+
+    patterns = default_patterns()
+    folders = [""]
+    while folders:
+        within = folders.pop()
+        try:
+            entries = sorted(os.listdir(os.path.join(folder, within)))
+        except OSError as error:
+            if within:
+                yield within, os.path.join(folder, within), f"cannot be read: {error.strerror}"
+            continue
+        for entry in entries:
+            name = os.path.join(within, entry)
+            path = os.path.join(folder, name)
+            if matches_patterns(entry, patterns) or matches_patterns(name, patterns):
+                continue
+            if os.path.isdir(path) and is_below(
+                os.path.realpath(folder + "/" + within), os.path.realpath(path)
+            ):
+                yield name, path, f"is a link to {os.readlink(path)}, a folder that it lies in"
+            elif os.path.isdir(path):
+                folders.append(name)
+            else:
+                yield name, path, fault_of(path)
+
+
+def fault_of(path: str) -> str | None:
+    """Return why a file cannot be collected; None where it can."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return f"is a link to {os.readlink(path)}, which is not there"
+    if not os.path.isfile(path):
+        return "is neither a file nor a folder"
+    return None if os.access(path, os.R_OK) else "cannot be read"
 
 
 def collecting_options(words: list[str] | None) -> tuple[list[str] | None, str | None]:
@@ -824,8 +941,8 @@ def unjudged_storage() -> str | None:
 
     kind: type = staticfiles_storage.__class__
     for name in ("save", "_save", "path", "exists", "delete", "get_available_name", "post_process"):
-        module = getattr(getattr(kind, name, None), "__module__", None) or ""
-        if module.split(".")[0] not in ("django", "whitenoise", "compressor"):
+        method = getattr(kind, name, None)
+        if method and method.__module__.split(".")[0] not in ("django", "whitenoise", "compressor"):
             return f"the storage {kind.__qualname__} has its own way to store files"
     return None
 
@@ -1522,6 +1639,7 @@ ANSWERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "shadowed": ask_shadowed,
     "unlisted": ask_unlisted,
     "collected": ask_collected,
+    "faults": ask_faults,
     "coverage": ask_coverage,
     "lint": ask_lint,
 }

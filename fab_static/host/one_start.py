@@ -139,6 +139,7 @@ class Waiting:
             for path in order["inside"]:
                 self._recorder.leave_inside(path)
             self._recorder.knows(reads.read_record(order["before"]))
+        self._recorder.set_up = frozenset(self._recorder.written)
         self._order = order
         if "program" in order:
             os.environ.update(order["variables"])

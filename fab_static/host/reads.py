@@ -439,6 +439,7 @@ class Recorder:
         # -> the stat data when first looked at, and the state then, where stat data does not stand for it
         self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
         self.written: dict[str, bool] = {}  # path -> was it read before
+        self.set_up: frozenset[str] = frozenset()  # written before the command began
         self.unseen: list[str] = []
         self._looks: set[tuple[str, tuple[str, ...]]] = set()  # noted already: path, aspects
         self._here = threading.local()
@@ -743,6 +744,8 @@ class Recorder:
             # what it left elsewhere must be there still, as it left it
             if not self._is_anothers(path) and state_of("kind", path) == "file":
                 inputs["bytes", path] = ["bytes", path, state_of("bytes", path), None]
+                if path not in self.set_up:
+                    self.more.setdefault("written", []).append(path)
         return list(inputs.values()), self.unseen
 
     def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> list[Any]:

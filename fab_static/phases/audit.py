@@ -117,9 +117,9 @@ def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     before: dict[str, Any] = {}
     paths = list(paths)
-    for phase in deploy.environment.build.phases:
+    for phase in deploy.phases:
         entry = deploy.journal.phases.get(phase)
-        if entry is None:
+        if entry is None or not entry["listing"]:
             continue
         _, data = deploy.build.ask("read_object", object=entry["listing"])
         files = json.loads(data)["files"]

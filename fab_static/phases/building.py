@@ -20,9 +20,9 @@ from typing import Any
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
-from fab_static.phases.static_root import kept, refuse_unsafe
+from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
 from fab_static.plan import versions
-from fab_static.plan.build_order import PHASES, after
+from fab_static.plan.build_order import PHASES, after, before, is_of_sources
 
 SHOWN = 20  # paths named in one message
 OF_A_RUN = {"ran", "at", "seconds", "by"}  # what the journal keeps of that, not of what it left
@@ -56,17 +56,20 @@ def build_phase(
         BuildError: the command is missing, failed, or its result does not hold.
     """
     environment = deploy.environment
-    configured = environment.build.phases
-    facts = deploy.facts(deploy.build)
     refuse_unsafe(deploy)
+    configured, order = deploy.phases, deploy.order
+    facts = deploy.facts(deploy.build)
     _command_exists(deploy, name, command_of(deploy, name))
     started = time.monotonic()
-    base = deploy.journal.base_of(name, configured)
-    if base is None and name != configured[0]:
+    base = deploy.journal.base_of(name, configured, order)
+    earlier = before(name, configured, order)
+    if base is None and (earlier or name not in configured):
+        first = (*earlier, *configured)[0]
+        words = [one for one in configured if is_of_sources(one, order)] + [first, name]
         raise BuildError(
-            f"{name} works on what {configured[0]} leaves, and that never ran",
+            f"{name} works on what {first} leaves, and that never ran",
             where=f"{deploy.build.name}: {facts['static_root']}",
-            mend=f"run it first: fab {environment.name} {task_name(configured[0])} {task_name(name)}",
+            mend=f"run it first: fab {environment.name} {' '.join(map(task_name, words))}",
         )
     known = Known(None)
     if deploy.reuse != "no" and not deploy.by_itself:
@@ -80,13 +83,13 @@ def build_phase(
         left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {
             "reused": True,
             "base": deploy.journal.phases[base]["listing"] if base else None,
-            "listing": known.listing,
+            "listing": known.listing or None,
         }
     else:
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
         left = _run(deploy, name, base, check, compare)
-        if known.entry:
+        if known.entry and known.listing:
             _refuse_another(deploy, name, known, left["listing"])
             left["listing"] = known.listing  # for the next phase to be compared as well
     left["root"] = deploy.static_root
@@ -109,12 +112,14 @@ def _run(
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
     deploy.set_up_web_hosts()
-    before = deploy.journal.phases[base]["listing"] if base else None
-    inside = [facts["static_root"], *(facts["versions_files"] if base else ())]
-    known, collect = before, None
+    of_sources = is_of_sources(name, deploy.order)
+    worked_on = deploy.journal.phases[base]["listing"] if base else None
+    inside = [] if of_sources else [facts["static_root"]]
+    inside += facts["versions_files"] if base else ()
+    known, collect = worked_on, None
     with _manifests_as_files(deploy):
-        if before is not None:
-            _restore(deploy, before)
+        if worked_on is not None:
+            _restore(deploy, worked_on)
         elif name == "collectstatic":
             known, collect = _begin_anew(deploy)
         ran = deploy.project(deploy.build).run(
@@ -126,15 +131,19 @@ def _run(
         )
         compare()
         found = check()
-        head, _ = deploy.build.ask(
-            "snapshot", before=known, root=facts["static_root"], extra=facts["versions_files"]
-        )
+        head: Mapping[str, Any] = {"listing": None, "extra": {}}
+        if not of_sources:
+            head, _ = deploy.build.ask(
+                "snapshot", before=known, root=facts["static_root"], extra=facts["versions_files"]
+            )
+    if worked_on and head["listing"] == worked_on:
+        refuse_late_sources(deploy, name, ran.written)
     written = [path for path, state in head["extra"].items() if state]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
     return {
         "listing": head["listing"],
-        "base": before,
+        "base": worked_on,
         "record": ran.token,
         **({"unseen": ran.unseen} if ran.unseen else {}),
         **found,
@@ -160,17 +169,17 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     if not entry.get("record"):
         return Known(None, "what it reads is not known")
     left: dict[str, list[str | None]] = {}
-    if base is None:
+    if base is None and entry["listing"]:
         left = _versions_files_left(deploy, entry)
     token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left)
     if token is None:
         return Known(None, why)
     if token != entry["record"]:
         return Known(None, "it ran elsewhere since")
-    before = phases[base]["listing"] if base else None
-    if entry["base"] == before:
-        return Known(entry, listing=entry["listing"])
-    if not entry["base"] or not before:
+    given = phases[base]["listing"] if base else None
+    if entry["base"] == given:
+        return Known(entry, listing=entry["listing"] or "")
+    if not entry["base"] or not given:
         return Known(None, "the phases before it are others")
     head, _ = deploy.build.ask(
         "replay",
@@ -179,7 +188,7 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         root=deploy.facts(deploy.build)["static_root"],
         was=entry["base"],
         left=entry["listing"],
-        now=before,
+        now=given,
         keep=deploy.lock is not None,
     )
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
@@ -206,7 +215,7 @@ def _versions_files_left(
 
     The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
     """
-    last = deploy.journal.phases.get(deploy.environment.build.phases[-1], entry)
+    last = deploy.journal.phases.get(deploy.phases[-1], entry)
     extras = [_listing(deploy, one["listing"])["extra"] for one in (entry, last)]
     return {
         path: list(dict.fromkeys(known[path] and known[path][0] for known in extras))
@@ -268,7 +277,7 @@ def command_of(deploy: Deployment, name: str) -> str:
 
 def made_stale(deploy: Deployment, name: str) -> tuple[str, ...]:
     """Return the later phases that a rerun of this one has made stale."""
-    return (*after(name, deploy.environment.build.phases), "seal")
+    return (*after(name, deploy.phases, deploy.order), "seal")
 
 
 def task_name(phase: str) -> str:

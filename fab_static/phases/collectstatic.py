@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fab_static.errors import BuildError
 from fab_static.phases.building import build_phase, command_of
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.static_root import compare_with_finders
+from fab_static.phases.static_root import compare_with_finders, refuse_faulty_sources
 
 
 def collectstatic(deploy: Deployment) -> None:
@@ -14,8 +15,13 @@ def collectstatic(deploy: Deployment) -> None:
     Leaves: every file as its app ships it, nothing of an earlier build, nothing left out.
     If it fails: nothing that is live has changed; `deploy --resume` goes on here.
     """
-    build_phase(
-        deploy,
-        "collectstatic",
-        compare=lambda: compare_with_finders(deploy, command_of(deploy, "collectstatic")),
-    )
+    try:
+        build_phase(
+            deploy,
+            "collectstatic",
+            compare=lambda: compare_with_finders(deploy, command_of(deploy, "collectstatic")),
+        )
+    except BuildError as error:
+        if deploy.static_root:  # else it did not come to run
+            refuse_faulty_sources(deploy, error)
+        raise

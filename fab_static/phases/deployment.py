@@ -21,6 +21,7 @@ from fab_static.phases.project import (
 )
 from fab_static.phases.publication import Publication
 from fab_static.plan import release as releases
+from fab_static.plan.build_order import order_of
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost, together
@@ -236,6 +237,19 @@ class Deployment:
         if host not in self._facts:
             self._facts[host] = self.project(host).ask({"ask": "settings"})
         return self._facts[host]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """All build phases, in the order that follows from what they read and write in this project."""
+        return order_of(
+            self.environment.build.phases,
+            catalogues_are_sources=self.facts(self.build)["catalogues_are_sources"],
+        )
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The build phases of this environment, in order."""
+        return tuple(name for name in self.order if name in self.environment.build.phases)
 
     def set_up_web_hosts(self) -> None:
         """Have web hosts set the project up while the build goes on: they will be asked what it covers there."""

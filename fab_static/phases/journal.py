@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,27 +111,27 @@ class Journal:
         environment: str | None = seal.get("promoted_from")
         return environment
 
-    def stale(self, configured: tuple[str, ...]) -> tuple[str, ...]:
+    def stale(self, configured: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
         """Return the build phases that must run before a release can be sealed, in order."""
-        return build_order.stale(self.ran, configured)
+        return build_order.stale(self.ran, configured, order)
 
-    def base_of(self, phase: str, configured: tuple[str, ...]) -> str | None:
+    def base_of(self, phase: str, configured: Sequence[str], order: Sequence[str]) -> str | None:
         """Return the phase whose static root this one works on: the last before it that is not stale.
 
-        None where even the first never ran.
+        None where even the first never ran, and for the first.
         """
-        stale = self.stale(configured)
-        before = [name for name in configured if phase in build_order.after(name, [phase])]
+        stale = self.stale(configured, order)
+        before = build_order.before(phase, configured, order)
         fresh = [name for name in before if name not in stale]
         return fresh[-1] if fresh else None
 
-    def is_sealed(self, configured: tuple[str, ...]) -> bool:
+    def is_sealed(self, configured: Sequence[str], order: Sequence[str]) -> bool:
         """Tell whether the release sealed last is of the last build."""
         if self.release is None or "seal" not in self.phases:
             return False
         if self.promoted_from:
             return True
-        return not self.stale(configured) and all(
+        return not self.stale(configured, order) and all(
             self.ran[name] < self.ran["seal"] for name in configured
         )
 

@@ -40,8 +40,8 @@ def seal(deploy: Deployment) -> None:
         again: then the live release is the one at hand.
     If it fails: nothing that is live has changed.
     """
-    configured = deploy.environment.build.phases
-    stale = deploy.journal.stale(configured)
+    configured = deploy.phases
+    stale = deploy.journal.stale(configured, deploy.order)
     if stale:
         raise ReleaseError(
             f"{', '.join(stale)} must run before a release can be sealed",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import BuildError, FabStaticError
@@ -168,6 +168,47 @@ def compare_with_finders(deploy: Deployment, command: str) -> None:
             f"{counted(len(answer['pointers']), 'file is', 'files are')} only what git-lfs leaves in place of a "
             "file that it has not fetched; run `git lfs pull` in the checkout:\n"
             + lines(answer["pointers"])
+        )
+
+
+def refuse_faulty_sources(deploy: Deployment, failure: BuildError) -> None:
+    """Name the sources that collectstatic fails of, where they are why it has failed.
+
+    Raises:
+        BuildError: in place of the command's traceback.
+    """
+    try:
+        deploy.project(deploy.build).ask({"ask": "faults"})
+    except BuildError as error:
+        if error.what != failure.what:
+            raise error from failure
+
+
+def refuse_late_sources(deploy: Deployment, name: str, written: Sequence[str]) -> None:
+    """Look at what a phase wrote that changed nothing in the static root.
+
+    Args:
+        deploy: of whose build host.
+        name: the phase.
+        written: files outside the static root.
+
+    Raises:
+        BuildError: these are sources, which collectstatic has collected before.
+    """
+    sources = deploy.facts(deploy.build)["sources"]
+    late = [path for path in written if any(path.startswith(f"{one}/") for one in sources)]
+    if late:
+        raise BuildError(
+            f"{name} changed nothing in STATIC_ROOT, and wrote sources that collectstatic has collected "
+            f"already:\n{lines(late)}",
+            where=f"{deploy.build.name}: phase {name}",
+            mend="have it write below STATIC_ROOT (of compilejsi18n, STATICI18N_ROOT or --output), or write "
+            "these before the deploy",
+        )
+    if written:
+        deploy.show.warn(
+            f"{name} changed nothing in STATIC_ROOT, and wrote elsewhere, where no release has it:\n"
+            + lines(list(written))
         )
 
 

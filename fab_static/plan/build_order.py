@@ -8,7 +8,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -56,28 +56,60 @@ PHASES = {
     )
 }
 BUILD_PHASES = tuple(PHASES)
+# where STATICI18N_ROOT is a folder that finders read: collectstatic collects the catalogues
+WRITES_SOURCES = BuildPhase("compilejsi18n", "manage.py compilejsi18n", (), ("sources",))
+CATALOGUES_FIRST = (WRITES_SOURCES.name, *(name for name in PHASES if name != WRITES_SOURCES.name))
 
 
-def after(phase: str, configured: Iterable[str]) -> tuple[str, ...]:
+def order_of(configured: Iterable[str], *, catalogues_are_sources: bool) -> tuple[str, ...]:
+    """Return all build phases in the order that follows from what they read and write in a project.
+
+    Args:
+        configured: the phases that this environment builds with.
+        catalogues_are_sources: compilejsi18n writes into a folder that finders read.
+    """
+    if catalogues_are_sources and {"compilejsi18n", "collectstatic"} <= set(configured):
+        return CATALOGUES_FIRST
+    return BUILD_PHASES
+
+
+def is_of_sources(phase: str, order: Sequence[str]) -> bool:
+    """Tell whether a phase works on what collectstatic collects, and not on the static root."""
+    return order.index(phase) < order.index("collectstatic")
+
+
+def before(phase: str, configured: Iterable[str], order: Sequence[str]) -> tuple[str, ...]:
+    """Return the configured phases before this one that work on the static root, in order."""
+    wanted = set(configured)
+    earlier = order[: order.index(phase)]
+    return tuple(name for name in earlier if name in wanted and not is_of_sources(name, order))
+
+
+def after(
+    phase: str, configured: Iterable[str], order: Sequence[str] = BUILD_PHASES
+) -> tuple[str, ...]:
     """Return the configured build phases that a rerun of this one makes stale, in order.
 
     All phases work on one static root, each on what the one before left there; so a rerun takes away
     what any later one did.
     """
-    later = BUILD_PHASES[BUILD_PHASES.index(phase) + 1 :]
+    later = order[order.index(phase) + 1 :]
     wanted = set(configured)
     return tuple(name for name in later if name in wanted)
 
 
-def stale(ran: Mapping[str, int], configured: Iterable[str]) -> tuple[str, ...]:
+def stale(
+    ran: Mapping[str, int], configured: Iterable[str], order: Sequence[str] = BUILD_PHASES
+) -> tuple[str, ...]:
     """Return the build phases that must run before a release can be sealed, in order.
 
     Args:
         ran: phase -> when it last succeeded, as a number that grows with each run.
         configured: the phases that this environment builds with.
+        order: of all phases.
     """
     wanted = set(configured)
-    phases = [name for name in BUILD_PHASES if name in wanted]
+    phases = [name for name in order if name in wanted]
     last = 0
     for at, name in enumerate(phases):
         if ran.get(name, -1) < last:

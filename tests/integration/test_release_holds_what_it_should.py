@@ -116,6 +116,25 @@ def test_a_collectstatic_that_leaves_out_everything_is_refused(
     assert caught.value.where == f"here: {code}/static_root, after {command}"
 
 
+def test_one_file_that_collectstatic_left_out_is_enough(tmp_path: Path) -> None:
+    """(build A2) A manage.py that removes what it copied, say."""
+    code = write(tmp_path / "code")
+    manage = code / "manage.py"
+    text = manage.read_text().replace(
+        "sys.argv)",
+        "sys.argv)\n    if 'collectstatic' in sys.argv: os.remove('static_root/js/app.js')",
+    )
+    manage.write_text(text)
+    with (
+        on_this_machine(code, "collectstatic", settings="settings") as (session, _),
+        pytest.raises(BuildError) as caught,
+    ):
+        session.deploy()
+    assert caught.value.what == (
+        "collectstatic left out 1 file that the finders list:\n    js/app.js"
+    )
+
+
 def test_finders_that_list_nothing_are_refused(tmp_path: Path) -> None:
     code = write(
         tmp_path / "code",

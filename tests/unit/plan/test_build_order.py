@@ -106,3 +106,27 @@ def test_running_what_is_stale_leaves_nothing_stale(ran, configured):
 def test_a_phase_that_is_not_configured_makes_nothing_stale():
     ran = {"collectstatic": 1, "compress": 2, "resource_static": 3}
     assert build_order.stale(ran, ("collectstatic", "compress")) == ()
+
+
+def test_catalogues_that_are_sources_are_written_before_these_are_collected():
+    """(build A7) They were always one build late; the order follows from what is read and written."""
+    written = {"messages"}
+    phases = {**PHASES, "compilejsi18n": build_order.WRITES_SOURCES}
+    order = build_order.order_of(BUILD_PHASES, catalogues_are_sources=True)
+    assert order == build_order.CATALOGUES_FIRST
+    assert sorted(order) == sorted(BUILD_PHASES)
+    for name in order:
+        assert set(phases[name].reads) - {"catalogues"} <= written, name
+        written |= set(phases[name].writes)
+    assert build_order.order_of(BUILD_PHASES, catalogues_are_sources=False) == BUILD_PHASES
+    alone = ("compilejsi18n", "compress")
+    assert build_order.order_of(alone, catalogues_are_sources=True) == BUILD_PHASES
+
+
+def test_a_rerun_of_the_catalogues_makes_collectstatic_stale_where_they_are_sources():
+    order = build_order.CATALOGUES_FIRST
+    assert after("compilejsi18n", BUILD_PHASES, order) == order[1:]
+    ran = {"collectstatic": 1, "compilejsi18n": 2}
+    assert stale(ran, ("collectstatic", "compilejsi18n"), order) == ("collectstatic",)
+    assert build_order.before("collectstatic", BUILD_PHASES, order) == ()
+    assert build_order.before("fix_less_imports", BUILD_PHASES, order) == ("collectstatic",)

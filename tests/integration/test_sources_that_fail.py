@@ -1,0 +1,45 @@
+"""Sources that cannot be collected are told by their names, without a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fab_static.errors import BuildError
+from tests.integration.conftest import on_this_machine
+from tests.integration.plain_project import write
+
+
+def made(code: Path, kind: str) -> str:
+    """Make the sources of one kind wrong; return what is to be said."""
+    static = code / "shop" / "static"
+    if kind == "a link that leads nowhere":
+        (static / "img.png").symlink_to("../gone.png")
+        return f"{static}/img.png is a link to ../gone.png, which is not there"
+    if kind == "a link to its own folder":
+        (static / "js" / "round").symlink_to(static / "js")
+        return f"{static}/js/round is a link to {static}/js, a folder that it lies in"
+    (code / "shop2" / "static" / "js" / "app.js").mkdir(parents=True)
+    (code / "shop2" / "__init__.py").touch()
+    (code / "shop2" / "static" / "js" / "app.js" / "x.js").write_text("x")
+    with (code / "settings.py").open("a") as file:
+        file.write('INSTALLED_APPS += ["shop2"]\n')
+    return f"{static}/js/app.js is a file where {code}/shop2/static/js/app.js/x.js needs a folder"
+
+
+@pytest.mark.parametrize(
+    "kind", ["a link that leads nowhere", "a link to its own folder", "a file and a folder"]
+)
+def test_a_source_that_cannot_be_collected_is_named(tmp_path: Path, kind: str) -> None:
+    """(build B) It was a traceback, twice, with frames of ours and a cure that does nothing."""
+    code = write(tmp_path / "code")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+        said = made(code, kind)
+        acts = [session.deploy, lambda: session.deploy(reuse="no")]
+        for act in acts:
+            with pytest.raises(BuildError) as caught:
+                act()
+            assert caught.value.what == f"sources cannot be collected:\n    {said}"
+            assert caught.value.mend == "remove, mend or rename what is named above"
