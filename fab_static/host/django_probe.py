@@ -12,7 +12,8 @@ is ours. The answer is one line of standard output, whatever the project prints 
 Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
 {"ask": "faults"}, {"ask": "unlisted"}, {"ask": "collected", "words": of the command, or null},
 {"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
-"places": false, "other_cdn": a prefix, or null: says which blocks and files would not serve behind it}.
+"places": false, "made": false, "other_cdn": a prefix, or null: says which blocks and files would not serve
+behind it}.
 For `lint` the module template_lint is sent along, and stands in sys.modules.
 
 Python 3.8 or later, standard library, and the project's Django and django-compressor.
@@ -65,8 +66,10 @@ LIBRARIES = (
 )
 
 _EXTENDS = re.compile(r"""\{%-?\s*extends\s+["']([^"']+)["']""")
+_MAY_EXTEND = re.compile(r"\{%-?\s*extends\s")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object, in its repr
 _COMPRESS = re.compile(r"\{%[-+]?\s*compress\s")
+_HANDED = re.compile(r"""\s(?:post|pre)processor\s+["']?([\w.]+)""")  # django-sekizai
 
 
 class ProbeError(Exception):
@@ -972,11 +975,13 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
     in its thread pool, templates that do not parse are skipped, and it ends with 0 all the same.
 
-    Each of `missing`, `failed`, `untranslated` and `unfilled` names a block by {"engine", "template", "in": the
-    template it stands in, "block": its number in the page, "line", "context": the offline context's
-    number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text. With
-    `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
-    the first template that renders it so}}.
+    Each of `missing`, `failed`, `untranslated`, `unfilled` and `varying` names a block by {"engine", "template",
+    "in": the template it stands in, "block": its number in the page, "line", "context": the offline
+    context's number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
+    With `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
+    the first template that renders it so}}. With `made`, `made` is what is wrong with the files of the blocks.
+    `passed_over` are blocks that compress does not find, `handed_over` tags that give compressor the text of
+    many templates.
     """
     compress = compress_settings()
     coverage = Coverage({})
@@ -988,8 +993,12 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         contexts = offline_contexts()
         translation.deactivate()  # a context function may have chosen one; compress's threads have none
         coverage = Coverage(manifest, languages(), request.get("other_cdn"))
+        parsed = Parsed()
+        parsed.listen()
         for engine in engines():
             coverage.walk(engine, contexts)
+            if not isinstance(engine, Jinja2Engine):
+                coverage.account(engine, contexts, parsed)
     is_told = bool(request.get("texts"))
     return {
         "templates": coverage.templates,
@@ -1000,6 +1009,10 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         "broken": coverage.broken,
         "untranslated": coverage.untranslated(),
         "unfilled": coverage.unfilled(),
+        "varying": list(coverage.varying.values()),
+        "passed_over": coverage.passed_over,
+        "handed_over": coverage.handed_over,
+        "made": made(coverage.rendered, coverage.texts, manifest) if request.get("made") else [],
         "ambiguous": coverage.ambiguous(),
         "rendered": coverage.rendered if is_told else [],
         "texts": coverage.texts if is_told else {},
@@ -1029,27 +1042,63 @@ class Engine:
         template.template_name = name
         return template
 
-    def nodes(self, template: Any, context: Any) -> list[Any]:
-        """Return the compress blocks of a template, those that compressor passes over too."""
-        return list(self.parser.walk_nodes(template, context=context))
+    def nodes(self, template: Any, context: Any) -> list[tuple[Any, dict[str, str]]]:
+        """Return the compress blocks that compressor finds, and what stands around each: {variable: its tag}."""
+        return list(self._within(template, template, context, {}))
+
+    def _within(
+        self, node: Any, template: Any, context: Any, around: dict[str, str]
+    ) -> Iterator[tuple[Any, dict[str, str]]]:
+        """Yield what compressor's own walk_nodes() yields, with the variables set on the way."""
+        from compressor.templatetags.compress import CompressorNode
+        from django.template.base import TextNode, VariableNode
+
+        for child in self.parser.get_nodelist(node, template, context):
+            if isinstance(child, (TextNode, VariableNode)):
+                continue
+            if isinstance(child, CompressorNode) and child.is_offline_compression_enabled(
+                forced=True
+            ):
+                yield child, around
+                continue
+            inside, after = names_set_by(child)
+            yield from self._within(
+                child, template, context, {**around, **inside} if inside else around
+            )
+            around = {**around, **after} if after else around
 
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
         return (node.kind, node.mode, node.name)
 
-    def unfilled(self, context: Any, node: Any) -> set[str]:
-        """Return the variables printed in a block that the context does not give."""
-        from django.template.base import VariableNode
+    def place(self, name: str, at: int, node: Any) -> tuple[Any, ...]:
+        """Return what is the same for a block in whatever page it is rendered."""
+        return getattr(node, PLACE, None) or (name, at)
 
-        if not node.nodelist.get_nodes_by_type(VariableNode):
-            return set()
-        engine = context.template.engine  # set by render_nodelist
-        before, engine.string_if_invalid = engine.string_if_invalid, "\ue000%s\ue001"
+    def again(self, template: Any, values: Any, context: Any, node: Any) -> Rendering:
+        """Render a block as if for the first time, and note what it looks for in vain, and asks."""
+        from django.template.loader_tags import BLOCK_CONTEXT_KEY
+
+        fresh = noting_context(self.parser.get_init_context(values))
+        blocks = context.render_context.get(BLOCK_CONTEXT_KEY)
+        if blocks is not None:  # of the page that extends this template
+            fresh.render_context[BLOCK_CONTEXT_KEY] = blocks
+        with Asked() as asked:
+            text = self.parser.render_nodelist(template, fresh, node)
+        roots = {name.split(".")[0] for name in fresh.variables}
+        names = fresh.variables.union(fresh.names.difference(roots, ["forloop"]))
+        # the key holds no STATIC_URL; {{ block.super }} is compressor's to fill in
+        return Rendering(text, names - {"STATIC_URL", "block", "block.super"}, asked.names)
+
+    def is_given(self, name: str, values: Any) -> bool:
+        """Does an offline context give this variable?"""
+        from django.template import Context, Variable, VariableDoesNotExist
+
         try:
-            text = self.parser.render_nodelist(context.template, context, node)
-        finally:
-            engine.string_if_invalid = before
-        return set(re.findall("\ue000([^\ue001]*)\ue001", text)) - {"STATIC_URL"}  # no key holds it
+            Variable(name).resolve(Context(self.parser.get_init_context(values)))
+        except VariableDoesNotExist:
+            return False
+        return True
 
     def has_compress(self, name: str, seen: tuple[str, ...] = ()) -> bool:
         """Does the template's text, or that of one it extends, hold a compress block?"""
@@ -1057,7 +1106,7 @@ class Engine:
             text = self.source(name)
         except Exception:  # a missing parent holds nothing
             return False
-        if _COMPRESS.search(text):
+        if self.is_in(text):
             return True
         return any(
             self.has_compress(parent, (*seen, name))
@@ -1065,44 +1114,555 @@ class Engine:
             if parent not in (*seen, name)
         )
 
+    def is_in(self, text: str) -> bool:
+        """Does a text hold a compress block, or hand its own to compressor? Comments do not count."""
+        from django.template.base import Lexer, TokenType
+
+        if not _COMPRESS.search(text) and "processor" not in text:
+            return False
+        in_comment = False
+        for token in Lexer(text).tokenize():
+            if token.token_type is TokenType.BLOCK:
+                word = (token.contents.split() or [""])[0]
+                if in_comment or word == "comment":
+                    in_comment = word != "endcomment"
+                elif word == "compress" or handed_to(token.contents):
+                    return True
+        return False
+
 
 class Jinja2Engine(Engine):
     """Jinja2, whose templates compressor reads as files; pages get them from any loader."""
 
     def parse(self, name: str) -> Any:
         """Return a template as pages get it: by its loader."""
-        return self.parser.env.parse(self.source(name), name=name)
+        environment = self.parser.env
+        return environment.parse(environment.loader.get_source(environment, name)[0], name=name)
 
-    def nodes(self, template: Any, context: Any) -> list[Any]:
-        """Return the compress blocks of a template, those that compressor passes over too."""
+    def nodes(self, template: Any, context: Any) -> list[tuple[Any, dict[str, str]]]:
+        """Return every compress block of a template, those that compressor passes over too."""
         from jinja2.nodes import Call, CallBlock, ExtensionAttribute
 
-        found = list(self.parser.walk_nodes(template, context=context))
-        # it does not look into `elif`, nor behind the body of a loop
-        for node in template.find_all(CallBlock):
-            call = node.call
+        list(self.parser.walk_nodes(template, context=context))  # has each built, not looked up
+        found = []
+        # compressor does not look into `elif`, nor behind the body of a loop
+        for node, around in jinja2_nodes(template, {}):
+            call = node.call if isinstance(node, CallBlock) else None
             if (
                 isinstance(call, Call)
                 and isinstance(call.node, ExtensionAttribute)
                 and call.node.identifier == self.parser.COMPRESSOR_ID
-                and not any(node is other for other in found)
             ):
-                found.append(node)
-        return sorted(found, key=lambda node: int(node.lineno))
-
-    def unfilled(self, context: Any, node: Any) -> set[str]:
-        """Return the variables used in a block that the context does not give."""
-        from jinja2 import meta, nodes
-
-        given = {name for values in context.dicts for name in values}
-        body = nodes.Template(node.body, lineno=1)
-        body.set_environment(self.parser.env)
-        return set(meta.find_undeclared_variables(body)) - given - {"STATIC_URL"}
+                found.append((node, around))
+        return sorted(found, key=lambda each: int(each[0].lineno))
 
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
         kind, mode, name = (getattr(argument, "value", None) for argument in node.call.args)
         return (kind, mode, name)
+
+    def again(self, template: Any, values: Any, _context: Any, node: Any) -> Rendering:
+        """Render a block as if for the first time, and note what it looks for in vain, and asks."""
+        from jinja2 import meta, nodes
+
+        body = nodes.Template(node.body, lineno=1)
+        body.set_environment(self.parser.env)
+        given = self.parser.get_init_context(values)
+        names = set(meta.find_undeclared_variables(body)) - {*given}  # in all branches
+        with noting_undefined(self.parser.env, names), Asked() as asked:
+            text = self.parser.render_nodelist(template, given, node)
+        return Rendering(text, names - {"STATIC_URL"}, asked.names)
+
+    def is_given(self, name: str, values: Any) -> bool:
+        """Does an offline context give this variable?"""
+        return name in self.parser.get_init_context(values)
+
+    def is_in(self, text: str) -> bool:
+        """Does a text hold a compress block?"""
+        start = re.escape(self.parser.env.block_start_string)
+        return bool(re.search(start + r"[-+]?\s*compress\s", text))
+
+
+class Rendering:
+    """One rendering of a block: its text, the names it looked for in vain, the functions it asked."""
+
+    def __init__(self, text: str, names: set[str], asked: set[str]) -> None:
+        self.text = text
+        self.names = names
+        self.asked = asked
+
+
+# --- what is parsed ------------------------------------------------------------------------------
+
+PLACE = "_fab_static_place"
+
+
+class Noted:
+    """A compress block, or a tag that hands text to compressor, as it was met by Django's parser.
+
+    Its `place` is (template, file, line, number in that line), the same however often it is parsed.
+    """
+
+    def __init__(self, parsed: Parsed, parser: Any, node: Any, place: tuple[Any, ...]) -> None:
+        self.parsed = parsed
+        self.node = node
+        self.place = place
+        self.template, _, self.line, _ = place
+        *around, (_, own) = parser.command_stack
+        self.around = [token.contents.split() for _, token in around]
+        is_block = own.contents.split()[0] == "compress"
+        shown = around[-1][1] if is_block and around else own
+        self.tag = "{% " + shown.contents + " %}"
+
+    def template_of(self) -> Any:
+        """Return the template that it stands in; None where that has no name."""
+        from django.template.loader import get_template
+
+        with suppress(Exception):
+            backend: Any = get_template(self.template)
+            return backend.template
+        return None
+
+    def is_dead(self, contexts: list[Any]) -> bool:
+        """Can no page ask for it? So it is with what a child template holds outside of its parents' blocks."""
+        words = [each[0] for each in self.around]
+        if not any("extends" in word for word in words) or any("partial" in word for word in words):
+            return False
+        name = next((each[1] for each in self.around if each[0] == "block" and each[1:]), None)
+        if name is None:
+            return True
+        return not any(name in names for names in self.blocks_of_parents(contexts))
+
+    def blocks_of_parents(self, contexts: list[Any]) -> Iterator[set[str]]:
+        """Yield the names of the blocks of each template that this one extends, in any offline context."""
+        from django.template import Context
+        from django.template.loader_tags import ExtendsNode
+
+        for values in contexts:
+            template = self.template_of()
+            context = Context(values)
+            context.template = template
+            with suppress(Exception):  # another context may name its parent
+                while template is not None:
+                    nodes = [each for each in template.nodelist if isinstance(each, ExtendsNode)]
+                    template = nodes[0].get_parent(context) if nodes else None
+                    if template is not None:
+                        yield self.parsed.names.get(str(template.origin.name), set())
+
+
+class Parsed:
+    """Hears of every compress block that Django's parser meets, whatever tag keeps it."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[tuple[Any, ...], Noted] = {}
+        self.handed: dict[tuple[Any, ...], Noted] = {}
+        self.names: dict[str, set[str]] = {}  # a template's file -> its {% block %}s
+        self.included: dict[str, set[str]] = {}  # a template -> what {% include … with %} gives it
+        self._parsers: list[Any] = []
+
+    def listen(self) -> None:
+        """Have the parser and compressor's node tell of all to come."""
+        from compressor.templatetags.compress import CompressorNode
+        from django.template.base import Parser, TokenType
+
+        parse, extend, init = Parser.parse, Parser.extend_nodelist, CompressorNode.__init__
+
+        def parsing(parser: Any, *args: Any, **kwargs: Any) -> Any:
+            self._parsers.append(parser)
+            try:
+                return parse(parser, *args, **kwargs)
+            finally:
+                self._parsers.pop()
+
+        def extending(parser: Any, nodelist: Any, node: Any, token: Any) -> Any:
+            if token.token_type is TokenType.BLOCK:
+                self.hear(parser, node, token)
+            return extend(parser, nodelist, node, token)
+
+        def made(node: Any, *args: Any, **kwargs: Any) -> None:
+            init(node, *args, **kwargs)
+            if self._parsers and self._parsers[-1].command_stack:
+                noted = self.note(self._parsers[-1], node)
+                setattr(node, PLACE, noted.place)
+                self.blocks.setdefault(noted.place, noted)
+
+        for kind, name, function in (
+            (Parser, "parse", parsing),
+            (Parser, "extend_nodelist", extending),
+            (CompressorNode, "__init__", made),
+        ):
+            setattr(kind, name, function)
+
+    def note(self, parser: Any, node: Any) -> Noted:
+        """Return what stands at the tag that a parser reads now."""
+        line = int(parser.command_stack[-1][1].lineno or 0)
+        count = parser.__dict__.setdefault("_fab_static_lines", {})
+        number = count[line] = count.get(line, -1) + 1
+        origin = parser.origin
+        template = str(getattr(origin, "template_name", None) or getattr(origin, "name", origin))
+        return Noted(self, parser, node, (template, str(getattr(origin, "name", "")), line, number))
+
+    def hear(self, parser: Any, node: Any, token: Any) -> None:
+        """Note of a tag what a block may depend on."""
+        from django.template.loader_tags import BlockNode, IncludeNode
+
+        if isinstance(node, BlockNode):
+            names = self.names.setdefault(str(getattr(parser.origin, "name", "")), set())
+            names.add(str(node.name))
+        elif isinstance(node, IncludeNode):
+            template = getattr(node.template, "var", None)
+            if isinstance(template, str):
+                name = template.partition("#")[0]  # of a partial
+                self.included.setdefault(name, set()).update(node.extra_context)
+        elif "processor" in token.contents and handed_to(token.contents):
+            noted = self.note(parser, None)
+            self.handed.setdefault(noted.place, noted)
+
+
+def handed_to(tag: str) -> str | None:
+    """Return the function of a tag's postprocessor, where that hands a text to compressor.
+
+    compressor.contrib.sekizai.compress does, and so do functions that call it.
+    """
+    found = _HANDED.search(tag)
+    path = found.group(1) if found else ""
+    if path.startswith("compressor."):
+        return path
+    module, _, name = path.rpartition(".")
+    try:
+        function = getattr(import_module(module), name)
+    except Exception:  # none of ours: the page will say so
+        return None
+    function = getattr(function, "__wrapped__", function)
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    given = getattr(function, "__globals__", {})
+    uses = [*names, *(str(getattr(given.get(word), "__module__", "")) for word in names)]
+    return path if any(word.split(".")[0] == "compressor" for word in uses) else None
+
+
+def names_set_by(node: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables that a tag sets for what it holds, and for what follows it: {variable: the tag}."""
+    contents = getattr(getattr(node, "token", None), "contents", "")
+    inside = [*getattr(node, "loopvars", ()), *getattr(node, "extra_context", ())]
+    if hasattr(node, "loopvars"):
+        inside.append("forloop")
+    named = _as_name(node.token) if " as" in contents else []
+    if not (inside or named):
+        return {}, {}
+    tag = contents.split()[0]
+    holds = any(getattr(node, name, None) for name in node.child_nodelists)
+    # {% static "a.js" as url %} sets it for all that follows, {% thumbnail … as image %} within
+    return (
+        dict.fromkeys(map(str, inside + named), tag),
+        {} if holds else dict.fromkeys(named, tag),
+    )
+
+
+def _as_name(token: Any) -> list[str]:
+    """Return the words that stand behind `as` in a tag; not those of a text in it."""
+    words = token.split_contents()
+    return [name for word, name in zip(words, words[1:]) if word in ("as", "asvar")]
+
+
+def jinja2_nodes(node: Any, around: dict[str, str]) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Yield every node of a Jinja2 template, with the variables that stand around it: {variable: its tag}."""
+    from jinja2 import nodes
+
+    within: dict[str, str] = {}
+    if isinstance(node, nodes.For):
+        within = {**names_in(node.target, "for"), "loop": "for"}
+    elif isinstance(node, nodes.With):
+        within = names_in(node.targets, "with")
+    elif isinstance(node, (nodes.Macro, nodes.CallBlock)):
+        word = "macro" if isinstance(node, nodes.Macro) else "call"
+        within = names_in(node.args, word)
+    inner = {**around, **within} if within else around
+    for child in node.iter_child_nodes():
+        yield child, inner
+        yield from jinja2_nodes(child, inner)
+        if isinstance(child, (nodes.Assign, nodes.AssignBlock)):
+            inner = {**inner, **names_in(child.target, "set")}
+        elif isinstance(child, nodes.Import):
+            inner = {**inner, child.target: "import"}
+        elif isinstance(child, nodes.FromImport):
+            names = [name if isinstance(name, str) else name[1] for name in child.names]
+            inner = {**inner, **dict.fromkeys(names, "from")}
+
+
+def names_in(target: Any, tag: str) -> dict[str, str]:
+    """Return the names that a Jinja2 tag sets: {name: the tag}."""
+    from jinja2 import nodes
+
+    found = {}
+    for each in target if isinstance(target, list) else [target]:
+        for name in [each, *each.find_all(nodes.Name)]:
+            if isinstance(name, nodes.Name):
+                found[name.name] = tag
+    return found
+
+
+def text_of(error: UnicodeDecodeError) -> str:
+    """Return a text that is not in the encoding that it was read in, so far as ASCII goes."""
+    is_utf_16 = error.object[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return error.object.decode("utf-16" if is_utf_16 else "latin-1", "replace")
+
+
+# --- what a block depends on ---------------------------------------------------------------------
+
+# modules whose own use of the clock or of chance changes no text
+_UNHEARD = (
+    "logging",
+    "threading",
+    "tempfile",
+    "django.core.cache",
+    "django.core.files",
+    "django.db",
+)
+_CLOCKS = {"time", "time_ns", "localtime", "gmtime", "ctime", "strftime"}  # of the module time
+_CHANCE = {"urandom", "getrandbits", "random", "_generate_time_safe", "generate_time_safe"}
+
+
+class Asked:
+    """Notices whether something asks the clock or chance: what it prints is another text another time."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __enter__(self) -> Asked:
+        self._before = sys.getprofile()
+        sys.setprofile(self._hear)
+        return self
+
+    def _hear(self, frame: Any, event: str, function: Any) -> None:
+        if event != "c_call":
+            return
+        name, owner = getattr(function, "__name__", ""), getattr(function, "__self__", None)
+        if name in _CLOCKS:
+            told = f"time.{name}" if owner is sys.modules.get("time") else ""
+        elif name in ("now", "utcnow", "today"):
+            is_clock = isinstance(owner, type) and hasattr(owner, "isoformat")
+            told = f"{owner.__name__}.{name}" if is_clock else ""  # type: ignore[union-attr]
+        elif name in _CHANCE:
+            module = getattr(function, "__module__", None) or type(owner).__module__
+            told = "random" if module in ("random", "_random", "posix", "nt", "_uuid") else ""
+        else:
+            return
+        if told and not str(frame.f_globals.get("__name__")).startswith(_UNHEARD):
+            self.names.add(told)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(self._before)
+
+
+_noting: list[Any] = []  # the class, made when Django is there
+
+
+def noting_context(values: Any) -> Any:
+    """Return a Django context that notes in `variables` and `names` what is looked for and not there."""
+    if _noting:
+        return _noting[0](values)
+    from django.template import Context, Variable, VariableDoesNotExist
+
+    class Noting(Context):
+        def __init__(self, values: Any) -> None:
+            self.variables: set[str] = set()  # as templates write them: request.GET.staff
+            self.names: set[str] = set()  # as tags ask for them: request
+            super().__init__(values)
+
+        def __getitem__(self, key: Any) -> Any:
+            try:
+                return super().__getitem__(key)
+            except KeyError:
+                self.names.add(str(key))
+                raise
+
+        def __contains__(self, key: Any) -> bool:
+            is_there = super().__contains__(key)
+            if not is_there:
+                self.names.add(str(key))
+            return is_there
+
+        def get(self, key: Any, otherwise: Any = None) -> Any:
+            return super().get(key, otherwise) if key in self else otherwise
+
+    resolve = Variable.resolve
+
+    def resolving(variable: Any, context: Any) -> Any:
+        try:
+            return resolve(variable, context)
+        except VariableDoesNotExist:
+            if isinstance(context, Noting):
+                context.variables.add(str(variable.var))
+            raise
+
+    setattr(Variable, "resolve", resolving)  # noqa: B010  # a method of another class
+    _noting.append(Noting)
+    return Noting(values)
+
+
+@contextmanager
+def noting_undefined(environment: Any, names: set[str]) -> Iterator[None]:
+    """Add to `names` what Jinja2 looks for meanwhile and does not find; an attribute with a dot before it."""
+    from jinja2.utils import missing
+
+    kind: Any = environment.undefined
+
+    class Noting(kind):  # type: ignore[misc]  # whatever class the project has chosen
+        __slots__ = ()
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            name = self._undefined_name
+            if name is not None:
+                names.add(f"{name}" if self._undefined_obj is missing else f".{name}")
+
+    environment.undefined = Noting
+    try:
+        yield
+    finally:
+        environment.undefined = kind
+
+
+# --- what compress made --------------------------------------------------------------------------
+
+_SCANNED = re.compile(
+    r"""/\*.*?\*/"""
+    r"""|(?P<import>@import)\s*(?:url\(\s*)?(?:"(?P<a>[^"]*)"|'(?P<b>[^']*)'|(?P<c>[^"'()\s;]+))"""
+    r"""|url\(\s*(?:"(?P<d>[^"]*)"|'(?P<e>[^']*)'|(?P<f>[^"'()\s]+))\s*\)"""
+    r"""|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?P<brace>\{)""",
+    re.DOTALL | re.IGNORECASE,
+)
+_TAG = re.compile(
+    r"""<(script|link|style)\b((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.IGNORECASE | re.DOTALL
+)
+_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style", re.IGNORECASE | re.DOTALL)
+_ATTRIBUTE = re.compile(r"""([^\s=/"'>]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")
+# attributes that compress reads, or that say what is so without them
+_READ = {"src", "href", "rel", "charset", "language", "media"}
+_PLAIN_TYPES = re.compile(r"|(text|application)/(x-)?(java|ecma)script|text/css", re.IGNORECASE)
+
+
+def made(
+    rendered: list[dict[str, Any]], texts: Mapping[str, str], manifest: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return what pages will miss of what compress made: {the block, "file" or null, "what", "name"}.
+
+    `what` is: "attribute", which the block has and its value has not; "import" and "url", which lead to no file;
+    "late", an @import that follows rules, so that browsers pass over it.
+    """
+    found = []
+    first: dict[str, dict[str, Any]] = {}
+    for each in sorted(rendered, key=lambda each: each["template"] != each["in"]):
+        if each["key"] in manifest:
+            first.setdefault(each["key"], each)
+    seen: set[str] = set()
+    placeholder = str(compressor_setting("COMPRESS_URL_PLACEHOLDER", "\0"))
+    for key, place in first.items():
+        value = str(manifest[key]).replace(placeholder, str(compressor_setting("COMPRESS_URL")))
+        for name in lost_attributes(texts[key], value):
+            found.append(dict(place, file=None, what="attribute", name=name))
+        for inline in _STYLE.findall(value):
+            for what, name in wrong_links(inline, None):
+                found.append(dict(place, file=None, what=what, name=name))
+        for file in {below_root(_attributes(tag).get("href", ""), "") for _, tag in _tags(value)}:
+            if file and file.endswith(".css") and file not in seen:
+                seen.add(file)
+                text = text_below_root(file)
+                for what, name in wrong_links(text, os.path.dirname(file)):
+                    found.append(dict(place, file=file, what=what, name=name))
+    return found
+
+
+def text_below_root(file: str) -> str:
+    """Return the text of a file; none where there is no such file: the seal says so."""
+    path = os.path.join(str(compressor_setting("COMPRESS_ROOT")), file)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def lost_attributes(text: str, value: str) -> list[str]:
+    """Return the attributes of a block's elements that its value has in none, as they are written."""
+    kept = {name for _, tag in _tags(value) for name in _attributes(tag)}
+    precompiled = {str(kind) for kind, _ in compressor_setting("COMPRESS_PRECOMPILERS", ())}
+    lost: dict[str, None] = {}
+    for kind, tag in _tags(text):
+        for name, given in _attributes(tag).items():
+            is_plain = name == "type" and (_PLAIN_TYPES.fullmatch(given) or given in precompiled)
+            if name not in _READ and not is_plain and (name == "type" or name not in kept):
+                lost[f'{name}="{given}" of <{kind}>' if given else f"{name} of <{kind}>"] = None
+    return list(lost)
+
+
+def _tags(html: str) -> list[tuple[str, str]]:
+    return [(kind.lower(), tag) for kind, tag in _TAG.findall(html)]
+
+
+def _attributes(tag: str) -> dict[str, str]:
+    return {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(tag)}
+
+
+def wrong_links(text: str, folder: str | None) -> Iterator[tuple[str, str]]:
+    """Yield ("import", "url" or "late", URL) of each link of a stylesheet that does not work.
+
+    Args:
+        text: the stylesheet.
+        folder: where it lies below the static root; None where it stands in pages.
+    """
+    root = str(compressor_setting("COMPRESS_ROOT"))
+    told: set[tuple[str, str]] = set()
+    begun = False
+    for match in _SCANNED.finditer(text):
+        begun = begun or bool(match.group("brace"))
+        url = next((each for each in match.group("a", "b", "c", "d", "e", "f") if each), "").strip()
+        is_import = bool(match.group("import"))
+        what = "late" if is_import and begun else ""
+        target = below_root(url, folder) if url and not what else None
+        if target is not None and not os.path.exists(os.path.join(root, target)):
+            what = "import" if is_import else "url"
+        if what and (what, url) not in told:
+            told.add((what, url))
+            yield what, url
+
+
+def below_root(url: str, folder: str | None) -> str | None:
+    """Return the path below the static root that a URL names; None where it leads elsewhere.
+
+    Args:
+        url: as a page or a stylesheet has it.
+        folder: of the stylesheet, below the root; None where it stands in pages.
+    """
+    from urllib.parse import unquote
+
+    names = ("COMPRESS_URL", "STATIC_URL")
+    prefixes = sorted(
+        {str(compressor_setting(name, "") or "") for name in names} - {"", "/"}, key=len
+    )
+    path = unquote(re.split(r"[?#]", url)[0])
+    for prefix in reversed(prefixes):
+        if path.startswith(prefix):
+            return os.path.normpath(path[len(prefix) :].lstrip("/"))
+    if (
+        folder is None
+        or not path
+        or path.startswith("/")
+        or re.match(r"[a-z][a-z0-9+.-]*:", path, re.IGNORECASE)
+    ):
+        return None
+    path = os.path.normpath(os.path.join(folder, path))
+    return None if path.startswith("..") else path
+
+
+def compressor_setting(name: str, default: Any = None) -> Any:
+    """Return a setting, compressor's defaults applied."""
+    from compressor.conf import settings
+
+    return getattr(settings, name, default)
+
+
+# --- coverage ------------------------------------------------------------------------------------
 
 
 class Coverage:
@@ -1126,12 +1686,21 @@ class Coverage:
         self.rendered: list[dict[str, Any]] = []
         self.texts: dict[str, str] = {}
         self._forms: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self.varying: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.passed_over: list[dict[str, Any]] = []
+        self.handed_over: list[dict[str, Any]] = []
+        self.met: set[tuple[Any, ...]] = set()
         self._failed: set[tuple[Any, ...]] = set()
-        self._unfilled: dict[tuple[Any, ...], tuple[dict[str, Any], set[str]]] = {}
+        self._unfilled: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._watched: set[tuple[Any, ...]] = set()
+        self._given: dict[str, Callable[[str], bool]] = {}
         self._in_language: dict[tuple[Any, ...], dict[str, Any] | None] = {}
 
     def walk(self, engine: Engine, contexts: list[Any]) -> None:
         """Walk all templates of one engine."""
+        self._given[engine.kind] = lambda name: any(
+            engine.is_given(name, values) for values in contexts
+        )
         for name in engine.names:
             try:
                 template = engine.parse(name)
@@ -1157,8 +1726,9 @@ class Coverage:
 
         parser = engine.parser
         context = Context(parser.get_init_context(values))
-        for at, node in enumerate(engine.nodes(template, context)):
+        for at, (node, around) in enumerate(engine.nodes(template, context)):
             self.blocks += 1
+            self.met.add(engine.place(name, at, node))
             place = {
                 "engine": engine.kind,
                 "template": name,
@@ -1195,10 +1765,12 @@ class Coverage:
                 self.missing.append(dict(place, key=key, text=text[:TEXT_LIMIT]))
             self.texts[key] = text[:TEXT_LIMIT]
             self.rendered.append(dict(place, key=key))
-            with suppress(Exception):
-                names = engine.unfilled(context, node)
-                _, unfilled = self._unfilled.setdefault((engine.kind, name, at), (place, names))
-                unfilled &= names  # another context may give it
+            once = (engine.kind, *engine.place(name, at, node))
+            if (*once, number, key) not in self._watched:  # the same block of many pages
+                self._watched.add((*once, number, key))
+                with suppress(Exception):  # it did not fail the first time
+                    again = engine.again(template, values, context, node)
+                    self.watch(once, place, text, again, around)
             self._forms.setdefault(key, {}).setdefault(engine.form(node), place)
             if heard.language:
                 self.in_languages(place, rendered)
@@ -1222,13 +1794,86 @@ class Coverage:
         """Return the blocks that no offline context has built for a language the site speaks."""
         return [gap for gap in self._in_language.values() if gap]
 
+    def watch(
+        self,
+        once: tuple[Any, ...],
+        place: Mapping[str, Any],
+        text: str,
+        again: Rendering,
+        around: Mapping[str, str],
+    ) -> None:
+        """Note what a block depends on besides the offline context: other variables, clock, chance."""
+        if again.names:
+            told = self._unfilled.setdefault(once, dict(place, variables=[], set_by={}))
+            told["variables"] = sorted({*told["variables"], *again.names})
+            for name in again.names:
+                root = name.split(".")[0]
+                if root in around:
+                    told["set_by"][name] = around[root]
+        if again.asked or again.text != text:
+            told = self.varying.setdefault(once, dict(place, asks=[]))
+            told["asks"] = sorted({*told["asks"], *again.asked})
+
+    def account(self, engine: Engine, contexts: list[Any], parsed: Parsed) -> None:
+        """Look for the blocks that were parsed and that no walk has met: compress has not built them."""
+        broken = {each["template"] for each in self.broken}
+        for once, told in self._unfilled.items():
+            for name in told["variables"] if once[0] == engine.kind else ():
+                if name.split(".")[0] in parsed.included.get(told["in"], ()):
+                    told["set_by"].setdefault(name, "include")
+        is_offline = compressor_setting("COMPRESS_ENABLED") and compressor_setting(
+            "COMPRESS_OFFLINE"
+        )
+        handed = parsed.handed.values() if is_offline else ()
+        for noted in [*parsed.blocks.values(), *handed]:
+            if noted.place in self.met or noted.template in broken or noted.is_dead(contexts):
+                continue
+            place = {
+                "engine": engine.kind,
+                "template": noted.template,
+                "in": noted.template,
+                "line": noted.line,
+            }
+            if noted.node is None:
+                self.handed_over.append(dict(place, tag=noted.tag))
+            elif noted.node.is_offline_compression_enabled(forced=False):
+                self.blocks += 1
+                gap = self.passed_over_in(engine, contexts, noted)
+                if gap is not None:
+                    self.passed_over.append({**place, **gap, "tag": noted.tag})
+
+    def passed_over_in(
+        self, engine: Engine, contexts: list[Any], noted: Noted
+    ) -> dict[str, Any] | None:
+        """Return the first text of a block that has no key in the manifest, or why it renders none."""
+        from compressor.cache import get_offline_hexdigest
+        from django.template import Context, Template
+
+        gaps: list[dict[str, Any]] = []
+        for number, values in enumerate(contexts):
+            context = Context(engine.parser.get_init_context(values))
+            try:
+                template = noted.template_of() or Template("")
+                text = engine.parser.render_nodelist(template, context, noted.node)
+                key = get_offline_hexdigest(text)
+            except Exception as error:  # what a page would answer 500 with
+                gaps.append({"context": number, "error": f"{type(error).__name__}: {error}"})
+                continue
+            self.texts[key] = text[:TEXT_LIMIT]
+            if key not in self.manifest:
+                gaps.append({"context": number, "key": key, "text": text[:TEXT_LIMIT]})
+        return gaps[0] if gaps else None
+
     def unfilled(self) -> list[dict[str, Any]]:
-        """Return the blocks that print what no offline context gives: pages that do ask for other keys."""
-        return [
-            dict(place, variables=sorted(names))
-            for place, names in self._unfilled.values()
-            if names
-        ]
+        """Return the blocks that use what no offline context gives: pages that do ask for other keys."""
+        found = []
+        for told in self._unfilled.values():
+            is_given = self._given[told["engine"]]
+            names = [name for name in told["variables"] if not is_given(name)]
+            if names:
+                set_by = {name: tag for name, tag in told["set_by"].items() if name in names}
+                found.append(dict(told, variables=names, set_by=set_by))
+        return found
 
     def places(self) -> list[dict[str, Any]]:
         """Return each block of a template once, however many pages render it, with its keys."""
@@ -1404,16 +2049,28 @@ class Templates:
         self.names = sorted({name for loader in self.loaders for name in names_of(loader)})
 
     def find(self, name: str) -> tuple[str, str]:
-        """Return a template's text, and the file or other place that it comes from."""
+        """Return a template's text, and the file or other place that it comes from.
+
+        Raises:
+            LookupError: no loader has it.
+            UnicodeDecodeError: it is not in the encoding that pages read it in: an image, perhaps.
+        """
         for loader in self.loaders:
             for origin in loader.get_template_sources(name):
-                with suppress(Exception):
+                try:
                     return str(loader.get_contents(origin)), str(origin.name)
+                except UnicodeDecodeError:
+                    raise
+                except Exception:  # noqa: S112  # not there
+                    continue
         raise LookupError(name)
 
     def source(self, name: str) -> str:
-        """Return a template's text."""
-        return self.find(name)[0]
+        """Return a template's text, whatever its encoding."""
+        try:
+            return self.find(name)[0]
+        except UnicodeDecodeError as error:
+            return text_of(error)
 
 
 def engines() -> Iterator[Engine]:
@@ -1449,10 +2106,11 @@ def engines() -> Iterator[Engine]:
     for environment in environments:
         if Jinja2Parser.COMPRESSOR_ID not in environment.extensions or not environment.loader:
             continue
-        texts = jinja2_texts(environment)
-        names = [name for name, text in texts.items() if is_page(name) or _COMPRESS.search(text)]
+        texts = jinja2_texts(environment, of_any_encoding=True)
         parser = Jinja2Parser(charset=charset, env=environment)
-        yield Jinja2Engine("jinja2", parser, names, texts.__getitem__)
+        engine = Jinja2Engine("jinja2", parser, [], texts.__getitem__)
+        engine.names = [name for name, text in texts.items() if is_page(name) or engine.is_in(text)]
+        yield engine
 
 
 def jinja2_environments() -> list[Any]:
@@ -1485,7 +2143,7 @@ def jinja2_environments() -> list[Any]:
     return [each for each in found if hasattr(each, "list_templates") and each.loader]
 
 
-def jinja2_texts(environment: Any) -> dict[str, str]:
+def jinja2_texts(environment: Any, *, of_any_encoding: bool = False) -> dict[str, str]:
     """Return the text of every template that an environment's loader can list."""
     texts: dict[str, str] = {}
     try:
@@ -1494,7 +2152,11 @@ def jinja2_texts(environment: Any) -> dict[str, str]:
         return texts
     for name in sorted(names):
         with suppress(Exception):
-            texts[name] = environment.loader.get_source(environment, name)[0]
+            try:
+                texts[name] = environment.loader.get_source(environment, name)[0]
+            except UnicodeDecodeError as error:
+                if of_any_encoding:
+                    texts[name] = text_of(error)
     return texts
 
 
@@ -1506,7 +2168,11 @@ def is_walked(name: str, source: Callable[[str], str]) -> bool:
         text = source(name)
     except LookupError:
         return False
-    return bool(_COMPRESS.search(text) or _EXTENDS.search(text))
+    return bool(
+        _COMPRESS.search(text)
+        or _MAY_EXTEND.search(text)
+        or ("processor" in text and _HANDED.search(text))
+    )
 
 
 def is_page(name: str) -> bool:
@@ -1569,7 +2235,7 @@ def ask_lint(_: Mapping[str, Any]) -> dict[str, Any]:
     sources = {}
     own = []
     for name in templates.names:
-        with suppress(LookupError):
+        with suppress(LookupError, UnicodeDecodeError):
             sources[name], place = templates.find(name)
             if is_own(place):
                 own.append(name)

@@ -52,6 +52,7 @@ def question_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "manifest": facts["offline_manifest"],
         "redirect": {},
         "places": True,
+        "made": True,
         "other_cdn": OTHER_CDN if facts["cdn_independent"] else None,
     }
 

@@ -6,6 +6,7 @@ differs from what was built somewhere: the nearest built block shows in which li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -205,7 +206,10 @@ def is_covered(answer: Mapping[str, Any]) -> bool:
     return not (
         answer["missing"]
         or answer["failed"]
+        or answer.get("passed_over")
+        or answer.get("handed_over")
         or any(gap["has_compress"] for gap in answer["broken"])
+        or any(gap.get("set_by") for gap in answer["unfilled"])
     )
 
 
@@ -234,6 +238,18 @@ def problems(
         if len(found) < GAPS_SHOWN:  # comparing is dear
             lines += describe(block, built, static_urls) if built else []
         found.append("\n".join(lines))
+    found += [_passed_over(gap) for gap in answer.get("passed_over", ())]
+    found += [
+        f"{gap['template']}, line {gap['line']}: {gap['tag']} has compressor look up the text that each page "
+        "puts together, and compress builds no such text"
+        for gap in answer.get("handed_over", ())
+    ]
+    for gap in answer["unfilled"]:
+        found += [
+            f"{_place(gap)} uses {name}, which {{% {tag} %}} outside of the block sets: compress renders the "
+            "block alone, without it"
+            for name, tag in gap.get("set_by", {}).items()
+        ]
     languages: dict[str, list[str]] = {}
     for gap in answer["untranslated"]:
         languages.setdefault(_place(gap), []).append(gap["language"])
@@ -242,6 +258,16 @@ def problems(
         for place, codes in languages.items()
     ]
     return found
+
+
+def _passed_over(gap: Mapping[str, Any]) -> str:
+    """Return in words that compress does not find a block, with what a page would have of it."""
+    place = f"{gap['template']}, line {gap['line']}"
+    told = f"{place}: compress does not find the block in {gap['tag']}"
+    if "error" in gap:
+        return f"{told}, and it fails while it is rendered: {gap['error']}"
+    lines = gap["text"].strip().splitlines()[:LINES_SHOWN]
+    return "\n".join([f"{told}; it renders as", *(f"  {line}" for line in lines)])
 
 
 def _place(gap: Mapping[str, Any]) -> str:
@@ -256,11 +282,21 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
         for gap in answer["broken"]
         if not gap["has_compress"]
     ]
+    for gap in answer["unfilled"]:
+        names = [name for name in gap["variables"] if name not in gap.get("set_by", {})]
+        if names:
+            found.append(
+                f"{_place(gap)}: no offline context gives {_some(names)}: a page that does gets "
+                "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
+            )
     found += [
-        f"{_place(gap)}: no offline context gives {_some(gap['variables'])}: a page that does gets "
-        "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
-        for gap in answer["unfilled"]
+        f"{_place(gap)} {_varies(gap['asks'])}: its text is another one later, and pages get "
+        "OfflineGenerationError then; keep it out of the block"
+        for gap in answer.get("varying", ())
     ]
+    for gap in answer.get("made", ()):
+        file = gap["file"] or "what compress made of it"
+        found.append(_MADE[gap["what"]].format(_place(gap), file=file, name=gap["name"]))
     for gap in answer["ambiguous"]:
         places = "; ".join(f"{_place(each)} asks for {each['form']}" for each in gap["blocks"])
         found.append(
@@ -268,6 +304,25 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
             "left to chance: make the texts differ, by a comment"
         )
     return found
+
+
+_MADE = {
+    "attribute": "{}: what compress made of it has no {name}; keep that element out of the block",
+    "import": '{}: {file} holds @import "{name}", and there is no such file; write it as url() with a path '
+    "from its own stylesheet, or link to that file in the block",
+    "url": "{}: {file} holds url({name}), and there is no such file; correct it in its stylesheet",
+    "late": '{}: {file} holds @import "{name}" after other rules, where browsers ignore it; link to that file '
+    "in the block instead",
+}
+
+
+def _varies(asks: Sequence[str]) -> str:
+    """Return in words what makes a block another text."""
+    if not asks:
+        return "renders another text each time"
+    clocks = [name for name in asks if name != "random"]
+    words = [f"asks the clock ({_some(clocks)})"] if clocks else []
+    return " and ".join(words + (["asks for a random value"] if "random" in asks else []))
 
 
 def _some(words: Sequence[str], most: int = 4) -> str:
@@ -280,6 +335,12 @@ def cures(answer: Mapping[str, Any]) -> str:
     found = []
     if any(gap["has_compress"] for gap in answer["broken"]) or answer["failed"]:
         found.append("correct the templates that fail")
+    if any("UnicodeDecodeError" in gap["error"] for gap in answer["broken"] if gap["has_compress"]):
+        found.append("save them as UTF-8")
+    if any(
+        re.search(r"VariableDoesNotExist|is undefined", gap["error"]) for gap in answer["failed"]
+    ):
+        found.append("or give what they look for in COMPRESS_OFFLINE_CONTEXT")
     if any("extends" in gap["error"] for gap in answer["broken"] if gap["has_compress"]):
         found.append("give variable parents of `extends` in COMPRESS_OFFLINE_CONTEXT")
     if any(gap["engine"] == "jinja2" for gap in answer["missing"]):
@@ -290,6 +351,20 @@ def cures(answer: Mapping[str, Any]) -> str:
     if any(not gap["template"].endswith(".html") for gap in answer["missing"]):
         found.append(
             "name endings other than .html in build.commands.compress: manage.py compress --extension"
+        )
+    if answer.get("passed_over"):
+        found.append(
+            "move each block that compress does not find into a template of its own, and {% include %} "
+            "that where the block stood"
+        )
+    if answer.get("handed_over"):
+        found.append(
+            "take the processor out, and compress where the files are named: {% addtoblock … %}{% compress … %}"
+            "…{% endcompress %}{% endaddtoblock %}"
+        )
+    if any(gap.get("set_by") for gap in answer["unfilled"]):
+        found.append(
+            "set these variables within the block, or give their values in COMPRESS_OFFLINE_CONTEXT"
         )
     if answer["untranslated"]:
         found.append("keep translated text out of the block, or its language out of LANGUAGES")

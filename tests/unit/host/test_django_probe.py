@@ -606,7 +606,7 @@ def test_what_no_offline_context_gives_is_told(make_project):
     )
     answer = project.answer("coverage", manifest=None)
     assert [(each["engine"], each["block"], each["variables"]) for each in answer["unfilled"]] == [
-        ("django", 0, ["user.id"]),
+        ("django", 0, ["user.id", "xs"]),
         ("django", 1, ["y"]),
         ("jinja2", 0, ["name"]),
     ]
