@@ -57,6 +57,23 @@ def question_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def refuse_unbuilt(deploy: Deployment) -> None:
+    """Refuse a build without phase compress, of a project whose pages ask for compress blocks.
+
+    Raises:
+        BuildError: naming the blocks that no manifest of the project holds.
+    """
+    compress = deploy.facts(deploy.build)["compress"]
+    if not (compress and compress["enabled"] and compress["offline"]):
+        return
+    answer = deploy.project(deploy.build).ask({"ask": "coverage", "manifest": None, "redirect": {}})
+    if answer["missing"] or answer["passed_over"] or answer["handed_over"]:
+        refused = gaps_refused(answer, [], where=f"{deploy.build.name}: phase seal")
+        raise BuildError(
+            refused.what, where=refused.where, mend="add compress to build.phases in the inventory"
+        )
+
+
 def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
     """Refuse a build that says it knows no CDN, and does.
 

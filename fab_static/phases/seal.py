@@ -17,6 +17,7 @@ from fab_static.phases.audit import (
     tell_of_unversioned_changes,
 )
 from fab_static.phases.building import task_name
+from fab_static.phases.compress import refuse_unbuilt
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import (
     baked_settings,
@@ -52,6 +53,8 @@ def seal(deploy: Deployment) -> None:
     started = time.monotonic()
     composed = _composed(deploy, configured)
     _refuse_empty(deploy, composed)
+    if "compress" not in configured:
+        refuse_unbuilt(deploy)
     release = _precompressed(deploy, composed)
     live = deploy.live or deploy.recorded_live
     held = deploy.states[deploy.build]["releases"]
