@@ -323,9 +323,18 @@ _CURES = (
         "install the project's npm packages there: npm ci in {path}",
     ),
     (
+        r"UnicodeDecodeError while trying to read template",
+        "save the templates named above as UTF-8: compress passes over them",
+    ),
+    (
+        r"(Invalid|Unreadable|Non-existent|Error parsing) template(?s:.*)No 'compress' template tags found",
+        "correct the templates named above: compress passes over them",
+    ),
+    (
         r"No 'compress' template tags found",
         "take compress out of build.phases where templates have no {{% compress %}}; where Jinja2 alone has it: "
-        "build.commands: {{compress: manage.py compress --force --engine jinja2}}",
+        "build.commands: {{compress: manage.py compress --force --engine jinja2}}; where django-sekizai's "
+        "postprocessor has it: compress inside {{% addtoblock %}}",
     ),
     (
         r"ParseError|NameError|FileError|SyntaxError: .* in .*\.less|\.less on line",
