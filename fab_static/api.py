@@ -169,7 +169,7 @@ class Session:
         # what must never be shown; only `secrets` go to hosts
         self.hidden = {
             **self.secrets,
-            **({"notify.webhook": self._webhook} if self._webhook else {}),
+            **(notify.hidden(self._webhook) if self._webhook else {}),
         }
         self.show = show or Quiet()
         self.operator = operator()

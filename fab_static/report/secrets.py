@@ -1,37 +1,132 @@
-"""Blanks secrets out of what is shown or kept, by their values."""
+"""Blanks secrets out of what is shown or kept, by their values, in every form that programs print them in."""
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 _ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# the last: marks that turn the direction of text, by which one name looks like another
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+SHORT = (
+    4  # characters; a shorter secret stands in half of all words, and is blanked as a word alone
+)
 
 
 class Secrets:
     """Values that nobody may see, by the names that stand in their place."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {}  # as they are shown -> the name
+        self._words: dict[str, str] = {}
         for name, value in values.items():
-            # as it is shown, and line by line: a private key has many lines
+            whole = plain(value)
+            if whole.strip() and len(whole) < SHORT:
+                self._words[whole] = name
+                continue
+            # line by line, too: a private key has many lines
             for text in (value, *value.splitlines()):
-                text = plain(text)
-                if text.strip() and (text == plain(value) or len(text) >= 4):
-                    self._names[text] = name
-        longest = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest)) or "(?!)")
+                for form in map(plain, forms(text)):
+                    if form.strip() and len(form) >= SHORT:
+                        self._names.setdefault(form, name)
+        self._longest_first = sorted(self._names, key=len, reverse=True)
+        words = "|".join(map(re.escape, sorted(self._words, key=len, reverse=True)))
+        self._word = re.compile(rf"(?<!\w)(?:{words})(?!\w)" if words else "(?!)")
+
+    @property
+    def longest(self) -> int:
+        """How many characters of a text may be one secret."""
+        return max(map(len, (*self._names, *self._words)), default=0)
 
     def clean(self, text: str) -> str:
         """Return the text without secrets and without what would move a terminal's cursor."""
-        # plain first: `grep --color` would tear a secret into parts
-        return self._pattern.sub(lambda found: f"[{self._names[found[0]]}]", plain(text))
+        text = plain(text)  # first: `grep --color` would tear a secret into parts
+        # most lines hold none, and to look for each form is faster than one expression of all
+        found = [form for form in self._longest_first if form in text]
+        if found:
+            pattern = re.compile("|".join(map(re.escape, found)))
+            text = pattern.sub(lambda form: f"[{self._names[form[0]]}]", text)
+        return self._word.sub(lambda form: f"[{self._words[form[0]]}]", text)
 
     def clean_all(self, value: Any) -> Any:
         """Return JSON's values with every text in them cleaned."""
         return every_text(value, self.clean)
+
+
+def forms(value: str) -> Iterator[str]:
+    """Yield a value as programs print it: in a repr, in JSON, in a URL, for a shell, in HTML, in base64."""
+    raw = value.encode("utf-8", "surrogateescape" if _is_from_bytes(value) else "backslashreplace")
+    yield value
+    yield raw.decode("utf-8", "replace")
+    for text in (*_quoted(value), *_quoted(repr(raw)[2:-1], is_escaped=True)):
+        yield text
+        yield from (
+            json.dumps(text)[1:-1],
+            repr(text)[1:-1],
+        )  # a repr of JSON, JSON in a log of JSON
+    yield from _in_urls(raw)
+    yield shlex.quote(value).strip("'")
+    yield value.replace("'", "'\\''")
+    yield re.sub(r'(["\\$`])', r"\\\1", value)  # in double quotes
+    yield re.sub(r"([^\w@%+=:,./-])", r"\\\1", value)  # printf %q
+    yield from _in_html(value)
+    for data in (raw, raw + b"\n"):
+        for encoded in (base64.b64encode(data), base64.urlsafe_b64encode(data)):
+            yield encoded.decode()
+            yield encoded.decode().rstrip("=")
+    if not value.isascii():  # bytes of one encoding, read as another
+        yield raw.decode("latin-1")
+        yield value.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _quoted(value: str, *, is_escaped: bool = False) -> Iterator[str]:
+    """Yield a text as it stands in quotes, of either kind, in Python and in JSON."""
+    if is_escaped:
+        bodies = [value]
+    else:
+        # a double quote before it, so that Python takes single ones, and escapes those of the value
+        bodies = [written('"' + value)[2:-1] for written in (repr, ascii)]
+        bodies += [json.dumps(value, ensure_ascii=only_ascii)[1:-1] for only_ascii in (True, False)]
+        bodies.append(re.sub("[<>&']", lambda sign: f"\\u{ord(sign[0]):04X}", bodies[2]))
+    for body in bodies:
+        bare = body.replace("\\'", "'").replace('\\"', '"')
+        yield from (body, bare, bare.replace("'", "\\'"), bare.replace('"', '\\"'))
+        yield bare.replace("'", "\\'").replace('"', '\\"')
+        yield body.replace("/", "\\/")
+        yield re.sub(r"\\u[0-9A-F]{4}", lambda sign: sign[0].lower(), body)
+
+
+def _in_urls(raw: bytes) -> Iterator[str]:
+    # none; a path; encodeURIComponent; encodeURI (MDN)
+    for safe in ("", "/", "!'()*~", ";,/?:@&=+$-_.!~*'()#"):
+        for written in (quote(raw, safe=safe), quote_plus(raw, safe=safe)):
+            yield written
+            yield re.sub("%[0-9A-F]{2}", lambda sign: sign[0].lower(), written)
+
+
+def _in_html(value: str) -> Iterator[str]:
+    for quotes in (
+        ("&#x27;", "&quot;"),
+        ("&#39;", "&#34;"),
+        ("&#39;", "&quot;"),
+        ("&apos;", "&quot;"),
+    ):
+        text = html.escape(value, quote=False)
+        text = text.replace("'", quotes[0]).replace('"', quotes[1])
+        yield text
+        yield text.encode("ascii", "xmlcharrefreplace").decode()
+    yield html.escape(value, quote=False)
+
+
+def _is_from_bytes(value: str) -> bool:
+    """Tell whether each lone surrogate stands for a byte, as in an environment variable that is no text."""
+    return all(not "\ud800" <= sign <= "\udfff" or "\udc80" <= sign <= "\udcff" for sign in value)
 
 
 def plain(text: str) -> str:

@@ -25,6 +25,7 @@ from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
 RIGHT = ("objects", "bytes", "gzip", "brotli", "files", "missing", "changed")  # columns of numbers
+MOST_LINE = 100_000  # bytes of one line; what prints without a newline must not fill the memory
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
 
@@ -122,14 +123,21 @@ class Terminal:
 
     def output(self, host: str, data: bytes) -> None:
         """Take what a command prints on a host, whole lines at a time: shown, or kept until it fails."""
-        *lines, self._rest[host] = (self._rest.pop(host, b"") + data).split(b"\n")
+        *lines, rest = (self._rest.pop(host, b"") + data).split(b"\n")
+        self._rest[host] = rest[: MOST_LINE + 1]
         for line in lines:
-            text = f"  {host}: {self.clean(line.decode(errors='replace'))}"
+            text = f"  {host}: {self._readable(line)}"
             if self._verbose:
                 self._line(text, "dim", important=True)
             else:
                 self._log.write(text)
                 self._output.append(text)
+
+    def _readable(self, line: bytes) -> str:
+        text = self.clean(line[:MOST_LINE].decode(errors="replace"))
+        if len(line) <= MOST_LINE:
+            return text
+        return text[: max(0, len(text) - self._secrets.longest)] + " …"  # no half of a secret
 
     def error(self, error: FabStaticError) -> None:
         """Show an error: what, where, how to mend it."""

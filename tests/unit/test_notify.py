@@ -1,10 +1,13 @@
+import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from fab_static import notify
+from fab_static.plan.inventory import S3
 
 SUMMARY = {
     "app": "shop", "environment": "production", "outcome": "live", "task": "deploy",
@@ -84,3 +87,67 @@ def test_why_it_could_not_be_told_never_holds_the_url(server):
 )
 def test_a_url_stands_in_the_inventory_or_in_the_environment(text, found):
     assert notify.webhook(text, {"HOOK": "https://c/d", "EMPTY": ""}) == found
+
+
+def test_the_path_of_a_webhook_is_a_secret_too():
+    url = "https://hooks.slack.com/services/T0/B0/s3cr3t"
+    assert notify.hidden(url) == {
+        "notify.webhook": url,
+        "notify.webhook's path": "services/T0/B0/s3cr3t",
+    }
+    assert notify.hidden("https://a/b") == {"notify.webhook": "https://a/b"}
+
+
+def test_an_answer_that_comes_byte_by_byte_or_is_no_http_is_told_within_the_limit(monkeypatch):
+    """(fleet A3): a socket's time-out begins anew with each byte."""
+    monkeypatch.setattr(notify, "TIMEOUT_SECONDS", 0.5)
+    ended = threading.Event()
+
+    def slow(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        while not ended.wait(0.05):
+            connection.sendall(b"x")
+
+    def other(connection):
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    for answer, said in (
+        (slow, "no whole answer came within 0.5 seconds"),
+        (other, "BadStatusLine"),
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def serve(listening=listening, answer=answer):
+                connection, _ = listening.accept()
+                with connection, contextlib.suppress(OSError):
+                    answer(connection)
+
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/secret"
+            assert notify.post(url, SUMMARY) == said
+            ended.set()
+            thread.join()
+
+
+def test_a_name_that_dns_never_answers_for_is_told_within_the_limit(monkeypatch):
+    monkeypatch.setattr(notify, "TIMEOUT_SECONDS", 0.2)
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(30) and [])
+    why = notify.post("https://hooks.example.com/secret", SUMMARY)
+    ended.set()
+    assert why == "no whole answer came within 0.2 seconds"
+
+
+def test_a_bucket_that_refuses_or_breaks_is_told(monkeypatch):
+    def broken(place):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(notify, "Bucket", broken)
+    assert notify.put_report(S3("reports"), "a.html", b"") == "ZeroDivisionError: a bug"
+
+
+def test_a_text_without_a_line_is_told():
+    assert notify.message({**SUMMARY, "failed_after_flip": [{"what": "", "mend": "x"}]}).endswith(
+        "failed after the flip:  (x)"
+    )
