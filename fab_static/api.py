@@ -31,7 +31,7 @@ from fab_static.errors import (
     ReleaseError,
 )
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
-from fab_static.phases.building import made_stale, task_name
+from fab_static.phases.building import all_stale, task_name
 from fab_static.phases.deployment import Deployment, Reuse, Show
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import secrets_among
@@ -237,6 +237,8 @@ class Session:
         failed = deploy.failed_after_flip
         if deploy.is_flipped and failed and deploy.rolled_back is None:
             return "deploy --resume" if failed[0] == "activate" else " ".join(failed)
+        if deploy.instead and not deploy.is_flipped:
+            return deploy.instead
         return f"{command} --wait {PATIENCE_SECONDS}" if deploy.lock_held else command
 
     # ---- looking
@@ -410,7 +412,7 @@ class Session:
         ):
             self._run(deploy, (name,), None)
             if name in BUILD:
-                stale = [task_name(one) for one in made_stale(deploy, name)]
+                stale = [task_name(one) for one in all_stale(deploy)]
                 self.show.say(
                     f"stale now: {', '.join(stale)}. To run just those and go live: "
                     f"fab {self.environment.name} deploy --resume"
@@ -622,6 +624,7 @@ class Session:
                 else "nothing is live yet, so there is nothing to roll back",
                 where="the record on " + deploy.build.name,
                 mend=f"deploy a good revision instead: fab {self.environment.name} deploy",
+                instead="deploy",
             )
         return target
 
@@ -700,7 +703,11 @@ class Session:
             try:
                 deploy.release = deploy.release or deploy.read_release(before)
                 self._run_one(deploy, name, None)
-            except DisagreementError:
+            except (DisagreementError, KeyboardInterrupt):
+                if (
+                    not deploy.is_flipped and not deploy.left
+                ):  # interrupted: the wrong one stays live
+                    deploy.release, deploy.is_flipped = deploy.read_release(wrong), True
                 raise
             except FabStaticError as error:
                 failed.append(error)
@@ -815,6 +822,7 @@ class Session:
             telling.began()
             yield
         except BaseException as error:
+            deploy.instead = error.instead if isinstance(error, FabStaticError) else None
             telling.ended(error, self.ending)
             raise
         telling.ended(None, self.ending)

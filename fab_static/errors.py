@@ -28,15 +28,17 @@ class FabStaticError(Exception):
         what: one sentence, lower case, without a full stop.
         where: host, file, key or phase, as precise as is known.
         mend: what to do now, as a command where there is one.
+        instead: the words after `fab <environment>` to run next, where the same again would fail the same.
     """
 
     exit_code = 1  # with which a task ends, where the release is not live
 
-    def __init__(self, what: str, *, where: str, mend: str) -> None:
+    def __init__(self, what: str, *, where: str, mend: str, instead: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.mend = mend
+        self.instead = instead
 
     def __str__(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  mend:  {self.mend}"

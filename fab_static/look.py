@@ -27,12 +27,11 @@ from fab_static.plan.diff import (
     is_for_the_server,
     is_versioned,
     printed_url,
-    printed_urls,
     united,
     unversioned_changes,
     url_changes,
 )
-from fab_static.plan.invalidation import Invalidation, to_invalidate
+from fab_static.plan.invalidation import Invalidation
 from fab_static.plan.publication import hidden
 from fab_static.plan.release import Release, bad
 from fab_static.plan.sources import since_collected
@@ -232,23 +231,28 @@ def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str
         new = live
     if old is None:
         old = deploy.states[deploy.build]["previous"] if new == live else live
+    if deploy.environment.cdn:
+        deploy.caching = see(distribution_of(deploy.environment.cdn), deploy.show.warn)
     return difference_of(deploy, old, deploy.read_release(new))
 
 
 def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str, Any]:
-    """Return what going from one release to another changes for visitors."""
+    """Return what going from one release to another changes for visitors.
+
+    What the CDN forgets is told as exactly as the CDN's settings are known by then.
+    """
     first = deploy.read_release(old) if old else None
     diff = compare(first, new)
-    unversioned = unversioned_changes(first, new)
-    cached = printed_urls(*filter(None, (first, new)))
-    paths = to_invalidate(as_cached(unversioned), cached, str(new.settings["STATIC_URL"]))
+    paths = Invalidation()
+    if deploy.environment.cdn and first:
+        paths = planned(deploy, first, forgotten(deploy, first, new))
     return {
         "old": old,
         "new": new.id,
         "added": list(diff.added),
         "changed": list(diff.changed),
         "removed": list(diff.removed),
-        "unversioned": list(unversioned),
+        "unversioned": list(unversioned_changes(first, new)),
         "urls": url_changes(first, new),
         "bundles": bundles.weighed(first, new),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
@@ -290,7 +294,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         urls = [
             {"before": printed_url(live, path), "now": None}
             for path in diff.changed
-            if live and is_versioned(path, live) and path in live.versions
+            if live and path in live.versions
         ]
     paths = Invalidation()
     cdn = deploy.environment.cdn

@@ -22,7 +22,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
 from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
 from fab_static.plan import versions
-from fab_static.plan.build_order import PHASES, after, before, is_of_sources
+from fab_static.plan.build_order import PHASES, before, is_of_sources
 
 SHOWN = 20  # paths named in one message
 OF_A_RUN = {"ran", "at", "seconds", "by"}  # what the journal keeps of that, not of what it left
@@ -70,6 +70,7 @@ def build_phase(
             f"{name} works on what {first} leaves, and that never ran",
             where=f"{deploy.build.name}: {facts['static_root']}",
             mend=f"run it first: fab {environment.name} {' '.join(map(task_name, words))}",
+            instead=" ".join(map(task_name, words)),
         )
     known = Known(None)
     if deploy.reuse != "no" and not deploy.by_itself:
@@ -275,9 +276,9 @@ def command_of(deploy: Deployment, name: str) -> str:
     return deploy.environment.build.commands.get(name, PHASES[name].command)
 
 
-def made_stale(deploy: Deployment, name: str) -> tuple[str, ...]:
-    """Return the later phases that a rerun of this one has made stale."""
-    return (*after(name, deploy.phases, deploy.order), "seal")
+def all_stale(deploy: Deployment) -> tuple[str, ...]:
+    """Return what must run before what was built can go live: what `deploy --resume` runs of the build."""
+    return (*deploy.journal.stale(deploy.phases, deploy.order), "seal")
 
 
 def task_name(phase: str) -> str:

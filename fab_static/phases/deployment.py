@@ -93,6 +93,7 @@ class Deployment:
     after_flip: list[FabStaticError] = field(default_factory=list)
     failed_after_flip: list[str] = field(default_factory=list)  # the phases
     command: str | None = None  # the words that run it again; None: it only looks
+    instead: str | None = None  # those of what failed, where the same again would fail the same
     lock_held: bool = False  # by somebody else
     undone: set[Named] = field(default_factory=set)  # flipped, and put back
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
@@ -410,6 +411,7 @@ class Deployment:
                     "no release is sealed yet",
                     where=f"{self.build.name}: {self.build.layout.deploy_to}/journal.json",
                     mend=f"build and seal one: fab {self.environment.name} prepare",
+                    instead="prepare",
                 )
             self.release = self.read_release(self.journal.release)
             if self.project_path is None:  # its web processes read the checkout it was built from

@@ -49,6 +49,7 @@ def seal(deploy: Deployment) -> None:
             where=f"{deploy.build.name}: {deploy.build.layout.deploy_to}/journal.json",
             mend=f"run what is stale: fab {deploy.environment.name} deploy --resume, or "
             f"fab {deploy.environment.name} {' '.join(map(task_name, (*stale, 'seal')))}",
+            instead=" ".join(map(task_name, (*stale, "seal"))),
         )
     started = time.monotonic()
     composed = _composed(deploy, configured)
