@@ -102,7 +102,14 @@ def read_environment(name: str, inventories: Path) -> Environment:
             f"the inventory cannot be read: {error}", where=str(path), mend="mend the file"
         ) from error
     environment = inventory.parse(text, name=name, source=str(path))
-    return inventory.beside(environment, path.parent.absolute())
+    try:
+        return inventory.beside(environment, path.parent.absolute())
+    except RuntimeError as error:  # pathlib: HOME is not set, and the system does not know the user
+        raise InventoryError(
+            f"~ cannot be found: {error}",
+            where=f"{path}: ssh",
+            mend="set HOME, or write the whole paths of ssh.identity and ssh.known_hosts",
+        ) from error
 
 
 def environments(inventories: Path) -> list[str]:
@@ -800,9 +807,10 @@ class Session:
             deploy.lock = None
             try:
                 lock.release()
-            except FabStaticError as error:  # must hide neither how it ended nor an exit 5
+            except Exception as error:  # must hide neither how it ended nor an exit 5
+                why = error.what if isinstance(error, FabStaticError) else repr(error)
                 self.show.warn(
-                    f"{error.where}: the lock could not be released ({error.what}); it is marked "
+                    f"{deploy.build.name}: the lock could not be released ({why}); it is marked "
                     "abandoned, or expires within a minute"
                 )
 

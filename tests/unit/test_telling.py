@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from fab_static import api, notify, tasks, telling
+from fab_static.errors import InventoryError
 from fab_static.report.archive import Archive
 from fab_static.telling import Telling
-from tests.unit.test_words import NEW, OLD, Said, Site, said, site
+from tests.unit.test_words import INVENTORY, NEW, OLD, Said, Site, said, site
 
 __all__ = ["said", "site"]  # fixtures
 
@@ -312,3 +313,30 @@ def test_the_archive_is_read_past_what_is_damaged(tmp_path: Path) -> None:
     archive.folder.mkdir(parents=True)
     (archive.folder / "20261122T170102Z-deploy.json").write_text("[" * 100_000)
     assert list(archive.summaries()) == []
+
+
+def test_a_home_that_cannot_be_found_is_told_where_an_inventory_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*args: object) -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    text = INVENTORY.format(folder="/srv", more="").replace(
+        "/srv/known_hosts", "~/.ssh/known_hosts"
+    )
+    (tmp_path / "staging.yml").write_text(text)
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    with pytest.raises(InventoryError) as caught:
+        api.read_environment("staging", tmp_path)
+    assert str(caught.value) == (
+        "~ cannot be found: Could not determine home directory.\n"
+        f"  where: {tmp_path}/staging.yml: ssh\n"
+        "  mend:  set HOME, or write the whole paths of ssh.identity and ssh.known_hosts"
+    )
+
+
+def test_a_lock_that_cannot_be_released_for_whatever_reason_leaves_the_exit_code_true(
+    site: Site, said: Said, told: Callable[[], Any]
+) -> None:
+    site.hosts["build1"].before["unlock"] = lambda: 1 / 0
+    assert said() == (0, "")
