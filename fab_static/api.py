@@ -187,11 +187,11 @@ class Session:
     @property
     def show(self) -> Show:
         """Who is told what happens."""
-        return self._show
+        return self._given_show
 
     @show.setter
     def show(self, show: Show) -> None:
-        self._show = Steady(show)
+        self._given_show, self._show = show, Steady(show)
 
     def __enter__(self) -> Session:
         return self
@@ -339,7 +339,7 @@ class Session:
         with self._locked(deploy, "deploy", wait_seconds), self._told(deploy, "deploy"):
             names = self._to_resume(deploy) if resume else self._configured(EVERYTHING)
             if not names:
-                self.show.say("nothing is stale; the last deploy went to its end")
+                self._show.say("nothing is stale; the last deploy went to its end")
             self._check(deploy, names)
             names = self._in_order(deploy, names)
             self._run(deploy, names, confirm, goes_back=rollback_on_probe_failure)
@@ -420,7 +420,7 @@ class Session:
             self._run(deploy, (name,), None)
             if name in BUILD:
                 stale = [task_name(one) for one in all_stale(deploy)]
-                self.show.say(
+                self._show.say(
                     f"stale now: {', '.join(stale)}. To run just those and go live: "
                     f"fab {self.environment.name} deploy --resume"
                 )
@@ -457,13 +457,13 @@ class Session:
                 deploy.rolled_back = live
             if not check:
                 deploy.command = f"rollback --to {deploy.release.id}"
-            self.show.say(f"rolling back to {deploy.release.id}")
+            self._show.say(f"rolling back to {deploy.release.id}")
             names = ("verify",) if check else ROLLBACK
             if repair and not check:
                 names = ("distribute", *names)
             self._run(deploy, names, None if check else confirm)
             if check:
-                self.show.say(f"a rollback to {deploy.release.id} would work")
+                self._show.say(f"a rollback to {deploy.release.id} would work")
         return deploy
 
     def unlock(self, *, steal: bool = False, because: str = "") -> dict[str, Any] | None:
@@ -517,7 +517,7 @@ class Session:
         self._last = Deployment(
             self.environment,
             self._fleet,
-            self.show,
+            self._show,
             self.operator,
             secrets=self.secrets,
             project_path=project_path,
@@ -615,12 +615,12 @@ class Session:
             return to
         recorded = deploy.recorded_live
         if deploy.went_back and deploy.live:
-            self.show.warn(
+            self._show.warn(
                 f"an unfinished flip was put back; {deploy.live} is live everywhere again"
             )
             return deploy.live
         if deploy.live is None and recorded is not None:
-            self.show.warn("hosts disagree; they go back to the release that was live everywhere")
+            self._show.warn("hosts disagree; they go back to the release that was live everywhere")
             return recorded
         live = deploy.live or recorded
         target = previous(deploy.record, live, held) if live else None
@@ -639,7 +639,7 @@ class Session:
         """Find out what can be known to fail before anything is built or sent."""
         if not names:
             return
-        self.show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
+        self._show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
         asked = deploy.on(deploy.hosts(), lambda host: host.ask("facts")[0])
         for host, facts in asked.items():
             if not facts["writable"]:
@@ -676,7 +676,7 @@ class Session:
         deploy.timeline.expect(
             names, {name: known[name]["seconds"] for name in names if name in known}
         )
-        self.show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
+        self._show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
         for name in names:
             flipped = is_live or (name in ("invalidate", "probe", "prune") and len(names) > 1)
             try:
@@ -701,9 +701,9 @@ class Session:
         """
         wrong = deploy.current_release().id
         if before is None or before == wrong:
-            self.show.warn("there is nothing to go back to: no other release was live before")
+            self._show.warn("there is nothing to go back to: no other release was live before")
             return
-        self.show.warn(f"the probe failed; going back to {before}")
+        self._show.warn(f"the probe failed; going back to {before}")
         deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong, False
         failed: list[FabStaticError] = []
         for name in ROLLBACK:
@@ -752,7 +752,7 @@ class Session:
         at_build = name in (*BUILD, "seal", "promote")
         with (
             deploy.timeline.phase(name),
-            self.show.phase(task_name(name)),
+            self._show.phase(task_name(name)),
             deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
         ):
             (run or PHASES[name])(deploy)
@@ -792,7 +792,7 @@ class Session:
             deploy.lock_held = True
             raise
         if lock.took_over:
-            self.show.warn(
+            self._show.warn(
                 f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "
                 "behind by a deploy that died; going on"
             )
@@ -801,7 +801,7 @@ class Session:
             deploy.look()
             deploy.settle()
             if deploy.recorded_live and deploy.live is None:
-                self.show.warn("hosts disagree about what is live; this run brings them together")
+                self._show.warn("hosts disagree about what is live; this run brings them together")
             yield
         finally:
             deploy.lock = None
@@ -809,7 +809,7 @@ class Session:
                 lock.release()
             except Exception as error:  # must hide neither how it ended nor an exit 5
                 why = error.what if isinstance(error, FabStaticError) else repr(error)
-                self.show.warn(
+                self._show.warn(
                     f"{deploy.build.name}: the lock could not be released ({why}); it is marked "
                     "abandoned, or expires within a minute"
                 )
