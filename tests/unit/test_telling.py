@@ -340,3 +340,27 @@ def test_a_lock_that_cannot_be_released_for_whatever_reason_leaves_the_exit_code
 ) -> None:
     site.hosts["build1"].before["unlock"] = lambda: 1 / 0
     assert said() == (0, "")
+
+
+@pytest.mark.parametrize("where", ["verify", "flip"])
+def test_an_interruption_while_it_goes_back_from_what_the_probe_found_exits_4(
+    site: Site, said: Said, where: str
+) -> None:
+    """The release that the probe found wrong is live still: "what was live before is live" would be untrue."""
+    site.open("probe: {origin: 'http://127.0.0.1:9', timeout: 1}")
+    assert said()[0] == 4
+    assert set(site.live().values()) == {OLD}
+    times: list[str] = []
+
+    def second_time() -> None:
+        times.append(where)
+        if len(times) == 2:
+            raise KeyboardInterrupt
+
+    site.hosts["web1"].after[where] = second_time
+    code, text = said("activate", rollback_on_probe_failure=True)
+    assert len(times) == 2
+    assert set(site.live().values()) == {NEW}
+    assert code == 4
+    assert text.startswith("interrupted after the release went live\n")
+    assert f"  live: {NEW} on every host\n" in text
