@@ -56,6 +56,7 @@ class Telling:
         self._spell = spell
         self._tells_others = tells_others
         self._name = name_of(task)
+        self._has_ended = False
         self._kept: Path | None = None  # where this run's files go, without an ending
 
     def began(self) -> None:
@@ -79,6 +80,7 @@ class Telling:
             error: what the run ended with; None where it went well, or only something after the flip failed.
             find_ending: returns what is live, what was undone, what to run next.
         """
+        self._has_ended = True
         ending: Ending | None = None
         with self._anyway("how this run ended could not be put into words"):
             ending = find_ending()
@@ -121,6 +123,8 @@ class Telling:
         except Exception as error:
             self._deploy.show.warn(f"{what}: {type(error).__name__}: {_first_line(str(error))}")
         except KeyboardInterrupt:
+            if not self._has_ended:  # before anything is done it stops the run
+                raise
             self._deploy.show.warn(f"{what}: you interrupted it")
 
     def _summary(
@@ -167,7 +171,7 @@ class Telling:
         page = b""
         with self._anyway("no report could be made of this run"):
             # a name that is no text has lone surrogates: UTF-8 has none
-            page = html.report(known).encode("utf-8", "backslashreplace")
+            page = self._spell(html.report(known)).encode("utf-8", "backslashreplace")
         if not page:
             return
         with self._anyway("the report could not be kept"):

@@ -204,6 +204,18 @@ def test_ctrl_c_while_others_are_told_leaves_the_exit_code_and_the_rest(
     assert told()["outcome"] == "live"
 
 
+def test_ctrl_c_before_anything_is_done_stops_the_run(
+    site: Site, said: Said, told: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Archive, "begin", interrupted)
+    assert said()[0] == 1
+    assert set(site.live().values()) == {NEW}
+    assert told()["interrupted"]
+
+
 def test_a_show_of_ones_own_that_fails_changes_nothing(site: Site) -> None:
     class Broken(api.Quiet):
         def say(self, text: str) -> None:
