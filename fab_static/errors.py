@@ -16,6 +16,8 @@ Every message says what happened, where, and how to mend it.
 
 from __future__ import annotations
 
+import traceback
+
 LINES_SHOWN = (
     25  # of a failing command's output in a message; the rest is shown as it came, or logged
 )
@@ -75,6 +77,8 @@ class DeployLockedError(FabStaticError):
 class RemoteError(FabStaticError):
     """A host cannot be reached, or refused a request."""
 
+    is_refusal = False  # it was reached, and answered that it cannot
+
 
 class CdnError(FabStaticError):
     """CloudFront or S3 refused."""
@@ -84,3 +88,14 @@ class DisagreementError(FabStaticError):
     """Hosts are left with different releases, and could not all be put back."""
 
     exit_code = 5
+
+def expected(error: BaseException, where: str) -> FabStaticError:
+    """Return an error of ours for whatever came; a bug keeps its traceback."""
+    if isinstance(error, FabStaticError):
+        return error
+    trace = "".join(traceback.format_exception(error))
+    return FabStaticError(
+        f"fab_static failed: {type(error).__name__}: {error}",
+        where=where,
+        mend=f"this is a bug of fab_static; please report it with this traceback:\n{trace}",
+    )

@@ -13,30 +13,33 @@ import os
 import select
 import shlex
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, as_completed, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, TypeVar
 
 import paramiko
 from fabric import Config, Connection
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
+from fab_static.frames import SLOWEST, Channel, Frames, MalformedError, TooSlowError
+from fab_static.frames import Head as Head  # what phases are given
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, PIECE, RECORD, TICK_SECONDS
+from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, expand
 from fab_static.plan.release import Layout
+from fab_static.workers import Workers
 
 T = TypeVar("T")
-Head = dict[str, Any]
 
 AGENT = zlib.compress(Path(agent_module.__file__).read_bytes())
 # reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
@@ -49,26 +52,16 @@ BOOTSTRAP = (
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
 MUCH = 4096  # bytes of a request that are worth deflating
+PACKET = 32 * 1024 - 64  # bytes that go in one packet of SSH, as paramiko cuts them
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
-
-
-class Channel(Protocol):
-    """A two-way stream of bytes to a process on a host."""
-
-    def send(self, data: bytes) -> None:
-        """Send all of the data."""
-
-    def is_ready(self) -> bool:
-        """Tell whether a little can be sent without waiting."""
-
-    def receive(self, most: int, timeout_seconds: float) -> bytes:
-        """Return some bytes; b"" at the end. Raises TimeoutError."""
-
-    def last_words(self) -> tuple[int | None, str]:
-        """Return the exit status, if it is known, and what stood on standard error."""
-
-    def close(self) -> None:
-        """End the stream, and the process with it."""
+MAX_PACK = 4 * PIECE  # bytes of objects in one frame; an agent sends less than half of it
+MAX_WORDS = 1024 * 1024  # bytes that are kept of what a process says on standard error
+KEPT_OUTPUT = 32 * 1024 * 1024  # bytes kept of a command's output, of its beginning and of its end
+SHOWN_OUTPUT = 256 * 1024 * 1024  # bytes of it that are shown and logged
+SILENCE_SECONDS = 30.0  # how long a host may say nothing
+STALL_SECONDS = 120.0  # how long work may stand still; to write much to a slow disk takes its time
+LOCAL_END_SECONDS = 3.0  # how long an agent on this machine may take to end by itself
+CANCEL_SECONDS = 2.0  # how long a host may take to end what was interrupted
 
 
 class SshChannel:
@@ -82,8 +75,16 @@ class SshChannel:
     def send(self, data: bytes) -> None:
         """Send all of the data, in pieces: paramiko copies the rest at each packet."""
         view = memoryview(data)
-        for at in range(0, len(view), PIECE):
-            self._channel.sendall(bytes(view[at : at + PIECE]))
+        deadline = time.monotonic() + SILENCE_SECONDS + len(data) / SLOWEST
+        while view:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TooSlowError(f"the host does not take {len(data):,} bytes")
+            self._channel.settimeout(min(SILENCE_SECONDS, left))
+            sent = self._channel.send(bytes(view[:PACKET]))
+            if not sent:
+                raise EOFError("the connection ended")
+            view = view[sent:]
 
     def is_ready(self) -> bool:
         """Tell whether a little can be sent without waiting."""
@@ -102,7 +103,7 @@ class SshChannel:
         self._channel.settimeout(1)
         words = b""
         with contextlib.suppress(TimeoutError):
-            while piece := self._channel.recv_stderr(65536):
+            while len(words) < MAX_WORDS and (piece := self._channel.recv_stderr(65536)):
                 words += piece
         return code, words.decode(errors="replace").strip()
 
@@ -123,13 +124,17 @@ class LocalChannel:
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for the operator's process, which tells the agent
         )
+        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+        os.set_blocking(self._process.stdin.fileno(), False)
 
     def send(self, data: bytes) -> None:
         """Send all of the data."""
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         view = memoryview(data)
         while view:
-            view = view[self._process.stdin.write(view) :]
+            if not select.select([], [self._process.stdin], [], SILENCE_SECONDS)[1]:
+                raise TooSlowError(f"the agent takes no data for {SILENCE_SECONDS:g} seconds")
+            view = view[self._process.stdin.write(view) or 0 :]
 
     def is_ready(self) -> bool:
         """Tell whether a little can be sent without waiting."""
@@ -152,15 +157,20 @@ class LocalChannel:
 
     def close(self) -> None:
         """End the agent by the end of its input."""
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        _close(self._process.stdin)
         try:
-            self._process.wait(5)
+            self._process.wait(LOCAL_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):  # read to the end by now
+            _close(pipe)
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe:
+        with contextlib.suppress(OSError):
+            pipe.close()
 
 
 class UnknownHostKeyError(Exception):
@@ -203,7 +213,10 @@ class RemoteHost:
         self.layout: Layout = environment.layout(host)
         self.connection = connection or SharedConnection(host, environment)
         self._channel: Channel | None = None
-        self._buffer = bytearray()
+        self._frames = Frames()
+        self._number = 0  # of the last request
+        self._under_way: str | None = None  # the verb whose answer has not come to its end
+        self._asked = 0  # bytes of that request
         self._turn = threading.Lock()  # one request at a time
         self._writing = threading.Lock()  # one frame at a time
         self.hello: Head = {}
@@ -236,37 +249,132 @@ class RemoteHost:
     ) -> tuple[Head, bytes]:
         """Have the agent do one thing, and return its answer: head and body.
 
+        It may take as long as the work goes on; with `timeout_seconds` no longer than that.
+
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
-        limit = timeout_seconds or self.environment.ssh.command_timeout
-        deadline = time.monotonic() + limit
+        with self._request(do, params, body):
+            head, data = self._answer(do, on_output, timeout_seconds)
+        if do == "read_object":
+            self._refuse_other_bytes(params["object"], data)
+        return head, data
+
+    def _answer(
+        self,
+        do: str,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[Head, bytes]:
+        """Read to the end of the answer to a request."""
+        limit = timeout_seconds or self._stall_seconds
+        deadline, moved = time.monotonic() + limit, None
+        while True:
+            head, data = self._frame()
+            if "ok" in head:
+                return head, data
+            if "output" in head and on_output:
+                on_output(data)
+            if timeout_seconds is None and head.get("moved", moved) != moved:
+                deadline, moved = time.monotonic() + limit, head["moved"]
+            if time.monotonic() > deadline:
+                self._give_up_on(do, limit, stands_still=timeout_seconds is None)
+
+    @property
+    def _stall_seconds(self) -> float:
+        return max(3 * TICK_SECONDS, min(STALL_SECONDS, self.environment.ssh.command_timeout))
+
+    def _give_up_on(self, do: str, limit: float, *, stands_still: bool) -> None:
+        self.close_agent()
+        if stands_still:
+            raise RemoteError(
+                f"{do} stands still: nothing has moved for {limit:g} seconds",
+                where=self.name,
+                mend="see whether its disks and network file systems answer: "
+                f"{self.connection.ssh_command()}; then run it again",
+            )
+        raise RemoteError(
+            f"{do} was not done after {limit:g} seconds",
+            where=self.name,
+            mend="raise ssh.command_timeout if that is not long for this host",
+        )
+
+    @contextmanager
+    def _request(self, do: str, params: Mapping[str, Any], body: bytes) -> Iterator[None]:
+        """Send a request; whoever leaves without the end of its answer ends the work on it, too."""
         with self._turn:
-            self._send({"do": do, **params}, body)
-            while True:
-                head, data = self._frame(ticks=True)
-                if "ok" in head:
-                    return head, data
-                if "output" in head and on_output:
-                    on_output(data)
-                if time.monotonic() > deadline:
-                    self.close_agent()
-                    raise RemoteError(
-                        f"{do} was not done after {limit:g} seconds",
-                        where=self.name,
-                        mend="raise ssh.command_timeout if that is not long for this host",
-                    )
+            self._number += 1
+            self._under_way = do
+            self._asked = body.size if isinstance(body, Deflated) else len(body)
+            try:
+                self._send({"do": do, **params, "n": self._number}, body)
+                yield
+            finally:
+                if self._under_way:
+                    self._cancel_and_wait()
+                self._under_way = None
+
+    def cancel(self) -> None:
+        """Have the agent end what it works on just now; who waits for the answer is told. From any thread."""
+        do = self._under_way
+        if do in STREAMS or (do and not self._tell({"cancel": self._number}, CANCEL_SECONDS / 4)):
+            self.close_agent()
+
+    def _cancel_and_wait(self) -> None:
+        """End the work on a request, and wait for that: what it wrote may have to be put back now."""
+        try:
+            self.cancel()
+            deadline = time.monotonic() + CANCEL_SECONDS
+            with contextlib.suppress(FabStaticError):
+                while self._under_way and self._channel and time.monotonic() < deadline:
+                    self._frame(max(0.05, deadline - time.monotonic()))
+        finally:
+            if self._under_way:
+                self.close_agent()
 
     def packs(self, do: str, body: bytes) -> Iterator[tuple[Head, bytes]]:
-        """Ask for a stream, and yield its frames as they come."""
-        with self._turn:
-            self._send({"do": do}, body)
+        """Ask for a stream of objects, and yield its frames as they come.
+
+        Args:
+            do: the verb.
+            body: the objects' records.
+
+        Raises:
+            RemoteError: as of `ask`; or more comes than was asked for.
+        """
+        left = sum(RECORD.size + size for _, size in RECORD.iter_unpack(body))
+        limit = self._stall_seconds
+        with self._request(do, {}, body):
+            deadline = time.monotonic() + limit
             while True:
                 head, data = self._frame()
+                if "ok" in head and left:
+                    raise self._malformed("fewer objects than were asked for")
                 if "ok" in head:
                     return
                 if "pack" in head:
+                    left -= self._size_of(head, data, left)
                     yield head, data
+                    deadline = time.monotonic() + limit
+                if time.monotonic() > deadline:
+                    self._give_up_on(do, limit, stands_still=True)
+
+    def _size_of(self, head: Head, data: bytes, left: int) -> int:
+        """Return how many bytes of objects a frame says that it holds.
+
+        Raises:
+            RemoteError: more than were asked for, or than such a frame can hold.
+        """
+        size = head.get("raw")
+        is_plain = head["pack"] == "plain"
+        if (
+            head["pack"] not in ("plain", "deflate")
+            or type(size) is not int
+            or not 0 < size <= min(left, MAX_PACK)
+            or (is_plain and len(data) != size)
+        ):
+            raise self._malformed("a pack of objects that were not asked for")
+        return size
 
     def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
         """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.
@@ -277,34 +385,47 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, or an object's bytes are not its own.
         """
+        asked = set(RECORD.iter_unpack(wanted))
         buffer = bytearray()
         for head, data in self.packs("fetch", wanted):
-            buffer += zlib.decompress(data) if head["pack"] == "deflate" else data
+            buffer += self._inflated(data, head["raw"]) if head["pack"] == "deflate" else data
             while len(buffer) >= RECORD.size:
                 raw, size = RECORD.unpack_from(buffer)
+                if (raw, size) not in asked:
+                    raise self._malformed("an object that was not asked for")
                 if len(buffer) < RECORD.size + size:
                     break
                 body = bytes(buffer[RECORD.size : RECORD.size + size])
                 del buffer[: RECORD.size + size]
-                if hashlib.sha256(body).digest() != raw:
-                    raise RemoteError(
-                        f"object {raw.hex()} has other bytes than its name says",
-                        where=self.name,
-                        mend=f"build it anew: fab {self.environment.name} deploy",
-                    )
+                self._refuse_other_bytes(raw.hex(), body)
                 yield raw.hex(), body
+
+    def _refuse_other_bytes(self, sha256: str, body: bytes) -> None:
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise RemoteError(
+                f"object {sha256} has other bytes than its name says",
+                where=self.name,
+                mend=f"build it anew: fab {self.environment.name} deploy",
+            )
+
+    def _inflated(self, data: bytes, size: int) -> bytes:
+        """Return what a pack holds: no more than it said."""
+        inflater = zlib.decompressobj()
+        try:
+            inflated = inflater.decompress(data, size + 1)
+        except zlib.error as error:
+            raise self._malformed(f"a pack that cannot be inflated: {error}") from error
+        if len(inflated) != size or not inflater.eof:
+            raise self._malformed("a pack of another size than it says")
+        return inflated
 
     def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
         """Send a request and a stream of frames after it, and return the answer's head."""
-        with self._turn:
-            self._send({"do": do}, b"")
+        with self._request(do, {}, b""):
             for head, body in frames:
                 self._send(head, body)
             self._send({"end": True}, b"")
-            while True:
-                head, _ = self._frame()
-                if "ok" in head:
-                    return head
+            return self._answer(do)[0]
 
     def run(
         self,
@@ -322,11 +443,11 @@ class RemoteHost:
         With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
         one of manage.py, or the record's `program`, may run in a fork of a process that has set the project up.
         """
-        pieces: list[bytes] = []
+        kept = Output()
 
         def collect(piece: bytes) -> None:
-            pieces.append(piece)
-            if on_output:
+            kept.add(piece)
+            if on_output and kept.size <= SHOWN_OUTPUT:
                 on_output(piece)
 
         limit = self.environment.ssh.command_timeout
@@ -342,7 +463,7 @@ class RemoteHost:
             record=dict(record) if record else None,
             shares_start=shares_start,
         )
-        output = b"".join(pieces).decode(errors="replace")
+        output = kept.all().decode(errors="replace")
         if "cannot_start" in head:
             output += head["cannot_start"]
         unseen = head.get("unseen") or [None]
@@ -357,46 +478,57 @@ class RemoteHost:
 
     def alive(self) -> None:
         """Let the agent know that the operator is there, whatever it works on."""
+        self._tell({"alive": True}, 0)
+
+    def _tell(self, head: Head, timeout_seconds: float) -> bool:
+        """Say something that is no request, between the frames of one; False where that cannot be done now."""
         channel = self._channel
-        if channel is not None and self._writing.acquire(blocking=False):
-            try:
-                if channel.is_ready():
-                    channel.send(_framed({"alive": True}, b""))
-            except (OSError, paramiko.SSHException, EOFError):
-                pass  # whoever waits for an answer notices too, and says so
-            finally:
-                self._writing.release()
+        if channel is None or not self._writing.acquire(timeout=timeout_seconds):
+            return False
+        try:
+            if channel.is_ready():
+                channel.send(_framed(head, b""))
+                return True
+        except (OSError, paramiko.SSHException, EOFError, ValueError):
+            pass  # whoever waits for an answer notices too, and says so
+        finally:
+            self._writing.release()
+        return False
 
     # ---- the channel
 
     def close_agent(self) -> None:
         """End the agent, and with it what it runs; the next request starts another."""
         channel, self._channel = self._channel, None
-        self._buffer.clear()
+        self._frames = Frames()
         if channel:
             with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
                 channel.close()
 
     def _send(self, head: Head, body: bytes) -> None:
-        if self._channel is None:
+        if self._channel is None and "do" in head:
             self._open()
         data = _framed(head, body)
         self.requests += 1
         try:
             with self._writing:
-                assert self._channel is not None  # noqa: S101 - just opened
+                if self._channel is None:
+                    raise EOFError("it was closed")
                 self._channel.send(data)
-        except (OSError, paramiko.SSHException, EOFError, AttributeError) as error:
-            self._buffer_refusal()
+        except (OSError, paramiko.SSHException, EOFError, ValueError) as error:
+            self._raise_reason()
             raise self._cut(error) from error
+        except BaseException:  # half a frame may have gone out
+            self.close_agent()
+            raise
 
-    def _buffer_refusal(self) -> None:
+    def _raise_reason(self) -> None:
         """Raise the agent's own reason if it gave one before it went away."""
-        with contextlib.suppress(TimeoutError, OSError, EOFError, ValueError, struct.error):
+        if self._channel is None:
+            return
+        with contextlib.suppress(OSError, EOFError, ValueError):
             while True:
-                sizes = FRAME.unpack(self._exactly(FRAME.size, 0.2))
-                head = json.loads(self._exactly(sizes[0], 0.2))
-                self._exactly(sizes[1], 0.2)
+                head, _ = self._frames.next(self._channel, 0.2, MAX_PACK)
                 if "error" in head:
                     self.close_agent()
                     raise self._refused(head["error"])
@@ -408,14 +540,15 @@ class RemoteHost:
             command[0] = sys.executable
         if ssh.become:
             command = ["sudo", "-n", "-u", ssh.become, "--", *command]
-        self._buffer.clear()
+        self._frames = Frames()
+        channel: Channel
         if self.host.local:
             try:
-                self._channel = LocalChannel(command)
+                channel = LocalChannel(command)
             except OSError as error:
                 raise self._no_agent(127, f"{error.filename}: {error.strerror}", error) from error
         else:
-            self._channel = self.connection.channel(shlex.join(command))
+            channel = self.connection.channel(shlex.join(command))
         opening = {
             "do": "open",
             "deploy_to": expand(self.environment.deploy_to, self.host),
@@ -424,78 +557,110 @@ class RemoteHost:
         }
         self.requests += 1
         try:
-            self._channel.send(AGENT + _framed(opening, b""))  # one trip for both
-            self._greeting()
+            with self._writing:
+                self._channel = channel
+                channel.send(AGENT + _framed(opening, b""))  # one trip for both
+            seconds = max(SILENCE_SECONDS, self.environment.ssh.connect_timeout)
+            self._frames.skip_to(channel, HELLO, MAX_GREETING, seconds)
+            self.hello = self._believed("hello", self._received(SILENCE_SECONDS, 0)[0])
+            self._refuse_error(self._received(SILENCE_SECONDS, 0)[0])
         except (OSError, EOFError, paramiko.SSHException) as error:
-            code, words = self._channel.last_words()
+            code, words = channel.last_words()
             self.close_agent()
             raise self._no_agent(code, words, error) from error
-        self.hello, _ = self._frame()
-        self._frame()
+        except BaseException:
+            self.close_agent()
+            raise
 
-    def _greeting(self) -> None:
-        """Read over what a login prints before the agent speaks."""
-        assert self._channel is not None  # noqa: S101 - just opened
-        deadline = time.monotonic() + max(30.0, self.environment.ssh.connect_timeout)
-        while HELLO not in self._buffer:
-            if len(self._buffer) > MAX_GREETING:
-                raise EOFError("the login prints without end")
-            piece = self._channel.receive(65536, max(0.1, deadline - time.monotonic()))
-            if not piece:
-                raise EOFError(bytes(self._buffer[-2000:]).decode(errors="replace").strip())
-            self._buffer += piece
-        del self._buffer[: self._buffer.index(HELLO) + len(HELLO)]
-
-    def _frame(
-        self, timeout_seconds: float | None = None, *, ticks: bool = False
-    ) -> tuple[Head, bytes]:
-        """Return the next frame that is no tick.
+    def _frame(self, timeout_seconds: float | None = None) -> tuple[Head, bytes]:
+        """Return the next frame of the answer that is under way.
 
         Raises:
             RemoteError: the host was silent, the connection was cut, or the agent refused.
         """
+        do = self._under_way or ""
         silence = timeout_seconds or max(
-            3 * TICK_SECONDS, min(30.0, self.environment.ssh.command_timeout)
+            3 * TICK_SECONDS, min(SILENCE_SECONDS, self.environment.ssh.command_timeout)
         )
-        while True:
-            try:
-                sizes = self._exactly(FRAME.size, silence)
-                head_size, body_size = FRAME.unpack(sizes)
-                head = json.loads(self._exactly(head_size, silence))
-                body = self._exactly(body_size, silence)
-            except TimeoutError as error:
-                self.close_agent()
-                raise RemoteError(
-                    f"the host said nothing for {silence:g} seconds",
-                    where=self.name,
-                    mend=f"see whether it is alive: {self.connection.ssh_command()}",
-                ) from error
-            except (OSError, EOFError, paramiko.SSHException, ValueError, AttributeError) as error:
-                raise self._cut(error) from error
-            if "error" in head:
-                raise self._refused(head["error"])
-            if ticks or "tick" not in head:
-                return head, body
+        most = max(MAX_PACK, wire.body_limit(do, self._asked))
+        deadline = time.monotonic() + silence
+        head, body = self._received(silence, most)
+        while (number := head.get("n", self._number)) != self._number:
+            if type(number) is not int or number > self._number or time.monotonic() > deadline:
+                raise self._malformed(f"an answer to the request {str(number)[:20]}")
+            head, body = self._received(silence, most)  # that one belonged to what was given up
+        if "error" in head:
+            self._under_way = None
+            self._refuse_error(head)
+        if "ok" in head:
+            if len(body) > wire.body_limit(do, self._asked):
+                raise self._malformed(f"a body of {len(body):,} bytes, which {do} does not have")
+            self._believed(do, head)
+            self._under_way = None
+        return head, body
 
-    def _exactly(self, size: int, timeout_seconds: float) -> bytes:
-        while len(self._buffer) < size:
+    def _received(self, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
+        """Return the next frame, whatever it belongs to."""
+        try:
             if self._channel is None:
                 raise EOFError("closed")
-            piece = self._channel.receive(max(65536, size - len(self._buffer)), timeout_seconds)
-            if not piece:
-                raise EOFError("the connection ended")
-            self._buffer += piece
-        with memoryview(self._buffer) as view:
-            data = bytes(view[:size])
-        del self._buffer[:size]
-        return data
+            return self._frames.next(self._channel, silence_seconds, most_body)
+        except TooSlowError as error:
+            self.close_agent()
+            raise RemoteError(
+                f"the host answers too slowly: {error}",
+                where=self.name,
+                mend=f"see whether the line to it works: {self.connection.ssh_command()}",
+            ) from error
+        except TimeoutError as error:
+            self.close_agent()
+            raise RemoteError(
+                f"the host said nothing for {silence_seconds:g} seconds",
+                where=self.name,
+                mend=f"see whether it is alive: {self.connection.ssh_command()}",
+            ) from error
+        except MalformedError as error:
+            raise self._malformed(str(error)) from error
+        except (OSError, EOFError, paramiko.SSHException, ValueError) as error:
+            raise self._cut(error) from error
+
+    def _believed(self, do: str, head: Head) -> Head:
+        """Return an answer that has its verb's shape.
+
+        Raises:
+            RemoteError: it has not.
+        """
+        if wrong := wire.problem(do, head):
+            raise self._malformed(f"{do}: {wrong}")
+        return head
+
+    def _refuse_error(self, head: Head) -> None:
+        error = head.get("error")
+        if error is None:
+            return
+        words = error if isinstance(error, dict) else {}
+        if not all(isinstance(words.get(key), str) for key in ("what", "where", "mend", "kind")):
+            raise self._malformed("a refusal without its reasons")
+        raise self._refused(words)
 
     # ---- errors
 
     def _refused(self, error: Mapping[str, str]) -> FabStaticError:
         kind: type[FabStaticError] = ReleaseError if error["kind"] == "release" else RemoteError
         where = f"{self.name}: {error['where']}" if error["where"] else self.name
-        return kind(error["what"], where=where, mend=error["mend"])
+        refused = kind(error["what"], where=where, mend=error["mend"])
+        if isinstance(refused, RemoteError):
+            refused.is_refusal = True
+        return refused
+
+    def _malformed(self, what: str) -> RemoteError:
+        self.close_agent()
+        return RemoteError(
+            f"the host answers what no agent of ours does: {what}",
+            where=self.name,
+            mend="see what stands between: a login that prints, a proxy, a host that is not yours alone: "
+            + self.connection.ssh_command(),
+        )
 
     def _cut(self, error: BaseException) -> RemoteError:
         self.close_agent()
@@ -534,13 +699,48 @@ class RemoteHost:
         )
 
 
+STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
+
+
+class Output:
+    """What a command printed: all of it, or where that is very much, its beginning and its end."""
+
+    def __init__(self, most: int = KEPT_OUTPUT) -> None:
+        self.size = 0
+        self._most = most // 2
+        self._begin = bytearray()
+        self._end = bytearray()
+
+    def add(self, piece: bytes) -> None:
+        """Take one more piece."""
+        self.size += len(piece)
+        room = self._most - len(self._begin)
+        self._begin += piece[:room]
+        self._end += piece[room:]
+        if len(self._end) > 2 * self._most:  # now and then, not at each piece
+            del self._end[: -self._most]
+
+    def all(self) -> bytes:
+        """Return it; a line says how much is left out."""
+        end = self._end[-self._most :]
+        left_out = self.size - len(self._begin) - len(end)
+        told = f"\n… {left_out:,} bytes are left out here …\n".encode() if left_out else b""
+        return bytes(self._begin + told + end)
+
+
 class Deflated(bytes):
     """The body of a request to many hosts, deflated once for all of them."""
+
+    size: int  # before
 
 
 def deflated(body: bytes) -> Deflated:
     """Return a body as it goes out."""
-    return body if isinstance(body, Deflated) else Deflated(zlib.compress(body, 3))
+    if isinstance(body, Deflated):
+        return body
+    smaller = Deflated(zlib.compress(body, 3))
+    smaller.size = len(body)
+    return smaller
 
 
 def _framed(head: Head, body: bytes) -> bytes:
@@ -765,9 +965,7 @@ class Fleet:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.hosts = tuple(RemoteHost(host, environment) for host in environment.hosts)
-        self._workers = ThreadPoolExecutor(
-            environment.ssh.parallel, thread_name_prefix="fab_static host"
-        )
+        self._workers = Workers(environment.ssh.parallel, "fab_static host")
 
     def with_role(self, *roles: str) -> tuple[RemoteHost, ...]:
         """Return the hosts with any of the roles, in the inventory's order."""
@@ -794,34 +992,52 @@ class Fleet:
     def attempt(
         self, hosts: Iterable[RemoteHost], work: Callable[[RemoteHost], T]
     ) -> tuple[dict[RemoteHost, T], dict[RemoteHost, FabStaticError]]:
-        """Do the work on all hosts at once; return the answers and the failures."""
-        waiting: dict[Future[T], RemoteHost] = {
-            self._workers.submit(work, host): host for host in hosts
-        }
+        """Do the work on all hosts at once; return the answers and the failures.
+
+        A bug on one host is raised when all were worked on.
+        """
+        waiting: dict[Future[T], RemoteHost] = {}
         results: dict[RemoteHost, T] = {}
         failures: dict[RemoteHost, FabStaticError] = {}
+        bugs: dict[RemoteHost, Exception] = {}
         try:
+            for host in hosts:
+                waiting[self._workers.submit(work, host)] = host
             for future in as_completed(waiting):
+                host = waiting[future]
                 try:
-                    results[waiting[future]] = future.result()
+                    results[host] = future.result()
                 except FabStaticError as error:
-                    failures[waiting[future]] = error
+                    failures[host] = error
+                except Exception as error:
+                    bugs[host] = error
         except BaseException:
-            for future, host in waiting.items():  # Ctrl-C, or a bug: end what still runs
-                future.cancel()
-                if not future.done():
-                    host.close_agent()
-            wait(waiting, timeout=10)
+            _end(waiting)
             raise
         order = list(waiting.values())
+        for host, bug in _in_order(bugs, order).items():
+            bug.add_note(f"on {', '.join(one.name for one in bugs)}; the first: {host.name}")
+            raise bug
         return _in_order(results, order), _in_order(failures, order)
 
     def close(self) -> None:
         """End all agents and connections."""
         for host in self.hosts:
-            host.close_agent()
-            host.connection.close()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+            with contextlib.suppress(Exception):  # whatever one says, the others are closed
+                host.close_agent()
+                host.connection.close()
+        self._workers.close()
+
+
+def _end(waiting: Mapping[Future[Any], RemoteHost]) -> None:
+    """End the work that is under way: Ctrl-C."""
+    begun = [future for future in waiting if not future.cancel()]
+    for future in begun:
+        if not future.done():
+            waiting[future].cancel()
+    for future in wait(begun, CANCEL_SECONDS).not_done:
+        waiting[future].close_agent()
+    wait(begun, 1)
 
 
 def _in_order(answers: Mapping[RemoteHost, T], order: Iterable[RemoteHost]) -> dict[RemoteHost, T]:

@@ -15,7 +15,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256 as sha256_of
@@ -27,6 +27,7 @@ from fab_static.aws.refusals import Answer, RefusedError, bare, refusal
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY, Item
+from fab_static.workers import Workers
 
 T = TypeVar("T")
 
@@ -331,7 +332,7 @@ class Bucket:
             finally:
                 room.leave(len(body))
 
-        workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fab_static s3")
+        workers = Workers(AT_ONCE, "fab_static s3")
         futures: list[Future[None]] = []
         try:
             for item, body in items:
@@ -339,10 +340,9 @@ class Bucket:
                     break
                 room.enter(len(body))
                 futures.append(workers.submit(one, item, body))
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise
-        workers.shutdown(wait=True)
+            wait(futures)
+        finally:
+            workers.close()
         for future in futures:
             future.result()  # a bug keeps its traceback
         if failures:

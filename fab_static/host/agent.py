@@ -8,8 +8,10 @@ only the standard library of Python 3.8. It speaks in frames, on its standard in
     head     one JSON object, ASCII; file names that are no Unicode travel as lone surrogates
     body     bytes, where a request or an answer has any
 
-A request's head says what to `do`; the last frame of its answer has `ok` or `error`. While it works the
-agent sends `tick` frames, so that a silent host is known from a busy one.
+A request's head says what to `do`, and has a number, `n`; all frames of its answer have that number, and the
+last one has `ok` or `error`. While it works the agent sends `tick` frames, so that a silent host is known from
+a busy one; `moved` grows in them while the work goes on, so that a busy host is known from one that hangs.
+Two frames are heard at once, whatever the agent works on: `alive`, and `cancel` with the number of a request.
 
 Laws: every path is below `deploy_to`, or is one that the request names in so many words (the static
 root, the project's own manifest); bytes are written aside and renamed; nothing sealed is ever written to.
@@ -52,6 +54,7 @@ PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, smal
 SAMPLE = 2048  # bytes by which a file is judged to deflate or not
 DEFLATE_LEVEL = 5  # a fifth less CPU time than 6, for 1 % more bytes
 TICK_SECONDS = 2.0
+END_SECONDS = 0.5  # from SIGTERM to SIGKILL
 LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is nobody's
 LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent lock is taken
 OBJECT = re.compile(r"[0-9a-f]{64}")
@@ -85,6 +88,31 @@ class RefusedError(Exception):
         self.where = where
         self.mend = mend
         self.kind = kind
+
+
+class Work:
+    """How far the request at hand is, and whether anybody waits for its answer."""
+
+    steps = 0
+    is_cancelled = False
+    starting = threading.Lock()  # a command begins, or all are ended: never both
+
+    @classmethod
+    def cancel(cls) -> None:
+        """Let nobody begin a command any more. One whose start hangs is not waited for."""
+        is_ours = cls.starting.acquire(timeout=END_SECONDS)
+        cls.is_cancelled = True
+        if is_ours:
+            cls.starting.release()
+
+
+def moved() -> None:
+    """Count a step of long work, and end work that nobody waits for any more."""
+    Work.steps += 1
+    if Work.is_cancelled:
+        raise RefusedError(
+            "the operator interrupted it", "a request", "run the task again", "cancelled"
+        )
 
 
 # ---- names that come from outside -------------------------------------------------------------------
@@ -136,6 +164,7 @@ def digests(path: str) -> tuple[str, str, int]:
     sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
+            moved()
             sha256.update(piece)
             sha1.update(piece)
             size += len(piece)
@@ -151,6 +180,7 @@ def sha256_of(path: str) -> str:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise not_plain(path)
         while piece := os.read(file, PIECE):
+            moved()
             digest.update(piece)
     finally:
         os.close(file)
@@ -358,6 +388,7 @@ def walk(root: str, links: set[str] | None = None) -> Iterator[tuple[str, os.sta
         folder = folders.pop()
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
+                moved()
                 path = folder + entry.name
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(path + "/")
@@ -673,6 +704,7 @@ class ObjectWriter:
         return open(self._temporary, "xb")  # closed in __exit__
 
     def write(self, piece: bytes) -> None:
+        moved()
         self._file.write(piece)
         self._hash.update(piece)
         self.left -= len(piece)
@@ -1179,6 +1211,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     links = {path: sha256 for path, sha256, _size in host.links_of(seal, head["roles"])}
     objects = Objects(host)
     for path, sha256 in links.items():
+        moved()
         target = host.path(path)
         is_new = there is None and path.startswith(base + "/")
         if is_new:
@@ -1265,6 +1298,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     for path, sha256, size in host.links_of(seal, head["roles"]):
+        moved()
         try:
             status = os.lstat(host.path(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -1943,6 +1977,7 @@ def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
         if path not in there or path in links or not is_unchanged(there[path], known)
     ]
     for path in changed:
+        moved()
         put_back(host, os.path.join(root, checked_path(path)), files[path])
     return len(gone) + len(changed)
 
@@ -1966,15 +2001,19 @@ def lift(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     A build that wrote through such a link would write into the live release. Returns those turned.
     """
     lifted = []
-    for path, target in head["links"].items():
-        if os.path.islink(path) and os.readlink(path) == target:
-            lifted.append(path)
-            temporary = aside(path)
-            try:
-                copy(path, temporary)
-                os.replace(temporary, path)
-            except FileNotFoundError:
-                os.unlink(path)
+    try:
+        for path, target in head["links"].items():
+            if os.path.islink(path) and os.readlink(path) == target:
+                temporary = aside(path)
+                try:
+                    copy(path, temporary)
+                    os.replace(temporary, path)
+                except FileNotFoundError:
+                    os.unlink(path)
+                lifted.append(path)
+    except BaseException:  # a full disk, say: all of them, or none
+        lower(agent, dict(head, lifted=lifted), b"")
+        raise
     return {"lifted": lifted}, b""
 
 
@@ -2010,16 +2049,18 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             {"FAB_STATIC_RECORD": json.dumps(told), **order.get("variables", {})} if order else {}
         )
         try:
-            process = started(head, body, variables)
+            with Work.starting:
+                moved()
+                process = started(head, body, variables)
+                agent.children.add(process.pid)
         except OSError as error:
             return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
     pid = process.pid
-    agent.children.add(pid)
     over = threading.Event()
 
     def end_in_time() -> None:
         over.set()
-        end_group(pid)
+        end_all([pid], 0)
 
     timer = threading.Timer(head["timeout"], end_in_time)
     timer.daemon = True
@@ -2035,6 +2076,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         agent.children.discard(pid)
         if order and order.get("redirected"):
             agent.end_start()  # nothing is asked after the gate, and a reload wants the memory
+    moved()
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
@@ -2302,6 +2344,61 @@ def end_group(process: int) -> None:
         os.killpg(process, signal.SIGKILL)
 
 
+def end_all(commands: Sequence[int], patience: float = END_SECONDS) -> None:
+    """End commands, and all that they started, also in sessions of its own: asked to, then killed."""
+    family = family_of(commands)
+    deadline = time.monotonic() + patience
+    if patience:
+        send_to(commands, family, signal.SIGTERM)
+    while time.monotonic() < deadline and still(family):
+        time.sleep(0.01)  # between two looks
+    send_to(commands, still(family), signal.SIGKILL)
+
+
+def family_of(commands: Sequence[int]) -> dict[int, str]:
+    """Return commands, their sessions and all that descends from them: process id -> when it started."""
+    running = processes()
+    waiting = set(commands)
+    family: dict[int, str] = {}
+    while waiting:
+        family.update({pid: running[pid][2] for pid in waiting if pid in running})
+        waiting = {
+            pid
+            for pid, (parent, session, _start) in running.items()
+            if pid not in family and (parent in family or session in family)
+        }
+    return family
+
+
+def processes() -> dict[int, tuple[int, int, str]]:
+    """Return what runs: process id -> its parent, its session, when it started; nothing where no /proc is."""
+    found: dict[int, tuple[int, int, str]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                    # proc(5): the program's name, in parentheses, may hold anything; then state, parent, …
+                    fields = file.read().decode("ascii", "replace").rpartition(")")[2].split()
+                    if len(fields) > 19 and fields[0] != "Z":
+                        found[int(name)] = (int(fields[1]), int(fields[3]), fields[19])
+    return found
+
+
+def still(family: dict[int, str]) -> dict[int, str]:
+    """Return those that run still, and are who they were."""
+    running = processes()
+    return {pid: start for pid, start in family.items() if running.get(pid, (0, 0, ""))[2] == start}
+
+
+def send_to(commands: Sequence[int], family: dict[int, str], number: int) -> None:
+    for pid in commands:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
 @verb
 def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Ask a URL from this host, until it answers 200 or `timeout` seconds are over.
@@ -2311,6 +2408,7 @@ def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     deadline = time.monotonic() + head["timeout"]
     wait = 0.05
     while True:
+        moved()
         answer, page = answer_of(head["url"], max(0.1, deadline - time.monotonic()))
         if answer == "200" and head.get("release"):
             answer = running_release(page)
@@ -2406,12 +2504,14 @@ def watched(host: Host) -> tuple[Any, ...] | None:
     None where it does not look dead, says that it is, or beats after all: a clock that jumps ahead, or a
     machine that slept, makes every owner look silent for long. Measured by a clock that only goes forward.
     """
-    present = holder(host)
+    with alone(host):
+        present = holder(host)
+        last = last_beat(host)
     if not present or not present["dead"] or present["abandoned"]:
         return None
-    last = last_beat(host)
     deadline = time.monotonic() + LOCK_WATCH_SECONDS
     while time.monotonic() < deadline:
+        moved()
         time.sleep(min(0.2, LOCK_WATCH_SECONDS / 10))  # between two looks
         if last_beat(host) != last:
             return None
@@ -2431,7 +2531,11 @@ def last_beat(host: Host) -> tuple[Any, ...]:
 @verb
 def look_at_lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say who holds the lock."""
-    return {"holder": public(holder(agent.host)), "now": time.time()}, b""
+    present = None
+    if os.path.isdir(agent.host.root):  # who only looks makes no folder
+        with alone(agent.host):  # else it may be taken, or released, between two looks of ours
+            present = holder(agent.host)
+    return {"holder": public(present), "now": time.time()}, b""
 
 
 def public(owner: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -2467,8 +2571,13 @@ def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             "since": since,
             "token": host.token,
         }
-        write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
-        write_file(host.path("lock", "heartbeat"), b"")
+        try:
+            write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
+            write_file(host.path("lock", "heartbeat"), b"")
+        except BaseException:  # a full disk, say: nobody's lock must not keep the next one out
+            host.token = None
+            remove_tree(host.path("lock"))
+            raise
     return {"taken": True, "took_over": public(present), "now": since}, b""
 
 
@@ -2479,11 +2588,21 @@ def beat(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     with alone(host):
         owner = own_lock(host)
         if owner:
+            os.utime(host.path("lock", "heartbeat"))  # not written: on a full disk it beats as well
             if owner["phase"] != head["phase"]:
                 owner["phase"] = head["phase"]
-                write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
-            write_file(host.path("lock", "heartbeat"), b"")
-    return {"ours": owner is not None, "holder": public(holder(host))}, b""
+                write_phase(host, owner)
+        present = holder(host)
+    return {"ours": owner is not None, "holder": public(present)}, b""
+
+
+def write_phase(host: Host, owner: Head) -> None:
+    """Note at which phase the owner is; on a full disk the note is old, and the lock no less his."""
+    try:
+        write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 @verb
@@ -2503,8 +2622,8 @@ def abandon_lock(host: Host) -> None:
     with contextlib.suppress(OSError, ValueError, RefusedError):
         if host.token:
             with alone(host):
-                if own_lock(host):
-                    write_file(host.path("lock", "abandoned"), b"")
+                if own_lock(host):  # renamed, not written: on a full disk nobody need wait either
+                    os.replace(host.path("lock", "heartbeat"), host.path("lock", "abandoned"))
 
 
 # ---- the journal, and what may go -------------------------------------------------------------------
@@ -2540,10 +2659,12 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if host.odd:  # what such a release or journal needs, nobody knows
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
     for path in files_below(host.path("pool")):
+        moved()
         if os.path.relpath(path, host.root) not in links:
             os.unlink(path)
     freed = 0
     for path in files_below(host.path("objects")):
+        moved()
         if os.path.basename(path) not in objects:
             freed += os.stat(path).st_size
             os.unlink(path)
@@ -2633,6 +2754,8 @@ class Agent:
         self._writing = threading.Lock()
         self._frames: queue.Queue[tuple[Head, bytes]] = queue.Queue(maxsize=32)
         self._busy = threading.Event()
+        self._number: Any = None  # of the request at hand
+        self._cancelled: Any = None  # the number of one that nobody waits for
         self.children: set[int] = set()
         self.reads: Any = None  # host/reads.py, once it was sent
         self.one_start = b""  # host/one_start.py, with it
@@ -2657,6 +2780,7 @@ class Agent:
                 if start.printed:
                     self.send({"output": True}, start.printed)
                     start.printed = b""
+                self.children.add(said["pid"])
                 return Forked(start, said["pid"])
             self.end_start()
             if said.get("alone"):
@@ -2669,10 +2793,12 @@ class Agent:
             self.end_start()
         if self._start is None and not self._starts_alone:
             try:
-                self._start = OneStart(head, self.one_start)
+                with Work.starting:
+                    moved()
+                    self._start = OneStart(head, self.one_start)
+                    self.children.add(self._start.process.pid)
             except OSError:  # the command's own process says what is wrong
                 return None
-            self.children.add(self._start.process.pid)
         return self._start
 
     def end_start(self) -> None:
@@ -2696,6 +2822,7 @@ class Agent:
         )
         while True:
             head, body = self.next_frame()
+            self._begin(head)
             self._busy.set()
             try:
                 answer, data = self._answer(head, body)
@@ -2706,6 +2833,18 @@ class Agent:
             finally:
                 self._busy.clear()
 
+    def _begin(self, head: Any) -> None:
+        """Take up a request: what is sent from here on has its number."""
+        self._number = head.get("n") if isinstance(head, dict) else None
+        Work.is_cancelled = self._number is not None and self._number == self._cancelled
+
+    def _cancel(self, number: Any) -> None:
+        """End the work on a request that nobody waits for, and the commands that run for it."""
+        self._cancelled = number
+        if number == self._number:
+            Work.cancel()
+            end_all(list(self.children))
+
     def _answer(self, head: Head, body: bytes) -> tuple[Head, bytes]:
         if head.get("deflated"):
             body = zlib.decompress(body)
@@ -2715,6 +2854,8 @@ class Agent:
         return VERBS[head["do"]](self, head, body)
 
     def send(self, head: Head, body: bytes = b"") -> None:
+        if self._number is not None:
+            head = dict(head, n=self._number)
         text = json.dumps(head).encode("ascii")
         with self._writing:
             for data in (FRAME.pack(len(text), len(body)) + text, body):
@@ -2734,10 +2875,11 @@ class Agent:
                     break
                 head = json.loads(self._exactly(head_size).decode("ascii"))
                 body = self._exactly(body_size)
-                if (
-                    isinstance(head, dict) and "alive" in head
-                ):  # not a request: it must be heard while one is worked on
+                # these two are no requests: they must be heard while one is worked on
+                if isinstance(head, dict) and "alive" in head:
                     self._heard()
+                elif isinstance(head, dict) and "cancel" in head:
+                    self._cancel(head["cancel"])
                 else:
                     self._frames.put((head, body))
         except (EOFError, ValueError, OSError, RecursionError):
@@ -2761,8 +2903,9 @@ class Agent:
 
     def _end(self) -> NoReturn:
         """The operator is gone: end what runs for him. Files are safe at any point: renamed or not."""
-        for child in list(self.children):
-            end_group(child)
+        self._writing.acquire(timeout=END_SECONDS)  # and never let go: nobody reads any more
+        Work.cancel()
+        end_all(list(self.children))
         if hasattr(self, "host"):
             abandon_lock(self.host)
         os._exit(0)
@@ -2772,8 +2915,11 @@ class Agent:
             self._busy.wait()
             time.sleep(TICK_SECONDS)
             if self._busy.is_set():
+                steps = Work.steps + int(
+                    10 * time.process_time()
+                )  # a hang takes no time of the CPU
                 try:
-                    self.send({"tick": True})
+                    self.send({"tick": True, "moved": steps})
                 except OSError:
                     self._end()
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from fab_static.errors import FabStaticError, RemoteError
+from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent import RECORD, TICKET
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
-from fab_static.remote import Head, RemoteHost, deflated, together
+from fab_static.remote import CANCEL_SECONDS, Head, RemoteHost, deflated, together
 from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
@@ -125,9 +126,12 @@ def _send(
                 receiver.put(frame)
             if all(receiver.failed for receiver in receivers):
                 break
-    finally:
         for receiver in receivers:
             receiver.finish()
+    finally:
+        source.close_agent()
+        for receiver in receivers:
+            receiver.end()
     failures = {receiver.host: receiver.failed for receiver in receivers if receiver.failed}
     if failures:
         raise together(failures)
@@ -262,16 +266,28 @@ class Receiver:
             self.host.close_agent()
 
     def finish(self) -> None:
-        """Wait until the host has stored all."""
+        """Wait until the host has stored all, or has failed: whoever stands still has."""
         self.put(None)
-        self._thread.join()
+        if not self.failed:
+            self._thread.join()
+
+    def end(self) -> None:
+        """End what has not come to its end: another host's failure, or Ctrl-C."""
+        if self._thread.is_alive():
+            self.failed = self.failed or RemoteError(
+                "what was sent to it was interrupted", where=self.host.name, mend="run it again"
+            )
+            self.host.close_agent()
+            with contextlib.suppress(queue.Full):
+                self._frames.put_nowait(None)
+            self._thread.join(CANCEL_SECONDS)
 
     def _run(self) -> None:
         try:
             with self._timeline.sending(self.host.name, self._size) as sent:
                 self.host.take("store", self._pieces(sent))
-        except FabStaticError as error:
-            self.failed = self.failed or error
+        except Exception as error:
+            self.failed = self.failed or expected(error, self.host.name)
             while not self._frames.empty():  # let a waiting put() go on
                 self._frames.get()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +16,7 @@ from fab_static.plan.expectations import Expected, Keep
 from fab_static.plan.inventory import expand
 from fab_static.plan.release import Release
 from fab_static.wording import counted
+from fab_static.workers import Workers
 
 SAMPLE = 50  # files asked of each server beside those that changed
 AT_ONCE = 16
@@ -148,7 +148,7 @@ class _Asker:
     def ask(self, questions: Iterable[Iterable[_Question]]) -> None:
         """Ask all, then the source maps that the answers named."""
         waiting = [question for some in questions for question in some]
-        with ThreadPoolExecutor(AT_ONCE) as workers:
+        with Workers(AT_ONCE, "fab_static probe") as workers:
             while waiting:
                 waiting = [one for one in waiting if (one.url, one.encoding) not in self._known]
                 self._known |= {(one.url, one.encoding) for one in waiting}

@@ -60,13 +60,19 @@ def named(paths):
 ARROWS = {
     "errors": (),
     "wording": (),
+    "workers": (),
+    "interruption": (),
+    "frames": ("host",),
     "plan": ("errors",),
     "host": (),
-    "remote": ("plan", "errors", "host"),
-    "aws": ("plan", "errors"),
+    "remote": ("plan", "errors", "host", "frames", "workers"),
+    "aws": ("plan", "errors", "workers"),
     "timeline": (),
     "report": ("plan", "errors", "timeline", "wording"),
-    "phases": ("plan", "errors", "remote", "aws", "timeline", "host", "wording"),
+    "phases": (
+        *("plan", "errors", "remote", "aws", "timeline", "host", "wording"),
+        *("interruption", "workers"),
+    ),
     "django_app": ("plan", "errors"),
 }
 
