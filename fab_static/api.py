@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import bucket_doctor, cdn_doctor, doctor, look, names, notify, why
+from fab_static import bucket_doctor, cdn_doctor, doctor, interruption, look, names, notify, why
 from fab_static.errors import (
     DeployLockedError,
     DisagreementError,
@@ -786,22 +786,29 @@ class Session:
         )
         deploy.reach()
         lock = Lock(deploy.build, self.operator, phase)
-        try:
-            lock.take(wait_seconds=wait_seconds)
-        except DeployLockedError:
-            deploy.lock_held = True
-            raise
-        if lock.took_over:
-            self._show.warn(
-                f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "
-                "behind by a deploy that died; going on"
-            )
-        deploy.lock = lock
-        try:
+        with interruption.heeded(), self._released(deploy, lock):
+            try:
+                lock.take(wait_seconds=wait_seconds)
+            except DeployLockedError:
+                deploy.lock_held = True
+                raise
+            if lock.took_over:
+                self._show.warn(
+                    f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "
+                    "behind by a deploy that died; going on"
+                )
+            deploy.lock = lock
             deploy.look()
             deploy.settle()
             if deploy.recorded_live and deploy.live is None:
                 self._show.warn("hosts disagree about what is live; this run brings them together")
+            yield
+
+    @contextmanager
+    @interruption.whole
+    def _released(self, deploy: Deployment, lock: Lock) -> Iterator[None]:
+        """Release the lock in the end, if it was taken."""
+        try:
             yield
         finally:
             deploy.lock = None

@@ -89,6 +89,7 @@ class DisagreementError(FabStaticError):
 
     exit_code = 5
 
+
 def expected(error: BaseException, where: str) -> FabStaticError:
     """Return an error of ours for whatever came; a bug keeps its traceback."""
     if isinstance(error, FabStaticError):

@@ -9,7 +9,6 @@ import atexit
 import errno
 import json
 import os
-import signal
 import sys
 import traceback
 import webbrowser
@@ -26,7 +25,7 @@ from invoke.parser.argument import Argument
 from invoke.program import Program
 from invoke.tasks import Task, task
 
-from fab_static import api, doctor, look, names
+from fab_static import api, doctor, interruption, look, names
 from fab_static.errors import FabStaticError, InventoryError
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
@@ -112,11 +111,7 @@ def _session(
     words = sys.stderr if as_json else sys.stdout
     session: api.Session | None = None
     errors = Terminal({}, stream=sys.stderr, spell=_spell())
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: undone, unlocked, told
-        if (
-            signal.getsignal(number) != signal.SIG_IGN
-        ):  # nohup: a terminal that is gone ends nothing
-            signal.signal(number, _interrupted)
+    interruption.heed()
     try:
         show = _terminal({}, stream=words, verbose=verbose, quiet=quiet)
         session = _chosen_session(show)
@@ -178,6 +173,7 @@ def _chosen_session(show: Terminal) -> api.Session:
         session.spell = _spell()
         _CHOSEN["session"] = session
         atexit.register(session.close)
+        atexit.register(interruption.ignore)  # is called first
     show.keep_secret(session.hidden)
     session.show = show
     return session
@@ -194,10 +190,6 @@ def _no_environment(inventories: Path) -> InventoryError:
             problem += f'; "{name}" is a task, and cannot be an environment'
             mend += f"; rename {inventories / name}.yml"
     return InventoryError(problem, where="the command line", mend=mend)
-
-
-def _interrupted(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _end(terminal: Terminal, error: FabStaticError, session: api.Session | None = None) -> NoReturn:

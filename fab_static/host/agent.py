@@ -96,6 +96,7 @@ class Work:
     steps = 0
     is_cancelled = False
     starting = threading.Lock()  # a command begins, or all are ended: never both
+    ending = threading.Lock()  # held until the last process of what was cancelled has ended
 
     @classmethod
     def cancel(cls) -> None:
@@ -2076,7 +2077,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         agent.children.discard(pid)
         if order and order.get("redirected"):
             agent.end_start()  # nothing is asked after the gate, and a reload wants the memory
-    moved()
+    with Work.ending:
+        moved()
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
@@ -2353,6 +2355,8 @@ def end_all(commands: Sequence[int], patience: float = END_SECONDS) -> None:
     while time.monotonic() < deadline and still(family):
         time.sleep(0.01)  # between two looks
     send_to(commands, still(family), signal.SIGKILL)
+    while time.monotonic() < deadline + END_SECONDS and still(family):
+        time.sleep(0.01)
 
 
 def family_of(commands: Sequence[int]) -> dict[int, str]:
@@ -2842,8 +2846,9 @@ class Agent:
         """End the work on a request that nobody waits for, and the commands that run for it."""
         self._cancelled = number
         if number == self._number:
-            Work.cancel()
-            end_all(list(self.children))
+            with Work.ending:
+                Work.cancel()
+                end_all(list(self.children))
 
     def _answer(self, head: Head, body: bytes) -> tuple[Head, bytes]:
         if head.get("deflated"):

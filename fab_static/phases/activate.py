@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from fab_static.errors import FabStaticError, RemoteError
+from fab_static.errors import RemoteError
 from fab_static.phases.deployment import Deployment, Undo
 from fab_static.phases.forgetting import forgotten
 from fab_static.phases.invalidate import begin
@@ -57,7 +57,7 @@ def activate(deploy: Deployment) -> None:
             flip.confirm()
     except BaseException:
         # it must not hide why the flip failed; the journal has the word
-        with suppress(FabStaticError):
+        with suppress(Exception):
             deploy.journal.undone()
             # a host that could not be put back may serve the other bytes still: ask once more when it can
             begin(deploy, None if deploy.left else deploy.live)
@@ -136,7 +136,7 @@ class Flip:
             yield
         finally:
             ended.set()
-            teller.join()
+            teller.join(CHECK_SECONDS)  # it may be talking to a host that takes nothing
 
     def make_live(self, undo: Undo, hosts: Sequence[RemoteHost]) -> None:
         """Move the links of these hosts, all at once; provisionally, until `confirm`."""
@@ -206,7 +206,7 @@ class Flip:
         def doubted(host: RemoteHost) -> None:
             host.ask("doubt", **self._way_back(host))
 
-        with suppress(FabStaticError):  # whoever cannot be told is named when it is put back
+        with suppress(Exception):  # whoever cannot be told is named when it is put back
             self._deploy.on(self._deploy.hosts(), doubted)
 
     def put_back(self, host: RemoteHost) -> bool:

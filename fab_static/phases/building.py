@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from fab_static import interruption
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import manifest_path
@@ -323,6 +324,7 @@ def _restore(deploy: Deployment, listing: str) -> None:
 
 
 @contextmanager
+@interruption.whole
 def _manifests_as_files(deploy: Deployment) -> Iterator[None]:
     """On a host that builds and renders, keep the build from writing through links into what is live."""
     if "web" not in deploy.build.roles:

@@ -10,7 +10,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, TypeVar
 
-from fab_static.errors import DisagreementError, FabStaticError, ReleaseError
+from fab_static import interruption
+from fab_static.errors import DisagreementError, FabStaticError, ReleaseError, expected
 from fab_static.phases.caching import Caching
 from fab_static.phases.journal import Journal
 from fab_static.phases.lock import Lock
@@ -421,6 +422,7 @@ class Deployment:
     # ---- undoing
 
     @contextmanager
+    @interruption.whole
     def undo_on_failure(self) -> Iterator[Undo]:
         """Put every flipped host back, in reverse, when the block does not end well.
 
@@ -456,7 +458,10 @@ class Undo:
         self._steps.append((host, partial(how, host)))
 
     def everything(self) -> dict[Named, FabStaticError]:
-        """Put all back, the last one first; return those that could not be."""
+        """Put all back, the last one first; return those that could not be.
+
+        Whatever comes while one is put back, the others are put back too.
+        """
         left: dict[Named, FabStaticError] = {}
         if self._steps:
             self._deploy.show.warn(
@@ -466,8 +471,10 @@ class Undo:
             try:
                 if how():
                     self._deploy.undone.add(host)
-            except FabStaticError as error:
-                left[host] = error
+            except (Exception, KeyboardInterrupt) as error:
+                left[host] = expected(error, host.name)
+                if left[host] is not error:  # a bug: its traceback is kept
+                    self._deploy.show.warn(str(left[host]))
         self._deploy.left.update(left)
         return left
 

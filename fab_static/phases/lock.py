@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from fab_static.errors import DeployLockedError, FabStaticError
+from fab_static.errors import DeployLockedError, FabStaticError, RemoteError
 from fab_static.remote import RemoteHost
 
 BEAT_SECONDS = 5.0  # the agent calls a lock dead after 60 silent seconds: twelve beats
@@ -27,7 +27,11 @@ class Lock:
         self._host = host.sibling()
         self._owner = owner
         self._stop = threading.Event()
+        self._may_be_ours = False
         self._lost: str | None = None
+        self._refused: FabStaticError | None = (
+            None  # the last beat, by a host that keeps the lock for us
+        )
         self._heart = threading.Thread(target=self._beat, daemon=True)
 
     def take(self, *, wait_seconds: float = 0, steal: bool = False) -> None:
@@ -38,9 +42,15 @@ class Lock:
         """
         deadline = time.monotonic() + wait_seconds
         while True:
-            head, _ = self._host.ask(
-                "lock", owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
-            )
+            self._may_be_ours = True  # whoever is interrupted here does not know
+            try:
+                head, _ = self._host.ask(
+                    "lock", owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
+                )
+            except FabStaticError:
+                self._may_be_ours = False
+                raise
+            self._may_be_ours = head["taken"]
             if head["taken"]:
                 self.took_over = head["took_over"]
                 self._heart.start()
@@ -54,6 +64,7 @@ class Lock:
 
         Raises:
             DeployLockedError: it is another's now, or the connection that keeps it was cut.
+            FabStaticError: it is ours, and the host cannot renew it, for the reason given.
         """
         if self._lost:
             raise DeployLockedError(
@@ -61,6 +72,8 @@ class Lock:
                 where=f"{self._host.layout.deploy_to}/lock on {self._host.name}",
                 mend=f"see who deploys now: fab {self._host.environment.name} status",
             )
+        if self._refused:
+            raise self._refused
 
     def prove(self) -> None:
         """Ask the host, and refuse as `check` does: a beat may be seconds away.
@@ -72,12 +85,13 @@ class Lock:
         self.check()
 
     def release(self) -> None:
-        """Release the lock, if it is still ours."""
+        """Release the lock, if it is ours."""
         self._stop.set()
-        if self._heart.is_alive():
-            self._heart.join(BEAT_SECONDS)
         try:
-            self._host.ask("unlock")
+            if self._heart.is_alive():
+                self._heart.join(BEAT_SECONDS)
+            if self._may_be_ours:
+                self._host.ask("unlock")
         finally:
             self._host.close_agent()
 
@@ -92,8 +106,12 @@ class Lock:
         try:
             head, _ = self._host.ask("beat", phase=self.phase)
         except FabStaticError as error:
-            self._lost = error.what
+            if isinstance(error, RemoteError) and error.is_refusal:  # its disk fails, say
+                self._refused = error
+            else:
+                self._lost = error.what
             return
+        self._refused = None
         if not head["ours"]:
             self._lost = f"{(head['holder'] or {}).get('owner', 'somebody')} took it"
 

@@ -230,7 +230,7 @@ SESSIONS = (  # a command, its child in a session of its own, and one that ignor
     "own = subprocess.Popen(['sleep', '300'], start_new_session=True); "
     "deaf = subprocess.Popen([sys.executable, '-c', 'import signal, time;"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(300)'], stdout=-1); "
-    "deaf.stdout.readline(); print(os.getpid(), own.pid, deaf.pid, flush=True); time.sleep(300)"
+    "deaf.stdout.readline(); os.write(1, b'%d %d %d' % (os.getpid(), own.pid, deaf.pid)); time.sleep(300)"
 )
 
 

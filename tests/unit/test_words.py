@@ -413,6 +413,53 @@ error: ben@laptop (process 4711) deploys shop to staging since WHEN UTC, now at 
     )
 
 
+def test_a_lock_that_cannot_be_renewed_is_not_lost(site: Site, said: Said) -> None:
+    """The inodes of the lock's host ran out: "see who deploys", exit 3, while nobody did (fleet C11)."""
+    build1 = site.hosts["build1"]
+    full = OSError(errno.ENOSPC, "No space left on device", f"{site.folder}/build1/lock/owner.json")
+    build1.before["beat"] = lambda: build1.refuse(full)
+    assert said() == (
+        1,
+        """\
+error: the disk is full
+  where: build1: FOLDER/build1/lock/owner.json
+  mend:  free some space there; what is live has not changed
+"""
+        + NOTHING_FLIPPED,
+    )
+    assert build1.ask("look_at_lock")[0]["holder"] is None
+
+
+@pytest.mark.parametrize(
+    "bug", [KeyError("current"), RecursionError("too deep"), KeyboardInterrupt()]
+)
+def test_whatever_comes_on_the_way_back_every_other_host_is_put_back(
+    site: Site, said: Said, bug: BaseException
+) -> None:
+    """An answer that was 5 ended the way back: edge1 stayed on the new release for ever (fleet D1)."""
+
+    def fails() -> Any:
+        raise bug
+
+    site.hosts["web1"].before["flip_back"] = fails
+    site.hosts["web2"].before["flip"] = lambda: site.hosts["web2"].cut()
+    code, told = said()
+    assert code == 5
+    assert "web1 could not be put back: hosts may serve different releases now." in told
+    assert told.endswith(f"next: fab staging rollback --to {NEW}\n")
+    assert site.live() == {name: OLD if name == "web1" else NEW for name in site.hosts}
+
+
+def test_a_bug_while_hosts_are_told_that_they_go_back_keeps_none_from_it(
+    site: Site, said: Said
+) -> None:
+    web1 = site.hosts["web1"]
+    web1.before["confirm"] = lambda: (web1.before.clear(), web1.cut())
+    site.hosts["edge1"].before["doubt"] = lambda: {}["bug"]
+    assert said()[0] == 1
+    assert set(site.live().values()) == {NEW}
+
+
 def test_a_lock_that_is_stolen_in_the_middle_of_the_flip(
     site: Site, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
