@@ -1,7 +1,8 @@
 """Is run instead of `fab`: counts the requests to every host, and stops at the chosen ones.
 
 CHAOS_MOMENTS holds a JSON list of {"stage", "verb", "host", "nth", "name"}. At such a moment the
-process kills itself (`name` is "kill"), is asked to end (`name` is "interrupt"), turns its clock (`name` is "clock" and the seconds), or says the
+process kills itself (`name` is "kill"), is asked to end (`name` is "interrupt"), gets a Ctrl-C (`name` is
+"press Ctrl-C"; with " twice" another one before the next request), turns its clock (`name` is "clock" and the seconds), or says the
 name on the socket CHAOS_SOCKET and goes on when answered: the fault is there by then. CHAOS_RECORD
 names a file for all requests made.
 
@@ -137,6 +138,7 @@ def run(asked: dict[str, Any]) -> NoReturn:
     output = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
         os.dup2(number, target)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where ours was started with &
     sys.argv = ["fab", *asked["words"]]
     record = os.environ.get("CHAOS_RECORD")
     moments = json.loads(os.environ.get("CHAOS_MOMENTS", "[]"))
@@ -171,6 +173,7 @@ class Hand:
         self._counting = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._asked: dict[RemoteHost, tuple[str, str, int]] = {}
+        self._presses_again = False
 
     def install(self) -> None:
         """Stand between RemoteHost and its channel."""
@@ -181,15 +184,18 @@ class Hand:
                 send(host, head, body)
                 return
             asked = self._count(str(head["do"]), host.name)
+            if self._presses_again:
+                self._presses_again = False
+                os.kill(os.getpid(), signal.SIGINT)
             self._act("before", asked)
             send(host, head, body)
             self._asked[host] = asked
             self._act("sent", asked)
 
         def counted_frame(
-            host: RemoteHost, timeout_seconds: float | None = None, *, ticks: bool = False
+            host: RemoteHost, timeout_seconds: float | None = None
         ) -> tuple[Head, bytes]:
-            head, body = frame(host, timeout_seconds, ticks=ticks)
+            head, body = frame(host, timeout_seconds)
             if "ok" in head and (asked := self._asked.pop(host, None)):
                 self._act("answered", asked)
             return head, body
@@ -222,6 +228,9 @@ class Hand:
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "interrupt":
             os.kill(os.getpid(), signal.SIGTERM)
+        if name.startswith("press"):
+            self._presses_again = name.endswith("twice")
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from demo.fleet import HOSTS
 WEB = ("web1", "web2")
 Request = tuple[str, str, int]  # verb, host, the how many-th to that host
 FLIPPING = ("flip", "confirm", "http")  # half of all moments are among these, and the reloads
+CTRL_C = ("press Ctrl-C", "press Ctrl-C twice")
 KINDS = {  # with their weights
     "kill the operator": 9,
     "interrupt the operator": 2,
@@ -31,7 +32,10 @@ KINDS = {  # with their weights
     "lose power": 3,
     "turn the clock": 2,
     "turn the operator's clock": 2,
+    "press Ctrl-C": 3,
+    "press Ctrl-C twice": 3,
 }
+OF_THE_OPERATOR = (*(kind for kind in KINDS if "operator" in kind), *CTRL_C)
 HOURS = {"ahead": 2.0, "back": -2.0}  # and so an hour more than any time-out
 # what a seed's first fault is, seed by seed: each kind soon, and in the long run by its weight
 DECK = [*KINDS, *(kind for kind, weight in KINDS.items() for _ in range(weight - 1))]
@@ -65,7 +69,7 @@ class Fault:
 
     def __str__(self) -> str:
         """Return it in words."""
-        where = f" on {self.host}" if self.host and "operator" not in self.kind else ""
+        where = f" on {self.host}" if self.host and self.kind not in OF_THE_OPERATOR else ""
         how = f" ({self.how})" if self.how else ""
         when = self.moment or "from the start"
         return f"{self.kind}{where}{how} {when}"
@@ -124,7 +128,7 @@ def draw(
     faults = []
     for number, kind in enumerate(kinds):
         task = chance.choice(action.split(", ")) if "," in action else first_of(action)
-        moment = _moment(chance, f"{seed}/{number}", task, requests[task])
+        moment = _moment(chance, f"{seed}/{number}", task, requests[task], kind)
         faults.append(_fault(chance, kind, moment))
     waits, reverts = chance.random() < 0.75, chance.random() < 0.3
     return Schedule(seed, change, action, tuple(faults), waits, reverts)
@@ -158,10 +162,15 @@ def _fault(chance: random.Random, kind: str, moment: Moment) -> Fault:
     return Fault(kind, host, moment)
 
 
-def _moment(chance: random.Random, salt: str, task: str, requests: Iterable[Request]) -> Moment:
+def _moment(
+    chance: random.Random, salt: str, task: str, requests: Iterable[Request], kind: str
+) -> Moment:
     stage = chance.choice(("before", "sent", "answered"))
     among = list(requests)
-    if chance.random() < 0.5:
+    if kind in CTRL_C:  # in each phase alike, and each has verbs of its own
+        verb = chance.choice(sorted({one[0] for one in among}))
+        among = [one for one in among if one[0] == verb]
+    elif chance.random() < 0.5:
         among = [one for one in among if one[0] in FLIPPING or one in _reloads(among)] or among
     verb, host, nth = min(among, key=lambda one: hashlib.sha256(f"{salt}/{one}".encode()).digest())
     return Moment(task, stage, verb, host, nth)

@@ -21,7 +21,7 @@ from chaos.aws import CloudFront
 from chaos.faults import Disks, Injector, mended
 from chaos.operator import Operators, Task
 from chaos.readers import Readers
-from chaos.schedule import HOURS, Fault, Request, Schedule, draw
+from chaos.schedule import CTRL_C, HOURS, Fault, Request, Schedule, draw
 from demo.fleet import HOSTS, Fleet
 
 ROOT = Path(__file__).parent.parent
@@ -336,6 +336,8 @@ def word_of(fault: Fault, number: int) -> str:
         return "kill"
     if fault.kind == "interrupt the operator":
         return "interrupt"
+    if fault.kind in CTRL_C:
+        return fault.kind
     if fault.kind == "turn the operator's clock":
         return f"clock {HOURS[fault.how] * 3600:g}"
     return f"fault-{number}"
