@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -50,7 +51,8 @@ class _Files:
         if release and apps.is_installed("compressor"):
             folder = self.versions.parent
             sealed = json.loads((folder / "release.json").read_text("utf-8"))["offline_manifest"]
-            offline = folder / "static" / sealed["path"] if sealed else None
+            # one that the project keeps outside the static root stands beside static/: ../manifests/…
+            offline = Path(os.path.normpath(folder / "static" / sealed["path"])) if sealed else None
         known = None
         if offline:
             known = json.loads(offline.read_text("utf-8")) if offline.is_file() else {}

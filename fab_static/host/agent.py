@@ -131,6 +131,13 @@ def checked_path(name: Any) -> str:
     return str(name)
 
 
+def in_folder(name: Any) -> str:
+    """Return where a manifest stands in the folder of its release: in static, or ../manifests from there."""
+    if isinstance(name, str) and name.startswith("../manifests/"):
+        return checked_path(name[3:])
+    return "static/" + checked_path(name)
+
+
 def checked(pattern: Any, name: Any, what: str) -> str:
     """Return the name if it has the form that this kind of name always has."""
     if not isinstance(name, str) or not pattern.fullmatch(name):
@@ -612,6 +619,8 @@ class Host:
         files = seal["files"]
         base = "releases/" + checked(RELEASE, seal["id"], "release")
         manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
+        for path, one in seal.get("manifests", {}).items():
+            yield f"{base}/{in_folder(path)}", checked(OBJECT, one["sha256"], "object"), one["size"]
         versions = seal["versions"]
         if versions:
             sha256 = checked(OBJECT, versions["sha256"], "object")
@@ -631,7 +640,10 @@ class Host:
                     yield f"pool/{folder}/{path}{ending}", sha256, size
         else:
             for manifest in filter(None, manifests):
-                path = checked_path(manifest["path"])
+                path = manifest["path"]
+                if path in seal.get("manifests", {}):
+                    continue
+                path = checked_path(path)
                 sha256 = checked(OBJECT, manifest["sha256"], "object")
                 yield f"{base}/static/{path}", sha256, files[path]["size"]
 
@@ -642,7 +654,8 @@ def is_seal(seal: Any, release: str) -> bool:
         return False
     try:
         files, versions = seal["files"], seal["versions"]
-        for one in (*files.values(), *([versions] if versions else [])):
+        outside = seal.get("manifests", {})
+        for one in (*files.values(), *outside.values(), *([versions] if versions else [])):
             if not all(isinstance(size, int) for _ending, _sha256, size in with_copies(one)):
                 return False
         for path, version in seal["versioned"].items():
@@ -653,7 +666,8 @@ def is_seal(seal: Any, release: str) -> bool:
         words = [seal[key] for key in ("created_at", "created_by", "environment", "digest")]
         return (
             all(map(checked_path, files))
-            and {*named} <= files.keys()
+            and {*named} <= {*files, *outside}
+            and all(in_folder(path).startswith("manifests/") for path in outside)
             and all(
                 isinstance(word, str)
                 for word in (*words, *(one["sha256"] for one in manifests if one))
@@ -1328,7 +1342,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "examples": (absent + changed)[:5],
         "versions_sha256": digest_of(os.path.join(folder, "resource_versions.yml")),
         "offline_manifest_sha256": manifest
-        and digest_of(os.path.join(folder, "static", checked_path(manifest["path"]))),
+        and digest_of(os.path.join(folder, in_folder(manifest["path"]))),
         **({"seal_sha256": begun_sha256(sealed).hexdigest()} if "seal" in head else {}),
     }, b""
 
@@ -1471,7 +1485,7 @@ def write_union(host: Host, old: str, new: str) -> str | None:
             manifest = host.seal_of(release)["offline_manifest"]
             if not manifest:
                 return None
-            path = host.path("releases", release, "static", checked_path(manifest["path"]))
+            path = host.path("releases", release, in_folder(manifest["path"]))
             union.update(read_json(path) or {})
         except (RefusedError, OSError, TypeError, ValueError):
             return None  # it is damaged: a reason to go away from it, none to stay

@@ -332,6 +332,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "baked_in": baked_in(compress),
         "offline_manifest": manifest_path(compress) if compress else None,
         "staticfiles_manifest": staticfiles_manifest(),
+        "prints_hashed_names": prints_hashed_names(),
         **resource_versions(),
         "storage": static_storage(),
         "ignored_storage": ignored_storage(),
@@ -419,6 +420,19 @@ def staticfiles_manifest() -> str | None:
         return str(os.path.abspath(keeper.path(storage.manifest_name)))
     except Exception:  # another storage, or one that is not configured here
         return None
+
+
+def prints_hashed_names() -> str | None:
+    """Return the storage that raises for a name its manifest lacks; None where pages need no manifest."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    storage: Any = staticfiles_storage
+    try:
+        if storage.manifest_name and storage.manifest_strict:
+            return f"{type(storage._wrapped).__module__}.{type(storage._wrapped).__qualname__}"
+    except Exception:  # another storage, or one that is not configured here
+        return None
+    return None
 
 
 def resource_versions() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 from fab_static import interruption
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import manifest_path
+from fab_static.phases.project import beside_root, manifest_path
 from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
@@ -116,8 +116,10 @@ def _run(
     deploy.set_up_web_hosts()
     of_sources = is_of_sources(name, deploy.order)
     worked_on = deploy.journal.phases[base]["listing"] if base else None
+    beside = beside_root(facts)
     inside = [] if of_sources else [facts["static_root"]]
-    inside += facts["versions_files"] if base else ()
+    # Django's manifest is collectstatic's own; the other phases read it as any input
+    inside += [path for path in beside if base and path != facts["staticfiles_manifest"]]
     known, collect = worked_on, None
     with _manifests_as_files(deploy):
         if worked_on is not None:
@@ -136,11 +138,11 @@ def _run(
         head: Mapping[str, Any] = {"listing": None, "extra": {}}
         if not of_sources:
             head, _ = deploy.build.ask(
-                "snapshot", before=known, root=facts["static_root"], extra=facts["versions_files"]
+                "snapshot", before=known, root=facts["static_root"], extra=beside
             )
     if worked_on and head["listing"] == worked_on:
         refuse_late_sources(deploy, name, ran.written)
-    written = [path for path, state in head["extra"].items() if state]
+    written = [path for path in facts["versions_files"] if head["extra"].get(path)]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
     return {

@@ -314,10 +314,14 @@ class Deployment:
             links[self.versions_file(host)] = str(host.layout.versions)
         manifest = manifest_path(facts)
         if manifest:
-            links[facts["offline_manifest"]] = str(host.layout.live_file(manifest))
+            sealed = release.offline_manifest if release else None
+            links[facts["offline_manifest"]] = str(host.layout.live_file(sealed or manifest))
         hashed_names = staticfiles_manifest_path(facts)
         if hashed_names:
-            links[facts["staticfiles_manifest"]] = str(host.layout.live_file(hashed_names))
+            sealed = release.staticfiles_manifest if release else None
+            links[facts["staticfiles_manifest"]] = str(
+                host.layout.live_file(sealed or hashed_names)
+            )
         return links
 
     # ---- releases

@@ -14,6 +14,7 @@ from typing import Any
 from fab_static.errors import LINES_SHOWN, BuildError
 from fab_static.host import collecting, compressing, django_probe, one_start, reads, template_lint
 from fab_static.plan.inventory import Environment, expand
+from fab_static.plan.release import OUTSIDE
 from fab_static.remote import Head, Ran, RemoteHost
 
 PROBE = Path(django_probe.__file__).read_bytes()
@@ -373,31 +374,43 @@ def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def staticfiles_manifest_path(facts: Mapping[str, Any]) -> str | None:
-    """Return the path of Django's staticfiles.json below the static root; None where there is none."""
+    """Return the name of Django's staticfiles.json in a release; None where there is none."""
     absolute = facts.get("staticfiles_manifest")
-    root = facts["static_root"]
-    if not absolute or not root or not PurePosixPath(absolute).is_relative_to(root):
-        return None
-    return str(PurePosixPath(absolute).relative_to(root))
+    return _in_release(absolute, facts, "staticfiles") if absolute else None
 
 
 def manifest_path(facts: Mapping[str, Any]) -> str | None:
-    """Return the offline manifest's path below the static root, from the project's own settings.
+    """Return the name of the offline manifest in a release, from the project's own settings.
 
     Raises:
-        BuildError: it lies outside the static root, and so would be in no release.
+        BuildError: what compress writes lies outside the static root, and so would be in no release.
     """
     absolute = facts.get("offline_manifest")
     if not absolute:
         return None
-    try:
-        return str(PurePosixPath(absolute).relative_to(facts["static_root"]))
-    except ValueError:
-        is_root = facts["compress"]["root"] == facts["static_root"]
-        name = "the storage of COMPRESS_OFFLINE_MANIFEST" if is_root else "COMPRESS_ROOT"
-        mend = "leave it to COMPRESS_ROOT" if is_root else "set it to STATIC_ROOT"
+    path = _in_release(absolute, facts, "offline")
+    if path.startswith(OUTSIDE) and facts["compress"]["root"] != facts["static_root"]:
         raise BuildError(
             f"the offline manifest {absolute} lies outside STATIC_ROOT",
-            where=f"{name}, with STATIC_ROOT = {facts['static_root']}",
-            mend=f"{mend}, its default",
-        ) from None
+            where=f"COMPRESS_ROOT, with STATIC_ROOT = {facts['static_root']}",
+            mend="set it to STATIC_ROOT, its default",
+        )
+    return path
+
+
+def _in_release(absolute: str, facts: Mapping[str, Any], kind: str) -> str:
+    """Return a manifest's path below the static root; of one outside, the name that stands for it."""
+    root, path = facts["static_root"], PurePosixPath(absolute)
+    if root and path.is_relative_to(root):
+        return str(path.relative_to(root))
+    return f"{OUTSIDE}{kind}/{path.name}"
+
+
+def beside_root(facts: Mapping[str, Any]) -> list[str]:
+    """Return what a build writes outside the static root, and a release holds: versions, manifests."""
+    named = {
+        "staticfiles_manifest": staticfiles_manifest_path(facts),
+        "offline_manifest": manifest_path(facts),
+    }
+    outside = [facts[fact] for fact, path in named.items() if path and path.startswith(OUTSIDE)]
+    return [*facts["versions_files"], *outside]

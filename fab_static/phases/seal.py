@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from fab_static.errors import ManifestError, ReleaseError
+from fab_static.errors import BuildError, ManifestError, ReleaseError
 from fab_static.phases.audit import (
     refuse_contradictions,
     refuse_wrong_versions,
@@ -27,7 +27,7 @@ from fab_static.phases.project import (
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
-from fab_static.plan.release import Encoded, File, Release, bad, digest, new_id
+from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
 from fab_static.wording import counted
 
 
@@ -111,24 +111,29 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     before = _before_compress(deploy, configured)
     hashes = {path: file.sha256 for path, file in files.items()}
     merged = _of_requirejs(deploy, configured)
-    if "compress" in configured and manifest in files:
-        blocks = _checked_manifest(deploy, files[manifest], hashes, before or {}, facts)
-        deploy.built_manifest = files[manifest].sha256
-        files[manifest] = _canonical_manifest(deploy, blocks)
+    outside: dict[str, File] = {}
+    compressed = _as_built(manifest, facts["offline_manifest"], files, listing)
+    if "compress" in configured and manifest and compressed:
+        blocks = _checked_manifest(deploy, compressed, hashes, before or {}, facts)
+        deploy.built_manifest = compressed.sha256
+        _kept_in(manifest, files, outside)[manifest] = _canonical_manifest(deploy, blocks)
         merged |= bundles.of_blocks(journal.phases["compress"].get("places", ()), blocks)
     else:
         manifest = None
     named = offline_manifest.content_named(hashes, before) if before is not None else ()
     hashed_names = staticfiles_manifest_path(facts)
-    if hashed_names in files:
-        files[hashed_names], found = _canonical_names(deploy, files[hashed_names], facts)
-        named = tuple(sorted({*named, *(path for path in found if path in files)}))
+    collected = _as_built(hashed_names, facts["staticfiles_manifest"], files, listing)
+    if hashed_names and collected:
+        kept, found = _canonical_names(deploy, collected, hashes, facts)
+        _kept_in(hashed_names, files, outside)[hashed_names] = kept
+        named = tuple(sorted({*named, *found}))
     else:
+        _refuse_lost_names(deploy, configured, facts)
         hashed_names = None
     settings = baked_settings(facts)
     now = datetime.now(UTC)
     return Release(
-        id=new_id(now, digest(files, versions_object and versions_object[0], settings)),
+        id=new_id(now, digest(files, versions_object and versions_object[0], settings, outside)),
         app=deploy.environment.app,
         environment=deploy.environment.name,
         revision=_revision(deploy),
@@ -151,6 +156,42 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         versions_size=versions_object[1] if versions_object else 0,
         bundles={path: names for path, names in merged.items() if path in files},
         staticfiles_manifest=hashed_names,
+        manifests=outside,
+    )
+
+
+def _as_built(
+    path: str | None, absolute: str, files: Mapping[str, File], listing: Mapping[str, Any]
+) -> File | None:
+    """Return a manifest as the last phase left it, inside the static root or not; None: there is none."""
+    if path is None or not path.startswith(OUTSIDE):
+        return files.get(path or "")
+    known = listing["extra"].get(absolute)
+    return File(*known) if known else None
+
+
+def _kept_in(path: str, files: dict[str, File], outside: dict[str, File]) -> dict[str, File]:
+    return outside if path.startswith(OUTSIDE) else files
+
+
+def _refuse_lost_names(
+    deploy: Deployment, configured: tuple[str, ...], facts: Mapping[str, Any]
+) -> None:
+    """Refuse a storage that prints hashed names whose manifest no release could hold.
+
+    Raises:
+        BuildError: with such a release every page would raise "Missing staticfiles manifest entry".
+    """
+    storage = facts.get("prints_hashed_names")
+    if not storage or "collectstatic" not in configured:
+        return
+    absolute = facts["staticfiles_manifest"]
+    raise BuildError(
+        f"{storage} prints names with hashes, and collectstatic left no manifest of them"
+        + (f" at {absolute}" if absolute else " on this host's disk"),
+        where=f"{deploy.build.name}: the storage of staticfiles",
+        mend="let its manifest_storage keep files there (StaticFilesStorage(location=…)), and collect without "
+        "--no-post-process",
     )
 
 
@@ -282,16 +323,24 @@ def _canonical_manifest(deploy: Deployment, manifest: Mapping[str, str]) -> File
 
 
 def _canonical_names(
-    deploy: Deployment, file: File, facts: Mapping[str, Any]
+    deploy: Deployment, file: File, hashes: Mapping[str, str], facts: Mapping[str, Any]
 ) -> tuple[File, frozenset[str]]:
     """Store Django's staticfiles.json with its keys in order; return it, and the hashed names in it.
 
     Raises:
-        ManifestError: it is not what ManifestStaticFilesStorage writes.
+        ManifestError: it is not what ManifestStaticFilesStorage writes, or names files that are not there.
     """
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
     _, text = deploy.build.ask("read_object", object=file.sha256)
     canonical, names = staticfiles_manifest.read(text.decode(), where=where)
+    absent = sorted(names - hashes.keys())
+    if absent:
+        raise ManifestError(
+            f"it names {counted(len(absent), 'file')} that the static root does not hold, such as "
+            + ", ".join(absent[:5]),
+            where=where,
+            mend="collect the files again, without --no-post-process; nothing may remove them afterwards",
+        )
     data = canonical.encode()
     head, _ = deploy.build.ask("put_object", data)
     return File(head["object"], head["size"], versions.of(data)), names

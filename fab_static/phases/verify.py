@@ -10,7 +10,7 @@ from fab_static.phases.compress import gaps_refused, question_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan import coverage, offline_manifest
-from fab_static.plan.release import Release
+from fab_static.plan.release import Release, in_folder
 from fab_static.remote import RemoteHost
 
 
@@ -58,8 +58,8 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
         facts, project = deploy.facts(host), deploy.project(host)
         hashed_names = facts["staticfiles_manifest"]
         if release.staticfiles_manifest and hashed_names:
-            redirect[hashed_names] = str(folder / "static" / release.staticfiles_manifest)
-        manifest = str(folder / "static" / str(release.offline_manifest))
+            redirect[hashed_names] = str(folder / in_folder(release.staticfiles_manifest))
+        manifest = str(folder / in_folder(str(release.offline_manifest)))
         if host == deploy.build and deploy.built_manifest:
             # it was asked when it had built: of the same files it would say the same
             built = str(host.layout.object(deploy.built_manifest))

@@ -25,6 +25,15 @@ _NONE: Mapping[str, Any] = MappingProxyType(
 )  # one for all: a release has tens of thousands of files
 
 
+# A manifest that stands outside the static root is named as a path from there; none of the files can be.
+OUTSIDE = "../manifests/"
+
+
+def in_folder(path: str) -> str:
+    """Return where a file or manifest stands in the folder of its release."""
+    return path.removeprefix("../") if path.startswith(OUTSIDE) else f"static/{path}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """The paths below `deploy_to`, the same on every host."""
@@ -50,8 +59,8 @@ class Layout:
         return self.deploy_to / "objects" / sha256[:2] / sha256
 
     def live_file(self, path: str) -> PurePosixPath:
-        """A file of the live static root, through `current`."""
-        return self.current / "static" / path
+        """A file or manifest of the live release, through `current`."""
+        return self.current / in_folder(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,8 @@ class Release:
     `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
     maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.
     `staticfiles_manifest` is a path in `files` too: Django's staticfiles.json, where names hold hashes.
+    Where the project keeps one of the two outside the static root, its name is one in `manifests`, which maps
+    "../manifests/staticfiles/staticfiles.json" to its File: no visitor is served that.
     """
 
     id: str
@@ -123,11 +134,16 @@ class Release:
     versions_size: int = 0
     bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     staticfiles_manifest: str | None = None
+    manifests: Mapping[str, File] = field(default_factory=dict)
 
     @property
     def offline_manifest_sha256(self) -> str | None:
         """SHA-256 of the offline manifest's bytes."""
-        return self.files[self.offline_manifest].sha256 if self.offline_manifest else None
+        return self.manifest(self.offline_manifest).sha256 if self.offline_manifest else None
+
+    def manifest(self, path: str) -> File:
+        """Return a manifest that web processes read, inside or outside the static root."""
+        return self.manifests[path] if path in self.manifests else self.files[path]
 
     @property
     def bytes(self) -> int:
@@ -141,7 +157,7 @@ class Release:
 
     def objects(self, roles: Iterable[str]) -> dict[str, int]:
         """Return the objects, SHA-256 -> size, that a host with these roles must hold."""
-        held = {}
+        held = {one.sha256: one.size for one in self.manifests.values()}
         if self.versions_sha256:
             held[self.versions_sha256] = self.versions_size
         if set(roles) & {"static", "build"}:
@@ -150,13 +166,13 @@ class Release:
                 held.update((one.sha256, one.size) for one in file.encodings.values())
         else:
             for path in filter(None, (self.offline_manifest, self.staticfiles_manifest)):
-                held[self.files[path].sha256] = self.files[path].size
+                held[self.manifest(path).sha256] = self.manifest(path).size
         return held
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over what visitors and web processes get: files, manifests, settings; not when or who."""
-        return digest(self.files, self.versions_sha256, self.settings)
+        return digest(self.files, self.versions_sha256, self.settings, self.manifests)
 
     def to_json(self) -> str:
         """Return release.json's text, always the same for the same release."""
@@ -177,8 +193,10 @@ class Release:
                 "staticfiles_manifest": self.staticfiles_manifest
                 and {
                     "path": self.staticfiles_manifest,
-                    "sha256": self.files[self.staticfiles_manifest].sha256,
+                    "sha256": self.manifest(self.staticfiles_manifest).sha256,
                 },
+                # a seal of a release that has none stays as earlier versions wrote it
+                **({"manifests": dict(sorted(self.manifests.items()))} if self.manifests else {}),
                 "versions": self.versions_sha256
                 and {
                     "path": "resource_versions.yml",
@@ -205,14 +223,20 @@ def without_files(release: Release) -> Release:
         bundles={},
         offline_manifest=None,
         staticfiles_manifest=None,
+        manifests={},
     )
 
 
 def digest(
-    files: Mapping[str, File], versions_sha256: str | None, settings: Mapping[str, Any]
+    files: Mapping[str, File],
+    versions_sha256: str | None,
+    settings: Mapping[str, Any],
+    manifests: Mapping[str, File] = _NONE,
 ) -> str:
     """Return the digest of a release's content; two builds of one revision have the same."""
     content = [FORMAT, [], versions_sha256, dict(settings)]
+    if manifests:
+        content.append({path: file.sha256 for path, file in manifests.items()})
     before, _, behind = json.dumps(content, sort_keys=True).partition("[]")
     found = hashlib.sha256(f"{before}[".encode())
     paths = sorted(files)
@@ -282,8 +306,10 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
                 if path in data["files"]
             },
             staticfiles_manifest=hashed_names.get("path"),
+            manifests=dict(data.get("manifests", {})),
         )
         is_whole = is_id(release.id) and release.digest == data.get("digest")
+        is_whole = is_whole and all(map(_is_outside, release.manifests))
         if name is not None:
             is_named = release.id == name and name.endswith("-" + release.digest[:8])
             is_whole = is_whole and is_named
@@ -300,6 +326,10 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
             mend="deploy anew; the damaged release is never made live",
         )
     return release
+
+
+def _is_outside(path: str) -> bool:
+    return path.startswith(OUTSIDE) and not {"", ".", ".."} & set(path[len(OUTSIDE) :].split("/"))
 
 
 @dataclass(frozen=True)

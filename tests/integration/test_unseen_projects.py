@@ -31,15 +31,6 @@ PAGE = """{% load static compress %}<!doctype html>
 {% compress js %}<script src="{% static 'app.js' %}"></script>{% endcompress %}
 <img src="{% static 'prefix/schöner wohnen.svg' %}">
 """
-OUTSIDE = """
-COMPRESS_OFFLINE_MANIFEST_STORAGE = "tiny.outside.Storage"
-"""
-OUTSIDE_STORAGE = """
-from django.core.files.storage import FileSystemStorage
-class Storage(FileSystemStorage):
-    def __init__(self):
-        super().__init__("/nowhere")
-"""
 LANGUAGES = """
 MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
 INSTALLED_APPS += ["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes"]
@@ -104,12 +95,6 @@ def test_a_project_of_odd_settings_is_deployed_as_it_comes(tmp_path: Path) -> No
             "set it to a folder of its own, which collectstatic fills",
         ),
         (
-            OUTSIDE,
-            {"tiny/outside.py": OUTSIDE_STORAGE},
-            "the offline manifest /nowhere/manifest.json lies outside STATIC_ROOT",
-            "leave it to COMPRESS_ROOT, its default",
-        ),
-        (
             LANGUAGES,
             {"templates/page.html": TRANSLATED},
             "page.html, block 0, line 2: visitors in de get another text than was built",
@@ -122,7 +107,7 @@ def test_a_project_of_odd_settings_is_deployed_as_it_comes(tmp_path: Path) -> No
             "take compress out of build.phases where templates have no {% compress %}",
         ),
     ],
-    ids=["no static root", "a manifest elsewhere", "another language", "no block"],
+    ids=["no static root", "another language", "no block"],
 )
 def test_what_cannot_be_deployed_is_told_by_its_setting(
     tmp_path: Path, settings: str, files: dict[str, str], what: str, mend: str

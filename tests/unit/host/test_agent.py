@@ -546,6 +546,33 @@ def test_a_web_host_holds_djangos_manifest_of_hashed_names_too(agent, root):
     assert (static / "staticfiles.json").read_bytes() == names
 
 
+@pytest.mark.parametrize("roles", [["web"], ["static"], ["static", "web"]])
+def test_a_manifest_outside_the_static_root_stands_beside_it_in_the_release(agent, root, roles):
+    names = b'{"paths": {}}'
+    seal = json.loads(build(agent, A))
+    name = "../manifests/staticfiles/staticfiles.json"
+    agent.do("put_object", names)
+    seal["manifests"] = {
+        name: {"sha256": sha256_of(names), "size": len(names), "version": "1a2b3c4"}
+    }
+    seal["staticfiles_manifest"] = {"path": name, "sha256": sha256_of(names)}
+    seal["id"] = B
+    agent.do("build_release", json.dumps(seal).encode(), roles=roles)
+    there = root / "releases" / B / "manifests/staticfiles/staticfiles.json"
+    assert there.read_bytes() == names
+    assert not list((root / "releases" / B / "static").rglob("staticfiles.json"))
+    answer = agent.do("verify", release=B, roles=roles, bytes=True)
+    assert (answer["missing"], answer["changed"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["../manifests/../../x", "../x", "static.json"])
+def test_a_seal_whose_manifest_would_lead_elsewhere_is_none(agent, name):
+    seal = json.loads(build(agent, A))
+    assert module.is_seal(seal, A)
+    one = {"sha256": "a" * 64, "size": 1, "version": "1a2b3c4"}
+    assert not module.is_seal({**seal, "manifests": {name: one}}, A)
+
+
 def test_building_a_release_again_changes_nothing(agent, root):
     build(agent, A)
     before = {path: path.stat().st_ino for path in root.rglob("*") if path.is_file()}

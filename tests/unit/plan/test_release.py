@@ -230,6 +230,35 @@ def test_any_key_of_any_other_type_is_refused_or_read_never_a_traceback(key, val
         assert error.mend  # noqa: PT017 - whether it raises is not the question
 
 
+ELSEWHERE = {"../manifests/staticfiles/staticfiles.json": File("d" * 64, 40, "ddddddd")}
+(NAMES,) = ELSEWHERE
+
+
+def test_a_manifest_outside_the_static_root_is_sealed_beside_the_files():
+    """(build A3)."""
+    release = a_release(staticfiles_manifest=NAMES, manifests=ELSEWHERE)
+    assert release.manifest(NAMES) == ELSEWHERE[NAMES]
+    assert releases.from_json(release.to_json(), where="edge1") == release
+    assert release.objects(["web"]).keys() == {"b" * 64, "c" * 64, "d" * 64}
+    assert release.objects(["build"])["d" * 64] == 40
+    assert release.digest != a_release().digest
+    assert Layout(PurePosixPath("/srv")).live_file(NAMES) == PurePosixPath(
+        "/srv/current/manifests/staticfiles/staticfiles.json"
+    )
+
+
+def test_a_release_without_such_a_manifest_is_sealed_as_earlier_versions_did():
+    """Its seal is compared with theirs byte for byte, and its id is of the same digest."""
+    assert "manifests" not in json.loads(a_release().to_json())
+
+
+@pytest.mark.parametrize("name", ["../manifests/../../x", "../manifests/", "/etc/passwd", "a.js"])
+def test_a_manifest_whose_name_leads_elsewhere_is_refused(name):
+    text = a_release(manifests={name: File("d" * 64, 40, "ddddddd")}).to_json()
+    with pytest.raises(ReleaseError):
+        releases.from_json(text, where="edge1")
+
+
 def test_each_role_holds_what_it_serves_and_no_more():
     release = a_release()
     web = {"c" * 64: 30, "b" * 64: 20}
