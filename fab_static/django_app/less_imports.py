@@ -80,7 +80,9 @@ def fix() -> Report:
     Raises:
         BuildError: a string would have to be two different paths.
     """
-    tree = _Tree(project.static_root())
+    root = project.static_root()
+    static_files.refuse_sources(root)
+    tree = _Tree(root)
     blocks = compress_blocks.read()
     named = [*sorted(blocks.entries), *_named_by_templates()]
     used = dict.fromkeys(name for name in named if tree.is_file(name))

@@ -166,6 +166,7 @@ def build(minify: str) -> dict[str, str]:
     """
     made = config()
     root = project.static_root()
+    static_files.refuse_sources(root)
     known = resource_versions.read()
     if not known:
         raise BuildError(

@@ -11,11 +11,13 @@ from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, FileSystemFinder, get_finders
 from django.contrib.staticfiles.utils import get_files
 from django.core.files.storage import FileSystemStorage, Storage
+
+from fab_static.errors import BuildError
 
 # .*, *~, *.map, * *: whatever stands for the stars, the rest lies within one name
 _IS_OF_A_NAME = re.compile(r"\*?[^*?\[/]*\*?").fullmatch
@@ -99,6 +101,29 @@ def listings(ignore: Iterable[str] = ()) -> Iterator[Listing]:
             hits = ((storage, path) for path, storage in finder.list(patterns))
             for storage, group in groupby(hits, key=itemgetter(0)):
                 yield Listing(storage, [path for _, path in group])
+
+
+def refuse_sources(root: Path) -> None:
+    """Refuse to write below a static root that overlaps with what finders read.
+
+    Raises:
+        BuildError: naming the folder of sources.
+    """
+    real = root.resolve()
+    for finder in get_finders():
+        if type(finder).list not in (FileSystemFinder.list, AppDirectoriesFinder.list):
+            continue  # compressor's reads the static root itself, and lists nothing
+        for storage in cast(Any, finder).storages.values():
+            location = getattr(storage, "location", None)
+            source = Path(location).resolve() if location else None
+            if source is None:
+                continue
+            if real.is_relative_to(source) or source.is_relative_to(real):
+                raise BuildError(
+                    f"STATIC_ROOT overlaps with {source}, a folder of sources that {type(finder).__name__} reads",
+                    where=str(root),
+                    mend="set STATIC_ROOT to a folder of its own, apart from all sources",
+                )
 
 
 def _matcher(patterns: list[str]) -> Callable[[str], object] | None:

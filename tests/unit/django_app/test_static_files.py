@@ -6,6 +6,7 @@ from django.contrib.staticfiles.finders import FileSystemFinder
 from django.contrib.staticfiles.utils import get_files
 
 from fab_static.django_app import static_files
+from fab_static.errors import BuildError
 
 if not settings.configured:
     settings.configure()
@@ -52,3 +53,21 @@ def test_what_is_ignored_is_what_django_ignores(tmp_path, monkeypatch, patterns)
     (listing,) = static_files.listings(patterns)
 
     assert sorted(listing.names) == sorted(get_files(listing.storage, patterns))
+
+
+@pytest.mark.parametrize("root", ["assets", "assets/out", ".", "link"])
+def test_no_command_writes_below_a_static_root_that_overlaps_with_sources(
+    tmp_path, monkeypatch, root
+):
+    """(build A1) The LESS fix and build_requirejs by hand would rewrite the sources themselves."""
+    (tmp_path / "assets" / "out").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("assets")
+    monkeypatch.setattr(settings, "STATICFILES_DIRS", [tmp_path / "assets"])
+    finder = FileSystemFinder()
+    monkeypatch.setattr(static_files, "get_finders", lambda: [finder])
+    with pytest.raises(BuildError) as caught:
+        static_files.refuse_sources(tmp_path / root)
+    assert caught.value.what == (
+        f"STATIC_ROOT overlaps with {tmp_path}/assets, a folder of sources that FileSystemFinder reads"
+    )
+    static_files.refuse_sources(tmp_path / "static_root")
