@@ -332,6 +332,20 @@ class RemoteHost:
             if self._under_way:
                 self.close_agent()
 
+    def said(self, what: str, data: bytes | str, shape: Any) -> Any:
+        """Return the JSON that stands in a body, or in a command's output, and has this shape of plan/wire.py.
+
+        Raises:
+            RemoteError: it has not; `what` it is, is named.
+        """
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._malformed(f"{what}: {str(error)[:200]}") from error
+        if wrong := wire.misshapen(shape, value):
+            raise self._malformed(f"{what}: {wrong}")
+        return value
+
     def packs(self, do: str, body: bytes) -> Iterator[tuple[Head, bytes]]:
         """Ask for a stream of objects, and yield its frames as they come.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from fab_static.errors import LINES_SHOWN, BuildError
 from fab_static.host import collecting, compressing, django_probe, one_start, reads, template_lint
+from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import OUTSIDE
 from fab_static.remote import Head, Ran, RemoteHost
@@ -209,7 +210,9 @@ class ProjectOnHost:
         if not self.recalls:
             return None
         head, known = self._recall(_record_of(question), _PROBE_SHA256, {}, shown)
-        answer: dict[str, Any] | None = json.loads(known) if head.get("token") and known else None
+        if not head.get("token") or not known:
+            return None
+        answer: dict[str, Any] = self.host.said("recall", known, wire.ProjectSaid)
         return answer
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,13 +252,16 @@ class ProjectOnHost:
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:
             raise self._failed("the probe of the Django project", ran)
-        answer: dict[str, Any] = json.loads(lines[-1][len(MARKER) :])
-        if not answer.get("ok"):
-            error = answer["error"]
-            raise BuildError(
-                error["what"], where=f"{self.host.name}: {error['where']}", mend=error["mend"]
-            )
-        return answer
+        said = f"the project's answer to {question['ask']}"
+        answer: dict[str, Any] = self.host.said(said, lines[-1][len(MARKER) :], wire.ProjectSaid)
+        if answer.get("ok"):
+            return answer
+        if "error" not in answer:
+            raise self._failed("the probe of the Django project", ran)
+        error = answer["error"]
+        raise BuildError(
+            error["what"], where=f"{self.host.name}: {error['where']}", mend=error["mend"]
+        )
 
     def set_up(self) -> None:
         """Have the host set the project up meanwhile, for a question to come; how that goes, it will say then."""

@@ -24,7 +24,7 @@ from fab_static.phases.project import (
     manifest_path,
     staticfiles_manifest_path,
 )
-from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
+from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
@@ -229,7 +229,7 @@ def _precompressed(deploy: Deployment, release: Release) -> Release:
     _warn_of_stale_copies(deploy, release, made_by_the_project(release, encodings))
     found = {
         sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
-        for sha256, encodings in json.loads(data).items()
+        for sha256, encodings in deploy.build.said("encode", data, wire.Copies).items()
     }
     return with_encodings(release, found)
 

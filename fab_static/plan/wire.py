@@ -257,6 +257,24 @@ class Facts(TypedDict):
     now: Moment
 
 
+class Refusal(TypedDict):
+    """Why the project cannot answer."""
+
+    what: str
+    where: str
+    mend: str
+
+
+class ProjectSaid(TypedDict):
+    """What the project's own interpreter answers to host/django_probe.py; the rest is the question's."""
+
+    ok: NotRequired[bool]
+    error: NotRequired[Refusal]
+
+
+# of `encode`: object -> ending of a copy -> the copy's object and size; null where it saves too little
+Copies = dict[str, dict[str, list[Any] | None]]
+
 ANSWERS: Mapping[str, Any] = {
     "hello": Hello,
     "open": Nothing,
@@ -313,7 +331,12 @@ def problem(verb: str, answer: Any) -> str | None:
 
     Keys that the shape does not name are let through: a later version may say more.
     """
-    return _problem(ANSWERS.get(verb, Nothing), answer, "")
+    return misshapen(ANSWERS.get(verb, Nothing), answer)
+
+
+def misshapen(shape: Any, value: Any) -> str | None:
+    """Return what is wrong with a value that should have a shape; None where nothing is."""
+    return _problem(shape, value, "")
 
 
 def body_limit(verb: str, asked: int) -> int:

@@ -1,5 +1,6 @@
 """What comes from a host is judged: its number, its shape, its size, its pace (fleet A5, D1, D2, D3)."""
 
+import dataclasses
 import json
 import os
 import threading
@@ -13,6 +14,8 @@ from fab_static import frames, remote
 from fab_static.errors import RemoteError
 from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
+from fab_static.phases.project import ProjectOnHost
+from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import Fleet, Output, RemoteHost, deflated
 from fab_static.timeline import Timeline
@@ -141,6 +144,33 @@ def test_an_object_with_other_bytes_than_its_name_is_not_taken(tmp_path):
     host = host_with(Wire(frame({"ok": True}, b"5")), tmp_path)
     with pytest.raises(RemoteError, match="has other bytes than its name says"):
         host.ask("read_object", object="0" * 64)
+
+
+@pytest.mark.parametrize(
+    "said", [b"5", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": 5}', b'{"a": {"gz": 5}}']
+)
+def test_json_in_a_body_is_judged_too(tmp_path, said):
+    with pytest.raises(RemoteError) as caught:
+        host_with(Wire(), tmp_path).said("encode", said, wire.Copies)
+    assert caught.value.where == "build1"
+    assert caught.value.what.startswith("the host answers what no agent of ours does: encode: ")
+
+
+@pytest.mark.parametrize(
+    "said", ["5", '"ok"', '{"ok": 1}', '{"error": "x"}', '{"error": {"what": "x"}}', "NaN"]
+)
+def test_what_a_project_answers_is_judged_too(tmp_path, said):
+    host = host_with(None, tmp_path)
+    project = ProjectOnHost.on(host, {}, str(tmp_path))
+    asked = dataclasses.replace(project, python=str(tmp_path / "python"))
+    (tmp_path / "python").write_text(
+        f"#!/bin/sh\ncat > {tmp_path}/in\necho 'FAB_STATIC_PROBE {said}'\n"
+    )
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(RemoteError, match="the project's answer to sources: ") as caught:
+        asked.ask({"ask": "sources"})
+    host.close_agent()
+    assert caught.value.where == "build1"
 
 
 # ---- numbers
