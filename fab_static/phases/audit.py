@@ -6,15 +6,36 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fab_static.errors import ReleaseError
+from fab_static.errors import BuildError, ReleaseError
 from fab_static.host.agent import RECORD
 from fab_static.phases.deployment import Deployment
-from fab_static.plan import versions
+from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
 from fab_static.wording import counted
 
 SHOWN = 20  # paths named in one message
+
+
+def refuse_unusable_names(deploy: Deployment, paths: Iterable[str]) -> None:
+    """Refuse files that no URL leads to, or whose names no page can print.
+
+    Raises:
+        BuildError: naming each, and why.
+    """
+    found = names.unusable(paths)
+    if not found:
+        return
+    lines = [f"{names.shown(path)}: its name {why}" for path, why in found.items()]
+    if len(lines) > SHOWN:
+        lines[SHOWN:] = [f"… and {len(lines) - SHOWN} more"]
+    raise BuildError(
+        f"{counted(len(found), 'file')} cannot be served under {'its' if len(found) == 1 else 'their'} name:\n"
+        + "\n".join(f"    {line}" for line in lines),
+        where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
+        mend="rename it where it comes from, or leave it out of what is collected: build.commands: "
+        "{collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
+    )
 
 
 def refuse_wrong_versions(

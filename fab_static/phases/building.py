@@ -19,6 +19,7 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError
+from fab_static.phases.audit import refuse_unusable_names
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import beside_root, manifest_path
 from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
@@ -140,6 +141,8 @@ def _run(
             head, _ = deploy.build.ask(
                 "snapshot", before=known, root=facts["static_root"], extra=beside
             )
+    if name == "collectstatic":
+        refuse_unusable_names(deploy, _listing(deploy, head["listing"])["files"])
     if worked_on and head["listing"] == worked_on:
         refuse_late_sources(deploy, name, ran.written)
     written = [path for path in facts["versions_files"] if head["extra"].get(path)]

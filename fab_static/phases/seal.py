@@ -12,6 +12,7 @@ from typing import Any
 from fab_static.errors import BuildError, ManifestError, ReleaseError
 from fab_static.phases.audit import (
     refuse_contradictions,
+    refuse_unusable_names,
     refuse_wrong_versions,
     tell_of_shadowed,
     tell_of_unversioned_changes,
@@ -100,6 +101,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     facts = deploy.facts(deploy.build)
     journal = deploy.journal
     listing = _listing(deploy, configured[-1])
+    refuse_unusable_names(deploy, listing["files"])
     recorded, versions_object = _versions(deploy, listing, facts)
     refuse_wrong_versions(deploy, recorded, listing)
     tell_of_shadowed(deploy)
