@@ -169,7 +169,7 @@ def check_settings() -> None:
         settings.INSTALLED_APPS  # noqa: B018  # imports the module
     except Exception as error:
         raise ProbeError(
-            f"the settings {name} cannot be loaded: {type(error).__name__}: {error}",
+            f"the settings {name} cannot be loaded: {in_words(error)}",
             place_of(error),
             "run manage.py check there, with the same project.settings, environment and secrets",
         ) from error
@@ -179,10 +179,25 @@ def told(error: BaseException) -> dict[str, str]:
     """Return an unexpected failure of the project's own code in our three parts."""
     cause = error.__cause__ if isinstance(error, SystemExit) and error.__cause__ else error
     return {
-        "what": f"{type(cause).__name__}: {cause}",
+        "what": in_words(cause),
         "where": place_of(cause),
-        "mend": "run manage.py check there, with the same project.settings, environment and secrets",
+        "mend": "correct the project, then run the task again; what is live has not changed",
     }
+
+
+def in_words(error: BaseException) -> str:
+    """Return an exception as the last line of a traceback does, with what it came from."""
+    words = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if (
+        isinstance(error, KeyError)
+        and frames
+        and frames[-1].filename in (os.__file__, "<frozen os>")
+    ):
+        words += ": the environment has no such variable"
+    if error.__cause__ is not None:
+        words += f"; because of {in_words(error.__cause__)}"
+    return words
 
 
 def place_of(error: BaseException) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fab_static.errors import LINES_SHOWN, BuildError
+from fab_static.errors import BuildError
 from fab_static.host import collecting, compressing, django_probe, one_start, reads, template_lint
-from fab_static.plan import wire
+from fab_static.plan import failures, wire
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import OUTSIDE
 from fab_static.remote import Head, Ran, RemoteHost
@@ -50,7 +49,6 @@ exec(compile({PROBE.decode()!r}, "django_probe.py", "exec"), {{"__name__": "__ma
 """.encode()
 _PROBE_SHA256 = hashlib.sha256(PROBE).hexdigest()
 MARKER = "FAB_STATIC_PROBE "
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -260,7 +258,9 @@ class ProjectOnHost:
             raise self._failed("the probe of the Django project", ran)
         error = answer["error"]
         raise BuildError(
-            error["what"], where=f"{self.host.name}: {error['where']}", mend=error["mend"]
+            error["what"],
+            where=f"{self.host.name}: {error['where']}",
+            mend=failures.known_cure(error["what"], self.path) or error["mend"],
         )
 
     def set_up(self) -> None:
@@ -302,13 +302,11 @@ class ProjectOnHost:
                 where=where,
                 mend="find out what it waits for, or raise ssh.command_timeout",
             )
-        lines = _ANSI.sub("", ran.output).rstrip().splitlines()
-        cut = ["…", *lines[-LINES_SHOWN:]] if len(lines) > LINES_SHOWN else lines
-        shown = "".join(f"\n    {line}" for line in cut)
+        shown = "".join(f"\n    {line}" for line in failures.shown(ran.output))
         return BuildError(
             f"{text} failed with exit code {ran.code}:{shown}",
             where=where,
-            mend=_cure(ran.output, self.path),
+            mend=failures.cure(ran.output, self.path, ran.code),
         )
 
 
@@ -316,48 +314,6 @@ def _record_of(question: Mapping[str, Any]) -> str:
     """Return the name by which the last answer to a question is known."""
     text = json.dumps(question, sort_keys=True)
     return f"{question['ask']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-_CURES = (
-    (
-        r"\bnode: (not found|command not found|No such file)|No such file or directory: '?node\b",
-        "install Node.js there (Debian: apt-get install nodejs npm), on the PATH of a login without "
-        "a terminal; or set PATH in project.environment",
-    ),
-    (
-        r"Cannot find module|node_modules\S*: (not found|No such file)|No such file or directory: "
-        r"'?\S*node_modules",
-        "install the project's npm packages there: npm ci in {path}",
-    ),
-    (
-        r"UnicodeDecodeError while trying to read template",
-        "save the templates named above as UTF-8: compress passes over them",
-    ),
-    (
-        r"(Invalid|Unreadable|Non-existent|Error parsing) template(?s:.*)No 'compress' template tags found",
-        "correct the templates named above: compress passes over them",
-    ),
-    (
-        r"No 'compress' template tags found",
-        "take compress out of build.phases where templates have no {{% compress %}}; where Jinja2 alone has it: "
-        "build.commands: {{compress: manage.py compress --force --engine jinja2}}; where django-sekizai's "
-        "postprocessor has it: compress inside {{% addtoblock %}}",
-    ),
-    (
-        r"ParseError|NameError|FileError|SyntaxError: .* in .*\.less|\.less on line",
-        "correct the LESS file named above; what is live has not changed",
-    ),
-    (r"No space left on device", "free some space there; what is live has not changed"),
-    (r"ModuleNotFoundError|ImportError", "install the project's requirements into its Python"),
-    (r"can't open file .*manage\.py", "correct project.path: it must hold manage.py"),
-)
-
-
-def _cure(output: str, path: str) -> str:
-    for pattern, cure in _CURES:
-        if re.search(pattern, output):
-            return cure.format(path=path)
-    return "correct the project, then run the task again; what is live has not changed"
 
 
 def secrets_among(

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
@@ -17,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fab_static.errors import LINES_SHOWN, FabStaticError
+from fab_static.plan import failures
 from fab_static.plan.ending import Ending, listed
 from fab_static.report import live
 from fab_static.report.secrets import Secrets
@@ -66,7 +69,7 @@ class Terminal:
         self._verbose = verbose
         self._quiet = quiet
         self._rest: dict[str, bytes] = {}
-        self._output: deque[str] = deque(maxlen=KEPT_LINES)  # of the phase that runs
+        self._output: deque[tuple[str, str]] = deque(maxlen=KEPT_LINES)  # of the phase that runs
         self._log = _Log()
         self._timeline: Timeline | None = None
         self._hosts: Sequence[str] = ()
@@ -131,7 +134,7 @@ class Terminal:
                 self._line(text, "dim", important=True)
             else:
                 self._log.write(text)
-                self._output.append(text)
+                self._output.append((host, self.clean(line.decode(errors="replace"))))
 
     def _readable(self, line: bytes) -> str:
         text = self.clean(line[:MOST_LINE].decode(errors="replace"))
@@ -217,10 +220,14 @@ class Terminal:
             yield
 
     def _show_what_was_printed(self) -> None:
-        """Show all that the commands of a failed phase printed, where the error cannot hold it all."""
-        if len(self._output) > LINES_SHOWN:
-            for text in self._output:
-                self.console.print(Text(text, style="dim"))
+        """Show what the commands of a failed phase printed, where the error cannot hold it all.
+
+        Without the frames of tracebacks, which the log has.
+        """
+        for host, pairs in groupby(self._output, key=itemgetter(0)):
+            lines = failures.lines_of("\n".join(text for _, text in pairs))
+            for text in lines if len(lines) > LINES_SHOWN else ():
+                self.console.print(Text(f"  {host}: {text}", style="dim"))
         self._output.clear()
 
     def _flush(self) -> None:
