@@ -4,16 +4,17 @@ Where an @import leads is asked of the source tree, in which it was written: the
 from one finder's folder, the file it means lies in another's, and so both have a name in the static root.
 What cannot be found so is tried with known prefixes.
 
-Then every @import, url() and data-uri() that a template's LESS file leads to is looked up in the static root. One
-that leads nowhere fails the phase where it is the project's own and printed for sure. It is only reported where
-it stands in a package, in what is printed only when it is called for (a mixin, a guard, a (reference)), or in a
-file that no template leads to.
+Then every @import, url() and data-uri() that a template's LESS file leads to is looked up in the static root. An
+@import that leads nowhere fails the phase. A url() is only warned of, and a data-uri(), of which lessc makes a url()
+where the file is not there: the sheet compiles, and the page lacks a picture. All is only reported where it stands
+in a package, in what is printed only when it is called for (a mixin, a guard, a (reference)), or in a file that no
+template leads to.
 
 Settings:
     FAB_STATIC_LESS_PREFIXES    (source prefix, static prefix) pairs
     LESS_B3_PATHS               {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
-    FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere: source paths, or
-                                names under the static root
+    FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere, besides those of
+                                packages: source paths, or names under the static root
     FAB_STATIC_LESS_OPTIONS     less's options, {"rewriteUrls": "all"}, as for our LessFilter; default: those of the
                                 lessc in COMPRESS_PRECOMPILERS
 """
@@ -61,13 +62,14 @@ class Problem:
 class Report:
     """What was rewritten, and what is wrong still.
 
-    `problems` are fatal; `tolerated` are in use, but a package's, or printed only when called for; `unused` are
-    in files that no template leads to; `not_known` are links with a variable whose value the text does not tell,
+    `problems` are fatal; `dangling` are the project's own url()s, which a page will ask for in vain; `tolerated` are
+    in use, but a package's, or printed only when called for; `unused` are in files that no template leads to; `not_known` are links with a variable whose value the text does not tell,
     and `unread` the templates of which we do not know what they name.
     """
 
     rewritten: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    dangling: list[Problem] = field(default_factory=list)
     tolerated: list[Problem] = field(default_factory=list)
     unused: list[Problem] = field(default_factory=list)
     not_known: list[Problem] = field(default_factory=list)
@@ -101,11 +103,11 @@ def fix() -> Report:
     check = _Check(tree)
     report = Report(tree.write(), unread=blocks.unknown)
     for entry in used:
-        check.compile(entry, report.problems, report.tolerated, report.not_known)
+        check.compile(entry, report.problems, report.dangling, report.tolerated, report.not_known)
     for name in tree.names:
         if name not in check.reached:  # of a package's test files, the imports are news enough
             links: list[Problem] = [] if tree.may_dangle(name) else report.unused
-            check.compile(name, report.unused, links, [])
+            check.compile(name, report.unused, links, links, [])
     return report
 
 
@@ -170,6 +172,7 @@ class _Check:
         self,
         entry: str,
         problems: list[Problem],
+        dangling: list[Problem],
         tolerated: list[Problem],
         not_known: list[Problem],
     ) -> None:
@@ -194,8 +197,9 @@ class _Check:
             where = "leaves the static root, for" if _is_outside(name) else "leads to"
             text = f"{shown} {where} {name}" + ("" if _is_outside(name) else ", which is not there")
             files = {piece.file for piece in link.pieces} or {link.file}
-            is_fatal = link.is_sure and not all(map(tree.may_dangle, files))
-            self._tell(problems if is_fatal else tolerated, link.file, link.at, text)
+            of_project = problems if link.at.kind == "@import" else dangling
+            is_theirs = not link.is_sure or all(map(tree.may_dangle, files))
+            self._tell(tolerated if is_theirs else of_project, link.file, link.at, text)
 
     def _tell(self, to: list[Problem], file: str, at: less.Import | less.Link, text: str) -> None:
         problem = Problem(file, less.line_of(self.tree.text(file), at.start), text)
@@ -358,7 +362,7 @@ class _Tree:
         """Is it a package's file, whose links are not the project's to mend?"""
         source = self._sources.get(name)
         paths = [name, *([source.file.as_posix()] if source and source.file else [])]
-        patterns = getattr(settings, "FAB_STATIC_LESS_MAY_DANGLE", MAY_DANGLE)
+        patterns = (*MAY_DANGLE, *getattr(settings, "FAB_STATIC_LESS_MAY_DANGLE", ()))
         return any(fnmatchcase(path, pattern) for path in paths for pattern in patterns)
 
     def _is_as_written(self, file: str) -> bool:

@@ -25,8 +25,10 @@ from fab_static.phases.project import beside_root, manifest_path
 from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
+from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
+WARNING = "warning: "  # begins a line of our commands that the operator should read
 OF_A_RUN = {"ran", "at", "seconds", "by"}  # what the journal keeps of that, not of what it left
 
 
@@ -134,6 +136,7 @@ def _run(
             inside=inside,
             collect=collect,
         )
+        _pass_on_warnings(deploy, ran)
         compare()
         found = check()
         head: Mapping[str, Any] = {"listing": None, "extra": {}}
@@ -155,6 +158,15 @@ def _run(
         **({"unseen": ran.unseen} if ran.unseen else {}),
         **found,
     }
+
+
+def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:
+    """Tell the operator what a management command warned of; the rest of what it printed is in the log."""
+    lines = [line for line in ran.output.splitlines() if line.startswith(WARNING)]
+    for line in lines[:SHOWN]:
+        deploy.show.warn(line.removeprefix(WARNING))
+    if len(lines) > SHOWN:
+        deploy.show.warn(f"… and {len(lines) - SHOWN} more warnings, in the log")
 
 
 def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:

@@ -11,7 +11,7 @@ from fab_static.errors import FabStaticError
 
 
 class Command(BaseCommand):
-    """Rewrite the static root's LESS files in place, and fail on a link that leads nowhere."""
+    """Rewrite the static root's LESS files in place, and fail on an @import that leads nowhere."""
 
     help = "Makes the @imports of collected LESS files true in STATIC_ROOT, and checks all their links."
     requires_system_checks: list[str] = []  # noqa: RUF012  # Django declares it so
@@ -28,6 +28,8 @@ class Command(BaseCommand):
             self.stderr.write(f"what it names is not known: {note}")
         for problem in report.unused:
             self.stderr.write(f"in no template's reach: {problem}")
+        for problem in report.dangling:
+            self.stderr.write(f"warning: {problem}")
         for problem in report.tolerated:
             self.stderr.write(f"not fatal, in a package or printed only when called for: {problem}")
         if options["verbosity"] > 1:
@@ -36,12 +38,14 @@ class Command(BaseCommand):
         if report.problems:
             listed = "\n  ".join(map(str, report.problems))
             raise CommandError(
-                f"{len(report.problems)} links of LESS files lead nowhere in the static root\n  {listed}\n"
+                f"{len(report.problems)} links of LESS files lead nowhere in the static root\n"
+                f"  {listed}\n"
                 "  mend:  collect the files they mean (STATICFILES_DIRS), or name what stands before such"
-                " a path in the source and in the static root (FAB_STATIC_LESS_PREFIXES), or the files"
-                " whose url() may lead nowhere (FAB_STATIC_LESS_MAY_DANGLE)"
+                " a path in the source and in the static root (FAB_STATIC_LESS_PREFIXES)"
             )
+        resolves = f"all but {len(report.dangling)} links" if report.dangling else "every link"
         not_known = f"; {len(report.not_known)} not known" if report.not_known else ""
         self.stdout.write(
-            f"{len(report.rewritten)} LESS files rewritten; every link in use resolves{not_known}"
+            f"{len(report.rewritten)} LESS files rewritten; {resolves} in use resolve"
+            f"{'' if report.dangling else 's'}{not_known}"
         )
