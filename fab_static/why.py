@@ -35,10 +35,11 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from fab_static.errors import FabStaticError, InventoryError, ReleaseError
+from fab_static.errors import FabStaticError, InventoryError, ManifestError, ReleaseError
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
+from fab_static.plan.text import decoded
 from fab_static.remote import RemoteHost
 
 _KEY = re.compile(r"[0-9a-f]{12,64}")  # messages show the first 12
@@ -183,7 +184,9 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
     for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
             _, text = deploy.build.ask("read_object", object=sealed.offline_manifest_sha256)
-            manifests[name] = offline_manifest.parse(text.decode(), where=name)
+            manifests[name] = offline_manifest.parse(
+                decoded(text, where=name, error=ManifestError), where=name
+            )
 
     def asked(host: RemoteHost) -> dict[str, Any]:
         return deploy.project(host).ask(

@@ -141,7 +141,7 @@ def _package() -> tuple[Path, str]:
     folders = [Path(named)] if named else [folder / "node_modules" / "less" for folder in above]
     for folder in folders:
         try:
-            return folder, str(json.loads((folder / "package.json").read_text("utf-8"))["version"])
+            return folder, str(json.loads(project.read_text(folder / "package.json"))["version"])
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from fab_static.errors import BuildError
+from fab_static.errors import BuildError, FabStaticError
+from fab_static.plan import text
 
 
 def folder() -> Path:
@@ -68,3 +69,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def read_text(file: Path, *, error: type[FabStaticError] = BuildError) -> str:
+    """Return the text of a file of the project's.
+
+    Raises:
+        FabStaticError: it is not UTF-8; of the class `error`.
+    """
+    return text.decoded(file.read_bytes(), where=str(file), error=error)

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.files.storage import Storage
 
 from fab_static.django_app import project, stat_cache, static_files
-from fab_static.errors import BuildError
+from fab_static.errors import BuildError, ManifestError
 from fab_static.plan import versions
 
 NAMES = ("resource_versions.yml", "resource_versions.yaml")
@@ -121,7 +121,7 @@ def read_file(file: Path) -> dict[str, str]:
         ManifestError: the file is broken.
     """
     try:
-        text = file.read_text("utf-8")
+        text = project.read_text(file, error=ManifestError)
     except FileNotFoundError:
         return {}
     return versions.parse(text, where=str(file))
@@ -136,7 +136,7 @@ def write(new: Mapping[str, str]) -> Path:
     file = path()
     form = getattr(settings, "FAB_STATIC_VERSIONS_FORM", None)
     if form is None:
-        form = versions.form_of(file.read_text("utf-8")) if file.is_file() else "list"
+        form = versions.form_of(project.read_text(file)) if file.is_file() else "list"
     if form not in versions.FORMS:
         raise BuildError(
             f"FAB_STATIC_VERSIONS_FORM is {form!r}",

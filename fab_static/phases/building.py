@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fab_static import interruption
-from fab_static.errors import BuildError
+from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.audit import refuse_unusable_names
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import beside_root, manifest_path
 from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
+from fab_static.plan.text import decoded
 from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
@@ -137,15 +138,15 @@ def _run(
             collect=collect,
         )
         _pass_on_warnings(deploy, ran)
-        compare()
         found = check()
         head: Mapping[str, Any] = {"listing": None, "extra": {}}
         if not of_sources:
             head, _ = deploy.build.ask(
                 "snapshot", before=known, root=facts["static_root"], extra=beside
             )
-    if name == "collectstatic":
-        refuse_unusable_names(deploy, _listing(deploy, head["listing"])["files"])
+        if name == "collectstatic":  # first: finders and storages may spell such a name in two ways
+            refuse_unusable_names(deploy, _listing(deploy, head["listing"])["files"])
+        compare()
     if worked_on and head["listing"] == worked_on:
         refuse_late_sources(deploy, name, ran.written)
     written = [path for path in facts["versions_files"] if head["extra"].get(path)]
@@ -220,7 +221,7 @@ def _other_part(deploy: Deployment, parts: Mapping[str, Any]) -> str | None:
         found: Mapping[str, str] = {}
         if part["object"]:
             _, data = deploy.build.ask("read_object", object=part["object"])
-            found = versions.parse(data.decode("utf-8"), where=path)
+            found = versions.parse(decoded(data, where=path, error=ManifestError), where=path)
         for name, version in part["asked"].items():
             if found.get(name) != version:
                 return f"the version of {name} is another"

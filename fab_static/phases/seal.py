@@ -29,6 +29,7 @@ from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, ver
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
 from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
+from fab_static.plan.text import decoded
 from fab_static.wording import counted
 
 
@@ -287,7 +288,10 @@ def _versions(
         return {}, None
     _, text = deploy.build.ask("read_object", object=known[0])
     where = f"{deploy.build.name}: {facts['resource_versions']}"
-    return versions.parse(text.decode(), where=where), (known[0], known[1])
+    return versions.parse(decoded(text, where=where, error=ManifestError), where=where), (
+        known[0],
+        known[1],
+    )
 
 
 def _checked_manifest(
@@ -305,7 +309,7 @@ def _checked_manifest(
     """
     where = f"{deploy.build.name}: {facts['offline_manifest']}"
     _, text = deploy.build.ask("read_object", object=file.sha256)
-    manifest = offline_manifest.parse(text.decode(), where=where)
+    manifest = offline_manifest.parse(decoded(text, where=where, error=ManifestError), where=where)
     problems = offline_manifest.problems(manifest, hashes, before)
     if problems:
         raise ManifestError(
@@ -334,7 +338,9 @@ def _canonical_names(
     """
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
     _, text = deploy.build.ask("read_object", object=file.sha256)
-    canonical, names = staticfiles_manifest.read(text.decode(), where=where)
+    canonical, names = staticfiles_manifest.read(
+        decoded(text, where=where, error=ManifestError), where=where
+    )
     absent = sorted(names - hashes.keys())
     if absent:
         raise ManifestError(

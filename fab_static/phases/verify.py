@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from fab_static.errors import FabStaticError, ReleaseError
+from fab_static.errors import FabStaticError, ManifestError, ReleaseError
 from fab_static.phases.compress import gaps_refused, question_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release, in_folder
+from fab_static.plan.text import decoded
 from fab_static.remote import RemoteHost
 
 
@@ -102,7 +103,9 @@ def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
     """
     with suppress(FabStaticError):
         _, text = deploy.build.ask("read_object", object=release.offline_manifest_sha256)
-        manifest = offline_manifest.parse(text.decode(), where=release.id)
+        manifest = offline_manifest.parse(
+            decoded(text, where=release.id, error=ManifestError), where=release.id
+        )
         answer = deploy.project(deploy.build).ask(
             {"ask": "coverage", "manifest": None, "redirect": {}, "texts": True}
         )
