@@ -24,6 +24,7 @@ from django.core.files.storage import Storage
 from fab_static.django_app import project, stat_cache, static_files
 from fab_static.errors import BuildError, ManifestError
 from fab_static.plan import versions
+from fab_static.plan.copies import original
 
 NAMES = ("resource_versions.yml", "resource_versions.yaml")
 SKIP = (".*", "*~", "* *")
@@ -161,7 +162,7 @@ def of_served_files() -> dict[str, str]:
     for listing in static_files.listings(skip):
         if _is_within(listing.storage, within):
             versioned.update(listing.names)
-    names = sorted(versioned)
+    names = sorted(name for name in versioned if not original(name, versioned))
     found: list[str | None] = [None] * len(names)
     if root is not None:
         found = stat_cache.versions_of([f"{root}/{name}" for name in names], root=root)

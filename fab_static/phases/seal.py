@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,8 +26,9 @@ from fab_static.phases.project import (
     staticfiles_manifest_path,
 )
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
+from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server
-from fab_static.plan.precompressed import made_by_the_project, to_encode, with_encodings
+from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
 from fab_static.plan.text import decoded
 from fab_static.wording import counted
@@ -103,6 +104,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     journal = deploy.journal
     listing = _listing(deploy, configured[-1])
     refuse_unusable_names(deploy, listing["files"])
+    copies = _copies(deploy, listing)
     recorded, versions_object = _versions(deploy, listing, facts)
     refuse_wrong_versions(deploy, recorded, listing)
     tell_of_shadowed(deploy)
@@ -129,14 +131,15 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     if hashed_names and collected:
         kept, found = _canonical_names(deploy, collected, hashes, facts)
         _kept_in(hashed_names, files, outside)[hashed_names] = kept
-        named = tuple(sorted({*named, *found}))
+        named = tuple(sorted({*named, *(path for path in found if not original(path, files))}))
     else:
         _refuse_lost_names(deploy, configured, facts)
         hashed_names = None
     settings = baked_settings(facts)
+    content = {path: file for path, file in files.items() if path not in copies}
     now = datetime.now(UTC)
     return Release(
-        id=new_id(now, digest(files, versions_object and versions_object[0], settings, outside)),
+        id=new_id(now, digest(content, versions_object and versions_object[0], settings, outside)),
         app=deploy.environment.app,
         environment=deploy.environment.name,
         revision=_revision(deploy),
@@ -160,6 +163,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         bundles={path: names for path, names in merged.items() if path in files},
         staticfiles_manifest=hashed_names,
         manifests=outside,
+        copies=copies,
     )
 
 
@@ -229,7 +233,6 @@ def _precompressed(deploy: Deployment, release: Release) -> Release:
     """Return the release with the encodings that help its files, made on the build host."""
     encodings = deploy.environment.build.precompress
     _, data = deploy.build.ask("encode", json.dumps(to_encode(release, encodings)).encode())
-    _warn_of_stale_copies(deploy, release, made_by_the_project(release, encodings))
     found = {
         sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
         for sha256, encodings in deploy.build.said("encode", data, wire.Copies).items()
@@ -237,27 +240,26 @@ def _precompressed(deploy: Deployment, release: Release) -> Release:
     return with_encodings(release, found)
 
 
-def _warn_of_stale_copies(
-    deploy: Deployment, release: Release, copies: Sequence[tuple[str, str, str]]
-) -> None:
-    """Warn of copies of the project's own that nginx would send in place of other bytes.
+def _copies(deploy: Deployment, listing: Mapping[str, Any]) -> frozenset[str]:
+    """Return the compressed copies that the project made itself, and warn of those with other bytes.
 
-    Only of the plain URL: versioned ones are answered from the pool, which holds none of them. So packages'
-    test files, which nobody asks for, stop no deploy.
+    A copy with other bytes than its file is an ordinary file, which nginx sends in the other one's place to
+    whoever asks for the plain URL. Versioned URLs are answered from the pool, which holds copies of ours. So
+    packages' test files, which nobody asks for, stop no deploy.
     """
+    files = listing["files"]
+    copies = copies_among(files)
     if not copies:
-        return
-    pairs = [
-        (ending, release.files[copy].sha256, release.files[path].sha256)
-        for ending, copy, path in copies
-    ]
+        return frozenset()
+    pairs = [(ending, files[copy][0], files[path][0]) for ending, copy, path in copies]
     head, _ = deploy.build.ask("mismatched", json.dumps(pairs).encode())
-    for at in head["wrong"]:
-        _, copy, path = copies[at]
+    wrong = {copies[at][1]: copies[at][2] for at in head["wrong"]}
+    for copy, path in wrong.items():
         deploy.show.warn(
             f"{copy} holds other bytes than {path}, and nginx sends it in its place: take it out of the "
             "static files (text is compressed at the seal: build.precompress)"
         )
+    return frozenset(copy for _, copy, _ in copies if copy not in wrong)
 
 
 def _saving(release: Release) -> str:
@@ -282,16 +284,24 @@ def _listing(deploy: Deployment, phase: str) -> dict[str, Any]:
 def _versions(
     deploy: Deployment, listing: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> tuple[dict[str, str], tuple[str, int] | None]:
-    """Return the recorded versions, and the object that is resource_versions.yml."""
+    """Return the recorded versions, and the object that is resource_versions.yml.
+
+    Versions of compressed copies are left out: no page asks for a copy, and they change with every build.
+    """
     known = listing["extra"].get(facts["resource_versions"])
     if known is None:
         return {}, None
     _, text = deploy.build.ask("read_object", object=known[0])
     where = f"{deploy.build.name}: {facts['resource_versions']}"
-    return versions.parse(decoded(text, where=where, error=ManifestError), where=where), (
-        known[0],
-        known[1],
-    )
+    yaml = decoded(text, where=where, error=ManifestError)
+    recorded = versions.parse(yaml, where=where)
+    files = listing["files"]
+    of_files = {path: version for path, version in recorded.items() if not original(path, files)}
+    if len(of_files) == len(recorded):
+        return recorded, (known[0], known[1])
+    data = versions.write(of_files, versions.form_of(yaml)).encode()
+    head, _ = deploy.build.ask("put_object", data)
+    return of_files, (head["object"], head["size"])
 
 
 def _checked_manifest(

@@ -32,17 +32,17 @@ class Diff:
 
 def compare(old: Release | None, new: Release) -> Diff:
     """Return what a deploy of the new release changes; without an old one all is added."""
-    before = old.files if old else {}
+    before, after = old.content if old else {}, new.content
     return Diff(
-        added=tuple(sorted(new.files.keys() - before.keys())),
+        added=tuple(sorted(after.keys() - before.keys())),
         changed=tuple(
             sorted(
                 path
-                for path, file in new.files.items()
+                for path, file in after.items()
                 if path in before and before[path].sha256 != file.sha256
             )
         ),
-        removed=tuple(sorted(before.keys() - new.files.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
     )
 
 

@@ -83,7 +83,7 @@ def urls_of(release: Release, path: str) -> dict[str, Expected]:
     url, file = base_of(release) + quote(path), release.files[path]
     own = not {f"{path}.gz", f"{path}.br"}.isdisjoint(release.files)
     if path in release.named:
-        return {url: Expected(path, file, Keep.FOR_EVER, has_own_copy=own)}
+        return {url: Expected(path, file, Keep.FOR_EVER)}
     found = {}
     if path in release.versions:
         version = release.versions[path]
@@ -125,8 +125,10 @@ def to_ask(release: Release, before: Release | None, sample: Iterable[str]) -> d
 
     Server-side sources are left out: no page names them.
     """
-    old = before.files if before else {}
-    changed = {path for path, file in release.files.items() if old.get(path) != file} if old else ()
+    old = before.content if before else {}
+    changed = (
+        {path for path, file in release.content.items() if old.get(path) != file} if old else ()
+    )
     paths = sorted({*changed, *sample})
     return {
         url: want

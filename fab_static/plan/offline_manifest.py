@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 from fab_static.errors import ManifestError
+from fab_static.plan.copies import original
 
 PLACEHOLDER = "/__compressor_url_placeholder__/"
 
@@ -120,13 +121,15 @@ def problems(
 def content_named(files: Mapping[str, str], before: Mapping[str, str]) -> tuple[str, ...]:
     """Return what compress wrote under content names: paths whose bytes were not there before it ran.
 
-    Both map a path under the static root to the SHA-256 of its bytes.
+    Compressed copies that its storage wrote beside them promise nothing. Both map a path under the static root to the SHA-256 of its bytes.
     """
     return tuple(
         sorted(
             path
             for path, sha256 in files.items()
-            if before.get(path) != sha256 and CONTENT_NAMED.search(path)
+            if before.get(path) != sha256
+            and CONTENT_NAMED.search(path)
+            and not original(path, files)
         )
     )
 

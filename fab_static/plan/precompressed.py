@@ -32,19 +32,6 @@ def to_encode(release: Release, encodings: Iterable[str]) -> dict[str, list[str]
     return found
 
 
-def made_by_the_project(release: Release, encodings: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Return the copies that the project made itself: ending, the copy's path, the file's path.
-
-    nginx sends them too, to whoever takes that encoding, whatever they hold.
-    """
-    return [
-        (ending, f"{path}.{ending}", path)
-        for ending in (ENDINGS[one] for one in encodings)
-        for path in sorted(release.files)
-        if f"{path}.{ending}" in release.files
-    ]
-
-
 def with_encodings(release: Release, found: Mapping[str, Mapping[str, Encoded | None]]) -> Release:
     """Return the release with the encodings that were found to help.
 
@@ -62,7 +49,10 @@ def with_encodings(release: Release, found: Mapping[str, Mapping[str, Encoded | 
 
 
 def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each path with each ending that it may get; one that the project made itself it keeps."""
+    """Yield each path with each ending that it may get.
+
+    Where the project made a copy itself, ours stands in the pool, and the project's in the static root.
+    """
     endings = list(endings)
     for path, file in release.files.items():
         if (
@@ -71,5 +61,4 @@ def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]
             and not is_for_the_server(path, release)
         ):
             for ending in endings:
-                if f"{path}.{ending}" not in release.files:
-                    yield path, ending
+                yield path, ending

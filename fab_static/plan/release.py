@@ -116,6 +116,8 @@ class Release:
     `staticfiles_manifest` is a path in `files` too: Django's staticfiles.json, where names hold hashes.
     Where the project keeps one of the two outside the static root, its name is one in `manifests`, which maps
     "../manifests/staticfiles/staticfiles.json" to its File: no visitor is served that.
+    `copies` are the files that the project compressed itself, each beside the file it was made of: they are
+    served, and are no content. Two builds of one source may differ in them, for gzip notes the time.
     """
 
     id: str
@@ -135,6 +137,14 @@ class Release:
     bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     staticfiles_manifest: str | None = None
     manifests: Mapping[str, File] = field(default_factory=dict)
+    copies: frozenset[str] = frozenset()
+
+    @cached_property
+    def content(self) -> Mapping[str, File]:
+        """The files without the project's own compressed copies."""
+        if not self.copies:
+            return self.files
+        return {path: file for path, file in self.files.items() if path not in self.copies}
 
     @property
     def offline_manifest_sha256(self) -> str | None:
@@ -172,7 +182,7 @@ class Release:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over what visitors and web processes get: files, manifests, settings; not when or who."""
-        return digest(self.files, self.versions_sha256, self.settings, self.manifests)
+        return digest(self.content, self.versions_sha256, self.settings, self.manifests)
 
     def to_json(self) -> str:
         """Return release.json's text, always the same for the same release."""
@@ -204,6 +214,7 @@ class Release:
                     "size": self.versions_size,
                 },
                 "named": sorted(self.named),
+                "copies": sorted(self.copies),
                 "versioned": dict(sorted(self.versions.items())),
                 "bundles": {path: list(names) for path, names in sorted(self.bundles.items())},
                 "files": dict(sorted(self.files.items())),
@@ -224,6 +235,7 @@ def without_files(release: Release) -> Release:
         offline_manifest=None,
         staticfiles_manifest=None,
         manifests={},
+        copies=frozenset(),
     )
 
 
@@ -233,7 +245,10 @@ def digest(
     settings: Mapping[str, Any],
     manifests: Mapping[str, File] = _NONE,
 ) -> str:
-    """Return the digest of a release's content; two builds of one revision have the same."""
+    """Return the digest of a release's content; two builds of one revision have the same.
+
+    `files` are without the project's own compressed copies: see Release.content.
+    """
     content = [FORMAT, [], versions_sha256, dict(settings)]
     if manifests:
         content.append({path: file.sha256 for path, file in manifests.items()})
@@ -307,6 +322,7 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
             },
             staticfiles_manifest=hashed_names.get("path"),
             manifests=dict(data.get("manifests", {})),
+            copies=frozenset(data.get("copies", ())),
         )
         is_whole = is_id(release.id) and release.digest == data.get("digest")
         is_whole = is_whole and all(map(_is_outside, release.manifests))

@@ -2340,3 +2340,12 @@ def test_links_are_all_turned_into_files_or_none(agent, root, tmp_path, monkeypa
     with pytest.raises(OSError, match="No space"):
         agent.do("lift", links=links)
     assert {path: os.readlink(path) for path in links} == links
+
+
+def test_the_project_s_own_copy_stands_in_the_static_root_and_ours_in_the_pool(agent, root):
+    """Its bytes change with every build; a pool entry never changes (build A4)."""
+    ours, its = module.gzipped(TEXT), gzip.compress(TEXT, 1)
+    build(agent, A, {**FILES, CSS: TEXT, f"{CSS}.gz": its}, encodings={CSS: {"gz": ours}})
+    assert (root / "releases" / A / "static" / f"{CSS}.gz").read_bytes() == its
+    assert (root / "pool" / "named" / f"{CSS}.gz").read_bytes() == ours
+    assert are_whole(agent, A)

@@ -8,7 +8,6 @@ from fab_static.plan.nginx import nginx_server
 from fab_static.plan.precompressed import (
     KINDS,
     LEAST_BYTES,
-    made_by_the_project,
     to_encode,
     with_encodings,
 )
@@ -63,16 +62,13 @@ def test_the_offline_manifest_is_for_the_server_and_not_encoded():
     assert chosen(release) == {"a.json": ["gz"]}
 
 
-def test_a_copy_that_the_project_made_itself_is_left_alone():
+def test_a_file_gets_a_copy_for_the_pool_where_the_project_made_one_too():
+    """Its own stands in the static root alone: pool entries promise their bytes (build A4)."""
     release = with_files("a.css", "a.css.gz")
-    assert chosen(release) == {}
-    assert chosen(release, ("gzip", "br")) == {"a.css": ["br"]}
-    assert made_by_the_project(release, ("gzip", "br")) == [("gz", "a.css.gz", "a.css")]
-    assert made_by_the_project(release, ()) == []
+    assert chosen(release) == {"a.css": ["gz"]}
 
 
 def test_bytes_under_two_names_are_encoded_once_and_only_where_it_is_wanted():
-    """One of them has a copy of its own: bytes of the project's must not be linked over."""
     same = File("5" * 64, BIG, "aaaaaaa")
     files = {"a.css": same, "b.css": same, "c.less": same, "b.css.gz": a_file("b.css.gz")}
     release = a_release(files=files, offline_manifest=None)
@@ -80,7 +76,7 @@ def test_bytes_under_two_names_are_encoded_once_and_only_where_it_is_wanted():
     copy = Encoded("6" * 64, 5)
     found = with_encodings(release, {"5" * 64: {"gz": copy}})
     assert found.files["a.css"].encodings == {"gz": copy}
-    assert {path for path, file in found.files.items() if file.encodings} == {"a.css"}
+    assert {path for path, file in found.files.items() if file.encodings} == {"a.css", "b.css"}
 
 
 def test_none_asked_for_none_made():
