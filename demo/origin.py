@@ -33,8 +33,10 @@ def candidates(deploy_to: Path, path: str, version: str) -> Iterator[tuple[Path,
     if "\0" in path or ".." in path.split("/"):
         return
     if VERSION.fullmatch(version):
-        yield deploy_to / "pool" / version / path, IMMUTABLE
-    yield deploy_to / "pool/named" / path, NO_STORE if version else IMMUTABLE
+        for pool in (version, f"{version}~"):
+            yield deploy_to / "pool" / pool / path, IMMUTABLE
+    for pool in ("named", "named~"):
+        yield deploy_to / "pool" / pool / path, NO_STORE if version else IMMUTABLE
     yield deploy_to / "current/static" / path, NO_STORE if version else UNVERSIONED
 
 

@@ -60,6 +60,7 @@ LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent
 OBJECT = re.compile(r"[0-9a-f]{64}")
 RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 VERSION = re.compile(r"[0-9a-f]{7}")
+SECOND_POOL = re.compile(r"\A(pool/[^/]+)~/")  # see places_of
 ENCODED = (".gz", ".br")  # how a precompressed copy's name ends, where nginx looks for it
 ENDING = re.compile(r"gz|br")
 COPY = re.compile(r"gz|br|zst")  # as a project may write them
@@ -524,7 +525,7 @@ class Host:
             linked: dict[str, set[str]] = {}
             for seal in self.seals():
                 for path, known, _size in self.links_of(seal, ["static"]):
-                    linked.setdefault(known, set()).add(self.path(path))
+                    linked.setdefault(known, set()).update(map(self.path, places_of(path)))
             self._linked = releases, linked
         return [
             path
@@ -610,6 +611,33 @@ class Host:
                 self.odd[f"releases/{release}"] = (
                     f"release.json of {release} cannot be read: {error.strerror}"
                 )
+
+    def found(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return where a file that a release needs stands, and its status; None where it is nowhere."""
+        for place in places_of(path):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                status = os.lstat(self.path(place))
+                if not stat.S_ISDIR(status.st_mode):
+                    return place, status
+        return path, None
+
+    def place_for(self, path: str, sha256: str, objects: Objects) -> str | None:
+        """Return where a pool entry can be linked; None where a place has it.
+
+        A name may be a file in one release and a folder in the next. While both are kept, the later one
+        stands in the second pool.
+        """
+        for place in places_of(path):
+            if objects.has_link(self.path(place), sha256):
+                return None
+            if not is_blocked(self.path(place)):
+                return place
+        raise RefusedError(
+            f"{path} is both a file and a folder in releases that are kept, more than once over",
+            self.path("pool"),
+            "rename the file or the folder; or prune those releases first",
+            "release",
+        )
 
     def links_of(self, seal: dict[str, Any], roles: list[str]) -> Iterator[tuple[str, str, int]]:
         """Yield what a release needs on a host with these roles: path, SHA-256, size.
@@ -1240,15 +1268,21 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         elif path.startswith(base + "/"):
             relink(host, path, sha256)
             continue
-        elif not (
-            path.endswith(ENCODED) and path[:-3] in links
-        ):  # a copy beside its file promises nothing
-            refuse_other_bytes(target, path, sha256)
+        else:
+            place = host.place_for(path, sha256, objects)
+            if place is None:  # it is in the second pool already
+                continue
+            target = host.path(place)
+            # a copy beside its file promises nothing
+            if not (path.endswith(ENCODED) and path[:-3] in links):
+                refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:
             os.makedirs(parent, exist_ok=True)
             folders.add(parent)
         link_or_copy(host.object(sha256), target)
+    if "static" in head["roles"]:
+        refuse_hidden(host, seal, objects)
     if there is None:
         write_file(os.path.join(new, "release.json"), body)
         to_disk(host)  # all bytes before the name that says they are there
@@ -1277,6 +1311,47 @@ class Objects:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return (found.st_dev, found.st_ino) == self._known[sha256]
+
+
+def places_of(path: str) -> tuple[str, ...]:
+    """Return where a file of a release may stand: the second pool is for names that are folders too."""
+    if not path.startswith("pool/"):
+        return (path,)
+    pool, folder, rest = path.split("/", 2)
+    return path, f"{pool}/{folder}~/{rest}"
+
+
+def is_blocked(path: str) -> bool:
+    """Tell whether no file can stand there: there is a folder, or a file in a folder's place."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)  # an empty one is a leftover
+    if os.path.isdir(path):
+        return True
+    parent = os.path.dirname(path)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    return not os.path.isdir(parent)
+
+
+def refuse_hidden(host: Host, seal: dict[str, Any], objects: Objects) -> None:
+    """Refuse a file whose URL is answered from `pool/named` with other bytes: nginx looks there first."""
+    files, named = seal["files"], set(seal["named"])
+    for pool in (host.path("pool", "named"), host.path("pool", "named~")):
+        for place in files_below(pool):
+            path = os.path.relpath(place, pool)
+            if (
+                path not in files
+                or path in named
+                or (path.endswith(ENCODED) and path[:-3] in files)
+            ):
+                continue
+            if not objects.has_link(place, files[path]["sha256"]):
+                raise RefusedError(
+                    f"{path} has other bytes than in a release that is kept, which named it by its content",
+                    place,
+                    "rename the file: browsers keep what its URL gave them for a year",
+                    "release",
+                )
 
 
 def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
@@ -1318,9 +1393,8 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     for path, sha256, size in host.links_of(seal, head["roles"]):
         moved()
-        try:
-            status = os.lstat(host.path(path))
-        except (FileNotFoundError, NotADirectoryError):
+        place, status = host.found(path)
+        if status is None:
             absent.append(path)
             continue
         same = (
@@ -1331,10 +1405,10 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if same and head.get("bytes"):
             key = (status.st_ino, sha256)
             if key not in right:
-                right[key] = sha256_of(host.path(path)) == sha256
+                right[key] = sha256_of(host.path(place)) == sha256
                 if not right[key]:  # so that a stat shows it, and the next `missing` names it
                     with contextlib.suppress(OSError):
-                        os.utime(host.path(path), (0, 0))
+                        os.utime(host.path(place), (0, 0))
             same = right[key]
         if not same:
             changed.append(path)
@@ -1355,7 +1429,7 @@ def digest_of(path: str) -> str | None:
     """Return the SHA-256 of a file as it is now; None where there is none."""
     try:
         return sha256_of(path)
-    except (FileNotFoundError, NotADirectoryError, RefusedError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, RefusedError):
         return None
 
 
@@ -1373,8 +1447,8 @@ def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         version = None  # nginx takes it for unknown, too
     return {
         "current": digest_of(host.path("current", "static", path)),
-        "pool": version and digest_of(host.path("pool", version, path)),
-        "named": digest_of(host.path("pool", "named", path)),
+        "pool": version and digest_of(host.path(host.found(f"pool/{version}/{path}")[0])),
+        "named": digest_of(host.path(host.found(f"pool/named/{path}")[0])),
     }, b""
 
 
@@ -2691,7 +2765,8 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
     for path in files_below(host.path("pool")):
         moved()
-        if os.path.relpath(path, host.root) not in links:
+        relative = os.path.relpath(path, host.root)
+        if relative not in links and SECOND_POOL.sub(r"\1/", relative) not in links:
             os.unlink(path)
     freed = 0
     for path in files_below(host.path("objects")):

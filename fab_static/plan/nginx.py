@@ -110,8 +110,8 @@ map $uri ${name}_path {{
 }}
 # here $uri is the file chosen: only the exact bytes that the URL names may stay with anybody
 map "$status ${name}_version $uri" ${name}_cache {{
-    "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}/" "{IMMUTABLE}";
-    "~^(200|206|304) none /pool/named/" "{IMMUTABLE}";
+    "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}~?/" "{IMMUTABLE}";
+    "~^(200|206|304) none /pool/named~?/" "{IMMUTABLE}";
     "~^(200|206|304) none /" "{UNVERSIONED}";
     default no-store;
 }}
@@ -121,12 +121,20 @@ map "$status ${name}_version $uri" ${name}_cache {{
         add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
 """
     encodings = "".join(f"        {line}\n" for line in _encodings(precompressed))
+    # pool/…~ holds names that another release has as a folder, or below such a file
+    places = " ".join(
+        f"/{place}/${name}_path"
+        for place in (
+            *(f"pool/${{{name}_version}}", f"pool/${{{name}_version}}~"),
+            *("pool/named", "pool/named~", "current/static"),
+        )
+    )
     own = "".join(f"        {line}\n" for line in OWN_SETTINGS)
     # root stands inside the location, or the rest of the server could reach deploy_to
     static = f"""
     location ^~ {url} {{
         root "{deploy_to}";
-        try_files /pool/${name}_version/${name}_path /pool/named/${name}_path /current/static/${name}_path =404;
+        try_files {places} =404;
         error_page 404 = @{name}_missing;
 {headers}{encodings}{own}{_types()}    }}
     location @{name}_missing {{  # or the server's own error page, with other headers, would answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.release import Encoded, Release
@@ -54,6 +55,8 @@ def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]
     Where the project made a copy itself, ours stands in the pool, and the project's in the static root.
     """
     endings = list(endings)
+    parents = {path.rpartition("/")[0] for path in release.files}
+    folders = {str(one) for path in parents for one in (path, *PurePosixPath(path).parents)}
     for path, file in release.files.items():
         if (
             path.lower().endswith(KINDS)
@@ -61,4 +64,5 @@ def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]
             and not is_for_the_server(path, release)
         ):
             for ending in endings:
-                yield path, ending
+                if f"{path}.{ending}" not in folders:
+                    yield path, ending

@@ -144,3 +144,9 @@ def test_nginx_is_told_of_the_encodings_that_releases_hold(encodings, words):
     told = [line.split()[0] for line in text.splitlines() if re.match(" +(gzip|brotli)_", line)]
     assert set(told) == words
     assert len(told) == len(words), "in the one location that serves files"
+
+
+def test_no_copy_is_made_where_its_name_is_a_folder():
+    """They cannot both stand in a static root (build A10)."""
+    release = with_files("a.js", "a.js.gz/b/c.js")
+    assert chosen(release, ("gzip", "br")) == {"a.js": ["br"], "a.js.gz/b/c.js": ["gz", "br"]}
