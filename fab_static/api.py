@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ from fab_static.phases.project import secrets_among
 from fab_static.phases.promote import promote
 from fab_static.plan import inventory
 from fab_static.plan.ending import Ending
+from fab_static.plan.expectations import url_path
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, goes_back, is_id, previous
 from fab_static.remote import Fleet
@@ -273,6 +274,19 @@ class Session:
         deploy = self._deployment()
         deploy.reuse = "no"  # it is asked because something may be wrong
         return [*doctor.check(deploy), *bucket_doctor.check(deploy)]
+
+    def static_url(self) -> str:
+        """Return the path of the project's STATIC_URL, as the first host says that has the project.
+
+        Raises:
+            FabStaticError: none of them can be asked; the last one says why.
+        """
+        deploy = self._deployment(secrets=False)
+        *others, last = deploy.hosts("build", "web")
+        for host in others:
+            with suppress(FabStaticError):
+                return url_path(str(deploy.facts(host)["static_url"]))
+        return url_path(str(deploy.facts(last)["static_url"]))
 
     def why(self, what: str) -> dict[str, Any]:
         """Return everything known of a static URL, or of an offline manifest's key."""

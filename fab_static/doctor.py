@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fab_static import cdn_doctor
+from fab_static import cdn_doctor, origin_doctor
 from fab_static.errors import FabStaticError
 from fab_static.findings import Finding
 from fab_static.findings import advice as _advice
@@ -22,7 +22,7 @@ from fab_static.phases import static_root
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.journal import Journal
 from fab_static.plan.build_order import PHASES
-from fab_static.plan.inventory import expand
+from fab_static.plan.inventory import expand_url
 from fab_static.remote import RemoteHost
 from fab_static.wording import counted
 
@@ -60,6 +60,12 @@ def check(deploy: Deployment) -> list[Finding]:
         for host in whole:
             if "web" in host.roles:
                 findings += _web(deploy, host)
+    static = [host for host in deploy.hosts("static") if host not in failures]
+    served, unasked = deploy.fleet.attempt(static, lambda host: origin_doctor.check(deploy, host))
+    findings += [finding for some in served.values() for finding in some]
+    findings += [
+        _bad(host.name, "nginx", error.what, error.mend) for host, error in unasked.items()
+    ]
     findings += cdn_doctor.check(deploy)
     return findings
 
@@ -321,7 +327,7 @@ def _web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
         )
     url = deploy.environment.web.check
     if url:
-        url = expand(url, host.host)
+        url = expand_url(url, host.host)
         answer, _ = host.ask("http", url=url, timeout=5)
         if answer["answer"] == "200":
             yield _good(host.name, "web.check", f"{url} answers 200")

@@ -867,7 +867,7 @@ class SharedConnection:
 
     def _opened(self, connection: Connection, name: str) -> None:
         address, port = connection.host, connection.port
-        there = f"{name} ({address}:{port})"
+        there = f"{name} ({f'[{address}]' if ':' in address else address}:{port})"
         timeout_seconds = self.environment.ssh.connect_timeout
         try:
             connection.open()

@@ -32,7 +32,8 @@ from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
 from fab_static.plan import version_function
 from fab_static.plan.ending import Ending
-from fab_static.plan.nginx import nginx_server
+from fab_static.plan.expectations import url_path
+from fab_static.plan.nginx import nginx_server, server_names
 from fab_static.report import terminal
 from fab_static.report.secrets import Secrets
 from fab_static.report.stream import Stream
@@ -610,24 +611,25 @@ def unlock(c: Context, steal: bool = False, because: str = "", json: bool = Fals
 
 @task(
     help={
-        "url": "the path of STATIC_URL",
+        "url": "STATIC_URL or its path (default: the project is asked, on a build or web host)",
         "listen": "what the server listens on: 80, 127.0.0.1:8080",
-        "server_name": "the name it answers to",
+        "server_name": "the names it answers to (default: the host's address)",
         "host": "which static host (default: the first)",
     }
 )
 def nginx(
     c: Context,
-    url: str = "/static/",
-    listen: str = "80",
-    server_name: str = "_",
+    url: str | None = None,
+    listen: str | None = None,
+    server_name: str | None = None,
     host: str | None = None,
 ) -> None:
     """Look · Print the nginx configuration of a static host.
 
-    fab production nginx --server-name static.example.com > static.conf
+    fab production nginx > static.conf
+    fab production nginx --server-name "10.0.0.21 static.example.com" > static.conf
     """
-    with _session() as session:
+    with _session(as_json=True) as session:
         hosts = {one.name: one for one in session.environment.with_role("static")}
         if not hosts:
             raise InventoryError(
@@ -642,13 +644,13 @@ def nginx(
                 mend="name one of them",
             )
         chosen = hosts[host] if host else next(iter(hosts.values()))
-        deploy_to = session.environment.layout(chosen).deploy_to
+        names = server_names(session.environment, chosen)
         try:
             text = nginx_server(
-                deploy_to,
-                listen,
-                server_name,
-                url=url,
+                session.environment.layout(chosen).deploy_to,
+                listen or ("[::]:80" if names.startswith("[") else "80"),
+                server_name or names,
+                url=_static_url(session, url),
                 precompressed=session.environment.build.precompress,
             )
         except ValueError as error:
@@ -658,15 +660,29 @@ def nginx(
         _print(text)
 
 
-@task(help={"url": "the path of STATIC_URL"})
-def cdn_function(c: Context, url: str = "/static/") -> None:
+def _static_url(session: api.Session, url: str | None) -> str:
+    """Return the path of STATIC_URL: as the command line says it, else as the project does."""
+    if url is not None:
+        return url_path(url)
+    try:
+        return session.static_url()
+    except FabStaticError as error:
+        session.show.warn(
+            f"the project could not be asked for its STATIC_URL ({error.what}): /static/ is printed; "
+            "name another with --url"
+        )
+        return "/static/"
+
+
+@task(help={"url": "STATIC_URL or its path (default: the project is asked)"})
+def cdn_function(c: Context, url: str | None = None) -> None:
     """Look · Print what makes ?version= exact on S3.
 
     fab production cdn-function > function.js
     """
-    with _session():
+    with _session(as_json=True) as session:
         try:
-            _print(version_function.source(url))
+            _print(version_function.source(_static_url(session, url)))
         except ValueError as error:
             raise InventoryError(str(error), where="--url", mend="name another") from error
 

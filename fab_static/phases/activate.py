@@ -14,7 +14,7 @@ from fab_static.phases.forgetting import forgotten
 from fab_static.phases.invalidate import begin
 from fab_static.phases.publication import Publication
 from fab_static.plan.diff import Queries, as_cached, united
-from fab_static.plan.inventory import expand
+from fab_static.plan.inventory import expand, expand_url
 from fab_static.plan.release import Release, without_files
 from fab_static.remote import RemoteHost
 from fab_static.wording import counted
@@ -260,7 +260,7 @@ class Flip:
         web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
         patience = min(CHECK_SECONDS, ssh.command_timeout)
         if web.check:
-            url = expand(web.check, host.host)
+            url = expand_url(web.check, host.host)
             head, _ = host.ask("http", url=url, timeout=patience)
             if head["answer"] != "200":
                 raise RemoteError(
@@ -269,7 +269,7 @@ class Flip:
                     mend="see the web process's log there, then deploy again",
                 )
         if web.running:
-            url = expand(web.running, host.host)
+            url = expand_url(web.running, host.host)
             head, _ = host.ask("http", url=url, timeout=patience, release=release)
             if head["answer"] != release:
                 raise RemoteError(

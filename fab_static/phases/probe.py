@@ -13,7 +13,7 @@ from fab_static.phases.browser import ENCODINGS, Browser
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import expectations
 from fab_static.plan.expectations import Expected, Keep
-from fab_static.plan.inventory import expand
+from fab_static.plan.inventory import expand_url
 from fab_static.plan.release import Release
 from fab_static.wording import counted
 from fab_static.workers import Workers
@@ -46,7 +46,7 @@ def probe(deploy: Deployment) -> None:
         )
         return
     origins = [
-        expand(settings.origin, host.host).rstrip("/")
+        expand_url(settings.origin, host.host).rstrip("/")
         for host in deploy.hosts("static")
         if settings.origin
     ]

@@ -192,6 +192,13 @@ def expand(text: str, host: Host) -> str:
     return text.replace("{host}", host.name).replace("{address}", host.address)
 
 
+def expand_url(text: str, host: Host) -> str:
+    """Return the URL with `{host}` and `{address}` put in; an IPv6 address gets its brackets (RFC 3986)."""
+    if ":" in host.address and "[{address}]" not in text:
+        text = text.replace("{address}", f"[{host.address}]")
+    return expand(text, host)
+
+
 def beside(environment: Environment, folder: Path) -> Environment:
     """Return the environment with its files found.
 

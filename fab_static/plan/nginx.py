@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from fab_static.plan.content_types import TYPES, UNKNOWN
+from fab_static.plan.inventory import Environment, Host, expand_url
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 # browsers keep a file whatever CloudFront is told: short for them, long for the CDN
@@ -25,6 +27,17 @@ OWN_SETTINGS = (
     "recursive_error_pages off;  # or the page for 404 below is replaced by another",
     "userid off;  # or caches keep one visitor's cookie for all",
 )
+
+
+def server_names(environment: Environment, host: Host) -> str:
+    """Return the names by which a static host is asked: its address, and what stands in probe.origin.
+
+    A server of its own name is found beside others on the same port, such as Debian's sites-enabled/default.
+    """
+    names = ["localhost" if host.local else expand_url("{address}", host)]
+    if environment.probe.origin:
+        names.append(urlsplit(expand_url(environment.probe.origin, host)).netloc)
+    return " ".join(dict.fromkeys(re.sub(r":[0-9]+\Z", "", name) for name in names))
 
 
 def nginx_server(

@@ -52,13 +52,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, text: str, *settings: str) -> Iterator[int]:
+def nginx(folder: Path, text: str, *settings: str, user: str = "root") -> Iterator[int]:
     """Run an nginx with this server and these settings in http { }; yield its port."""
     folder.mkdir(parents=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = nginx_config(text.replace("PORT", str(port)), folder)
+    config = nginx_config(text.replace("PORT", str(port)), folder).replace(
+        "user root", f"user {user}"
+    )
     inherited = "".join(f"    {one}\n" for one in settings)
     for name in re.findall(r"^\s*(\w+)", inherited, re.MULTILINE):  # one that stands there already
         config = re.sub(rf"^    {name} [^;]*;\n", "", config, count=1, flags=re.MULTILINE)

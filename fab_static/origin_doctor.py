@@ -1,0 +1,105 @@
+"""The doctor of static hosts' web servers: does nginx reach the files, and is it ours that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from fab_static.errors import FabStaticError
+from fab_static.findings import Finding
+from fab_static.findings import advice as _advice
+from fab_static.findings import bad as _bad
+from fab_static.findings import good as _good
+from fab_static.phases.browser import Answer, Browser
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.diff import is_for_the_server
+from fab_static.plan.expectations import base_of, wrong_bytes
+from fab_static.plan.expectations import urls_of as expected
+from fab_static.plan.inventory import expand_url
+from fab_static.plan.release import Release, from_json
+from fab_static.remote import RemoteHost
+
+SUBJECT = "nginx"
+
+
+def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
+    """Return what is wrong with how a static host answers over HTTP for what is live there."""
+    release = _live(host)
+    path = _some(release) if release else None
+    found = list(_folder(host, path))
+    origin = deploy.environment.probe.origin
+    if not origin or not release or not path:
+        return found
+    url = expand_url(origin, host.host).rstrip("/") + base_of(release) + quote(path)
+    with Browser(deploy.environment.probe.timeout) as browser:
+        answer = browser.get(url)
+    problem = _wrong(release, path, answer)
+    if problem is None:
+        return [_good(host.name, SUBJECT, f"{url} answers as {release.id} recorded it")]
+    if any(not one["ok"] for one in found):
+        return found
+    return [_bad(host.name, SUBJECT, f"{url} {problem}", _mend(deploy, host, answer))]
+
+
+def _live(host: RemoteHost) -> Release | None:
+    """Return the release that is live there; None where none is."""
+    try:
+        current = host.ask("state")[0]["current"]
+        if not current:
+            return None
+        _, text = host.ask("read_release", release=current)
+        return from_json(text.decode(), where=f"{host.name}: {current}")
+    except FabStaticError:  # what is wrong with it, others of the doctor say
+        return None
+
+
+def _some(release: Release) -> str | None:
+    """Return the smallest file that has an URL without a version."""
+    paths = [
+        path
+        for path, file in release.content.items()
+        if file.size and not is_for_the_server(path, release)
+    ]
+    return min(paths, key=lambda path: (release.files[path].size, path), default=None)
+
+
+def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:
+    """Name the folder on the way to the files that nginx's user may not enter."""
+    file = f"current/static/{path}" if path else None
+    answer, _ = host.ask("closed_to_nginx", path=file)
+    folder, user = answer["folder"], answer["user"]
+    if not folder:
+        return
+    what = f"{user} may not enter {folder}, so nginx answers 404 for every file"
+    mend = f"let it in: chmod o+x {folder}; or set deploy_to to a folder outside of it"
+    if answer["known_by"] == "its worker processes":
+        yield _bad(host.name, SUBJECT, what, mend)
+    else:  # no nginx runs there
+        what = (
+            f"{user} may not enter {folder}: an nginx of that user would answer 404 for every file"
+        )
+        yield _advice(host.name, SUBJECT, f"{what} (known by: {answer['known_by']})", mend)
+
+
+def _wrong(release: Release, path: str, answer: Answer) -> str | None:
+    want = next(iter(expected(release, path).values()))
+    if isinstance(answer.status, str):
+        return f"answers {answer.status}"
+    try:
+        body = answer.body
+    except ValueError as error:
+        return f"answers wrongly: {error}"
+    return wrong_bytes(want, answer.status, body, answer.content_type)
+
+
+def _mend(deploy: Deployment, host: RemoteHost, answer: Answer) -> str:
+    printed = f"fab {deploy.environment.name} nginx --host {host.name}"
+    if isinstance(answer.status, str):
+        return f"start nginx there, with what `{printed}` prints; or correct probe.origin"
+    is_ours = "access-control-allow-origin" in answer.headers
+    if answer.status != 200 and not is_ours:
+        return (
+            "another server block answers, for the file is on the disk: have server_name in ours match the "
+            f"name in probe.origin, as `{printed}` prints it, and reload nginx"
+        )
+    return f"print the configuration anew, and reload nginx: {printed}"
