@@ -2893,7 +2893,7 @@ def nginx_users(root: str) -> list[Head]:
 
         entry = pwd.getpwnam(found[1] if found else "")
         members = {one.gr_gid for one in grp.getgrall() if entry.pw_name in one.gr_mem}
-        user = {"uid": entry.pw_uid, "groups": members | {entry.pw_gid}, "name": entry.pw_name}
+        user = {"uid": entry.pw_uid, "groups": members.union([entry.pw_gid]), "name": entry.pw_name}
         return [{**user, "known_by": "/etc/nginx/nginx.conf"}]
     return [{"uid": -1, "groups": set(), "name": "others", "known_by": "no nginx that is seen"}]
 

@@ -30,10 +30,12 @@ NAMED = "CACHE/css/x.0123456789ab.css"
     [(FILE, FOLDER), (FOLDER, FILE), (NAMED, f"{NAMED}/y.css"), (f"{NAMED}/y.css", NAMED)],
 )
 def test_both_releases_stand_beside_each_other_and_either_may_go(agent, root, before, after):  # noqa: F811
-    build(agent, A, {**FILES, before: SAME}, encodings={before: {"gz": gzip.compress(SAME)}})
+    build(
+        agent, A, {**FILES, before: SAME}, encodings={before: {"gz": gzip.compress(SAME, mtime=0)}}
+    )
     flip(agent, A)
-    build(agent, B, {**FILES, after: SAME}, encodings={after: {"gz": gzip.compress(SAME)}})
-    build(agent, B, {**FILES, after: SAME}, encodings={after: {"gz": gzip.compress(SAME)}})
+    build(agent, B, {**FILES, after: SAME}, encodings={after: {"gz": gzip.compress(SAME, mtime=0)}})
+    build(agent, B, {**FILES, after: SAME}, encodings={after: {"gz": gzip.compress(SAME, mtime=0)}})
     assert are_whole(agent, A, B)
     pool = "named" if before.startswith("CACHE") else sha1_of(SAME)
     assert (root / "pool" / pool / before).read_bytes() == SAME
@@ -57,7 +59,7 @@ def test_both_releases_stand_beside_each_other_and_either_may_go(agent, root, be
 
 
 def test_a_copy_whose_name_is_a_folder_elsewhere_stands_in_no_one_s_way(agent, root):  # noqa: F811
-    copies = {NAMED: {"gz": gzip.compress(SAME)}}
+    copies = {NAMED: {"gz": gzip.compress(SAME, mtime=0)}}
     build(agent, A, {**FILES, NAMED: SAME}, encodings=copies)
     build(agent, B, {**FILES, f"{NAMED}.gz/z.css": SAME})
     assert are_whole(agent, A, B)
