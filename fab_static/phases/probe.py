@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -12,6 +12,7 @@ from fab_static.errors import ProbeError
 from fab_static.phases.browser import ENCODINGS, Browser
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import expectations
+from fab_static.plan.diff import as_cached, united
 from fab_static.plan.expectations import Expected, Keep
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.release import Release
@@ -52,7 +53,7 @@ def probe(deploy: Deployment) -> None:
     ]
     wanted = _wanted(deploy, release)
     with Browser(settings.timeout) as browser:
-        asker = _Asker(browser, release, _page_origin(settings.pages))
+        asker = _Asker(browser, release, _page_origin(settings.pages), through)
         asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
         if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
             bucket = deploy.environment.origin
@@ -67,12 +68,21 @@ def probe(deploy: Deployment) -> None:
                     f"{through} may not have forgotten yet what changed in place: not asked"
                 )
             asker.ask(_asked(through, url, want, cors=True) for url, want in wanted.items())
+            _forget_again(deploy, asker.stale)
         asker.ask_pages(settings.pages)
     deploy.probed = {
         "asked": asker.answers,
         "problems": asker.problems,
         "pages": {page: sorted(paths) for page, paths in asker.pages.items()},
     }
+    for page in asker.bare:
+        deploy.show.warn(f"{page} names no file of the release: is its STATIC_URL another one?")
+    if asker.wrong_before:
+        deploy.show.warn(
+            f"{counted(len(asker.wrong_before), 'answer has', 'answers have')} a type that browsers refuse, which this "
+            f"release has not changed: {asker.wrong_before[0]}; serve static hosts with what "
+            f"`fab {deploy.environment.name} nginx` prints"
+        )
     if asker.slow:
         deploy.show.warn(
             f"{len(asker.slow)} URLs whose bytes never change may only be kept for a while, such as "
@@ -106,6 +116,22 @@ def _answers(deploy: Deployment, browser: Browser, through: str, release: Releas
     return True
 
 
+def _forget_again(deploy: Deployment, stale: Collection[str]) -> None:
+    """Have the next `invalidate` ask for what the CDN alone answers wrongly: its list was emptied.
+
+    Without what was asked before, it asks under a new reference: CloudFront would take the earlier one for done.
+    """
+    if stale:
+        journal = deploy.journal
+        journal.to_invalidate = united(journal.to_invalidate, as_cached(stale))
+        journal.invalidation = None
+        journal.save()
+        deploy.show.warn(
+            f"the CDN alone answers wrongly for {counted(len(stale), 'file')}: have it forget them with "
+            f"fab {deploy.environment.name} invalidate"
+        )
+
+
 def _wanted(deploy: Deployment, release: Release) -> dict[str, Expected]:
     """Return what each server must answer: the URLs are the same for all."""
     previous = deploy.states[deploy.build]["previous"]
@@ -135,14 +161,26 @@ def _asked(base: str, url: str, want: Expected, *, cors: bool = False) -> Iterat
 class _Asker:
     """Asks, many at once, and keeps what was wrong, in the order asked."""
 
-    def __init__(self, browser: Browser, release: Release, page_origin: str | None) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        release: Release,
+        page_origin: str | None,
+        through: str | None,
+    ) -> None:
         self.problems: list[str] = []
         self.pages: dict[str, set[str]] = {}  # page -> the files of the release that it names
+        self.stale: set[str] = set()  # files that the CDN answered with other bytes
+        self.wrong_before: list[
+            str
+        ] = []  # answers of a type that browsers refuse, as they did before
+        self.bare: list[str] = []  # pages that name no file of the release
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
         self.answers = 0
         self._browser = browser
         self._release = release
         self._page_origin = page_origin
+        self._through = through  # the CDN
         self._known: set[tuple[str, str]] = set()
 
     def ask(self, questions: Iterable[Iterable[_Question]]) -> None:
@@ -155,7 +193,7 @@ class _Asker:
                 self.answers += len(waiting)
                 found: list[_Question] = []
                 for problem, source_map in workers.map(self._compared, waiting):
-                    if problem:
+                    if problem and problem not in self.problems:
                         self.problems.append(problem)
                     if source_map:
                         found.append(source_map)
@@ -171,9 +209,13 @@ class _Asker:
                 self.problems.append(f"{page} answered {answer.status}")
                 continue
             named = self.pages.setdefault(page, set())
+            near = {_page_origin([page]), _page_origin([self._through] if self._through else [])}
             for url in assets(page, answer.body.decode(errors="replace")):
                 path = expectations.static_path(url, self._release)
                 if path is None:
+                    if _page_origin([url]) in near:
+                        want = Expected(url, None, Keep.UNSAID, (200,))
+                        questions.append(_Question(url, want, "identity", is_page=True))
                     continue
                 problem = expectations.other_version(url, self._release)
                 if problem:
@@ -184,6 +226,8 @@ class _Asker:
                 want = Expected(path, self._release.files[path], Keep.SHORTLY)
                 elsewhere = _page_origin([url]) != _page_origin([page])
                 questions.append(_Question(url, want, "identity", is_page=True, cors=elsewhere))
+            if not named:
+                self.bare.append(page)
         self.ask([questions])
 
     def _compared(self, question: _Question) -> tuple[str | None, _Question | None]:
@@ -200,7 +244,15 @@ class _Asker:
             body = answer.body
         except ValueError as error:
             return f"{asked}: {error}", None
+        if isinstance(answer.status, str) and "Errno" in answer.status:  # not one URL: the server
+            return f"{_page_origin([url])} answered {answer.status}", None
         problem = expectations.wrong_bytes(want, answer.status, body, answer.content_type)
+        refused = expectations.wrong_type(want, answer.content_type)
+        if problem and problem == refused and want.type_may_be_wrong and not question.is_page:
+            self.wrong_before.append(f"{asked} {refused}")
+            problem = None
+        if problem not in (None, refused) and want.file and question.cors and not question.is_page:
+            self.stale.add(want.path)
         if not problem and not question.is_page:
             problem = expectations.wrong_caching(want, answer.headers)
         if not problem and self._page_origin and question.cors:

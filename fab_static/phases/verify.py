@@ -8,8 +8,10 @@ from typing import Any
 from fab_static.errors import FabStaticError, ManifestError, ReleaseError
 from fab_static.phases.compress import gaps_refused, question_of
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.project import baked_settings
 from fab_static.phases.publication import Publication
 from fab_static.plan import coverage, offline_manifest
+from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, in_folder
 from fab_static.plan.text import decoded
 from fab_static.remote import RemoteHost
@@ -18,7 +20,7 @@ from fab_static.remote import RemoteHost
 def verify(deploy: Deployment) -> None:
     """Prove that hosts and bucket hold it all.
 
-    Byte for byte; and that no page will miss a compress block.
+    Byte for byte; that no page will miss a compress block, and that pages name the URLs of the release.
 
     Needs: the release on every host.
     Leaves: nothing; it only reads. On web hosts every `{% compress %}` block of the templates there is
@@ -46,6 +48,21 @@ def verify(deploy: Deployment) -> None:
         _published(deploy, deploy.origin, release)
     if release.offline_manifest:
         _refuse_gaps(deploy, release)
+    _refuse_other_urls(deploy, release)
+
+
+def _refuse_other_urls(deploy: Deployment, release: Release) -> None:
+    """Refuse web hosts whose pages would name other URLs than the release was built for."""
+    names = ["STATIC_URL", "STATIC_CDN", *(["COMPRESS_URL"] if release.offline_manifest else [])]
+    asked = deploy.on(deploy.hosts("web"), lambda host: baked_settings(deploy.facts(host)))
+    lines = obstacles(release, {host.name: found for host, found in asked.items()}, names=names)
+    if lines:
+        raise ReleaseError(
+            "pages would name other URLs than those of the release:\n"
+            + "\n".join(f"    {line}" for line in lines),
+            where=f"release {release.id} against the project's settings on web hosts",
+            mend=f"set it alike on build and web hosts, then: fab {deploy.environment.name} deploy",
+        )
 
 
 def _refuse_gaps(deploy: Deployment, release: Release) -> None:

@@ -49,6 +49,9 @@ class Expected:
     file: File | None
     keep: Keep
     statuses: tuple[int, ...] = (200,)  # (): any
+    type_may_be_wrong: bool = (
+        False  # files of this kind were there before: not this release's doing
+    )
     has_own_copy: bool = (
         False  # the project ships a .gz or .br beside it, and answers for what it holds
     )
@@ -130,8 +133,9 @@ def to_ask(release: Release, before: Release | None, sample: Iterable[str]) -> d
         {path for path, file in release.content.items() if old.get(path) != file} if old else ()
     )
     paths = sorted({*changed, *sample})
+    known = {PurePosixPath(path).suffix for path in old}
     return {
-        url: want
+        url: replace(want, type_may_be_wrong=PurePosixPath(path).suffix in known)
         for path in paths
         if not is_for_the_server(path, release)
         for url, want in urls_of(release, path).items()
@@ -182,7 +186,12 @@ def wrong_bytes(want: Expected, status: int | str, body: bytes, content_type: st
         return None
     if hashlib.sha256(body).hexdigest() != want.file.sha256:
         return f"answered {len(body)} bytes that are not the recorded {want.file.size}"
-    types = TYPES.get(PurePosixPath(want.path).suffix)
+    return wrong_type(want, content_type)
+
+
+def wrong_type(want: Expected, content_type: str) -> str | None:
+    """Return why browsers refuse the type of an answer; None where they do not."""
+    types = TYPES.get(PurePosixPath(want.path).suffix) if want.file else None
     if types and content_type not in types:
         return f"came as {content_type or 'no type'}, and browsers want {types[0]}"
     return None

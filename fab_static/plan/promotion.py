@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fab_static.plan.release import Release
@@ -15,20 +15,26 @@ RENDERING = (
 )
 
 
-def obstacles(release: Release, asked: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def obstacles(
+    release: Release,
+    asked: Mapping[str, Mapping[str, Any]],
+    *,
+    names: Collection[str] | None = None,
+) -> list[str]:
     """Return what differs between a release's seal and the hosts it would go to, a line for each.
 
     Args:
         release: what was sealed in the other environment.
         asked: host -> its settings, as a seal has them; a web host's with "offline_manifest" besides,
             the path below the static root where its pages look for it, None where they do not.
+        names: the settings to compare; None: all.
     """
     found: dict[tuple[str, str, str], list[str]] = {}
     for host, settings in asked.items():
         no_cdn = all(each.get("cdn_independent", False) for each in (release.settings, settings))
         sealed = dict(_compared(release.settings, no_cdn=no_cdn))
         for name, value in _compared(settings, no_cdn=no_cdn):
-            if value != sealed[name]:
+            if value != sealed[name] and (names is None or name in names):
                 found.setdefault((name, _shown(sealed[name]), _shown(value)), []).append(host)
         if "offline_manifest" in settings:
             was, path = release.offline_manifest, settings["offline_manifest"]

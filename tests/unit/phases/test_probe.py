@@ -114,6 +114,7 @@ def run(
     waiting: bool = False,
     warned: list[str] | None = None,
     bucket: S3 | None = None,
+    known: list[Any] | None = None,
 ) -> tuple[str, int]:
     """Return what the probe found wrong ("" for nothing), and how many answers it looked at.
 
@@ -133,11 +134,17 @@ def run(
         build=build,
         states={build: {"previous": None, "releases": []}},
         live=None,
-        journal=SimpleNamespace(to_invalidate=["img/logo.svg"] if waiting else []),
+        journal=SimpleNamespace(
+            to_invalidate={"img/logo.svg": None} if waiting else {},
+            invalidation={"reference": "earlier"},
+            save=lambda: None,
+        ),
         release=None,
         hosts=lambda *roles: (static,),
         current_release=release,
     )
+    if known is not None:
+        known.append(deploy.journal)
     try:
         probe(deploy)
     except ProbeError as error:
@@ -273,3 +280,52 @@ def test_a_bundle_that_names_another_builds_map_is_told(origin: Server, cdn: Ser
         FILES["js/app.js"] = (SCRIPT, "appapp1", "text/javascript")
     assert release() == made
     assert "which is of another build" in problem
+
+
+def test_what_the_cdn_alone_answers_wrongly_is_to_be_invalidated_again(
+    origin: Server, cdn: Server
+) -> None:
+    """The list was emptied, and `invalidate`, the cure, said that there is nothing to do (fleet A2)."""
+    cdn.change("/static/img/logo.svg", b"old")
+    journals: list[Any] = []
+    found, _ = run(origin, cdn, known=journals)
+    assert "/static/img/logo.svg answered 3 bytes that are not the recorded" in found
+    assert journals[0].to_invalidate == {"img/logo.svg": None}
+    assert journals[0].invalidation is None, (
+        "else CloudFront takes the earlier request for this one"
+    )
+
+
+def test_what_a_static_host_answers_wrongly_is_no_matter_for_an_invalidation(
+    origin: Server, cdn: Server
+) -> None:
+    origin.change("/static/img/logo.svg", b"old")
+    journals: list[Any] = []
+    assert run(origin, cdn, known=journals)[0]
+    assert journals[0].to_invalidate == {}
+
+
+def test_every_script_sheet_and_image_of_the_page_s_own_origin_is_asked_for(
+    origin: Server, cdn: Server
+) -> None:
+    """Pages named /statics/, the release was built for /static/: all 404, and the probe passed (fleet A6)."""
+    origin.change("/", PAGE.replace(b"/static/", b"/statics/"))
+    warned: list[str] = []
+    found, _ = run(origin, cdn, warned=warned)
+    assert f"{origin.url}/statics/js/app.js?version=appapp1 answered 404" in found
+    assert f"{origin.url}/statics/img/logo.svg answered 404" in found
+    assert f"{origin.url}/ names no file of the release: is its STATIC_URL another one?" in warned
+
+
+def test_what_others_serve_is_not_asked_for(origin: Server, cdn: Server) -> None:
+    origin.change("/", PAGE + b'<script src="http://127.0.0.1:9/else.js"></script>')
+    assert run(origin, cdn)[0] == ""
+
+
+def test_a_host_where_nothing_listens_is_told_in_one_line(origin: Server, cdn: Server) -> None:
+    origin.close()
+    found, _ = run(origin, cdn)
+    (line,) = [
+        line for line in found.splitlines() if "Connection refused" in line and "/ " not in line
+    ]
+    assert line.strip() == f"{origin.url} answered nothing: [Errno 111] Connection refused"

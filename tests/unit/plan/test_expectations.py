@@ -192,3 +192,15 @@ def test_a_bucket_is_held_to_what_a_bucket_can_do(function):
     assert wrong_caching(asked[missing], {}) is None
     assert wrong_bytes(asked[missing], 403, b"", "") is None
     assert wrong_bytes(asked[missing], 200, b"<html>", "") == "answered 200, not 404 or 403"
+
+
+def test_a_type_may_be_wrong_where_files_of_the_kind_were_there_before():
+    """A .mjs in node_modules, wrong for years, rolled a good release back (fleet A6)."""
+    before = release("a.mjs")
+    after = release("a.mjs", "b.css")
+    asked = to_ask(after, before, ["a.mjs"])
+    assert {want.path: want.type_may_be_wrong for want in asked.values()} == {
+        "a.mjs": True,
+        "b.css": False,
+    }
+    assert not any(want.type_may_be_wrong for want in to_ask(after, None, ["a.mjs"]).values())
