@@ -64,5 +64,11 @@ def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]
             and not is_for_the_server(path, release)
         ):
             for ending in endings:
-                if f"{path}.{ending}" not in folders:
+                copy = f"{path}.{ending}"
+                if copy not in folders and _fits(copy):
                     yield path, ending
+
+
+def _fits(path: str) -> bool:
+    """Tell whether Linux' file systems take the last part of a path: 255 bytes at the most (NAME_MAX)."""
+    return len(path.rpartition("/")[2].encode("utf-8", "surrogatepass")) <= 255

@@ -68,6 +68,12 @@ def test_a_file_gets_a_copy_for_the_pool_where_the_project_made_one_too():
     assert chosen(release) == {"a.css": ["gz"]}
 
 
+def test_a_name_that_has_no_room_for_an_ending_gets_no_copy():
+    """(build A8) Every host would refuse the release: File name too long."""
+    short, long, wide = "a" * 249 + ".js", "b" * 250 + ".js", "ü" * 125 + ".js"
+    assert chosen(with_files(short, f"deep/{long}", wide)) == {short: ["gz"]}
+
+
 def test_bytes_under_two_names_are_encoded_once_and_only_where_it_is_wanted():
     same = File("5" * 64, BIG, "aaaaaaa")
     files = {"a.css": same, "b.css": same, "c.less": same, "b.css.gz": a_file("b.css.gz")}
