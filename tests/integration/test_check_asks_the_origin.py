@@ -31,14 +31,14 @@ def code() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         code = write_tiny(Path(folder) / "home" / "project")
         (code / "assets" / "tiny.txt").write_text("x")
-        with on_this_machine(code, "collectstatic") as (session, _):
+        with on_this_machine(code, "collectstatic", "compress") as (session, _):
             session.deploy()
         yield code
 
 
 def found(code: Path, port: int, **probe: Any) -> list[dict[str, Any]]:
     origin = {"origin": f"http://127.0.0.1:{port}", **probe}
-    with on_this_machine(code, "collectstatic", probe=origin) as (session, _):
+    with on_this_machine(code, "collectstatic", "compress", probe=origin) as (session, _):
         return [one for one in session.check() if one["subject"] == "nginx"]
 
 

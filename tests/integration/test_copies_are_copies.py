@@ -111,6 +111,7 @@ def test_versions_of_copies_are_left_out_of_what_is_recorded(tmp_path: Path) -> 
             code,
             "collectstatic",
             "resource_static",
+            "compress",
             build={"commands": {"resource_static": "python3 versions.py"}},
         ) as (session, _):
             sealed.append(session.deploy(reuse="no").current_release())
