@@ -716,6 +716,16 @@ def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
         with _session(verbose=verbose, quiet=quiet) as session:
             session.phase(name, wait_seconds=wait, options={"audit": audit})
 
+    def again(
+        c: Context,
+        again: bool = False,
+        wait: float = 0.0,
+        verbose: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        with _session(verbose=verbose, quiet=quiet) as session:
+            session.phase(name, wait_seconds=wait, options={"again": again})
+
     body: Callable[..., None] = build if name in BUILD else alone
     options = {"wait": _WAIT, "verbose": _VERBOSE, "quiet": _QUIET}
     if name in BUILD:
@@ -723,6 +733,11 @@ def _phase_task(name: str, run: Callable[..., Any]) -> Task[Any]:
     if name == "verify":
         body = audited
         options["audit"] = "list the bucket, too, and compare it with its manifest"
+    if name == "invalidate":
+        body = again
+        options["again"] = (
+            "ask anew for all that kept releases have under the same name with other bytes"
+        )
     body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
     return Task(body, name=task_name(name), help=options)
 

@@ -9,9 +9,10 @@ from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
 from fab_static.phases.caching import Caching, distribution_of
 from fab_static.phases.deployment import Deployment
-from fab_static.phases.forgetting import planned
+from fab_static.phases.forgetting import forgotten, planned
 from fab_static.phases.journal import listed
 from fab_static.plan import ledger
+from fab_static.plan.diff import united
 from fab_static.plan.invalidation import Invalidation
 from fab_static.wording import counted
 
@@ -26,6 +27,8 @@ def invalidate(deploy: Deployment) -> None:
 
     Those are the URLs whose bytes changed under the same name; waits until it has forgotten them. A flip
     has begun it already, when all went well: then the same request is found again, and not paid twice.
+    The option `again` asks anew for all that a cache may still hold of the releases kept: for a CDN that
+    answers with old bytes although it was told to forget them.
 
     Needs: the release is live on every static host, else CloudFront would fetch the old bytes again.
     Leaves: no such URL in the journal.
@@ -38,8 +41,13 @@ def invalidate(deploy: Deployment) -> None:
         deploy.show.say("no cdn in the inventory; nothing to invalidate")
         _forget(deploy)
         return
+    if deploy.options.get("again"):
+        _note_anew(deploy)
     if not journal.to_invalidate:
-        deploy.show.say("no URL keeps its name with other bytes; nothing to invalidate")
+        deploy.show.say(
+            "no URL keeps its name with other bytes; nothing to invalidate. To ask CloudFront once more for "
+            f"what earlier flips changed: fab {deploy.environment.name} invalidate --again"
+        )
         return
     started = time.monotonic()
     distribution = distribution_of(cdn, deploy.show.say, patience=PATIENCE)
@@ -66,6 +74,17 @@ def invalidate(deploy: Deployment) -> None:
             mend=f"rename what lies there, or invalidate it by hand; then: {again}",
         )
     _forget(deploy)
+
+
+def _note_anew(deploy: Deployment) -> None:
+    """Note what each kept release has under a live name with other bytes; it is asked for as if for the first time."""
+    live = deploy.read_release(deploy.live) if deploy.live else deploy.current_release()
+    for name in deploy.states[deploy.build]["releases"]:
+        if name != live.id:
+            changed = forgotten(deploy, deploy.read_release(name), live)
+            deploy.journal.to_invalidate = united(deploy.journal.to_invalidate, changed)
+    deploy.journal.invalidation = None  # CloudFront would take the same reference for done
+    deploy.journal.save()
 
 
 def begin(deploy: Deployment, live: str | None) -> None:

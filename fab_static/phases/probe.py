@@ -77,6 +77,11 @@ def probe(deploy: Deployment) -> None:
     }
     for page in asker.bare:
         deploy.show.warn(f"{page} names no file of the release: is its STATIC_URL another one?")
+    if asker.beside:
+        deploy.show.warn(
+            f"pages name {counted(len(asker.beside), 'image')} outside STATIC_URL that cannot be had: "
+            f"{asker.beside[0]}"
+        )
     if asker.wrong_before:
         deploy.show.warn(
             f"{counted(len(asker.wrong_before), 'answer has', 'answers have')} a type that browsers refuse, which this "
@@ -150,6 +155,7 @@ class _Question:
     encoding: str
     is_page: bool = False  # asked because a page names it: where it comes from is the page's affair
     cors: bool = False  # pages of another host must be given leave
+    is_told: bool = False  # an answer that is wrong is told, and no failure of the release
 
 
 def _asked(base: str, url: str, want: Expected, *, cors: bool = False) -> Iterator[_Question]:
@@ -175,6 +181,9 @@ class _Asker:
             str
         ] = []  # answers of a type that browsers refuse, as they did before
         self.bare: list[str] = []  # pages that name no file of the release
+        self.beside: list[
+            str
+        ] = []  # images of pages that are no files of the release, and do not answer
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
         self.answers = 0
         self._browser = browser
@@ -210,12 +219,15 @@ class _Asker:
                 continue
             named = self.pages.setdefault(page, set())
             near = {_page_origin([page]), _page_origin([self._through] if self._through else [])}
-            for url in assets(page, answer.body.decode(errors="replace")):
+            for url, is_image in assets(page, answer.body.decode(errors="replace")).items():
                 path = expectations.static_path(url, self._release)
                 if path is None:
                     if _page_origin([url]) in near:
                         want = Expected(url, None, Keep.UNSAID, (200,))
-                        questions.append(_Question(url, want, "identity", is_page=True))
+                        # an image may be an upload, which no release has brought or lost
+                        questions.append(
+                            _Question(url, want, "identity", is_page=True, is_told=is_image)
+                        )
                     continue
                 problem = expectations.other_version(url, self._release)
                 if problem:
@@ -257,6 +269,9 @@ class _Asker:
             problem = expectations.wrong_caching(want, answer.headers)
         if not problem and self._page_origin and question.cors:
             problem = expectations.wrong_cors(want, answer.headers, self._page_origin)
+        if problem and question.is_told:
+            self.beside.append(f"{asked} {problem}")
+            return None, None
         if problem:
             return f"{asked} {problem}", None
         if not question.is_page and expectations.is_kept_too_shortly(want, answer.headers):
@@ -285,24 +300,35 @@ def _page_origin(pages: Iterable[str]) -> str | None:
     return None
 
 
-def assets(page: str, html: str) -> list[str]:
-    """Return the URLs of all scripts, stylesheets and images that a page names, absolute, in order."""
+def assets(page: str, html: str) -> dict[str, bool]:
+    """Return the absolute URL of each script, stylesheet and image that a page names -> whether it is an image."""
     collector = _Assets()
     collector.feed(html)
-    return list(dict.fromkeys(urljoin(page, url) for url in collector.urls))
+    found: dict[str, bool] = {}
+    for url, is_image in collector.urls:
+        absolute = urljoin(page, url)
+        found[absolute] = found.get(absolute, True) and is_image
+    return found
 
 
 class _Assets(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.urls: list[str] = []
+        self.urls: list[tuple[str, bool]] = []  # with whether it is an image, a sound or a film
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         for name in ("src", "data-main"):
             if tag in ("script", "img", "source", "video", "audio") and values.get(name):
-                self.urls.append(str(values[name]))
+                self.urls.append((str(values[name]), tag != "script"))
         if tag == "link" and values.get("href"):
             kinds = (values.get("rel") or "").lower().split()
             if {"stylesheet", "icon", "preload", "modulepreload"} & set(kinds):
-                self.urls.append(str(values["href"]))
+                is_image = not {"stylesheet", "modulepreload"} & {*kinds} and values.get(
+                    "as"
+                ) not in (
+                    "script",
+                    "style",
+                    "font",
+                )
+                self.urls.append((str(values["href"]), is_image))

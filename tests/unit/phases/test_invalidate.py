@@ -94,6 +94,7 @@ def deployment(
             origin=origin,
         ),
         journal=journal,
+        options={},
         told=told,
         show=SimpleNamespace(say=told.append, warn=told.append),
         build=host,
@@ -190,6 +191,22 @@ def test_an_earlier_flips_request_is_found_again_and_paid_once(cloudfront: Cloud
     invalidate(deploy)
     assert cloudfront.paths_charged == deploy.build.noted == 1
     assert cloudfront.calls.count("CreateInvalidation") == 1
+
+
+def test_what_was_forgotten_can_be_asked_for_again(cloudfront: CloudFront) -> None:
+    """A CDN kept old bytes although it was told: `invalidate` said that there was nothing to do (fleet A2)."""
+    deploy = deployment(cloudfront, keyed_on(cloudfront, "version"), "img/a.svg")
+    invalidate(deploy)
+    invalidate(deploy)
+    assert deploy.told[-1] == (
+        "no URL keeps its name with other bytes; nothing to invalidate. To ask CloudFront once more for what "
+        "earlier flips changed: fab production invalidate --again"
+    )
+    deploy.options = {"again": True}
+    invalidate(deploy)
+    assert cloudfront.calls.count("CreateInvalidation") == 2
+    assert cloudfront.paths_charged == 2
+    assert deploy.journal.to_invalidate == {}
 
 
 def test_what_was_asked_while_a_host_could_not_be_put_back_is_asked_again(

@@ -313,8 +313,24 @@ def test_every_script_sheet_and_image_of_the_page_s_own_origin_is_asked_for(
     warned: list[str] = []
     found, _ = run(origin, cdn, warned=warned)
     assert f"{origin.url}/statics/js/app.js?version=appapp1 answered 404" in found
-    assert f"{origin.url}/statics/img/logo.svg answered 404" in found
+    assert (
+        "pages name 1 image outside STATIC_URL that cannot be had: "
+        f"{origin.url}/statics/img/logo.svg answered 404"
+    ) in warned
     assert f"{origin.url}/ names no file of the release: is its STATIC_URL another one?" in warned
+
+
+def test_an_upload_that_is_gone_is_told_and_no_failure_of_the_release(
+    origin: Server, cdn: Server
+) -> None:
+    """No release has brought or lost it, and going back would not bring it back."""
+    origin.change("/", PAGE + b'<img src="/media/photo.jpg">')
+    warned: list[str] = []
+    assert run(origin, cdn, warned=warned)[0] == ""
+    assert (
+        "pages name 1 image outside STATIC_URL that cannot be had: "
+        f"{origin.url}/media/photo.jpg answered 404"
+    ) in warned
 
 
 def test_what_others_serve_is_not_asked_for(origin: Server, cdn: Server) -> None:
