@@ -197,7 +197,7 @@ def test_an_operator_killed_among_the_copies_is_mended_by_the_next_command(
     process.communicate(timeout=300)
     bucketed.store.before = lambda method, key: None
     assert process.returncode == -signal.SIGKILL
-    (origin,) = bucketed.json("status")["origins"]
+    (origin,) = bucketed.json("status", code=5)["origins"]
     assert origin["live"] == live
     assert origin["pending"]
     bucketed.fab("rollback", "--wait", "90")
