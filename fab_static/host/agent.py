@@ -3162,7 +3162,7 @@ def explained(error: BaseException) -> Head:
             errno.EPERM: f"give the user {user()} the right to write there",
             errno.EROFS: "mount that file system for writing",
             errno.ENAMETOOLONG: "shorten the file's name",
-        }.get(error.errno, "see the error; run `check` for more")
+        }.get(error.errno, f"see as the user {user()} what is wrong with it there")
         what = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror).lower()
         return {"what": what, "where": str(error.filename or ""), "mend": mend, "kind": "host"}
     import traceback

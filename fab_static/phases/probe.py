@@ -101,7 +101,7 @@ def probe(deploy: Deployment) -> None:
             + shown
             + (f"\n    … and {more} more" if more > 0 else ""),
             where=f"release {release.id}, over HTTP",
-            mend=f"see what stands between (fab {deploy.environment.name} check), then: "
+            mend="ask for one of them by hand (curl -sI URL), and mend what answers; then: "
             f"fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
         )
     pages = len(settings.pages)

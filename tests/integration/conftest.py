@@ -28,6 +28,7 @@ from chaos.project import write as write_tiny
 from demo.fleet import HOSTS, Fleet, _merged
 from fab_static import api
 from fab_static.plan import inventory
+from tests.cures import names_check
 
 __all__ = ["HOSTS", "write_tiny"]  # for the tests, besides what is defined here
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ class Operator:
     def fab(
         self, *words: str, code: int = 0, name: str | None = None, stdin: str = "", **extra: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run fab; the exit code must be the one expected."""
+        """Run fab; the exit code must be the one expected, and a cure that names `check` must be true."""
         ran = subprocess.run(
             [FAB, name or self.name, *words],
             cwd=self.folder,
@@ -88,6 +89,10 @@ class Operator:
             timeout=300,
         )
         assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        if code and words[0] != "check" and names_check(ran.stdout + ran.stderr):
+            checked = self.start("check", name=name, **extra)
+            found, _ = checked.communicate(timeout=300)
+            assert checked.returncode == 1, f"its cure names check, which finds nothing:\n{found}"
         return ran
 
     def json(self, *words: str, name: str | None = None, code: int = 0) -> Any:

@@ -557,7 +557,7 @@ def test_an_origin_that_does_not_answer_the_probe(site: Site, said: Said) -> Non
     assert text.endswith(
         f"""\
   where: release {OLD}, over HTTP
-  mend:  see what stands between (fab staging check), then: fab staging probe; or go back: fab staging rollback
+  mend:  ask for one of them by hand (curl -sI URL), and mend what answers; then: fab staging probe; or go back: fab staging rollback
 """
         + live_but(f"rollback --to {OLD}")
     )

@@ -2078,7 +2078,11 @@ def test_a_web_process_that_does_not_listen_is_told_by_its_reason(agent):
         (errno.EPERM, "operation not permitted", "give the user {user} the right to write there"),
         (errno.EROFS, "read-only file system", "mount that file system for writing"),
         (errno.ENAMETOOLONG, "file name too long", "shorten the file's name"),
-        (errno.EIO, "input/output error", "see the error; run `check` for more"),
+        (
+            errno.EIO,
+            "input/output error",
+            "see as the user {user} what is wrong with it there",
+        ),
     ],
 )
 def test_an_error_of_the_host_is_told_with_its_cure(number, what, mend):
