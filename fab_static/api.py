@@ -36,6 +36,7 @@ from fab_static.phases.deployment import Deployment, Reuse, Show
 from fab_static.phases.lock import Lock
 from fab_static.phases.project import secrets_among
 from fab_static.phases.promote import promote
+from fab_static.phases.sharing import refuse_shared
 from fab_static.plan import inventory
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path
@@ -663,6 +664,7 @@ class Session:
                     mend=f"make the folder there: sudo install -d -o {host.hello['user']} "
                     f"{host.layout.deploy_to}",
                 )
+        refuse_shared(deploy, asked)
         roles = ("build", "web") if {*names} & {*BUILD, "promote"} else ("web",)
         deploy.on(deploy.hosts(*roles), deploy.facts)
         if "invalidate" in names:

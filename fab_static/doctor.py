@@ -18,7 +18,7 @@ from fab_static.findings import Finding
 from fab_static.findings import advice as _advice
 from fab_static.findings import bad as _bad
 from fab_static.findings import good as _good
-from fab_static.phases import static_root
+from fab_static.phases import sharing, static_root
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.journal import Journal
 from fab_static.plan.build_order import PHASES
@@ -39,13 +39,18 @@ NODE_AT_LEAST = 16
 def check(deploy: Deployment) -> list[Finding]:
     """Return every finding, the good ones too, host by host."""
     findings: list[Finding] = []
-    answers, failures = deploy.fleet.attempt(deploy.hosts(), lambda host: _host(host))
+    answers, failures = deploy.fleet.attempt(deploy.hosts(), _host)
     for host in deploy.hosts():
         if host in failures:
             error = failures[host]
             findings.append(_bad(host.name, "SSH", error.what, error.mend))
         else:
-            findings += answers[host]
+            findings += answers[host][0]
+    facts = {host: known for host, (_, known) in answers.items()}
+    findings += [
+        _bad(hosts[0].name, "deploy_to", sharing.what(hosts), sharing.MEND)
+        for hosts in sharing.shared(deploy, facts)
+    ]
     reached = [host for host in deploy.hosts("build", "web") if host not in failures]
     _, broken = deploy.fleet.attempt(reached, deploy.facts)
     findings += [
@@ -70,7 +75,7 @@ def check(deploy: Deployment) -> list[Finding]:
     return findings
 
 
-def _host(host: RemoteHost) -> list[Finding]:
+def _host(host: RemoteHost) -> tuple[list[Finding], Mapping[str, Any]]:
     asked = time.time()
     facts, _ = host.ask("facts")
     answered = time.time()
@@ -87,6 +92,7 @@ def _host(host: RemoteHost) -> list[Finding]:
                 f"sudo install -d -o {user} {folder}",
             )
         )
+    found += _below(host.name, facts, user, folder)
     free = facts["free_bytes"]
     if free < LEAST_FREE_BYTES or facts["free_inodes"] < LEAST_FREE_INODES:
         found.append(
@@ -111,7 +117,48 @@ def _host(host: RemoteHost) -> list[Finding]:
         )
     else:
         found.append(_good(host.name, "clock", "agrees with this machine's"))
-    return found
+    return found, facts
+
+
+def _below(where: str, facts: Mapping[str, Any], user: str, folder: str) -> Iterator[Finding]:
+    """Yield what is wrong below deploy_to: whose it is, who may write there, where it lies."""
+    if facts["unwritable"]:
+        some = ", ".join(facts["unwritable"][:3])
+        yield _bad(
+            where,
+            "deploy_to",
+            f"{user} may not write in {counted(len(facts['unwritable']), 'folder')} there, such as {some}",
+            f"sudo chown -R {user} {folder}",
+        )
+    if facts["elsewhere"]:
+        yield _bad(
+            where,
+            "deploy_to",
+            f"{' and '.join(facts['elsewhere'])} lie on another file system",
+            "keep objects/, releases/ and pool/ on one file system: files are hard links, so that each takes "
+            "its bytes once on the disk and in memory",
+        )
+    for one in facts["open_path"]:
+        yield _bad(
+            where,
+            "PATH",
+            f"PATH has {one}, where other accounts may put programs that we start (git, node, brotli)",
+            f"take it out of PATH for {user}, or: sudo chown root {one}; sudo chmod go-w {one}",
+        )
+    if facts["exposed"]:
+        more = len(facts["exposed"]) - 3
+        tell = (
+            _advice if facts["is_a_groups"] else _bad
+        )  # a group that deploys together wants it so
+        yield tell(
+            where,
+            "deploy_to",
+            "; ".join(facts["exposed"][:3])
+            + (f"; and {more} more" if more > 0 else "")
+            + ": whoever may write there decides what visitors get",
+            f"sudo chown -R {user} {folder}; sudo chmod -R go-w {folder}. Where several accounts deploy, let "
+            "them become one: ssh.become",
+        )
 
 
 def _build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import select
 import shlex
 import socket
@@ -45,12 +46,14 @@ AGENT = zlib.compress(Path(agent_module.__file__).read_bytes())
 # reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
 # behind it to the agent; one line, because not every login shell takes a newline in an argument
 BOOTSTRAP = (
-    "import io,zlib;source=zlib.decompress("
+    "import io,sys,zlib;sys.version_info<(3,8)and sys.exit("
+    "'fab_static: Python '+'.'.join(map(str,sys.version_info[:3])));source=zlib.decompress("
     f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(AGENT)}));"
     "exec(compile(source,'fab_static/host/agent.py','exec'))"
 )
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
+TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words
 MUCH = 4096  # bytes of a request that are worth deflating
 PACKET = 32 * 1024 - 64  # bytes that go in one packet of SSH, as paramiko cuts them
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
@@ -549,11 +552,7 @@ class RemoteHost:
 
     def _open(self) -> None:
         ssh = self.environment.ssh
-        command = list(PYTHON)
-        if self.host.local:
-            command[0] = sys.executable
-        if ssh.become:
-            command = ["sudo", "-n", "-u", ssh.become, "--", *command]
+        command = self._as_user([sys.executable if self.host.local else ssh.python, *PYTHON[1:]])
         self._frames = Frames()
         channel: Channel
         if self.host.local:
@@ -585,6 +584,26 @@ class RemoteHost:
         except BaseException:
             self.close_agent()
             raise
+
+    def _as_user(self, command: list[str]) -> list[str]:
+        become = self.environment.ssh.become
+        return ["sudo", "-n", "-u", become, "--", *command] if become else command
+
+    def _version(self, words: str) -> str | None:
+        """Return the version of a Python that is too old for the agent; None where it is not."""
+        told = TOO_OLD.search(words)
+        if told:
+            return told[1]
+        if "unknown option" not in words.lower():
+            return None
+        # older than 3.4, which has none of our options: it must be asked once more
+        channel = self.connection.channel(
+            shlex.join(self._as_user([self.environment.ssh.python, "-V"]))
+        )
+        try:
+            return channel.last_words()[1].replace("Python", "").strip() or "older than 3.4"
+        finally:
+            channel.close()
 
     def _frame(self, timeout_seconds: float | None = None) -> tuple[Head, bytes]:
         """Return the next frame of the answer that is under way.
@@ -686,7 +705,16 @@ class RemoteHost:
 
     def _no_agent(self, code: int | None, words: str, error: BaseException) -> RemoteError:
         become = self.environment.ssh.become
+        python = self.environment.ssh.python
         said = words or str(error) or f"exit status {code}"
+        version = self._version(said)
+        if version:
+            return RemoteError(
+                f"{python} is {version}, 3.8 is needed",
+                where=self.name,
+                mend="install a later one there, and name it in the inventory: "
+                "ssh: {python: /usr/bin/python3.11}",
+            )
         if become and "not found" in said:
             return RemoteError(
                 f"sudo is not installed: {said}",
@@ -702,14 +730,14 @@ class RemoteHost:
             )
         if code == 127 or "not found" in said:
             return RemoteError(
-                f"python3 cannot be started: {said}",
+                f"{python} cannot be started: {said}",
                 where=self.name,
                 mend="install Python 3.8 or later there (Debian: apt-get install python3)",
             )
         return RemoteError(
             f"the host agent did not start: {said}",
             where=self.name,
-            mend=f"try by hand: {self.connection.ssh_command()} python3 -V",
+            mend=f"try by hand: {self.connection.ssh_command()} {python} -V",
         )
 
 

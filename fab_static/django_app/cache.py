@@ -21,6 +21,7 @@ Environment:
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -297,9 +298,24 @@ def _observed(path: str) -> tuple[str, Stat | None]:
     return state, _shown(after) if settled and _shown(before) == _shown(after) else None
 
 
+def read_own(path: Path) -> bytes:
+    """Return the bytes of a file that nobody else can have written: what stands in it goes into a build.
+
+    Raises:
+        OSError: it cannot be read, or another account may have written it.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as stream:
+        found = os.fstat(file)
+        is_own = found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o022
+        if not (stat.S_ISREG(found.st_mode) and is_own):
+            raise PermissionError(errno.EPERM, "another account may have written it", str(path))
+        return stream.read()
+
+
 def _read(path: Path) -> tuple[dict[str, object], bytes]:
     """Read a result: a line with the SHA-256 of the rest, a line of JSON, the data."""
-    sum_, _, rest = path.read_bytes().partition(b"\n")
+    sum_, _, rest = read_own(path).partition(b"\n")
     if hashlib.sha256(rest).hexdigest().encode() != sum_:
         raise ValueError
     head, _, data = rest.partition(b"\n")

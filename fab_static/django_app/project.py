@@ -64,7 +64,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         folder.chmod(0o755)  # nginx must enter it, whatever the umask
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        aside.write_bytes(data)
+        aside.unlink(missing_ok=True)
+        with aside.open("xb") as file:  # never through a link that another put there
+            file.write(data)
         aside.chmod(path.stat().st_mode & 0o777 if path.is_file() else 0o644)
         aside.replace(path)
     finally:

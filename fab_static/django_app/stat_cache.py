@@ -106,7 +106,7 @@ def _stamp(found: os.stat_result) -> str:
 def _read(file: Path) -> dict[str, str]:
     """Return what a cache holds; nothing of one that is broken, or of another age of the program."""
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(cache.read_own(file))
         entries: dict[str, str] = document["entries"] if document["format"] == FORMAT else {}
         # one look at all the versions: the stamps before them are compared with real ones
         is_ours = _ARE_VERSIONS("".join([entry[-7:] for entry in entries.values()]))

@@ -77,6 +77,7 @@ WRITTEN_TOLD = 50  # files that a recorded run wrote
 RECORDED_KEPT = 64  # recorded runs; the least recently used go first
 RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and a bounded answer
 RECORD_BYTES = 32 << 20  # of log.jsonl, from its end
+HOLLOW_BYTES = 1 << 30  # a smaller file may be as sparse as it likes
 STRANGE = ".strange"  # what stands in the way of a file of ours is renamed to
 HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
 
@@ -167,12 +168,12 @@ def begun_sha256(data: bytes = b"") -> hashlib._Hash:
     return hashlib.sha256(data)
 
 
-def digests(path: str) -> tuple[str, str, int]:
-    """Return SHA-256, the first 7 digits of SHA-1, and the size of a file, in one read."""
+def digests(path: str | int) -> tuple[str, str, int]:
+    """Return SHA-256, the first 7 digits of SHA-1, and the size of a file, or of one that is open, in one read."""
     import hashlib
 
     sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
-    with open(path, "rb") as file:
+    with open(path, "rb", closefd=isinstance(path, str)) as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             moved()
             sha256.update(piece)
@@ -205,7 +206,7 @@ def aside(path: str) -> str:
 
 def write_file(path: str, data: bytes) -> None:
     """Write a small file whole: aside, to the disk, renamed."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    make_folders(os.path.dirname(path))
     temporary = aside(path)
     try:
         with open(temporary, "wb") as file:
@@ -253,7 +254,7 @@ def to_disk(host: Host) -> None:
 
 def point(link: str, target: str) -> None:
     """Make a symbolic link, or move it, in one rename: no instant without it."""
-    os.makedirs(os.path.dirname(link), exist_ok=True)
+    make_folders(os.path.dirname(link))
     temporary = aside(link)
     os.symlink(target, temporary)
     try:
@@ -267,6 +268,12 @@ def link_or_copy(source: str, target: str) -> None:
     """Hard-link, over what stands there; where an object has all the links it may have, copy."""
     try:
         os.link(source, target)
+    except PermissionError:
+        # fs.protected_hardlinks: nobody may link to what belongs to another account
+        if os.lstat(source).st_uid == os.geteuid():
+            raise
+        make_own(source)
+        link_or_copy(source, target)
     except FileExistsError:
         if not os.path.samefile(source, target):
             temporary = aside(target)
@@ -279,6 +286,18 @@ def link_or_copy(source: str, target: str) -> None:
         copy(source, temporary, times=True)
         os.chmod(temporary, 0o444)
         os.replace(temporary, target)
+
+
+def make_own(path: str) -> None:
+    """Put a copy that is ours in the place of an object of another account, who deployed here before."""
+    temporary = aside(path)
+    try:
+        copy(path, temporary, times=True)
+        os.chmod(temporary, 0o444)
+        os.replace(temporary, path)
+    except BaseException:
+        remove_tree(temporary)
+        raise
 
 
 def is_program(name: str) -> bool:
@@ -296,14 +315,71 @@ def copy(source: str, target: str, times: bool = False) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove a folder and all in it, or a file, or a link (never what it leads to)."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        import shutil
+    """Remove a folder and all in it, or a file, or a link (never what it leads to).
 
-        shutil.rmtree(path)
-    else:
+    However deep folders are nested: each moves up before it is emptied. No name is followed that another
+    account may exchange meanwhile.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        top = os.open(path, flags)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+        return
+    count = 0
+    try:
+        while names := os.listdir(top):
+            for name in names:
+                if is_unlinked(name, top):
+                    continue
+                folder = os.open(name, flags, dir_fd=top)
+                try:
+                    for inner in os.listdir(folder):
+                        if not is_unlinked(inner, folder):
+                            count += 1
+                            moved = f".{count}-{os.urandom(4).hex()}"
+                            os.rename(inner, moved, src_dir_fd=folder, dst_dir_fd=top)
+                finally:
+                    os.close(folder)
+                os.rmdir(name, dir_fd=top)
+    except OSError as error:
+        error.filename = os.path.join(path, str(error.filename))
+        raise
+    finally:
+        os.close(top)
+    os.rmdir(path)
+
+
+def is_unlinked(name: str, folder: int) -> bool:
+    """Remove a name from an open folder; False where it is a folder's own."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):  # macOS says the latter of folders
+        if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+            return False
+        raise
+    return True
+
+
+def make_folders(path: str, mode: int = 0o777) -> None:
+    """Make a folder and those that it lies in, however deep; os.makedirs calls itself for each."""
+    absent = []
+    while path and not os.path.isdir(path):
+        absent.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(absent):
+        try:
+            os.mkdir(folder, mode)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
 
 
 def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
@@ -418,7 +494,19 @@ def walk(root: str, links: set[str] | None = None) -> Iterator[tuple[str, os.sta
                 status = entry.stat()
                 if not stat.S_ISREG(status.st_mode):
                     raise RefusedError(f"{path} is not a file", root, "remove it", "build")
+                if is_hollow(status):
+                    raise RefusedError(
+                        f"{path} is a sparse file: {status.st_size} bytes, nearly all of them a hole",
+                        root,
+                        "remove it: it would take all those bytes on every host",
+                        "build",
+                    )
                 yield path, status
+
+
+def is_hollow(status: os.stat_result) -> bool:
+    """Tell whether a large file is a hole; what a file system compresses takes more than this."""
+    return status.st_size >= HOLLOW_BYTES and status.st_blocks * 512 < status.st_size // 100
 
 
 class Host:
@@ -495,17 +583,20 @@ class Host:
         """
         path = self.object(sha256)
         try:
-            status = os.stat(path)
-        except FileNotFoundError:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
             return False
-        if status.st_size != size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             return False
         if int(status.st_mtime) == mtime_of(sha256):
             return True
         if digests(path)[0] != sha256:
             return False
         if not look:
-            os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
+            try:
+                os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
+            except PermissionError:  # another account's: one that is ours takes its place
+                return False
         return True
 
     def writer(self, sha256: str, size: int) -> ObjectWriter:
@@ -541,12 +632,13 @@ class Host:
                 writer.write(data)
         return sha256, len(data)
 
-    def keep(self, source: str, sha256: str, size: int) -> None:
-        """Copy a file's bytes to the objects, checked (never linked: builds write files in place)."""
+    def keep(self, source: int, sha256: str, size: int) -> None:
+        """Copy an open file's bytes to the objects, checked (never linked: builds write files in place)."""
         if self.has_object(sha256, size):
             return
         writer = self.writer(sha256, size)
-        with writer, open(source, "rb") as file:
+        os.lseek(source, 0, os.SEEK_SET)
+        with writer, open(source, "rb", closefd=False) as file:
             for piece in iter(lambda: file.read(PIECE), b""):
                 writer.write(piece)
 
@@ -744,7 +836,7 @@ class ObjectWriter:
         try:
             self._file = self._open()
         except FileNotFoundError:  # rarely: there are 256 folders, and thousands of objects
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folders(os.path.dirname(path))
             self._file = self._open()
 
     def _open(self) -> BinaryIO:
@@ -1252,7 +1344,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         )
     new = host.path("releases", f".{release}.new")
     remove_tree(new)
-    os.makedirs(new)
+    make_folders(new)
     base = os.path.join("releases", release)
     folders: set[str] = set()
     links = {path: sha256 for path, sha256, _size in host.links_of(seal, head["roles"])}
@@ -1278,7 +1370,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:
-            os.makedirs(parent, exist_ok=True)
+            make_folders(parent)
             folders.add(parent)
         link_or_copy(host.object(sha256), target)
     if "static" in head["roles"]:
@@ -1377,7 +1469,7 @@ def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
 def relink(host: Host, path: str, sha256: str) -> None:
     """Mend one file of a release that is here: its object is right, it may not be."""
     target = host.path(path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    make_folders(os.path.dirname(target))
     link_or_copy(host.object(sha256), target)
 
 
@@ -1595,7 +1687,7 @@ def confirm(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             return {"confirmed": False}, b""
         known = noted_flip(host)
         if known and known["release"] == head["release"]:
-            if known["back"]:
+            if known["back"] and not host.why_not_ours(PROVISIONAL):
                 return {"confirmed": False}, b""
             append(host, dict(head.get("entry", {}), event="confirm", release=head["release"]))
         manifest = head.get("manifest")
@@ -1983,7 +2075,7 @@ def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     Refuses what `guard` refuses.
     """
     root = guarded(agent.host, head)
-    os.makedirs(root, exist_ok=True)
+    make_folders(root)
     if head.get("listing"):
         put_all_back(agent.host, head["root"], listing_of(agent, head["listing"])["files"])
     else:
@@ -2017,7 +2109,7 @@ def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     for path, status in walk(head["root"]):
         known = before.get(path)
         if not known or not is_unchanged(status, known):
-            known = take_in(host, os.path.join(head["root"], path))
+            known = take_in(host, os.path.join(head["root"], path), os.path.realpath(head["root"]))
             read += 1
         listing["files"][path] = known
     for path in head["extra"]:
@@ -2036,12 +2128,46 @@ def is_unchanged(status: os.stat_result, known: list[Any]) -> bool:
     return status.st_size == known[1] and status.st_mtime == mtime_of(known[0])
 
 
-def take_in(host: Host, path: str) -> list[Any]:
-    sha256, version, size = digests(path)
-    host.keep(path, sha256, size)
-    if not os.path.islink(path):
-        os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
-    return [sha256, size, version]
+def take_in(host: Host, path: str, root: str | None = None) -> list[Any]:
+    """Keep a file as an object, and give it the time that belongs to its bytes.
+
+    It is opened once: what another account puts in its place meanwhile is not read. With `root`, it must lie there.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise not_plain(path)
+        if root and not is_inside(place_of(file, path), root):
+            raise RefusedError(
+                f"{path} led out of the static root when it was read",
+                root,
+                "find out who changes the static root while it is built",
+                "build",
+            )
+        sha256, version, size = digests(file)
+        host.keep(file, sha256, size)
+        known = [sha256, size, version]
+        if os.path.islink(path):
+            return known
+        if status.st_nlink > 1:  # its other name may be somebody's source
+            put_back(host, path, known)
+        else:
+            with contextlib.suppress(
+                PermissionError
+            ):  # of another account: it is read again next time
+                os.utime(file, (mtime_of(sha256), mtime_of(sha256)))
+        return known
+    finally:
+        os.close(file)
+
+
+def place_of(file: int, path: str) -> str:
+    """Return where an open file lies: its real path, whatever its name leads to by now."""
+    try:
+        return os.readlink(f"/proc/self/fd/{file}")
+    except OSError:  # not Linux
+        return os.path.realpath(path)
 
 
 @verb
@@ -2067,7 +2193,7 @@ def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
     """Make a folder hold these files and no other; return how many had to be changed."""
-    os.makedirs(root, exist_ok=True)
+    make_folders(root)
     links: set[str] = set()
     there = dict(walk(root, links))
     gone = [path for path in there if path not in files]
@@ -2089,7 +2215,7 @@ def put_back(host: Host, path: str, known: list[Any]) -> None:
     parent = os.path.dirname(path)
     if os.path.isdir(path) and not os.path.islink(path):
         remove_tree(path)
-    os.makedirs(parent, exist_ok=True)
+    make_folders(parent)
     temporary = aside(path)
     copy(host.object(known[0]), temporary)
     os.utime(temporary, (mtime_of(known[0]), mtime_of(known[0])))
@@ -2271,7 +2397,7 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     order = head["record"]
     path = recorded(agent, order["name"])
     before = path + ".before"
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    make_folders(os.path.dirname(path), 0o700)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, before)
     others = [
@@ -2285,7 +2411,13 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
 
 
 def recorded(agent: Agent, name: str) -> str:
-    return agent.host.path("recorded", checked(RECORDED, name, "name of a recorded run"))
+    """Return where a recorded run is; in a folder that is ours, since what it answered is used again."""
+    folder = agent.host.path("recorded")
+    with contextlib.suppress(FileNotFoundError):
+        status = os.lstat(folder)
+        if not stat.S_ISDIR(status.st_mode) or not is_ours(status):
+            set_aside(folder)
+    return os.path.join(folder, checked(RECORDED, name, "name of a recorded run"))
 
 
 def started(
@@ -2557,7 +2689,7 @@ def answer_of(url: str, timeout: float) -> tuple[str, bytes]:
 @contextlib.contextmanager
 def alone(host: Host) -> Iterator[None]:
     """Hold the folder while the lock is looked at and changed: two agents never do so at once."""
-    os.makedirs(host.root, exist_ok=True)
+    make_folders(host.root)
     descriptor = os.open(host.root, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -2820,13 +2952,25 @@ def listings(host: Host) -> Iterator[str]:
 
 
 def files_below(folder: str) -> Iterator[str]:
-    for parent, _folders, names in os.walk(folder):
-        for name in names:
-            yield os.path.join(parent, name)
+    for parent in folders_below(folder):
+        with os.scandir(parent) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry.path
+
+
+def folders_below(folder: str) -> Iterator[str]:
+    """Yield a folder and all below it, each before those in it; os.walk calls itself for each, before 3.12."""
+    waiting = [folder] if os.path.isdir(folder) else []
+    while waiting:
+        parent = waiting.pop()
+        yield parent
+        with contextlib.suppress(FileNotFoundError), os.scandir(parent) as entries:
+            waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def remove_empty_folders(folder: str) -> None:
-    for parent, _folders, _names in os.walk(folder, topdown=False):
+    for parent in reversed(list(folders_below(folder))):
         if parent != folder:
             with contextlib.suppress(OSError):
                 os.rmdir(parent)
@@ -2844,8 +2988,109 @@ def facts(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "free_inodes": disk.f_favail,
         "writable": os.access(folder, os.W_OK | os.X_OK),
         "exists": os.path.isdir(agent.host.root),
+        "inodes": inodes(agent.host),
+        "unwritable": unwritable(agent.host),
+        "elsewhere": elsewhere(agent.host),
+        "exposed": exposed(agent.host),
+        "open_path": open_path(),
+        "is_a_groups": os.path.isdir(agent.host.root)
+        and not may_anybody_write(agent.host.root)
+        and bool(os.stat(agent.host.root).st_mode & stat.S_IWGRP),
         "now": time.time(),
     }, b""
+
+
+def inodes(host: Host) -> list[int] | None:
+    """Return numbers that two hosts have alike who share a folder; None where there is no folder."""
+    found = []
+    for name in ("", ".fab_static", "objects", "releases"):
+        with contextlib.suppress(OSError):
+            found.append(os.stat(host.path(name)).st_ino)
+    return found or None
+
+
+def folders_of_ours(host: Host) -> Iterator[str]:
+    """Yield the folders that every deploy may have to write in, as far as they are there."""
+    for name in ("", "releases", "pool", "objects"):
+        folder = host.path(name) if name else host.root
+        if os.path.isdir(folder):
+            yield folder
+        if name == "objects":
+            with contextlib.suppress(OSError):
+                for one in sorted(os.listdir(folder)):
+                    yield os.path.join(folder, one)
+
+
+def unwritable(host: Host) -> list[str]:
+    """Return the folders below `deploy_to` that this user may not write in."""
+    return [folder for folder in folders_of_ours(host) if not os.access(folder, os.W_OK | os.X_OK)]
+
+
+def elsewhere(host: Host) -> list[str]:
+    """Return the folders that lie on another file system than `deploy_to`, or are mounts of their own."""
+    mounts: set[str] = set()
+    with contextlib.suppress(OSError), open("/proc/self/mountinfo", "rb") as lines:
+        mounts = {os.fsdecode(line.split()[4]) for line in lines}
+    found = []
+    for name in ("objects", "releases", "pool"):
+        path = host.path(name)
+        with contextlib.suppress(OSError):
+            is_other = os.stat(path).st_dev != os.stat(host.root).st_dev
+            if is_other or os.path.realpath(path) in mounts:
+                found.append(path)
+    return found
+
+
+def exposed(host: Host) -> list[str]:
+    """Return in words what below `deploy_to` other accounts may write, or have written."""
+    found = []
+    records = ("journal.json", "log.jsonl", PROVISIONAL, ".fab_static", "recorded", "lock", UNION)
+    for path in (*folders_of_ours(host), *map(host.path, records)):
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            if status.st_uid not in (os.geteuid(), 0):
+                found.append(f"{path} belongs to {owner_of(status)}")
+            elif status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
+                found.append(f"every account may write {path}")
+            elif status.st_mode & stat.S_IWGRP and not stat.S_ISLNK(status.st_mode):
+                found.append(f"its group may write {path}")
+    return found
+
+
+def open_path() -> list[str]:
+    """Return the folders of PATH in which other accounts may put programs, by names that we start."""
+    found = []
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        with contextlib.suppress(OSError):
+            status = os.stat(folder or ".")
+            if (
+                not os.path.isabs(folder)
+                or status.st_uid not in (os.geteuid(), 0)
+                or (status.st_mode & stat.S_IWOTH)
+            ):
+                found.append(folder or ".")
+    return found
+
+
+MARK = re.compile(r"[0-9a-f]{16}")
+
+
+@verb
+def mark(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Set a mark, or `remove` it, by which another host shows that it shares the folder."""
+    path = agent.host.path(".mark-" + checked(MARK, head["mark"], "mark"))
+    if head.get("remove"):
+        remove_tree(path)
+    else:
+        write_file(path, b"")
+    return {}, b""
+
+
+@verb
+def is_marked(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say whether a mark is here."""
+    path = agent.host.path(".mark-" + checked(MARK, head["mark"], "mark"))
+    return {"marked": os.path.lexists(path)}, b""
 
 
 # ---- the web server's way in
@@ -3162,6 +3407,7 @@ def explained(error: BaseException) -> Head:
             errno.EPERM: f"give the user {user()} the right to write there",
             errno.EROFS: "mount that file system for writing",
             errno.ENAMETOOLONG: "shorten the file's name",
+            errno.EXDEV: "keep objects/, releases/ and pool/ on one file system: files are hard links",
         }.get(error.errno, f"see as the user {user()} what is wrong with it there")
         what = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror).lower()
         return {"what": what, "where": str(error.filename or ""), "mend": mend, "kind": "host"}

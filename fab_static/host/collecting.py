@@ -57,6 +57,7 @@ class Collecting:
     def begin(self, words: list[str]) -> None:
         """Take the copying over, where that changes nothing but its time; `words`: the command's, its name first."""
         self._is_plain = _only_copies(words, self._root)
+        _refuse_what_is_no_file()
         if not (self._is_plain and self._known):
             self._known = {}
             _empty(self._root)
@@ -91,6 +92,7 @@ class Collecting:
             self._recorder.note("bytes", source)
             command.unmodified_files.append(name)
             return True
+        _refuse_no_file(storage, path)
         command.log(f"Copying '{source}'", level=2)
         if self._known:
             _make_room(target, self._root)
@@ -122,6 +124,28 @@ class Collecting:
         }
         if there == self._collected.keys():
             self._recorder.more["collected"] = self._collected
+
+
+def _refuse_what_is_no_file() -> None:
+    """Have collectstatic refuse a pipe among the static files: it would wait for a writer."""
+    from django.contrib.staticfiles.management.commands.collectstatic import Command
+
+    delete_file = Command.delete_file
+
+    def refuse(command: Command, path: str, prefixed_path: str, storage: Any) -> bool:
+        _refuse_no_file(storage, path)
+        return bool(delete_file(command, path, prefixed_path, storage))
+
+    Command.delete_file = refuse  # type: ignore[assignment, method-assign]
+
+
+def _refuse_no_file(storage: Any, path: str) -> None:
+    from django.core.management.base import CommandError
+
+    with contextlib.suppress(NotImplementedError, OSError):
+        source = storage.path(path)
+        if not stat.S_ISREG(os.stat(source).st_mode):  # noqa: PTH116
+            raise CommandError(f"{source} is not a file, but a pipe or a device: remove it")
 
 
 def _only_copies(words: list[str], root: str) -> bool:

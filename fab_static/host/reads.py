@@ -194,6 +194,8 @@ def _settled(stamp: Stamp, start_ns: int) -> bool:
 
 def _sha256(path: str) -> str:
     digest = hashlib.sha256()
+    if not stat.S_ISREG(_stat(path).st_mode) and not stat.S_ISDIR(_stat(path).st_mode):
+        return "no file"  # a pipe would wait for a writer
     with _open(path, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)

@@ -56,6 +56,7 @@ class Ssh:
     known_hosts: str | None = None
     gateway: str | None = None
     become: str | None = None
+    python: str = "python3"  # what the agent runs in
     connect_timeout: float = 10
     command_timeout: float = 1800
     parallel: int = 32
@@ -344,6 +345,7 @@ def _ssh(section: _Section) -> Ssh:
         known_hosts=section.optional_text("known_hosts"),
         gateway=section.optional_text("gateway"),
         become=section.optional_text("become"),
+        python=section.optional_text("python") or "python3",
         connect_timeout=section.number("connect_timeout", 10),
         command_timeout=section.number("command_timeout", 1800),
         parallel=section.integer("parallel", 32, least=1),

@@ -146,6 +146,20 @@ class Release:
             return self.files
         return {path: file for path, file in self.files.items() if path not in self.copies}
 
+    def __post_init__(self) -> None:
+        """Refuse names that lead outside: a build host lists the files, and every other would write them.
+
+        Raises:
+            ReleaseError: naming one.
+        """
+        for path in self.files:
+            if not is_inside(path):
+                raise ReleaseError(
+                    f"{path!r} is not a path inside the static root",
+                    where=f"the files of release {self.id}",
+                    mend="find out what lists it on the build host; no host writes it",
+                )
+
     @property
     def offline_manifest_sha256(self) -> str | None:
         """SHA-256 of the offline manifest's bytes."""
@@ -265,6 +279,13 @@ def digest(
 def new_id(at: datetime, content_digest: str) -> str:
     """Return the id of a release sealed at this time (UTC), as 20261122T170102Z-3f9c1a7b."""
     return f"{at:%Y%m%dT%H%M%SZ}-{content_digest[:8]}"
+
+
+def is_inside(path: object) -> bool:
+    """Tell whether this is a plain relative path, which stays inside its folder."""
+    if not isinstance(path, str) or "\0" in path:
+        return False
+    return not ({"", ".", ".."} & {*path.split("/")})
 
 
 def is_id(text: object) -> TypeGuard[str]:

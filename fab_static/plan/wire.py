@@ -112,6 +112,7 @@ class Verified(TypedDict):
     examples: list[str]
     versions_sha256: str | None
     offline_manifest_sha256: str | None
+    seal_sha256: NotRequired[str]
 
 
 class Behind(TypedDict):
@@ -254,7 +255,41 @@ class Facts(TypedDict):
     free_inodes: int
     writable: bool
     exists: bool
+    inodes: list[int] | None
+    unwritable: list[str]
+    elsewhere: list[str]
+    exposed: list[str]
+    is_a_groups: bool
+    open_path: NotRequired[list[str]]
     now: Moment
+
+
+class Guarded(TypedDict):
+    """The real path of a static root that a build may empty."""
+
+    root: str
+    is_empty: bool
+    is_written: bool
+
+
+class ClosedToNginx(TypedDict):
+    """The folder that nginx's user may not enter, and who that is."""
+
+    folder: str | None
+    user: str
+    known_by: str
+
+
+class NotOurs(TypedDict):
+    """Files that no build of ours has left."""
+
+    others: list[str]
+
+
+class Marked(TypedDict):
+    """Whether another host's mark is seen here."""
+
+    marked: bool
 
 
 class Refusal(TypedDict):
@@ -276,6 +311,11 @@ class ProjectSaid(TypedDict):
 Copies = dict[str, dict[str, list[Any] | None]]
 
 ANSWERS: Mapping[str, Any] = {
+    "guard": Guarded,
+    "closed_to_nginx": ClosedToNginx,
+    "not_ours": NotOurs,
+    "mark": Nothing,
+    "is_marked": Marked,
     "hello": Hello,
     "open": Nothing,
     "ping": Nothing,

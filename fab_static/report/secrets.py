@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 _ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
-# the last: marks that turn the direction of text, by which one name looks like another
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# what makes text read in another order than it is written (U+202E), or begins a line
+_UNSEEN = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SHORT = (
     4  # characters; a shorter secret stands in half of all words, and is blanked as a word alone
 )
@@ -130,8 +131,9 @@ def _is_from_bytes(value: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return the text without control characters, but for tabs and newlines."""
-    return _CONTROL.sub("", _ANSI.sub("", text))
+    """Return the text without control characters, but for tabs and newlines; what turns it around is spelt out."""
+    text = _CONTROL.sub("", _ANSI.sub("", text))
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def every_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -317,3 +317,14 @@ def test_after_a_failure_everything_is_copied(shop):
     shop.write("site/a.css", "other", 10**6)
     assert len(shop.collect()) == 4
     assert shop.agrees()
+
+
+@pytest.mark.parametrize("words", [[], ["--clear"]])  # as we collect, and as Django does
+def test_a_pipe_among_the_sources_is_refused_and_not_waited_for(shop, words):
+    """Nobody writes into it: the build would hang until its time is over (fleet D)."""
+    os.mkfifo(shop.folder / "site" / "pipe.js")
+    shop.words = [*shop.words, *words]
+    with pytest.raises(
+        AssertionError, match=r"site/pipe\.js is not a file, but a pipe or a device"
+    ):
+        shop.collect()

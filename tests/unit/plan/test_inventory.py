@@ -359,7 +359,7 @@ MORE = [
     (
         "ssh: {zzz: 3}",
         "ssh.zzz (line 6): unknown key; the keys here are become, command_timeout, "
-        "connect_timeout, gateway, identity, known_hosts, parallel, user",
+        "connect_timeout, gateway, identity, known_hosts, parallel, python, user",
     ),
     (
         "ssh: {connect_timeout: true}",

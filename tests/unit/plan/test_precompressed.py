@@ -156,3 +156,13 @@ def test_no_copy_is_made_where_its_name_is_a_folder():
     """They cannot both stand in a static root (build A10)."""
     release = with_files("a.js", "a.js.gz/b/c.js")
     assert chosen(release, ("gzip", "br")) == {"a.js": ["br"], "a.js.gz/b/c.js": ["gz", "br"]}
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_a_name_that_would_be_too_long_with_an_ending_gets_no_copy(letter):
+    """A name of 253 bytes is a good one, and with .gz it is none (fleet D)."""
+    size = len(letter.encode())
+    longest = letter * (249 // size) + "x" * (249 % size) + ".js"  # 252 bytes, and .gz
+    assert list(chosen(with_files(longest))) == [longest]
+    assert list(chosen(with_files("x" + longest))) == []
+    assert list(chosen(with_files("deep/" + longest))) == ["deep/" + longest]

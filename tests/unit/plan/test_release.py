@@ -464,3 +464,10 @@ def test_however_often_one_goes_forth_and_back_a_bounded_number_of_releases_stay
     gone = pruned(names, record, live, keep=keep)
     assert live not in gone
     assert len(names) - len(gone) <= 2 + 2 * keep + max(keep, 5)
+
+
+@pytest.mark.parametrize("path", ["../x.js", "/etc/passwd", "a/../../x", "a//b", "", "a/.", "a\0b"])
+def test_a_release_holds_no_name_that_leads_outside(path):
+    """A build host lists the files, and every other host would write them (fleet D)."""
+    with pytest.raises(ReleaseError, match="is not a path inside the static root"):
+        dataclasses.replace(a_release(), files={path: File("0" * 64, 1, "0" * 7)})

@@ -137,7 +137,9 @@ def test_a_short_secret_is_blanked_as_a_word_and_tears_no_other_apart(secret):
 
 def test_marks_that_turn_the_direction_of_text_are_removed():
     """`img/\u202egpj.exe` looks like img/exe.jpg."""
-    assert Secrets({}).clean("img/\u202egpj.exe\u2066\u200f") == "img/gpj.exe"
+    assert Secrets({}).clean("img/\u202egpj.exe\u2066\u200f") == (
+        "img/\\u202egpj.exe\\u2066\\u200f"
+    )
 
 
 def test_a_line_without_an_end_is_cut_and_no_half_of_a_secret_is_shown():

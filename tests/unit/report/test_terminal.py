@@ -720,3 +720,12 @@ def test_status_tells_of_a_bucket_what_is_live_there_and_what_a_broken_flip_left
         line for line in told.splitlines() if "not as sealed" in line
     )
     assert "s3://gone/: there is no bucket" in told
+
+
+def test_what_turns_text_around_is_spelt_out():
+    """gpj.exe would be shown as exe.jpg (fleet D)."""
+    terminal, stream = shown()
+    terminal.warn("img/logo\u202egpj.svg \u2066x\u2069 \u200fy \u2028z")
+    assert stream.getvalue().endswith(
+        "  img/logo\\u202egpj.svg \\u2066x\\u2069 \\u200fy \\u2028z\n"
+    )

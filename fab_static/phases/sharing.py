@@ -1,0 +1,61 @@
+"""Hosts that share one folder, over NFS for one: to us they would be one host that is worked on twice at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fab_static.errors import ReleaseError
+from fab_static.phases.deployment import Deployment
+from fab_static.remote import RemoteHost
+
+
+def refuse_shared(deploy: Deployment, facts: Mapping[RemoteHost, Mapping[str, Any]]) -> None:
+    """Refuse hosts that share a folder, before anything is written to it.
+
+    Raises:
+        ReleaseError: naming them.
+    """
+    for hosts in shared(deploy, facts, only_looks=False):
+        raise ReleaseError(what(hosts), where=str(hosts[0].layout.deploy_to), mend=MEND)
+
+
+MEND = (
+    "give each host a folder on a disk of its own ({host} in deploy_to is the host's name), or name "
+    "only one of them in the inventory"
+)
+
+
+def what(hosts: Sequence[RemoteHost]) -> str:
+    """Return in words that hosts share a folder."""
+    *some, last = (host.name for host in hosts)
+    return f"{', '.join(some)} and {last} share a folder"
+
+
+def shared(
+    deploy: Deployment, facts: Mapping[RemoteHost, Mapping[str, Any]], *, only_looks: bool = True
+) -> list[list[RemoteHost]]:
+    """Return the groups of hosts that share a folder.
+
+    Cloned machines look alike, too: where the numbers of a folder's files are those of another host's, a mark
+    that the one sets is looked for on the other. Else nothing is asked. Who `only_looks` makes no folder.
+    """
+    alike: dict[tuple[int, ...], list[RemoteHost]] = {}
+    for host, known in facts.items():
+        if known["inodes"] or not only_looks:
+            alike.setdefault(tuple(known["inodes"] or ()), []).append(host)
+    groups = [_marked_alike(deploy, hosts) for hosts in alike.values() if len(hosts) > 1]
+    return [hosts for hosts in groups if len(hosts) > 1]
+
+
+def _marked_alike(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[RemoteHost]:
+    """Return the first of the hosts, and those that see the mark which it sets."""
+    first, *others = hosts
+    mark = os.urandom(8).hex()
+    first.ask("mark", mark=mark)
+    try:
+        seen = deploy.on(others, lambda host: host.ask("is_marked", mark=mark)[0]["marked"])
+    finally:
+        first.ask("mark", mark=mark, remove=True)
+    return [first, *(host for host in others if seen[host])]

@@ -1,0 +1,180 @@
+"""`check` and the first write find folders that are shared, spread, or another account's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static import doctor
+from fab_static.errors import ReleaseError
+from fab_static.host import agent as agent_module
+from fab_static.host.agent import VERBS, Host, explained, mtime_of
+from fab_static.phases.sharing import refuse_shared, shared
+from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
+from tests.unit.test_words import site as site
+
+MALLORY = 65534
+
+
+def facts_of(site: Site) -> dict[Any, dict[str, Any]]:
+    return {host: host.ask("facts")[0] for host in site.hosts.values()}
+
+
+def found_of(host: ScriptedHost) -> list[dict[str, Any]]:
+    host.hello = {"user": "deploy", "python": "3.11.2"}
+    return [one for one in doctor._host(host)[0] if one["subject"] == "deploy_to"]
+
+
+def share(site: Site, one: str, other: str) -> None:
+    """Have one host's folder be the other's, as a mount does."""
+    shutil.rmtree(site.folder / one)
+    (site.folder / one).symlink_to(site.folder / other)
+
+
+# ---- shared (fleet C18)
+
+
+def test_hosts_that_share_a_folder_are_named_before_anything_is_written_there(site: Site) -> None:
+    """(fleet C18)."""
+    share(site, "edge1", "edge2")
+    deploy = site.session._deployment()
+    with pytest.raises(ReleaseError) as caught:
+        refuse_shared(deploy, facts_of(site))
+    assert caught.value.what == "edge1 and edge2 share a folder"
+    assert "a disk of its own" in caught.value.mend
+    assert not list((site.folder / "edge2").glob(".mark-*"))
+
+
+def test_so_are_those_whose_folder_is_not_there_yet(site: Site) -> None:
+    """At the first deploy there is nothing by which they look alike (fleet C18)."""
+    share(site, "edge1", "edge2")
+    shutil.rmtree(site.folder / "edge2")
+    facts = facts_of(site)
+    assert facts[site.hosts["edge1"]]["inodes"] is None
+    assert shared(site.session._deployment(), facts) == []  # who only looks makes no folder
+    (site.folder / "edge1").unlink()
+    (site.folder / "nfs").mkdir()
+    for name in ("edge1", "edge2"):
+        (site.folder / name).symlink_to(site.folder / "nfs")
+    with pytest.raises(ReleaseError, match="edge1 and edge2 share a folder"):
+        refuse_shared(site.session._deployment(), facts)
+
+
+def test_cloned_machines_share_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their files have the same numbers, on disks of their own (fleet C18)."""
+    monkeypatch.setattr(agent_module, "inodes", lambda _: [2, 11, 12, 13])
+    refuse_shared(site.session._deployment(), facts_of(site))
+
+
+def test_where_folders_do_not_look_alike_nothing_is_asked(site: Site) -> None:
+    facts = facts_of(site)
+    for host in site.hosts.values():
+        host.before["mark"] = host.before["is_marked"] = host.cut
+    refuse_shared(site.session._deployment(), facts)
+
+
+# ---- spread (fleet C10)
+
+
+def test_check_finds_objects_on_another_file_system(site: Site) -> None:
+    """(fleet C10): hard links are the design, so it is refused and not worked around."""
+    edge1 = site.hosts["edge1"]
+    objects = Path(edge1.agent.host.path("objects"))
+    elsewhere = Path("/dev/shm") / f"records-{os.getpid()}"
+    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == objects.stat().st_dev:
+        pytest.skip("there is no second file system")
+    shutil.move(objects, elsewhere)
+    try:
+        objects.symlink_to(elsewhere)
+        (found,) = [one for one in found_of(edge1) if not one["ok"]]
+        assert found["what"] == f"{objects} lie on another file system"
+        assert found["mend"].startswith("keep objects/, releases/ and pool/ on one file system")
+        with pytest.raises(OSError, match="cross-device") as caught:
+            os.link(next(elsewhere.glob("*/*")), objects.parent / "x")
+        told = explained(caught.value)
+        assert told["mend"] == (
+            "keep objects/, releases/ and pool/ on one file system: files are hard links"
+        )
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+# ---- of another account (fleet C9)
+
+
+def test_check_names_what_lies_open_to_others(site: Site) -> None:
+    """(fleet D4)."""
+    edge1 = site.hosts["edge1"]
+    root = Path(edge1.agent.host.root)
+    assert all(one["ok"] for one in found_of(edge1))
+    root.chmod(0o777)
+    (found,) = [one for one in found_of(edge1) if not one["ok"]]
+    assert found["what"].startswith(f"every account may write {root}: whoever may write there")
+    assert found["mend"].startswith(f"sudo chown -R deploy {root}; sudo chmod -R go-w {root}")
+    root.chmod(0o2775)  # people who deploy together
+    assert all(one["ok"] for one in found_of(edge1))
+    assert any("its group may write" in one["what"] for one in found_of(edge1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+def test_a_second_account_deploys_over_what_the_first_one_left(tmp_path: Path) -> None:
+    """Objects are 0444 and another's; fs.protected_hardlinks lets nobody link to those (fleet C9)."""
+    root = tmp_path / "static"
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    host = Host(str(root), "shop", "production")
+    sha256, size = host.keep_bytes(b"body {}")
+    agent_module.append(host, {"event": "note"})
+    for path in (root, *root.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o777)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(MALLORY)
+            os.setuid(MALLORY)
+            (root / "pool").mkdir()
+            target = str(root / "pool" / "site.css")
+            agent_module.link_or_copy(host.object(sha256), target)
+            agent_module.link_or_copy(host.object(sha256), target)  # again: nothing to do
+            agent_module.append(host, {"event": "note"})
+            linked, known = Path(target).stat(), Path(host.object(sha256)).stat()
+            ok = linked.st_ino == known.st_ino and known.st_mode & 0o777 == 0o444
+            ok = ok and int(known.st_mtime) == mtime_of(sha256) and host.has_object(sha256, size)
+            ok = ok and Path(target).read_bytes() == b"body {}"
+            ok = ok and len(agent_module.record_of(host)) == 2
+            code = 0 if ok else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+def test_check_looks_below_the_top_folder(site: Site) -> None:
+    """The top folder may be written, and those in it may not (fleet C9)."""
+    edge1 = site.hosts["edge1"]
+    root = Path(edge1.agent.host.root)
+    root.chmod(0o777)
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        for folder in (root, *root.parents):
+            if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
+                folder.chmod(folder.stat().st_mode | 0o055)
+        os.setgroups([])
+        os.setgid(MALLORY)
+        os.setuid(MALLORY)
+        facts = VERBS["facts"](edge1.agent, {}, b"")[0]
+        os.write(write, repr(facts["unwritable"][:2]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    told = os.read(read, 65536).decode()
+    assert str(root / "releases") in told
+    assert OLD != NEW
