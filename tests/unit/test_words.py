@@ -141,6 +141,11 @@ class Site:
             "is_versions_file_known": True,
             "offline_manifest": None,
             "static_root": str(self.folder),
+            "static_url": "/static/",
+            "static_cdn": "",
+            "compress": None,
+            "libraries": {},
+            "cdn_independent": False,
         }
         self._patch.setattr(Deployment, "facts", lambda *_: facts)
         self._patch.setattr(
