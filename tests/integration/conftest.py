@@ -89,7 +89,7 @@ class Operator:
             timeout=300,
         )
         assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-        if code and words[0] != "check" and names_check(ran.stdout + ran.stderr):
+        if code and "check" not in words and names_check(ran.stdout + ran.stderr):
             checked = self.start("check", name=name, **extra)
             found, _ = checked.communicate(timeout=300)
             assert checked.returncode == 1, f"its cure names check, which finds nothing:\n{found}"

@@ -21,7 +21,10 @@ from fab_static.remote import Fleet, Output, RemoteHost, deflated
 from fab_static.timeline import Timeline
 from tests.processes import alive, becomes
 
-FACTS = {"free_bytes": 1, "free_inodes": 1, "writable": True, "exists": True, "now": 1.0}
+FACTS = {
+    **{"free_bytes": 1, "free_inodes": 1, "writable": True, "exists": True, "now": 1.0},
+    **{"inodes": None, "unwritable": [], "elsewhere": [], "exposed": [], "is_a_groups": False},
+}
 
 
 def environment_at(folder, names=("build1",), **ssh):
@@ -115,8 +118,8 @@ def host_with(channel, tmp_path, **ssh):
         b'{"ok": "\xff"}', b"\xff\xfe{\x00}\x00", b'{"error": 5}', b'{"error": {"what": 5}}',
         b'{"error": {"what": "x", "where": "y", "mend": "z"}}', b'{"ok": true, "n": "x"}',
         b'{"ok": true, "n": 7}', b'{"ok": true, "n": {}}', b'{"ok": true}',
-        b'{"ok": true, "free_bytes": "many", "free_inodes": 1, "writable": true, "exists": true, "now": 1}',
-        b'{"ok": true, "free_bytes": 1, "free_inodes": 1, "writable": 1, "exists": true, "now": 1}',
+        json.dumps({"ok": True, **FACTS, "free_bytes": "many"}).encode(),
+        json.dumps({"ok": True, **FACTS, "writable": 1}).encode(),
     ],
     ids=lambda answer: repr(answer[:40]),
 )  # fmt: skip
