@@ -29,7 +29,7 @@ def change(shop: Operator) -> None:
 def named_by_the_page(shop: Operator) -> list[str]:
     """Return the static URLs that the running web process prints."""
     page = shop.fleet.site("web1") + "/"
-    return assets(page, get(page).body.decode())
+    return [*assets(page, get(page).body.decode())]
 
 
 def everything(shop: Operator, release: str) -> dict[str, str]:
@@ -73,9 +73,11 @@ def test_two_deploys_and_a_rollback_serve_each_byte_as_recorded(shop: Operator) 
         "collectstatic",
         "fix_less_imports",
     ]
-    (url,) = plan["urls"]  # that of what LESS makes is known once it is built
-    assert re.fullmatch(r"/static/shop/js/awesome\.js\?version=[0-9a-f]{7}", url["before"])
-    assert (url["now"], plan["bundles"]) == (None, None)
+    image, script = plan["urls"]  # that of what LESS makes is known once it is built
+    for url, path in ((image, r"img/paper\.png"), (script, r"js/awesome\.js")):
+        assert re.fullmatch(rf"/static/shop/{path}\?version=[0-9a-f]{{7}}", url["before"])
+        assert url["now"] is None
+    assert plan["bundles"] is None
     assert shop.live() == first
 
     shop.fab("deploy")
@@ -92,7 +94,8 @@ def test_two_deploys_and_a_rollback_serve_each_byte_as_recorded(shop: Operator) 
     assert sheet["before"]["path"] != sheet["now"]["path"]
     urls = {one["before"]: one["now"] for one in told["urls"]}
     assert urls[f"/static/{sheet['before']['path']}"] == f"/static/{sheet['now']['path']}"
-    assert urls[url["before"]].startswith("/static/shop/js/awesome.js?version=")
+    assert urls[script["before"]].startswith("/static/shop/js/awesome.js?version=")
+    assert urls[image["before"]].startswith("/static/shop/img/paper.png?version=")
     assert second > first
     assert shop.wrong(everything(shop, second)) == []
     assert shop.wrong(shop.urls(first)) == []  # pages that are still open print these

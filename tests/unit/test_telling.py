@@ -316,7 +316,8 @@ def test_a_bug_after_the_flip_keeps_its_traceback_and_exits_4(
     code, text = said()
     assert code == 4
     assert text.startswith("Traceback (most recent call last):\n")
-    assert f"ZeroDivisionError: a bug\n  live: {OLD} on every host\n" in text
+    bug = "ZeroDivisionError: a bug\non edge1; the first: edge1\n"
+    assert f"{bug}  live: {OLD} on every host\n" in text
     assert told()["outcome"] == "live"
 
 
