@@ -192,7 +192,8 @@ def test_settings_and_what_they_read_are_followed(shop):
 def test_catalogues_scripts_and_the_build_description_are_followed(shop):
     shop.edit("shop/static/shop/js/money.js", lambda text: text + "\nvar changedModule = 1;\n")
     shop.edit(
-        "shop/static/shop/yaml/requirejs.yml", lambda text: text + "wrap: {start: 'self.wrapped = 1;'}\n"
+        "shop/static/shop/yaml/requirejs.yml",
+        lambda text: text + "wrap: {start: 'self.wrapped = 1;'}\n",
     )
     (shop.code / "catalog/static/catalog/added.txt").write_text("added")
     catalogue = shop.code / "locale/de/LC_MESSAGES/djangojs.mo"
