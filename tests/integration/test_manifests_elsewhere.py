@@ -217,7 +217,7 @@ def test_a_storage_whose_manifest_is_no_file_is_refused_and_not_taken_for_one_wi
 
 def test_a_manifest_that_an_earlier_build_left_is_refused(tmp_path: Path) -> None:
     code = tmp_path / "code"
-    write(code, "Given")
+    write(code, "Given", "COMPRESS_OFFLINE = False\n")
     project = {"python": PYTHON}
     with on_this_machine(code, "collectstatic", project=project) as (session, _):
         session.deploy()

@@ -46,6 +46,7 @@ case "$FAB_STATIC_PROBE" in *settings*) ;; *) exec {sys.executable} "$@" ;; esac
 cat > /dev/null
 cat "$0.said"
 """
+PAGE = "{% load static %}<!doctype html><title>tiny</title><img src=\"{% static 'logo.svg' %}\">\n"
 COPY = "rm -rf staticfiles && cp -r assets staticfiles"
 VERSIONS = """\
 import hashlib, json, pathlib
@@ -143,6 +144,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("edge")
     project = write_tiny(folder / "project")
     (project / "versions.py").write_text(VERSIONS)
+    (project / "templates" / "page.html").write_text(PAGE)
     (folder / "python").write_text(PYTHON)
     (folder / "python").chmod(0o755)
     for path in project.glob("assets/sp ace/*"):
