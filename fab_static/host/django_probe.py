@@ -2030,12 +2030,18 @@ def relative_inline(manifest: Mapping[str, str]) -> list[str]:
 
 
 def offline_manifest(path: str | None) -> dict[str, Any]:
-    """Return the manifest in a file, or the one that this project's pages would read."""
+    """Return the manifest in a file, or the one that this project's pages would read.
+
+    A link where theirs stands may lead nowhere yet: no release with a manifest was live. That is an empty one.
+    """
     from compressor.cache import get_offline_manifest
 
     try:
         if path is None:
-            return dict(get_offline_manifest())
+            try:
+                return dict(get_offline_manifest())
+            except FileNotFoundError:
+                return {}
         with open(path, encoding="utf-8") as stream:
             return dict(json.load(stream))
     except (OSError, ValueError, TypeError) as error:
