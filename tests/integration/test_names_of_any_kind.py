@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+import yaml
 
+from chaos.project import BUILD, QUICK
 from fab_static.errors import BuildError
 from tests.integration.conftest import Operator, get, on_this_machine, write_tiny
 from tests.integration.test_command_line import local  # noqa: F401  # a fixture
@@ -67,6 +69,43 @@ def test_every_name_that_a_url_can_carry_is_served_with_its_own_bytes(local: Ope
                 assert (answer.status, answer.sha256) == (200, expected[name]), form + version
     local.fab("deploy")
     local.fab("status")
+
+
+def test_a_name_that_was_a_file_and_becomes_a_folder_is_served_from_both_releases(
+    local: Operator,  # noqa: F811
+) -> None:
+    """(build A10) Pages of the old release still name the file, with its version; back again, too."""
+    code = local.fleet.hosts["here"].code
+    inventory = local.folder / "inventories" / "local.yml"
+    inventory.write_text(yaml.safe_dump({**yaml.safe_load(inventory.read_text()), "build": BUILD}))
+    (code / "versions.py").write_text(QUICK["versions.py"])
+    assets = code / "assets"
+    data = b"the same bytes in both\n" * 100
+    file, inside = "lib/jquery.js", "lib/jquery.js/index.js"
+    (assets / "lib").mkdir()
+    (assets / file).write_bytes(data)
+    local.fab("deploy")
+    seal = local.fleet.hosts["here"].static / "releases" / str(local.live()) / "release.json"
+    version = json.loads(seal.read_text())["files"][file]["version"]
+    (assets / file).unlink()
+    (assets / file).mkdir()
+    (assets / inside).write_bytes(data)
+    local.fab("deploy")
+
+    def served(name: str) -> bool:
+        url = f"{local.fleet.origin('here')}/static/{name}?version={version}"
+        return all(
+            get(url, encoding).sha256 == hashlib.sha256(data).hexdigest()
+            for encoding in ("identity", "gzip")
+        )
+
+    assert served(file)
+    assert served(inside)
+    local.fab("rollback")
+    assert served(file)
+    assert served(inside)
+    assert get(f"{local.fleet.origin('here')}/static/{file}").body == data
+    assert get(f"{local.fleet.origin('here')}/static/{inside}").status == 404
 
 
 @pytest.mark.parametrize(
