@@ -47,6 +47,28 @@ class TooSlowError(TimeoutError):
     """What comes does not come at any pace that could be called one."""
 
 
+class Pace:
+    """How long the other side may still take. Bytes earn time, up to the silence that is allowed."""
+
+    def __init__(self, silence_seconds: float) -> None:
+        self._silence = silence_seconds
+        self._deadline = time.monotonic() + silence_seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; below 0 the other side is too slow."""
+        return self._deadline - time.monotonic()
+
+    def moved(self, size: int) -> None:
+        """Count bytes that came or went."""
+        latest = time.monotonic() + self._silence
+        self._deadline = min(latest, self._deadline + size / SLOWEST)
+
+    def pause(self, seconds: float) -> None:
+        """Leave out time in which nobody waited for the other side."""
+        self._deadline += seconds
+
+
 class Frames:
     """Reads frames from a channel."""
 
@@ -89,14 +111,14 @@ class Frames:
         del self._buffer[: self._buffer.index(mark) + len(mark)]
 
     def _exactly(self, channel: Channel, size: int, silence_seconds: float) -> bytes:
-        deadline = time.monotonic() + silence_seconds + size / SLOWEST
+        pace = Pace(silence_seconds)
         while len(self._buffer) < size:
-            left = deadline - time.monotonic()
+            left = pace.left
             if left <= 0:  # a byte now and then is not an answer
                 raise TooSlowError(f"{len(self._buffer):,} of {size:,} bytes came")
             wanted = max(65536, size - len(self._buffer))
             try:
-                piece = channel.receive(wanted, min(silence_seconds, left))
+                piece = channel.receive(wanted, left)
             except TimeoutError as error:
                 if not self._buffer:
                     raise
@@ -104,6 +126,7 @@ class Frames:
             if not piece:
                 raise EOFError("the connection ended")
             self._buffer += piece
+            pace.moved(len(piece))
         with memoryview(self._buffer) as view:
             data = bytes(view[:size])
         del self._buffer[:size]

@@ -31,7 +31,7 @@ import paramiko
 from fabric import Config, Connection
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
-from fab_static.frames import SLOWEST, Channel, Frames, MalformedError, TooSlowError
+from fab_static.frames import SLOWEST, Channel, Frames, MalformedError, Pace, TooSlowError
 from fab_static.frames import Head as Head  # what phases are given
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, PIECE, RECORD, TICK_SECONDS
@@ -59,6 +59,7 @@ PACKET = 32 * 1024 - 64  # bytes that go in one packet of SSH, as paramiko cuts 
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
 MAX_PACK = 4 * PIECE  # bytes of objects in one frame; an agent sends less than half of it
 MAX_WORDS = 1024 * 1024  # bytes that are kept of what a process says on standard error
+WORDS_SECONDS = 3.0  # how long standard error is read of a process that has failed
 KEPT_OUTPUT = 32 * 1024 * 1024  # bytes kept of a command's output, of its beginning and of its end
 SHOWN_OUTPUT = 256 * 1024 * 1024  # bytes of it that are shown and logged
 SILENCE_SECONDS = 30.0  # how long a host may say nothing
@@ -99,14 +100,18 @@ class SshChannel:
         return self._channel.recv(most)
 
     def last_words(self) -> tuple[int | None, str]:
-        """Return the exit status, if it comes within a second, and standard error."""
+        """Return the exit status, if it comes within a second, and standard error so far."""
         code = None
         if self._channel.status_event.wait(1):
             code = self._channel.recv_exit_status()
-        self._channel.settimeout(1)
+        deadline = time.monotonic() + WORDS_SECONDS
         words = b""
         with contextlib.suppress(TimeoutError):
-            while len(words) < MAX_WORDS and (piece := self._channel.recv_stderr(65536)):
+            while len(words) < MAX_WORDS and (left := deadline - time.monotonic()) > 0:
+                self._channel.settimeout(min(1, left))
+                piece = self._channel.recv_stderr(65536)
+                if not piece:
+                    break
                 words += piece
         return code, words.decode(errors="replace").strip()
 
@@ -362,7 +367,7 @@ class RemoteHost:
         left = sum(RECORD.size + size for _, size in RECORD.iter_unpack(body))
         limit = self._stall_seconds
         with self._request(do, {}, body):
-            deadline = time.monotonic() + limit
+            pace = Pace(limit)
             while True:
                 head, data = self._frame()
                 if "ok" in head and left:
@@ -370,10 +375,13 @@ class RemoteHost:
                 if "ok" in head:
                     return
                 if "pack" in head:
-                    left -= self._size_of(head, data, left)
+                    size = self._size_of(head, data, left)
+                    left -= size
+                    pace.moved(size)
+                    given = time.monotonic()
                     yield head, data
-                    deadline = time.monotonic() + limit
-                if time.monotonic() > deadline:
+                    pace.pause(time.monotonic() - given)
+                if pace.left < 0:
                     self._give_up_on(do, limit, stands_still=True)
 
     def _size_of(self, head: Head, data: bytes, left: int) -> int:
@@ -543,8 +551,9 @@ class RemoteHost:
         """Raise the agent's own reason if it gave one before it went away."""
         if self._channel is None:
             return
+        deadline = time.monotonic() + WORDS_SECONDS
         with contextlib.suppress(OSError, EOFError, ValueError):
-            while True:
+            while time.monotonic() < deadline:
                 head, _ = self._frames.next(self._channel, 0.2, MAX_PACK)
                 if "error" in head:
                     self.close_agent()

@@ -403,6 +403,109 @@ def test_a_byte_now_and_then_is_no_answer(tmp_path, monkeypatch):
     assert channel.closed
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only the test moves."""
+    now = [0.0]
+    monkeypatch.setattr(frames.time, "monotonic", lambda: now[0])
+    return now
+
+
+def waits(clock, data, seconds=29.0):
+    """Return what a channel gives: data after some seconds, unless nobody waits for so long."""
+
+    def piece(timeout_seconds):
+        clock[0] += min(seconds, timeout_seconds)
+        if timeout_seconds < seconds:
+            raise TimeoutError
+        return data
+
+    return piece
+
+
+@pytest.mark.parametrize("quick", [0, 8 << 20])
+def test_a_large_frame_that_comes_byte_by_byte_is_given_up(tmp_path, clock, quick):
+    """A head that claimed 16 MiB, and a byte each 29 seconds, was waited for 4.6 hours (fleet D2)."""
+    whole = FRAME.pack(16 << 20, 0) + b" " * quick
+    channel = Wire(whole, *[waits(clock, b" ")] * 1000)
+    with pytest.raises(RemoteError) as caught:
+        host_with(channel, tmp_path).ask("facts")
+    assert caught.value.what.startswith("the host answers too slowly: ")
+    assert clock[0] < 60
+    assert channel.closed
+
+
+def test_a_slow_line_that_moves_is_waited_for(tmp_path, clock):
+    whole = frame({"ok": True, **FACTS}, b"")
+    whole = FRAME.pack(len(whole) - 8 + 100 * 1024, 0) + whole[8:] + b" " * (100 * 1024)
+    pieces = [waits(clock, whole[at : at + 10240], 9.0) for at in range(0, len(whole), 10240)]
+    head, _ = host_with(Wire(*pieces), tmp_path).ask("facts")
+    assert head["ok"]
+    assert clock[0] > 90
+
+
+def test_objects_that_come_byte_by_byte_are_given_up(tmp_path, clock):
+    """Each pack, of whatever size, renewed the time that a host may stand still (fleet D2)."""
+    wanted = RECORD.pack(bytes(32), 1 << 20)
+    pack = frame({"pack": "plain", "raw": 1, "n": 1}, b"x")
+    channel = Wire(*[waits(clock, pack)] * 1000)
+    with pytest.raises(RemoteError) as caught:
+        list(host_with(channel, tmp_path).packs("fetch", wanted))
+    assert caught.value.what == "fetch stands still: nothing has moved for 120 seconds"
+    assert clock[0] < 300
+
+
+def test_a_host_that_is_faster_than_those_it_feeds_is_not_given_up(tmp_path, clock):
+    size = 1 << 20
+    wanted = RECORD.pack(bytes(32), size)
+    left, pieces = RECORD.size + size, []
+    while left:
+        raw = min(left, PIECE)
+        pieces.append(frame({"pack": "plain", "raw": raw, "n": 1}, bytes(raw)))
+        left -= raw
+    host = host_with(Wire(*pieces, frame({"ok": True, "n": 1})), tmp_path)
+    for _ in host.packs("fetch", wanted):
+        clock[0] += 200
+
+
+def test_what_an_agent_says_when_sending_fails_is_not_read_for_ever(tmp_path, clock):
+    class Talking(Ticking):
+        def send(self, data):
+            raise BrokenPipeError("broken")
+
+        def receive(self, most, timeout_seconds):
+            clock[0] += 0.1
+            assert clock[0] < 60
+            return super().receive(most, timeout_seconds)
+
+    with pytest.raises(RemoteError) as caught:
+        host_with(Talking(), tmp_path).ask("facts")
+    assert caught.value.what == "the connection was cut (broken)"
+
+
+def test_words_on_standard_error_without_end_are_not_read_to_their_end(clock):
+    """A byte each half second on standard error held a deploy for 6 days (fleet D2)."""
+
+    class Talking:
+        status_event = threading.Event()
+
+        def settimeout(self, seconds):
+            assert seconds <= 1
+
+        def recv_stderr(self, _most):
+            clock[0] += 0.5
+            assert clock[0] < 60
+            return b"w"
+
+    Talking.status_event.set()
+    Talking.recv_exit_status = lambda _self: 1
+    channel = object.__new__(remote.SshChannel)
+    channel._channel = Talking()
+    code, words = channel.last_words()
+    assert code == 1
+    assert set(words) == {"w"}
+
+
 def test_a_host_that_stores_nothing_holds_up_a_deploy_for_so_long_and_no_longer(
     tmp_path, monkeypatch
 ):
