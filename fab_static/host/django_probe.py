@@ -36,7 +36,7 @@ import sys
 import traceback
 from contextlib import contextmanager, suppress
 from importlib import import_module, metadata
-from typing import Any, Callable, Iterator, Mapping, cast
+from typing import Any, Callable, Dict, Iterator, Mapping, cast
 
 MARKER = "FAB_STATIC_PROBE "
 COMMAND = "fab_static_probe"
@@ -1483,6 +1483,28 @@ class Asked:
         sys.setprofile(self._before)
 
 
+class NotingDict(Dict[str, Any]):
+    """A dict that adds to `names` what is looked for and not there."""
+
+    def __init__(self, values: Mapping[str, Any], names: set[str]) -> None:
+        super().__init__(values)
+        self.names = names
+
+    def __missing__(self, key: str) -> Any:
+        self.names.add(str(key))
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        is_there = super().__contains__(key)
+        if not is_there:
+            self.names.add(str(key))
+        return is_there
+
+    def get(self, key: str, otherwise: Any = None) -> Any:
+        """Return a value, as a dict does."""
+        return super().get(key, otherwise) if key in self else otherwise
+
+
 _noting: list[Any] = []  # the class, made when Django is there
 
 
@@ -1513,6 +1535,14 @@ def noting_context(values: Any) -> Any:
 
         def get(self, key: Any, otherwise: Any = None) -> Any:
             return super().get(key, otherwise) if key in self else otherwise
+
+        def flatten(self) -> Any:
+            return NotingDict(cast(Dict[str, Any], super().flatten()), self.names)
+
+        @property
+        def request(self) -> Any:  # pages' contexts have the attribute, compress's have not
+            self.names.add("request")
+            raise AttributeError("request")
 
     resolve = Variable.resolve
 
