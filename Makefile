@@ -30,7 +30,7 @@ chaos: $(STAMP) servers compiled
 	$(VENV)/bin/python -m chaos --seeds 1-$(N) --fleets $(FLEETS)
 
 chaos-short: $(STAMP) servers compiled
-	$(VENV)/bin/python -m chaos --seeds 1-25 --fleets 2
+	$(VENV)/bin/python -m chaos --seeds 1-25 --fleets 4
 
 # every row of benchmarks/RESULTS.md; ROWS="rollback status" measures those alone, TIMES=1 is a first look
 TIMES ?= 5
