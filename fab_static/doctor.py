@@ -138,6 +138,14 @@ def _below(where: str, facts: Mapping[str, Any], user: str, folder: str) -> Iter
             "keep objects/, releases/ and pool/ on one file system: files are hard links, so that each takes "
             "its bytes once on the disk and in memory",
         )
+    for one in facts.get("linked", ()):
+        yield _bad(
+            where,
+            "deploy_to",
+            f"{one}: nothing is written or removed through it",
+            f"remove the link, and move the folder itself to {folder} if the link led to it; to keep all of it "
+            f"on another disk, let {folder} as a whole be a link to there",
+        )
     for one in facts["open_path"]:
         yield _bad(
             where,

@@ -13,8 +13,9 @@ last one has `ok` or `error`. While it works the agent sends `tick` frames, so t
 a busy one; `moved` grows in them while the work goes on, so that a busy host is known from one that hangs.
 Two frames are heard at once, whatever the agent works on: `alive`, and `cancel` with the number of a request.
 
-Laws: every path is below `deploy_to`, or is one that the request names in so many words (the static
-root, the project's own manifest); bytes are written aside and renamed; nothing sealed is ever written to.
+Laws: it writes and removes below `deploy_to`, never through a link there, and at paths that a request names
+in so many words (the static root, the project's own manifest). It also reads what describes the host:
+/proc, PATH, nginx's configuration. Bytes are written aside and renamed; nothing sealed is ever written to.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ RECORD_ENTRIES = 2000  # of log.jsonl that are looked at: years of deploys, and 
 RECORD_BYTES = 32 << 20  # of log.jsonl, from its end
 HOLLOW_BYTES = 1 << 30  # a smaller file may be as sparse as it likes
 STRANGE = ".strange"  # what stands in the way of a file of ours is renamed to
+FOLDERS = ("objects", "pool", "releases", "recorded", "lock")  # what a link must not stand for
 HELLO = b"\nfab_static agent 1\n"  # the first frame follows it
 
 
@@ -456,6 +458,14 @@ def is_ours(status: os.stat_result) -> bool:
     return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
+def is_folder(path: str) -> bool:
+    """Tell whether a folder stands there, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def is_release(name: Any) -> bool:
     """Tell whether it is the id of a release."""
     return isinstance(name, str) and RELEASE.fullmatch(name) is not None
@@ -534,6 +544,7 @@ class Host:
         """Make the folder ours, or refuse when it is another app's or environment's."""
         ours = {"format": 1, "app": self.app, "environment": self.environment}
         self.check_claim()
+        self.refuse_links()
         if not os.path.exists(self.path(".fab_static")):
             write_file(self.path(".fab_static"), json.dumps(ours).encode())
 
@@ -547,6 +558,40 @@ class Host:
                 self.root,
                 "give each app and environment a deploy_to of its own",
             )
+
+    def refuse_links(self) -> None:
+        """Refuse to write or remove below a folder of ours that is a link: what it leads to is somebody's.
+
+        `deploy_to` itself may be one: an operator keeps all of it on another disk.
+        """
+        for name in FOLDERS:
+            self.refuse_link(self.path(name))
+        for name in (
+            "objects",
+            "pool",
+            "releases",
+        ):  # of the others, what is no folder is set aside
+            path = self.path(name)
+            if os.path.lexists(path) and not is_folder(path):
+                raise RefusedError(
+                    f"{name} is not a folder", path, "find out who put it there, and move it away"
+                )
+
+    def refuse_link(self, path: str) -> None:
+        """Refuse a path below `deploy_to` that is a link, or lies in one."""
+        name = ""
+        for part in path[len(self.root) + 1 :].split("/"):
+            name = f"{name}/{part}" if name else part
+            if os.path.islink(self.path(name)):
+                raise RefusedError(
+                    self.told_of_link(name),
+                    self.path(name),
+                    f"remove the link, and move the folder itself to {self.path(name)} if the link led to "
+                    f"it; to keep all of it on another disk, let {self.root} as a whole be a link to there",
+                )
+
+    def told_of_link(self, name: str) -> str:
+        return f"{name} is a symbolic link to {os.readlink(self.path(name))}"
 
     # ---- records: others may have written there, a crash may have cut them off
 
@@ -600,6 +645,7 @@ class Host:
         return True
 
     def writer(self, sha256: str, size: int) -> ObjectWriter:
+        self.refuse_link(os.path.dirname(self.object(sha256)))
         return ObjectWriter(self.object(sha256), sha256, size, self.links_to_damaged(sha256))
 
     def links_to_damaged(self, sha256: str) -> list[str]:
@@ -927,6 +973,8 @@ def state(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     is_foreign = host.why_not_ours("journal.json") if journal is not None else None
     if is_foreign:
         host.odd["journal.json"] = is_foreign + "; nothing that it says was built is used again"
+    for name in linked(host):
+        host.odd[name] = f"{host.told_of_link(name)}; nothing is written through it"
     return {
         "current": host.live(),
         "previous": host.live("previous"),
@@ -1370,6 +1418,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:
+            host.refuse_link(parent)
             make_folders(parent)
             folders.add(parent)
         link_or_copy(host.object(sha256), target)
@@ -1469,6 +1518,7 @@ def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
 def relink(host: Host, path: str, sha256: str) -> None:
     """Mend one file of a release that is here: its object is right, it may not be."""
     target = host.path(path)
+    host.refuse_link(os.path.dirname(target))
     make_folders(os.path.dirname(target))
     link_or_copy(host.object(sha256), target)
 
@@ -2700,7 +2750,7 @@ def alone(host: Host) -> Iterator[None]:
 
 def holder(host: Host) -> dict[str, Any] | None:
     """Return who holds the lock, with the seconds since the last heartbeat; None where it is free."""
-    if not os.path.isdir(host.path("lock")):
+    if not is_folder(host.path("lock")):
         return None
     owner = host.known("lock/owner.json", is_owner) or {
         "owner": "unknown",
@@ -2881,6 +2931,7 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     The live release and the one before are never removed, whatever the request says.
     """
     host = agent.host
+    host.claim()
     kept = {host.live(), host.live("previous")}
     removed = []
     for release in head["releases"]:
@@ -2895,27 +2946,46 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     links, objects = needed(host, head["roles"])
     if host.odd:  # what such a release or journal needs, nobody knows
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
-    for path in files_below(host.path("pool")):
-        moved()
-        relative = os.path.relpath(path, host.root)
-        if relative not in links and SECOND_POOL.sub(r"\1/", relative) not in links:
-            os.unlink(path)
-    freed = 0
-    for path in files_below(host.path("objects")):
-        moved()
-        if os.path.basename(path) not in objects:
-            freed += os.stat(path).st_size
-            os.unlink(path)
+    remove_files(host, "pool", lambda path: path in links or SECOND_POOL.sub(r"\1/", path) in links)
+    freed = remove_files(host, "objects", lambda path: os.path.basename(path) in objects)
     remove_empty_folders(host.path("pool"))
     return {"removed": removed, "freed": freed}, b""
 
 
 def leftovers(host: Host) -> None:
     """Remove what an interrupted task left aside; we hold the lock, so nobody works on it."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(host.path("releases")):
-            if name.startswith("."):
-                remove_tree(host.path("releases", name))
+    releases = host.path("releases")
+    for name in os.listdir(releases) if is_folder(releases) else []:
+        if name.startswith("."):
+            remove_tree(os.path.join(releases, name))
+
+
+def remove_files(host: Host, name: str, is_needed: Callable[[str], bool]) -> int:
+    """Remove the files below a folder of ours that nothing needs; return how many bytes they had.
+
+    A link is removed, and never followed; not even one that takes a folder's place meanwhile.
+    """
+    freed = 0
+    root = os.path.realpath(host.root)
+    for path in folders_below(host.path(name)):
+        parent = os.path.relpath(path, host.root)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if place_of(folder, path) != os.path.join(root, parent):
+                host.refuse_link(path)
+                raise RefusedError(
+                    f"{parent} was exchanged while it was read", path, "find out who writes there"
+                )
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    moved()
+                    if entry.is_dir(follow_symlinks=False) or is_needed(f"{parent}/{entry.name}"):
+                        continue
+                    freed += entry.stat(follow_symlinks=False).st_size
+                    os.unlink(entry.name, dir_fd=folder)
+        finally:
+            os.close(folder)
+    return freed
 
 
 def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
@@ -2961,7 +3031,7 @@ def files_below(folder: str) -> Iterator[str]:
 
 def folders_below(folder: str) -> Iterator[str]:
     """Yield a folder and all below it, each before those in it; os.walk calls itself for each, before 3.12."""
-    waiting = [folder] if os.path.isdir(folder) else []
+    waiting = [folder] if is_folder(folder) else []
     while waiting:
         parent = waiting.pop()
         yield parent
@@ -2992,6 +3062,11 @@ def facts(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "unwritable": unwritable(agent.host),
         "elsewhere": elsewhere(agent.host),
         "exposed": exposed(agent.host),
+        "linked": [
+            agent.host.told_of_link(name)
+            for name in linked(agent.host)
+            if agent.host.path(name) not in elsewhere(agent.host)
+        ],
         "open_path": open_path(),
         "is_a_groups": os.path.isdir(agent.host.root)
         and not may_anybody_write(agent.host.root)
@@ -3055,6 +3130,15 @@ def exposed(host: Host) -> list[str]:
             elif status.st_mode & stat.S_IWGRP and not stat.S_ISLNK(status.st_mode):
                 found.append(f"its group may write {path}")
     return found
+
+
+def linked(host: Host) -> list[str]:
+    """Return the names of the folders of ours, and of what lies in them, that are links."""
+    names = [name for name in FOLDERS if os.path.islink(host.path(name))]
+    for folder in filter(lambda name: is_folder(host.path(name)), ("objects", "pool", "releases")):
+        with contextlib.suppress(OSError), os.scandir(host.path(folder)) as entries:
+            names += sorted(f"{folder}/{entry.name}" for entry in entries if entry.is_symlink())
+    return names
 
 
 def open_path() -> list[str]:

@@ -259,6 +259,7 @@ class Facts(TypedDict):
     unwritable: list[str]
     elsewhere: list[str]
     exposed: list[str]
+    linked: NotRequired[list[str]]
     is_a_groups: bool
     open_path: NotRequired[list[str]]
     now: Moment

@@ -103,6 +103,29 @@ def test_check_finds_objects_on_another_file_system(site: Site) -> None:
         shutil.rmtree(elsewhere)
 
 
+# ---- links
+
+
+def test_check_names_a_link_in_the_place_of_a_folder(site: Site) -> None:
+    """(fleet D4): a deploy refuses it, and `prune` does."""
+    edge1 = site.hosts["edge1"]
+    objects = Path(edge1.agent.host.path("objects"))
+    shutil.move(objects, site.folder / "elsewhere")
+    objects.symlink_to(site.folder / "elsewhere")
+    (found,) = [one for one in found_of(edge1) if not one["ok"]]
+    assert found["what"] == (
+        f"objects is a symbolic link to {site.folder / 'elsewhere'}: nothing is written or removed through it"
+    )
+    root = edge1.agent.host.root
+    assert found["mend"] == (
+        f"remove the link, and move the folder itself to {root} if the link led to it; to keep all of it on "
+        f"another disk, let {root} as a whole be a link to there"
+    )
+    objects.unlink()
+    shutil.move(site.folder / "elsewhere", objects)  # as the cure says
+    assert all(one["ok"] for one in found_of(edge1))
+
+
 # ---- of another account (fleet C9)
 
 
