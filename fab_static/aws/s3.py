@@ -12,7 +12,6 @@ import html
 import random
 import re
 import threading
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -96,6 +95,8 @@ class Bucket:
         self.requests = 0
         self._counting = threading.Lock()
         self._has_answered = False
+        self._here = _Here()
+        self._broken_off: list[Future[None]] = []  # what was under way when `each` broke off
 
     # ---- one object
 
@@ -313,7 +314,8 @@ class Bucket:
     ) -> list[tuple[Item, str]]:
         """Do the work on all items, many at once, and return each with its ETag.
 
-        `items` is read no faster than bodies are sent.
+        `items` is read no faster than bodies are sent. When this breaks off (Ctrl-C, say), no further request
+        begins; `settle` waits for those under way.
 
         Raises:
             FailedError: some failed; it says which, and which did not.
@@ -321,8 +323,10 @@ class Bucket:
         done: list[tuple[Item, str]] = []
         failures: dict[str, CdnError] = {}
         room = _Room(IN_FLIGHT_BYTES)
+        stop = threading.Event()
 
         def one(item: Item, body: bytes) -> None:
+            self._here.stop = stop
             try:
                 etag = work(item, body)
             except CdnError as error:
@@ -341,6 +345,10 @@ class Bucket:
                 room.enter(len(body))
                 futures.append(workers.submit(one, item, body))
             wait(futures)
+        except BaseException:
+            stop.set()
+            self._broken_off = futures
+            raise
         finally:
             workers.close()
         for future in futures:
@@ -348,6 +356,11 @@ class Bucket:
         if failures:
             raise FailedError(self.place, failures, done)
         return done
+
+    def settle(self) -> None:
+        """Wait for the requests of an `each` that broke off, as long as one may take to be answered."""
+        wait(self._broken_off, READ_SECONDS)
+        self._broken_off = []
 
     # ---- asking
 
@@ -361,7 +374,15 @@ class Bucket:
         query: Mapping[str, str] | None = None,
         sha256: str = NOTHING,
     ) -> Answer:
-        """Ask until it is answered, or for `ATTEMPTS` times; what passes is waited for with jitter."""
+        """Ask until it is answered, or for `ATTEMPTS` times; what passes is waited for with jitter.
+
+        Raises:
+            UnansweredError: it was sent, and may be done yet.
+            CdnError: S3 refused, or cannot be reached; or the work that this belongs to broke off.
+        """
+        stop = self._here.stop
+        if stop.is_set():
+            raise CdnError("it was not begun", where=f"{self.place}{key}", mend="run it again")
         operation, method = method, {"COPY": "PUT", "LIST": "GET"}.get(method, method)
         url = self._base + quoted(key)
         wanted = dict(headers or {})
@@ -381,6 +402,7 @@ class Bucket:
                 # what never answered will not: an operator waits before the screen
                 if attempt == ATTEMPTS or (attempt == 2 and not self._has_answered):
                     raise failed from error
+                given_up = failed
             else:
                 self._has_answered = True
                 if answer.status < 300 and not answer.failed_late:
@@ -389,8 +411,11 @@ class Bucket:
                 passes = refused.code in PASSING or answer.status in (429, 500, 502, 503, 504)
                 if not passes or attempt == ATTEMPTS:
                     raise refused
+                given_up = refused
             pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
-            time.sleep(random.uniform(0, pause))  # noqa: S311 - jitter; AWS: "full jitter"
+            # AWS calls it full jitter
+            if stop.wait(random.uniform(0, pause)):  # noqa: S311
+                raise given_up
         raise AssertionError("unreachable")
 
     def _send(
@@ -436,24 +461,36 @@ class Bucket:
 
     def _unreachable(self, operation: str, error: Exception) -> CdnError | None:
         """Return what to say of an answer that never came; None for a bug."""
-        from urllib3.exceptions import HTTPError, NewConnectionError
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
         from urllib3.exceptions import TimeoutError as NoAnswerError
 
         if not isinstance(error, HTTPError | OSError):
             return None
         host = urlsplit(self._base).netloc
-        # urllib3 counts a refused connection among those that timed out
+        # NewConnectionError is a ConnectTimeoutError, also where the connection was refused
         if isinstance(error, NoAnswerError) and not isinstance(error, NewConnectionError):
             what = f"S3 at {host} did not answer {operation} in time"
         else:
             why = str(error).rpartition(": ")[2].strip("')")
             what = f"S3 at {host} cannot be reached ({why})"
-        return CdnError(
+        kind = CdnError if isinstance(error, ConnectTimeoutError) else UnansweredError
+        return kind(
             what,
             where=str(self.place),
             mend="see whether this machine reaches it (a proxy? a firewall?); correct "
             "endpoint_url (the inventory's, or AWS's configuration's) or the region",
         )
+
+
+class UnansweredError(CdnError):
+    """A request was sent, and no answer came: the store may do it yet."""
+
+
+class _Here(threading.local):
+    """What holds for this thread: once `stop` is set, it begins no request any more."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
 
 
 class FailedError(CdnError):

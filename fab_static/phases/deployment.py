@@ -444,10 +444,20 @@ class Deployment:
                     f"{names} could not be put back: hosts may serve different releases now. "
                     f"It began with: {_in_a_line(error)}",
                     where="; ".join(f"{host.name}: {why.what}" for host, why in left.items()),
-                    mend=f"let {names} be reached again: a host that runs goes back by itself within "
-                    f"{self.environment.web.confirm_timeout:g} seconds; then run what stands below",
+                    mend=self._mend_of(left),
                 ) from error
             raise
+
+    def _mend_of(self, left: Mapping[Named, FabStaticError]) -> str:
+        """Return what to do about what could not be put back; a bucket waits for the next command."""
+        mends = [why.mend for one, why in left.items() if isinstance(one, Publication)]
+        hosts = ", ".join(one.name for one in left if not isinstance(one, Publication))
+        if hosts:
+            mends.append(
+                f"let {hosts} be reached again: a host that runs goes back by itself within "
+                f"{self.environment.web.confirm_timeout:g} seconds; then run what stands below"
+            )
+        return "; ".join(mends)
 
 
 class Undo:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fab_static.aws.refusals import RefusedError
-from fab_static.aws.s3 import Bucket
-from fab_static.errors import DeployLockedError, ReleaseError
+from fab_static.aws.s3 import Bucket, UnansweredError
+from fab_static.errors import CdnError, DeployLockedError, ReleaseError
 from fab_static.plan import publication as plan
 from fab_static.plan.inventory import S3, Environment
 from fab_static.plan.publication import MANIFEST, Item, Manifest
 from fab_static.plan.release import Release
+from fab_static.wording import counted
 
 
 class Publication:
@@ -24,6 +25,10 @@ class Publication:
         self.manifest = Manifest(environment.app, environment.name)
         self._etag: str | None = None  # None: there is no manifest yet
         self._before: Manifest | None = None
+        self._sent: bytes | None = (
+            None  # a manifest that the store has, or has not: its answer is lost
+        )
+        self._begun: set[str] = set()  # keys whose last copy has not been answered
 
     @property
     def name(self) -> str:
@@ -60,6 +65,11 @@ class Publication:
             DeployLockedError: somebody has.
         """
         text = manifest.to_json().encode()
+        if self._sent is not None:
+            there = self.bucket.get(MANIFEST)
+            if there is not None and there[0] == self._sent:
+                self._etag = there[1]
+        self._sent = text
         try:
             self._etag = self.bucket.put(
                 MANIFEST,
@@ -81,6 +91,7 @@ class Publication:
                     f"environment. Then: fab {self.environment.name} status",
                 ) from error
             self._etag = there[1]  # it was us: only the answer was lost
+        self._sent = None
         self.manifest = manifest
 
     # ---- before the flip
@@ -161,17 +172,32 @@ class Publication:
         if items:
             self.save(self.manifest.beginning(release.id, items))
             self._before = before  # from here on there is something to undo
-        self._copy(items, release.id)
+        self._settle(self._copied(items), release.id)
         self._before = before
         return len(items)
 
     def put_back(self, live: Release | None) -> bool:
-        """Undo `make_live`: copy back what was live before; return whether there was anything to undo."""
+        """Undo `make_live`: copy back what was live before; return whether there was anything to undo.
+
+        Raises:
+            CdnError: not all could be copied back; or the store never answered a copy of the flip, and
+                may do it yet. The manifest goes on to say that the flip is `pending`.
+        """
         before, self._before = self._before, None
         if before is None:
             return False
+        self.bucket.settle()  # or a copy that is under way would come after ours
+        unanswered = self._begun
         items = self.manifest.lacks(self.visible(live)) if live else []
-        self._copy(items, live.id if live else None)
+        done = self._copied(items)
+        if unanswered:
+            raise CdnError(
+                f"the store has not answered whether it copied {counted(len(unanswered), 'key')}, such as "
+                f"{', '.join(sorted(unanswered)[:3])}: they may get their new bytes yet",
+                where=self.name,
+                mend="run the command again: it copies them once more",
+            )
+        self._settle(done, live.id if live else None)
         return True
 
     @property
@@ -179,10 +205,26 @@ class Publication:
         """The release that was live when the last flip began."""
         return self._before.release if self._before else None
 
-    def _copy(self, items: Iterable[Item], release: str | None) -> None:
-        done = self.bucket.each(
-            ((item, b"") for item in items), lambda item, _: self.bucket.copy(item)
-        )
+    def _copied(self, items: Iterable[Item]) -> list[tuple[Item, str]]:
+        """Copy each item to its own key; return each with its ETag."""
+        self._begun = begun = set()
+
+        def copied(item: Item, _: bytes) -> str:
+            begun.add(item.key)
+            try:
+                etag = self.bucket.copy(item)
+            except UnansweredError:
+                raise
+            except CdnError:
+                begun.discard(item.key)
+                raise
+            begun.discard(item.key)
+            return etag
+
+        return self.bucket.each(((item, b"") for item in items), copied)
+
+    def _settle(self, done: Iterable[tuple[Item, str]], release: str | None) -> None:
+        """Note that this release is live, and what its keys hold."""
         manifest = self.manifest.having(done, release or "")
         self.save(replace(manifest, release=release, pending=None))
 

@@ -1,6 +1,8 @@
 """A bucket through deploys, rollbacks, failures and deaths: what it serves, and what its manifest says."""
 
 import hashlib
+import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -289,3 +291,146 @@ def test_a_manifest_that_cannot_be_read_stops_everything(store):
     with pytest.raises(Exception, match="manifest cannot be read") as caught:
         read(store)
     assert caught.value.where == f"s3://shop/static/{MANIFEST}"
+
+
+# ---- a flip that breaks off while copies are under way
+
+
+class Interrupted:
+    """Presses Ctrl-C once the store has been asked to write a key; what waits for copies, waits on."""
+
+    def __init__(self, store, monkeypatch, key, *, holds=False):
+        self.asked, self.released, self.is_pressed = threading.Event(), threading.Event(), False
+
+        def before(method, path):
+            if method == "PUT" and path.endswith(key) and not self.asked.is_set():
+                self.asked.set()
+                if holds:
+                    assert self.released.wait(20)
+
+        real = s3.wait
+
+        def wait(futures, *timeout):
+            if not self.is_pressed:
+                assert self.asked.wait(20)
+                self.is_pressed = True
+                raise KeyboardInterrupt
+            if timeout:
+                self.released.set()
+            answer = real(futures, *timeout)
+            self.released.set()
+            return answer
+
+        store.before = before
+        monkeypatch.setattr(s3, "wait", wait)
+
+
+def test_a_copy_that_is_under_way_at_ctrl_c_does_not_land_after_the_way_back(store, monkeypatch):
+    """Visitors would keep the new bytes, and exit 1 would say that what was live is live."""
+    deploy(read(store), OLD)
+    publication = read(store)
+    distribute(publication, NEW)
+    Interrupted(store, monkeypatch, "static/logo.png", holds=True)
+    with pytest.raises(KeyboardInterrupt):
+        publication.make_live(NEW)
+    assert publication.put_back(OLD)
+    for thread in threading.enumerate():
+        if thread.name.startswith("fab_static s3"):
+            thread.join(20)
+    assert shows_all_of(store, FIRST)
+    assert read(store).live == A
+    assert is_true(store)
+
+
+def test_after_ctrl_c_nothing_is_tried_again(store, monkeypatch):
+    deploy(read(store), OLD)
+    publication = read(store)
+    distribute(publication, NEW)
+    for name in ("FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS"):
+        monkeypatch.setattr(s3, name, 300.0)
+    monkeypatch.setattr(s3.random, "uniform", lambda _least, most: most)
+    store.asked.clear()
+    store.faults.append(Fault("PUT", "static/logo.png", 503, "SlowDown"))
+    Interrupted(store, monkeypatch, "static/logo.png")
+    with pytest.raises(KeyboardInterrupt):
+        publication.make_live(NEW)
+    publication.put_back(OLD)
+    assert store.asked.count(("PUT", "shop/static/logo.png")) == 2  # there, and back
+    assert shows_all_of(store, FIRST)
+    assert is_true(store)
+
+
+def test_a_copy_that_is_never_answered_is_no_way_back(store, monkeypatch):
+    """Nobody knows when it lands: the flip ends with exit 5, and the next command copies all anew."""
+    deploy(read(store), OLD)
+    monkeypatch.setattr(s3, "READ_SECONDS", 0.2)
+    publication = read(store)
+    distribute(publication, NEW)
+    store.faults.append(Fault("PUT", "static/logo.png", hangs=True))
+    Interrupted(store, monkeypatch, "static/logo.png")
+    with pytest.raises(KeyboardInterrupt):
+        publication.make_live(NEW)
+    with pytest.raises(CdnError) as caught:
+        publication.put_back(OLD)
+    assert str(caught.value) == (
+        "the store has not answered whether it copied 1 key, such as logo.png: "
+        "they may get their new bytes yet\n"
+        f"  where: {publication.name}\n"
+        "  mend:  run the command again: it copies them once more"
+    )
+    assert shows_all_of(store, FIRST)
+    found = read(store)
+    assert (found.live, found.manifest.pending) == (None, B)
+    deploy(found, OLD)
+    assert read(store).live == A
+    assert is_true(store)
+
+
+def test_any_failure_stops_the_copies_as_ctrl_c_does(store, monkeypatch):
+    """A bug, say, or a host that stops sending the bytes."""
+    deploy(read(store), OLD)
+    publication = read(store)
+    distribute(publication, NEW)
+    for name in ("FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS"):
+        monkeypatch.setattr(s3, name, 300.0)
+    monkeypatch.setattr(s3.random, "uniform", lambda _least, most: most)
+    asked = threading.Event()
+    store.before = lambda _method, path: path.endswith("logo.png") and asked.set()
+    store.faults.append(Fault("PUT", "static/logo.png", 503, "SlowDown"))
+
+    def items():
+        yield from ((item, b"") for item in publication.visible(NEW))
+        assert asked.wait(20)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        publication.bucket.each(items(), lambda item, _: publication.bucket.copy(item))
+    publication.bucket.settle()
+    assert (
+        store.asked.count(("PUT", "shop/static/logo.png")) == 2
+    )  # of the first deploy, and one try
+    assert publication.bucket.get(MANIFEST)  # who asks himself goes on
+
+
+def test_ctrl_c_while_the_manifest_is_written_is_put_back(store, monkeypatch):
+    """The store had taken it: that is no other operator."""
+    deploy(read(store), OLD)
+    publication = read(store)
+    distribute(publication, NEW)
+    put = publication.bucket.put
+
+    def interrupted(key, body, **more):
+        etag = put(key, body, **more)
+        if json.loads(body)["pending"] is None:
+            monkeypatch.undo()
+            store.sign_in(monkeypatch)
+            raise KeyboardInterrupt
+        return etag
+
+    monkeypatch.setattr(publication.bucket, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publication.make_live(NEW)
+    assert publication.put_back(OLD)
+    assert shows_all_of(store, FIRST)
+    assert read(store).live == A
+    assert is_true(store)
