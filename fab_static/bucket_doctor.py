@@ -15,7 +15,10 @@ Finding = dict[str, Any]
 
 
 def check(deploy: Deployment) -> list[Finding]:
-    """Return every finding, as doctor.check does; what it writes to find out, it removes."""
+    """Return every finding, as doctor.check does.
+
+    It writes two objects to find out, and removes them where s3:DeleteObject is allowed.
+    """
     places = dict.fromkeys((deploy.environment.origin, deploy.environment.hub))
     return [finding for place in places if place for finding in _of(deploy, place)]
 

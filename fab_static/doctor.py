@@ -1,9 +1,13 @@
 """The doctor: looks at everything that a deploy will need, and says how to mend what is not right.
 
-Asks, and changes nothing. Each finding is a dict: {"where": host or part, "subject", "ok": bool, "what":
-one sentence, "mend": what to do, or null where all is well}. Advice is "ok" and has "advice": true besides:
-a deploy will do well without it, and pages would do better with it. Advice on a template has "details" as
-host/template_lint.py gives them: every tag and URL with its line.
+Changes nothing that is served or built. It tries what only a try can tell: hosts whose folders look alike
+set a file `.mark-*` in deploy_to for a moment, and a bucket gets two small objects (see bucket_doctor). It
+removes these again; a bucket keeps them where s3:DeleteObject is denied.
+
+Each finding is a dict: {"where": host or part, "subject", "ok": bool, "what": one sentence, "mend": what to
+do, or null where all is well}. Advice is "ok" and has "advice": true besides: a deploy will do well without
+it, and pages would do better with it. Advice on a template has "details" as host/template_lint.py gives
+them: every tag and URL with its line.
 """
 
 from __future__ import annotations

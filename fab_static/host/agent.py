@@ -3172,9 +3172,10 @@ def mark(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 @verb
 def is_marked(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Say whether a mark is here."""
-    path = agent.host.path(".mark-" + checked(MARK, head["mark"], "mark"))
-    return {"marked": os.path.lexists(path)}, b""
+    """Say which of the `marks` are here; each is looked up: a listing may come from a cache of NFS."""
+    marks = [checked(MARK, mark, "mark") for mark in head["marks"]]
+    there = [mark for mark in marks if os.path.lexists(agent.host.path(".mark-" + mark))]
+    return {"marked": there}, b""
 
 
 # ---- the web server's way in

@@ -38,24 +38,26 @@ def shared(
 ) -> list[list[RemoteHost]]:
     """Return the groups of hosts that share a folder.
 
-    Cloned machines look alike, too: where the numbers of a folder's files are those of another host's, a mark
-    that the one sets is looked for on the other. Else nothing is asked. Who `only_looks` makes no folder.
+    Cloned machines look alike, too: where the numbers of a folder's files are those of another host's, each
+    sets a mark for a moment, and says which marks it sees. Else nothing is asked. Who `only_looks` makes no
+    folder.
     """
     alike: dict[tuple[int, ...], list[RemoteHost]] = {}
     for host, known in facts.items():
-        if known["inodes"] or not only_looks:
+        if known["writable"] and (known["inodes"] or not only_looks):
             alike.setdefault(tuple(known["inodes"] or ()), []).append(host)
-    groups = [_marked_alike(deploy, hosts) for hosts in alike.values() if len(hosts) > 1]
-    return [hosts for hosts in groups if len(hosts) > 1]
+    return [group for hosts in alike.values() if len(hosts) > 1 for group in _same(deploy, hosts)]
 
 
-def _marked_alike(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[RemoteHost]:
-    """Return the first of the hosts, and those that see the mark which it sets."""
-    first, *others = hosts
-    mark = os.urandom(8).hex()
-    first.ask("mark", mark=mark)
+def _same(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[list[RemoteHost]]:
+    """Return the groups of these hosts that see the same marks, once each has set its own."""
+    marks = {host: os.urandom(8).hex() for host in hosts}
     try:
-        seen = deploy.on(others, lambda host: host.ask("is_marked", mark=mark)[0]["marked"])
+        deploy.on(hosts, lambda host: host.ask("mark", mark=marks[host]))
+        seen = deploy.on(hosts, lambda host: host.ask("is_marked", marks=[*marks.values()])[0])
     finally:
-        first.ask("mark", mark=mark, remove=True)
-    return [first, *(host for host in others if seen[host])]
+        deploy.fleet.on(hosts, lambda host: host.ask("mark", mark=marks[host], remove=True))
+    groups: dict[frozenset[str], list[RemoteHost]] = {}
+    for host in hosts:
+        groups.setdefault(frozenset(seen[host]["marked"]), []).append(host)
+    return [group for group in groups.values() if len(group) > 1]

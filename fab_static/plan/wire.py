@@ -288,9 +288,9 @@ class NotOurs(TypedDict):
 
 
 class Marked(TypedDict):
-    """Whether another host's mark is seen here."""
+    """Which hosts' marks are seen here."""
 
-    marked: bool
+    marked: list[str]
 
 
 class Refusal(TypedDict):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fab_static import doctor
-from fab_static.errors import ReleaseError
+from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import VERBS, Host, explained, mtime_of
 from fab_static.phases.sharing import refuse_shared, shared
@@ -62,6 +62,50 @@ def test_so_are_those_whose_folder_is_not_there_yet(site: Site) -> None:
         (site.folder / name).symlink_to(site.folder / "nfs")
     with pytest.raises(ReleaseError, match="edge1 and edge2 share a folder"):
         refuse_shared(site.session._deployment(), facts)
+
+
+def test_hosts_that_share_are_found_whichever_they_are_of_those_that_look_alike(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that looks like them may be a clone with a disk of its own (fleet C18)."""
+    share(site, "edge1", "edge2")
+    share(site, "web1", "web2")
+    monkeypatch.setattr(agent_module, "inodes", lambda _: [2, 11, 12, 13])
+    groups = shared(site.session._deployment(), facts_of(site))
+    assert [[host.name for host in hosts] for hosts in groups] == [
+        ["edge1", "edge2"],
+        ["web1", "web2"],
+    ]
+    assert not list(site.folder.glob("*/.mark-*"))
+
+
+def test_at_the_first_deploy_any_two_hosts_that_share_are_found(site: Site) -> None:
+    """No folder is there yet, and the build host has a disk of its own (fleet C18)."""
+    for name in site.hosts:
+        shutil.rmtree(site.folder / name)
+    (site.folder / "nfs").mkdir()
+    for name in ("web1", "web2"):
+        (site.folder / name).symlink_to(site.folder / "nfs")
+    facts = {host: {**known, "inodes": None} for host, known in facts_of(site).items()}
+    with pytest.raises(ReleaseError, match="web1 and web2 share a folder"):
+        refuse_shared(site.session._deployment(), facts)
+
+
+def test_no_mark_stays_where_a_host_is_lost_while_they_are_looked_for(site: Site) -> None:
+    share(site, "edge1", "edge2")
+    site.hosts["edge2"].before["is_marked"] = site.hosts["edge2"].cut
+    with pytest.raises(RemoteError):
+        refuse_shared(site.session._deployment(), facts_of(site))
+    assert not list(site.folder.glob("*/.mark-*"))
+
+
+def test_check_sets_no_mark_where_it_may_not_write(site: Site) -> None:
+    """What is wrong there is told as such, and the other findings too."""
+    share(site, "edge1", "edge2")
+    facts = facts_of(site)
+    facts[site.hosts["edge1"]]["writable"] = False
+    site.hosts["edge1"].before["mark"] = site.hosts["edge1"].cut
+    assert shared(site.session._deployment(), facts) == []
 
 
 def test_cloned_machines_share_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
