@@ -24,7 +24,6 @@ from typing import Any
 from fab_static import bucket_doctor, cdn_doctor, doctor, interruption, look, names, notify, why
 from fab_static.errors import (
     DeployLockedError,
-    DisagreementError,
     FabStaticError,
     InventoryError,
     ProbeError,
@@ -46,7 +45,7 @@ from fab_static.remote import Fleet
 from fab_static.report.archive import Archive
 from fab_static.report.secrets import Secrets
 from fab_static.report.steady import Steady
-from fab_static.telling import Telling
+from fab_static.telling import Telling, exit_code
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -235,20 +234,28 @@ class Session:
             live=live,
             undone={host.name for host in deploy.undone},
             next=f"fab {self.environment.name} {self._next(deploy, deploy.command)}",
-            stays=deploy.is_flipped,
+            stays=deploy.stays,
             down={host.name for host in deploy.down},
         )
+
+    def exit_code(self, error: BaseException | None) -> int:
+        """Return the code with which the last run ended, if it ended with this error."""
+        return exit_code(error, self._last)
 
     def _next(self, deploy: Deployment, command: str) -> str:
         if deploy.left and deploy.recorded_live:
             # by name: a host may have gone back by itself by then, and all agree
             return f"rollback --to {deploy.recorded_live}"
         failed = deploy.failed_after_flip
-        if deploy.is_flipped and failed and deploy.rolled_back is None:
+        if deploy.stays and failed and deploy.rolled_back is None:
             return "deploy --resume" if failed[0] == "activate" else " ".join(failed)
-        if deploy.instead and not deploy.is_flipped:
+        if deploy.instead and not deploy.stays:
             return deploy.instead
         return f"{command} --wait {PATIENCE_SECONDS}" if deploy.lock_held else command
+
+    def forget_last(self) -> None:
+        """Forget how the last run ended: another task begins, and may end before its own run begins."""
+        self._last = None
 
     # ---- looking
 
@@ -715,40 +722,57 @@ class Session:
             ProbeError: what the probe found, once the earlier release is live.
             DisagreementError: hosts were left with different releases.
         """
-        wrong = deploy.current_release().id
-        if before is None or before == wrong:
+        wrong = deploy.current_release()
+        if before is None or before == wrong.id:
             self._show.warn("there is nothing to go back to: no other release was live before")
             return
         self._show.warn(f"the probe failed; going back to {before}")
-        deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong, False
-        failed: list[FabStaticError] = []
-        for name in ROLLBACK:
-            try:
-                deploy.release = deploy.release or deploy.read_release(before)
-                self._run_one(deploy, name, None)
-            except (DisagreementError, KeyboardInterrupt):
-                if (
-                    not deploy.is_flipped and not deploy.left
-                ):  # interrupted: the wrong one stays live
-                    deploy.release, deploy.is_flipped = deploy.read_release(wrong), True
+        deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong.id, False
+        deploy.withdrawn = wrong
+        try:
+            failed = self._make_live_again(deploy, before)
+        except BaseException as error:
+            if deploy.is_flipped or deploy.left:
                 raise
-            except FabStaticError as error:
-                failed.append(error)
-                if not deploy.is_flipped:  # the wrong one is live still
-                    deploy.release = deploy.read_release(wrong)
-                    deploy.after_flip += failed
-                    return
+            # the wrong one is live still
+            deploy.release, deploy.is_flipped, deploy.withdrawn = wrong, True, None
+            deploy.command = f"rollback --to {before}"
+            if not isinstance(error, FabStaticError):
+                raise
+            deploy.after_flip.append(error)
+            return
+        finally:
+            if deploy.withdrawn and deploy.is_flipped:
+                deploy.undone.update((*deploy.hosts(), *([deploy.origin] if deploy.origin else [])))
+                if deploy.command == "activate":  # it would make the wrong one live again
+                    deploy.command = "deploy"
         also = "".join(f"; then this failed: {error.what}" for error in failed)
-        mend = f"mend what the probe found, then deploy again; {wrong} is marked bad"
+        mend = f"mend what the probe found, then deploy again; {wrong.id} is marked bad"
         if failed:
             mend += f"; and now: {failed[0].mend}"
         deploy.after_flip.clear()
-        deploy.undone.update(deploy.hosts())
         raise ProbeError(
             f"{found.what}\nso {before}, which was live before, is live again on every host{also}",
             where=found.where,
             mend=mend,
         )
+
+    def _make_live_again(self, deploy: Deployment, before: str) -> list[FabStaticError]:
+        """Make an earlier release live; return what failed once it was.
+
+        Raises:
+            FabStaticError: it could not be made live.
+        """
+        failed: list[FabStaticError] = []
+        for name in ROLLBACK:
+            try:
+                deploy.release = deploy.release or deploy.read_release(before)
+                self._run_one(deploy, name, None)
+            except FabStaticError as error:
+                if not deploy.is_flipped:
+                    raise
+                failed.append(error)
+        return failed
 
     def _run_one(
         self,

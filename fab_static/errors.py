@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import traceback
 
+# with which a task ends (DESIGN §4; in words: tasks.EXIT_CODES)
+DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
 LINES_SHOWN = (
     25  # of a failing command's output in a message; the rest is shown as it came, or logged
 )
@@ -33,7 +35,7 @@ class FabStaticError(Exception):
         instead: the words after `fab <environment>` to run next, where the same again would fail the same.
     """
 
-    exit_code = 1  # with which a task ends, where the release is not live
+    exit_code = FAILED  # with which a task ends, where the release is not live
 
     def __init__(self, what: str, *, where: str, mend: str, instead: str | None = None) -> None:
         super().__init__(what)
@@ -49,7 +51,7 @@ class FabStaticError(Exception):
 class InventoryError(FabStaticError):
     """An inventory, an option or a name given by the operator is wrong; nothing was contacted."""
 
-    exit_code = 2
+    exit_code = BAD_INPUT
 
 
 class ReleaseError(FabStaticError):
@@ -71,7 +73,7 @@ class BuildError(FabStaticError):
 class DeployLockedError(FabStaticError):
     """Somebody else deploys this app to this environment."""
 
-    exit_code = 3
+    exit_code = LOCKED
 
 
 class RemoteError(FabStaticError):
@@ -87,7 +89,7 @@ class CdnError(FabStaticError):
 class DisagreementError(FabStaticError):
     """Hosts are left with different releases, and could not all be put back."""
 
-    exit_code = 5
+    exit_code = DISAGREE
 
 
 def expected(error: BaseException, where: str) -> FabStaticError:

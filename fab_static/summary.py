@@ -49,7 +49,7 @@ def summary(
         before: the summary of the run that made live what this one replaced, where it is kept.
         anyway: the block in which a part is found that may be left out.
     """
-    release, timeline = deploy.release, deploy.timeline
+    release, timeline = deploy.withdrawn or deploy.release, deploy.timeline
     difference: dict[str, Any] | None = None
     pages: list[dict[str, Any]] = []
     with anyway("what this run changed could not be told"):

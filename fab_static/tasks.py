@@ -26,7 +26,16 @@ from invoke.program import Program
 from invoke.tasks import Task, task
 
 from fab_static import api, doctor, interruption, look, names
-from fab_static.errors import FabStaticError, InventoryError
+from fab_static.errors import (
+    BAD_INPUT,
+    DISAGREE,
+    DONE,
+    FAILED,
+    LIVE_BUT,
+    LOCKED,
+    FabStaticError,
+    InventoryError,
+)
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
@@ -38,8 +47,8 @@ from fab_static.report import terminal
 from fab_static.report.secrets import Secrets
 from fab_static.report.stream import Stream
 from fab_static.report.terminal import Terminal
+from fab_static.telling import exit_code
 
-DONE, FAILED, BAD_INPUT, LOCKED, LIVE_BUT, DISAGREE = range(6)
 EXIT_CODES = {
     DONE: "done",
     FAILED: "failed; what was live before is live on every host",
@@ -83,7 +92,7 @@ def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str
                 where=str(inventories),
                 mend="rename one of them",
             )
-            _end(Terminal({}, stream=sys.stderr, spell=_spell()), error)
+            _refuse(Terminal({}, stream=sys.stderr, spell=_spell()), error)
         _CHOSEN.update(environment=name, inventories=inventories)
 
     choose.__doc__ = f"Environment · inventories/{name}.yml"
@@ -119,30 +128,25 @@ def _session(
         errors = show.on_stream(sys.stderr)
         yield session
     except InventoryError as error:
-        _end(errors, error)
+        _refuse(errors, error)
     except FabStaticError as error:
-        _end(errors, error, session)
+        errors.error(error)
+        _end(errors, session, error)
     except _LiveButError as ended:
         _show_live_but(errors, ended.deploy)
-        errors.ending(_ending(session))
-        raise Exit(code=LIVE_BUT) from None
-    except KeyboardInterrupt:
-        ending = _ending(session)
-        stays = ending is not None and ending.stays
+        _end(errors, session, None)
+    except KeyboardInterrupt as error:
         errors.text(
             "interrupted after the release went live"
-            if stays
+            if _exit_code(session, error) == LIVE_BUT
             else "interrupted; what was live before is live"
         )
-        errors.ending(ending)
-        raise Exit(code=LIVE_BUT if stays else FAILED) from None
+        _end(errors, session, error)
     except Exit:
         raise
-    except Exception:  # a bug: it keeps its traceback, and tells what is live all the same
-        ending = _ending(session)
+    except Exception as error:  # a bug: it keeps its traceback, and tells what is live all the same
         errors.text(traceback.format_exc().rstrip())
-        errors.ending(ending)
-        raise Exit(code=LIVE_BUT if ending and ending.stays else FAILED) from None
+        _end(errors, session, error)
 
 
 def _spell() -> Callable[[str], str]:
@@ -177,6 +181,7 @@ def _chosen_session(show: Terminal) -> api.Session:
         atexit.register(interruption.ignore)  # is called first
     show.keep_secret(session.hidden)
     session.show = show
+    session.forget_last()
     return session
 
 
@@ -193,10 +198,19 @@ def _no_environment(inventories: Path) -> InventoryError:
     return InventoryError(problem, where="the command line", mend=mend)
 
 
-def _end(terminal: Terminal, error: FabStaticError, session: api.Session | None = None) -> NoReturn:
+def _refuse(terminal: Terminal, error: InventoryError) -> NoReturn:
     terminal.error(error)
+    _end(terminal, None, error)
+
+
+def _end(terminal: Terminal, session: api.Session | None, error: BaseException | None) -> NoReturn:
+    """Say what is live; end with the code that hooks and the summary were told, too."""
     terminal.ending(_ending(session))
-    raise Exit(code=error.exit_code) from error
+    raise Exit(code=_exit_code(session, error)) from error
+
+
+def _exit_code(session: api.Session | None, error: BaseException | None) -> int:
+    return session.exit_code(error) if session else exit_code(error, None)
 
 
 def _ending(session: api.Session | None) -> Ending | None:

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fab_static import hooks, notify
-from fab_static.errors import DisagreementError, FabStaticError
+from fab_static.errors import DONE, FAILED, LIVE_BUT, DisagreementError, FabStaticError
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.ending import Ending
 from fab_static.report import html
 from fab_static.report.archive import Archive, name_of
 from fab_static.report.secrets import Secrets, every_text
 from fab_static.summary import summary
-
-FAILED, LIVE_BUT = 1, 4  # of the exit codes, DESIGN §4
 
 
 class Telling:
@@ -91,7 +89,7 @@ class Telling:
 
     def _tell(self, error: BaseException | None, ending: Ending | None) -> None:
         deploy = self._deploy
-        is_live = deploy.is_flipped or (
+        is_live = deploy.stays or (
             error is None and deploy.release is not None and deploy.live == deploy.release.id
         )
         if is_live:
@@ -201,14 +199,19 @@ class Telling:
             hooks.run(deploy.environment, self._folder, deploy.show, known, must=False)
 
 
-def exit_code(error: BaseException | None, deploy: Deployment) -> int:
-    """Return the code with which a run ends: after the flip it is live, whatever else went wrong."""
+def exit_code(error: BaseException | None, deploy: Deployment | None) -> int:
+    """Return the code with which a run ends: after the flip it is live, whatever else went wrong.
+
+    Args:
+        error: what it ended with; None where it went well, or only something after the flip failed.
+        deploy: the run; None where it ended before it began.
+    """
     if isinstance(error, DisagreementError):
         return error.exit_code
-    if deploy.is_flipped and (error is not None or deploy.after_flip):
+    if deploy and (deploy.stays if error else deploy.after_flip):
         return LIVE_BUT
     if error is None:
-        return 0
+        return DONE
     return error.exit_code if isinstance(error, FabStaticError) else FAILED
 
 

@@ -91,6 +91,8 @@ class Deployment:
     hub: Publication | None = None  # the bucket that hosts fetch from; may be the same
     caching: Caching | None = None  # the CDN's settings, where they were asked for
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
+    # the release that the probe found wrong, from when another one begins to be made live in its place
+    withdrawn: Release | None = None
     after_flip: list[FabStaticError] = field(default_factory=list)
     failed_after_flip: list[str] = field(default_factory=list)  # the phases
     command: str | None = None  # the words that run it again; None: it only looks
@@ -109,6 +111,11 @@ class Deployment:
     _releases: dict[str, Release] = field(default_factory=dict)
     _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
     _told: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def stays(self) -> bool:
+        """The release of this run is live on every host, whatever fails now: no exit 1."""
+        return self.is_flipped and self.withdrawn is None
 
     # ---- hosts
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from fab_static.errors import DISAGREE
 from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.report.live import size
 from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
-DISAGREE = 5  # the exit code: hosts were left with different releases
 
 Summary = Mapping[str, Any]
 
@@ -107,7 +107,8 @@ def _how_it_ended(summary: Summary) -> tuple[str, str]:
     what = "interrupted" if interrupted else "failed"
     undone = (summary.get("ending") or {}).get("undone", "")
     if undone.startswith("the flip of"):
-        return f"{what} during the flip, which was undone; what was live before is live", "bad"
+        when = "after" if summary["probe"] else "during"  # which found the release wrong
+        return f"{what} {when} the flip, which was undone; what was live before is live", "bad"
     return f"{what}; what was live before is live", "bad"
 
 

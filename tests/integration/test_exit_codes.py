@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import importlib
 
-from fab_static import tasks
+from fab_static import errors
 from tests.integration.conftest import Operator
 from tests.integration.test_bad_days import altered, colour, wait_for
 
 TESTS = {  # code -> module, test; DESIGN §4
-    tasks.DONE: ("test_deploy", "test_a_deploy_of_an_unchanged_release_sends_no_object"),
-    tasks.FAILED: ("test_bad_days", "test_a_reload_that_fails_puts_every_host_back"),
-    tasks.BAD_INPUT: (
+    errors.DONE: ("test_deploy", "test_a_deploy_of_an_unchanged_release_sends_no_object"),
+    errors.FAILED: ("test_bad_days", "test_a_reload_that_fails_puts_every_host_back"),
+    errors.BAD_INPUT: (
         "test_bad_days",
         "test_a_name_that_is_no_release_is_refused_before_anything_is_contacted",
     ),
-    tasks.LOCKED: (
+    errors.LOCKED: (
         "test_bad_days",
         "test_of_two_deploys_at_once_one_goes_on_and_the_other_exits_3",
     ),
-    tasks.LIVE_BUT: ("test_exit_codes", "test_4_the_release_is_live_but_the_probe_fails"),
-    tasks.DISAGREE: ("test_exit_codes", "test_5_a_host_dies_while_the_fleet_flips"),
+    errors.LIVE_BUT: ("test_exit_codes", "test_4_the_release_is_live_but_the_probe_fails"),
+    errors.DISAGREE: ("test_exit_codes", "test_5_a_host_dies_while_the_fleet_flips"),
 }
 
 
