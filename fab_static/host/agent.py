@@ -529,6 +529,7 @@ class Host:
         self.token: str | None = None  # of the lock that this agent holds for its operator
         self._linked: tuple[list[str], dict[str, set[str]]] | None = None
         self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
+        self.lifted: dict[str, str] = {}  # the project's links that are files now; see `lift`
 
     def path(self, *parts: str) -> str:
         return "/".join(
@@ -2273,22 +2274,34 @@ def put_back(host: Host, path: str, known: list[Any]) -> None:
 
 
 @verb
+def to_lift(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return which of the links `lift` would turn into files."""
+    links = head["links"]
+    return {"lifted": [path for path in links if is_link_to(path, links[path])]}, b""
+
+
+@verb
 def lift(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """On a host that builds and renders: turn the project's links into files while a build writes them.
 
-    A build that wrote through such a link would write into the live release. Returns those turned.
+    A build that wrote through such a link would write into the live release. Returns those turned. Whoever
+    asks puts them back with `lower`; if he is gone, the agent does it at its end.
     """
-    lifted = []
+    lifted: list[str] = []
     try:
         for path, target in head["links"].items():
-            if os.path.islink(path) and os.readlink(path) == target:
+            if not is_link_to(path, target):
+                continue
+            with Work.starting:  # once the operator is gone, no more is lifted
+                moved()
+                agent.host.lifted[path] = target
+                lifted.append(path)
                 temporary = aside(path)
                 try:
                     copy(path, temporary)
                     os.replace(temporary, path)
                 except FileNotFoundError:
                     os.unlink(path)
-                lifted.append(path)
     except BaseException:  # a full disk, say: all of them, or none
         lower(agent, dict(head, lifted=lifted), b"")
         raise
@@ -2300,6 +2313,7 @@ def lower(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Put the links back that `lift` turned into files."""
     for path in head["lifted"]:
         point(path, head["links"][path])
+        agent.host.lifted.pop(path, None)
     return {}, b""
 
 
@@ -2905,11 +2919,17 @@ def unlock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def abandon_lock(host: Host) -> None:
-    """Leave word that the owner's connection ended without a release: nobody need wait for it."""
+    """Leave word that the owner's connection ended without a release: nobody need wait for it.
+
+    What a build lifted is a link again then, unless the build is another's by now.
+    """
     with contextlib.suppress(OSError, ValueError, RefusedError):
         if host.token:
             with alone(host):
                 if own_lock(host):  # renamed, not written: on a full disk nobody need wait either
+                    for path, target in host.lifted.items():
+                        with contextlib.suppress(OSError):
+                            point(path, target)
                     os.replace(host.path("lock", "heartbeat"), host.path("lock", "abandoned"))
 
 

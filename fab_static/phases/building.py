@@ -349,8 +349,9 @@ def _manifests_as_files(deploy: Deployment) -> Iterator[None]:
         yield
         return
     links = deploy.links(deploy.build)
-    head, _ = deploy.build.ask("lift", links=links)
+    head, _ = deploy.build.ask("to_lift", links=links)  # known even if the answer to `lift` is lost
     try:
+        deploy.build.ask("lift", links=links)
         yield
     finally:
         if head["lifted"]:

@@ -342,6 +342,7 @@ ANSWERS: Mapping[str, Any] = {
     "empty": Nothing,
     "snapshot": Snapshot,
     "restore": Changed,
+    "to_lift": Lifted,
     "lift": Lifted,
     "lower": Nothing,
     "run": Ran,

@@ -1,0 +1,88 @@
+"""While a build writes a web host's manifests, they are files; afterwards they are links again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fab_static.errors import RemoteError
+from fab_static.host import agent as agent_module
+from fab_static.phases.building import _manifests_as_files
+from tests.unit.test_words import Site
+from tests.unit.test_words import site as site
+
+
+@pytest.fixture
+def links(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The build host renders pages too: one manifest is a link there, one is the project's own still."""
+    deploy_to = site.folder / "build1"
+    found = {
+        str(site.folder / "own.yml"): str(deploy_to / "current" / "resource_versions.yml"),
+        str(site.folder / "own.json"): str(deploy_to / "current" / "static" / "manifest.json"),
+    }
+    (site.folder / "own.yml").symlink_to(found[str(site.folder / "own.yml")])
+    (site.folder / "own.json").write_text("the project's own")
+    monkeypatch.setattr("fab_static.phases.deployment.Deployment.links", lambda *_: found)
+    monkeypatch.setattr(type(site.hosts["build1"]), "roles", ("build", "web"), raising=False)
+    return found
+
+
+def as_before(site: Site, links: dict[str, str]) -> bool:
+    own = site.folder / "own.yml"
+    return (
+        own.is_symlink()
+        and str(own.readlink()) == links[str(own)]
+        and (site.folder / "own.json").read_text() == "the project's own"
+        and not (site.folder / "own.json").is_symlink()
+    )
+
+
+def test_a_link_is_a_file_meanwhile_and_a_link_again(site: Site, links: dict[str, str]) -> None:
+    with _manifests_as_files(site.session._deployment()):
+        assert not (site.folder / "own.yml").is_symlink()
+    assert as_before(site, links)
+
+
+def test_a_link_is_put_back_where_the_answer_to_lifting_it_is_lost(
+    site: Site, links: dict[str, str]
+) -> None:
+    """It stayed a plain file; the next flip kept that copy as the project's own."""
+    build = site.hosts["build1"]
+    build.after["lift"] = build.cut
+    with (
+        pytest.raises(RemoteError, match="connection was cut"),
+        _manifests_as_files(site.session._deployment()),
+    ):
+        raise AssertionError("nothing is built")
+    assert as_before(site, links)
+
+
+def test_a_link_is_put_back_where_a_build_fails(site: Site, links: dict[str, str]) -> None:
+    with pytest.raises(ZeroDivisionError), _manifests_as_files(site.session._deployment()):
+        _ = 1 / 0
+    assert as_before(site, links)
+
+
+def test_the_agent_puts_links_back_itself_when_its_operator_is_gone(
+    site: Site, links: dict[str, str]
+) -> None:
+    """A machine that is switched off asks nobody to lower anything."""
+    build = site.hosts["build1"]
+    build.ask("lock", owner="anna@desk", phase="deploy")
+    assert build.ask("lift", links=links)[0] == {"lifted": [str(site.folder / "own.yml")]}
+    assert not (site.folder / "own.yml").is_symlink()
+    agent_module.abandon_lock(build.agent.host)
+    assert as_before(site, links)
+    assert Path(build.agent.host.path("lock", "abandoned")).exists()
+
+
+def test_it_leaves_them_where_another_has_taken_the_lock_over(
+    site: Site, links: dict[str, str]
+) -> None:
+    build, other = site.hosts["build1"], site.hosts["build1"].sibling()
+    build.ask("lock", owner="anna@desk", phase="deploy")
+    build.ask("lift", links=links)
+    other.ask("lock", owner="ben@desk", phase="deploy", steal=True)
+    agent_module.abandon_lock(build.agent.host)
+    assert not (site.folder / "own.yml").is_symlink()
