@@ -31,10 +31,11 @@ import paramiko
 from fabric import Config, Connection
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
-from fab_static.frames import SLOWEST, Channel, Frames, MalformedError, Pace, TooSlowError
+from fab_static.frames import Channel, Frames, MalformedError, Pace, TooSlowError
 from fab_static.frames import Head as Head  # what phases are given
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, PIECE, RECORD, TICK_SECONDS
+from fab_static.line import Line, end, ended_after
 from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, expand
 from fab_static.plan.release import Layout
@@ -72,27 +73,46 @@ class SshChannel:
     """A process on the other side of an SSH connection."""
 
     def __init__(self, transport: paramiko.Transport, command: str, timeout_seconds: float) -> None:
-        self._channel = transport.open_session(timeout=timeout_seconds)
-        self._channel.settimeout(timeout_seconds)
-        self._channel.exec_command(command)
+        self._transport = transport
+        self._line: Any = transport.sock  # a Line: see _prompt
+        with ended_after(transport, max(SILENCE_SECONDS, timeout_seconds)):
+            self._channel = transport.open_session(timeout=timeout_seconds)
+            self._channel.exec_command(command)
 
     def send(self, data: bytes) -> None:
-        """Send all of the data, in pieces: paramiko copies the rest at each packet."""
-        view = memoryview(data)
-        deadline = time.monotonic() + SILENCE_SECONDS + len(data) / SLOWEST
+        """Send all of the data, in pieces: paramiko copies the rest at each packet.
+
+        Raises:
+            TooSlowError: the host does not take it.
+        """
+        try:
+            self._send_all(memoryview(data))
+        except (OSError, EOFError) as error:
+            if isinstance(error, TimeoutError) or self._line.has_given_up:
+                end(self._transport)
+                raise TooSlowError(f"of {len(data):,} bytes it did not take all") from error
+            raise
+        except BaseException:
+            if self._line.is_under_way:  # nothing may follow half a packet
+                end(self._transport)
+            raise
+
+    def _send_all(self, view: memoryview) -> None:
+        pace = Pace(SILENCE_SECONDS)
         while view:
-            left = deadline - time.monotonic()
+            left = pace.left
             if left <= 0:
-                raise TooSlowError(f"the host does not take {len(data):,} bytes")
-            self._channel.settimeout(min(SILENCE_SECONDS, left))
+                raise TooSlowError
+            self._channel.settimeout(left)
             sent = self._channel.send(bytes(view[:PACKET]))
             if not sent:
                 raise EOFError("the connection ended")
+            pace.moved(sent)
             view = view[sent:]
 
     def is_ready(self) -> bool:
         """Tell whether a little can be sent without waiting."""
-        return self._channel.send_ready()
+        return self._channel.send_ready() and self._line.is_ready()
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""
@@ -116,8 +136,11 @@ class SshChannel:
         return code, words.decode(errors="replace").strip()
 
     def close(self) -> None:
-        """Close the channel; the agent sees the end of its input."""
-        self._channel.close()
+        """Close the channel; the agent sees the end of its input. What stands still ends the connection."""
+        if self._line.stands_still:
+            end(self._transport)
+        with ended_after(self._transport, CANCEL_SECONDS):
+            self._channel.close()
 
 
 class LocalChannel:
@@ -227,6 +250,7 @@ class RemoteHost:
         self._asked = 0  # bytes of that request
         self._turn = threading.Lock()  # one request at a time
         self._writing = threading.Lock()  # one frame at a time
+        self.moved_at = time.monotonic()  # when something last came from the host, or went there
         self.hello: Head = {}
         self.requests = 0
 
@@ -540,6 +564,10 @@ class RemoteHost:
                 if self._channel is None:
                     raise EOFError("it was closed")
                 self._channel.send(data)
+            self.moved_at = time.monotonic()
+        except TimeoutError as error:
+            self._raise_reason()
+            raise self._given_up(f"the host takes data too slowly: {error}") from error
         except (OSError, paramiko.SSHException, EOFError, ValueError) as error:
             self._raise_reason()
             raise self._cut(error) from error
@@ -646,25 +674,18 @@ class RemoteHost:
         try:
             if self._channel is None:
                 raise EOFError("closed")
-            return self._frames.next(self._channel, silence_seconds, most_body)
-        except TooSlowError as error:
-            self.close_agent()
-            raise RemoteError(
-                f"the host answers too slowly: {error}",
-                where=self.name,
-                mend=f"see whether the line to it works: {self.connection.ssh_command()}",
-            ) from error
+            frame = self._frames.next(self._channel, silence_seconds, most_body)
         except TimeoutError as error:
-            self.close_agent()
-            raise RemoteError(
-                f"the host said nothing for {silence_seconds:g} seconds",
-                where=self.name,
-                mend=f"see whether it is alive: {self.connection.ssh_command()}",
-            ) from error
+            said = f"the host said nothing for {silence_seconds:g} seconds"
+            if isinstance(error, TooSlowError):
+                said = f"the host answers too slowly: {error}"
+            raise self._given_up(said) from error
         except MalformedError as error:
             raise self._malformed(str(error)) from error
         except (OSError, EOFError, paramiko.SSHException, ValueError) as error:
             raise self._cut(error) from error
+        self.moved_at = time.monotonic()
+        return frame
 
     def _believed(self, do: str, head: Head) -> Head:
         """Return an answer that has its verb's shape.
@@ -705,9 +726,13 @@ class RemoteHost:
         )
 
     def _cut(self, error: BaseException) -> RemoteError:
+        return self._given_up(f"the connection was cut ({str(error) or type(error).__name__})")
+
+    def _given_up(self, what: str) -> RemoteError:
+        """End the agent, and return why."""
         self.close_agent()
         return RemoteError(
-            f"the connection was cut ({str(error) or type(error).__name__})",
+            what,
             where=self.name,
             mend=f"see whether the host is alive: {self.connection.ssh_command()}; then run it again",
         )
@@ -840,11 +865,7 @@ class SharedConnection:
         """Close the connection and its gateway's."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            gateway = connection.gateway
-            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-                connection.close()
-                if isinstance(gateway, Connection):
-                    gateway.close()
+            _closed(connection)
 
     @cached_property
     def _user(self) -> str | None:
@@ -869,7 +890,7 @@ class SharedConnection:
                 self._opened(gateway, f"{self.host.name} (gateway {ssh.gateway})")
             self._opened(connection, self.host.name)
         except BaseException:
-            connection.close()
+            _closed(connection)
             raise
         connection.transport.set_keepalive(15)  # a dead peer is noticed, a firewall kept open
         return connection
@@ -992,6 +1013,16 @@ def _own_config() -> Config:
         return _CONFIG.clone()
 
 
+def _closed(connection: Connection) -> None:
+    """Close a connection, and its gateways' after it, without a word to the host."""
+    if connection.transport is not None:
+        end(connection.transport)
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        connection.client.close()
+    if isinstance(connection.gateway, Connection):
+        _closed(connection.gateway)
+
+
 def _prompt(sock: Any, **options: Any) -> paramiko.Transport:
     """Return a transport that sends each packet at once.
 
@@ -1000,7 +1031,8 @@ def _prompt(sock: Any, **options: Any) -> paramiko.Transport:
     """
     if isinstance(sock, socket.socket):  # behind a gateway it is a channel of the gateway's
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return paramiko.Transport(sock, **options)
+    line: Any = Line(sock, SILENCE_SECONDS)  # what paramiko uses of a socket, it has
+    return paramiko.Transport(line, **options)
 
 
 def _reason(error: BaseException) -> str:
@@ -1075,8 +1107,8 @@ class Fleet:
         """End all agents and connections."""
         for host in self.hosts:
             with contextlib.suppress(Exception):  # whatever one says, the others are closed
+                host.connection.close()  # first: nothing is said to a host that may take no word
                 host.close_agent()
-                host.connection.close()
         self._workers.close()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError, expected
-from fab_static.host.agent import RECORD, TICKET
+from fab_static.frames import SLOWEST
+from fab_static.host.agent import PIECE, RECORD, TICKET
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
@@ -18,6 +20,7 @@ from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
+FINISH_SECONDS = 60 + PIECE / SLOWEST  # how long one piece may take to go out
 URL_SECONDS = 3600  # how long a host may take to begin its last object
 Frame = tuple[Head, bytes]
 
@@ -246,6 +249,7 @@ class Receiver:
         self._timeline = deploy.timeline
         self._size = size
         self.failed: FabStaticError | None = None
+        host.moved_at = time.monotonic()
         self._patience_seconds = min(60.0, deploy.environment.ssh.command_timeout)
         self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=QUEUED)
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -258,18 +262,23 @@ class Receiver:
         try:
             self._frames.put(frame, timeout=self._patience_seconds)
         except queue.Full:
-            self.failed = RemoteError(
-                f"the host took no data for {self._patience_seconds:g} seconds",
-                where=self.host.name,
-                mend="see whether its disk and network work, then run it again",
-            )
-            self.host.close_agent()
+            self._give_up(self._patience_seconds)
 
     def finish(self) -> None:
-        """Wait until the host has stored all, or has failed: whoever stands still has."""
+        """Wait until the host has stored all, or has failed; a host with which nothing moves has failed."""
         self.put(None)
-        if not self.failed:
-            self._thread.join()
+        while self._thread.is_alive() and not self.failed:
+            self._thread.join(1)
+            if time.monotonic() - self.host.moved_at > FINISH_SECONDS:
+                self._give_up(FINISH_SECONDS)
+
+    def _give_up(self, seconds: float) -> None:
+        self.failed = RemoteError(
+            f"the host took no data for {seconds:g} seconds",
+            where=self.host.name,
+            mend="see whether its disk and network work, then run it again",
+        )
+        self.host.close_agent()
 
     def end(self) -> None:
         """End what has not come to its end: another host's failure, or Ctrl-C."""

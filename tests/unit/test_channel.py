@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import sys
 import threading
 import time
 import tracemalloc
@@ -520,6 +521,24 @@ def test_a_host_that_stores_nothing_holds_up_a_deploy_for_so_long_and_no_longer(
         receiver.put(({"pack": "plain", "raw": 1}, b"x"))
         receiver.finish()
     assert receiver.failed.what.startswith("store stands still")
+
+
+def test_a_receiver_that_moves_no_more_is_not_waited_for(tmp_path, monkeypatch):
+    """`finish` waited without a limit for a thread that was stuck in the middle of a packet (fleet D2)."""
+    module = sys.modules["fab_static.phases.distribute"]  # a phase has the name, too
+    monkeypatch.setattr(module, "FINISH_SECONDS", 0.3)
+    host = host_with(Wire(), tmp_path)
+    closed, goes_on = [], threading.Event()
+    monkeypatch.setattr(host, "take", lambda do, frames: goes_on.wait(60))
+    monkeypatch.setattr(host, "close_agent", lambda: closed.append(True))
+    deploy = type("Deploy", (), {"timeline": Timeline(), "environment": host.environment})
+    with deploy.timeline.phase("distribute"):
+        receiver = Receiver(deploy, host, 1)
+        receiver.finish()
+        goes_on.set()
+    assert receiver.failed.what == "the host took no data for 0.3 seconds"
+    assert receiver.failed.where == "build1"
+    assert closed
 
 
 # ---- size
