@@ -6,6 +6,7 @@
     phases/       one file a phase, from collectstatic to prune
     remote.py     SSH connections and the channel to the agent; alone imports fabric
     frames.py     what comes through that channel, within bounds and in time; workers.py: threads nobody waits for
+    line.py       what is sent below SSH, in time; starting.py: why an agent did not start, and the cure
     interruption.py  how Ctrl-C is answered, and what it waits for
     host/         what is sent to the hosts: agent.py; for the project's interpreter django_probe.py,
                   template_lint.py, and reads.py, by which a phase is known to need no second run

@@ -30,6 +30,7 @@ from typing import IO, Any, TypeVar
 import paramiko
 from fabric import Config, Connection
 
+from fab_static import starting
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
 from fab_static.frames import Channel, Frames, MalformedError, Pace, TooSlowError
 from fab_static.frames import Head as Head  # what phases are given
@@ -596,7 +597,10 @@ class RemoteHost:
             try:
                 channel = LocalChannel(command)
             except OSError as error:
-                raise self._no_agent(127, f"{error.filename}: {error.strerror}", error) from error
+                status = 126 if isinstance(error, PermissionError) else 127
+                raise self._no_agent(
+                    status, f"{error.filename}: {error.strerror}", error
+                ) from error
         else:
             channel = self.connection.channel(shlex.join(command))
         opening = {
@@ -606,17 +610,20 @@ class RemoteHost:
             "environment": self.environment.name,
         }
         self.requests += 1
+        seconds = max(SILENCE_SECONDS, self.environment.ssh.connect_timeout)
         try:
             with self._writing:
                 self._channel = channel
                 channel.send(AGENT + _framed(opening, b""))  # one trip for both
-            seconds = max(SILENCE_SECONDS, self.environment.ssh.connect_timeout)
             self._frames.skip_to(channel, HELLO, MAX_GREETING, seconds)
             self.hello = self._believed("hello", self._received(SILENCE_SECONDS, 0)[0])
             self._refuse_error(self._received(SILENCE_SECONDS, 0)[0])
         except (OSError, EOFError, paramiko.SSHException) as error:
             code, words = channel.last_words()
             self.close_agent()
+            if code is None and isinstance(error, TimeoutError):
+                what, mend = starting.silence(seconds, words, self._start)
+                raise RemoteError(what, where=self.name, mend=mend) from error
             raise self._no_agent(code, words, error) from error
         except BaseException:
             self.close_agent()
@@ -738,41 +745,24 @@ class RemoteHost:
         )
 
     def _no_agent(self, code: int | None, words: str, error: BaseException) -> RemoteError:
-        become = self.environment.ssh.become
-        python = self.environment.ssh.python
+        """Return why there is no agent: what was said instead of its first words."""
         said = words or str(error) or f"exit status {code}"
         version = self._version(said)
         if version:
             return RemoteError(
-                f"{python} is {version}, 3.8 is needed",
+                f"{self.environment.ssh.python} is {version}, 3.8 is needed",
                 where=self.name,
                 mend="install a later one there, and name it in the inventory: "
                 "ssh: {python: /usr/bin/python3.11}",
             )
-        if become and "not found" in said:
-            return RemoteError(
-                f"sudo is not installed: {said}",
-                where=self.name,
-                mend=f"install it there, or log in as {become} (ssh.user) without ssh.become",
-            )
-        if become and "sudo" in said:
-            user = self.environment.ssh.user or getpass.getuser()
-            return RemoteError(
-                f"sudo does not let {user} become {become} without a password: {said}",
-                where=self.name,
-                mend=f"add to /etc/sudoers.d/fab-static there: {user} ALL=({become}) NOPASSWD: ALL",
-            )
-        if code == 127 or "not found" in said:
-            return RemoteError(
-                f"{python} cannot be started: {said}",
-                where=self.name,
-                mend="install Python 3.8 or later there (Debian: apt-get install python3)",
-            )
-        return RemoteError(
-            f"the host agent did not start: {said}",
-            where=self.name,
-            mend=f"try by hand: {self.connection.ssh_command()} {python} -V",
-        )
+        what, mend = starting.reason(said, code, self._start)
+        return RemoteError(what, where=self.name, mend=mend)
+
+    @property
+    def _start(self) -> starting.Start:
+        ssh = self.environment.ssh
+        user = self.connection.user or getpass.getuser()
+        return starting.Start(ssh.python, ssh.become, user, self.connection.ssh_command())
 
 
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
@@ -868,7 +858,8 @@ class SharedConnection:
             _closed(connection)
 
     @cached_property
-    def _user(self) -> str | None:
+    def user(self) -> str | None:
+        """Who logs in, where the inventory says so."""
         return self.host.user or self.environment.ssh.user
 
     def _connect(self) -> Connection:
@@ -879,7 +870,7 @@ class SharedConnection:
         connection = self._guarded(
             Connection(
                 self.host.address,
-                user=self._user,
+                user=self.user,
                 port=self.host.port,
                 gateway=gateway,
                 **self.options(),
@@ -982,7 +973,7 @@ class SharedConnection:
         if self.host.local:
             return "a shell on this machine,"
         port = f"-p {self.host.port} " if self.host.port else ""
-        user = f"{self._user}@" if self._user else ""
+        user = f"{self.user}@" if self.user else ""
         return f"ssh {port}{user}{self.host.address}"
 
 

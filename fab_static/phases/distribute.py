@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError, expected
-from fab_static.frames import SLOWEST
-from fab_static.host.agent import PIECE, RECORD, TICKET
+from fab_static.host.agent import RECORD, TICKET
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
@@ -20,7 +19,7 @@ from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
-FINISH_SECONDS = 60 + PIECE / SLOWEST  # how long one piece may take to go out
+FINISH_SECONDS = 300.0  # how long one piece may take to go out; 256 KiB by a modem take 256
 URL_SECONDS = 3600  # how long a host may take to begin its last object
 Frame = tuple[Head, bytes]
 

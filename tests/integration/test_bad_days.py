@@ -220,13 +220,12 @@ def reachable_for_everybody(folder: Path) -> Iterator[None]:
             one.chmod(0o700)
 
 
-def test_no_right_to_become_says_what_sudoers_needs(unchanged: Operator) -> None:
+def test_a_user_to_become_that_is_not_there_is_named(unchanged: Operator) -> None:
+    """NOPASSWD for a user who is not there cures nothing (fleet C8)."""
     with altered(unchanged, ssh={"become": "no-such-user"}):
         error = unchanged.fab("deploy", code=1).stderr
-    assert (
-        f"sudo does not let {unchanged.fleet.user} become no-such-user without a password" in error
-    )
-    assert f"{unchanged.fleet.user} ALL=(no-such-user) NOPASSWD: ALL" in error
+    assert "there is no user no-such-user: sudo: unknown user no-such-user" in error
+    assert f"name another one: ssh: {{become: {unchanged.fleet.user}}}" in error
 
 
 def test_a_bastion_carries_the_connections_and_its_key_is_checked_too(unchanged: Operator) -> None:
