@@ -70,6 +70,7 @@ RECORD = struct.Struct(">32sQ")  # in a stream of objects: SHA-256, size, then t
 TICKET = struct.Struct(">32sQH32s")  # to fetch one: SHA-256, size, which URL, the URL's signature
 FRAME = struct.Struct(">II")
 MAX_FRAME = 256 * 1024 * 1024
+NAMES_TOLD = 200  # of files that are counted all
 BEFORE = (
     ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
 )
@@ -2074,6 +2075,7 @@ def guard(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def guarded(host: Host, head: Head) -> str:
     """Return the real path of a static root that holds nothing else, by `keep` and `sources`."""
     root: str = os.path.realpath(head["root"])
+    refuse_file(root)
     ours = os.path.realpath(host.root)
     keep = dict(head["keep"], deploy_to=ours)
     keep["your home folder"] = os.path.expanduser("~")
@@ -2100,11 +2102,27 @@ def guarded(host: Host, head: Head) -> str:
     return root
 
 
+def refuse_file(root: str) -> None:
+    """Refuse a static root that cannot be a folder, since it or what it should lie in is something else."""
+    there = root
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        how = "is" if there == root else f"lies below {there}, which is"
+        kind = "a file" if os.path.isfile(there) else "neither a file nor a folder"
+        raise RefusedError(
+            f"STATIC_ROOT {how} {kind}",
+            root,
+            f"set STATIC_ROOT to a folder of its own, or move {there} away",
+            "build",
+        )
+
+
 @verb
 def not_ours(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return which files below a static root no build of ours has left there. Body: their names, JSON.
+    """Return how many files below a static root no build of ours has left there, and the first names.
 
-    A snapshot gives each file the time that belongs to its bytes; see `take_in`.
+    Body: the names to judge, JSON. A snapshot gives each file the time that belongs to its bytes; see `take_in`.
     """
     root = head["root"]
     others = []
@@ -2116,7 +2134,7 @@ def not_ours(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             or os.stat(path).st_mtime != mtime_of(sha256_of(path))
         ):
             others.append(name)
-    return {"others": others}, b""
+    return {"others": others[:NAMES_TOLD], "count": len(others)}, b""
 
 
 @verb

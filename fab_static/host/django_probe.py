@@ -20,7 +20,7 @@ Python 3.8 or later, standard library, and the project's Django and django-compr
 """
 
 # os.path throughout: finders, loaders and manifests give text, and redirect() deals in the calls of os.
-# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH113, PTH114, PTH118, PTH119, PTH120, PTH122, PTH123
+# ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH113, PTH114, PTH117, PTH118, PTH119, PTH120, PTH122, PTH123
 # ruff: noqa: PTH208
 
 from __future__ import annotations
@@ -603,6 +603,10 @@ _PLACEHOLDERS = (".gitkeep", ".gitignore", ".keep")
 _COPIES = (".gz", ".br", ".zst", ".map")
 _HASH = re.compile(r"\.[0-9a-f]{8,32}(?=\.|$)")
 _NAMES_TOLD = 5000
+_WRITTEN = (
+    *("MEDIA_ROOT", "SESSION_FILE_PATH", "FILE_UPLOAD_TEMP_DIR", "EMAIL_FILE_PATH"),
+    *("PRIVATE_STORAGE_ROOT", "SENDFILE_ROOT"),  # of django-private-storage, of django-sendfile2
+)
 
 
 def static_storage() -> dict[str, Any]:
@@ -698,7 +702,6 @@ def held_places() -> dict[str, str]:
 
     places: dict[str, Any] = {
         "BASE_DIR": base_dir(),
-        "MEDIA_ROOT": absolute(settings.MEDIA_ROOT),
         "the libraries of the project's Python": os.path.join(sys.prefix, "lib"),
     }
     for folder in dict.fromkeys((os.getcwd(), base_dir() or os.getcwd())):
@@ -711,14 +714,60 @@ def held_places() -> dict[str, str]:
     named = [("LOCALE_PATHS", path) for path in settings.LOCALE_PATHS]
     named += [("FIXTURE_DIRS", path) for path in settings.FIXTURE_DIRS]
     named += [
-        ("DATABASES", database["NAME"])
+        ("DATABASES", database.get("NAME"))
         for database in settings.DATABASES.values()
-        if "sqlite" in str(database.get("ENGINE")) and database.get("NAME") != ":memory:"
+        if is_in_a_file(database.get("ENGINE"), database.get("NAME"))
     ]
-    named += [("TEMPLATES", path) for each in settings.TEMPLATES for path in each.get("DIRS", ())]
-    for setting, path in named:
-        places[f"{setting} {absolute(path)}"] = absolute(path)
+    named += [("TEMPLATES", path) for each in settings.TEMPLATES for path in each.get("DIRS") or ()]
+    places.update((f"{setting} {absolute(path)}", absolute(path)) for setting, path in named)
+    places.update(written_places())
     return {name: path for name, path in places.items() if path}
+
+
+def written_places() -> Iterator[tuple[str, str]]:
+    """Yield the files and folders that the running site writes: the setting that names it, and its path."""
+    from django.conf import settings
+
+    named = [(setting, getattr(settings, setting, None)) for setting in _WRITTEN]
+    for alias, cache in settings.CACHES.items():
+        location = cache.get("LOCATION")
+        if is_in_a_file(cache.get("BACKEND"), location):
+            named.append((f'CACHES["{alias}"]', location))
+    for name, handler in ((settings.LOGGING or {}).get("handlers") or {}).items():
+        named.append((f'LOGGING (the handler "{name}")', handler.get("filename")))
+    for setting, path in named:
+        if path and isinstance(path, (str, os.PathLike)):
+            yield setting, os.path.abspath(os.fspath(path))
+    for setting, storage in other_storages():
+        folder = folder_of(storage)
+        if folder:
+            yield setting, folder
+
+
+def is_in_a_file(kind: Any, place: Any) -> bool:
+    """Does a database or a cache keep what it has in a file? Its place may be a URL that holds a password."""
+    if not isinstance(place, (str, os.PathLike)) or place == ":memory:":
+        return False
+    return os.path.isabs(place) or any(word in str(kind) for word in ("lite", "filebased"))
+
+
+def other_storages() -> Iterator[tuple[str, Any]]:
+    """Yield the storages that are not filled by a build, with the setting that names each."""
+    from django.contrib.staticfiles.storage import StaticFilesStorage
+    from django.core.files import storage as module
+
+    handler: Any = getattr(module, "storages", None)  # since Django 4.2
+    if handler is None:
+        yield "DEFAULT_FILE_STORAGE", module.default_storage
+        return
+    for alias in list(handler.backends):
+        with suppress(Exception):  # not configured here
+            storage = handler[alias]
+            is_built = isinstance(storage, StaticFilesStorage) or any(
+                kind.__module__ == "compressor.storage" for kind in type(storage).__mro__
+            )
+            if alias != "staticfiles" and not is_built:
+                yield f'STORAGES["{alias}"]', storage
 
 
 def catalogues() -> str | None:
@@ -752,33 +801,56 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which files in the static root git tracks, and which no finder lists: at most a few thousand.
-
-    `is_made` tells that git ignores the folder, and that most of what it holds is collected.
-    """
+    """Return which files in the static root git tracks, and which neither finders list nor libraries write."""
     from django.conf import settings
 
     root = os.path.realpath(absolute(settings.STATIC_ROOT) or "")
     with sources_looked_through():
         listed = {name for name, _, _ in collected()}
-    compress = compress_settings()
-    made = ["staticfiles.json", *([os.path.join(compress["output_dir"], "")] if compress else [])]
-    for place in (staticfiles_manifest(), catalogues()):
-        if place:
-            made.append(os.path.relpath(os.path.realpath(place), root))
-    unlisted = []
-    count = 0
-    for name in files_below(root):
-        count += 1
-        if not (is_listed(name, listed) or name.startswith(tuple(made)) or is_placeholder(name)):
-            unlisted.append(name)
-    tracked = [name for name in git_lines(root, "ls-files", "-z") if not is_placeholder(name)]
-    is_made = bool(git_lines(root, "check-ignore", root)) and 2 * len(unlisted) <= count
+    is_made = made_in(root)
     return {
-        "tracked": tracked[:_NAMES_TOLD],
-        "unlisted": unlisted[:_NAMES_TOLD],
-        "is_made": is_made,
+        "tracked": [name for name in git_lines(root, "ls-files", "-z") if not is_placeholder(name)],
+        "unlisted": [
+            name
+            for name in files_below(root)
+            if not (is_listed(name, listed) or is_made(name) or is_placeholder(name))
+        ],
     }
+
+
+def made_in(root: str) -> Callable[[str], bool]:
+    """Return what tells whether a file below the static root has a name that Django or a library gives.
+
+    No folder counts as a whole: COMPRESS_OUTPUT_DIR may name one that holds other files too.
+    """
+    manifests = {"staticfiles.json"}
+    place = staticfiles_manifest()
+    if place:
+        manifests.add(os.path.relpath(os.path.realpath(place), root))
+    patterns = []
+    folder = catalogues()
+    if folder:
+        folder = os.path.relpath(os.path.realpath(folder), root)
+        # the languages' folders, as statici18n names them when it is not told otherwise
+        patterns.append(within(folder) + r"[a-z]{2,3}([-_]\w+)*/\w+\.(js|json)")
+    compress = compress_settings()
+    if compress:
+        folder = os.path.normpath(compress["output_dir"])
+        manifests.add(os.path.normpath(os.path.join(folder, compress["manifest_name"])))
+        patterns.append(within(folder) + r"(css|js)/([^/]*\.)?[0-9a-f]{12}\.(css|js)")
+    found = [re.compile(pattern) for pattern in patterns]
+
+    def is_made(name: str) -> bool:
+        while name.endswith(_COPIES):
+            name = os.path.splitext(name)[0]
+        return name in manifests or any(pattern.fullmatch(name) for pattern in found)
+
+    return is_made
+
+
+def within(folder: str) -> str:
+    """Return the pattern with which the names in a folder begin."""
+    return "" if folder == "." else re.escape(folder) + "/"
 
 
 def files_below(root: str) -> dict[str, int]:

@@ -80,6 +80,8 @@ def build_phase(
     known = Known(None)
     if deploy.reuse != "no" and not deploy.by_itself:
         known = what_is_known(deploy, name, base)
+    if deploy.static_root:
+        deploy.journal.fills(deploy.static_root)
     if known.entry and deploy.reuse == "yes":
         if name == configured[-1]:
             with _manifests_as_files(deploy):
@@ -98,7 +100,6 @@ def build_phase(
         if known.entry and known.listing:
             _refuse_another(deploy, name, known, left["listing"])
             left["listing"] = known.listing  # for the next phase to be compared as well
-    left["root"] = deploy.static_root
     deploy.journal.done(
         name,
         at=time.time(),

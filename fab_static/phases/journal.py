@@ -26,7 +26,8 @@ class Journal:
     "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last.
     `to_invalidate` are paths below the static root that the CDN may still hold with old bytes, and under
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
-    `by_tag` tells that all of them were given out with cache tags.
+    `by_tag` tells that all of them were given out with cache tags. `static_root` is the folder that a build
+    has begun to fill, noted before it empties it: what an interrupted build left there is known as a build's.
     """
 
     host: RemoteHost
@@ -36,6 +37,7 @@ class Journal:
     if_undone: dict[str, Queries] = field(default_factory=dict)
     by_tag: bool = False
     invalidation: dict[str, Any] | None = None
+    static_root: str | None = None
 
     @classmethod
     def read(
@@ -48,13 +50,14 @@ class Journal:
         """
         data = data or {}
         phases, release = data.get("phases", {}), data.get("release")
-        invalidation = data.get("invalidation")
+        invalidation, static_root = data.get("invalidation"), data.get("static_root")
         is_sound = (
             isinstance(phases, dict)
             and all(map(_is_entry, phases.values()))
             and (release is None or is_id(release))
             and all(_are_queries(data.get(key, {})) for key in ("to_invalidate", "if_undone"))
             and (invalidation is None or isinstance(invalidation, dict))
+            and (static_root is None or isinstance(static_root, str))
         )
         if not is_sound:
             return cls(host), "journal.json does not hold what we write; it is passed over"
@@ -66,6 +69,7 @@ class Journal:
             if_undone=_queries(data.get("if_undone", {})),
             by_tag=data.get("by_tag") is True,
             invalidation=invalidation,
+            static_root=static_root if is_ours else None,
         ), None
 
     def save(self) -> None:
@@ -78,9 +82,16 @@ class Journal:
             "if_undone": listed(self.if_undone),
             "by_tag": self.by_tag,
             "invalidation": self.invalidation,
+            "static_root": self.static_root,
         }
         # not indented: json's encoder in C writes one line alone, in a tenth of the time
         self.host.ask("write_journal", json.dumps(data).encode())
+
+    def fills(self, root: str) -> None:
+        """Note that a build will empty and fill this folder, which was empty or a build's."""
+        if self.static_root != root:
+            self.static_root = root
+            self.save()
 
     def undone(self) -> None:
         """Note that the flip which was not confirmed has gone back, or may have."""

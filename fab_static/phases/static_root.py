@@ -49,7 +49,7 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
         return
     if "collectstatic" in deploy.environment.build.phases:
         yield from _of_settings(deploy, facts, is_written=answer["is_written"])
-    if not answer["is_empty"] and not _was_filled_here(deploy, answer["root"]):
+    if not answer["is_empty"] and deploy.journal.static_root != answer["root"]:
         yield from _of_files(deploy, answer["root"])
     deploy.static_root = answer["root"]
 
@@ -100,35 +100,22 @@ def _of_settings(
         )
 
 
-def _was_filled_here(deploy: Deployment, root: str) -> bool:
-    """Tell whether the journal shows that builds of this environment have filled the folder."""
-    built = [entry for entry in deploy.journal.phases.values() if entry.get("listing")]
-    return any(entry.get("root", root) == root for entry in built)  # a journal of old has no `root`
-
-
 def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
     """Yield the refusal of a folder that holds what no build, and no collectstatic, can have left there."""
     answer = deploy.project(deploy.build).ask({"ask": "unlisted"})
-    mend = (
-        "set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
-        "move the folder away, and the build makes it anew"
-    )
-    if answer["tracked"]:
-        yield BuildError(
-            f"STATIC_ROOT holds {counted(len(answer['tracked']), 'file')} that git tracks, and a build starts "
-            "by emptying it:\n" + lines(answer["tracked"]),
-            where=f"{deploy.build.name}: {root}",
-            mend=mend,
-        )
-    elif answer["unlisted"] and not answer["is_made"]:
+    names, count, why = answer["tracked"], len(answer["tracked"]), "git tracks"
+    if not names and answer["unlisted"]:
         head, _ = deploy.build.ask("not_ours", json.dumps(answer["unlisted"]).encode(), root=root)
-        if head["others"]:
-            yield BuildError(
-                f"STATIC_ROOT holds {counted(len(head['others']), 'file')} that no finder lists and no build "
-                "has left there, and a build starts by emptying it:\n" + lines(head["others"]),
-                where=f"{deploy.build.name}: {root}",
-                mend=mend,
-            )
+        names, count = head["others"], head["count"]
+        why = "no finder lists and no build has left there"
+    if names:
+        yield BuildError(
+            f"STATIC_ROOT holds {counted(count, 'file')} that {why}, and a build starts by emptying it:\n"
+            + lines(names, count),
+            where=f"{deploy.build.name}: {root}",
+            mend="set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
+            "move the folder away, and the build makes it anew",
+        )
 
 
 def compare_with_finders(deploy: Deployment, command: str) -> None:
@@ -212,9 +199,10 @@ def refuse_late_sources(deploy: Deployment, name: str, written: Sequence[str]) -
         )
 
 
-def lines(paths: list[str]) -> str:
-    """Return the first paths, one a line, and how many more there are."""
-    more = [f"    … and {len(paths) - SHOWN} more"] if len(paths) > SHOWN else []
+def lines(paths: list[str], count: int | None = None) -> str:
+    """Return the first paths, one a line, and how many more there are; `count` of all, where these are some."""
+    left = (len(paths) if count is None else count) - SHOWN
+    more = [f"    … and {left} more"] if left > 0 else []
     return "\n".join([*(f"    {path}" for path in paths[:SHOWN]), *more])
 
 

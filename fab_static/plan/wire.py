@@ -282,9 +282,10 @@ class ClosedToNginx(TypedDict):
 
 
 class NotOurs(TypedDict):
-    """Files that no build of ours has left."""
+    """The first of the files that no build of ours has left, and how many there are."""
 
     others: list[str]
+    count: int
 
 
 class Marked(TypedDict):

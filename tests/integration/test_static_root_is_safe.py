@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,18 @@ OVERLAPS = {
         'STATIC_ROOT = BASE_DIR / "data"\n',
         {"data/db": ""},
         "STATIC_ROOT holds DATABASES {code}/data/db ({code}/data/db), and a build starts by emptying it",
+    ),
+    "uploads of a storage": (
+        'STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": '
+        '{"location": STATIC_ROOT / "media"}}, "staticfiles": {"BACKEND": '
+        '"django.contrib.staticfiles.storage.StaticFilesStorage"}}\n',
+        {"static_root/media/cat.jpg": "cat"},
+        'STATIC_ROOT holds STORAGES["default"] ({code}/static_root/media), and a build starts by emptying it',
+    ),
+    "a file": (
+        'STATIC_ROOT = BASE_DIR / "notes.txt"\n',
+        {"notes.txt": "mine"},
+        "STATIC_ROOT is a file",
     ),
     "packages of npm": (
         'STATIC_ROOT = BASE_DIR / "node_modules"\n',
@@ -224,17 +237,98 @@ class Command(BaseCommand):
         session.deploy()
 
 
-def test_a_made_folder_that_git_ignores_may_hold_what_no_finder_lists(tmp_path: Path) -> None:
-    """Bundles of an older chain of commands, say; most of the folder is collected."""
+def test_a_file_in_a_folder_that_git_ignores_is_the_one_that_git_cannot_give_back(
+    tmp_path: Path,
+) -> None:
+    """(build A1) Most of the folder was collected, and git ignored it: the uploads in it were removed unasked."""
     code = write(
         tmp_path / "code",
         files={
             ".gitignore": "/static_root/\n",
             "static_root/css/site.css": "",
-            "static_root/js/bundle.js": "",
+            "static_root/uploads/cat.jpg": "cat",
         },
     )
     git(code, "init", "-q")
+    with (
+        on_this_machine(code, "collectstatic", settings="settings") as (session, _),
+        pytest.raises(BuildError) as caught,
+    ):
+        session.deploy()
+    assert caught.value.what == (
+        "STATIC_ROOT holds 1 file that no finder lists and no build has left there, and a build starts by "
+        "emptying it:\n    uploads/cat.jpg"
+    )
+    assert (code / "static_root/uploads/cat.jpg").read_text() == "cat"
+
+
+def test_a_new_static_root_is_not_taken_for_the_one_that_builds_filled(tmp_path: Path) -> None:
+    """(build A1) The last version's journal names no folder: every folder passed for one that builds had filled."""
+    code = write(tmp_path / "code")
     with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
         session.deploy()
-    assert "js/bundle.js" not in everything_below(code / "static_root")
+    _as_the_last_version_wrote_it(tmp_path / "code.static" / "journal.json")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+    _as_the_last_version_wrote_it(tmp_path / "code.static" / "journal.json")
+    (code / "letters").mkdir()
+    (code / "letters" / "mother.txt").write_text("Dear mother")
+    settings = code / "settings.py"
+    settings.write_text(settings.read_text() + 'STATIC_ROOT = BASE_DIR / "letters"\n')
+    with (
+        on_this_machine(code, "collectstatic", settings="settings") as (session, _),
+        pytest.raises(BuildError, match="that no finder lists and no build has left there"),
+    ):
+        session.deploy()
+    assert (code / "letters" / "mother.txt").read_text() == "Dear mother"
+
+
+def _as_the_last_version_wrote_it(journal: Path) -> None:
+    data = json.loads(journal.read_text())
+    del data["static_root"]
+    journal.write_text(json.dumps(data))
+
+
+def test_what_a_first_build_left_that_failed_halfway_is_the_builds(tmp_path: Path) -> None:
+    """The next deploy refused what the first one's own command had written, as nobody's."""
+    fails = BUNDLER.replace("# then", "raise SystemExit(1)")
+    first = 'INSTALLED_APPS = ["shop", "django.contrib.staticfiles"]\n'
+    code = write(tmp_path / "code", first, _command("collectstatic", fails))
+    with (
+        on_this_machine(code, "collectstatic", settings="settings") as (session, _),
+        pytest.raises(BuildError, match="collectstatic"),
+    ):
+        session.deploy()
+    assert (code / "static_root" / "bundle.js").exists()
+    write(code, first, _command("collectstatic", BUNDLER))
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+
+
+def test_a_refused_build_does_not_make_the_folder_its_own(tmp_path: Path) -> None:
+    code = write(tmp_path / "code", files={"static_root/mine.txt": "mine"})
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        for _again in range(2):
+            with pytest.raises(
+                BuildError, match="that no finder lists and no build has left there"
+            ):
+                session.deploy()
+    assert (code / "static_root/mine.txt").read_text() == "mine"
+
+
+BUNDLER = """
+import os
+from django.contrib.staticfiles.management.commands import collectstatic
+class Command(collectstatic.Command):
+    def handle(self, **options):
+        os.makedirs("static_root", exist_ok=True)
+        open("static_root/bundle.js", "w").write("made")
+        # then
+        super().handle(**options)
+"""
+
+
+def _command(name: str, text: str) -> dict[str, str]:
+    folder = "shop/management"
+    packages = dict.fromkeys((f"{folder}/__init__.py", f"{folder}/commands/__init__.py"), "")
+    return {**packages, f"{folder}/commands/{name}.py": text}

@@ -1370,7 +1370,37 @@ def test_only_files_whose_time_belongs_to_their_bytes_are_a_builds(agent, tmp_pa
     (static / "b.js").write_bytes(b"other")
     (static / "mine.txt").write_bytes(b"mine")
     names = json.dumps(["a.js", "b.js", "mine.txt"]).encode()
-    assert agent.do("not_ours", names, root=str(static)) == {"others": ["b.js", "mine.txt"]}
+    assert agent.do("not_ours", names, root=str(static)) == {
+        "others": ["b.js", "mine.txt"],
+        "count": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("root_of", "what"),
+    [
+        ("file", "is a file"),
+        ("link", "is a file"),
+        ("file/static", "lies below {tmp_path}/file, which is a file"),
+        ("pipe", "is neither a file nor a folder"),
+    ],
+)
+def test_a_static_root_that_cannot_be_a_folder_is_refused(
+    agent, tmp_path, root_of, what, nothing_is_removed
+):
+    """(build A1) The deploy said only that a file exists, and sent the operator to look at it."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    for verb, more in (("empty", {}), ("guard", {"written": None})):
+        with pytest.raises(RefusedError) as caught:
+            agent.do(verb, root=str(tmp_path / root_of), keep={}, **more)
+        assert caught.value.what == f"STATIC_ROOT {what.format(tmp_path=tmp_path)}"
+        name = "pipe" if root_of == "pipe" else "file"
+        assert caught.value.mend == (
+            f"set STATIC_ROOT to a folder of its own, or move {tmp_path}/{name} away"
+        )
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_empty_makes_a_static_root_that_is_not_there(agent, tmp_path):

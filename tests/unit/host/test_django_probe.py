@@ -295,6 +295,131 @@ def test_sources_are_what_collectstatic_would_take(make_project):
     assert {str(path.relative_to(root)) for path in root.rglob("*.*")} == set(files)
 
 
+# --- what the static root holds ---
+
+WRITTEN = {
+    "CACHES": (
+        'CACHES = {"pages": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache",'
+        ' "LOCATION": STATIC_ROOT / "cache"}}',
+        'CACHES["pages"]',
+        "cache",
+    ),
+    "SESSION_FILE_PATH": (
+        'SESSION_FILE_PATH = str(STATIC_ROOT / "sessions")',
+        "SESSION_FILE_PATH",
+        "sessions",
+    ),
+    "FILE_UPLOAD_TEMP_DIR": (
+        'FILE_UPLOAD_TEMP_DIR = STATIC_ROOT / "tmp"',
+        "FILE_UPLOAD_TEMP_DIR",
+        "tmp",
+    ),
+    "EMAIL_FILE_PATH": ('EMAIL_FILE_PATH = STATIC_ROOT / "mail"', "EMAIL_FILE_PATH", "mail"),
+    "LOGGING": (
+        'LOGGING = {"version": 1, "handlers": {"all": {"class": "logging.FileHandler", "delay": True,'
+        ' "filename": STATIC_ROOT / "all.log"}, "screen": {"class": "logging.StreamHandler"}}}',
+        'LOGGING (the handler "all")',
+        "all.log",
+    ),
+    "the default storage": (
+        'STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS":'
+        ' {"location": STATIC_ROOT / "media"}}, "staticfiles": {"BACKEND":'
+        ' "django.contrib.staticfiles.storage.StaticFilesStorage"}}',
+        'STORAGES["default"]',
+        "media",
+    ),
+    "a storage of one's own": (
+        'STORAGES = {"bills": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS":'
+        ' {"location": str(STATIC_ROOT)}}, "staticfiles": {"BACKEND":'
+        ' "django.contrib.staticfiles.storage.StaticFilesStorage"}}',
+        'STORAGES["bills"]',
+        "",
+    ),
+    "a database": (
+        'DATABASES = {"default": {"ENGINE": "django.contrib.gis.db.backends.spatialite",'
+        ' "NAME": STATIC_ROOT / "geo.db"}}',
+        "DATABASES PLACE",
+        "geo.db",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "setting", "place"), WRITTEN.values(), ids=WRITTEN)
+def test_what_the_running_site_writes_is_told(make_project, settings, setting, place):
+    """A deploy emptied these with the static root: uploads, sessions, logs."""
+    project = make_project({}, settings)
+    path = str(project.path / "staticfiles" / place)
+    assert project.answer("settings")["held"][setting.replace("PLACE", path)] == path
+
+
+def test_what_a_build_writes_is_no_place_of_the_running_site(make_project):
+    project = make_project(
+        {},
+        """
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+            "compressor": {"BACKEND": "compressor.storage.GzipCompressorFileStorage"},
+            "again": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+""",
+    )
+    held = project.answer("settings")["held"].values()
+    assert not [path for path in held if path.startswith(f"{project.path}/staticfiles")]
+
+
+def test_settings_that_leave_out_what_django_lets_them_leave_out_are_read(make_project):
+    """KeyError: 'NAME' ended every task."""
+    project = make_project(
+        {},
+        """
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3"}, "other": {}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+          "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache",
+                    "LOCATION": "redis://:secret@cache:6379"},
+          "two": {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": ["a:1", "b:1"]}}
+LOGGING = None
+LOGGING_CONFIG = None
+MEDIA_ROOT = FILE_UPLOAD_TEMP_DIR = None
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}, "odd": {}}
+""",
+    )
+    assert "secret" not in json.dumps(project.answer("settings"))
+
+
+def test_every_file_that_no_finder_lists_is_told_however_many(make_project):
+    """Only the first 5000 were judged, and those are a build's own where a site has many bundles."""
+    project = make_project(ASSETS)
+    many = project.path / "staticfiles" / "many"
+    many.mkdir(parents=True)
+    for number in range(5001):
+        (many / str(number)).touch()
+    assert len(project.answer("unlisted")["unlisted"]) == 5001
+
+
+@pytest.mark.parametrize("folder", ["CACHE", "CACHE/", ".", "a/b"])
+def test_only_names_that_libraries_give_are_taken_for_theirs(make_project, folder):
+    """COMPRESS_OUTPUT_DIR may be a folder that other files are in; as "." it made every file compressor's."""
+    within = os.path.normpath(f"staticfiles/{folder}")
+    made = (
+        *("css/output.0123456789ab.css", "js/0123456789ab.js", "css/output.0123456789ab.css.gz"),
+        "manifest.json",
+    )
+    own = ("css/mine.css", "cat.0123456789ab.jpg", "notes.txt", "img/0123456789ab.png")
+    project = make_project(
+        {
+            **ASSETS,
+            **{f"{within}/{name}": "" for name in (*made, *own)},
+            "staticfiles/staticfiles.json": "",
+            "staticfiles/staticfiles.json.mine": "",
+            "staticfiles/a.0123456789ab.js": "",
+        },
+        f"COMPRESS_OUTPUT_DIR = {folder!r}\n",
+    )
+    unlisted = project.answer("unlisted")["unlisted"]
+    front = "" if folder == "." else os.path.normpath(folder) + "/"
+    assert sorted(unlisted) == sorted([*(front + name for name in own), "staticfiles.json.mine"])
+
+
 # --- coverage ---
 
 
