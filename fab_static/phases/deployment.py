@@ -21,6 +21,7 @@ from fab_static.phases.project import (
     staticfiles_manifest_path,
 )
 from fab_static.phases.publication import Publication
+from fab_static.plan import record as records
 from fab_static.plan import release as releases
 from fab_static.plan.build_order import order_of
 from fab_static.plan.inventory import Environment, expand
@@ -220,6 +221,15 @@ class Deployment:
         self.states = self.on(self.hosts(), lambda host: host.ask("state")[0])
         for host, state in self.states.items():
             self.tell_odd(host, state["odd"])
+            strange = records.read(state["record"]).strange
+            if strange:
+                are = "is" if strange == 1 else "are"
+                self.tell_odd(
+                    host,
+                    [
+                        f"{counted(strange, 'line')} of log.jsonl {are} not as we write, and {are} passed over"
+                    ],
+                )
 
     def tell_odd(self, host: RemoteHost, lines: Iterable[str]) -> None:
         """Tell, once, what is strange below `deploy_to` of a host and was passed over."""
@@ -342,15 +352,14 @@ class Deployment:
         return live.pop() if len(live) == 1 else None
 
     @property
-    def log(self) -> list[dict[str, Any]]:
-        """The entries of log.jsonl on the build host, oldest first."""
-        entries: list[dict[str, Any]] = self.states[self.build]["record"]
-        return entries
+    def log(self) -> records.Record:
+        """What log.jsonl on the build host says."""
+        return records.read(self.states[self.build]["record"])
 
     @property
     def record(self) -> tuple[Activation, ...]:
         """The activations that all hosts made, oldest first: the build host flips last."""
-        return record_of(self.log)
+        return self.log.activations
 
     @property
     def recorded_live(self) -> str | None:
@@ -504,17 +513,3 @@ def _in_a_line(error: BaseException) -> str:
     if isinstance(error, FabStaticError):
         return f"{error.what} ({error.where})"
     return "the operator's interruption" if isinstance(error, KeyboardInterrupt) else repr(error)
-
-
-def record_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Activation, ...]:
-    """Return the activations of a log.jsonl that were not undone, oldest first."""
-    record: list[Activation] = []
-    for entry in entries:
-        name, at, wrong = (entry.get(key) for key in ("release", "at", "rolled_back"))
-        if not releases.is_id(name) or not isinstance(at, (int, float)):
-            continue
-        if entry.get("event") == "activate":
-            record.append(Activation(name, at, wrong if releases.is_id(wrong) else None))
-        elif entry.get("event") == "undo" and record and record[-1].release == name:
-            record.pop()
-    return tuple(record)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from fab_static.phases.deployment import Deployment
+from fab_static.plan import record
 from fab_static.plan.diff import Queries, is_content_named, narrowed, printed_urls, to_forget
 from fab_static.plan.expectations import base_of
 from fab_static.plan.invalidation import Invalidation, Quota, to_invalidate
@@ -17,12 +18,8 @@ ALL_FREE = Quota()
 def forgotten(deploy: Deployment, old: Release | None, new: Release) -> dict[str, Queries]:
     """Return the URLs that caches may hold with other bytes than `new` has, once it is live after `old`."""
     is_exact = _origin_knows_versions(deploy)
-    printed = {
-        entry["release"]
-        for state in deploy.states.values()
-        for entry in state["record"]
-        if entry.get("event") == "activate"  # of one host, or undone: its pages were there
-    }
+    # of one host, or undone: its pages were there
+    printed = set().union(*(record.read(one["record"]).activated for one in deploy.states.values()))
     held = deploy.states[deploy.build]["releases"]
     return to_forget(
         old,

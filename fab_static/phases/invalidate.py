@@ -154,8 +154,8 @@ def _ask(
             Request(one["id"], one["reference"], tuple(one["paths"])) for one in asked["requests"]
         ]
         return requests, []
-    known = {entry.get("id") for entry in deploy.log if entry.get("event") == "invalidation"}
-    spent = ledger.paths_of_month(deploy.log, time.time())
+    known = {one.id for one in deploy.log.invalidations}
+    spent = ledger.paths_of_month(deploy.log.invalidations, time.time())
     new: list[Request] = []
 
     def noted(request: Request) -> None:

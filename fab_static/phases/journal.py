@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from fab_static.plan import build_order
 from fab_static.plan.diff import Queries, united
 from fab_static.plan.release import is_id
+from fab_static.plan.wire import misshapen
 from fab_static.remote import RemoteHost
 
 FORMAT = 1
@@ -53,17 +54,19 @@ class Journal:
         invalidation, static_root = data.get("invalidation"), data.get("static_root")
         is_sound = (
             isinstance(phases, dict)
-            and all(map(_is_entry, phases.values()))
+            and all(_is_entry(name, entry) for name, entry in phases.items())
             and (release is None or is_id(release))
             and all(_are_queries(data.get(key, {})) for key in ("to_invalidate", "if_undone"))
-            and (invalidation is None or isinstance(invalidation, dict))
+            and (invalidation is None or misshapen(_Asked, invalidation) is None)
             and (static_root is None or isinstance(static_root, str))
         )
         if not is_sound:
             return cls(host), "journal.json does not hold what we write; it is passed over"
         return cls(
             host,
-            phases=phases if is_ours else {},
+            phases={name: {**_LACKING, **entry} for name, entry in phases.items()}
+            if is_ours
+            else {},
             release=release,
             to_invalidate=_queries(data.get("to_invalidate", {})),
             if_undone=_queries(data.get("if_undone", {})),
@@ -152,18 +155,58 @@ def listed(queries: Mapping[str, Queries]) -> dict[str, list[str] | None]:
     return {path: None if some is None else sorted(some) for path, some in queries.items()}
 
 
-def _is_entry(entry: Any) -> bool:
+class _Entry(TypedDict):
+    """What the journal says of any phase."""
+
+    ran: int
+    seconds: float
+    listing: NotRequired[str | None]
+    base: NotRequired[str | None]
+    by: NotRequired[str | None]
+    root: NotRequired[str | None]
+    record: NotRequired[str | None]
+    unseen: NotRequired[str | None]
+    project_path: NotRequired[str | None]
+    promoted_from: NotRequired[str | None]
+    versions_file: NotRequired[str | None]
+    release: NotRequired[str | None]
+    places: NotRequired[list[_Place]]
+
+
+_Place = TypedDict(
+    "_Place",
+    {"in": str, "line": int | None, "block": int, "context": str | None, "keys": dict[str, str]},
+)
+
+
+class _Request(TypedDict):
+    """A request that CloudFront has accepted."""
+
+    id: str
+    reference: str
+    paths: list[str]
+
+
+class _Asked(TypedDict):
+    """What `invalidate` has asked CloudFront for."""
+
+    live: str | None
+    changed: dict[str, list[str] | None]
+    reference: str
+    batches: list[list[str]]
+    requests: NotRequired[list[_Request]]
+
+
+_LACKING = dict.fromkeys(("listing", "base", "release"))  # who reads an entry asks for any of them
+
+
+def _is_entry(name: str, entry: Any) -> bool:
     """Tell whether this is what the journal says of a phase."""
-    if not isinstance(entry, dict):
+    if misshapen(_Entry, entry) is not None:
         return False
     objects = [entry[key] for key in ("listing", "base") if entry.get(key) is not None]
-    words = ("by", "record", "unseen", "project_path", "promoted_from", "versions_file", "release")
-    return (
-        isinstance(entry.get("ran"), int)
-        and isinstance(entry.get("seconds"), (int, float))
-        and all(isinstance(name, str) and _OBJECT.fullmatch(name) for name in objects)
-        and all(entry.get(key) is None or isinstance(entry[key], str) for key in words)
-    )
+    is_whole = name not in build_order.BUILD_PHASES or bool(entry.get("listing"))
+    return is_whole and all(_OBJECT.fullmatch(object) for object in objects)
 
 
 def _are_queries(data: Any) -> bool:

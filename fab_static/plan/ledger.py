@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+
+from fab_static.plan.record import Invalidated
 
 # AWS: Developer Guide, "Paying for file invalidation": a month, per account, not per distribution
 FREE_PATHS = 1000
@@ -12,18 +13,13 @@ WARN_AT = 800
 PRICE_USD = 0.005  # for each path after them
 
 
-def paths_of_month(entries: Iterable[Mapping[str, Any]], now: float) -> int:
+def paths_of_month(invalidations: Iterable[Invalidated], now: float) -> int:
     """Return the paths charged in the month (UTC) of `now`, seconds since 1970.
 
-    Entries are those of log.jsonl: {"event": "invalidation", "id", "paths": n, "at"}. One that was noted
-    twice, by a run that took up another's, was charged once.
+    One that was noted twice, by a run that took up another's, was charged once.
     """
     month = _month(now)
-    charged = {
-        entry["id"]: int(entry["paths"])
-        for entry in entries
-        if entry.get("event") == "invalidation" and _month(entry["at"]) == month
-    }
+    charged = {one.id: one.paths for one in invalidations if _month(one.at) == month}
     return sum(charged.values())
 
 

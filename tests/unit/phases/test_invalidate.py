@@ -15,6 +15,7 @@ from fab_static.errors import CdnError
 from fab_static.phases.forgetting import forgotten
 from fab_static.phases.invalidate import begin, invalidate
 from fab_static.phases.journal import Journal
+from fab_static.plan import record as records
 from fab_static.plan.cache_tags import tag_of
 from fab_static.plan.diff import ANY_QUERY
 from fab_static.plan.inventory import S3, Cdn
@@ -99,7 +100,7 @@ def deployment(
         show=SimpleNamespace(say=told.append, warn=told.append),
         build=host,
         states={host: {"previous": before.id, "releases": [*releases], "record": record}},
-        log=record,
+        log=records.read(record),
         live=live.id,
         recorded_live=live.id,
         lock=None,
@@ -243,7 +244,7 @@ def test_a_path_that_is_refused_is_named_and_the_others_are_forgotten(
 def test_the_month_is_warned_of_before_anything_is_asked_for(cloudfront: CloudFront) -> None:
     known = keyed_on(cloudfront, "version")
     deploy = deployment(cloudfront, known, "b.png")
-    deploy.log = [{"event": "invalidation", "id": "I1", "paths": 799, "at": time.time()}]
+    deploy.log = records.Record((records.Invalidated("I1", 799, time.time()),))
     seen: list[tuple[str, bool]] = []
     deploy.show.warn = lambda text: seen.append((text, "CreateInvalidation" in cloudfront.calls))
     invalidate(deploy)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fab_static.plan.ledger import paths_of_month, price_usd, warning
+from fab_static.plan.record import Invalidated
 
 
 def at(month: int, day: int = 1, second: int = 0) -> float:
     return datetime(2026, month, day, 0, 0, second, tzinfo=UTC).timestamp()
 
 
-def entry(name: str, paths: int, when: float) -> dict[str, object]:
-    return {"event": "invalidation", "id": name, "paths": paths, "at": when}
+def entry(name: str, paths: int, when: float) -> Invalidated:
+    return Invalidated(name, paths, when)
 
 
 def test_paths_are_counted_by_month_in_utc_and_once_for_each_invalidation():
     entries = [
-        {"event": "activate", "release": "r", "at": at(11, 3)},
         entry("A", 7, at(11) - 1),
         entry("B", 20, at(11)),
         entry("C", 300, at(11, 30)),
