@@ -358,7 +358,7 @@ class Session:
         """
         deploy = self._deployment(project_path=project_path)
         deploy.reuse = reuse
-        with self._locked(deploy, "deploy", wait_seconds), self._told(deploy, "deploy"):
+        with self._told(deploy, "deploy", wait_seconds):
             names = self._to_resume(deploy) if resume else self._configured(EVERYTHING)
             if not names:
                 self._show.say("nothing is stale; the last deploy went to its end")
@@ -401,7 +401,7 @@ class Session:
             )
         deploy = self._deployment(project_path=project_path)
         deploy.reuse = reuse
-        with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
+        with self._told(deploy, "prepare", wait_seconds):
             names = self._configured((*BUILD, *PREPARE))
             self._check(deploy, names)
             self._run(deploy, self._in_order(deploy, names), None)
@@ -416,7 +416,7 @@ class Session:
     ) -> Deployment:
         """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune; see `deploy`."""
         deploy = self._deployment()
-        with self._locked(deploy, "activate", wait_seconds), self._told(deploy, "activate"):
+        with self._told(deploy, "activate", wait_seconds):
             deploy.current_release()
             self._check(deploy, ("verify", *GO_LIVE))
             goes_back = rollback_on_probe_failure
@@ -435,10 +435,7 @@ class Session:
         deploy = self._deployment(project_path=project_path)
         deploy.by_itself = True
         deploy.options = options or {}
-        with (
-            self._locked(deploy, name, wait_seconds),
-            self._told(deploy, task_name(name), others=False),
-        ):
+        with self._told(deploy, name, wait_seconds, others=False):
             self._run(deploy, (name,), None)
             if name in BUILD:
                 stale = [task_name(one) for one in all_stale(deploy)]
@@ -571,7 +568,7 @@ class Session:
         self, source: Deployment, release: str | None, project_path: str | None, wait_seconds: float
     ) -> Release:
         deploy = self._deployment(project_path=project_path)
-        with self._locked(deploy, "prepare", wait_seconds), self._told(deploy, "prepare"):
+        with self._told(deploy, "prepare", wait_seconds):
             names = ("promote", "distribute", "verify")
             self._check(deploy, names)
             self._run_one(
@@ -622,7 +619,7 @@ class Session:
             deploy.look()
             yield
             return
-        with self._locked(deploy, "rollback", wait_seconds), self._told(deploy, "rollback"):
+        with self._told(deploy, "rollback", wait_seconds):
             yield
 
     def _rollback_target(self, deploy: Deployment, to: str | None) -> str:
@@ -826,7 +823,7 @@ class Session:
         )
         deploy.reach()
         lock = Lock(deploy.build, self.operator, phase)
-        with interruption.heeded(), self._released(deploy, lock):
+        with self._released(deploy, lock):
             try:
                 lock.take(wait_seconds=wait_seconds)
             except DeployLockedError:
@@ -862,22 +859,30 @@ class Session:
                 )
 
     @contextmanager
-    def _told(self, deploy: Deployment, task: str, *, others: bool = True) -> Iterator[None]:
-        """Keep the run's log, summary and report; tell the others, too. None of it decides how it ends."""
+    def _told(
+        self, deploy: Deployment, phase: str, wait_seconds: float, *, others: bool = True
+    ) -> Iterator[None]:
+        """Hold the lock, and tell of the run: others are told how it ended once the lock is released.
+
+        Keeps the run's log, summary and report. None of it decides how the run ends.
+        """
         telling = Telling(
             deploy,
-            task,
+            task_name(phase),
             folder=self.folder,
             secrets=Secrets(self.hidden),
             webhook=self._webhook,
             spell=self.spell,
             tells_others=others,
         )
-        try:
-            telling.began()
-            yield
-        except BaseException as error:
-            deploy.instead = error.instead if isinstance(error, FabStaticError) else None
-            telling.ended(error, self.ending)
-            raise
-        telling.ended(None, self.ending)
+        with interruption.heeded():
+            try:
+                with self._locked(deploy, phase, wait_seconds):
+                    telling.began()
+                    yield
+            except BaseException as error:
+                if telling.has_begun:
+                    deploy.instead = error.instead if isinstance(error, FabStaticError) else None
+                    telling.ended(error, self.ending)
+                raise
+            telling.ended(None, self.ending)

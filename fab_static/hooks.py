@@ -7,16 +7,19 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fab_static import interruption
 from fab_static.errors import BuildError
 from fab_static.phases.deployment import Show
 from fab_static.plan.inventory import Environment
 
 MOST_OUTPUT = 1_000_000  # bytes of one hook that are shown and logged; the rest is read and dropped
+LOOK_SECONDS = 0.02  # until it is looked again whether a hook has ended
 LAST_WORDS_SECONDS = 1.0  # a program that the hook has started may hold its output open for ever
 
 
@@ -91,11 +94,15 @@ def _run(
     reader = threading.Thread(target=_read, args=(process, show, ended), daemon=True)
     reader.start()
     try:
-        code = process.wait(limit)
+        with interruption.answerable():
+            code = process.wait(limit)
     except subprocess.TimeoutExpired:
-        raise HookFailedError(f"was ended after {limit:g} seconds (hooks.timeout)") from None
-    finally:
         _end(process)
+        raise HookFailedError(f"was ended after {limit:g} seconds (hooks.timeout)") from None
+    except BaseException:
+        _end(process)
+        raise
+    finally:
         reader.join(LAST_WORDS_SECONDS)
         ended.set()
     if code != 0:
@@ -125,12 +132,15 @@ def _read(
                 show(b"\n(it prints more than is kept)\n")
 
 
+@interruption.whole
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what still runs of a hook, and all of its process group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(LAST_WORDS_SECONDS)
+    """End a hook with all of its process group; what is left of it after a moment is killed."""
+    with suppress(ProcessLookupError):  # all of the group has ended
+        os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        while time.monotonic() < deadline:
+            process.poll()  # else it stays in the group
+            os.killpg(process.pid, 0)
+            time.sleep(LOOK_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

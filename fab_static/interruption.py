@@ -1,8 +1,11 @@
-"""Answers Ctrl-C, SIGTERM and SIGHUP: a run ends at once, and what puts things back goes to its end.
+"""Answers Ctrl-C, SIGTERM and SIGHUP: what runs ends at once, and what puts things back goes to its end.
 
 The first signal raises KeyboardInterrupt in the main thread. While that is on its way up, things are put
-back, and a second signal changes nothing. What puts things back after another failure, or after none, is
-marked with `whole`: a signal waits until it has ended.
+back, and a second signal changes nothing there. What puts things back after another failure, or after none,
+is marked with `whole`: a signal waits until it has ended.
+
+In the end others are told (hooks, a webhook). A block of `answerable` waits for them, and a signal ends the
+wait. Whoever has asked a second time by then waits for each of them a second at most.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ F = TypeVar("F", bound=Callable[..., object])
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN_SECONDS = 0.02  # until a signal that has to wait is sent once more
+LAST_WAIT_SECONDS = 1.0  # for each who is told, once a second signal has come
 _WHOLE: set[CodeType] = set()
+_STATE = {"is_answerable": False, "is_urgent": False}  # of the main thread
 # on the way into a block, or out of it, before the marked generator runs
 _DOORS = {
     contextlib._GeneratorContextManager.__enter__.__code__,
@@ -58,6 +63,28 @@ def heeded() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextlib.contextmanager
+def answerable() -> Iterator[None]:
+    """Let a signal end the block, which only waits, even while an earlier one is on its way.
+
+    Raises:
+        KeyboardInterrupt: a signal came; or one came before, while things were put back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    last = threading.Timer(LAST_WAIT_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+    last.daemon = True
+    _STATE["is_answerable"] = True
+    try:
+        if _STATE["is_urgent"] and _is_on_its_way():
+            last.start()
+        yield
+    finally:
+        _STATE["is_answerable"] = False
+        last.cancel()
+
+
 def ignore() -> None:
     """Answer no signal any more: the run has ended, and the program is about to."""
     for number in SIGNALS:
@@ -70,13 +97,16 @@ def answer(number: int, frame: FrameType | None) -> None:
     Raises:
         KeyboardInterrupt: unless one is on its way already, or things are being put back.
     """
-    if _is_on_its_way():
+    is_second = _is_on_its_way()
+    if is_second and not _STATE["is_answerable"]:
+        _STATE["is_urgent"] = True
         return
     if _must_wait(frame):
         again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
         again.daemon = True
         again.start()
         return
+    _STATE["is_urgent"] = is_second
     raise KeyboardInterrupt
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fab_static import interruption
 from fab_static.aws.s3 import Bucket
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
@@ -99,7 +100,8 @@ def within(limit: float, work: Callable[[], str | None]) -> str | None:
     answers: list[str | None] = []
     worker = threading.Thread(target=lambda: answers.append(work()), daemon=True)
     worker.start()
-    worker.join(limit)
+    with interruption.answerable():
+        worker.join(limit)
     return answers[0] if answers else f"no whole answer came within {limit:g} seconds"
 
 

@@ -54,6 +54,7 @@ class Telling:
         self._spell = spell
         self._tells_others = tells_others
         self._name = name_of(task)
+        self.has_begun = False
         self._has_ended = False
         self._kept: Path | None = None  # where this run's files go, without an ending
 
@@ -63,6 +64,7 @@ class Telling:
         Raises:
             BuildError: such a hook failed.
         """
+        self.has_begun = True
         with self._anyway("no log is kept of this run"):
             environment = self._deploy.environment
             kept = Archive(environment.app, environment.name).begin(self._task)

@@ -10,6 +10,7 @@ import pytest
 from fab_static import hooks
 from fab_static.errors import BuildError
 from fab_static.plan import inventory
+from tests.processes import becomes
 from tests.unit.test_words import INVENTORY
 
 
@@ -122,3 +123,42 @@ def test_ctrl_c_ends_the_hook_and_not_the_run(tmp_path, monkeypatch):
     ]
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, "true", must=True)
+
+
+CHILD = "(trap '' TERM; sleep 600 & echo $! > number; echo > ready; wait; sleep 600)"
+
+
+def test_a_program_that_takes_no_notice_is_killed_with_the_hook_that_does(tmp_path):
+    """The shell ended at SIGTERM, and what it had started lived on."""
+    run(tmp_path, f"{CHILD} & echo $! > child; wait", limit=1.0)
+    assert is_gone(tmp_path)
+    (tmp_path / "number").write_text((tmp_path / "child").read_text())
+    assert is_gone(tmp_path)
+
+
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    """Have a hook interrupted once it is ready."""
+    plain = hooks.subprocess.Popen.wait
+
+    def wait(self, timeout=None):
+        if timeout is None:
+            return plain(self)
+        assert becomes((tmp_path / "ready").exists)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hooks.subprocess.Popen, "wait", wait)
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_a_program_of_a_hook_that_is_interrupted_is_killed_too(tmp_path):
+    run(tmp_path, f"{CHILD} & wait")
+    assert is_gone(tmp_path)
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_what_a_hook_starts_may_clean_up_when_the_hook_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 20.0)
+    clean = "trap 'sleep 0.2; echo yes > clean; exit' TERM; echo > ready"
+    run(tmp_path, f"({clean}; while :; do sleep 0.05; done) & wait")
+    assert (tmp_path / "clean").read_text() == "yes\n"

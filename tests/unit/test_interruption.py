@@ -120,6 +120,62 @@ def test_what_a_block_begins_it_also_ends(at):
     assert done == ["lifted", "lowered"]
 
 
+def interrupted(then):
+    """Do something while an interruption is on its way."""
+
+    def run():
+        try:
+            press()
+        finally:
+            then()
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
+
+def forever():
+    with interruption.answerable():
+        threading.Event().wait(60)
+        pytest.fail("it was waited for")
+
+
+def ended_by_another():
+    press_soon = threading.Timer(0.05, press)
+    press_soon.start()
+    with pytest.raises(KeyboardInterrupt):
+        forever()
+
+
+def test_a_second_one_ends_the_wait_for_those_who_are_told():
+    """It was ignored until the hook had ended, 300 seconds later (fleet A5)."""
+    interrupted(ended_by_another)
+
+
+def test_who_has_asked_twice_waits_a_moment_for_each_who_is_told():
+    done = []
+
+    def told():
+        press()  # while things are put back: it changes nothing there
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                forever()
+            done.append("told")
+
+    interrupted(told)
+    assert done == ["told", "told"]
+
+
+def test_who_has_asked_once_waits(monkeypatch):
+    monkeypatch.setattr(interruption, "LAST_WAIT_SECONDS", 0.01)
+
+    def told():
+        with interruption.answerable():
+            time.sleep(0.2)
+
+    interrupted(lambda: press())  # of an earlier run
+    interrupted(told)
+
+
 def test_one_that_is_ignored_stays_so():
     """As under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -375,3 +375,21 @@ def test_an_interruption_while_it_goes_back_from_what_the_probe_found_exits_4(
     assert code == 4
     assert text.startswith("interrupted after the release went live\n")
     assert f"  live: {NEW} on every host\n" in text
+
+
+def test_the_lock_is_released_before_others_are_told(site: Site, said: Said) -> None:
+    """A hook that hangs kept everybody else from deploying."""
+    lock = site.folder / "build1" / "lock"
+    look = f"test ! -e {lock} && echo > {site.folder}/released"
+    site.open(f"hooks: {{after_activate: ['{look}'], before_deploy: ['test -e {lock}']}}")
+    assert said() == (0, "")
+    assert (site.folder / "released").exists()
+
+
+def test_a_lock_that_somebody_else_holds_is_no_run_that_hooks_are_told_of(
+    site: Site, said: Said
+) -> None:
+    site.open(f"hooks: {{after_failure: ['echo > {site.folder}/told']}}")
+    site.hosts["build1"].sibling().ask("lock", owner="ben@laptop", process=1, phase="compress")
+    assert said()[0] == 3
+    assert not (site.folder / "told").exists()
