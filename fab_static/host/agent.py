@@ -55,6 +55,7 @@ PIECE = 256 * 1024  # bytes of a piece of a stream: large enough for speed, smal
 SAMPLE = 2048  # bytes by which a file is judged to deflate or not
 DEFLATE_LEVEL = 5  # a fifth less CPU time than 6, for 1 % more bytes
 TICK_SECONDS = 2.0
+WAITED_SECONDS = 1800.0  # so long a disk may take to sync, or brotli for one file
 END_SECONDS = 0.5  # from SIGTERM to SIGKILL
 LOCK_DEAD_SECONDS = 60.0  # a lock whose owner was not heard of for so long is nobody's
 LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent lock is taken
@@ -120,6 +121,28 @@ def moved() -> None:
         raise RefusedError(
             "the operator interrupted it", "a request", "run the task again", "cancelled"
         )
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """Count steps while a disk or another program works for us: that takes no time of our CPU.
+
+    Not for longer than WAITED_SECONDS: a disk that never answers is a hang after all.
+    """
+    over = threading.Event()
+
+    def count() -> None:
+        end = time.monotonic() + WAITED_SECONDS
+        while not over.wait(TICK_SECONDS / 2) and time.monotonic() < end:
+            Work.steps += 1
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counting.join()
 
 
 # ---- names that come from outside -------------------------------------------------------------------
@@ -247,10 +270,12 @@ def to_disk(host: Host) -> None:
     try:
         import ctypes  # late: it takes long to load, and some Pythons are built without
 
-        if ctypes.CDLL(None).syncfs(descriptor):
-            os.sync()
+        with waiting():
+            if ctypes.CDLL(None).syncfs(descriptor):
+                os.sync()
     except (ImportError, AttributeError):  # not Linux
-        os.sync()
+        with waiting():
+            os.sync()
     finally:
         os.close(descriptor)
 
@@ -1995,12 +2020,13 @@ def brotlied(data: bytes) -> bytes:
     """Return the data as brotli, made by the program of that name."""
     import subprocess
 
-    ran = subprocess.run(
-        ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
-        input=data,
-        capture_output=True,
-        check=False,
-    )
+    with waiting():
+        ran = subprocess.run(
+            ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
+            input=data,
+            capture_output=True,
+            check=False,
+        )
     if ran.returncode:
         raise RefusedError(
             "brotli failed: " + ran.stderr.decode(errors="replace").strip(),
