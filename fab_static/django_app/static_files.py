@@ -11,9 +11,14 @@ from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.staticfiles.finders import AppDirectoriesFinder, FileSystemFinder, get_finders
+from django.contrib.staticfiles.finders import (
+    AppDirectoriesFinder,
+    BaseStorageFinder,
+    FileSystemFinder,
+    get_finders,
+)
 from django.contrib.staticfiles.utils import get_files
 from django.core.files.storage import FileSystemStorage, Storage
 
@@ -111,9 +116,7 @@ def refuse_sources(root: Path) -> None:
     """
     real = root.resolve()
     for finder in get_finders():
-        if type(finder).list not in (FileSystemFinder.list, AppDirectoriesFinder.list):
-            continue  # compressor's reads the static root itself, and lists nothing
-        for storage in cast(Any, finder).storages.values():
+        for storage in _storages_of(finder):
             location = getattr(storage, "location", None)
             source = Path(location).resolve() if location else None
             if source is None:
@@ -124,6 +127,16 @@ def refuse_sources(root: Path) -> None:
                     where=str(root),
                     mend="set STATIC_ROOT to a folder of its own, apart from all sources",
                 )
+
+
+def _storages_of(finder: Any) -> list[Storage]:
+    """Return the storages that a finder lists files of."""
+    if type(finder).list in (FileSystemFinder.list, AppDirectoriesFinder.list):
+        return list(finder.storages.values())
+    if type(finder).list is BaseStorageFinder.list:
+        return [finder.storage]
+    # compressor's finder has the static root for its storage, and lists nothing
+    return list({id(storage): storage for _, storage in finder.list([])}.values())
 
 
 def _matcher(patterns: list[str]) -> Callable[[str], object] | None:

@@ -2,8 +2,9 @@
 
 import pytest
 from django.conf import settings
-from django.contrib.staticfiles.finders import FileSystemFinder
+from django.contrib.staticfiles.finders import BaseFinder, BaseStorageFinder, FileSystemFinder
 from django.contrib.staticfiles.utils import get_files
+from django.core.files.storage import FileSystemStorage
 
 from fab_static.django_app import static_files
 from fab_static.errors import BuildError
@@ -69,5 +70,44 @@ def test_no_command_writes_below_a_static_root_that_overlaps_with_sources(
         static_files.refuse_sources(tmp_path / root)
     assert caught.value.what == (
         f"STATIC_ROOT overlaps with {tmp_path}/assets, a folder of sources that FileSystemFinder reads"
+    )
+    static_files.refuse_sources(tmp_path / "static_root")
+
+
+class OneOfItsOwn(BaseFinder):
+    """As projects have them: it lists files of a storage, and keeps no `storages`."""
+
+    def __init__(self, folder):
+        self.kept = FileSystemStorage(folder)
+
+    def find(self, path, *args, **kwargs):
+        return []
+
+    def list(self, ignore_patterns):
+        yield from (("a.js", self.kept), ("b.js", self.kept))
+
+
+class OfAStorage(BaseStorageFinder):
+    def __init__(self, folder):
+        self.storage = FileSystemStorage(folder)
+
+
+class ListsNothing(OfAStorage):
+    """As compressor's does, whose storage is the static root itself."""
+
+    def list(self, ignore_patterns):
+        return []
+
+
+@pytest.mark.parametrize("kind", [OneOfItsOwn, OfAStorage])
+def test_no_command_writes_below_what_other_finders_read(tmp_path, monkeypatch, kind):
+    """(build A1) By hand, only the folders of Django's two usual finders were guarded; in a deploy, all."""
+    monkeypatch.setattr(
+        static_files, "get_finders", lambda: [kind(tmp_path / "designs"), ListsNothing(tmp_path)]
+    )
+    with pytest.raises(BuildError) as caught:
+        static_files.refuse_sources(tmp_path / "designs" / "out")
+    assert caught.value.what == (
+        f"STATIC_ROOT overlaps with {tmp_path}/designs, a folder of sources that {kind.__name__} reads"
     )
     static_files.refuse_sources(tmp_path / "static_root")
