@@ -42,7 +42,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
     """Return what is live on each host, whether it is whole, and who holds the lock.
 
     A host that cannot be reached is reported, not raised. `missing` and `changed` count files of the
-    live release that are not as they were sealed.
+    live release that are not as they were sealed, by size and time; only `verify` reads their bytes.
     """
 
     def asked(host: RemoteHost) -> tuple[dict[str, Any], str | None]:

@@ -496,6 +496,8 @@ def status(c: Context, json: bool = False) -> None:
     fab production status
     fab production status --json | jq -r .live
 
+    It compares sizes and times, and reads no file: `verify` reads every byte.
+
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
     found = _look(lambda session: session.status(), terminal.show_status, as_json=json)

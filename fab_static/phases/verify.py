@@ -23,8 +23,9 @@ def verify(deploy: Deployment) -> None:
     Byte for byte; that no page will miss a compress block, and that pages name the URLs of the release.
 
     Needs: the release on every host.
-    Leaves: nothing; it only reads. On web hosts every `{% compress %}` block of the templates there is
-    rendered with the settings there and looked up in the new manifest.
+    Leaves: nothing; it only reads. A file of wrong bytes gets the time 0, so that the next deploy ships it.
+    On web hosts every `{% compress %}` block of the templates there is rendered with the settings there
+    and looked up in the new manifest.
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
