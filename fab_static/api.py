@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,7 @@ from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
 from fab_static.phases.building import all_stale, task_name
 from fab_static.phases.deployment import Deployment, Reuse, Show
 from fab_static.phases.lock import Lock
-from fab_static.phases.project import secrets_among
+from fab_static.phases.project import secrets_among, static_url_of
 from fab_static.phases.promote import promote
 from fab_static.phases.sharing import refuse_shared
 from fab_static.plan import inventory
@@ -287,14 +287,18 @@ class Session:
         """Return the path of the project's STATIC_URL, as the first host says that has the project.
 
         Raises:
+            UnsetError: the project has none.
             FabStaticError: none of them can be asked; the last one says why.
         """
         deploy = self._deployment(secrets=False)
         *others, last = deploy.hosts("build", "web")
         for host in others:
-            with suppress(FabStaticError):
-                return url_path(str(deploy.facts(host)["static_url"]))
-        return url_path(str(deploy.facts(last)["static_url"]))
+            try:
+                facts = deploy.facts(host)
+            except FabStaticError:
+                continue  # the next one may answer
+            return url_path(static_url_of(facts, host.name))
+        return url_path(static_url_of(deploy.facts(last), last.name))
 
     def why(self, what: str) -> dict[str, Any]:
         """Return everything known of a static URL, or of an offline manifest's key."""

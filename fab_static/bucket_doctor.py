@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from fab_static.errors import FabStaticError
+from fab_static.findings import Finding, bad, good
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY
-
-Finding = dict[str, Any]
 
 
 def check(deploy: Deployment) -> list[Finding]:
@@ -24,33 +22,27 @@ def check(deploy: Deployment) -> list[Finding]:
 
 
 def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
-    def finding(subject: str, what: str, mend: str | None = None) -> Finding:
-        return {
-            "where": str(place),
-            "subject": subject,
-            "ok": mend is None,
-            "what": what,
-            "mend": mend,
-        }
-
+    where = str(place)
     subject = "S3"
     try:
         publication = Publication(place, deploy.environment).read()
-        yield finding(subject, "is there, and may be read")
+        yield good(where, subject, "is there, and may be read")
         subject = "S3 writing"
         if publication.bucket.may_write():
-            yield finding(subject, "objects may be written, and conditions hold")
+            yield good(where, subject, "objects may be written, and conditions hold")
         else:
-            yield finding(
+            yield bad(
+                where,
                 subject,
                 "the store takes no notice of If-Match: two deploys at once would not see each other",
                 "let one operator deploy at a time, or use a store with conditional writes",
             )
         subject = "S3 copying"
         if publication.bucket.may_copy():
-            yield finding(subject, "objects may be copied inside the bucket")
+            yield good(where, subject, "objects may be copied inside the bucket")
         else:
-            yield finding(
+            yield good(
+                where,
                 subject,
                 f"objects may be copied inside the bucket; {PROBE} and {PROBE_COPY} stay there, because "
                 "s3:DeleteObject is denied",
@@ -58,13 +50,14 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
         subject = "S3 content"
         astray = publication.audit()
         if astray:
-            yield finding(
+            yield bad(
+                where,
                 subject,
                 f"{len(astray)} objects are not as they were written, such as "
                 + ", ".join(f"{key} {how}" for key, how in sorted(astray.items())[:3]),
                 f"fab {deploy.environment.name} verify --audit, then deploy",
             )
         else:
-            yield finding(subject, f"{len(publication.manifest.files)} objects, all as written")
+            yield good(where, subject, f"{len(publication.manifest.files)} objects, all as written")
     except FabStaticError as error:
-        yield finding(subject, error.what, error.mend)
+        yield bad(where, subject, error.what, error.mend)

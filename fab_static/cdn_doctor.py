@@ -17,6 +17,7 @@ from fab_static.findings import Finding, bad, good
 from fab_static.phases.browser import Answer, Browser
 from fab_static.phases.caching import Caching, distribution_of
 from fab_static.phases.deployment import Deployment
+from fab_static.phases.project import static_url_of
 from fab_static.plan import behaviour as behaviours
 from fab_static.plan import expectations
 from fab_static.plan.inventory import S3, Cdn
@@ -149,7 +150,7 @@ def _paths(deploy: Deployment, release: Release | None) -> list[str]:
     """Return a versioned script and a stylesheet as URL paths, where nothing is live likely ones."""
     if release is None:
         try:
-            base = str(deploy.facts(deploy.build)["static_url"])
+            base = static_url_of(deploy.facts(deploy.build), deploy.build.name)
         except FabStaticError:
             base = "/static/"
         return [expectations.url_path(base) + name for name in SAMPLES]

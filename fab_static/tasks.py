@@ -39,6 +39,7 @@ from fab_static.errors import (
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
+from fab_static.phases.project import UnsetError
 from fab_static.plan import version_function
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path
@@ -682,6 +683,10 @@ def _static_url(session: api.Session, url: str | None) -> str:
         return url_path(url)
     try:
         return session.static_url()
+    except UnsetError as error:  # nothing is guessed where the project has answered
+        raise UnsetError(
+            error.what, where=error.where, mend=f"{error.mend}; or name the path with --url"
+        ) from error
     except FabStaticError as error:
         session.show.warn(
             f"the project could not be asked for its STATIC_URL ({error.what}): /static/ is printed; "

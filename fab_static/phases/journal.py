@@ -205,7 +205,8 @@ def _is_entry(name: str, entry: Any) -> bool:
     if misshapen(_Entry, entry) is not None:
         return False
     objects = [entry[key] for key in ("listing", "base") if entry.get(key) is not None]
-    is_whole = name not in build_order.BUILD_PHASES or bool(entry.get("listing"))
+    may_lack = name not in build_order.BUILD_PHASES or name == build_order.WRITES_SOURCES.name
+    is_whole = may_lack or bool(entry.get("listing"))
     return is_whole and all(_OBJECT.fullmatch(object) for object in objects)
 
 

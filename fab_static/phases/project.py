@@ -324,6 +324,25 @@ def secrets_among(
     return values, [name for name in names if name not in values]
 
 
+class UnsetError(BuildError):
+    """The project answered, and lacks a setting that is needed."""
+
+
+def static_url_of(facts: Mapping[str, Any], host: str) -> str:
+    """Return the project's STATIC_URL.
+
+    Raises:
+        UnsetError: it is None, or empty.
+    """
+    if not facts["static_url"]:
+        raise UnsetError(
+            "STATIC_URL is not set",
+            where=f"{host}: the project's settings",
+            mend='set it, STATIC_URL = "/static/" for one',
+        )
+    return str(facts["static_url"])
+
+
 def baked_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a build puts into its files, or into the keys of its blocks."""
     baked = {

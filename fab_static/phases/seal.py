@@ -23,6 +23,7 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import (
     baked_settings,
     manifest_path,
+    static_url_of,
     staticfiles_manifest_path,
 )
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
@@ -135,6 +136,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     else:
         _refuse_lost_names(deploy, configured, facts)
         hashed_names = None
+    static_url_of(facts, deploy.build.name)
     settings = baked_settings(facts)
     content = {path: file for path, file in files.items() if path not in copies}
     now = datetime.now(UTC)

@@ -36,8 +36,11 @@ def server_names(environment: Environment, host: Host) -> str:
     """
     names = ["localhost" if host.local else expand_url("{address}", host)]
     if environment.probe.origin:
-        names.append(urlsplit(expand_url(environment.probe.origin, host)).netloc)
-    return " ".join(dict.fromkeys(re.sub(r":[0-9]+\Z", "", name) for name in names))
+        asked = urlsplit(expand_url(environment.probe.origin, host)).hostname or ""
+        names.append(
+            f"[{asked}]" if ":" in asked else asked
+        )  # without port, and without credentials
+    return " ".join(dict.fromkeys(filter(None, names)))
 
 
 def nginx_server(

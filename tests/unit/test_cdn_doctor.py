@@ -221,7 +221,7 @@ def deployment(
         show=SimpleNamespace(warn=([] if told is None else told).append),
         live=None,
         recorded_live=None,
-        build="build1",
+        build=SimpleNamespace(name="build1"),
         facts=lambda _: {"static_url": "https://cdn.example/static/"},
         caching=None,
     )

@@ -190,6 +190,13 @@ def test_what_a_journal_says_of_a_build_phase_is_judged_once(entry: Any) -> None
     assert journal.phases == {}
 
 
+def test_catalogues_among_the_sources_leave_no_listing() -> None:
+    """They are written before the static root is begun."""
+    entry = {**BUILT, "listing": None}
+    journal, why = Journal.read(HOST, {"phases": {"compilejsi18n": entry, "collectstatic": BUILT}})
+    assert (why, len(journal.phases)) == (None, 2)
+
+
 def test_of_a_phase_that_builds_nothing_no_key_is_missing() -> None:
     journal, why = Journal.read(HOST, {"phases": {"distribute": {"ran": 1, "seconds": 1}}})
     assert why is None

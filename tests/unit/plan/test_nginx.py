@@ -24,6 +24,11 @@ PROBE
         ("10.0.0.21", "https://{host}.example.com", "10.0.0.21 edge1.example.com"),
         ("2001:db8::1", "http://{address}:8080", "[2001:db8::1]"),
         ("2001:db8::1", "", "[2001:db8::1]"),
+        # a user and a password are secrets
+        ("10.0.0.1", "http://probe:s3cret@{address}:8090", "10.0.0.1"),
+        ("10.0.0.1", "http://probe:s3cret@{host}.example.com", "10.0.0.1 edge1.example.com"),
+        ("2001:db8::1", "http://probe:s3cret@{address}:8090", "[2001:db8::1]"),
+        ("10.0.0.1", "http://token@EDGE1.example.com:80", "10.0.0.1 edge1.example.com"),
     ],
 )
 def test_a_server_has_the_names_by_which_it_is_asked(address: str, probe: str, names: str) -> None:
