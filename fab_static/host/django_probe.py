@@ -1076,7 +1076,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
     in its thread pool, templates that do not parse are skipped, and it ends with 0 all the same.
 
-    Each of `missing`, `failed`, `untranslated`, `unfilled` and `varying` names a block by {"engine", "template",
+    Each of `missing`, `failed`, `untranslated`, `unfilled`, `surrounded` and `varying` names a block by {"engine", "template",
     "in": the template it stands in, "block": its number in the page, "line", "context": the offline
     context's number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
     With `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
@@ -1098,7 +1098,9 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         parsed.listen()
         for engine in engines():
             coverage.walk(engine, contexts)
-            if not isinstance(engine, Jinja2Engine):
+            if isinstance(engine, Jinja2Engine):
+                coverage.set_by_users(engine)
+            else:
                 coverage.account(engine, contexts, parsed)
     is_told = bool(request.get("texts"))
     return {
@@ -1110,6 +1112,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
         "broken": coverage.broken,
         "untranslated": coverage.untranslated(),
         "unfilled": coverage.unfilled(),
+        "surrounded": coverage.surrounded(),
         "varying": list(coverage.varying.values()),
         "passed_over": coverage.passed_over,
         "handed_over": coverage.handed_over,
@@ -1136,6 +1139,7 @@ class Engine:
         self.parser = parser
         self.names = names
         self.source = source
+        self._without: set[str] = set()  # included templates that hold no block
 
     def parse(self, name: str) -> Any:
         """Return a template as pages get it: by its loader."""
@@ -1143,30 +1147,91 @@ class Engine:
         template.template_name = name
         return template
 
-    def nodes(self, template: Any, context: Any) -> list[tuple[Any, dict[str, str]]]:
-        """Return the compress blocks that compressor finds, and what stands around each: {variable: its tag}."""
-        return list(self._within(template, template, context, {}))
+    def nodes(self, template: Any, context: Any) -> list[tuple[Any, Around]]:
+        """Return the compress blocks that compressor finds, and those of the templates that this one includes."""
+        return list(self._within(template, template, context, Around()))
 
     def _within(
-        self, node: Any, template: Any, context: Any, around: dict[str, str]
-    ) -> Iterator[tuple[Any, dict[str, str]]]:
-        """Yield what compressor's own walk_nodes() yields, with the variables set on the way."""
+        self, node: Any, template: Any, context: Any, outer: Around
+    ) -> Iterator[tuple[Any, Around]]:
+        """Yield what compressor's own walk_nodes() yields, with what stands around each."""
         from compressor.templatetags.compress import CompressorNode
         from django.template.base import TextNode, VariableNode
 
+        around = outer.within(node)
+        instead = getattr(node, "nodelist_empty", None) or ()  # of a loop, and outside of it
         for child in self.parser.get_nodelist(node, template, context):
             if isinstance(child, (TextNode, VariableNode)):
                 continue
+            here = outer if any(child is each for each in instead) else around
             if isinstance(child, CompressorNode) and child.is_offline_compression_enabled(
                 forced=True
             ):
-                yield child, around
+                yield child, here
                 continue
-            inside, after = names_set_by(child)
-            yield from self._within(
-                child, template, context, {**around, **inside} if inside else around
-            )
-            around = {**around, **after} if after else around
+            yield from self._within(child, template, context, here)
+            yield from self._included(child, template, context, here)
+            around = around.behind(child)
+
+    def _included(
+        self, node: Any, template: Any, context: Any, around: Around
+    ) -> Iterator[tuple[Any, Around]]:
+        """Yield the blocks of the template that a tag includes, if it includes one."""
+        from django.template import Context
+
+        included = template_included(node, template, context)
+        if included is None or around.holds(included) or included.origin.name in self._without:
+            return
+        inner = around.within_include(node, included)
+        found = []
+        with suppress(Exception):  # the walk of the included template itself tells of it
+            found = list(self._within(included, included, Context(context.flatten()), inner))
+        if not found:
+            self._without.add(included.origin.name)
+        yield from found
+
+    def otherwise(
+        self,
+        template: Any,
+        values: Any,
+        node: Any,
+        around: Around,
+        is_built: Callable[[str], bool],
+    ) -> tuple[str, str] | None:
+        """Return the innermost tag around a block that makes another text of it, and that text; None for none.
+
+        A tag counts only where it finds all that it looks for: what a page would give it, nobody knows here.
+        """
+        links = around.links
+        engine = template.engine
+        if not engine.autoescape:
+            links = (Link.of_engine(), *links)
+        once, again = (self._texts(template, values, (), node) for _ in range(2))
+        if not links or once != again or not all(map(is_built, once)):
+            return None
+        for at in reversed(range(len(links))):
+            texts = self._texts(template, values, links[at:], node)
+            for text in texts or self._texts(template, values, links[at:], node, is_scope=True):
+                if not is_built(text):
+                    return links[at].tag, text
+        return None
+
+    def _texts(
+        self, template: Any, values: Any, links: Any, node: Any, *, is_scope: bool = False
+    ) -> list[str]:
+        """Return the texts of a block within tags; none where they do not render it, or lack something.
+
+        With `is_scope`, of these tags only what needs no data: escaping, languages, formats, and that loops repeat.
+        """
+        context = noting_context(self.parser.get_init_context(values))
+        with Outside() as outside:
+            leaf = Leaf(node, context, outside)
+            inner = leaf.node
+            for link in reversed(links):
+                inner = link.around(inner, is_scope=is_scope)
+            with suppress(Exception), context.bind_template(template):
+                inner.render(context)
+        return leaf.texts
 
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
@@ -1235,19 +1300,26 @@ class Engine:
 class Jinja2Engine(Engine):
     """Jinja2, whose templates compressor reads as files; pages get them from any loader."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.uses: dict[str, list[tuple[str, dict[str, str]]]] = {}  # template -> its users
+
     def parse(self, name: str) -> Any:
         """Return a template as pages get it: by its loader."""
         environment = self.parser.env
-        return environment.parse(environment.loader.get_source(environment, name)[0], name=name)
+        source = environment.loader.get_source(environment, name)[0]
+        template = environment.parse(source, name=name)
+        template.template_name = name
+        return template
 
-    def nodes(self, template: Any, context: Any) -> list[tuple[Any, dict[str, str]]]:
+    def nodes(self, template: Any, context: Any) -> list[tuple[Any, Around]]:
         """Return every compress block of a template, those that compressor passes over too."""
         from jinja2.nodes import Call, CallBlock, ExtensionAttribute
 
         list(self.parser.walk_nodes(template, context=context))  # has each built, not looked up
         found = []
         # compressor does not look into `elif`, nor behind the body of a loop
-        for node, around in jinja2_nodes(template, {}):
+        for node, around in jinja2_nodes(template, Around()):
             call = node.call if isinstance(node, CallBlock) else None
             if (
                 isinstance(call, Call)
@@ -1255,7 +1327,32 @@ class Jinja2Engine(Engine):
                 and call.node.identifier == self.parser.COMPRESSOR_ID
             ):
                 found.append((node, around))
+            self._note_use(template, node, around)
         return sorted(found, key=lambda each: int(each[0].lineno))
+
+    def _note_use(self, template: Any, node: Any, around: Around) -> None:
+        """Note what a template sets for one that it includes or extends."""
+        from jinja2 import nodes
+
+        names = around.names
+        if isinstance(node, nodes.Extends):
+            for each in template.body:
+                if isinstance(each, (nodes.Assign, nodes.AssignBlock)):
+                    names = {**names, **names_in(each.target, "set")}
+        elif not (isinstance(node, nodes.Include) and node.with_context):
+            return
+        with suppress(nodes.Impossible):  # a variable names it
+            used = node.template.as_const()
+            for name in [used] if isinstance(used, str) else used:
+                self.uses.setdefault(name, []).append((template.template_name, names))
+
+    def set_for(self, name: str, seen: tuple[str, ...] = ()) -> dict[str, str]:
+        """Return the variables that templates set for one that they include or extend: {variable: the tag}."""
+        found = {}
+        for user, names in self.uses.get(name, ()):
+            if user not in seen:
+                found.update({**self.set_for(user, (*seen, name)), **names})
+        return found
 
     def form(self, node: Any) -> tuple[Any, ...]:
         """Return what a block asks for: kind, mode and name."""
@@ -1273,6 +1370,39 @@ class Jinja2Engine(Engine):
         with noting_undefined(self.parser.env, names), Asked() as asked:
             text = self.parser.render_nodelist(template, given, node)
         return Rendering(text, names - {"STATIC_URL"}, asked.names)
+
+    def otherwise(
+        self,
+        template: Any,
+        values: Any,
+        node: Any,
+        around: Around,
+        is_built: Callable[[str], bool],
+    ) -> tuple[str, str] | None:
+        """Return the innermost tag around a block that makes another text of it, and that text; None for none."""
+        from jinja2 import nodes
+
+        given = self.parser.get_init_context(values)
+        once, again = (self.parser.render_nodelist(template, given, node) for _ in range(2))
+        if once != again or not is_built(once):
+            return None
+        body = node.body
+        for tag, options in [*map(escaping, reversed(around.links))] or self._by_name(template):
+            body = [nodes.ScopedEvalContextModifier(options, body, lineno=1)]
+            body[0].set_environment(self.parser.env)
+            text = self.parser._render_nodes(template, given, body)
+            if not is_built(text):
+                return tag, text
+        return None
+
+    def _by_name(self, template: Any) -> Iterator[tuple[str, list[Any]]]:
+        """Yield what an environment that escapes by names does for this template's, where compress has none."""
+        from jinja2 import nodes
+
+        choose = self.parser.env.autoescape
+        if callable(choose):
+            is_on = nodes.Const(choose(template.template_name))
+            yield "the environment's autoescape", [nodes.Keyword("autoescape", is_on)]
 
     def is_given(self, name: str, values: Any) -> bool:
         """Does an offline context give this variable?"""
@@ -1465,11 +1595,18 @@ def _as_name(token: Any) -> list[str]:
     return [name for word, name in zip(words, words[1:]) if word in ("as", "asvar")]
 
 
-def jinja2_nodes(node: Any, around: dict[str, str]) -> Iterator[tuple[Any, dict[str, str]]]:
-    """Yield every node of a Jinja2 template, with the variables that stand around it: {variable: its tag}."""
+def escaping(modifier: Any) -> tuple[str, list[Any]]:
+    """Return a Jinja2 `autoescape` tag, as it is told, and what it sets."""
+    value = getattr(modifier.options[0].value, "value", "…")
+    return f"{{% autoescape {str(value).lower()} %}}", modifier.options
+
+
+def jinja2_nodes(node: Any, around: Around) -> Iterator[tuple[Any, Around]]:
+    """Yield every node of a Jinja2 template, with what stands around it."""
     from jinja2 import nodes
 
     within: dict[str, str] = {}
+    links: tuple[Any, ...] = ()
     if isinstance(node, nodes.For):
         within = {**names_in(node.target, "for"), "loop": "for"}
     elif isinstance(node, nodes.With):
@@ -1477,17 +1614,19 @@ def jinja2_nodes(node: Any, around: dict[str, str]) -> Iterator[tuple[Any, dict[
     elif isinstance(node, (nodes.Macro, nodes.CallBlock)):
         word = "macro" if isinstance(node, nodes.Macro) else "call"
         within = names_in(node.args, word)
-    inner = {**around, **within} if within else around
+    elif isinstance(node, nodes.ScopedEvalContextModifier):
+        links = (node,)
+    inner = around.plus(within, links)
     for child in node.iter_child_nodes():
         yield child, inner
         yield from jinja2_nodes(child, inner)
         if isinstance(child, (nodes.Assign, nodes.AssignBlock)):
-            inner = {**inner, **names_in(child.target, "set")}
+            inner = inner.plus(names_in(child.target, "set"))
         elif isinstance(child, nodes.Import):
-            inner = {**inner, child.target: "import"}
+            inner = inner.plus({child.target: "import"})
         elif isinstance(child, nodes.FromImport):
             names = [name if isinstance(name, str) else name[1] for name in child.names]
-            inner = {**inner, **dict.fromkeys(names, "from")}
+            inner = inner.plus(dict.fromkeys(names, "from"))
 
 
 def names_in(target: Any, tag: str) -> dict[str, str]:
@@ -1500,6 +1639,251 @@ def names_in(target: Any, tag: str) -> dict[str, str]:
             if isinstance(name, nodes.Name):
                 found[name.name] = tag
     return found
+
+
+# --- what stands around a block -------------------------------------------------------------------
+
+_TEXTS_OF_A_LOOP = 50
+
+
+class Around:
+    """What stands around a block: variables and the tags that set them, and the tags that may change its text."""
+
+    def __init__(self, names: Mapping[str, str] | None = None, links: tuple[Any, ...] = ()) -> None:
+        self.names = dict(names or {})
+        self.links = links  # outermost first
+
+    def plus(self, names: Mapping[str, str], links: tuple[Any, ...] = ()) -> Around:
+        """Return what stands around with more of it."""
+        if not (names or links):
+            return self
+        return Around({**self.names, **names}, (*self.links, *links))
+
+    def within(self, node: Any) -> Around:
+        """Return what stands around what a tag holds."""
+        return self.plus(names_set_by(node)[0], (Link(node),) if may_change(node) else ())
+
+    def behind(self, node: Any) -> Around:
+        """Return what stands around what follows a tag."""
+        from django.template.defaulttags import CycleNode
+
+        # `{% cycle row %}` goes on with what `{% cycle 'a' 'b' as row %}` has begun
+        return self.plus(names_set_by(node)[1], (Link(node),) * isinstance(node, CycleNode))
+
+    def within_include(self, node: Any, template: Any) -> Around:
+        """Return what stands around what an included template holds."""
+        link = Link(node, template)
+        is_alone = not hasattr(node, "extra_context") or node.isolated_context
+        names = {} if is_alone else {**self.names, **names_set_by(node)[0]}
+        return Around(names, (*self.links, link))
+
+    def holds(self, template: Any) -> bool:
+        """Does a template include itself here?"""
+        origin = str(template.origin.name)
+        return any(origin == str(link.template.origin.name) for link in self.links if link.template)
+
+    @property
+    def is_included(self) -> bool:
+        """Does the block stand in another template than the one that was walked?"""
+        return any(getattr(link, "template", None) for link in self.links)
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Return what is the same for the tags in whatever page they stand."""
+        return tuple(getattr(link, "place", None) or id(link) for link in self.links)
+
+
+class Link:
+    """One tag around a block, with the template that it includes, if it includes one."""
+
+    def __init__(self, node: Any, template: Any = None) -> None:
+        self.node = node
+        self.template = template
+        token = getattr(node, "token", None)
+        self.tag = "{% " + str(getattr(token, "contents", "")) + " %}"
+        self.place = (self.tag, str(getattr(node, "origin", "")), getattr(token, "lineno", 0))
+
+    @classmethod
+    def of_engine(cls) -> Link:
+        """Return what stands around all blocks where TEMPLATES says that nothing is escaped."""
+        from django.template.base import Node, NodeList
+        from django.template.defaulttags import AutoEscapeControlNode
+
+        link = cls(AutoEscapeControlNode(False, NodeList([Node()])))
+        link.tag = '"autoescape": False in TEMPLATES'
+        return link
+
+    def around(self, inner: Any, *, is_scope: bool) -> Any:
+        """Return a copy of the tag that holds `inner` alone."""
+        import copy
+
+        from django.template.base import NodeList
+        from django.template.defaulttags import CycleNode, ForNode
+
+        held = NodeList([inner])
+        if isinstance(self.node, CycleNode):
+            return NodeList([self.node, inner])
+        if is_scope and isinstance(self.node, ForNode):
+            return Repeated(held)
+        if is_scope and not is_scope_tag(self.node) and self.template is None:
+            return held
+        twin = copy.copy(self.node)
+        if self.template is not None:
+            included = copy.copy(self.template)
+            included.nodelist = held
+            if is_scope:
+                return included
+            if hasattr(twin, "extra_context"):
+                twin.template = Fixed(included)
+            else:
+                twin.filename = included
+            return twin
+        for name in twin.child_nodelists:
+            if getattr(twin, name, None):
+                setattr(twin, name, held)
+        return twin
+
+
+class Fixed:
+    """Stands for a template's name in a tag."""
+
+    def __init__(self, template: Any) -> None:
+        self.template = template
+
+    def resolve(self, _: Any) -> Any:
+        """Return the template, whatever the context."""
+        return self.template
+
+
+class Repeated:
+    """A loop over nobody knows what: it repeats what it holds, and sets no variable of its own."""
+
+    def __init__(self, nodelist: Any) -> None:
+        self.nodelist = nodelist
+
+    def render(self, context: Any) -> str:
+        """Render it twice, as Django's `for` does."""
+        with context.push(forloop={}):
+            return "".join(self.nodelist.render(context) for _ in range(2))
+
+
+class Leaf:
+    """Renders a block in the place that tags around it give it, and keeps its texts."""
+
+    def __init__(self, block: Any, context: Any, outside: Outside) -> None:
+        from django.template.base import Node
+
+        leaf = self
+        self.texts: list[str] = []
+
+        class Place(Node):
+            def render(self, here: Any) -> str:
+                sought = {*context.variables, *context.names} - {"forloop", "csrf_token"}
+                if sought or len(leaf.texts) == _TEXTS_OF_A_LOOP:
+                    raise LookupError(sought)
+                with outside.open():
+                    leaf.texts.append(block.nodelist.render(here))
+                context.variables.clear()
+                context.names.clear()
+                return ""
+
+        self.node = Place()
+
+
+class Outside:
+    """Keeps tags from databases, caches and other hosts, while they are run for what they hold alone."""
+
+    def __enter__(self) -> Outside:
+        import socket
+
+        from django.core.cache import CacheHandler
+        from django.db.utils import ConnectionHandler
+
+        self.is_open = False
+        self._kept = [
+            (kind, name, getattr(kind, name), name in vars(kind))
+            for kind, name in (
+                (CacheHandler, "__getitem__"),
+                (ConnectionHandler, "__getitem__"),
+                (socket.socket, "connect"),
+            )
+        ]
+        for kind, name, function, _ in self._kept:
+            setattr(kind, name, self._guarded(function))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for kind, name, function, is_own in self._kept:
+            if is_own:
+                setattr(kind, name, function)
+            else:
+                delattr(kind, name)
+
+    def _guarded(self, function: Any) -> Any:
+        def guarded(*args: Any) -> Any:
+            if not self.is_open:
+                raise ConnectionRefusedError("compress runs no tag around a block")
+            return function(*args)
+
+        return guarded
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Let what the block itself does pass: compress runs that."""
+        self.is_open = True
+        try:
+            yield
+        finally:
+            self.is_open = False
+
+
+def is_scope_tag(node: Any) -> bool:
+    """Is it one of Django's tags that change how values are written, and need no data for it?"""
+    from django.template.defaulttags import AutoEscapeControlNode
+    from django.templatetags.i18n import LanguageNode
+    from django.templatetags.l10n import LocalizeNode
+    from django.templatetags.tz import LocalTimeNode, TimezoneNode
+
+    kinds = (AutoEscapeControlNode, LanguageNode, LocalizeNode, LocalTimeNode, TimezoneNode)
+    return isinstance(node, kinds)
+
+
+def may_change(node: Any) -> bool:
+    """May a tag change the text of a block that it holds?
+
+    {% if %} and {% ifchanged %} only ask for it or not, and {% cache %} would keep what stands in for a page.
+    """
+    if not any(getattr(node, name, None) for name in getattr(node, "child_nodelists", ())):
+        return False
+    from django.template.defaulttags import FilterNode, IfChangedNode, IfNode, SpacelessNode
+    from django.template.loader_tags import BlockNode, ExtendsNode
+    from django.templatetags.cache import CacheNode
+
+    plain = (BlockNode, CacheNode, ExtendsNode, FilterNode, IfChangedNode, IfNode, SpacelessNode)
+    return hasattr(node, "token") and not isinstance(node, plain)
+
+
+def template_included(node: Any, template: Any, context: Any) -> Any:
+    """Return the template that an include or inclusion tag renders; None for other tags, and where none is known."""
+    from django.template.base import Template
+    from django.template.library import InclusionNode
+    from django.template.loader_tags import IncludeNode, construct_relative_path
+
+    if not isinstance(node, (IncludeNode, InclusionNode)):
+        return None
+    with suppress(Exception):  # it is not there: the page will say so
+        found: Any = (
+            node.template.resolve(context) if isinstance(node, IncludeNode) else node.filename
+        )
+        found = getattr(found, "template", found)
+        if isinstance(found, str):
+            found = template.engine.get_template(
+                construct_relative_path(str(node.origin.template_name), found)
+            )
+        elif not isinstance(found, Template):
+            found = template.engine.select_template(list(found))
+        return found if isinstance(found, Template) else None
+    return None
 
 
 def text_of(error: UnicodeDecodeError) -> str:
@@ -1824,6 +2208,9 @@ class Coverage:
         self._failed: set[tuple[Any, ...]] = set()
         self._unfilled: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._watched: set[tuple[Any, ...]] = set()
+        self._placed: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._surrounded: dict[tuple[Any, ...], tuple[tuple[Any, ...], str, str]] = {}
+        self.set_around: dict[tuple[Any, ...], dict[str, str]] = {}  # by pages that include it
         self._given: dict[str, Callable[[str], bool]] = {}
         self._in_language: dict[tuple[Any, ...], dict[str, Any] | None] = {}
 
@@ -1857,9 +2244,17 @@ class Coverage:
 
         parser = engine.parser
         context = Context(parser.get_init_context(values))
-        for at, (node, around) in enumerate(engine.nodes(template, context)):
+        found = engine.nodes(template, context)
+        for node, around in found:
+            if around.is_included:
+                once = (engine.kind, *engine.place(name, -1, node))
+                self.set_around.setdefault(once, {}).update(around.names)
+                self.surround(engine, once, template, number, values, node, around)
+        blocks = [(node, around) for node, around in found if not around.is_included]
+        for at, (node, around) in enumerate(blocks):
             self.blocks += 1
             self.met.add(engine.place(name, at, node))
+            once = (engine.kind, *engine.place(name, at, node))
             place = {
                 "engine": engine.kind,
                 "template": name,
@@ -1896,15 +2291,54 @@ class Coverage:
                 self.missing.append(dict(place, key=key, text=text[:TEXT_LIMIT]))
             self.texts[key] = text[:TEXT_LIMIT]
             self.rendered.append(dict(place, key=key))
-            once = (engine.kind, *engine.place(name, at, node))
+            self._placed.setdefault(once, place)
+            self.surround(engine, once, template, number, values, node, around)
             if (*once, number, key) not in self._watched:  # the same block of many pages
                 self._watched.add((*once, number, key))
                 with suppress(Exception):  # it did not fail the first time
                     again = engine.again(template, values, context, node)
-                    self.watch(once, place, text, again, around)
+                    self.watch(once, place, text, again, around.names)
             self._forms.setdefault(key, {}).setdefault(engine.form(node), place)
             if heard.language:
                 self.in_languages(place, rendered)
+
+    def surround(
+        self,
+        engine: Engine,
+        once: tuple[Any, ...],
+        template: Any,
+        number: int,
+        values: Any,
+        node: Any,
+        around: Around,
+    ) -> None:
+        """Look a block up as the tags around it have pages render it."""
+        from compressor.cache import get_offline_hexdigest
+
+        at = (*once, number, around.place)
+        if at in self._watched:
+            return
+        self._watched.add(at)
+        with suppress(Exception):  # a block that fails is told
+            found = engine.otherwise(
+                template,
+                values,
+                node,
+                around,
+                lambda text: get_offline_hexdigest(text) in self.manifest,
+            )
+            if found is not None:
+                self._surrounded.setdefault((*once, found[0]), (once, *found))
+
+    def surrounded(self) -> list[dict[str, Any]]:
+        """Return the blocks that are another text within a tag around them; not those with variables it sets."""
+        set_by = [(told["in"], told["line"]) for told in self.unfilled() if told["set_by"]]
+        return [
+            dict(self._placed[once], tag=tag, text=text[:TEXT_LIMIT])
+            for once, tag, text in self._surrounded.values()
+            if once in self._placed
+            and (self._placed[once]["in"], self._placed[once]["line"]) not in set_by
+        ]
 
     def in_languages(
         self, place: Mapping[str, Any], rendered: Callable[[], tuple[str, str]]
@@ -1945,11 +2379,22 @@ class Coverage:
             told = self.varying.setdefault(once, dict(place, asks=[]))
             told["asks"] = sorted({*told["asks"], *again.asked})
 
+    def set_by_users(self, engine: Jinja2Engine) -> None:
+        """Note which variables of a block the templates set that include or extend its template."""
+        for told in self._unfilled.values():
+            names = engine.set_for(told["in"]) if told["engine"] == engine.kind else {}
+            for name in told["variables"]:
+                if name in names:
+                    told["set_by"].setdefault(name, names[name])
+
     def account(self, engine: Engine, contexts: list[Any], parsed: Parsed) -> None:
         """Look for the blocks that were parsed and that no walk has met: compress has not built them."""
         broken = {each["template"] for each in self.broken}
         for once, told in self._unfilled.items():
             for name in told["variables"] if once[0] == engine.kind else ():
+                tag = self.set_around.get(once, {}).get(name.split(".")[0])
+                if tag is not None:
+                    told["set_by"].setdefault(name, tag)
                 if name.split(".")[0] in parsed.included.get(told["in"], ()):
                     told["set_by"].setdefault(name, "include")
         is_offline = compressor_setting("COMPRESS_ENABLED") and compressor_setting(

@@ -208,6 +208,7 @@ def is_covered(answer: Mapping[str, Any]) -> bool:
         or answer["failed"]
         or answer.get("passed_over")
         or answer.get("handed_over")
+        or answer.get("surrounded")
         or any(gap["has_compress"] for gap in answer["broken"])
         or any(gap.get("set_by") for gap in answer["unfilled"])
     )
@@ -250,6 +251,13 @@ def problems(
             "block alone, without it"
             for name, tag in gap.get("set_by", {}).items()
         ]
+    for gap in answer.get("surrounded", ()):
+        lines = gap["text"].strip().splitlines()[:LINES_SHOWN]
+        told = (
+            f"{_place(gap)} is another text within {gap['tag']}, and compress renders the block alone; pages "
+            "render it as"
+        )
+        found.append("\n".join([told, *(f"  {line}" for line in lines)]))
     languages: dict[str, list[str]] = {}
     for gap in answer["untranslated"]:
         languages.setdefault(_place(gap), []).append(gap["language"])
@@ -366,6 +374,8 @@ def cures(answer: Mapping[str, Any]) -> str:
         found.append(
             "set these variables within the block, or give their values in COMPRESS_OFFLINE_CONTEXT"
         )
+    if answer.get("surrounded"):
+        found.append("write within each block the tags that change its text, not around it")
     if answer["untranslated"]:
         found.append("keep translated text out of the block, or its language out of LANGUAGES")
     if answer["missing"]:

@@ -117,3 +117,61 @@ def test_what_a_block_depends_on_and_loses_is_told_while_the_release_goes_live(
         "page.html, block 1, line 3 asks the clock (datetime.now)",
         "page.html, block 2, line 4",
     ]
+
+
+SURROUNDED = {
+    "autoescape": "{% autoescape off %}BLOCK{% endautoescape %}",
+    "cycle": "{% for i in 'ab' %}BLOCK{% endfor %}",
+    "included": "{% for item in 'ab' %}{% include 'part.html' %}{% endfor %}",
+}
+HELD = {"autoescape": "{{ '&'|upper }}", "cycle": "{% cycle 'a' 'b' %}", "included": ""}
+
+
+def test_blocks_that_pages_render_otherwise_are_refused_and_the_cure_makes_pages_answer(
+    tmp_path: Path,
+) -> None:
+    """The gate looked at no tag that sets no variable: such a release went live, and pages answered 500."""
+
+    def block(text: str) -> str:
+        return '{% compress js %}<script>var a = "' + text + '";</script>{% endcompress %}'
+
+    code = write(
+        tmp_path,
+        "",
+        **{
+            f"templates/{name}.html": "{% load compress %}\n"
+            + text.replace("BLOCK", block(HELD[name]))
+            for name, text in SURROUNDED.items()
+        },
+        **{"templates/part.html": "{% load compress %}" + block("{{ item }}")},
+    )
+    with on_this_machine(code, "collectstatic", "compress") as (session, _):
+        with pytest.raises(BuildError) as caught:
+            session.deploy()
+        assert str(caught.value) == (
+            "3 compress blocks would raise OfflineGenerationError:\n"
+            "    part.html, block 0, line 1 uses item, which {% for %} outside of the block sets: compress "
+            "renders the block alone, without it\n"
+            "    autoescape.html, block 0, line 2 is another text within {% autoescape off %}, and compress "
+            'renders the block alone; pages render it as\n        <script>var a = "&";</script>\n'
+            "    cycle.html, block 0, line 2 is another text within {% for i in 'ab' %}, and compress "
+            'renders the block alone; pages render it as\n        <script>var a = "b";</script>\n'
+            "  where: here: phase compress\n"
+            "  mend:  set these variables within the block, or give their values in COMPRESS_OFFLINE_CONTEXT; "
+            "write within each block the tags that change its text, not around it"
+        )
+        for name in SURROUNDED:
+            assert "OfflineGenerationError" in answered(code, f"{name}.html").stderr
+
+    for name, text in SURROUNDED.items():
+        cured = block(text.replace("BLOCK", HELD[name]))
+        (code / f"templates/{name}.html").write_text("{% load compress %}\n" + cured)
+    (code / "templates/part.html").write_text("")
+    (code / "templates/included.html").write_text(
+        "{% load compress %}" + block("{% for item in 'ab' %}{{ item }}{% endfor %}")
+    )
+    with on_this_machine(code, "collectstatic", "compress") as (session, told):
+        session.deploy()
+    assert told.warned == []
+    for name in SURROUNDED:
+        assert answered(code, f"{name}.html").returncode == 0

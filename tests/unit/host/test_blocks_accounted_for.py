@@ -483,6 +483,199 @@ def test_a_variable_that_is_set_outside_of_the_block_is_refused(make_compressed)
     )
 
 
+# tags that change a block's text and set no variable, what they hold, and what pages render
+SURROUNDED = [
+    ("{% autoescape off %}", "{{ amp }}", "{% endautoescape %}", "&"),
+    ("{% language 'de' %}", "{% translate 'Yes' %}", "{% endlanguage %}", "Ja"),
+    ("{% localize off %}", "{{ pi }}", "{% endlocalize %}", "3500"),
+    ("{% timezone 'Asia/Tokyo' %}", "{{ day|date:'H' }}", "{% endtimezone %}", "21"),
+    ("{% localtime off %}", "{{ day|date:'H' }}", "{% endlocaltime %}", "12"),
+    ("{% for i in 'ab' %}", "{% cycle 'x' 'y' %}", "{% endfor %}", "y"),
+    ("{% for i in unknown %}", "{% cycle 'x' 'y' %}", "{% endfor %}", "y"),
+    ("{% for i in 'ab' %}", "{% ifchanged %}x{% endifchanged %}", "{% endfor %}", ""),
+    ("{% cycle 'x' 'y' as row %}", "{% cycle row %}", "", "y"),
+    ("{% loud %}", "{{ amp|upper_if_loud }}", "{% endloud %}", "LOUD"),
+    ("{% with pi=9 %}", "{{ pi }}", "{% endwith %}", "9"),
+]
+LOUD = """
+
+loud_now = []
+
+
+class Loud(template.Node):
+    def __init__(self, nodelist):
+        self.nodelist = nodelist
+
+    def render(self, context):
+        loud_now.append(1)
+        try:
+            return self.nodelist.render(context)
+        finally:
+            loud_now.pop()
+
+
+@register.tag
+def loud(parser, token):
+    nodelist = parser.parse(("endloud",))
+    parser.delete_first_token()
+    return Loud(nodelist)
+
+
+@register.filter
+def upper_if_loud(value):
+    return "LOUD" if loud_now else "quiet"
+
+
+@register.inclusion_tag("part.html")
+def part(amp):
+    return {"amp": amp}
+"""
+FORMATS = """
+import datetime
+USE_L10N = USE_TZ = USE_THOUSAND_SEPARATOR = True
+TIME_ZONE = "Europe/Berlin"
+COMPRESS_OFFLINE_CONTEXT = {
+    "amp": "&", "pi": 3500, "day": datetime.datetime(2020, 1, 1, 12, tzinfo=datetime.timezone.utc)
+}
+"""
+
+
+def test_a_tag_around_the_block_that_changes_its_text_is_refused(make_compressed):
+    """The gate passed, and every such page answered 500."""
+    load = "{% load compress tags i18n l10n tz %}"
+    files = {
+        f"templates/{n:02}.html": load
+        + before
+        + "{% if 1 %}"
+        + block(f"{n} {held}")
+        + "{% endif %}"
+        + after
+        for n, (before, held, after, _) in enumerate(SURROUNDED)
+    }
+    files["src/app/templatetags/tags.py"] = TAGS + LOUD
+    answer = asked(make_compressed(files, INSTALLED + FORMATS))
+    assert not coverage.is_covered(answer)
+    assert coverage.problems(answer) == [
+        f"{n:02}.html, block 0, line 1 is another text within {held if 'row' in held else before}, and compress renders the block alone; "
+        f"pages render it as\n  <script>{n} {text}</script>"
+        for n, (before, held, _, text) in enumerate(SURROUNDED)
+    ]
+    assert coverage.cures(answer) == (
+        "write within each block the tags that change its text, not around it"
+    )
+
+
+def test_a_tag_around_the_block_that_changes_nothing_is_no_gap(make_compressed):
+    """What it needs of a page, nobody knows here; the cure, the tag within the block, is no gap either."""
+    texts = [
+        "{% autoescape off %}" + block("n0 {{ pi }}") + "{% endautoescape %}",
+        block("n1 {% autoescape off %}{{ amp }}{% endautoescape %}"),
+        "{% for i in 'ab' %}" + block("n2 {% cycle 'x' 'x' %}") + "{% endfor %}",
+        "{% for i in '' %}{% empty %}" + block("n3 {% cycle 'x' 'y' %}{{ i }}") + "{% endfor %}",
+        "{% language page.code %}" + block("n4 {% translate 'Yes' %}") + "{% endlanguage %}",
+        "{% with pi=page.pi %}" + block("n5 {{ pi }}") + "{% endwith %}",
+        "{% for pi in page.all %}" + block("n6 {{ pi }}") + "{% endfor %}",
+        "{% loud %}" + block("n7") + "{% endloud %}",
+        "{% spaceless %}{% filter upper %}"
+        + block("n8 {{ amp }}")
+        + "{% endfilter %}{% endspaceless %}",
+        "{% cache 9 a %}{% ifchanged pi %}"
+        + block("n9 {{ amp }}")
+        + "{% endifchanged %}{% endcache %}",
+        "{% cycle 'x' 'y' as row %}" + block("n10 {% resetcycle row %}{% cycle row %}"),
+        "{% for i in 'ab' %}{% include 'part.html' %}{% endfor %}",
+        "{% for i in 'ab' %}" + block("n12 {% count %}") + "{% endfor %}",
+        "{% asking %}" + block("n13 {{ pi }}") + "{% endasking %}",
+    ]
+    asking = """
+
+class Asking(Loud):
+    def render(self, context):
+        from django.core.cache import cache
+        from django.db import connection
+
+        cache.set("asked", "cache")
+        connection.cursor()
+        raise SystemError
+
+
+@register.tag
+def asking(parser, token):
+    nodelist = parser.parse(("endasking",))
+    parser.delete_first_token()
+    return Asking(nodelist)
+"""
+    files = {
+        f"templates/{n:02}.html": "{% load compress tags i18n cache %}" + text
+        for n, text in enumerate(texts)
+    }
+    files["templates/part.html"] = LOAD + block("n11 {% cycle 'x' 'y' %}")  # begins anew each time
+    files["src/app/templatetags/tags.py"] = TAGS + LOUD + asking
+    answer = asked(make_compressed(files, INSTALLED + FORMATS))
+    assert (answer["failed"], answer["surrounded"]) == ([], [])
+    assert coverage.problems(answer) == []
+
+
+INCLUDES = [
+    ("{% for amp in 'ab' %}{% include 'part.html' %}{% endfor %}", "a"),
+    ("{% with amp='x' %}{% include 'part.html' %}{% endwith %}", "x"),
+    ("{% include 'part.html' with amp='x' %}", "x"),
+    ("{% include 'part.html' only %}", ""),
+    ("{% autoescape off %}{% include 'over.html' %}{% endautoescape %}", "&"),
+    ("{% include 'over.html' with amp='x' %}", "x"),
+    ("{% extends 'base.html' %}{% block b %}{% include 'part.html' %}{% endblock %}", "&"),
+    ("{% load tags %}{% part 'x' %}", "x"),
+]
+
+
+@pytest.mark.parametrize(("page", "text"), INCLUDES)
+def test_what_surrounds_an_include_surrounds_its_blocks(make_compressed, page, text):
+    """The gate only looked at what stands around a block in its own template."""
+    files = {
+        "src/app/templatetags/tags.py": TAGS + LOUD,
+        "templates/part.html": LOAD + "{% if 1 %}" + block("{{ amp }}") + "{% endif %}",
+        "templates/over.html": "{% include './part.html' %}",
+        "templates/base.html": "{% autoescape off %}{% block b %}{% endblock %}{% endautoescape %}",
+        "templates/page.html": page,
+    }
+    (told,) = coverage.problems(asked(make_compressed(files, INSTALLED + FORMATS)))
+    assert told.startswith("part.html, block 0, line 1 is another text within {% ")
+    assert told.endswith(f"pages render it as\n  <script>{text}</script>")
+
+
+def test_what_is_set_around_an_include_is_set_for_its_blocks(make_compressed):
+    """It was advised on, and went live: pages answered 500."""
+    files = {
+        f"templates/{name}.html": LOAD + block(f"{name} {{{{ {name} }}}}")
+        for name in ("item", "wide", "given", "apart")
+    }
+    files["templates/over.html"] = "{% include 'item.html' %}"
+    files["templates/page.html"] = (
+        "{% load static %}{% for item in things %}{% include 'over.html' %}{% endfor %}"
+        "{% with wide=page.wide %}{% include 'wide.html' %}{% endwith %}"
+        "{% static 'a.js' as given %}{% include 'given.html' %}"
+        "{% for apart in things %}{% include 'apart.html' only %}{% endfor %}"
+    )
+    answer = asked(make_compressed({**APP, **files}, INSTALLED))
+    assert coverage.problems(answer) == [
+        f"{name}.html, block 0, line 1 uses {name}, which {{% {tag} %}} outside of the block sets: compress "
+        "renders the block alone, without it"
+        for name, tag in (("given", "static"), ("item", "for"), ("wide", "with"))
+    ]
+    assert [told.split(",")[0] for told in coverage.advice(answer)] == ["apart.html"]
+
+
+def test_templates_that_escape_nothing_are_refused(make_compressed):
+    """What compress renders is escaped always; TEMPLATES may say that pages do not."""
+    page = LOAD + block("{{ amp }}")
+    settings = (
+        INSTALLED + FORMATS + "TEMPLATES[0].setdefault('OPTIONS', {})['autoescape'] = False\n"
+    )
+    answer = asked(make_compressed({**APP, "templates/page.html": page}, settings))
+    (told,) = coverage.problems(answer)
+    assert 'is another text within "autoescape": False in TEMPLATES, and compress' in told
+
+
 def test_values_that_offline_contexts_give_for_a_loop_are_covered(make_compressed):
     page = LOAD + "{% for y in 'ab' %}" + block("{{ y }}") + "{% endfor %}"
     contexts = "COMPRESS_OFFLINE_CONTEXT = [{'y': 'a'}, {'y': 'b'}]\n"
@@ -523,7 +716,8 @@ import datetime, random, jinja2
 
 def environment(**options):
     made = jinja2.Environment(**options)
-    made.globals.update(now=datetime.datetime.now, chance=random.random, site="shop")
+    made.autoescape = lambda name: name is None or name != "raw.html"
+    made.globals.update(amp="&", now=datetime.datetime.now, chance=random.random, site="shop")
     return made
 """
 
@@ -565,6 +759,40 @@ def test_what_jinja2_sets_outside_of_the_block_is_refused(make_jinja2):
         f"{n}.html, block 0, line 1 uses {name}, which {{% {tag} %}} outside of the block sets: compress "
         "renders the block alone, without it"
         for n, (_, name, tag) in enumerate(AROUND_IN_JINJA2)
+    ]
+
+
+def test_jinja2s_autoescape_around_a_block_is_refused(make_jinja2):
+    """A block is built alone, and as a template without a name."""
+    page = "{% autoescape VALUE %}{% if 1 %}BLOCK{% endif %}{% endautoescape %}"
+    pages = {
+        f"{n}.html": page.replace("VALUE", value).replace("BLOCK", block(f"var n{n}; {text}"))
+        for n, (value, text) in enumerate(
+            [("false", "{{ amp }}"), ("true", "{{ amp }}"), ("false", "x")]
+        )
+    }
+    answer = asked(make_jinja2({**pages, "raw.html": block("var raw; {{ amp }}")}))
+    assert [(gap["template"], gap["tag"]) for gap in answer["surrounded"]] == [
+        ("0.html", "{% autoescape false %}"),
+        ("raw.html", "the environment's autoescape"),
+    ]
+
+
+def test_what_is_set_around_a_jinja2_include_is_set_for_its_blocks(make_jinja2):
+    pages = {
+        "page.html": "{% set active = 1 %}{% for item in things %}{% include 'over.html' %}{% endfor %}"
+        "{% for apart in things %}{% include 'apart.html' without context %}{% endfor %}",
+        "over.html": "{% include ['none.html', 'part.html'] %}",
+        "part.html": block("{{ item }}{{ active }}"),
+        "apart.html": block("{{ apart }}"),
+        "child.html": "{% extends 'base.html' %}{% set title = 1 %}",
+        "base.html": block("{{ title }}"),
+    }
+    answer = asked(make_jinja2(pages))
+    assert [(gap["template"], gap["set_by"]) for gap in answer["unfilled"]] == [
+        ("apart.html", {}),
+        ("base.html", {"title": "set"}),
+        ("part.html", {"active": "set", "item": "for"}),
     ]
 
 
