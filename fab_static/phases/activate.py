@@ -56,14 +56,14 @@ def activate(deploy: Deployment) -> None:
             flip.make_live(undo, [deploy.build])
             flip.confirm()
     except BaseException:
+        if deploy.is_flipped:  # a signal, once all was done
+            raise
         # it must not hide why the flip failed; the journal has the word
         with suppress(Exception):
             deploy.journal.undone()
             # a host that could not be put back may serve the other bytes still: ask once more when it can
             begin(deploy, None if deploy.left else deploy.live)
         raise
-    deploy.journal.if_undone = {}
-    deploy.is_flipped = True
     deploy.look_again()
     deploy.show.say(f"release {release.id} is live on {counted(len(deploy.hosts()), 'host')}")
 

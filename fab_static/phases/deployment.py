@@ -444,7 +444,7 @@ class Deployment:
     @contextmanager
     @interruption.whole
     def undo_on_failure(self) -> Iterator[Undo]:
-        """Put every flipped host back, in reverse, when the block does not end well.
+        """Put every flipped host back, in reverse, when the block does not end well; else all have flipped.
 
         Raises:
             DisagreementError: a host could not be put back.
@@ -463,6 +463,9 @@ class Deployment:
                     mend=self._mend_of(left),
                 ) from error
             raise
+        # here, where signals wait: an earlier one puts all back, and a later one leaves all as it is
+        self.journal.if_undone = {}
+        self.is_flipped = True
 
     def _mend_of(self, left: Mapping[Named, FabStaticError]) -> str:
         """Return what to do about what could not be put back; a bucket waits for the next command."""

@@ -9,12 +9,19 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 _ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
 # what makes text read in another order than it is written (U+202E), or begins a line
 _UNSEEN = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_PASSWORDS = (  # that stand in an address of a server, or among its settings
+    re.compile(r"\w://[^/?#:@\s]*:([^/?#\s]+)@"),
+    re.compile(r"\w://[^/?#:@\s]*:(.+)@"),  # / or # stands in it, though a URL must escape them
+    re.compile(r"(?i)\b(?:password|passwd|pwd)\s*=\s*([^\s;&'\"][^\s;&]*)"),
+    re.compile(r"(?i)\b(?:password|passwd|pwd)\s*=\s*'([^']+)'"),
+    re.compile(r"(?i)\b(?:password|passwd|pwd)\s*=\s*\"([^\"]+)\""),
+)
 SHORT = (
     4  # characters; a shorter secret stands in half of all words, and is blanked as a word alone
 )
@@ -27,12 +34,11 @@ class Secrets:
         self._names: dict[str, str] = {}  # as they are shown -> the name
         self._words: dict[str, str] = {}
         for name, value in values.items():
-            whole = plain(value)
-            if whole.strip() and len(whole) < SHORT:
+            whole = plain(value).strip()
+            if whole and len(whole) < SHORT:
                 self._words[whole] = name
                 continue
-            # line by line, too: a private key has many lines
-            for text in (value, *value.splitlines()):
+            for text in _parts(value):
                 for form in map(plain, forms(text)):
                     if form.strip() and len(form) >= SHORT:
                         self._names.setdefault(form, name)
@@ -60,6 +66,17 @@ class Secrets:
         return every_text(value, self.clean)
 
 
+def _parts(value: str) -> Iterator[str]:
+    """Yield what a program may print of a value by itself."""
+    for text in (value, *value.splitlines()):  # a private key has many lines
+        yield text
+        yield text.strip()
+    for expression in _PASSWORDS:
+        for found in expression.finditer(value):
+            yield found[1]
+            yield unquote(found[1])
+
+
 def forms(value: str) -> Iterator[str]:
     """Yield a value as programs print it: in a repr, in JSON, in a URL, for a shell, in HTML, in base64."""
     raw = value.encode("utf-8", "surrogateescape" if _is_from_bytes(value) else "backslashreplace")
@@ -74,6 +91,8 @@ def forms(value: str) -> Iterator[str]:
     yield from _in_urls(raw)
     yield shlex.quote(value).strip("'")
     yield value.replace("'", "'\\''")
+    for sign in "'\"%$":  # SQL and YAML, CSV, configparser, docker compose
+        yield value.replace(sign, 2 * sign)
     yield re.sub(r'(["\\$`])', r"\\\1", value)  # in double quotes
     yield re.sub(r"([^\w@%+=:,./-])", r"\\\1", value)  # printf %q
     yield from _in_html(value)

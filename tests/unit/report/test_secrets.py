@@ -156,3 +156,36 @@ def test_a_line_without_an_end_is_cut_and_no_half_of_a_secret_is_shown():
     assert "hunter2" not in text
     assert text.splitlines()[-2].endswith("x …")
     assert text.endswith("build1: the next\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("  hunter22 \n", "hunter22"),
+        ("\tBegin\n  key-line-1  \nEnd--\n", "key-line-1"),
+        ("hunter'22", "hunter''22"),  # SQL, YAML
+        ('hunter"22', 'hunter""22'),  # CSV
+        ("hunter%22", "hunter%%22"),  # configparser
+        ("hunter$22", "hunter$$22"),  # docker compose, make
+        ("postgres://app:hunter22@db.example.com/shop", "hunter22"),
+        ("redis://:hunter22@cache:6379/0", "hunter22"),
+        ("mysql://app:hunter%2722@db/shop", "hunter'22"),
+        ("mysql://app:hunter%2722@db/shop", "hunter%2722"),
+        ("postgres://app:hu#nt/er@22@db/shop", "hu#nt/er@22"),  # not as a URL should have it
+        ("postgres://app:hunter[22@db/shop", "hunter[22"),
+        ("jdbc:postgresql://db/shop?user=app&password=hunter22&ssl=true", "hunter22"),
+        ("host=db user=app password=hunter22 dbname=shop", "hunter22"),
+        ("host=db password='hunter 22' user=app", "hunter 22"),
+        ("Server=db;Uid=app;Pwd=hunter22;", "hunter22"),
+        ("  postgres://app:hunter22@db/shop\n", "hunter22"),
+    ],
+)
+def test_what_a_server_names_of_a_secret_is_blanked_too(value, shown):
+    """A client prints the value without blanks, doubles its quotes, or names the password in a URL alone."""
+    clean = Secrets({"DATABASE_URL": value}).clean(f"password <{shown}> is wrong")
+    assert clean == "password <[DATABASE_URL]> is wrong"
+
+
+def test_a_short_password_in_a_url_tears_no_words():
+    secrets = Secrets({"DATABASE_URL": "postgres://app:app@db/shop"})
+    assert secrets.clean("the app of the apparatus") == "the app of the apparatus"
