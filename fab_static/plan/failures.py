@@ -7,13 +7,16 @@ Frames of ours, of Django's management and of libraries say nothing to whoever m
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fab_static.errors import LINES_SHOWN
 
 _BEFORE = 8  # lines kept before an exception: collectstatic names the file there
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_BEGIN = "Traceback (most recent call last):"
+_BEGIN = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
+# the frame that an exception group is drawn in: | at the left, and a line with + before each exception
+_GROUP = re.compile(r" +\+ (?=Exception Group Traceback )")
+_EDGE = re.compile(r" +\| ?|[ |]*\+-[-+ \d.]*-$")
 _FRAME = re.compile(r'  File "(?P<file>[^"]*)", line \d+(?P<function>, in .*)?')
 # what is sent to the project's interpreter has no folder
 _NOT_THE_PROJECTS = re.compile(
@@ -48,19 +51,35 @@ def _folded(output: str) -> tuple[list[str], int | None]:
     found: list[str] = []
     first: int | None = None
     trace: list[str] | None = None  # the lines of the traceback that we are in
-    for line in _ANSI.sub("", output).rstrip().splitlines():
+    for line in _unframed(_ANSI.sub("", output).rstrip().splitlines()):
         if trace is not None and line.startswith("  "):
             trace.append(line)
             continue
         if trace is not None:
             found += _places(trace)
             trace = None
-        if line == _BEGIN:
+        if _BEGIN.fullmatch(line):
             trace = []
             first = len(found) if first is None else first
         elif not _NODES_OWN.match(line):
             found.append(line)
     return [*found, *_places(trace or [])], first
+
+
+def _unframed(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines, those of an exception group as if its exceptions followed each other."""
+    in_group = False
+    for line in lines:
+        begin, edge = _GROUP.match(line), _EDGE.match(line)
+        if begin:
+            in_group = True
+            yield line[begin.end() :]
+        elif in_group and edge:
+            if line[edge.start() : edge.end()].rstrip().endswith("|"):
+                yield line[edge.end() :]
+        else:
+            in_group = False
+            yield line
 
 
 def _places(trace: Sequence[str]) -> list[str]:

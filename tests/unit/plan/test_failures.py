@@ -184,3 +184,58 @@ def test_a_command_that_the_kernel_ended_lacks_memory():
     assert failures.cure("", "/srv", -9) == (
         "give the host more memory: the kernel ends what asks for too much (dmesg says so)"
     )
+
+
+GROUP = """\
+from pathlib import Path
+Path("shop").mkdir()
+Path("shop/tasks.py").write_text('''
+def one():
+    raise ValueError("no rates")
+def all_of_them():
+    found = []
+    for each in (one, two):
+        try:
+            each()
+        except Exception as error:
+            found.append(error)
+    raise ExceptionGroup("two failed", found)
+def two():
+    try:
+        one()
+    except ValueError as error:
+        raise ExceptionGroup("inner", [error, KeyError("EUR")])
+''')
+import sys
+sys.path.insert(0, "shop")
+print("Copying x.css", flush=True)
+print(" + 3 files", flush=True)
+import tasks
+tasks.all_of_them()
+"""
+
+
+def test_an_exception_group_is_folded_as_its_exceptions_are(tmp_path):
+    """Its frame of | and + hid each traceback: all lines were shown."""
+    ran = subprocess.run(
+        [sys.executable, "-c", GROUP],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = failures.shown(ran.stdout)
+    assert lines[:2] == ["Copying x.css", " + 3 files"]
+    said = [line for line in lines if line and not line.startswith(" ")]
+    assert said == [
+        "Copying x.css",
+        "ExceptionGroup: two failed (2 sub-exceptions)",
+        "ValueError: no rates",
+        "ValueError: no rates",
+        "During handling of the above exception, another exception occurred:",
+        "ExceptionGroup: inner (2 sub-exceptions)",
+        "ValueError: no rates",
+        "KeyError: 'EUR'",
+    ]
+    assert not any("Traceback" in line or "|" in line or "+-" in line for line in lines)
+    assert f'  File "{tmp_path}/shop/tasks.py", line 11, in all_of_them' in lines
