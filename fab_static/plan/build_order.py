@@ -85,23 +85,13 @@ def before(phase: str, configured: Iterable[str], order: Sequence[str]) -> tuple
     return tuple(name for name in earlier if name in wanted and not is_of_sources(name, order))
 
 
-def after(
-    phase: str, configured: Iterable[str], order: Sequence[str] = BUILD_PHASES
-) -> tuple[str, ...]:
-    """Return the configured build phases that a rerun of this one makes stale, in order.
-
-    All phases work on one static root, each on what the one before left there; so a rerun takes away
-    what any later one did.
-    """
-    later = order[order.index(phase) + 1 :]
-    wanted = set(configured)
-    return tuple(name for name in later if name in wanted)
-
-
 def stale(
     ran: Mapping[str, int], configured: Iterable[str], order: Sequence[str] = BUILD_PHASES
 ) -> tuple[str, ...]:
     """Return the build phases that must run before a release can be sealed, in order.
+
+    All phases work on one static root, each on what the one before left there; so a rerun takes away
+    what any later one did.
 
     Args:
         ran: phase -> when it last succeeded, as a number that grows with each run.
