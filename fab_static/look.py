@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,11 +12,12 @@ from fab_static.host.agent import RECORD
 from fab_static.phases import GO_LIVE, PREPARE
 from fab_static.phases.building import Known, what_is_known
 from fab_static.phases.caching import distribution_of, see
+from fab_static.phases.collected import Listing, hashed_names, listing_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.forgetting import forgotten, planned
 from fab_static.phases.project import staticfiles_manifest_path
 from fab_static.phases.publication import Publication
-from fab_static.phases.static_root import refuse_unsafe
+from fab_static.phases.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles
 from fab_static.plan.build_order import is_of_sources
 from fab_static.plan.diff import (
@@ -270,13 +270,16 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     live_name = deploy.live or deploy.recorded_live
     live = deploy.read_release(live_name) if live_name else None
     refuse_unsafe(deploy)
-    sources = deploy.project(deploy.build).ask({"ask": "sources"})["files"]
-    collected = _collected(deploy)
+    words = words_of_collectstatic(deploy)
+    sources = deploy.project(deploy.build).ask({"ask": "sources", "words": words})["files"]
+    listing = _collected(deploy)
+    collected = listing["files"]
     diff = Diff()
     if not _would_collect_the_same(deploy):
         diff = since_collected(
             {path: known[0] for path, known in collected.items()},
             {path: known[0] for path, known in sources.items()},
+            hashed=hashed_names(deploy, listing),
             manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
         )
     journal = deploy.journal
@@ -353,14 +356,12 @@ def _to_publish(
     return {"origin": origin.name, "objects": len(sizes), "bytes": sum(sizes)}
 
 
-def _collected(deploy: Deployment) -> dict[str, Any]:
-    """Return what collectstatic collected in the last build: path -> [SHA-256, size, version]."""
-    entry = deploy.journal.phases.get(_first_of_root(deploy))
-    if entry is None:
-        return {}
-    _, listing = deploy.build.ask("read_object", object=entry["listing"])
-    files: dict[str, Any] = json.loads(listing)["files"]
-    return files
+def _collected(deploy: Deployment) -> Listing:
+    """Return what collectstatic left in the last build: files and what is beside them."""
+    first = _first_of_root(deploy)
+    if first not in deploy.journal.phases:
+        return {"files": {}, "extra": {}}
+    return listing_of(deploy, first)
 
 
 def _first_of_root(deploy: Deployment) -> str:

@@ -9,8 +9,9 @@ is ours. The answer is one line of standard output, whatever the project prints 
 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 
-Requests: {"ask": "settings"}, {"ask": "sources"}, {"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"},
-{"ask": "faults"}, {"ask": "unlisted"}, {"ask": "collected", "words": of the command, or null},
+Requests: {"ask": "settings"}, {"ask": "sources", "words": of collectstatic's command, or null, "places": false},
+{"ask": "shadowed"}, {"ask": "find", "name": "js/a.js"}, {"ask": "unlisted"}, {"ask": "faults", "words"},
+{"ask": "collected", "words"},
 {"ask": "lint"}, {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false,
 "places": false, "made": false, "other_cdn": a prefix, or null: says which blocks and files would not serve
 behind it}.
@@ -21,7 +22,7 @@ Python 3.8 or later, standard library, and the project's Django and django-compr
 
 # os.path throughout: finders, loaders and manifests give text, and redirect() deals in the calls of os.
 # ruff: noqa: PTH100, PTH109, PTH110, PTH112, PTH113, PTH114, PTH117, PTH118, PTH119, PTH120, PTH122, PTH123
-# ruff: noqa: PTH208
+# ruff: noqa: PTH116, PTH208
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ import json
 import os
 import re
 import runpy
+import stat
 import sys
 import traceback
 from contextlib import contextmanager, suppress
@@ -337,6 +339,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "static_url": str(settings.STATIC_URL) if settings.STATIC_URL else None,
         "cdn_independent": is_cdn_independent(),
         "static_cdn": str(getattr(settings, "STATIC_CDN", "") or ""),
+        "folder": os.getcwd(),
         "base_dir": absolute(base_dir()),
         "installed_apps": list(settings.INSTALLED_APPS),
         "commands": {
@@ -353,6 +356,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "ignored_storage": ignored_storage(),
         "finders": list(settings.STATICFILES_FINDERS),
         **source_places(),
+        "real_sources": sorted(map(os.path.realpath, source_places()["sources"])),
         "catalogues_are_sources": catalogues_are_sources(),
         "held": held_places(),
         "catalogues": catalogues(),
@@ -439,10 +443,13 @@ def staticfiles_manifest() -> str | None:
 
 def prints_hashed_names() -> str | None:
     """Return the storage that raises for a name its manifest lacks; None where pages need no manifest."""
+    from django.conf import settings
     from django.contrib.staticfiles.storage import staticfiles_storage
 
     storage: Any = staticfiles_storage
     try:
+        if settings.DEBUG:  # then Django's storage prints plain names
+            return None
         if storage.manifest_name and storage.manifest_strict:
             return f"{type(storage._wrapped).__module__}.{type(storage._wrapped).__qualname__}"
     except Exception:  # another storage, or one that is not configured here
@@ -503,21 +510,42 @@ def libraries() -> dict[str, str]:
 # --- ask: sources --------------------------------------------------------------------------------
 
 
-def ask_sources(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {name: [SHA-256, size]} of what collectstatic would collect now."""
-    files: dict[str, tuple[str, int]] = {}
-    with sources_looked_through():
-        for name, path, storage in collected():
+def ask_sources(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {name: [SHA-256, size]} of what collectstatic would collect now; `words` are its own, or null.
+
+    With `places`, each file has its real path too; `below` is where in the static root the files are kept, and
+    `unjudged` says why collectstatic may leave some out, or may make others of them.
+    """
+    patterns, unjudged = collecting_options(request.get("words"))
+    files: dict[str, tuple[Any, ...]] = {}
+    with sources_looked_through(patterns):
+        for name, path, storage in collected(patterns):
             if name not in files:  # collectstatic takes the first
                 files[name] = hashed(storage, path)
-    return {"files": files}
+                if request.get("places"):
+                    files[name] += (os.path.realpath(place_in(storage, path)),)
+    if not request.get("places"):
+        return {"files": files}
+    return {"files": files, "below": place_below_root(), "unjudged": unjudged or unjudged_storage()}
 
 
-def ask_shadowed(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {name: [the file that is collected, those of other bytes that are not]}."""
+def place_below_root() -> str:
+    """Return where in the static root the storage keeps its files: "" or a path that ends with a slash."""
+    from django.conf import settings
+
+    root, folder = absolute(settings.STATIC_ROOT), static_storage()["folder"]
+    if not root or not folder:
+        return ""
+    below = os.path.relpath(os.path.realpath(folder), os.path.realpath(root))
+    return "" if below == "." else below + "/"
+
+
+def ask_shadowed(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {name: [the file that is collected, those of other bytes that are not]}; `words` as of sources."""
     hits: dict[str, list[tuple[Any, str]]] = {}
-    with sources_looked_through():
-        for name, path, storage in collected():
+    patterns, _ = collecting_options(request.get("words"))
+    with sources_looked_through(patterns):
+        for name, path, storage in collected(patterns):
             hits.setdefault(name, []).append((storage, path))
     shadowed = {}
     for name, (first, *others) in hits.items():
@@ -574,7 +602,10 @@ def hashed(storage: Any, path: str) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
     try:
-        stream = open(storage.path(path), "rb")  # noqa: SIM115
+        file = storage.path(path)
+        if stat.S_ISFIFO(os.stat(file).st_mode):  # to open one waits for whoever writes it
+            raise OSError(f"{file} is a pipe")
+        stream = open(file, "rb")  # noqa: SIM115
     except NotImplementedError:
         stream = storage.open(path, "rb")
     with stream:
@@ -601,7 +632,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_BYTES = 1024  # more than any pointer has (git-lfs, docs/spec.md)
 _PLACEHOLDERS = (".gitkeep", ".gitignore", ".keep")
 _COPIES = (".gz", ".br", ".zst", ".map")
-_HASH = re.compile(r"\.[0-9a-f]{8,32}(?=\.|$)")
+_HASH = re.compile(r"\.[0-9a-f]{12}(?=\.[^./]*$|$)")  # django.contrib.staticfiles.storage.file_hash
 _NAMES_TOLD = 5000
 _WRITTEN = (
     *("MEDIA_ROOT", "SESSION_FILE_PATH", "FILE_UPLOAD_TEMP_DIR", "EMAIL_FILE_PATH"),
@@ -622,7 +653,7 @@ def static_storage() -> dict[str, Any]:
     except Exception:  # a manifest that cannot be read, say: the build writes it anew
         return found
     found["class"] = f"{kind.__module__}.{kind.__qualname__}"
-    if kind.__name__ == "InMemoryStorage":  # it has paths, and nothing on the disk
+    if is_in_memory(kind):  # it has paths, and nothing on the disk
         return found
     # django-compressor's documentation has storages that keep a copy here and send one away
     for keeper in (staticfiles_storage, getattr(staticfiles_storage, "local_storage", None)):
@@ -630,6 +661,15 @@ def static_storage() -> dict[str, Any]:
             found["folder"] = absolute(cast(Any, keeper).path(""))
             break
     return found
+
+
+def is_in_memory(kind: type) -> bool:
+    """Is it a storage that keeps its files in memory, or made of one?"""
+    try:
+        from django.core.files.storage import InMemoryStorage
+    except ImportError:  # Django 4.1 and older have none
+        return False
+    return issubclass(kind, InMemoryStorage)
 
 
 def ignored_storage() -> str | None:
@@ -805,7 +845,7 @@ def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
     from django.conf import settings
 
     root = os.path.realpath(absolute(settings.STATIC_ROOT) or "")
-    with sources_looked_through():
+    with sources_looked_through(None):
         listed = {name for name, _, _ in collected()}
     is_made = made_in(root)
     return {
@@ -900,23 +940,26 @@ def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
     """Compare what collectstatic left with what the finders list; `words` are its own, or null.
 
     `missing` are the first names that are not there, `count` is how many; `unjudged` says why that may be meant so.
-    `pointers` are files that git-lfs has not fetched. `root` tells whether anything is there.
+    `promised` are those whose URLs lead below STATIC_URL all the same, though the storage is the project's own.
+    `pointers` are files that git-lfs has not fetched. `is_empty` tells that nothing is there.
     """
-    patterns, unjudged = collecting_options(request["words"])
-    unjudged = unjudged or unjudged_storage()
+    patterns, own_command = collecting_options(request["words"])
+    own_storage = unjudged_storage()
+    unjudged = own_command or own_storage
     folder = static_storage()["folder"] or ""
     there = files_below(folder)
-    with sources_looked_through():
+    with sources_looked_through(patterns):
         names = {name for name, _, _ in collected(patterns)}
     absent = names - there.keys()
-    if absent:
-        ask_faults({})
+    if absent and not unjudged:
+        refuse_faults(patterns, lambda fault: not absent.isdisjoint(fault["names"]))
     hashed = hashed_names() if absent else {}
     missing = sorted(name for name in absent if hashed.get(name) not in there)
     return {
         "listed": len(names),
         "missing": missing[:_NAMES_TOLD],
         "count": len(missing),
+        "promised": not_where_the_url_leads(missing) if own_storage and not own_command else [],
         "unjudged": unjudged,
         "is_empty": not there,
         "pointers": [
@@ -928,65 +971,96 @@ def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def sources_looked_through() -> Iterator[None]:
+def sources_looked_through(patterns: list[str] | None) -> Iterator[None]:
     """Name the sources that cannot be collected, where that is why the block fails."""
     try:
         yield
-    except (OSError, RecursionError):
-        ask_faults({})
+    except (OSError, RecursionError) as error:
+        said = str(error)
+        refuse_faults(patterns, lambda fault: any(path in said for path in fault["paths"]))
         raise
 
 
-def ask_faults(_: Mapping[str, Any]) -> dict[str, Any]:
-    """Say that nothing is wrong with the sources.
+def refuse_faults(patterns: list[str] | None, is_why: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Refuse the sources that collectstatic fails of, if one of them is why something has failed.
 
     Raises:
-        ProbeError: naming every source that collectstatic fails of.
+        ProbeError: naming each.
     """
-    faults = []
+    faults = faults_of_sources(patterns)
+    why = [fault for fault in faults if is_why(fault)]
+    if why:
+        told = why + [fault for fault in faults if fault["is_listed"] and fault not in why]
+        raise ProbeError(
+            "sources cannot be collected:\n"
+            + "\n".join(f"    {fault['what']}" for fault in told[:20]),
+            os.getcwd(),
+            "remove, mend or rename what is named above",
+        )
+
+
+def ask_faults(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is wrong with the sources; `words` are those of collectstatic's command, or null."""
+    patterns, _ = collecting_options(request.get("words"))
+    return {"faults": faults_of_sources(patterns)}
+
+
+def faults_of_sources(patterns: list[str] | None) -> list[dict[str, Any]]:
+    """Return every source that collectstatic fails of: `what` is wrong with it, and its `names`.
+
+    By one of `paths` an error names it. `is_listed` tells that Django's own finders list it for sure.
+    """
+    from django.conf import settings
+
+    root = absolute(settings.STATIC_ROOT) or ""
+    faults: list[dict[str, Any]] = []
     names: dict[str, str] = {}
-    for prefix, folder in source_folders():
-        for name, path, fault in walked(folder):
+    for prefix, folder, is_listed in source_folders():
+        for within, path, fault in walked(
+            folder, default_patterns() if patterns is None else patterns
+        ):
+            name = os.path.join(prefix, within)
             if fault:
-                faults.append(f"{path} {fault}")
-            else:
-                names.setdefault(os.path.join(prefix, name), path)
+                paths = [path, os.path.join(root, name)]
+                what = f"{path} {fault}"
+                faults.append(
+                    {"what": what, "names": [name], "paths": paths, "is_listed": is_listed}
+                )
+            elif is_listed:
+                names.setdefault(name, path)
     for name, path in names.items():
         parent = os.path.dirname(name)
         while parent and parent not in names:
             parent = os.path.dirname(parent)
         if parent:
-            faults.append(f"{names[parent]} is a file where {path} needs a folder")
-    if faults:
-        raise ProbeError(
-            "sources cannot be collected:\n" + "\n".join(f"    {line}" for line in faults[:20]),
-            os.getcwd(),
-            "remove, mend or rename what is named above",
-        )
-    return {}
+            what = f"{names[parent]} is a file where {path} needs a folder"
+            paths = [names[parent], path, os.path.join(root, parent)]
+            faults.append(
+                {"what": what, "names": [name, parent], "paths": paths, "is_listed": True}
+            )
+    return faults
 
 
-def source_folders() -> Iterator[tuple[str, str]]:
-    """Yield prefix and folder of every storage on disk that Django's own finders list."""
+def source_folders() -> Iterator[tuple[str, str, bool]]:
+    """Yield prefix and folder of every storage on disk of the finders; and whether Django's own code lists it."""
     from django.contrib.staticfiles.finders import get_finders
 
     for finder in get_finders():
-        if getattr(type(finder).list, "__module__", "") != _FINDERS:
-            continue
+        is_listed = getattr(type(finder).list, "__module__", "") == _FINDERS
         for storage in getattr(finder, "storages", {}).values():
             folder = folder_of(storage)
             if folder:
-                yield getattr(storage, "prefix", None) or "", folder
+                yield getattr(storage, "prefix", None) or "", folder, is_listed
 
 
-def walked(folder: str) -> Iterator[tuple[str, str, str | None]]:
+def walked(folder: str, patterns: list[str]) -> Iterator[tuple[str, str, str | None]]:
     """Yield name, path and what is wrong with it, None for nothing, of all that collectstatic meets in a folder."""
     from django.contrib.staticfiles.utils import matches_patterns
 
-    patterns = default_patterns()
-    folders = [""]
+    top = ("", [os.path.realpath(folder)])
+    folders = [top]  # each with its real path, and with those of the folders that it lies in
     while folders:
-        within = folders.pop()
+        within, parents = folders.pop()
         try:
             entries = sorted(os.listdir(os.path.join(folder, within)))
         except OSError as error:
@@ -998,14 +1072,14 @@ def walked(folder: str) -> Iterator[tuple[str, str, str | None]]:
             path = os.path.join(folder, name)
             if matches_patterns(entry, patterns) or matches_patterns(name, patterns):
                 continue
-            if os.path.isdir(path) and is_below(
-                os.path.realpath(folder + "/" + within), os.path.realpath(path)
-            ):
-                yield name, path, f"is a link to {os.readlink(path)}, a folder that it lies in"
-            elif os.path.isdir(path):
-                folders.append(name)
-            else:
+            if not os.path.isdir(path):
                 yield name, path, fault_of(path)
+                continue
+            real_path = os.path.realpath(path)
+            if any(is_below(parent, real_path) for parent in parents):
+                yield name, path, f"is a link to {os.readlink(path)}, a folder that it lies in"
+            else:
+                folders.append((name, [*parents, real_path]))
 
 
 def fault_of(path: str) -> str | None:
@@ -1049,6 +1123,27 @@ def unjudged_storage() -> str | None:
         if method and method.__module__.split(".")[0] not in ("django", "whitenoise", "compressor"):
             return f"the storage {kind.__qualname__} has its own way to store files"
     return None
+
+
+def not_where_the_url_leads(names: list[str]) -> list[str]:
+    """Return the names for which the storage gives a URL below STATIC_URL, and the static root has no file."""
+    from urllib.parse import unquote
+
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    prefix, root = str(settings.STATIC_URL or ""), absolute(settings.STATIC_ROOT) or ""
+    found = []
+    for name in names:
+        try:
+            url = str(staticfiles_storage.url(name))
+        except Exception:  # noqa: S112  # no page can ask for it
+            continue
+        path = unquote(re.split("[?#]", url)[0])
+        below = path[len(prefix) :] if prefix and path.startswith(prefix) else ""
+        if below and not os.path.isfile(os.path.join(root, below)):
+            found.append(name)
+    return found
 
 
 def hashed_names() -> dict[str, str]:

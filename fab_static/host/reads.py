@@ -747,7 +747,7 @@ class Recorder:
             if not self._is_anothers(path) and state_of("kind", path) == "file":
                 inputs["bytes", path] = ["bytes", path, state_of("bytes", path), None]
                 if path not in self.set_up:
-                    self.more.setdefault("written", []).append(path)
+                    self.more.setdefault("written", []).append(os.path.realpath(path))
         return list(inputs.values()), self.unseen
 
     def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> list[Any]:

@@ -71,7 +71,7 @@ def refuse_wrong_versions(
         raise ReleaseError(
             f"{counted(len(left), 'file is', 'files are')} not what the recorded version says; caches would "
             "keep the wrong bytes for a year:\n"
-            + _lines(
+            + lines(
                 f"{path}: recorded {recorded[path]}, served {files[path][2]}, "
                 f"written by {phases.get(path, 'nobody')}"
                 for path in left
@@ -82,13 +82,18 @@ def refuse_wrong_versions(
         )
 
 
-def tell_of_shadowed(deploy: Deployment) -> None:
-    """Tell which of two apps' files of one name is served, where their bytes differ."""
-    found = deploy.project(deploy.build).ask({"ask": "shadowed"})["shadowed"]
+def tell_of_shadowed(deploy: Deployment, words: list[str] | None) -> None:
+    """Tell which of two apps' files of one name is served, where their bytes differ.
+
+    Args:
+        deploy: of whose build host.
+        words: of collectstatic's command; None: it is a shell line.
+    """
+    found = deploy.project(deploy.build).ask({"ask": "shadowed", "words": words})["shadowed"]
     if found:
         deploy.show.say(
             f"{counted(len(found), 'name is', 'names are')} found more than once, and the first is served:\n"
-            + _lines(
+            + lines(
                 f"{name}: {served}, not {', '.join(others)}"
                 for name, (served, *others) in sorted(found.items())
             )
@@ -108,7 +113,7 @@ def tell_of_unversioned_changes(deploy: Deployment, live: Release, release: Rele
         )
         deploy.show.say(
             f"{counted(len(changed), 'URL keeps its', 'URLs keep their')} name with other bytes; {told}:\n"
-            + _lines(
+            + lines(
                 f"{path} ({phases[path]})" if path in phases else path for path in sorted(changed)
             )
         )
@@ -125,7 +130,7 @@ def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -
         raise ReleaseError(
             f"{counted(len(paths), 'URL claims', 'URLs claim')} to be versioned, but bytes changed and the version did "
             "not; caches would serve the old ones for a year:\n"
-            + _lines(f"{path}?version={release.files[path].version}" for path in paths),
+            + lines(f"{path}?version={release.files[path].version}" for path in paths),
             where=f"{deploy.build.name}: release {live.id} against the new build",
             mend="have resource_static hash the served bytes, after every phase that changes them",
         )
@@ -159,7 +164,9 @@ def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[
         yield from deploy.build.objects(b"".join(records))
 
 
-def _lines(lines: Iterable[str]) -> str:
-    lines = list(lines)
-    more = [f"    … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "\n".join([*(f"    {line}" for line in lines[:SHOWN]), *more])
+def lines(paths: Iterable[str], count: int | None = None) -> str:
+    """Return the first of them, one a line, and how many more there are; `count` of all, where these are some."""
+    paths = list(paths)
+    left = (len(paths) if count is None else count) - SHOWN
+    more = [f"    … and {left} more"] if left > 0 else []
+    return "\n".join([*(f"    {path}" for path in paths[:SHOWN]), *more])

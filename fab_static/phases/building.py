@@ -22,7 +22,12 @@ from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.audit import refuse_unusable_names
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import beside_root, manifest_path
-from fab_static.phases.static_root import kept, refuse_late_sources, refuse_unsafe
+from fab_static.phases.static_root import (
+    among_sources,
+    kept,
+    refuse_unsafe,
+    tell_of_written_elsewhere,
+)
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.text import decoded
@@ -47,7 +52,7 @@ def build_phase(
     name: str,
     *,
     check: Callable[[], Mapping[str, Any]] = dict,
-    compare: Callable[[], None] = lambda: None,
+    compare: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Run one build phase on the build host, and keep the static root's state after it.
 
@@ -55,7 +60,8 @@ def build_phase(
         deploy: what to work on.
         name: the phase.
         check: looks at the result before it counts; raises BuildError. What it returns is kept in the journal.
-        compare: looks at what a run has left; raises BuildError. What is used again was looked at then.
+        compare: looks at what a run has left; raises BuildError. What is used again was looked at then. What it
+            returns is kept in the journal as well.
 
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
@@ -114,7 +120,7 @@ def _run(
     name: str,
     base: str | None,
     check: Callable[[], Mapping[str, Any]],
-    compare: Callable[[], None],
+    compare: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
@@ -147,9 +153,10 @@ def _run(
             )
         if name == "collectstatic":  # first: finders and storages may spell such a name in two ways
             refuse_unusable_names(deploy, _listing(deploy, head["listing"])["files"])
-        compare()
+        found = {**found, **compare()}
     if worked_on and head["listing"] == worked_on:
-        refuse_late_sources(deploy, name, ran.written)
+        tell_of_written_elsewhere(deploy, name, ran.written)
+    late = [] if of_sources or not worked_on else among_sources(deploy, ran.written)
     written = [path for path in facts["versions_files"] if head["extra"].get(path)]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
@@ -158,6 +165,7 @@ def _run(
         "base": worked_on,
         "record": ran.token,
         **({"unseen": ran.unseen} if ran.unseen else {}),
+        **({"wrote_sources": late} if late else {}),
         **found,
     }
 

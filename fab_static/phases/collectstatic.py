@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fab_static.errors import BuildError
-from fab_static.phases.building import build_phase, command_of
+from fab_static.phases.building import build_phase
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.static_root import compare_with_finders, refuse_faulty_sources
 
@@ -16,11 +16,7 @@ def collectstatic(deploy: Deployment) -> None:
     If it fails: nothing that is live has changed; `deploy --resume` goes on here.
     """
     try:
-        build_phase(
-            deploy,
-            "collectstatic",
-            compare=lambda: compare_with_finders(deploy, command_of(deploy, "collectstatic")),
-        )
+        build_phase(deploy, "collectstatic", compare=lambda: compare_with_finders(deploy))
     except BuildError as error:
         if deploy.static_root:  # else it did not come to run
             refuse_faulty_sources(deploy, error)

@@ -18,6 +18,7 @@ from fab_static.phases.audit import (
     tell_of_unversioned_changes,
 )
 from fab_static.phases.building import task_name
+from fab_static.phases.collected import listing_of, refuse_what_is_not_held
 from fab_static.phases.compress import refuse_unbuilt
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import (
@@ -26,6 +27,7 @@ from fab_static.phases.project import (
     static_url_of,
     staticfiles_manifest_path,
 )
+from fab_static.phases.static_root import words_of_collectstatic
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server
@@ -103,12 +105,13 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
     """Return the release that the static root makes, from the listing of the last phase."""
     facts = deploy.facts(deploy.build)
     journal = deploy.journal
-    listing = _listing(deploy, configured[-1])
+    listing = listing_of(deploy, configured[-1])
     refuse_unusable_names(deploy, listing["files"])
+    refuse_what_is_not_held(deploy)
     copies = _copies(deploy, listing)
     recorded, versions_object = _versions(deploy, listing, facts)
     refuse_wrong_versions(deploy, recorded, listing)
-    tell_of_shadowed(deploy)
+    tell_of_shadowed(deploy, words_of_collectstatic(deploy))
     files = {
         path: File(sha256, size, recorded.get(path, version))
         for path, (sha256, size, version) in listing["files"].items()
@@ -225,7 +228,7 @@ def _of_requirejs(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, 
         return {}
     at = configured.index("build_requirejs")
     before, after = (
-        {path: known[1] for path, known in _listing(deploy, phase)["files"].items()}
+        {path: known[1] for path, known in listing_of(deploy, phase)["files"].items()}
         for phase in configured[at - 1 : at + 1]
     )
     return bundles.of_requirejs(before, after)
@@ -275,12 +278,6 @@ def _saving(release: Release) -> str:
         return ""
     whole, small = (sum(sizes) for sizes in zip(*pairs, strict=True))
     return f"; {len(pairs)} precompressed, {whole:,} bytes to {small:,}"
-
-
-def _listing(deploy: Deployment, phase: str) -> dict[str, Any]:
-    _, data = deploy.build.ask("read_object", object=deploy.journal.phases[phase]["listing"])
-    listing: dict[str, Any] = json.loads(data)
-    return listing
 
 
 def _versions(
@@ -370,7 +367,7 @@ def _before_compress(deploy: Deployment, configured: tuple[str, ...]) -> dict[st
     """Return the static root that compress was given, path -> SHA-256; None where nothing ran before it."""
     if "compress" not in configured or configured[0] == "compress":
         return None
-    listing = _listing(deploy, configured[configured.index("compress") - 1])
+    listing = listing_of(deploy, configured[configured.index("compress") - 1])
     return {path: known[0] for path, known in listing["files"].items()}
 
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import BuildError, FabStaticError
+from fab_static.phases.audit import lines
 from fab_static.phases.deployment import Deployment
+from fab_static.plan.build_order import PHASES
+from fab_static.plan.sources import is_for_visitors
 from fab_static.wording import counted
-
-SHOWN = 20  # paths named in one message
 
 
 def refuse_unsafe(deploy: Deployment) -> None:
@@ -118,17 +119,31 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
         )
 
 
-def compare_with_finders(deploy: Deployment, command: str) -> None:
+def command_of_collectstatic(deploy: Deployment) -> str:
+    """Return the inventory's command of collectstatic, or the usual one."""
+    return deploy.environment.build.commands.get("collectstatic", PHASES["collectstatic"].command)
+
+
+def words_of_collectstatic(deploy: Deployment) -> list[str] | None:
+    """Return the words of the command that collects, from which the project tells what it leaves out.
+
+    None stands for a shell line.
+    """
+    command = command_of_collectstatic(deploy)
+    return shlex.split(command)[1:] if command.split(maxsplit=1)[0] == "manage.py" else None
+
+
+def compare_with_finders(deploy: Deployment) -> dict[str, Any]:
     """Compare what collectstatic left with what the finders list.
 
-    Args:
-        deploy: of whose build host.
-        command: that ran.
+    Returns:
+        For the journal: `left_out` are the names that it did not collect, which may be meant so.
 
     Raises:
         BuildError: files are missing that it must have collected.
     """
-    words = shlex.split(command)[1:] if command.split(maxsplit=1)[0] == "manage.py" else None
+    words = words_of_collectstatic(deploy)
+    command = command_of_collectstatic(deploy)
     answer = deploy.project(deploy.build).ask({"ask": "collected", "words": words})
     facts = deploy.facts(deploy.build)
     finders = ", ".join(facts["finders"])
@@ -143,6 +158,14 @@ def compare_with_finders(deploy: Deployment, command: str) -> None:
             f"collectstatic left out {counted(answer['count'], 'file')} that the finders list:\n"
             + lines(answer["missing"])
         )
+        if answer["promised"]:
+            raise BuildError(
+                f"the storage gives URLs below STATIC_URL to {counted(len(answer['promised']), 'file')} that it has "
+                f"not stored in STATIC_ROOT:\n{lines(answer['promised'])}",
+                where=f"{deploy.build.name}: {facts['storage']['class']}, with STATIC_ROOT = {facts['static_root']}",
+                mend="let its url() lead to where it stores them, or leave them out of what is collected: "
+                "build.commands: {collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
+            )
         if not answer["unjudged"] or answer["is_empty"]:
             raise BuildError(
                 what,
@@ -156,54 +179,65 @@ def compare_with_finders(deploy: Deployment, command: str) -> None:
             "file that it has not fetched; run `git lfs pull` in the checkout:\n"
             + lines(answer["pointers"])
         )
+    return {"left_out": answer["missing"]} if answer["missing"] else {}
 
 
 def refuse_faulty_sources(deploy: Deployment, failure: BuildError) -> None:
-    """Name the sources that collectstatic fails of, where they are why it has failed.
+    """Name the sources that collectstatic fails of: in place of its error where that names one, else below it.
 
     Raises:
-        BuildError: in place of the command's traceback.
+        BuildError: in place of the command's own.
     """
     try:
-        deploy.project(deploy.build).ask({"ask": "faults"})
-    except BuildError as error:
-        if error.what != failure.what:
-            raise error from failure
+        answer = deploy.project(deploy.build).ask(
+            {"ask": "faults", "words": words_of_collectstatic(deploy)}
+        )
+    except BuildError:  # what has failed says more
+        return
+    faults = answer["faults"]
+    why = [one for one in faults if any(path in failure.what for path in one["paths"])]
+    listed = [one for one in faults if one["is_listed"] and one not in why]
+    told = f"sources cannot be collected:\n{lines([one['what'] for one in (*why, *listed)])}"
+    if why:
+        raise BuildError(
+            told,
+            where=f"{deploy.build.name}: {deploy.project(deploy.build).path}",
+            mend="remove, mend or rename what is named above",
+        ) from failure
+    if listed and told != failure.what:
+        raise BuildError(
+            f"{failure.what}\nbesides, {told}", where=failure.where, mend=failure.mend
+        ) from failure
 
 
-def refuse_late_sources(deploy: Deployment, name: str, written: Sequence[str]) -> None:
-    """Look at what a phase wrote that changed nothing in the static root.
+def among_sources(deploy: Deployment, written: Sequence[str]) -> list[str]:
+    """Return those of a phase's files, by their real paths, that lie in folders that finders read."""
+    folders = tuple(f"{one}/" for one in deploy.facts(deploy.build)["real_sources"])
+    return [path for path in written if path.startswith(folders)]
+
+
+def tell_of_written_elsewhere(deploy: Deployment, name: str, written: Sequence[str]) -> None:
+    """Warn of what a phase wrote that changed nothing in the static root, where visitors could ask for it.
 
     Args:
         deploy: of whose build host.
         name: the phase.
-        written: files outside the static root.
-
-    Raises:
-        BuildError: these are sources, which collectstatic has collected before.
+        written: files outside the static root, their real paths.
     """
-    sources = deploy.facts(deploy.build)["sources"]
-    late = [path for path in written if any(path.startswith(f"{one}/") for one in sources)]
-    if late:
-        raise BuildError(
-            f"{name} changed nothing in STATIC_ROOT, and wrote sources that collectstatic has collected "
-            f"already:\n{lines(late)}",
-            where=f"{deploy.build.name}: phase {name}",
-            mend="have it write below STATIC_ROOT (of compilejsi18n, STATICI18N_ROOT or --output), or write "
-            "these before the deploy",
-        )
-    if written:
+    facts = deploy.facts(deploy.build)
+    sources = among_sources(deploy, written)
+    elsewhere = [
+        path
+        for path in written
+        if path.startswith(f"{facts['folder']}/")
+        and path not in sources
+        and is_for_visitors(path.removeprefix(f"{facts['folder']}/"))
+    ]
+    if elsewhere:
         deploy.show.warn(
             f"{name} changed nothing in STATIC_ROOT, and wrote elsewhere, where no release has it:\n"
-            + lines(list(written))
+            + lines(elsewhere)
         )
-
-
-def lines(paths: list[str], count: int | None = None) -> str:
-    """Return the first paths, one a line, and how many more there are; `count` of all, where these are some."""
-    left = (len(paths) if count is None else count) - SHOWN
-    more = [f"    … and {left} more"] if left > 0 else []
-    return "\n".join([*(f"    {path}" for path in paths[:SHOWN]), *more])
 
 
 def _settings(deploy: Deployment) -> str:

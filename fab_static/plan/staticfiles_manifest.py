@@ -8,6 +8,7 @@ Web processes read it once, and raise ValueError for a name it lacks.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from fab_static.errors import ManifestError
 
@@ -18,11 +19,24 @@ def read(text: str, *, where: str = "staticfiles.json") -> tuple[str, frozenset[
     Raises:
         ManifestError: it is no such manifest.
     """
+    document, found = _parsed(text, where)
+    return json.dumps(document, sort_keys=True), frozenset(found.values())
+
+
+def paths(text: str, *, where: str = "staticfiles.json") -> dict[str, str]:
+    """Return name -> name with a hash, of the files that have one.
+
+    Raises:
+        ManifestError: it is no such manifest.
+    """
+    return _parsed(text, where)[1]
+
+
+def _parsed(text: str, where: str) -> tuple[Any, dict[str, str]]:
     try:
         document = json.loads(text)
-        paths = document["paths"]
-        names = frozenset(hashed for name, hashed in paths.items() if hashed != name)
-        if not all(isinstance(name, str) for name in names):
+        found = {name: hashed for name, hashed in document["paths"].items() if hashed != name}
+        if not all(isinstance(name, str) for name in found.values()):
             raise TypeError("a name is no text")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ManifestError(
@@ -30,4 +44,4 @@ def read(text: str, *, where: str = "staticfiles.json") -> tuple[str, frozenset[
             where=where,
             mend="collect the files again: manage.py collectstatic",
         ) from error
-    return json.dumps(document, sort_keys=True), names
+    return document, found

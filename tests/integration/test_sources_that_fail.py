@@ -43,3 +43,38 @@ def test_a_source_that_cannot_be_collected_is_named(tmp_path: Path, kind: str) -
                 act()
             assert caught.value.what == f"sources cannot be collected:\n    {said}"
             assert caught.value.mend == "remove, mend or rename what is named above"
+
+
+FAILING = """
+from django.contrib.staticfiles.storage import StaticFilesStorage
+class Storage(StaticFilesStorage):
+    def _save(self, name, content):
+        from settings import BASE_DIR
+        if (BASE_DIR / "down").exists():
+            raise RuntimeError("the licence server is down")
+        return super()._save(name, content)
+"""
+
+
+@pytest.mark.parametrize("is_ignored", [True, False])
+def test_the_error_of_a_command_is_told_where_no_source_is_why(
+    tmp_path: Path, is_ignored: bool
+) -> None:
+    """(build B) A dead link took the place of what had failed, one that the command leaves out too."""
+    storage = 'STORAGES = {"staticfiles": {"BACKEND": "failing.Storage"}}\n'
+    code = write(tmp_path / "code", storage, {"failing.py": FAILING})
+    dead = code / "shop" / "static" / "zz" / "dead.scss"
+    dead.parent.mkdir()
+    dead.symlink_to("gone.scss")
+    command = "manage.py collectstatic --noinput" + (" -i *.scss" if is_ignored else "")
+    build = {"phases": ["collectstatic"], "commands": {"collectstatic": command}}
+    with on_this_machine(code, settings="settings", build=build) as (session, _):
+        if is_ignored:
+            session.deploy()
+            assert session.plan()["files"]["added"] == []
+        (code / "down").touch()
+        with pytest.raises(BuildError) as caught:
+            session.deploy(reuse="no")
+    assert "\n    RuntimeError: the licence server is down" in caught.value.what
+    besides = f"\nbesides, sources cannot be collected:\n    {dead} is a link to gone.scss, which is not there"
+    assert caught.value.what.endswith(besides) is not is_ignored

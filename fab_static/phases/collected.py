@@ -1,0 +1,147 @@
+"""Whether the static root still holds what the finders list, when it is sealed.
+
+Later phases may have removed what collectstatic left there, or may have written sources that it has collected
+before. Also what they do unseen counts: a shell line, a child process, a link to a folder of sources.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fab_static.errors import BuildError, ManifestError
+from fab_static.phases.audit import lines
+from fab_static.phases.building import what_is_known
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.project import beside_root, staticfiles_manifest_path
+from fab_static.phases.static_root import words_of_collectstatic
+from fab_static.plan import staticfiles_manifest
+from fab_static.plan.sources import not_held
+from fab_static.plan.text import decoded
+from fab_static.wording import counted
+
+Listing = Mapping[str, Any]
+
+
+def refuse_what_is_not_held(deploy: Deployment) -> None:
+    """Refuse to seal what lacks a file that the finders list, or holds an older one.
+
+    The project is asked only where a file is gone, or where collectstatic would read other things now.
+
+    Raises:
+        BuildError: naming the files, and the phase where it is known.
+    """
+    if "collectstatic" not in deploy.phases:
+        return
+    entry = deploy.journal.phases["collectstatic"]
+    collected = listing_of(deploy, "collectstatic")
+    last = listing_of(deploy, deploy.phases[-1])
+    is_whole = collected["files"].keys() <= last["files"].keys()
+    if is_whole and what_is_known(deploy, "collectstatic", None).entry:
+        return
+    words = words_of_collectstatic(deploy)
+    answer = deploy.project(deploy.build).ask({"ask": "sources", "words": words, "places": True})
+    below, unjudged, left_out = answer["below"], answer["unjudged"], entry.get("left_out", ())
+    besides = beside_root(deploy.facts(deploy.build))
+    sources = {
+        name: (sha256, place)
+        for name, (sha256, _, place) in answer["files"].items()
+        if place not in besides
+    }
+    found = not_held(
+        {name: sha256 for name, (sha256, _) in sources.items()},
+        collected=_named(collected, below),
+        last=_named(last, below),
+        hashed=hashed_names(deploy, collected),
+        left_out=left_out,
+        keeps_bytes=not unjudged,
+    )
+    if found.removed:
+        _refuse_removed(deploy, [below + name for name in found.removed])
+    late = [sources[name][1] for name in found.late]
+    if late and unjudged and left_out:
+        deploy.show.warn(
+            f"{counted(len(late), 'source')} came after collectstatic, which has not collected "
+            f"{'it' if len(late) == 1 else 'them'}:\n{lines(late)}\n({unjudged}, so that may be meant so)"
+        )
+    elif late:
+        _refuse_late(deploy, late)
+
+
+def _refuse_removed(deploy: Deployment, paths: list[str]) -> None:
+    removed = _removed_by(deploy, paths)
+    raise BuildError(
+        f"{counted(len(paths), 'file')} that the finders list {'was' if len(paths) == 1 else 'were'} removed "
+        "from STATIC_ROOT after collectstatic:\n"
+        + lines(f"{path} ({removed[path]})" if path in removed else path for path in paths),
+        where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
+        mend="have that phase leave it there; or leave it out of what is collected: build.commands: "
+        "{collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
+    )
+
+
+def _refuse_late(deploy: Deployment, paths: list[str]) -> None:
+    phase = _written_late_by(deploy, paths)
+    entry = deploy.journal.phases[phase] if phase else {}
+    did = "changed nothing in STATIC_ROOT, and " if phase and _left_all(entry) else ""
+    raise BuildError(
+        f"{phase or 'something'} {did}wrote sources that collectstatic has collected already:\n{lines(paths)}",
+        where=f"{deploy.build.name}: "
+        + (f"phase {phase}" if phase else "the folders that the finders read"),
+        mend="have it written before collectstatic runs: before the deploy, or below STATIC_ROOT (of "
+        "compilejsi18n: STATICI18N_ROOT or --output); where somebody has edited sources meanwhile, deploy again",
+    )
+
+
+def _left_all(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["listing"] == entry["base"])
+
+
+def _removed_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
+    """Return which phase took each file out of the static root last."""
+    found: dict[str, str] = {}
+    before: Mapping[str, Any] = {}
+    wanted = set(paths)
+    for phase in deploy.phases:
+        if deploy.journal.phases[phase]["listing"]:
+            files = listing_of(deploy, phase)["files"]
+            found.update((path, phase) for path in wanted & before.keys() - files.keys())
+            before = files
+    return found
+
+
+def _written_late_by(deploy: Deployment, paths: Iterable[str]) -> str | None:
+    """Return the phase that was seen to write some of these sources."""
+    for phase in deploy.phases:
+        if not set(paths).isdisjoint(deploy.journal.phases[phase].get("wrote_sources", ())):
+            return phase
+    return None
+
+
+def listing_of(deploy: Deployment, phase: str) -> Listing:
+    """Return the static root as a phase left it: files and what is beside it, path -> [SHA-256, size, version]."""
+    _, data = deploy.build.ask("read_object", object=deploy.journal.phases[phase]["listing"])
+    listing: dict[str, Any] = json.loads(data)
+    return listing
+
+
+def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
+    """Return name -> name with a hash, as Django's manifest in a listing has them; nothing where there is none."""
+    facts = deploy.facts(deploy.build)
+    path = staticfiles_manifest_path(facts)
+    known = listing["files"].get(path) or listing["extra"].get(facts["staticfiles_manifest"])
+    if path is None or known is None:
+        return {}
+    where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
+    _, text = deploy.build.ask("read_object", object=known[0])
+    return staticfiles_manifest.paths(decoded(text, where=where, error=ManifestError), where=where)
+
+
+def _named(listing: Listing, below: str) -> dict[str, str]:
+    """Return name -> SHA-256 of the files that a storage keeps at some place below the static root."""
+    return {
+        path.removeprefix(below): known[0]
+        for path, known in listing["files"].items()
+        if path.startswith(below)
+    }
