@@ -75,6 +75,11 @@ class Frames:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came after the last whole frame."""
+        return not self._buffer
+
     def next(self, channel: Channel, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
         """Return the next frame.
 

@@ -249,6 +249,8 @@ class RemoteHost:
         self._number = 0  # of the last request
         self._under_way: str | None = None  # the verb whose answer has not come to its end
         self._asked = 0  # bytes of that request
+        self._heard = False  # whether anything came since that request was begun
+        self._lost_unheard = False  # whether its connection was lost before
         self._turn = threading.Lock()  # one request at a time
         self._writing = threading.Lock()  # one frame at a time
         self.moved_at = time.monotonic()  # when something last came from the host, or went there
@@ -287,8 +289,16 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
-        with self._request(do, params, body):
-            head, data = self._answer(do, on_output, timeout_seconds)
+        was_open = self._channel is not None
+        try:
+            with self._request(do, params, body):
+                head, data = self._answer(do, on_output, timeout_seconds)
+        except RemoteError:
+            if not (was_open and do in LOOKS and self._lost_unheard):
+                raise
+            # an idle channel was closed by what stands between
+            with self._request(do, params, body):
+                head, data = self._answer(do, on_output, timeout_seconds)
         if do == "read_object":
             self._refuse_other_bytes(params["object"], data)
         return head, data
@@ -337,6 +347,7 @@ class RemoteHost:
         """Send a request; whoever leaves without the end of its answer ends the work on it, too."""
         with self._turn:
             self._number += 1
+            self._heard = self._lost_unheard = False
             self._under_way = do
             self._asked = body.size if isinstance(body, Deflated) else len(body)
             try:
@@ -584,6 +595,7 @@ class RemoteHost:
         with contextlib.suppress(OSError, EOFError, ValueError):
             while time.monotonic() < deadline:
                 head, _ = self._frames.next(self._channel, 0.2, MAX_PACK)
+                self._heard = True
                 if "error" in head:
                     self.close_agent()
                     raise self._refused(head["error"])
@@ -692,6 +704,7 @@ class RemoteHost:
         except (OSError, EOFError, paramiko.SSHException, ValueError) as error:
             raise self._cut(error) from error
         self.moved_at = time.monotonic()
+        self._heard = True
         return frame
 
     def _believed(self, do: str, head: Head) -> Head:
@@ -733,6 +746,9 @@ class RemoteHost:
         )
 
     def _cut(self, error: BaseException) -> RemoteError:
+        is_ours = self._channel is None  # closed by whoever interrupts
+        is_unheard = not self._heard and self._frames.is_empty
+        self._lost_unheard = is_unheard and not is_ours and not isinstance(error, ValueError)
         return self._given_up(f"the connection was cut ({str(error) or type(error).__name__})")
 
     def _given_up(self, what: str) -> RemoteError:
@@ -765,6 +781,19 @@ class RemoteHost:
         return starting.Start(ssh.python, ssh.become, user, self.connection.ssh_command())
 
 
+# may be asked twice: they change nothing
+LOOKS = frozenset(
+    (
+        "ping",
+        "state",
+        "facts",
+        "missing",
+        "read_release",
+        "read_object",
+        "summaries",
+        "look_at_lock",
+    )
+)
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
 
 

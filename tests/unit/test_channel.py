@@ -541,6 +541,73 @@ def test_a_receiver_that_moves_no_more_is_not_waited_for(tmp_path, monkeypatch):
     assert closed
 
 
+# ---- what an idle channel is
+
+
+@pytest.fixture
+def again(tmp_path, monkeypatch):
+    """Return a host with a channel that was closed while idle; the next one answers."""
+
+    def made(lost, *heads):
+        host, opened = host_with(lost, tmp_path), []
+
+        def open_anew():
+            assert not opened, "opened twice"
+            opened.append(True)
+            host._channel = Wire(*[frame(head) for head in heads])
+
+        monkeypatch.setattr(host, "_open", open_anew)
+        return host, opened
+
+    return made
+
+
+class Broken(Wire):
+    """A channel to which nothing can be sent any more."""
+
+    def send(self, data):
+        raise BrokenPipeError("broken")
+
+
+@pytest.mark.parametrize("lost", [Wire, Broken])
+def test_who_only_looks_asks_again_where_an_idle_channel_was_closed(again, lost):
+    """ClientAliveInterval, or a firewall, ended a run in "the connection was cut" (fleet C17)."""
+    host, opened = again(lost(), {"tick": True}, {"ok": True, **FACTS})
+    head, _ = host.ask("facts")
+    assert head["ok"]
+    assert opened
+
+
+def test_who_only_looks_asks_again_once(again):
+    host, opened = again(Wire())
+    with pytest.raises(RemoteError, match="the connection was cut"):
+        host.ask("facts")
+    assert opened
+
+
+@pytest.mark.parametrize(
+    ("lost", "do"),
+    [
+        (Wire(), "flip"),  # it may have been done
+        (Wire(), "unlock"),
+        (Wire(frame({"tick": True})), "facts"),  # it was not idle
+        (Wire(frame({"ok": True})[:-2]), "facts"),
+    ],
+)
+def test_what_may_have_begun_is_not_asked_again(again, lost, do):
+    host, opened = again(lost, {"ok": True, **FACTS})
+    with pytest.raises(RemoteError, match="the connection was cut"):
+        host.ask(do)
+    assert not opened
+
+
+def test_who_is_interrupted_does_not_ask_again(again):
+    host, opened = again(Wire(lambda _: (host.close_agent(), b"")[1]), {"ok": True, **FACTS})
+    with pytest.raises(RemoteError, match="the connection was cut"):
+        host.ask("facts")
+    assert not opened
+
+
 # ---- size
 
 

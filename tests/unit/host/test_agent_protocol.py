@@ -454,7 +454,7 @@ def test_an_agent_that_is_killed_is_told_as_a_cut_connection_and_started_anew(ho
     os.kill(first, 9)
     assert becomes(lambda: not alive(first))
     with pytest.raises(RemoteError) as caught:
-        host.ask("state")
+        host.ask("put_object", b"x")
     assert caught.value.what.startswith("the connection was cut (")
     assert caught.value.where == "here"
     assert host.ask("state")[0]["current"] is None
