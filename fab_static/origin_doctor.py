@@ -16,6 +16,7 @@ from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.expectations import base_of, wrong_bytes
 from fab_static.plan.expectations import urls_of as expected
 from fab_static.plan.inventory import expand_url
+from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release, from_json
 from fab_static.remote import RemoteHost
 
@@ -102,4 +103,5 @@ def _mend(deploy: Deployment, host: RemoteHost, answer: Answer) -> str:
             "another server block answers, for the file is on the disk: have server_name in ours match the "
             f"name in probe.origin, as `{printed}` prints it, and reload nginx"
         )
-    return f"print the configuration anew, and reload nginx: {printed}"
+    anew = f"print the configuration anew, and reload nginx: {printed}"
+    return f"{anew}. If it is printed already: {CHANGED_BYTES}" if answer.status == 200 else anew

@@ -13,8 +13,9 @@ from fab_static.phases.browser import ENCODINGS, Browser
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import expectations
 from fab_static.plan.diff import as_cached, united
-from fab_static.plan.expectations import Expected, Keep
+from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
 from fab_static.plan.inventory import expand_url
+from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
 from fab_static.wording import counted
 from fab_static.workers import Workers
@@ -101,8 +102,9 @@ def probe(deploy: Deployment) -> None:
             + shown
             + (f"\n    … and {more} more" if more > 0 else ""),
             where=f"release {release.id}, over HTTP",
-            mend="ask for one of them by hand (curl -sI URL), and mend what answers; then: "
-            f"fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
+            mend="ask for one of them by hand (curl -sI URL), and mend what answers"
+            + (f" ({CHANGED_BYTES})" if any(OTHER_BYTES in one for one in asker.problems) else "")
+            + f"; then: fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
         )
     pages = len(settings.pages)
     deploy.show.say(

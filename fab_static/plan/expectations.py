@@ -68,6 +68,9 @@ class Expected:
         return self.file is not None and self.path.endswith((*FONTS, *MODULES))
 
 
+OTHER_BYTES = "bytes that are not the recorded"
+
+
 def url_path(static_url: str) -> str:
     """Return the path of a STATIC_URL, with a slash at both ends."""
     return f"/{urlsplit(static_url).path.strip('/')}/".replace("//", "/")
@@ -185,7 +188,7 @@ def wrong_bytes(want: Expected, status: int | str, body: bytes, content_type: st
     if want.file is None:
         return None
     if hashlib.sha256(body).hexdigest() != want.file.sha256:
-        return f"answered {len(body)} bytes that are not the recorded {want.file.size}"
+        return f"answered {len(body)} {OTHER_BYTES} {want.file.size}"
     return wrong_type(want, content_type)
 
 

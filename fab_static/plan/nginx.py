@@ -28,6 +28,12 @@ OWN_SETTINGS = (
     "userid off;  # or caches keep one visitor's cookie for all",
 )
 
+# No line of ours undoes these: an nginx built without their modules would refuse it, and sub_filter has no off.
+CHANGED_BYTES = (
+    "sub_filter, add_before_body or add_after_body in nginx's http { } changes bytes: see `nginx -T`, and move "
+    "them into the server that needs them"
+)
+
 
 def server_names(environment: Environment, host: Host) -> str:
     """Return the names by which a static host is asked: its address, and what stands in probe.origin.
