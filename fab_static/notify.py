@@ -16,6 +16,7 @@ from fab_static import interruption
 from fab_static.aws.s3 import Bucket
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
+from fab_static.wording import first_line
 
 TIMEOUT_SECONDS = 10.0  # for a webhook's whole answer
 REPORT_SECONDS = 60.0  # for the report's way into a bucket
@@ -48,9 +49,9 @@ def message(summary: Mapping[str, Any]) -> str:
         text = f"*{place}*: {summary['task']} ended; nothing went live"
     text = f"{SIGNS[outcome]} {text}, by {summary['operator']}, in {summary['seconds']:.0f} s"
     if summary["error"]:
-        text += f"\n{_first_line(summary['error'])}"
+        text += f"\n{first_line(summary['error'])}"
     for one in summary["failed_after_flip"]:
-        text += f"\nfailed after the flip: {_first_line(one['what'])} ({one['mend']})"
+        text += f"\nfailed after the flip: {first_line(one['what'])} ({one['mend']})"
     return text
 
 
@@ -103,7 +104,3 @@ def within(limit: float, work: Callable[[], str | None]) -> str | None:
     with interruption.answerable():
         worker.join(limit)
     return answers[0] if answers else f"no whole answer came within {limit:g} seconds"
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")

@@ -20,6 +20,7 @@ from fab_static.report import html
 from fab_static.report.archive import Archive, name_of
 from fab_static.report.secrets import Secrets, every_text
 from fab_static.summary import summary
+from fab_static.wording import first_line
 
 
 class Telling:
@@ -121,7 +122,7 @@ class Telling:
             where = f": {error.filename}" if error.filename else ""
             self._deploy.show.warn(f"{what}: {error.strerror or error}{where}")
         except Exception as error:
-            self._deploy.show.warn(f"{what}: {type(error).__name__}: {_first_line(str(error))}")
+            self._deploy.show.warn(f"{what}: {type(error).__name__}: {first_line(str(error))}")
         except KeyboardInterrupt:
             if not self._has_ended:  # before anything is done it stops the run
                 raise
@@ -229,7 +230,3 @@ def _broke_off(error: BaseException, ending: Ending | None) -> dict[str, str]:
         "where": "this machine",
         "mend": ending.next if ending else "run it again",
     }
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")
