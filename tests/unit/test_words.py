@@ -346,7 +346,7 @@ error: 2 hosts failed:
   edge1: the host said nothing for 0.01 seconds
   web1: the host said nothing for 0.01 seconds
   where: edge1, web1
-  mend:  see whether it is alive: ssh -p 9 deploy@127.0.0.1
+  mend:  see whether the host is alive: ssh -p 9 deploy@127.0.0.1; then run it again
 """
         + NOTHING_FLIPPED,
     )
