@@ -175,7 +175,7 @@ class _Entry(TypedDict):
 
 _Place = TypedDict(
     "_Place",
-    {"in": str, "line": int | None, "block": int, "context": str | None, "keys": dict[str, str]},
+    {"in": str, "line": int | None, "block": int, "context": int | None, "keys": dict[str, str]},
 )
 
 

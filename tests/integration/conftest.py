@@ -89,6 +89,7 @@ class Operator:
             timeout=300,
         )
         assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        assert "does not hold what we write" not in ran.stdout + ran.stderr, ran.stdout
         if code and "check" not in words and names_check(ran.stdout + ran.stderr):
             checked = self.start("check", name=name, **extra)
             found, _ = checked.communicate(timeout=300)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fab_static.phases.journal import Journal
 from fab_static.plan import coverage
 
 PROBE = Path(__file__).parents[3] / "fab_static/host/django_probe.py"
@@ -860,6 +861,9 @@ def test_places_are_told_on_request_each_block_once_with_all_its_keys(make_built
     )
     assert project.answer("coverage", manifest=None)["places"] == []
     same, filled = project.answer("coverage", manifest=None, places=True)["places"]
+    entry = {"ran": 1, "seconds": 0.1, "listing": "0" * 64, "places": [same, filled]}
+    read, why = Journal.read(None, {"phases": {"compress": entry}})
+    assert (read.phases["compress"]["places"], why) == ([same, filled], None)
     assert (same["in"], same["line"], same["block"], same["context"]) == ("base.html", 2, 0, 0)
     assert list(same["keys"].values()) == ["base.html"]
     assert (filled["in"], sorted(filled["keys"].values())) == (
