@@ -31,7 +31,9 @@ from typing import Any, NoReturn
 from fabric.main import program
 
 from fab_static.aws.cloudfront import Distribution
-from fab_static.remote import Head, RemoteHost
+from fab_static.remote import Head
+from fab_static.remote.agent_channel import AgentChannel
+from fab_static.remote.requests import Requests
 
 ANSWER_SECONDS = 30.0
 
@@ -172,36 +174,36 @@ class Hand:
         self._record = record
         self._counting = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._asked: dict[RemoteHost, tuple[str, str, int]] = {}
+        self._asked: dict[AgentChannel, tuple[str, str, int]] = {}
         self._presses_again = False
 
     def install(self) -> None:
-        """Stand between RemoteHost and its channel."""
-        send, frame = RemoteHost._send, RemoteHost._frame
+        """Stand between the requests and the channel to each agent."""
+        send, frame = AgentChannel.send, Requests.frame
 
-        def counted_send(host: RemoteHost, head: Head, body: bytes) -> None:
+        def counted_send(agent: AgentChannel, head: Head, body: bytes) -> None:
             if "do" not in head or head["do"] == "beat":  # the heart beats when it likes
-                send(host, head, body)
+                send(agent, head, body)
                 return
-            asked = self._count(str(head["do"]), host.name)
+            asked = self._count(str(head["do"]), agent.name)
             if self._presses_again:
                 self._presses_again = False
                 os.kill(os.getpid(), signal.SIGINT)
             self._act("before", asked)
-            send(host, head, body)
-            self._asked[host] = asked
+            send(agent, head, body)
+            self._asked[agent] = asked
             self._act("sent", asked)
 
         def counted_frame(
-            host: RemoteHost, timeout_seconds: float | None = None
+            requests: Requests, timeout_seconds: float | None = None
         ) -> tuple[Head, bytes]:
-            head, body = frame(host, timeout_seconds)
-            if "ok" in head and (asked := self._asked.pop(host, None)):
+            head, body = frame(requests, timeout_seconds)
+            if "ok" in head and (asked := self._asked.pop(requests.agent, None)):
                 self._act("answered", asked)
             return head, body
 
-        RemoteHost._send = counted_send  # type: ignore[method-assign, assignment]
-        RemoteHost._frame = counted_frame  # type: ignore[method-assign, assignment]
+        AgentChannel.send = counted_send  # type: ignore[method-assign, assignment]
+        Requests.frame = counted_frame  # type: ignore[method-assign, assignment]
 
     def _count(self, verb: str, host: str) -> tuple[str, str, int]:
         with self._counting:

@@ -4,9 +4,8 @@
 
     plan/         pure decisions: inventory, order of the build, versions, LESS imports, invalidations
     phases/       one file a phase, from collectstatic to prune
-    remote.py     SSH connections and the channel to the agent; alone imports fabric
-    frames.py     what comes through that channel, within bounds and in time; workers.py: threads nobody waits for
-    line.py       what is sent below SSH, in time; starting.py: why an agent did not start, and the cure
+    remote/       SSH connections, the channel to each host's agent, work on all hosts; alone imports fabric
+    workers.py    threads that nobody waits for
     interruption.py  how Ctrl-C is answered, and what it waits for
     host/         what is sent to the hosts: agent.py; for the project's interpreter django_probe.py,
                   template_lint.py, and reads.py, by which a phase is known to need no second run

@@ -29,7 +29,9 @@ from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import distribute
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.release import File, Release, digest
-from fab_static.remote import AGENT, Fleet, RemoteHost, SharedConnection
+from fab_static.remote import Fleet, RemoteHost
+from fab_static.remote.connection import SharedConnection
+from fab_static.remote.sent import AGENT
 
 THOUSAND = "thousand-hosts"
 ROWS = (THOUSAND,)

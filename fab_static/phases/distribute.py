@@ -248,7 +248,7 @@ class Receiver:
         self._timeline = deploy.timeline
         self._size = size
         self.failed: FabStaticError | None = None
-        host.moved_at = time.monotonic()
+        host.moves()
         self._patience_seconds = min(60.0, deploy.environment.ssh.command_timeout)
         self._frames: queue.Queue[Frame | None] = queue.Queue(maxsize=QUEUED)
         self._thread = threading.Thread(target=self._run, daemon=True)

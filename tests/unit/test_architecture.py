@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fab_static import remote
+
 PACKAGE = Path(__file__).parents[2] / "fab_static"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -62,12 +64,12 @@ ARROWS = {
     "wording": (),
     "workers": (),
     "interruption": (),
-    "frames": ("host",),
-    "line": ("frames",),
-    "starting": (),
     "plan": ("errors",),
     "host": (),
-    "remote": ("plan", "errors", "host", "frames", "line", "starting", "workers"),
+    "remote": ("plan", "errors", "host", "workers"),
+    "remote.frames": ("host",),
+    "remote.line": ("remote.frames",),
+    "remote.starting": (),
     "aws": ("plan", "errors", "workers"),
     "timeline": (),
     "report": ("plan", "errors", "timeline", "wording"),
@@ -90,7 +92,8 @@ def test_the_walk_sees_the_package():
 
 @pytest.mark.parametrize("part", ARROWS)
 def test_arrows_point_one_way(part):
-    paths = below(part) or [PACKAGE / f"{part}.py"]
+    place = part.replace(".", "/")
+    paths = below(place) or [PACKAGE / f"{place}.py"]
     allowed = [f"fab_static.{name}" for name in (part, *ARROWS[part])]
     for path in paths:
         wrong = {
@@ -139,9 +142,16 @@ def test_what_runs_on_a_host_needs_only_the_standard_library(path):
     assert not tops_in(imports) - allowed
 
 
-@named([path for path in FILES if path.name != "remote.py"])
+@named([path for path in FILES if not path.is_relative_to(PACKAGE / "remote")])
 def test_only_remote_imports_fabric_and_paramiko(path):
     assert not tops_in(imports_of(path)) & {"fabric", "paramiko"}
+
+
+@named([path for path in FILES if not path.is_relative_to(PACKAGE / "remote")])
+def test_others_know_remote_by_its_public_names(path):
+    public = {f"fab_static.remote.{name}" for name in remote.__all__}
+    imports = {name for name in imports_of(path) if is_below(name, "fab_static.remote")}
+    assert imports <= public | {"fab_static.remote"}
 
 
 @named([path for path in FILES if not path.is_relative_to(PACKAGE / "aws")])

@@ -9,7 +9,9 @@ import pytest
 
 from fab_static.errors import RemoteError
 from fab_static.plan import inventory
-from fab_static.remote import Fleet, LocalChannel, SharedConnection
+from fab_static.remote import Fleet
+from fab_static.remote.channels import LocalChannel
+from fab_static.remote.connection import SharedConnection
 
 VERSIONS = Path.home() / ".pyenv" / "versions"
 

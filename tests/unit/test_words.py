@@ -28,7 +28,8 @@ from fab_static.host.agent import VERBS, explained
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
-from fab_static.remote import Deflated, Fleet, Ran, RemoteHost
+from fab_static.remote import Fleet, Ran, RemoteHost
+from fab_static.remote.sent import Deflated
 
 # the last 8 digits are those of what they hold
 OLD, NEW = "20261121T170102Z-c6411c8e", "20261122T170102Z-40b46b94"
@@ -78,7 +79,7 @@ class ScriptedHost(RemoteHost):
         try:
             answer = VERBS[do](self.agent, {"do": do, **params}, body)  # type: ignore[arg-type]
         except Exception as error:
-            raise self._refused(explained(error)) from error
+            raise self._agent.refused(explained(error)) from error
         if do in self.after:
             self.after[do]()
         return answer
@@ -89,11 +90,11 @@ class ScriptedHost(RemoteHost):
 
     def cut(self) -> Any:
         """Lose the connection."""
-        raise self._cut(EOFError("the connection ended"))
+        raise self._agent.cut(EOFError("the connection ended"))
 
     def refuse(self, error: Exception) -> Any:
         """Answer with an error, as the agent would."""
-        raise self._refused(explained(error))
+        raise self._agent.refused(explained(error))
 
 
 class Site:
@@ -332,10 +333,10 @@ error: the host cannot be reached: connection refused
 
 def test_hosts_that_say_nothing(site: Site, said: Said) -> None:
     def silent(host: ScriptedHost) -> Any:
-        host._channel = SimpleNamespace(  # type: ignore[assignment]
+        host._agent._channel = SimpleNamespace(  # type: ignore[assignment]
             receive=lambda *_: (_ for _ in ()).throw(TimeoutError), close=lambda: None
         )
-        return host._frame(0.01)
+        return host._requests.frame(0.01)
 
     for name in ("edge1", "web1"):
         site.hosts[name].before["verify"] = lambda host=site.hosts[name]: silent(host)

@@ -9,18 +9,18 @@ import shlex
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fab_static import remote
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, MAX_FRAME, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
-from fab_static.remote import RemoteHost
+from fab_static.remote import RemoteHost, sent
 from tests.processes import alive, becomes
 
 A = "20261121T170102Z-00000001"
@@ -77,13 +77,13 @@ class RawAgent:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [sys.executable, *remote.PYTHON[1:]],
+            [sys.executable, *sent.PYTHON[1:]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
         )
-        self.write(remote.AGENT)
+        self.write(sent.AGENT)
         greeting = b""
         while not greeting.endswith(HELLO):
             greeting += self.process.stdout.read(1)
@@ -222,7 +222,7 @@ def wrapper(tmp_path, script):
     ],
 )
 def test_a_greeting_before_the_agent_speaks_is_read_over(tmp_path, monkeypatch, script):
-    monkeypatch.setattr(remote.sys, "executable", wrapper(tmp_path, script))
+    monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host:
         assert host.ask("state")[0]["releases"] == []
         assert host.hello["agent"] == 1
@@ -230,7 +230,7 @@ def test_a_greeting_before_the_agent_speaks_is_read_over(tmp_path, monkeypatch, 
 
 def test_a_login_that_prints_without_end_is_refused(tmp_path, monkeypatch):
     script = "head -c 400000 /dev/zero | tr '\\0' x; exec cat >/dev/null"
-    monkeypatch.setattr(remote.sys, "executable", wrapper(tmp_path, script))
+    monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
         host.ask("state")
     assert caught.value.what == "the host agent did not start: the login prints without end"
@@ -238,7 +238,7 @@ def test_a_login_that_prints_without_end_is_refused(tmp_path, monkeypatch):
 
 def test_a_login_that_ends_at_once_is_told_with_its_own_words(tmp_path, monkeypatch):
     script = "echo 'This account is not available.' >&2; exit 1"
-    monkeypatch.setattr(remote.sys, "executable", wrapper(tmp_path, script))
+    monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
         host.ask("state")
     assert caught.value.what == "the host agent did not start: This account is not available."
@@ -247,7 +247,7 @@ def test_a_login_that_ends_at_once_is_told_with_its_own_words(tmp_path, monkeypa
 
 def test_a_host_without_python_says_what_to_install(tmp_path, monkeypatch):
     script = "echo 'sh: 1: python3: not found' >&2; exit 127"
-    monkeypatch.setattr(remote.sys, "executable", wrapper(tmp_path, script))
+    monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
         host.ask("state")
     assert caught.value.what == "python3 cannot be started: sh: 1: python3: not found"
@@ -384,11 +384,11 @@ def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
     source = Path(agent_module.__file__).read_text("utf-8")
     fast = source.replace("TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005").encode()
     assert fast != source.encode()
-    length = len(remote.AGENT)
-    monkeypatch.setattr(remote, "AGENT", remote.zlib.compress(fast, 9))
-    bootstrap = remote.BOOTSTRAP.replace(f"read({length})", f"read({len(remote.AGENT)})")
-    assert bootstrap != remote.BOOTSTRAP
-    monkeypatch.setattr(remote, "PYTHON", (*remote.PYTHON[:-1], bootstrap))
+    length = len(sent.AGENT)
+    monkeypatch.setattr(sent, "AGENT", zlib.compress(fast, 9))
+    bootstrap = sent.BOOTSTRAP.replace(f"read({length})", f"read({len(sent.AGENT)})")
+    assert bootstrap != sent.BOOTSTRAP
+    monkeypatch.setattr(sent, "PYTHON", (*sent.PYTHON[:-1], bootstrap))
     data = os.urandom(600_000)
     with opened(tmp_path / "deploy_to") as host:
         gate = tmp_path / "gate"
@@ -410,7 +410,7 @@ def test_the_end_of_the_connection_ends_a_running_command(tmp_path):
 
         def on_output(data):
             pids.extend(map(int, data.split()))
-            host._channel._process.stdin.close()
+            host._agent._channel._process.stdin.close()
 
         with pytest.raises(RemoteError, match="the connection was cut"):
             host.run(["sh", "-c", "sleep 60 & echo $$ $!; wait"], on_output=on_output)
@@ -483,5 +483,5 @@ def test_what_the_agent_writes_can_be_read_by_nginx_whatever_the_logins_umask(tm
 
 def test_the_agent_leaves_nothing_readable_behind_on_its_streams(host):
     host.ask("state")
-    process = host._channel._process
+    process = host._agent._channel._process
     assert not select.select([process.stdout, process.stderr], [], [], 0)[0]

@@ -11,14 +11,16 @@ import zlib
 
 import pytest
 
-from fab_static import frames, remote
 from fab_static.errors import RemoteError
 from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
 from fab_static.phases.project import ProjectOnHost
 from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
-from fab_static.remote import Fleet, Output, RemoteHost, deflated
+from fab_static.remote import Fleet, RemoteHost, deflated, frames, patience
+from fab_static.remote.channels import SshChannel
+from fab_static.remote.output import Output
+from fab_static.remote.requests import Requests
 from fab_static.timeline import Timeline
 from tests.processes import alive, becomes
 
@@ -104,7 +106,7 @@ class Ticking(Wire):
 def host_with(channel, tmp_path, **ssh):
     environment = environment_at(tmp_path, **ssh)
     host = RemoteHost(environment.hosts[0], environment)
-    host._channel = channel
+    host._agent._channel = channel
     return host
 
 
@@ -183,8 +185,8 @@ def test_what_a_project_answers_is_judged_too(tmp_path, said):
 def test_an_answer_to_another_request_is_never_taken(tmp_path):
     """After Ctrl-C each request got the answer to the one before it (fleet A5)."""
     host = host_with(Wire(), tmp_path)
-    host._number = 3
-    host._channel.pieces = [
+    host._requests._number = 3
+    host._agent._channel.pieces = [
         frame({"ok": True, "n": 2, "confirmed": True}),
         frame({"tick": True, "n": 3}),
         frame({"ok": True, "n": 4, **FACTS, "free_bytes": 77}),
@@ -193,8 +195,8 @@ def test_an_answer_to_another_request_is_never_taken(tmp_path):
 
 
 def test_answers_to_earlier_requests_without_end_are_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 0.05)
-    monkeypatch.setattr(remote, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "TICK_SECONDS", 0.01)
 
     class Old(Wire):
         def receive(self, most, timeout_seconds):
@@ -222,7 +224,7 @@ def test_whoever_is_interrupted_has_the_agent_end_its_work_and_waits_for_that(
 
 
 def test_an_agent_that_does_not_end_its_work_is_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "CANCEL_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "CANCEL_SECONDS", 0.1)
     channel = Ticking(then=[KeyboardInterrupt()])
     with pytest.raises(KeyboardInterrupt):
         host_with(channel, tmp_path).ask("facts")
@@ -329,8 +331,8 @@ def test_a_command_beyond_the_time_out_ends_with_all_that_it_started(tmp_path):
 
 def test_a_host_that_ticks_and_does_nothing_is_given_up(tmp_path, monkeypatch):
     """It held the lock for ever (fleet D2)."""
-    monkeypatch.setattr(remote, "STALL_SECONDS", 0.2)
-    monkeypatch.setattr(remote, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "TICK_SECONDS", 0.05)
     for work in (
         lambda host: host.ask("verify", release="x", roles=[]),
         lambda host: host.take("store", [({"pack": "plain", "raw": 1}, b"x")]),
@@ -349,8 +351,8 @@ def test_a_host_that_ticks_and_does_nothing_is_given_up(tmp_path, monkeypatch):
 
 def test_long_work_that_moves_is_waited_for(tmp_path, monkeypatch):
     """To hash ten gigabytes takes longer than anybody may stand still."""
-    monkeypatch.setattr(remote, "STALL_SECONDS", 0.1)
-    monkeypatch.setattr(remote, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "TICK_SECONDS", 0.01)
     begun, steps = time.monotonic(), iter(range(10**9))
 
     def ended(_):
@@ -367,14 +369,14 @@ def test_long_work_that_moves_is_waited_for(tmp_path, monkeypatch):
 def test_a_tick_tells_how_far_the_agent_is(host, monkeypatch):
     """A hang takes neither steps nor time of the CPU."""
     seen = []
-    real = RemoteHost._frame
+    real = Requests.frame
 
-    def noting(host, *args):
-        head, body = real(host, *args)
+    def noting(requests, *args):
+        head, body = real(requests, *args)
         seen.append(head.get("moved"))
         return head, body
 
-    monkeypatch.setattr(RemoteHost, "_frame", noting)
+    monkeypatch.setattr(Requests, "frame", noting)
     host.ask("http", url="http://127.0.0.1:9/", timeout=5)
     moves = [moved for moved in seen if moved is not None]
     assert moves
@@ -500,7 +502,7 @@ def test_words_on_standard_error_without_end_are_not_read_to_their_end(clock):
 
     Talking.status_event.set()
     Talking.recv_exit_status = lambda _self: 1
-    channel = object.__new__(remote.SshChannel)
+    channel = object.__new__(SshChannel)
     channel._channel = Talking()
     code, words = channel.last_words()
     assert code == 1
@@ -511,8 +513,8 @@ def test_a_host_that_stores_nothing_holds_up_a_deploy_for_so_long_and_no_longer(
     tmp_path, monkeypatch
 ):
     """A `store` in a dead NFS: the receiver was joined without a limit (fleet D2)."""
-    monkeypatch.setattr(remote, "STALL_SECONDS", 0.2)
-    monkeypatch.setattr(remote, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "TICK_SECONDS", 0.05)
     channel = Ticking()
     host = host_with(channel, tmp_path)
     deploy = type("Deploy", (), {"timeline": Timeline(), "environment": host.environment})
@@ -554,9 +556,9 @@ def again(tmp_path, monkeypatch):
         def open_anew():
             assert not opened, "opened twice"
             opened.append(True)
-            host._channel = Wire(*[frame(head) for head in heads])
+            host._agent._channel = Wire(*[frame(head) for head in heads])
 
-        monkeypatch.setattr(host, "_open", open_anew)
+        monkeypatch.setattr(host._agent, "_open", open_anew)
         return host, opened
 
     return made
@@ -751,7 +753,7 @@ def test_a_bug_on_one_host_keeps_no_other_from_its_work(tmp_path):
 def test_closing_a_fleet_closes_every_host_whatever_one_of_them_says(tmp_path, monkeypatch):
     fleet = Fleet(environment_at(tmp_path, ("a", "b", "c")))
     fleet.on(fleet.hosts, lambda host: host.ask("ping"))
-    processes = [host._channel._process for host in fleet.hosts]
+    processes = [host._agent._channel._process for host in fleet.hosts]
     monkeypatch.setattr(fleet.hosts[0], "close_agent", lambda: 1 / 0)
     fleet.close()
     assert [process.poll() for process in processes[1:]] == [0, 0]

@@ -12,7 +12,9 @@ import pytest
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
-from fab_static.remote import Fleet, LocalChannel, RemoteHost, SharedConnection, together
+from fab_static.remote import Fleet, RemoteHost, together
+from fab_static.remote.channels import LocalChannel
+from fab_static.remote.connection import SharedConnection
 
 
 def environment_at(folder, names=("build1", "edge1", "web1"), **ssh):
@@ -172,7 +174,7 @@ def test_a_command_beyond_the_time_out_is_ended_and_told(tmp_path):
 def test_closing_the_fleet_ends_every_agent(tmp_path):
     fleet = Fleet(environment_at(tmp_path))
     fleet.on(fleet.hosts, lambda host: host.ask("state"))
-    processes = [host._channel._process for host in fleet.hosts]
+    processes = [host._agent._channel._process for host in fleet.hosts]
     fleet.close()
     assert [process.returncode for process in processes] == [0, 0, 0]
 
@@ -215,7 +217,7 @@ class SilentChannel(FakeChannel):
 def host_with(channel, tmp_path):
     environment = environment_at(tmp_path)
     host = RemoteHost(environment.hosts[0], environment)
-    host._channel = channel
+    host._agent._channel = channel
     return host
 
 

@@ -16,11 +16,12 @@ import time
 import paramiko
 import pytest
 
-from fab_static import line as line_module
-from fab_static import remote
-from fab_static.frames import TooSlowError
-from fab_static.line import Line, end, ended_after
-from fab_static.remote import SshChannel, _prompt
+from fab_static.remote import line as line_module
+from fab_static.remote import patience
+from fab_static.remote.channels import SshChannel
+from fab_static.remote.connection import _prompt
+from fab_static.remote.frames import TooSlowError
+from fab_static.remote.line import Line, end, ended_after
 from tests.processes import becomes
 
 MUCH = bytes(4 << 20)  # more than any socket holds here
@@ -84,8 +85,8 @@ def closing():
 @pytest.fixture
 def connect(closing, monkeypatch):
     """Return a function that opens a connection, and its proxy."""
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr(remote, "CANCEL_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(patience, "CANCEL_SECONDS", 0.5)
     key = paramiko.ECDSAKey.generate()
 
     def opened(near=None):
@@ -138,7 +139,7 @@ def test_who_sends_to_a_host_that_takes_nothing_is_told(connect):
 
 def test_who_closes_is_not_held_by_who_sends(connect, monkeypatch):
     """After Ctrl-C the main thread waited in `close_agent` for the lock that a packet held."""
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 300.0)
+    monkeypatch.setattr(patience, "SILENCE_SECONDS", 300.0)
     transport, proxy, _ = connect()
     channel = SshChannel(transport, "agent", 30)
     proxy.stopped.set()
@@ -151,8 +152,8 @@ def test_who_closes_is_not_held_by_who_sends(connect, monkeypatch):
 
 
 def test_what_stands_still_is_ended_at_once(connect, monkeypatch):
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 300.0)
-    monkeypatch.setattr(remote, "CANCEL_SECONDS", 300.0)
+    monkeypatch.setattr(patience, "SILENCE_SECONDS", 300.0)
+    monkeypatch.setattr(patience, "CANCEL_SECONDS", 300.0)
     monkeypatch.setattr(line_module, "STILL_SECONDS", 0.2)
     transport, proxy, _ = connect()
     channel = SshChannel(transport, "agent", 30)
@@ -174,7 +175,7 @@ def test_a_channel_that_does_not_stand_still_leaves_the_connection_to_the_others
 
 def test_a_little_is_not_sent_where_a_packet_is_under_way(connect, monkeypatch):
     """`cancel` and `alive` were sent when SSH's own window was open, whatever the socket held."""
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 300.0)
+    monkeypatch.setattr(patience, "SILENCE_SECONDS", 300.0)
     transport, proxy, _ = connect()
     channel, other = (SshChannel(transport, "agent", 30) for _ in range(2))
     assert other.is_ready()

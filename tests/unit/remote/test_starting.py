@@ -2,11 +2,10 @@
 
 import pytest
 
-from fab_static import remote
 from fab_static.errors import RemoteError
-from fab_static.remote import RemoteHost
-from fab_static.starting import Start, reason, silence
-from tests.unit.test_channel import Wire, environment_at
+from fab_static.remote import RemoteHost, opening
+from fab_static.remote.starting import Start, reason, silence
+from tests.unit.remote.test_channel import Wire, environment_at
 
 BECOME = Start("python3", "deploy", "anna", "ssh anna@edge1")
 PLAIN = Start("/opt/python3", None, "anna", "ssh anna@edge1")
@@ -130,7 +129,7 @@ def test_a_host_whose_login_waits_is_given_up_with_these_words(tmp_path, monkeyp
         raise TimeoutError
 
     channel = Wire(*([prints] if prints else []), waits)
-    monkeypatch.setattr(remote, "LocalChannel", lambda _command: channel)
+    monkeypatch.setattr(opening, "LocalChannel", lambda _command: channel)
     environment = environment_at(tmp_path)
     with pytest.raises(RemoteError) as caught:
         RemoteHost(environment.hosts[0], environment).ask("facts")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from fab_static.frames import Pace, TooSlowError
+from fab_static.remote.frames import Pace, TooSlowError
 
 TRY_SECONDS = 0.1  # as long as paramiko lets a socket wait
 STILL_SECONDS = 2.0  # a packet that is under way for so long may never end

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fabric import Connection
 
 from fab_static.plan import inventory
-from fab_static.remote import SharedConnection
+from fab_static.remote.known_hosts import guarded
 
 HOSTS = 12
 
@@ -42,10 +42,9 @@ def trusted(tmp_path, keys):
         "project": {"path": "/srv/code", "python": "python3"},
     }
     environment = inventory.parse(json.dumps(text), name="staging", source="staging.yml")
-    shared = SharedConnection(environment.hosts[0], environment)
 
     def ask(address: str, port: int = 22) -> list[str] | None:
-        client = shared._guarded(Connection(address, port=port)).client
+        client = guarded(Connection(address, port=port), environment.ssh.known_hosts).client
         found = client.get_host_keys().lookup(address if port == 22 else f"[{address}]:{port}")
         return found and [
             f"{kind} {base64.b64encode(one.asbytes()).decode()}" for kind, one in found.items()

@@ -1,0 +1,19 @@
+"""CARRIES: SSH connections, the channel to each host's agent, and work on many hosts at once.
+
+This folder alone imports fabric and paramiko. It decides nothing and knows no phase. What comes from a
+host is that host's word: it is taken only within bounds, in time, and in the shape of plan/wire.py.
+
+From the socket up: line · channels · known_hosts, unreachable, connection · frames · sent · opening,
+starting · agent_channel · requests · packs · host · fleet; patience holds how long each may take.
+
+Other parts of the package import what stands in `__all__`, from here; the modules are for this folder.
+"""
+
+from fab_static.remote.fleet import Fleet, together
+from fab_static.remote.frames import Head
+from fab_static.remote.host import RemoteHost
+from fab_static.remote.output import Ran
+from fab_static.remote.patience import CANCEL_SECONDS
+from fab_static.remote.sent import deflated
+
+__all__ = ["CANCEL_SECONDS", "Fleet", "Head", "Ran", "RemoteHost", "deflated", "together"]

@@ -1,0 +1,220 @@
+"""The way to one agent: frames go through it and come back, and it is opened when first needed.
+
+What cannot be sent or received ends it. Whoever waits gets one error, with the host's name and the cure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+
+import paramiko
+
+from fab_static.errors import FabStaticError, ReleaseError, RemoteError
+from fab_static.host.agent import HELLO, PIECE
+from fab_static.plan import wire
+from fab_static.plan.inventory import Environment, Host
+from fab_static.remote import patience
+from fab_static.remote.connection import SharedConnection
+from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooSlowError
+from fab_static.remote.opening import Opening
+from fab_static.remote.sent import framed
+
+MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
+MAX_PACK = 4 * PIECE  # bytes of objects in one frame; an agent sends less than half of it
+
+
+class AgentChannel:
+    """The operator's end of one agent."""
+
+    def __init__(self, host: Host, environment: Environment, connection: SharedConnection) -> None:
+        self.name = host.name
+        self.hello: Head = {}  # the agent's first words
+        self.sent = 0  # frames, and openings
+        self.moved_at = time.monotonic()  # when something last came from the host, or went there
+        self.is_lost_unheard = False  # whether the connection was lost before any of the answer
+        self._is_heard = False  # whether anything came since that request was begun
+        self._opening = Opening(host, environment, connection)
+        self._channel: Channel | None = None
+        self._frames = Frames()
+        self._writing = threading.Lock()  # one frame at a time
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an agent was started, and not ended since."""
+        return self._channel is not None
+
+    @property
+    def ssh_command(self) -> str:
+        """The command by which a person reaches the host."""
+        return self._opening.ssh_command
+
+    def expect_answer(self) -> None:
+        """Begin to note whether anything comes."""
+        self._is_heard = self.is_lost_unheard = False
+
+    # ---- to the agent
+
+    def send(self, head: Head, body: bytes) -> None:
+        """Send a frame; a request starts an agent where there is none.
+
+        Raises:
+            RemoteError: it could not be sent; with the agent's own reason if it gave one.
+        """
+        if self._channel is None and "do" in head:
+            self._open()
+        data = framed(head, body)
+        self.sent += 1
+        try:
+            with self._writing:
+                if self._channel is None:
+                    raise EOFError("it was closed")
+                self._channel.send(data)
+            self.moved_at = time.monotonic()
+        except TimeoutError as error:
+            self._raise_reason()
+            raise self._given_up(f"the host takes data too slowly: {error}") from error
+        except (OSError, paramiko.SSHException, EOFError, ValueError) as error:
+            self._raise_reason()
+            raise self.cut(error) from error
+        except BaseException:  # half a frame may have gone out
+            self.close()
+            raise
+
+    def tell(self, head: Head, timeout_seconds: float) -> bool:
+        """Say something that is no request, between frames; return whether that could be done."""
+        channel = self._channel
+        if channel is None or not self._writing.acquire(timeout=timeout_seconds):
+            return False
+        try:
+            if channel.is_ready():
+                channel.send(framed(head, b""))
+                return True
+        except (OSError, paramiko.SSHException, EOFError, ValueError):
+            pass  # whoever waits for an answer notices too, and says so
+        finally:
+            self._writing.release()
+        return False
+
+    def close(self) -> None:
+        """End the agent, and with it what it runs; the next request starts another."""
+        channel, self._channel = self._channel, None
+        self._frames = Frames()
+        if channel:
+            with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
+                channel.close()
+
+    def _open(self) -> None:
+        self._frames = Frames()
+        channel = self._opening.channel()
+        self.sent += 1
+        try:
+            with self._writing:
+                self._channel = channel
+                channel.send(self._opening.first_bytes())
+            self._frames.skip_to(channel, HELLO, MAX_GREETING, self._opening.seconds)
+            self.hello = self.believed("hello", self.received(patience.SILENCE_SECONDS, 0)[0])
+            self.refuse_error(self.received(patience.SILENCE_SECONDS, 0)[0])
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            code, words = channel.last_words()
+            self.close()
+            raise self._opening.failed(code, words, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- from the agent
+
+    def received(self, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
+        """Return the next frame, whatever it belongs to.
+
+        Raises:
+            RemoteError: none came in time, or it is too large, or the connection was cut.
+        """
+        try:
+            if self._channel is None:
+                raise EOFError("closed")
+            frame = self._frames.next(self._channel, silence_seconds, most_body)
+        except TimeoutError as error:
+            said = f"the host said nothing for {silence_seconds:g} seconds"
+            if isinstance(error, TooSlowError):
+                said = f"the host answers too slowly: {error}"
+            raise self._given_up(said) from error
+        except MalformedError as error:
+            raise self.malformed(str(error)) from error
+        except (OSError, EOFError, paramiko.SSHException, ValueError) as error:
+            raise self.cut(error) from error
+        self.moved_at = time.monotonic()
+        self._is_heard = True
+        return frame
+
+    def believed(self, do: str, head: Head) -> Head:
+        """Return an answer that has its verb's shape.
+
+        Raises:
+            RemoteError: it has not.
+        """
+        if wrong := wire.problem(do, head):
+            raise self.malformed(f"{do}: {wrong}")
+        return head
+
+    def refuse_error(self, head: Head) -> None:
+        """Raise the agent's refusal, where this is one."""
+        error = head.get("error")
+        if error is None:
+            return
+        words = error if isinstance(error, dict) else {}
+        if not all(isinstance(words.get(key), str) for key in ("what", "where", "mend", "kind")):
+            raise self.malformed("a refusal without its reasons")
+        raise self.refused(words)
+
+    def _raise_reason(self) -> None:
+        """Raise the agent's own reason if it gave one before it went away."""
+        if self._channel is None:
+            return
+        deadline = time.monotonic() + patience.WORDS_SECONDS
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            while time.monotonic() < deadline:
+                head, _ = self._frames.next(self._channel, 0.2, MAX_PACK)
+                self._is_heard = True
+                if "error" in head:
+                    self.close()
+                    raise self.refused(head["error"])
+
+    # ---- what it came to
+
+    def refused(self, error: Mapping[str, str]) -> FabStaticError:
+        """Return the error that the agent's refusal is on this side."""
+        kind: type[FabStaticError] = ReleaseError if error["kind"] == "release" else RemoteError
+        where = f"{self.name}: {error['where']}" if error["where"] else self.name
+        refused = kind(error["what"], where=where, mend=error["mend"])
+        if isinstance(refused, RemoteError):
+            refused.is_refusal = True
+        return refused
+
+    def malformed(self, what: str) -> RemoteError:
+        """End the agent; return the error that says what it answered."""
+        self.close()
+        return RemoteError(
+            f"the host answers what no agent of ours does: {what}",
+            where=self.name,
+            mend="see what stands between: a login that prints, a proxy, a host that is not yours "
+            f"alone: {self.ssh_command}",
+        )
+
+    def cut(self, error: BaseException) -> RemoteError:
+        """End the agent; return the error that says how the connection was lost."""
+        is_ours = self._channel is None  # closed by whoever interrupts
+        is_unheard = not self._is_heard and self._frames.is_empty
+        self.is_lost_unheard = is_unheard and not is_ours and not isinstance(error, ValueError)
+        return self._given_up(f"the connection was cut ({str(error) or type(error).__name__})")
+
+    def _given_up(self, what: str) -> RemoteError:
+        self.close()
+        return RemoteError(
+            what,
+            where=self.name,
+            mend=f"see whether the host is alive: {self.ssh_command}; then run it again",
+        )

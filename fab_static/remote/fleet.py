@@ -1,0 +1,115 @@
+"""All hosts of an environment: work on them at once, and whatever fails on any of them is told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, as_completed, wait
+from typing import Any, TypeVar
+
+from fab_static.errors import FabStaticError, RemoteError
+from fab_static.plan.inventory import Environment
+from fab_static.remote import patience
+from fab_static.remote.host import RemoteHost
+from fab_static.workers import Workers
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """All hosts of an environment."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.hosts = tuple(RemoteHost(host, environment) for host in environment.hosts)
+        self._workers = Workers(environment.ssh.parallel, "fab_static host")
+
+    def with_role(self, *roles: str) -> tuple[RemoteHost, ...]:
+        """Return the hosts with any of the roles, in the inventory's order."""
+        return tuple(host for host in self.hosts if set(roles) & set(host.roles))
+
+    @property
+    def build(self) -> RemoteHost:
+        """The one host that builds, and keeps lock, journal and record."""
+        return self.with_role("build")[0]
+
+    def on(
+        self, hosts: Iterable[RemoteHost], work: Callable[[RemoteHost], T]
+    ) -> dict[RemoteHost, T]:
+        """Do the work on all hosts at once, wait for all of them, and return what each answered.
+
+        Raises:
+            FabStaticError: of the one host that failed, or one that names every one that did.
+        """
+        results, failures = self.attempt(hosts, work)
+        if failures:
+            raise together(failures)
+        return results
+
+    def attempt(
+        self, hosts: Iterable[RemoteHost], work: Callable[[RemoteHost], T]
+    ) -> tuple[dict[RemoteHost, T], dict[RemoteHost, FabStaticError]]:
+        """Do the work on all hosts at once; return the answers and the failures.
+
+        A bug on one host is raised when all were worked on.
+        """
+        waiting: dict[Future[T], RemoteHost] = {}
+        results: dict[RemoteHost, T] = {}
+        failures: dict[RemoteHost, FabStaticError] = {}
+        bugs: dict[RemoteHost, Exception] = {}
+        try:
+            for host in hosts:
+                waiting[self._workers.submit(work, host)] = host
+            for future in as_completed(waiting):
+                host = waiting[future]
+                try:
+                    results[host] = future.result()
+                except FabStaticError as error:
+                    failures[host] = error
+                except Exception as error:
+                    bugs[host] = error
+        except BaseException:
+            _end(waiting)
+            raise
+        order = list(waiting.values())
+        for host, bug in _in_order(bugs, order).items():
+            bug.add_note(f"on {', '.join(one.name for one in bugs)}; the first: {host.name}")
+            raise bug
+        return _in_order(results, order), _in_order(failures, order)
+
+    def close(self) -> None:
+        """End all agents and connections."""
+        for host in self.hosts:
+            with contextlib.suppress(Exception):  # whatever one says, the others are closed
+                host.connection.close()  # first: nothing is said to a host that may take no word
+                host.close_agent()
+        self._workers.close()
+
+
+def _end(waiting: Mapping[Future[Any], RemoteHost]) -> None:
+    """End the work that is under way: Ctrl-C."""
+    begun = [future for future in waiting if not future.cancel()]
+    for future in begun:
+        if not future.done():
+            waiting[future].cancel()
+    for future in wait(begun, patience.CANCEL_SECONDS).not_done:
+        waiting[future].close_agent()
+    wait(begun, 1)
+
+
+def _in_order(answers: Mapping[RemoteHost, T], order: Iterable[RemoteHost]) -> dict[RemoteHost, T]:
+    return {host: answers[host] for host in order if host in answers}
+
+
+def together(failures: Mapping[RemoteHost, FabStaticError]) -> FabStaticError:
+    """Return one error that names every host that failed."""
+    if len(failures) == 1:
+        return next(iter(failures.values()))
+    errors = list(failures.values())
+    kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else RemoteError
+    return kind(
+        f"{len(failures)} hosts failed:\n"
+        + "\n".join(f"  {error.where}: {error.what}" for error in errors),
+        where=", ".join(host.name for host in failures),
+        mend="\n         ".join(dict.fromkeys(error.mend for error in errors)),
+    )

@@ -1,0 +1,180 @@
+"""One host of the inventory, as phases know it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from fab_static.plan import wire
+from fab_static.plan.inventory import Environment, Host
+from fab_static.plan.release import Layout
+from fab_static.remote.agent_channel import AgentChannel
+from fab_static.remote.connection import SharedConnection
+from fab_static.remote.frames import Head
+from fab_static.remote.output import Output, Ran
+from fab_static.remote.packs import Packs
+from fab_static.remote.requests import Requests
+
+SHOWN_OUTPUT = 256 * 1024 * 1024  # bytes of a command's output that are shown and logged
+
+
+class RemoteHost:
+    """One host, through one connection and one agent; both are opened when first needed."""
+
+    def __init__(
+        self, host: Host, environment: Environment, connection: SharedConnection | None = None
+    ) -> None:
+        self.host = host
+        self.environment = environment
+        self.layout: Layout = environment.layout(host)
+        self.connection = connection or SharedConnection(host, environment)
+        self._agent = AgentChannel(host, environment, self.connection)
+        self._requests = Requests(self._agent, environment.ssh)
+        self._packs = Packs(self._requests, environment)
+
+    @property
+    def name(self) -> str:
+        """The host's name in the inventory."""
+        return self.host.name
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The host's roles."""
+        return self.host.roles
+
+    @property
+    def hello(self) -> Head:
+        """The agent's first words: who it is, in which Python."""
+        return self._agent.hello
+
+    @property
+    def requests(self) -> int:
+        """How many frames went to the host."""
+        return self._agent.sent
+
+    @property
+    def moved_at(self) -> float:
+        """When something last came from the host, or went there; time.monotonic()."""
+        return self._agent.moved_at
+
+    def moves(self) -> None:
+        """Count from now on how long nothing has moved."""
+        self._agent.moved_at = time.monotonic()
+
+    def sibling(self) -> RemoteHost:
+        """Return the same host through the same connection, with an agent of its own."""
+        return RemoteHost(self.host, self.environment, self.connection)
+
+    def ask(
+        self,
+        do: str,
+        body: bytes = b"",
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+        **params: Any,
+    ) -> tuple[Head, bytes]:
+        """Have the agent do one thing, and return its answer: head and body.
+
+        It may take as long as the work goes on; with `timeout_seconds` no longer than that.
+
+        Raises:
+            RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
+        """
+        head, data = self._requests.ask(do, params, body, on_output, timeout_seconds)
+        if do == "read_object":
+            self._packs.refuse_other_bytes(params["object"], data)
+        return head, data
+
+    def said(self, what: str, data: bytes | str, shape: Any) -> Any:
+        """Return the JSON of a body, or of a command's output, if it has this shape of plan/wire.py.
+
+        Raises:
+            RemoteError: it has not; `what` it is, is named.
+        """
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._agent.malformed(f"{what}: {str(error)[:200]}") from error
+        if wrong := wire.misshapen(shape, value):
+            raise self._agent.malformed(f"{what}: {wrong}")
+        return value
+
+    def packs(self, do: str, body: bytes) -> Iterator[tuple[Head, bytes]]:
+        """Yield the frames of a stream of objects, as they come.
+
+        Args:
+            do: the verb.
+            body: the objects' records.
+
+        Raises:
+            RemoteError: as of `ask`; or more comes than was asked for.
+        """
+        return self._packs.stream(do, body)
+
+    def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
+        """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.
+
+        Args:
+            wanted: their records, as the agent's `fetch` takes them.
+
+        Raises:
+            RemoteError: the host cannot be reached, or an object's bytes are not its own.
+        """
+        return self._packs.objects(wanted)
+
+    def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
+        """Send a request and a stream of frames after it, and return the answer's head."""
+        return self._requests.take(do, frames)
+
+    def run(
+        self,
+        command: list[str],
+        *,
+        folder: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        on_output: Callable[[bytes], None] | None = None,
+        record: Mapping[str, Any] | None = None,
+        shares_start: bool = False,
+    ) -> Ran:
+        """Run a command on the host; its environment never stands on a command line.
+
+        With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
+        one of manage.py, or the record's `program`, may run in a fork of a process that has set the project up.
+        """
+        kept = Output()
+
+        def collect(piece: bytes) -> None:
+            kept.add(piece)
+            if on_output and kept.size <= SHOWN_OUTPUT:
+                on_output(piece)
+
+        limit = self.environment.ssh.command_timeout
+        head, _ = self.ask(
+            "run",
+            stdin,
+            on_output=collect,
+            timeout_seconds=limit + 30,
+            command=command,
+            folder=folder,
+            environment=dict(environment or {}),
+            timeout=limit,
+            record=dict(record) if record else None,
+            shares_start=shares_start,
+        )
+        return Ran.told(head, kept.all().decode(errors="replace"))
+
+    def cancel(self) -> None:
+        """Have the agent end what it works on; who waits for the answer is told. From any thread."""
+        self._requests.cancel()
+
+    def alive(self) -> None:
+        """Let the agent know that the operator is there, whatever it works on."""
+        self._agent.tell({"alive": True}, 0)
+
+    def close_agent(self) -> None:
+        """End the agent, and with it what it runs; the next request starts another."""
+        self._agent.close()

@@ -1,0 +1,176 @@
+"""Asks one agent: one request at a time, each with a number, an answer and an end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from fab_static.errors import FabStaticError, RemoteError
+from fab_static.plan import wire
+from fab_static.plan.inventory import Ssh
+from fab_static.remote import patience
+from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
+from fab_static.remote.frames import Head
+from fab_static.remote.sent import Deflated
+
+# may be asked twice: they change nothing
+LOOKS = frozenset(
+    (
+        "ping",
+        "state",
+        "facts",
+        "missing",
+        "read_release",
+        "read_object",
+        "summaries",
+        "look_at_lock",
+    )
+)
+STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
+
+
+class Requests:
+    """The requests to one agent. Whoever leaves one early ends the work on it, too."""
+
+    def __init__(self, agent: AgentChannel, ssh: Ssh) -> None:
+        self.agent = agent
+        self._ssh = ssh
+        self._number = 0  # of the last request
+        self._under_way: str | None = None  # the verb whose answer has not come to its end
+        self._asked = 0  # bytes of that request
+        self._turn = threading.Lock()  # one request at a time
+
+    def ask(
+        self,
+        do: str,
+        params: Mapping[str, Any],
+        body: bytes,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[Head, bytes]:
+        """Send a request and return its answer; once more where an idle channel had been closed."""
+        was_open = self.agent.is_open
+        try:
+            with self.begun(do, params, body):
+                return self._answer(do, on_output, timeout_seconds)
+        except RemoteError:
+            if not (was_open and do in LOOKS and self.agent.is_lost_unheard):
+                raise
+        with self.begun(do, params, body):
+            return self._answer(do, on_output, timeout_seconds)
+
+    def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
+        """Send a request and a stream of frames after it, and return the answer's head."""
+        with self.begun(do, {}, b""):
+            for head, body in frames:
+                self.agent.send(head, body)
+            self.agent.send({"end": True}, b"")
+            return self._answer(do)[0]
+
+    @contextmanager
+    def begun(self, do: str, params: Mapping[str, Any], body: bytes) -> Iterator[None]:
+        """Send a request; whoever leaves without the end of its answer ends the work on it, too."""
+        with self._turn:
+            self._number += 1
+            self.agent.expect_answer()
+            self._under_way = do
+            self._asked = body.size if isinstance(body, Deflated) else len(body)
+            try:
+                self.agent.send({"do": do, **params, "n": self._number}, body)
+                yield
+            finally:
+                if self._under_way:
+                    self._cancel_and_wait()
+                self._under_way = None
+
+    def cancel(self) -> None:
+        """Have the agent end what it works on; who waits for the answer is told. From any thread."""
+        do = self._under_way
+        seconds = patience.CANCEL_SECONDS / 4
+        if do in STREAMS or (do and not self.agent.tell({"cancel": self._number}, seconds)):
+            self.agent.close()
+
+    def _cancel_and_wait(self) -> None:
+        """End the work on a request and wait for its end: what it wrote may have to be put back."""
+        try:
+            self.cancel()
+            deadline = time.monotonic() + patience.CANCEL_SECONDS
+            with contextlib.suppress(FabStaticError):
+                while self._under_way and self.agent.is_open and time.monotonic() < deadline:
+                    self.frame(max(0.05, deadline - time.monotonic()))
+        finally:
+            if self._under_way:
+                self.agent.close()
+
+    def _answer(
+        self,
+        do: str,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[Head, bytes]:
+        """Read to the end of the answer to a request."""
+        limit = timeout_seconds or patience.stall_seconds(self._ssh)
+        deadline, moved = time.monotonic() + limit, None
+        while True:
+            head, data = self.frame()
+            if "ok" in head:
+                return head, data
+            if "output" in head and on_output:
+                on_output(data)
+            if timeout_seconds is None and head.get("moved", moved) != moved:
+                deadline, moved = time.monotonic() + limit, head["moved"]
+            if time.monotonic() > deadline:
+                raise self._too_long(do, limit) if timeout_seconds else self.stalled(do, limit)
+
+    def frame(self, timeout_seconds: float | None = None) -> tuple[Head, bytes]:
+        """Return the next frame of the answer that is under way.
+
+        Raises:
+            RemoteError: the host was silent, the connection was cut, or the agent refused.
+        """
+        do = self._under_way or ""
+        silence = timeout_seconds or patience.silence_seconds(self._ssh)
+        head, body = self._of_this_request(silence, wire.body_limit(do, self._asked))
+        if "error" in head:
+            self._under_way = None
+            self.agent.refuse_error(head)
+        if "ok" in head:
+            if len(body) > wire.body_limit(do, self._asked):
+                words = f"a body of {len(body):,} bytes, which {do} does not have"
+                raise self.agent.malformed(words)
+            self.agent.believed(do, head)
+            self._under_way = None
+        return head, body
+
+    def _of_this_request(self, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
+        """Return the next frame, past those that belong to a request which was given up."""
+        most = max(MAX_PACK, most_body)
+        deadline = time.monotonic() + silence_seconds
+        head, body = self.agent.received(silence_seconds, most)
+        while (number := head.get("n", self._number)) != self._number:
+            if type(number) is not int or number > self._number or time.monotonic() > deadline:
+                raise self.agent.malformed(f"an answer to the request {str(number)[:20]}")
+            head, body = self.agent.received(silence_seconds, most)
+        return head, body
+
+    def stalled(self, do: str, seconds: float) -> RemoteError:
+        """End the agent, whose work has not moved for so long; return the error that says so."""
+        self.agent.close()
+        return RemoteError(
+            f"{do} stands still: nothing has moved for {seconds:g} seconds",
+            where=self.agent.name,
+            mend="see whether its disks and network file systems answer: "
+            f"{self.agent.ssh_command}; then run it again",
+        )
+
+    def _too_long(self, do: str, seconds: float) -> RemoteError:
+        self.agent.close()
+        return RemoteError(
+            f"{do} was not done after {seconds:g} seconds",
+            where=self.agent.name,
+            mend="raise ssh.command_timeout if that is not long for this host",
+        )
