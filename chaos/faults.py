@@ -283,7 +283,7 @@ def agents(host: Host) -> list[int]:
     """Return the agents on a host: what sshd's sessions started. A watchdog is none of them."""
     listener = int((host.folder / "sshd.pid").read_text())
     found = set(descendants(listener)) - set(descendants(listener, only="sshd"))
-    return [pid for pid in found if b"fab_static/host/agent.py" in read(pid, "cmdline")]
+    return [pid for pid in found if b"fab_static.host.agent" in read(pid, "cmdline")]
 
 
 def gunicorn(host: Host) -> list[int]:

@@ -5,21 +5,14 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from pathlib import Path
 
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME
+from fab_static.host.archive import archive, bootstrap
 from fab_static.remote.frames import Head
 
-AGENT = zlib.compress(Path(agent_module.__file__).read_bytes())
-# reads exactly the agent from standard input (a buffer of 1 never reads ahead), and leaves the frames
-# behind it to the agent; one line, because not every login shell takes a newline in an argument
-BOOTSTRAP = (
-    "import io,sys,zlib;sys.version_info<(3,8)and sys.exit("
-    "'fab_static: Python '+'.'.join(map(str,sys.version_info[:3])));source=zlib.decompress("
-    f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(AGENT)}));"
-    "exec(compile(source,'fab_static/host/agent.py','exec'))"
-)
+AGENT = archive(agent_module)
+BOOTSTRAP = bootstrap(AGENT, agent_module.__name__)
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
 TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words

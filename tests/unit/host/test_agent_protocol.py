@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import zlib
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import FRAME, HELLO, MAX_FRAME, RECORD
+from fab_static.host.archive import bootstrap
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import RemoteHost, sent
 from tests.processes import alive, becomes
@@ -67,6 +67,12 @@ def sha256_of(data):
 
 def record_of(data):
     return RECORD.pack(bytes.fromhex(sha256_of(data)), len(data))
+
+
+def changed(archive, old, new):
+    """Return an archive with a text changed in its sources, and how often it stood there."""
+    sources = zlib.decompress(archive).decode()
+    return zlib.compress(sources.replace(old, new).encode()), sources.count(old)
 
 
 # ---- an agent without our client, for what our client would never send
@@ -381,14 +387,11 @@ def test_a_command_streams_its_output_while_it_runs(host, tmp_path):
 
 def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
     """A tick is sent while a request works; here it comes as fast as it can."""
-    source = Path(agent_module.__file__).read_text("utf-8")
-    fast = source.replace("TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005").encode()
-    assert fast != source.encode()
-    length = len(sent.AGENT)
-    monkeypatch.setattr(sent, "AGENT", zlib.compress(fast, 9))
-    bootstrap = sent.BOOTSTRAP.replace(f"read({length})", f"read({len(sent.AGENT)})")
-    assert bootstrap != sent.BOOTSTRAP
-    monkeypatch.setattr(sent, "PYTHON", (*sent.PYTHON[:-1], bootstrap))
+    fast, count = changed(sent.AGENT, "TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005")
+    assert count == 1
+    monkeypatch.setattr(sent, "AGENT", fast)
+    program = bootstrap(fast, agent_module.__name__)
+    monkeypatch.setattr(sent, "PYTHON", (*sent.PYTHON[:-1], program))
     data = os.urandom(600_000)
     with opened(tmp_path / "deploy_to") as host:
         gate = tmp_path / "gate"

@@ -1,0 +1,49 @@
+"""Packs modules for a host: one archive of their sources, and the line of Python that runs it there.
+
+An archive is JSON, deflated: {"fab_static/host/agent.py": its text}. It holds host/loader.py too, which imports the
+others. Nothing is written on the host.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Iterator
+
+from fab_static.host import loader
+
+HOST = Path(__file__).parent
+ROOT = HOST.parents[1]  # paths in an archive, and so in tracebacks, are relative to it
+
+
+def archive(*modules: ModuleType) -> bytes:
+    """Return an archive of these modules; of a package, with all that is below it."""
+    files = {file for module in (loader, *modules) for file in _files_of(module)}
+    sources = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in sorted(files)}
+    return zlib.compress(json.dumps(sources, ensure_ascii=False).encode("utf-8"), 9)
+
+
+def _files_of(module: ModuleType) -> Iterator[Path]:
+    assert module.__file__  # noqa: S101 - each is a file of this folder
+    file = Path(module.__file__)
+    return file.parent.rglob("*.py") if file.name == "__init__.py" else iter([file])
+
+
+def bootstrap(data: bytes, main: str) -> str:
+    """Return the program that reads an archive from standard input, and calls `main` of one of its modules.
+
+    It reads exactly the archive (a buffer of 1 never reads ahead), and leaves what follows to `main`. It is one
+    line, because not every login shell takes a newline in an argument; and each Python understands it, so that one
+    that is too old can say so.
+    """
+    file = Path(loader.__file__).relative_to(ROOT).as_posix()
+    return (
+        "import io,sys,zlib;sys.version_info<(3,8)and sys.exit("
+        "'fab_static: Python '+'.'.join(map(str,sys.version_info[:3])));import json;"
+        "sources=json.loads(zlib.decompress("
+        f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(data)})).decode('utf-8'));"
+        f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
+        f"loader['Modules'](sources).install();from {main} import main;main()"
+    )

@@ -1,0 +1,179 @@
+"""An archive of modules is imported on a host where nothing of ours is installed, or another version of it."""
+
+import json
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from fab_static.host import agent, archive, loader
+from fab_static.host.loader import Modules, name_of
+
+PACKED = "fab_static/host/packed"
+# what a host's modules look like: a package, imports between its modules, a function that fails
+SOURCES = {
+    "fab_static/host/loader.py": Path(loader.__file__).read_text("utf-8"),
+    f"{PACKED}/__init__.py": '"""A package."""\n',
+    f"{PACKED}/start.py": """\
+import sys
+import traceback
+from fab_static.host.packed import deep
+
+def main():
+    try:
+        getattr(deep, sys.argv[1])(*sys.argv[2:])
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+""",
+    f"{PACKED}/deep.py": """\
+from importlib import import_module
+import sys
+
+def modules():
+    print(*sorted(name for name in sys.modules if name.startswith("fab_static")))
+
+def rest():
+    print(sys.stdin.read())
+
+def fail():
+    raise ValueError("it failed")  # here
+
+def load(name):
+    import_module(name)
+    print(getattr(sys.modules[name], "WHOSE", "the archive's"))
+
+def lazily():
+    print("fab_static.host.packed.late" in sys.modules)
+    from fab_static.host.packed import late
+    print(late.VALUE, late.__name__, hasattr(late, "__file__"))
+
+def broken():
+    from fab_static.host.packed import broken
+""",
+    f"{PACKED}/late.py": "VALUE = 5\n",
+    f"{PACKED}/broken.py": "VALUE = 5\nthis is no Python\n",
+}
+
+
+def start(*words, python=sys.executable, rest=b"", folder=None, options=("-I", "-S")):
+    """Run `main` of the packed package with these words, as on a host."""
+    data = zlib.compress(json.dumps(SOURCES).encode())
+    program = archive.bootstrap(data, "fab_static.host.packed.start")
+    return subprocess.run(
+        [python, *options, "-c", program, *words],
+        input=data + rest,
+        capture_output=True,
+        cwd=folder,
+        check=False,
+    )
+
+
+def printed(*words, **how):
+    ran = start(*words, **how)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    return ran.stdout.decode().strip()
+
+
+def test_only_what_is_imported_is_compiled():
+    """Compiling is what the start of an agent costs on every host."""
+    assert printed("modules").split() == [
+        "fab_static.host",
+        "fab_static.host.packed",
+        "fab_static.host.packed.deep",
+        "fab_static.host.packed.start",
+    ]
+    assert printed("lazily").split() == ["False", "5", "fab_static.host.packed.late", "False"]
+
+
+def test_what_follows_the_archive_is_left_to_the_program():
+    """The operator sends his first request with it, in one trip."""
+    assert printed("rest", rest=b"frames \xc3\xbc") == "frames ü"
+
+
+def test_a_traceback_names_the_file_and_shows_the_line():
+    ran = start("fail")
+    assert ran.returncode == 1
+    told = ran.stderr.decode()
+    assert 'File "fab_static/host/packed/deep.py", line 11, in fail\n' in told
+    assert '    raise ValueError("it failed")  # here\n' in told
+    assert 'File "fab_static/host/packed/start.py", line 7, in main\n' in told
+
+
+def test_a_module_that_is_no_python_is_named_with_its_line():
+    told = start("broken").stderr.decode()
+    assert 'File "fab_static/host/packed/broken.py", line 2\n    this is no Python\n' in told
+    assert "SyntaxError: " in told
+
+
+@pytest.mark.parametrize("name", ["fab_static.host.packed.nothing", "fab_static.host.nothing"])
+def test_a_module_that_is_not_in_the_archive_is_named(name):
+    assert f"ModuleNotFoundError: No module named '{name}'" in start("load", name).stderr.decode()
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """Return a folder in which another version of fab_static is installed: what a project may have."""
+    for folder in ("fab_static", "fab_static/django_app", "fab_static/host"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text("WHOSE = 'the project\\'s'\n")
+    for name in ("loader", "packed"):
+        (tmp_path / f"fab_static/host/{name}.py").write_text("raise ValueError('another version')")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [
+        ("fab_static.host.packed", "the archive's"),
+        ("fab_static.host.packed.late", "the archive's"),
+        ("fab_static", "the project's"),
+        ("fab_static.django_app", "the project's"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("-S",)])
+def test_beside_an_installed_version_each_has_its_own(installed, name, whose, options):
+    """The project's tag and commands are those that it has installed; what was sent is ours."""
+    assert printed("load", name, folder=installed, options=options) == whose
+
+
+def test_a_project_may_make_its_own_version_findable_later(tmp_path, installed):
+    """manage.py may put folders on sys.path: so nobody may stand for `fab_static` before."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    script = f"import sys; sys.path.insert(0, {str(installed)!r}); import fab_static.django_app"
+    (folder / "manage.py").write_text(script + "; WHOSE = fab_static.WHOSE\n")
+    assert printed("load", "manage", folder=folder, options=()) == "the project's"
+
+
+def test_without_an_installed_version_there_is_none():
+    assert "No module named 'fab_static" in start("load", "fab_static.errors").stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("fab_static/host/agent.py", "fab_static.host.agent"),
+        ("fab_static/host/agent/__init__.py", "fab_static.host.agent"),
+        ("fab_static/host/agent/disk.py", "fab_static.host.agent.disk"),
+    ],
+)
+def test_a_file_has_the_name_that_python_gives_it(file, name):
+    assert name_of(file) == name
+    assert Modules({file: ""}).find_spec(name).origin == file
+
+
+def test_an_archive_of_a_module_holds_its_text_and_the_loaders():
+    sources = json.loads(zlib.decompress(archive.archive(agent)))
+    assert "fab_static/host/loader.py" in sources
+    assert sources["fab_static/host/agent.py"] == Path(agent.__file__).read_text("utf-8")
+
+
+def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():
+    """A login shell such as csh takes no newline in an argument."""
+    program = archive.bootstrap(b"x" * 5, "fab_static.host.agent")
+    assert "\n" not in program
+    assert '"' not in program
+    assert "read(5)" in program
