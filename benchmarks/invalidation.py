@@ -13,8 +13,8 @@ import statistics
 import time
 from collections.abc import Collection, Iterable, Sequence
 
+from fab_static.plan.cdn.invalidation import PRICE_USD, Invalidation, to_invalidate
 from fab_static.plan.diff import ANY_QUERY, PLAIN, Queries
-from fab_static.plan.invalidation import PRICE_USD, Invalidation, to_invalidate
 
 RUNS = 7
 # files of eight packages, as the static trees of common Django packages have them

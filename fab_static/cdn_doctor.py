@@ -18,8 +18,8 @@ from fab_static.phases.browser import Answer, Browser
 from fab_static.phases.caching import Caching, distribution_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.project import static_url_of
-from fab_static.plan import behaviour as behaviours
 from fab_static.plan import expectations
+from fab_static.plan.cdn import behaviour as behaviours
 from fab_static.plan.inventory import S3, Cdn
 from fab_static.plan.publication import TAG_HEADER
 from fab_static.plan.release import Release

@@ -20,6 +20,7 @@ from fab_static.phases.publication import Publication
 from fab_static.phases.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles
 from fab_static.plan.build_order import is_of_sources
+from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import (
     Diff,
     as_cached,
@@ -31,7 +32,6 @@ from fab_static.plan.diff import (
     unversioned_changes,
     url_changes,
 )
-from fab_static.plan.invalidation import Invalidation
 from fab_static.plan.publication import hidden
 from fab_static.plan.release import Release, bad
 from fab_static.plan.sources import since_collected

@@ -40,7 +40,7 @@ from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
 from fab_static.phases.project import UnsetError
-from fab_static.plan import version_function
+from fab_static.plan.cdn import version_function
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path
 from fab_static.plan.nginx import nginx_server, server_names

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fab_static.errors import CdnError
-from fab_static.plan.invalidation import Quota
+from fab_static.plan.cdn.invalidation import Quota
 
 ATTEMPTS = 8  # of one call, as many as botocore's standard mode may be told to make
 LONGEST_PAUSE = 20.0  # seconds between two attempts: standard mode's

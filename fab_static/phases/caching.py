@@ -7,7 +7,7 @@ from typing import Any
 
 from fab_static.aws.cloudfront import Distribution
 from fab_static.errors import CdnError
-from fab_static.plan import behaviour as behaviours
+from fab_static.plan.cdn import behaviour as behaviours
 from fab_static.plan.inventory import Cdn
 from fab_static.plan.publication import TAG_HEADER
 

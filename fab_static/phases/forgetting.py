@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from fab_static.phases.deployment import Deployment
 from fab_static.plan import record
+from fab_static.plan.cdn.invalidation import Invalidation, Quota, to_invalidate
 from fab_static.plan.diff import Queries, is_content_named, narrowed, printed_urls, to_forget
 from fab_static.plan.expectations import base_of
-from fab_static.plan.invalidation import Invalidation, Quota, to_invalidate
 from fab_static.plan.release import Release
 
 ALL_FREE = Quota()

@@ -11,9 +11,9 @@ from fab_static.phases.caching import Caching, distribution_of
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.forgetting import forgotten, planned
 from fab_static.phases.journal import listed
-from fab_static.plan import ledger
+from fab_static.plan.cdn import ledger
+from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import united
-from fab_static.plan.invalidation import Invalidation
 from fab_static.wording import counted
 
 PATIENCE = (

@@ -20,7 +20,7 @@ from functools import cache
 from types import MappingProxyType
 
 from fab_static.errors import ManifestError, ReleaseError
-from fab_static.plan.cache_tags import tags_of
+from fab_static.plan.cdn.cache_tags import tags_of
 from fab_static.plan.content_types import content_type
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from fab_static.plan.release import Release, is_id

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from fab_static.phases import forgetting
 from fab_static.phases.journal import Journal
-from fab_static.plan import ledger, record
+from fab_static.plan import record
+from fab_static.plan.cdn import ledger
 from fab_static.plan.record import Invalidated, Record
 from fab_static.plan.release import Activation
 from tests.unit.test_words import NEW, OLD, Site

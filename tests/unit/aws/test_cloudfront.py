@@ -11,7 +11,7 @@ from demo.cloudfront import Bucket, Clock, CloudFront
 from demo.cloudfront import Distribution as Known
 from fab_static.aws.cloudfront import CREATE_PAUSE, Distribution, RefusedError
 from fab_static.errors import CdnError
-from fab_static.plan.invalidation import Quota
+from fab_static.plan.cdn.invalidation import Quota
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fab_static.plan.cdn.invalidation import to_invalidate
 from fab_static.plan.diff import (
     ANY_QUERY,
     Diff,
@@ -17,7 +18,6 @@ from fab_static.plan.diff import (
     united,
     unversioned_changes,
 )
-from fab_static.plan.invalidation import to_invalidate
 from tests.releases import sealed
 
 

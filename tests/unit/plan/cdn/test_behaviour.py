@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from demo.cloudfront import _policy, behaviour
-from fab_static.plan.behaviour import (
+from fab_static.plan.cdn.behaviour import (
     behaviour_of,
     compression,
     failover,

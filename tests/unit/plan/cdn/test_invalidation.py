@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fab_static.plan.cache_tags import tag_of, tags_of
-from fab_static.plan.diff import ANY_QUERY, PLAIN
-from fab_static.plan.invalidation import (
+from fab_static.plan.cdn.cache_tags import tag_of, tags_of
+from fab_static.plan.cdn.invalidation import (
     MAX_PATHS,
     MAX_WILDCARDS,
     Invalidation,
@@ -16,7 +15,8 @@ from fab_static.plan.invalidation import (
     Worth,
     to_invalidate,
 )
-from fab_static.plan.invalidation_path import allowed_prefix, is_nameable
+from fab_static.plan.cdn.invalidation_path import allowed_prefix, is_nameable
+from fab_static.plan.diff import ANY_QUERY, PLAIN
 
 names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=10

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fab_static.plan.cache_tags import MAX_TAGS, innermost_tagged_folder, tag_of, tags_of
+from fab_static.plan.cdn.cache_tags import MAX_TAGS, innermost_tagged_folder, tag_of, tags_of
 
 paths = st.lists(st.text("aB%é", min_size=1, max_size=3), min_size=1, max_size=70).map("/".join)
 

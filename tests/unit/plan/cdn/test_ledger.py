@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fab_static.plan.ledger import paths_of_month, price_usd, warning
+from fab_static.plan.cdn.ledger import paths_of_month, price_usd, warning
 from fab_static.plan.record import Invalidated
 
 

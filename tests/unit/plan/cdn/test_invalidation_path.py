@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fab_static.plan.invalidation_path import (
+from fab_static.plan.cdn.invalidation_path import (
     MAX_LENGTH,
     allowed_prefix,
     is_nameable,

@@ -5,7 +5,7 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fab_static.plan.cover import NEVER, Costs, Covers
+from fab_static.plan.cdn.cover import NEVER, Costs, Covers
 
 # few letters and short names share many beginnings; "!" can be in no name and no prefix, as "~" in paths
 texts = st.text("ab!", min_size=1, max_size=5)

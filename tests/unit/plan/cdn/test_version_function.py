@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from fab_static.plan.version_function import source
+from fab_static.plan.cdn.version_function import source
 
 URIS = {
     # uri, query -> uri, or a status

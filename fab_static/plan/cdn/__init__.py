@@ -1,0 +1,1 @@
+"""Decides which URLs CloudFront must forget, and the paths that cost the least."""
