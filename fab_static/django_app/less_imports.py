@@ -34,7 +34,15 @@ from django.conf import settings
 
 from fab_static.django_app import compress_blocks, project, static_files, templates
 from fab_static.errors import BuildError
-from fab_static.plan import less, less_urls
+from fab_static.plan.less import urls
+from fab_static.plan.less.rewriting import (
+    leading_replacement,
+    replace_b3,
+    replace_prefixes,
+    rewrite,
+)
+from fab_static.plan.less.sheet import Import, Link, Piece, Sheet, file_path, line_of
+from fab_static.plan.less.walk import Linked, Reached, follow
 
 # From CommCare HQ, where this command comes from: LESS stands six folders below the project there.
 PREFIXES = (
@@ -91,7 +99,8 @@ def fix() -> Report:
     if b3_paths := getattr(settings, "LESS_B3_PATHS", None):
         for name in tree.names:
             tree.change(
-                name, [(*span, less.replace_b3(old, b3_paths)) for span, old in tree.strings(name)]
+                name,
+                [(*span, replace_b3(old, b3_paths)) for span, old in tree.strings(name)],
             )
     # A path put right brings files into reach, whose variables put others right: two rounds are usual.
     for _ in range(10):
@@ -113,14 +122,14 @@ def fix() -> Report:
 
 def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
     """Return the spans to replace, by file."""
-    wanted: dict[less.Piece, dict[str, bool]] = defaultdict(dict)  # {path: does a page need it?}
+    wanted: dict[Piece, dict[str, bool]] = defaultdict(dict)  # {path: does a page need it?}
     settled: set[tuple[str, int]] = set()
     reached: set[str] = set()
     for entry in [*used, *tree.names]:
         if entry in reached and entry not in used:
             continue  # compiled by itself it would miss the variables of the file that imports it
         reached.add(entry)
-        for met in less.follow(entry, tree.sheet, tree.target).imports:
+        for met in follow(entry, tree.sheet, tree.target).imports:
             if met.path is None or met.target is None:
                 continue
             reached.add(met.target)
@@ -130,7 +139,7 @@ def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, in
                 path = posixpath.relpath(met.target, posixpath.dirname(met.file) or ".")
                 if met.path != "".join(piece.text for piece in met.pieces):
                     path = path.removesuffix(".less")  # as it is written
-                if change := less.leading_replacement(met.pieces, path):
+                if change := leading_replacement(met.pieces, path):
                     wanted[change[0]].setdefault(change[1], entry in used)
 
     changes: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
@@ -142,17 +151,17 @@ def _changes(tree: _Tree, used: Collection[str]) -> dict[str, list[tuple[int, in
             raise BuildError(
                 f'"{piece.text}" would have to be {" and ".join(sorted(needed))}:'
                 " files in folders of different depth use it",
-                where=f"{piece.file}:{less.line_of(tree.text(piece.file), piece.start)}",
+                where=f"{piece.file}:{line_of(tree.text(piece.file), piece.start)}",
                 mend="give each of these files a variable of its own, or write its path out",
             )
     pairs = getattr(settings, "FAB_STATIC_LESS_PREFIXES", PREFIXES)
     for name in tree.names:
         for (start, end), old in tree.strings(name):
-            new = less.replace_prefixes(old, pairs)
+            new = replace_prefixes(old, pairs)
             if (
                 new != old
                 and (name, start) not in settled
-                and not tree.in_root(name, less.file_path(old))
+                and not tree.in_root(name, file_path(old))
             ):
                 changes[name].append((start, end, new))
     return changes
@@ -166,7 +175,7 @@ class _Check:
         self.reached: set[str] = set()
         self._told: set[Problem] = set()
         prefixes = compress_blocks.static_prefixes()
-        self._printing = less_urls.Printing.of_command(_lessc_options(), prefixes)
+        self._printing = urls.Printing.of_command(_lessc_options(), prefixes)
 
     def compile(
         self,
@@ -177,7 +186,7 @@ class _Check:
         not_known: list[Problem],
     ) -> None:
         tree = self.tree
-        walk = less.follow(entry, tree.sheet, lambda file, path, _: tree.in_root(file, path))
+        walk = follow(entry, tree.sheet, lambda file, path, _: tree.in_root(file, path))
         self.reached.add(entry)
         for met in walk.imports:
             if met.target is not None:
@@ -191,7 +200,7 @@ class _Check:
                     not_known, link.file, link.at, f"{shown} names a variable not known here"
                 )
                 continue
-            name = less_urls.name_of(link, entry, self._printing)
+            name = urls.name_of(link, entry, self._printing)
             if name is None or tree.is_file(name):
                 continue
             where = "leaves the static root, for" if _is_outside(name) else "leads to"
@@ -201,14 +210,14 @@ class _Check:
             is_theirs = not link.is_sure or all(map(tree.may_dangle, files))
             self._tell(tolerated if is_theirs else of_project, link.file, link.at, text)
 
-    def _tell(self, to: list[Problem], file: str, at: less.Import | less.Link, text: str) -> None:
-        problem = Problem(file, less.line_of(self.tree.text(file), at.start), text)
+    def _tell(self, to: list[Problem], file: str, at: Import | Link, text: str) -> None:
+        problem = Problem(file, line_of(self.tree.text(file), at.start), text)
         if problem not in self._told:
             self._told.add(problem)
             to.append(problem)
 
 
-def _shown(link: less.Linked) -> str:
+def _shown(link: Linked) -> str:
     path = link.at.text if link.path is None else link.path
     return f'@import "{path}"' if link.at.kind == "@import" else f'{link.at.kind}("{path}")'
 
@@ -264,16 +273,16 @@ class _Tree:
         )
         self._texts = {name: self._read(root / name) for name in self.names}
         self._collected = dict(self._texts)
-        self._sheets: dict[str, less.Sheet] = {}
+        self._sheets: dict[str, Sheet] = {}
         self._is_source: dict[str, bool] = {}
         self._beside: dict[
             str, list[Path]
         ] = {}  # file -> where LESS would look for what it imports
         self._meant: dict[tuple[str, str], str | None] = {}  # sources do not change while we look
 
-    def sheet(self, name: str) -> less.Sheet:
+    def sheet(self, name: str) -> Sheet:
         if name not in self._sheets:
-            self._sheets[name] = less.Sheet(self.text(name))
+            self._sheets[name] = Sheet(self.text(name))
         return self._sheets[name]
 
     def text(self, name: str) -> str:
@@ -286,7 +295,7 @@ class _Tree:
         return [((start, end), text[start:end]) for start, end in self.sheet(name).strings]
 
     def change(self, name: str, spans: list[tuple[int, int, str]]) -> None:
-        self._texts[name] = less.rewrite(self._texts[name], spans)
+        self._texts[name] = rewrite(self._texts[name], spans)
         self._is_source.pop(name, None)
         self._sheets.pop(name, None)
 
@@ -298,7 +307,7 @@ class _Tree:
             project.write_atomically(self.root / name, data)
         return changed
 
-    def target(self, file: str, path: str, pieces: tuple[less.Piece, ...]) -> str | None:
+    def target(self, file: str, path: str, pieces: tuple[Piece, ...]) -> str | None:
         """Return the name that an @import should come to.
 
         In a text that is still the source's, the source tree knows best: what lies where the path leads
@@ -314,7 +323,7 @@ class _Tree:
         name = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
         return name if not _is_outside(name) and self.is_file(name) else None
 
-    def why_not(self, met: less.Reached) -> str | None:
+    def why_not(self, met: Reached) -> str | None:
         """Say what is wrong with an @import that leads to no file of the static root; None: nothing."""
         if met.path is None:
             return "names a variable that has no string value here"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.plan import less, less_urls
+from fab_static.plan.less import urls
+from fab_static.plan.less.sheet import Link, Sheet
+from fab_static.plan.less.walk import Linked, follow
 from tests.unit.django_app.conftest import Project
 
 PACKAGES = Path(__file__).parents[1] / "sample_project/node_modules"
@@ -52,12 +54,12 @@ def test_every_url_that_lessc_prints_is_one_that_we_know_of(tmp_path, package, o
         (tmp_path / name).write_text(text)
     css = lessc(package, tmp_path / "a/less/main.less", *filter(None, [option]))
     css = re.sub(r"/\*.*?\*/|content: [^;]*;", "", css, flags=re.DOTALL)
-    printing = less_urls.Printing.of_command(f"lessc {option}", ())
+    printing = urls.Printing.of_command(f"lessc {option}", ())
 
     def meant(path):  # by a browser, below the entry's folder; nothing is left to evaluate
-        at = less.Link("url", path, 0, 0)
-        link = less.Linked("a/less/main.less", at, path, (), is_sure=True)
-        return less_urls.name_of(link, link.file, less_urls.Printing(()))
+        at = Link("url", path, 0, 0)
+        link = Linked("a/less/main.less", at, path, (), is_sure=True)
+        return urls.name_of(link, link.file, urls.Printing(()))
 
     quoted = re.findall(r"""url\((?:"([^"]*)"|'([^']*)'|((?:\\.|[^)"'])*))\)""", css)
     printed = {meant("".join(path)) for path in quoted} | {
@@ -68,8 +70,8 @@ def test_every_url_that_lessc_prints_is_one_that_we_know_of(tmp_path, package, o
         name = str((tmp_path / file).parent.joinpath(path).resolve().relative_to(tmp_path))
         return name if name in LINKS else None
 
-    walk = less.follow("a/less/main.less", lambda name: less.Sheet(LINKS[name]), resolve)
-    links = [(link, less_urls.name_of(link, walk.entry, printing)) for link in walk.links()]
+    walk = follow("a/less/main.less", lambda name: Sheet(LINKS[name]), resolve)
+    links = [(link, urls.name_of(link, walk.entry, printing)) for link in walk.links()]
     is_embedded = {  # data-uri() of a file that is there
         name for link, name in links if link.at.kind == "data-uri" and (tmp_path / name).is_file()
     }

@@ -4,11 +4,18 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fab_static.plan import less
+from fab_static.plan.less import walk
+from fab_static.plan.less.rewriting import (
+    leading_replacement,
+    replace_b3,
+    replace_prefixes,
+    rewrite,
+)
+from fab_static.plan.less.sheet import Piece, Sheet, file_path, imports, line_of
 
 
 def paths(text):
-    return [each.path for each in less.imports(text)]
+    return [each.path for each in imports(text)]
 
 
 def follow(files, entry):
@@ -16,7 +23,7 @@ def follow(files, entry):
         name = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
         return name if name in files else None
 
-    return less.follow(entry, lambda name: less.Sheet(files[name]), resolve)
+    return walk.follow(entry, lambda name: Sheet(files[name]), resolve)
 
 
 def followed(files, entry):
@@ -35,7 +42,7 @@ def test_every_way_to_write_an_import_is_read():
     .inside { @import "nested"; }
     @import "@{theme}/colours";
     """
-    found = less.imports(text)
+    found = imports(text)
     assert [each.path for each in found] == [
         *("double", "single", "options", "quoted-url.css", "bare-url.less", "spaced"),
         *("after-comment", "same-line", "nested", "@{theme}/colours"),
@@ -58,7 +65,7 @@ def test_comments_and_strings_hold_no_imports():
 def test_what_the_browser_imports_is_not_followed():
     text = """@import "a.css"; @import (css) "b"; @import "//fonts.example/c"; @import url(https://x.example/d);
     @import (less) "e.css"; @import (inline) "f.css"; @import "g.css?v=1"; @import "h.less"; @import "i";"""
-    assert [each.path for each in less.imports(text) if each.is_followed] == [
+    assert [each.path for each in imports(text) if each.is_followed] == [
         "e.css",
         "f.css",
         "h.less",
@@ -67,25 +74,23 @@ def test_what_the_browser_imports_is_not_followed():
 
 
 def test_a_path_without_an_extension_means_a_less_file():
-    assert less.file_path("a/mixins") == "a/mixins.less"
-    assert less.file_path("../v3.variables") == "../v3.variables"
-    assert (
-        less.file_path("bootstrap.b3") == "bootstrap.b3.less"
-    )  # lessc: an extension is letters only
-    assert less.file_path("a.php?x=1") == "a.php?x=1"
+    assert file_path("a/mixins") == "a/mixins.less"
+    assert file_path("../v3.variables") == "../v3.variables"
+    assert file_path("bootstrap.b3") == "bootstrap.b3.less"  # lessc: an extension is letters only
+    assert file_path("a.php?x=1") == "a.php?x=1"
 
 
 def test_only_the_paths_change_and_not_a_byte_else():
     text = '\ufeff// caf\udce9\r\n@import  "a" ;\r\n.b { c: "a" }'
-    at = less.imports(text)[0]
-    assert less.rewrite(text, [(at.start, at.end, "../x/a")]) == text.replace('"a" ;', '"../x/a" ;')
-    assert less.rewrite(text, []) == text
+    at = imports(text)[0]
+    assert rewrite(text, [(at.start, at.end, "../x/a")]) == text.replace('"a" ;', '"../x/a" ;')
+    assert rewrite(text, []) == text
 
 
 @given(st.text(alphabet="@import \"'();/*\n\\{}url:ab.~`-", max_size=60))
 def test_no_text_is_too_broken_to_read(text):
-    sheet = less.Sheet(text)
-    assert less.rewrite(text, ((at.start, at.end, at.path) for at in sheet.imports)) == text
+    sheet = Sheet(text)
+    assert rewrite(text, ((at.start, at.end, at.path) for at in sheet.imports)) == text
 
 
 def test_hostile_text_is_read_in_no_time():
@@ -97,7 +102,7 @@ def test_hostile_text_is_read_in_no_time():
         '"\\' * 50_000,
         "/*" * 50_000,
     ):
-        less.Sheet(text)
+        Sheet(text)
     assert time.monotonic() - started < 3
 
 
@@ -105,16 +110,16 @@ def test_a_prefix_is_replaced_in_the_middle_of_a_deeper_path():
     """Build-trap 18: a variable used two folders deeper holds two more ../ before the known prefix."""
     pairs = [("../../../../../../node_modules", "../..")]
     deeper = "../../../../../../../../node_modules/bootstrap/less/variables"
-    assert less.replace_prefixes(deeper, pairs) == "../../../../bootstrap/less/variables"
-    assert less.replace_prefixes("variables", pairs) == "variables"
+    assert replace_prefixes(deeper, pairs) == "../../../../bootstrap/less/variables"
+    assert replace_prefixes("variables", pairs) == "variables"
 
 
 def test_each_b3_import_takes_its_own_path_and_an_unknown_one_stays():
     known = {"variables": "../v", "mixins": "../m"}
-    assert less.replace_b3("@{b3-import-variables-x}", known) == "../v"
-    assert less.replace_b3("@{b3-import-mixins-y}/z", known) == "../m/z"
-    assert less.replace_b3("@{b3-import-other-x}", known) == "@{b3-import-other-x}"
-    assert less.replace_b3("@{b3-import-variables}", known) == "@{b3-import-variables}"
+    assert replace_b3("@{b3-import-variables-x}", known) == "../v"
+    assert replace_b3("@{b3-import-mixins-y}/z", known) == "../m/z"
+    assert replace_b3("@{b3-import-other-x}", known) == "@{b3-import-other-x}"
+    assert replace_b3("@{b3-import-variables}", known) == "@{b3-import-variables}"
 
 
 def test_a_variable_is_evaluated_in_the_file_that_uses_it():
@@ -187,16 +192,16 @@ def test_an_inline_file_is_not_read():
 
 
 def test_only_the_leading_piece_of_a_path_changes():
-    base = less.Piece("../../node_modules/bootstrap", "v.less", 4, 32)
-    rest = less.Piece("/less/mixins", "m.less", 20, 32)
-    assert less.leading_replacement((base, rest), "../bootstrap/less/mixins") == (
+    base = Piece("../../node_modules/bootstrap", "v.less", 4, 32)
+    rest = Piece("/less/mixins", "m.less", 20, 32)
+    assert leading_replacement((base, rest), "../bootstrap/less/mixins") == (
         base,
         "../bootstrap",
     )
-    assert less.leading_replacement((base, rest), "../bootstrap/other") is None
-    assert less.leading_replacement((base,), "../b") == (base, "../b")
-    assert less.leading_replacement((), "x") is None
+    assert leading_replacement((base, rest), "../bootstrap/other") is None
+    assert leading_replacement((base,), "../b") == (base, "../b")
+    assert leading_replacement((), "x") is None
 
 
 def test_lines_are_counted_from_one():
-    assert [less.line_of("a\r\nb\nc", at) for at in (0, 3, 5)] == [1, 2, 3]
+    assert [line_of("a\r\nb\nc", at) for at in (0, 3, 5)] == [1, 2, 3]

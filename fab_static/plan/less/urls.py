@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from fab_static.plan.less import Linked
+from fab_static.plan.less.walk import Linked
 
 Rewrite = Literal["off", "local", "all"]
 

@@ -1,16 +1,17 @@
 import pytest
 
-from fab_static.plan import less, less_urls
-from tests.unit.plan.test_less import follow
+from fab_static.plan.less import urls
+from fab_static.plan.less.sheet import Sheet
+from tests.unit.plan.less.test_less import follow
 
 PREFIXES = ("https://cdn.example/static/", "/static/")
 
 
 def names(text, rewrite="off", rootpath="", files=None):
     """Return what the links of a/less/main.less mean, in order."""
-    printing = less_urls.Printing(PREFIXES, rewrite, rootpath)
+    printing = urls.Printing(PREFIXES, rewrite, rootpath)
     walk = follow({"a/less/main.less": text, **(files or {})}, "a/less/main.less")
-    return [less_urls.name_of(link, walk.entry, printing) for link in walk.links()]
+    return [urls.name_of(link, walk.entry, printing) for link in walk.links()]
 
 
 def links(text, **files):
@@ -145,11 +146,11 @@ def test_an_inline_file_is_plain_css():
     ],
 )
 def test_the_command_says_how_urls_are_printed(command, rewrite, rootpath):
-    printing = less_urls.Printing.of_command(command, PREFIXES)
+    printing = urls.Printing.of_command(command, PREFIXES)
     assert (printing.rewrite, printing.rootpath) == (rewrite, rootpath)
 
 
 def test_a_link_stands_where_it_is_written():
     text = '.a { background: url( "x.png" ) }'
-    (link,) = less.Sheet(text).links
+    (link,) = Sheet(text).links
     assert text[link.start : link.end] == link.text == "x.png"
