@@ -21,7 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import bucket_doctor, cdn_doctor, doctor, interruption, look, names, notify, why
+from fab_static import interruption, look, names, notify, why
+from fab_static.doctor import bucket as bucket_doctor
+from fab_static.doctor import cdn as cdn_doctor
+from fab_static.doctor import check as doctor
 from fab_static.errors import (
     DeployLockedError,
     FabStaticError,

@@ -25,7 +25,8 @@ from invoke.parser.argument import Argument
 from invoke.program import Program
 from invoke.tasks import Task, task
 
-from fab_static import api, doctor, interruption, look, names
+from fab_static import api, interruption, look, names
+from fab_static.doctor.findings import is_well
 from fab_static.errors import (
     BAD_INPUT,
     DISAGREE,
@@ -582,7 +583,7 @@ def check(c: Context, json: bool = False) -> None:
     fab production check
     """
     findings = _look(lambda session: session.check(), terminal.show_findings, as_json=json)
-    if not doctor.is_well(findings):
+    if not is_well(findings):
         raise Exit(code=FAILED)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fab_static import doctor
+from fab_static.doctor.findings import is_well
 from tests.integration.conftest import on_this_machine, write_tiny
 from tests.integration.test_nginx_settings import nginx, snippet
 
@@ -62,7 +62,7 @@ def test_another_server_block_that_answers_is_named(tmp_path: Path, code: Path) 
         "another server block answers, for the file is on the disk: have server_name in ours match the name in "
         "probe.origin, as `fab local nginx --host here` prints it, and reload nginx"
     )
-    assert not doctor.is_well([finding])
+    assert not is_well([finding])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="nginx changes its user")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fab_static import doctor
+from fab_static.doctor.hosts import of_host
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import VERBS, Host, explained, mtime_of
@@ -26,7 +26,7 @@ def facts_of(site: Site) -> dict[Any, dict[str, Any]]:
 
 def found_of(host: ScriptedHost) -> list[dict[str, Any]]:
     host.hello = {"user": "deploy", "python": "3.11.2"}
-    return [one for one in doctor._host(host)[0] if one["subject"] == "deploy_to"]
+    return [one for one in of_host(host)[0] if one["subject"] == "deploy_to"]
 
 
 def share(site: Site, one: str, other: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fab_static.doctor.findings import Finding, bad, good
 from fab_static.errors import FabStaticError
-from fab_static.findings import Finding, bad, good
 from fab_static.phases.deployment import Deployment
 from fab_static.phases.publication import Publication
 from fab_static.plan.inventory import S3

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fab_static.origin_doctor import _mend
+from fab_static.doctor.origin import _mend
 from fab_static.plan.nginx import CHANGED_BYTES
 
 

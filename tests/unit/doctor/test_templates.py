@@ -2,7 +2,8 @@
 
 import io
 
-from fab_static.doctor import is_well, template_findings
+from fab_static.doctor.findings import is_well
+from fab_static.doctor.templates import template_findings
 from fab_static.report.terminal import Terminal, show_findings
 
 

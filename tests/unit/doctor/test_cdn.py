@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from demo.cloudfront import CACHING_OPTIMIZED, CloudFront, behaviour
-from fab_static import cdn_doctor
+from fab_static.doctor.cdn import preflight
+from fab_static.doctor.cdn_settings import of_settings
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3, Cdn
 
@@ -29,7 +30,7 @@ def findings(
 ) -> list[dict[str, Any]]:
     distribution = cloudfront.add_distribution(**config)
     cdn = Cdn(distribution.id, endpoint_url=cloudfront.endpoint)
-    found = list(cdn_doctor.of_settings(cdn, PATHS, origin))
+    found = list(of_settings(cdn, PATHS, origin))
     assert all(one["mend"] for one in found if not one["ok"])
     assert distribution.invalidations == []
     return found
@@ -179,14 +180,14 @@ def test_no_credentials_are_found(cloudfront: CloudFront, monkeypatch: pytest.Mo
 def test_an_endpoint_that_hangs_is_found(cloudfront: CloudFront) -> None:
     cloudfront.script("GetDistributionConfig", *["hang"] * 20)
     cdn = Cdn(cloudfront.add_distribution().id, endpoint_url=cloudfront.endpoint, timeout=0.1)
-    (one,) = cdn_doctor.of_settings(cdn, PATHS)
+    (one,) = of_settings(cdn, PATHS)
     assert one["what"].startswith("CloudFront gave no answer to get_distribution_config")
     assert one["mend"].startswith("see that the endpoint can be reached from here")
 
 
 def test_a_distribution_that_is_not_there_is_found(cloudfront: CloudFront) -> None:
     cdn = Cdn("ENOTHERE", endpoint_url=cloudfront.endpoint)
-    (one,) = cdn_doctor.of_settings(cdn, PATHS)
+    (one,) = of_settings(cdn, PATHS)
     assert one["where"] == "distribution ENOTHERE"
     assert one["mend"].startswith("correct cdn.distribution_id")
 
@@ -200,7 +201,7 @@ def test_rights_that_a_deploy_does_without_do_not_stop_it(
     cloudfront.denied.add(denied)
     told: list[str] = []
     deploy = deployment(cloudfront, told)
-    cdn_doctor.preflight(deploy, goes_live=True)
+    preflight(deploy, goes_live=True)
     assert len(told) == (denied == "GetDistributionConfig")
     url = "/static/js/app.js"
     expected = None if denied == "GetDistributionConfig" else True
@@ -232,7 +233,7 @@ def test_without_the_right_to_invalidate_a_deploy_stops_before_anything_is_publi
 ) -> None:
     cloudfront.denied.add("CreateInvalidation")
     with pytest.raises(CdnError) as caught:
-        cdn_doctor.preflight(deployment(cloudfront), goes_live=True)
+        preflight(deployment(cloudfront), goes_live=True)
     assert "allow cloudfront:CreateInvalidation" in caught.value.mend
 
 
@@ -245,16 +246,14 @@ def test_a_deploy_is_refused_where_versions_share_a_cache_entry(
     """Visitors of new pages would get old scripts for as long as CloudFront keeps them."""
     mixing = default(cloudfront.add_cache_policy(query, names))
     with pytest.raises(CdnError) as caught:
-        cdn_doctor.preflight(deployment(cloudfront, **mixing), goes_live=True)
+        preflight(deployment(cloudfront, **mixing), goes_live=True)
     assert caught.value.what == (
         "behaviour Default (*), which /static/js/app.js falls to, does not hold the query's `version`: "
         "old bytes would be served under new URLs"
     )
     assert caught.value.mend.startswith("use a cache policy whose query strings are all")
-    cdn_doctor.preflight(deployment(cloudfront, **mixing), goes_live=False)
-    cdn_doctor.preflight(
-        deployment(cloudfront, phases=("collectstatic",), **mixing), goes_live=True
-    )
+    preflight(deployment(cloudfront, **mixing), goes_live=False)
+    preflight(deployment(cloudfront, phases=("collectstatic",), **mixing), goes_live=True)
 
 
 def test_a_deploy_is_refused_where_legacy_settings_leave_versions_out(
@@ -263,7 +262,7 @@ def test_a_deploy_is_refused_where_legacy_settings_leave_versions_out(
     forwarded = {"QueryString": False, "Cookies": {"Forward": "none"}}
     mixing = default(ForwardedValues=forwarded, MinTTL=0)
     with pytest.raises(CdnError, match="does not hold the query's `version`"):
-        cdn_doctor.preflight(deployment(cloudfront, **mixing), goes_live=True)
+        preflight(deployment(cloudfront, **mixing), goes_live=True)
 
 
 ARN = "arn:aws:cloudfront::123456789012:function/version"
@@ -284,7 +283,7 @@ def test_a_bucket_whose_function_is_not_associated_is_found_and_refused(
         "behaviour Default (*), which /static/css/site.css falls to, runs no function on viewer requests"
     )
     with pytest.raises(CdnError) as caught:
-        cdn_doctor.preflight(deployment(cloudfront, origin=origin), goes_live=True)
+        preflight(deployment(cloudfront, origin=origin), goes_live=True)
     assert caught.value.mend.startswith("associate the one that `fab … cdn-function` prints")
 
 
@@ -300,7 +299,7 @@ def test_a_function_makes_versions_exact_whatever_the_cache_key_holds(
         if one["subject"] == "version function"
     ]
     assert one["what"].endswith(f"runs {ARN} on viewer requests")
-    cdn_doctor.preflight(deployment(cloudfront, origin=origin, **running), goes_live=True)
+    preflight(deployment(cloudfront, origin=origin, **running), goes_live=True)
     assert "cache key" in bad(cloudfront, S3("shop"), **running)
 
 

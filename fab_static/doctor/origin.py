@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.errors import FabStaticError
-from fab_static.findings import Finding
-from fab_static.findings import advice as _advice
-from fab_static.findings import bad as _bad
-from fab_static.findings import good as _good
 from fab_static.phases.browser import Answer, Browser
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.diff import is_for_the_server
@@ -36,10 +33,10 @@ def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
         answer = browser.get(url)
     problem = _wrong(release, path, answer)
     if problem is None:
-        return [_good(host.name, SUBJECT, f"{url} answers as {release.id} recorded it")]
+        return [good(host.name, SUBJECT, f"{url} answers as {release.id} recorded it")]
     if any(not one["ok"] for one in found):
         return found
-    return [_bad(host.name, SUBJECT, f"{url} {problem}", _mend(deploy, host, answer))]
+    return [bad(host.name, SUBJECT, f"{url} {problem}", _mend(deploy, host, answer))]
 
 
 def _live(host: RemoteHost) -> Release | None:
@@ -74,12 +71,12 @@ def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:
     what = f"{user} may not enter {folder}, so nginx answers 404 for every file"
     mend = f"let it in: chmod o+x {folder}; or set deploy_to to a folder outside of it"
     if answer["known_by"] == "its worker processes":
-        yield _bad(host.name, SUBJECT, what, mend)
+        yield bad(host.name, SUBJECT, what, mend)
     else:  # no nginx runs there
         what = (
             f"{user} may not enter {folder}: an nginx of that user would answer 404 for every file"
         )
-        yield _advice(host.name, SUBJECT, f"{what} (known by: {answer['known_by']})", mend)
+        yield advice(host.name, SUBJECT, f"{what} (known by: {answer['known_by']})", mend)
 
 
 def _wrong(release: Release, path: str, answer: Answer) -> str | None:

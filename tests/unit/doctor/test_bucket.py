@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fab_static import bucket_doctor
 from fab_static.aws import s3
+from fab_static.doctor import bucket as bucket_doctor
 from fab_static.plan.inventory import S3, Environment, Project
 from tests.strict_s3 import REGION, Fault, StrictS3
 

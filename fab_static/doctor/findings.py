@@ -1,4 +1,9 @@
-"""What a doctor has found: {"where": host or part, "subject", "ok", "what": one sentence, "mend": or null}."""
+"""What a doctor has found: {"where", "subject", "ok", "what", "mend"}.
+
+"where" is a host or a part, "what" is one sentence, "mend" says what to do, or is null where all is well. Advice
+is "ok" and has "advice": true besides: a deploy will do well without it, and pages would do better with it.
+Advice on a template has "details" as host/template_lint.py gives them: every tag and URL with its line.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +25,8 @@ def bad(where: str, subject: str, what: str, mend: str) -> Finding:
 def advice(where: str, subject: str, what: str, mend: str, **more: Any) -> Finding:
     """Return what a deploy does well without, and pages or builds would do better with."""
     return {**good(where, subject, what), "advice": True, "mend": mend, **more}
+
+
+def is_well(findings: list[Finding]) -> bool:
+    """Tell whether nothing needs mending."""
+    return all(finding["ok"] for finding in findings)

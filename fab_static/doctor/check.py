@@ -1,0 +1,54 @@
+"""The doctor: looks at everything that a deploy will need, and says how to mend what is not right.
+
+Changes nothing that is served or built. It tries what only a try can tell: hosts whose folders look alike
+set a file `.mark-*` in deploy_to for a moment, and a bucket gets two small objects (see bucket). It
+removes these again; a bucket keeps them where s3:DeleteObject is denied.
+"""
+
+from __future__ import annotations
+
+from fab_static.doctor import cdn as cdn_doctor
+from fab_static.doctor import origin as origin_doctor
+from fab_static.doctor.findings import Finding, bad
+from fab_static.doctor.hosts import of_host
+from fab_static.doctor.project import of_build, of_web
+from fab_static.doctor.templates import of_templates
+from fab_static.phases import sharing
+from fab_static.phases.deployment import Deployment
+
+
+def check(deploy: Deployment) -> list[Finding]:
+    """Return every finding, the good ones too, host by host."""
+    findings: list[Finding] = []
+    answers, failures = deploy.fleet.attempt(deploy.hosts(), of_host)
+    for host in deploy.hosts():
+        if host in failures:
+            error = failures[host]
+            findings.append(bad(host.name, "SSH", error.what, error.mend))
+        else:
+            findings += answers[host][0]
+    facts = {host: known for host, (_, known) in answers.items()}
+    findings += [
+        bad(hosts[0].name, "deploy_to", sharing.what(hosts), sharing.MEND)
+        for hosts in sharing.shared(deploy, facts)
+    ]
+    reached = [host for host in deploy.hosts("build", "web") if host not in failures]
+    _, broken = deploy.fleet.attempt(reached, deploy.facts)
+    findings += [
+        bad(host.name, "project", error.what, error.mend) for host, error in broken.items()
+    ]
+    whole = [host for host in reached if host not in broken]
+    for host in whole:
+        if "build" in host.roles:
+            findings += of_build(deploy, host)
+            findings += of_templates(deploy, host)
+    if deploy.build in whole:
+        for host in whole:
+            if "web" in host.roles:
+                findings += of_web(deploy, host)
+    static = [host for host in deploy.hosts("static") if host not in failures]
+    served, unasked = deploy.fleet.attempt(static, lambda host: origin_doctor.check(deploy, host))
+    findings += [finding for some in served.values() for finding in some]
+    findings += [bad(host.name, "nginx", error.what, error.mend) for host, error in unasked.items()]
+    findings += cdn_doctor.check(deploy)
+    return findings

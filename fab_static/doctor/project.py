@@ -1,0 +1,160 @@
+"""What is found of the Django project, where it builds and where it renders pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.phases import static_root
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.journal import Journal
+from fab_static.plan.build_order import PHASES
+from fab_static.plan.inventory import expand_url
+from fab_static.remote import RemoteHost
+
+COMPRESSOR_WITHOUT_RACES = (
+    4,
+    6,
+)  # threaded compress lost blocks before: django-compressor issue 1291
+
+
+NODE_AT_LEAST = 16
+
+
+def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    """Yield what is found of the project where it builds: its commands, its programs, its settings."""
+    facts = deploy.facts(host)
+    environment = deploy.environment
+    yield good(host.name, "project", f"Django {facts['django']}, Python {facts['python']}")
+    yield from _static_root(deploy, host)
+    for name in environment.build.phases:
+        text = environment.build.commands.get(name, PHASES[name].command).split()
+        if text[0] == "manage.py" and text[1] not in facts["commands"]:
+            yield bad(
+                host.name,
+                "phases",
+                f"the project has no management command {text[1]} for phase {name}",
+                f"add the app that has it to INSTALLED_APPS, or take {name} out of build.phases",
+            )
+    node = host.run(["/bin/sh", "-c", "node --version"], environment=deploy.project(host).variables)
+    version = node.output.strip().lstrip("v").split(".")[0]
+    wants_node = {"build_requirejs", "fix_less_imports"} & set(environment.build.phases)
+    if node.code == 0 and version.isdigit() and int(version) >= NODE_AT_LEAST:
+        yield good(host.name, "Node.js", node.output.strip())
+    elif wants_node:
+        yield bad(
+            host.name,
+            "Node.js",
+            f"node is {node.output.strip() or 'not there'}",
+            f"install Node.js {NODE_AT_LEAST} or later, on the PATH of a login without a terminal",
+        )
+    if "br" in environment.build.precompress:
+        yield _brotli(host)
+    compress = facts["compress"]
+    if "compress" in environment.build.phases and compress:
+        yield from _compressor(host, facts, compress)
+
+
+def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    facts = deploy.facts(host)
+    state, _ = host.ask("state")
+    deploy.journal, _ = Journal.read(host, state["journal"], is_ours=state["journal_is_ours"])
+    wrong = list(static_root.faults(deploy))
+    for error in wrong:
+        yield bad(host.name, "STATIC_ROOT", error.what, error.mend)
+    if not wrong:
+        yield good(host.name, "STATIC_ROOT", f"{facts['static_root']} holds nothing else")
+    ignored = facts["ignored_storage"]
+    if ignored and ignored != facts["storage"]["class"]:
+        yield bad(
+            host.name,
+            "STATICFILES_STORAGE",
+            f"Django {facts['django']} does not read this setting any more: it uses "
+            f"{facts['storage']['class']}, and not {ignored}",
+            f'set STORAGES = {{"staticfiles": {{"BACKEND": "{ignored}"}}, …}}',
+        )
+
+
+def _brotli(host: RemoteHost) -> Finding:
+    program = host.run(["brotli", "--version"])
+    if program.code == 0:
+        return good(host.name, "brotli", program.output.strip())
+    return bad(
+        host.name,
+        "brotli",
+        "there is no program brotli, and build.precompress has br",
+        "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
+    )
+
+
+def _compressor(
+    host: RemoteHost, facts: Mapping[str, Any], compress: Mapping[str, Any]
+) -> Iterator[Finding]:
+    version = tuple(int(part) for part in str(facts["compressor"]).split(".")[:2] if part.isdigit())
+    if version < COMPRESSOR_WITHOUT_RACES:
+        yield bad(
+            host.name,
+            "django-compressor",
+            f"{facts['compressor']} loses blocks now and then, when its threads race",
+            "pip install 'django-compressor>=4.6' (what is lost is found, and fails the phase)",
+        )
+    else:
+        yield good(host.name, "django-compressor", str(facts["compressor"]))
+    if compress["css_hashing_method"] == "mtime":
+        yield advice(
+            host.name,
+            "django-compressor",
+            "COMPRESS_CSS_HASHING_METHOD is mtime: elsewhere the same files give other names",
+            'set COMPRESS_CSS_HASHING_METHOD = "content"',
+        )
+
+
+def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    """Yield where a web host's project differs from the build host's, and whether its pages answer."""
+    here, there = deploy.facts(host), deploy.facts(deploy.build)
+    for key, name in (("static_url", "STATIC_URL"), ("static_cdn", "STATIC_CDN")):
+        may_differ = key == "static_cdn" and here["cdn_independent"] and there["cdn_independent"]
+        if here[key] != there[key] and not may_differ:
+            yield bad(
+                host.name,
+                "settings",
+                f"{name} is {here[key]!r} here and {there[key]!r} on {deploy.build.name}",
+                "set it alike: it stands in the blocks whose hashes are the manifest's keys",
+            )
+    other = {
+        name: (here["libraries"].get(name), version)
+        for name, version in there["libraries"].items()
+        if here["libraries"].get(name) != version
+    }
+    if other:
+        words = ", ".join(
+            f"{name} {mine} here, {theirs} there" for name, (mine, theirs) in other.items()
+        )
+        yield bad(
+            host.name,
+            "libraries",
+            f"not those of {deploy.build.name}: {words}",
+            "install the same versions: blocks may be rendered otherwise",
+        )
+    compress = here["compress"]
+    if compress and not (compress["enabled"] and compress["offline"]):
+        yield bad(
+            host.name,
+            "settings",
+            "COMPRESS_ENABLED or COMPRESS_OFFLINE is off: pages will not use the offline manifest",
+            "set both True where pages are rendered",
+        )
+    url = deploy.environment.web.check
+    if url:
+        url = expand_url(url, host.host)
+        answer, _ = host.ask("http", url=url, timeout=5)
+        if answer["answer"] == "200":
+            yield good(host.name, "web.check", f"{url} answers 200")
+        else:
+            yield bad(
+                host.name,
+                "web.check",
+                f"{url} answers {answer['answer']}",
+                "start the web processes, or correct web.check: a deploy would be put back",
+            )

@@ -1,0 +1,102 @@
+"""Advice on the project's templates: fewer requests, and files that caches keep for longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fab_static.doctor.findings import Finding, advice, good
+from fab_static.errors import FabStaticError
+from fab_static.phases.deployment import Deployment
+from fab_static.remote import RemoteHost
+from fab_static.wording import counted
+
+
+def of_templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:
+    """Return advice on the project's templates: fewer requests, and cached for longer."""
+    try:
+        answer = deploy.project(host).ask({"ask": "lint"})
+    except FabStaticError as error:
+        return [advice(host.name, "templates", f"cannot be read: {error.what}", error.mend)]
+    return template_findings(host.name, answer)
+
+
+def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
+    """Return the lint's answer as findings: one of all pages, and one for each template to mend.
+
+    Args:
+        where: the host asked.
+        answer: see host/template_lint.py.
+    """
+    templates = answer["templates"]
+    pages = [one for one in templates if one["page"]]
+    found = []
+    if pages:
+        most = max(pages, key=lambda one: one["requests"]["total"])
+        count = sum(one["requests"]["total"] for one in pages) / len(pages)
+        found.append(
+            {
+                **good(
+                    where,
+                    "templates",
+                    f"{counted(len(pages), 'page')} in {counted(len(templates), 'template')}; a page asks for "
+                    f"{count:.1f} static files on average, {most['template']} for "
+                    f"{most['requests']['total']}, the most",
+                ),
+                "details": {one["template"]: one["requests"] for one in pages},
+            }
+        )
+    for one in templates:
+        what, mend = _of_template(one)
+        if what:
+            if one["page"]:
+                what.append(f"the page asks for {counted(one['requests']['total'], 'static file')}")
+            subject = f"template {one['template']}"
+            found.append(advice(where, subject, "; ".join(what), "; ".join(mend), details=one))
+    plain = answer["unversioned_tag"]
+    if plain:
+        found.append(
+            advice(
+                where,
+                "templates",
+                f"{{% static %}} prints no version in {counted(len(plain), 'template')}, such as "
+                f"{plain[0]}: caches cannot keep these files for long",
+                "{% load fab_static %} after `static` there, and have resource_static among build.phases",
+                details={"templates": plain},
+            )
+        )
+    return found
+
+
+def _of_template(one: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return what could be better in a template, and how."""
+    what, mend = [], []
+    for kind in ("script", "stylesheet"):
+        lines = [each["line"] for each in one["outside"] if each["kind"] == kind]
+        if lines:
+            what.append(f"{counted(len(lines), kind)} outside {{% compress %}} ({_lines(lines)})")
+    if what:
+        mend.append("put them into {% compress %} blocks: one request, cached for good")
+    if one["hard_coded"]:
+        lines = [each["line"] for each in one["hard_coded"]]
+        what.append(f"{counted(len(lines), 'URL')} with STATIC_URL written out ({_lines(lines)})")
+        mend.append('write {% static "…" %}, which prints the version')
+    if one["unversioned"]:
+        lines = [each["line"] for each in one["unversioned"]]
+        url = one["unversioned"][0]
+        of = f" of {url['in']}" if "in" in url else ""
+        what.append(
+            f"{counted(len(lines), 'reference')} without a version, such as {url['url']}{of} "
+            f"({_lines(lines)})"
+        )
+        mend.append(
+            "what has no version keeps its URL when it changes: compress the stylesheet that names it, "
+            "or bear with its invalidation"
+        )
+    return what, mend
+
+
+def _lines(lines: Sequence[int]) -> str:
+    some = [str(line) for line in dict.fromkeys(lines)]
+    more = ", …" if len(some) > 6 else ""
+    return ("line " if len(some) == 1 else "lines ") + ", ".join(some[:6]) + more
