@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fab_static import interruption, look, names, notify, why
+from fab_static import interruption, names
 from fab_static.doctor import bucket as bucket_doctor
 from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import check as doctor
@@ -32,6 +32,11 @@ from fab_static.errors import (
     ProbeError,
     ReleaseError,
 )
+from fab_static.looking import why
+from fab_static.looking.difference import difference, difference_of
+from fab_static.looking.plan import plan
+from fab_static.looking.releases import releases
+from fab_static.looking.status import status
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
 from fab_static.phases.building import all_stale, task_name
 from fab_static.phases.deployment import Deployment, Reuse, Show
@@ -48,7 +53,8 @@ from fab_static.remote import Fleet
 from fab_static.report.archive import Archive
 from fab_static.report.secrets import Secrets
 from fab_static.report.steady import Steady
-from fab_static.telling import Telling, exit_code
+from fab_static.telling import notify
+from fab_static.telling.run import Telling, exit_code
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -264,21 +270,21 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Return what is live on each host, as `status --json` prints it."""
-        return look.status(self._deployment(secrets=False))
+        return status(self._deployment(secrets=False))
 
     def releases(self) -> list[dict[str, Any]]:
         """Return every release, newest first, as `releases --json` prints it."""
-        return look.releases(self._deployment(secrets=False))
+        return releases(self._deployment(secrets=False))
 
     def diff(self, old: str | None = None, new: str | None = None) -> dict[str, Any]:
         """Return what differs between two releases."""
         for name in (old, new):
             self._check_id(name)
-        return look.difference(self._deployment(secrets=False), old, new)
+        return difference(self._deployment(secrets=False), old, new)
 
     def plan(self, *, project_path: str | None = None) -> dict[str, Any]:
         """Return what a deploy would do, as `plan --json` prints it. Writes nothing anywhere."""
-        return look.plan(self._deployment(project_path=project_path))
+        return plan(self._deployment(project_path=project_path))
 
     def check(self) -> list[dict[str, Any]]:
         """Return the doctor's findings, as `check --json` prints them."""
@@ -814,7 +820,7 @@ class Session:
         if confirm is None or deploy.live == release.id:
             return
         live = deploy.live or deploy.recorded_live
-        if not confirm(look.difference_of(deploy, live, release)):
+        if not confirm(difference_of(deploy, live, release)):
             raise ReleaseError(
                 f"not confirmed; {live or 'nothing'} stays live",
                 where=f"fab {self.environment.name}",

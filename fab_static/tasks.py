@@ -25,7 +25,7 @@ from invoke.parser.argument import Argument
 from invoke.program import Program
 from invoke.tasks import Task, task
 
-from fab_static import api, interruption, look, names
+from fab_static import api, interruption, names
 from fab_static.doctor.findings import is_well
 from fab_static.errors import (
     BAD_INPUT,
@@ -37,6 +37,7 @@ from fab_static.errors import (
     FabStaticError,
     InventoryError,
 )
+from fab_static.looking.status import agreement
 from fab_static.phases import BUILD, PHASES
 from fab_static.phases.building import task_name
 from fab_static.phases.deployment import Deployment, Reuse
@@ -49,7 +50,7 @@ from fab_static.report import terminal
 from fab_static.report.secrets import Secrets
 from fab_static.report.stream import Stream
 from fab_static.report.terminal import Terminal
-from fab_static.telling import exit_code
+from fab_static.telling.run import exit_code
 
 EXIT_CODES = {
     DONE: "done",
@@ -503,7 +504,7 @@ def status(c: Context, json: bool = False) -> None:
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
     found = _look(lambda session: session.status(), terminal.show_status, as_json=json)
-    code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[look.agreement(found)]
+    code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
     if code:
         raise Exit(code=code)
 

@@ -27,7 +27,7 @@ Summary = Mapping[str, Any]
 
 
 def report(summary: Summary) -> str:
-    """Return the page for a summary, as `fab_static.summary` makes it."""
+    """Return the page for a summary, as `fab_static.telling.summary` makes it."""
     sections = [
         ("timeline", "What ran when", _timeline(summary)),
         ("pages", "What a visitor downloads", _pages(summary)),

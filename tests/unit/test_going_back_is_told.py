@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from fab_static import api, notify
+from fab_static import api
 from fab_static.errors import ProbeError
 from fab_static.phases.deployment import Deployment
+from fab_static.telling import notify
 from tests.unit.test_words import NEW, OLD, Said, Site, said, site
 
 __all__ = ["said", "site"]  # fixtures

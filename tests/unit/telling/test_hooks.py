@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static import hooks
 from fab_static.errors import BuildError
 from fab_static.plan import inventory
+from fab_static.telling import hooks
 from tests.processes import becomes
 from tests.unit.test_words import INVENTORY
 

@@ -20,8 +20,8 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
-from fab_static import look
 from fab_static.errors import FabStaticError
+from fab_static.looking.difference import difference_of
 from fab_static.phases.deployment import Deployment
 from fab_static.plan.release import Release
 
@@ -96,7 +96,7 @@ def _difference(deploy: Deployment) -> dict[str, Any] | None:
         return None
     try:
         before = deploy.read_release(deploy.was_live) if deploy.was_live else None
-        difference = look.difference_of(deploy, deploy.was_live, deploy.release)
+        difference = difference_of(deploy, deploy.was_live, deploy.release)
     except FabStaticError:  # pruned meanwhile, or its host is gone: the run itself went well
         return None
     paths = (path for kind in ("added", "changed", "removed") for path in difference[kind])

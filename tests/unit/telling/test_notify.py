@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from fab_static import notify
 from fab_static.plan.inventory import S3
+from fab_static.telling import notify
 
 SUMMARY = {
     "app": "shop", "environment": "production", "outcome": "live", "task": "deploy",

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from fab_static import api, notify, tasks, telling
+from fab_static import api, tasks
 from fab_static.errors import InventoryError
 from fab_static.report.archive import Archive
-from fab_static.telling import Telling
+from fab_static.telling import hooks, notify, run
+from fab_static.telling.run import Telling
 from tests.unit.test_words import INVENTORY, NEW, OLD, Said, Site, said, site
 
 __all__ = ["said", "site"]  # fixtures
@@ -146,7 +147,7 @@ def test_an_operator_without_a_name_is_known_by_number(monkeypatch: pytest.Monke
     ("place", "lost"),
     [
         ("html.report", "report"),
-        ("summary.look.difference_of", "difference"),
+        ("summary.difference_of", "difference"),
         ("Archive", "log"),
         ("exit_code", None),
     ],
@@ -162,7 +163,9 @@ def test_whatever_exception_of_whatever_part_leaves_the_exit_code_and_the_rest(
     def broken(*args: object, **named: object) -> None:
         raise AssertionError("a bug\nof many lines")
 
-    monkeypatch.setattr(f"fab_static.{'telling.' if '.look' not in place else ''}{place}", broken)
+    monkeypatch.setattr(
+        f"fab_static.telling.{'' if '.difference_of' in place else 'run.'}{place}", broken
+    )
     assert said() == (0, "")
     if lost:
         assert told()["outcome"] == "live"
@@ -176,7 +179,7 @@ def test_one_who_cannot_be_told_is_named_in_a_line_and_the_others_are_told(
     site: Site,
 ) -> None:
     said_in: list[str] = []
-    monkeypatch.setattr(telling.hooks, "run", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(hooks, "run", lambda *_, **__: 1 / 0)
     monkeypatch.setattr(notify, "post", lambda *_: "it answered 500")
     monkeypatch.setattr(Telling, "_anyway", watched(Telling._anyway, said_in), raising=True)
     assert said() == (0, "")
@@ -197,7 +200,7 @@ def test_ctrl_c_while_others_are_told_leaves_the_exit_code_and_the_rest(
     def interrupted(*args: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(telling.html, "report", interrupted)
+    monkeypatch.setattr(run.html, "report", interrupted)
     assert said() == (0, "")
     assert told()["outcome"] == "live"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.why import _verdict_of_key, blocks_of, whole_key
+from fab_static.looking.why import _verdict_of_key, blocks_of, whole_key
 
 
 def block(template, key, **words):

@@ -1,0 +1,56 @@
+"""What differs between two releases, for visitors and for caches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fab_static.errors import ReleaseError
+from fab_static.phases.caching import distribution_of, see
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.forgetting import forgotten, planned
+from fab_static.plan import bundles
+from fab_static.plan.cdn.invalidation import Invalidation
+from fab_static.plan.diff import compare, unversioned_changes, url_changes
+from fab_static.plan.release import Release
+
+
+def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str, Any]:
+    """Return what differs between two releases: by default the one before and the live one."""
+    deploy.look()
+    live = deploy.live or deploy.recorded_live
+    if new is None:
+        if live is None:
+            raise ReleaseError(
+                "nothing is live yet",
+                where=f"every host of {deploy.environment.name}",
+                mend=f"deploy first: fab {deploy.environment.name} deploy",
+            )
+        new = live
+    if old is None:
+        old = deploy.states[deploy.build]["previous"] if new == live else live
+    if deploy.environment.cdn:
+        deploy.caching = see(distribution_of(deploy.environment.cdn), deploy.show.warn)
+    return difference_of(deploy, old, deploy.read_release(new))
+
+
+def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str, Any]:
+    """Return what going from one release to another changes for visitors.
+
+    What the CDN forgets is told as exactly as the CDN's settings are known by then.
+    """
+    first = deploy.read_release(old) if old else None
+    diff = compare(first, new)
+    paths = Invalidation()
+    if deploy.environment.cdn and first:
+        paths = planned(deploy, first, forgotten(deploy, first, new))
+    return {
+        "old": old,
+        "new": new.id,
+        "added": list(diff.added),
+        "changed": list(diff.changed),
+        "removed": list(diff.removed),
+        "unversioned": list(unversioned_changes(first, new)),
+        "urls": url_changes(first, new),
+        "bundles": bundles.weighed(first, new),
+        "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+    }

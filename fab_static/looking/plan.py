@@ -1,0 +1,222 @@
+"""What the next deploy would do, found out without doing any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fab_static.host.agent import RECORD
+from fab_static.phases import GO_LIVE, PREPARE
+from fab_static.phases.building import Known, what_is_known
+from fab_static.phases.caching import distribution_of, see
+from fab_static.phases.collected import Listing, hashed_names, listing_of
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.forgetting import forgotten, planned
+from fab_static.phases.project import staticfiles_manifest_path
+from fab_static.phases.publication import Publication
+from fab_static.phases.static_root import refuse_unsafe, words_of_collectstatic
+from fab_static.plan import bundles
+from fab_static.plan.build_order import is_of_sources
+from fab_static.plan.cdn.invalidation import Invalidation
+from fab_static.plan.diff import (
+    Diff,
+    as_cached,
+    compare,
+    is_for_the_server,
+    is_versioned,
+    printed_url,
+    united,
+    url_changes,
+)
+from fab_static.plan.release import Release
+from fab_static.plan.sources import since_collected
+from fab_static.remote import RemoteHost
+
+
+def plan(deploy: Deployment) -> dict[str, Any]:
+    """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
+
+    When the release sealed last is of the sources as they are, it is exact; else the files are those
+    that collectstatic would collect, before the later phases work on them, and what only a build can tell
+    (new URLs, bundles) is None.
+    """
+    deploy.look()
+    live_name = deploy.live or deploy.recorded_live
+    live = deploy.read_release(live_name) if live_name else None
+    refuse_unsafe(deploy)
+    words = words_of_collectstatic(deploy)
+    sources = deploy.project(deploy.build).ask({"ask": "sources", "words": words})["files"]
+    listing = _collected(deploy)
+    collected = listing["files"]
+    diff = Diff()
+    if not _would_collect_the_same(deploy):
+        diff = since_collected(
+            {path: known[0] for path, known in collected.items()},
+            {path: known[0] for path, known in sources.items()},
+            hashed=hashed_names(deploy, listing),
+            manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
+        )
+    journal = deploy.journal
+    same_sources = bool(collected) and diff == Diff()
+    staged = None
+    if (same_sources or journal.promoted_from) and journal.is_sealed(deploy.phases, deploy.order):
+        staged = deploy.current_release()
+        diff = compare(live, staged)
+    lacking = _lacking(deploy, staged, sources, collected)
+    built_bundles: list[dict[str, Any]] | None = None
+    if staged:
+        urls = url_changes(live, staged)
+        built_bundles = bundles.weighed(live, staged)
+    else:
+        urls = [
+            {"before": printed_url(live, path), "now": None}
+            for path in diff.changed
+            if live and path in live.versions
+        ]
+    paths = Invalidation()
+    cdn = deploy.environment.cdn
+    if cdn and live:
+        deploy.caching = see(distribution_of(cdn), deploy.show.warn)
+        if staged:
+            changed = forgotten(deploy, live, staged)
+        else:
+            changed = as_cached(
+                path
+                for path in (*diff.changed, *diff.removed)
+                if path in live.files
+                and not is_versioned(path, live)
+                and not is_for_the_server(path, live)
+            )
+        paths = planned(deploy, live, united(changed, journal.to_invalidate))
+    return {
+        "environment": deploy.environment.name,
+        "live": live_name,
+        "release": staged.id if staged else None,
+        "exact": staged is not None,
+        "phases": _phases(deploy, diff, staged, live_name),
+        "files": {
+            "added": list(diff.added),
+            "changed": list(diff.changed),
+            "removed": list(diff.removed),
+        },
+        "urls": urls,
+        "bundles": built_bundles,
+        "hosts": [
+            {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
+            for host, objects in lacking.items()
+        ],
+        "origins": [_to_publish(deploy.origin, staged, sources, collected)]
+        if deploy.origin
+        else [],
+        "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+    }
+
+
+def _to_publish(
+    origin: Publication,
+    staged: Release | None,
+    sources: Mapping[str, Any],
+    collected: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return how many objects would be sent to the bucket, and their bytes."""
+    if staged:
+        sizes = [item.size for item in origin.lacks(staged)]
+    else:
+        sizes = [
+            known[1]
+            for path, known in sources.items()
+            if path not in collected or collected[path][0] != known[0] or not origin.live
+        ]
+    return {"origin": origin.name, "objects": len(sizes), "bytes": sum(sizes)}
+
+
+def _collected(deploy: Deployment) -> Listing:
+    """Return what collectstatic left in the last build: files and what is beside them."""
+    first = _first_of_root(deploy)
+    if first not in deploy.journal.phases:
+        return {"files": {}, "extra": {}}
+    return listing_of(deploy, first)
+
+
+def _first_of_root(deploy: Deployment) -> str:
+    """Return the first phase that works on the static root."""
+    return next(name for name in deploy.phases if not is_of_sources(name, deploy.order))
+
+
+def _would_collect_the_same(deploy: Deployment) -> bool:
+    """Tell whether collectstatic, and what writes its sources, need not run to know what they leave."""
+    first = _first_of_root(deploy)
+    at = deploy.phases.index(first)
+    return all(what_is_known(deploy, name, None).entry for name in deploy.phases[: at + 1])
+
+
+def _lacking(
+    deploy: Deployment,
+    staged: Release | None,
+    sources: Mapping[str, Any],
+    collected: Mapping[str, Any],
+) -> dict[RemoteHost, dict[str, int]]:
+    """Return the objects that each host would be sent."""
+
+    def wanted(host: RemoteHost) -> dict[str, int]:
+        if staged:
+            return staged.objects(host.roles)
+        if "static" not in host.roles:
+            return {}
+        return {
+            known[0]: known[1]
+            for path, known in sources.items()
+            if path not in collected or collected[path][0] != known[0] or not deploy.recorded_live
+        }
+
+    def asked(host: RemoteHost) -> dict[str, int]:
+        objects = wanted(host)
+        records = b"".join(RECORD.pack(bytes.fromhex(sha), size) for sha, size in objects.items())
+        _, absent = host.ask("missing", records, look=True)
+        return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+
+    return deploy.on(deploy.hosts(), asked)
+
+
+def _phases(
+    deploy: Deployment, diff: Diff, staged: Release | None, live: str | None
+) -> list[dict[str, Any]]:
+    configured = deploy.environment.build.phases
+    count = len(diff.added) + len(diff.changed) + len(diff.removed)
+    if not deploy.journal.phases:
+        reason = "nothing was built here yet"
+    elif staged and deploy.journal.promoted_from:
+        reason = f"a deploy builds anew; `activate` makes live what {deploy.journal.promoted_from} sealed"
+    elif staged:
+        reason = "collected files have not changed since the last build"
+    else:
+        reason = f"{count} collected files changed since the last build"
+    found = []
+    before: str | None = None  # the phase before, whose files this one works on
+    runs: str | None = None  # the first that runs
+    for name in deploy.order:
+        will_run, why = False, "not in build.phases"
+        if name in configured:
+            known = what_is_known(deploy, name, before) if runs is None else Known(None)
+            will_run, why = known.entry is None, "nothing that it reads has changed"
+            if will_run:
+                why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
+                runs = runs or name
+            before = None if is_of_sources(name, deploy.order) else name
+        found.append({"name": name, "will_run": will_run, "why": why})
+    is_live = staged is not None and staged.id == live
+    for name in (*PREPARE, *GO_LIVE):
+        why = "after every build"
+        will_run = True
+        if name == "invalidate" and deploy.environment.cdn is None:
+            will_run, why = False, "no cdn in the inventory"
+        elif name == "probe" and not (
+            deploy.environment.probe.pages
+            or deploy.environment.probe.origin
+            or (deploy.environment.cdn and deploy.environment.cdn.url)
+        ):
+            will_run, why = False, "no probe.pages in the inventory"
+        elif name == "activate" and is_live:
+            will_run, why = False, "this content is live already"
+        found.append({"name": name, "will_run": will_run, "why": why})
+    return found

@@ -1,0 +1,48 @@
+"""Every release that any host holds, and what each is: live, previous, kept, bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fab_static.phases.deployment import Deployment
+from fab_static.plan.release import bad
+
+
+def releases(deploy: Deployment) -> list[dict[str, Any]]:
+    """Return every release that any host holds, newest first."""
+    deploy.look()
+    found: dict[str, dict[str, Any]] = {}
+    answers = deploy.on(deploy.hosts(), lambda host: host.ask("summaries")[0])
+    for host, answer in answers.items():
+        deploy.tell_odd(host, answer["odd"])
+        for one in answer["releases"]:
+            found.setdefault(one["id"], one)
+    record = deploy.record
+    was_live = {activation.release for activation in record}
+    live = deploy.live or deploy.recorded_live
+    previous = {
+        state["previous"] for host, state in deploy.states.items() if state["current"] == live
+    }
+
+    def state_of(name: str) -> str:
+        if name == live:
+            return "live"
+        if name in bad(record):
+            return "bad"
+        if name in previous:
+            return "previous"
+        return "kept" if name in was_live else "staged"
+
+    return [
+        {
+            "id": name,
+            "state": state_of(name),
+            "revision": one["revision"],
+            "created_at": one["created_at"],
+            "created_by": one["created_by"],
+            "sealed_in": one["environment"],
+            "files": one["files"],
+            "bytes": one["bytes"],
+        }
+        for name, one in sorted(found.items(), reverse=True)
+    ]

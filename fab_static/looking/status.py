@@ -1,0 +1,164 @@
+"""What stands on every host: what is live, what is kept, who holds the lock, and whether they agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fab_static.errors import FabStaticError, ReleaseError
+from fab_static.phases.deployment import Deployment
+from fab_static.phases.publication import Publication
+from fab_static.plan.publication import hidden
+from fab_static.remote import Head, RemoteHost
+
+
+def status(deploy: Deployment) -> dict[str, Any]:
+    """Return what is live on each host, whether it is whole, and who holds the lock.
+
+    A host that cannot be reached is reported, not raised. `missing` and `changed` count files of the
+    live release that are not as they were sealed, by size and time; only `verify` reads their bytes.
+    """
+
+    def asked(host: RemoteHost) -> tuple[dict[str, Any], str | None]:
+        state, _ = host.ask("state")
+        deploy.states[host] = state
+        deploy.tell_odd(host, state["odd"])
+        answer: Head = {}
+        if state["current"] in state["releases"]:
+            try:
+                answer, _ = host.ask(
+                    "verify", release=state["current"], roles=list(host.roles), seal=None
+                )
+            except ReleaseError as error:  # its seal cannot be read
+                deploy.tell_odd(host, [error.what])
+                answer = {"changed": 1}
+        elif state["current"]:
+            answer = {"missing": 1}  # the whole release
+        return {
+            "reachable": True,
+            "live": state["current"],
+            "previous": state["previous"],
+            "provisional": state["provisional"] is not None,
+            "missing": answer.get("missing", 0),
+            "changed": answer.get("changed", 0),
+            "offline_manifest_sha256": answer.get("offline_manifest_sha256"),
+            "versions_sha256": answer.get("versions_sha256"),
+            "error": None,
+        }, answer.get("seal_sha256")
+
+    known, failures = deploy.fleet.attempt(deploy.hosts(), asked)
+    answers = {host: answer for host, (answer, _) in known.items()}
+    for host in _with_another_seal(deploy, known):
+        answers[host]["changed"] += 1
+        release = answers[host]["live"]
+        deploy.show.warn(
+            f"{host.name}: release.json of {release} is not that of the other hosts; mend it: "
+            f"fab {deploy.environment.name} rollback --to {release} --repair"
+        )
+    hosts = []
+    for host in deploy.hosts():
+        failure = failures.get(host)
+        unreachable = {
+            "reachable": False,
+            "live": None,
+            "previous": None,
+            "provisional": False,
+            "missing": 0,
+            "changed": 0,
+            "offline_manifest_sha256": None,
+            "versions_sha256": None,
+            "error": failure and failure.what,
+        }
+        hosts.append(
+            {"host": host.name, "roles": list(host.roles), **answers.get(host, unreachable)}
+        )
+    origins = [_origin(deploy, answers)] if deploy.environment.origin else []
+    live = {one["live"] for one in (*hosts, *origins)}
+    agreed = (
+        len(live) == 1
+        and not failures
+        and not any(one["provisional"] for one in hosts)
+        and all(one["reachable"] and not one["pending"] for one in origins)
+    )
+    return {
+        "environment": deploy.environment.name,
+        "app": deploy.environment.app,
+        "live": live.pop() if agreed else None,
+        "agreed": agreed,
+        "lock": None if deploy.build in failures else lock_holder(deploy),
+        "hosts": hosts,
+        "origins": origins,
+    }
+
+
+def _with_another_seal(
+    deploy: Deployment, known: Mapping[RemoteHost, tuple[Mapping[str, Any], str | None]]
+) -> list[RemoteHost]:
+    """Return the hosts whose seal of their live release differs from that of most; of two, from the build host's."""
+    found = []
+    for live in {answer["live"] for answer, _ in known.values()}:
+        seals = {host: seal for host, (one, seal) in known.items() if seal and one["live"] == live}
+        count = Counter(seals.values())
+        right = max(
+            count, key=lambda seal: (count[seal], seal == seals.get(deploy.build)), default=""
+        )
+        found += [host for host, seal in seals.items() if seal != right]
+    return found
+
+
+def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, Any]:
+    """Return what is live in the bucket; `missing` counts the live release's objects that it lacks."""
+    place = deploy.environment.origin
+    assert place is not None  # noqa: S101 - the caller looked
+    try:
+        origin = Publication(place, deploy.environment).read()
+        live = origin.manifest.release
+        holders = [host for host in reached if live in deploy.states[host]["releases"]]
+        missing = 0
+        if live and holders:
+            release = deploy.read_release(live, holders[0])
+            missing = len(origin.manifest.lacks((*hidden(release), *origin.visible(release))))
+    except FabStaticError as error:
+        return {
+            "origin": str(place),
+            "reachable": False,
+            "live": None,
+            "pending": None,
+            "missing": 0,
+            "error": error.what,
+        }
+    return {
+        "origin": origin.name,
+        "reachable": True,
+        "live": live,
+        "pending": origin.manifest.pending,
+        "missing": missing,
+        "error": None,
+    }
+
+
+def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
+    """Return who holds the lock; None where nobody does, or only one who is dead."""
+    head, _ = deploy.build.ask("look_at_lock")
+    holder = head["holder"]
+    if holder is None or holder["dead"]:
+        return None
+    return {
+        "owner": holder["owner"],
+        "since": f"{datetime.fromtimestamp(holder['since'], UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "phase": holder["phase"],
+        "silent_seconds": round(holder["silent_seconds"], 1),
+    }
+
+
+def agreement(answer: Mapping[str, Any]) -> Literal["agreed", "silent", "disagree"]:
+    """Tell from a status whether all agree, whether one only cannot be reached, or whether they disagree."""
+    if answer["agreed"]:
+        return "agreed"
+    members = (*answer["hosts"], *answer["origins"])
+    reached = [one for one in members if one["reachable"]]
+    unsure = any(one.get("provisional") or one.get("pending") for one in reached)
+    alike = len({one["live"] for one in reached}) <= 1 and not unsure
+    return "silent" if alike else "disagree"
