@@ -612,6 +612,10 @@ SetEnv "{MARK}={mark}" "PATH={path}" "HOME={host.folder}"
         argv += ["--bind", f"{host.address}:{self.app_port}", "--workers", "2", "--threads", "4"]
         argv += ["--pid", str(host.folder / "gunicorn.pid"), "--chdir", str(host.code)]
         argv += ["--graceful-timeout", "5", "--no-control-socket"]
+        config = host.folder / "gunicorn.conf.py"
+        # Django once, for the workers of every reload too: a worker imports the project alone
+        config.write_text("import gc, django.core.wsgi\ngc.freeze()\n", encoding="utf-8")
+        argv += ["--config", str(config)]
         environment = {
             **self._environment(host),
             **self.project_environment,
