@@ -13,6 +13,7 @@ second of imports is spent once.
 from __future__ import annotations
 
 import datetime
+import gc
 import json
 import os
 import select
@@ -20,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -30,12 +32,13 @@ from typing import Any, NoReturn
 
 from fabric.main import program
 
-from fab_static.aws.cloudfront import Distribution
 from fab_static.remote import Head
 from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.requests import Requests
 
 ANSWER_SECONDS = 30.0
+# the tasks, and what a deploy imports only when it speaks to AWS
+IMPORTED = ("fab_static.tasks", "boto3", "fab_static.aws.cloudfront", "fab_static.aws.s3")
 
 
 class Operators:
@@ -57,8 +60,26 @@ class Operators:
         self._process.stdout.readline()  # it listens
 
     def start(self, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Task:
-        """Run fab with these words."""
-        return Task(self._address, words, folder, environment)
+        """Start fab with these words; what it says on both streams is one text."""
+        output = folder / f"output-{os.urandom(4).hex()}"
+        return Task(self._address, words, folder, environment, output, output)
+
+    def run(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        stdin: str = "",
+        seconds: float,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run fab with these words to its end, as subprocess.run does; the streams are kept apart."""
+        with tempfile.TemporaryDirectory() as here:
+            given, output, errors = (Path(here, name) for name in ("in", "out", "errors"))
+            given.write_text(stdin, encoding="utf-8")
+            task = Task(self._address, words, folder, environment, output, errors, given)
+            code, said = task.ended(seconds)
+            return subprocess.CompletedProcess(["fab", *words], code, said, errors.read_text())
 
     def close(self) -> None:
         """End it."""
@@ -69,23 +90,30 @@ class Task:
     """One run of fab, in a process of its own."""
 
     def __init__(
-        self, address: str, words: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self,
+        address: str,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        output: Path,
+        errors: Path,
+        stdin: Path = Path(os.devnull),
     ) -> None:
-        self._output = folder / f"output-{os.urandom(4).hex()}"
+        self._output = output
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(address)
         asked = {
             "words": list(words),
             "folder": str(folder),
             "environment": dict(environment),
-            "output": str(self._output),
+            "streams": [str(stdin), str(output), str(errors)],
         }
         self._connection.sendall(json.dumps(asked).encode() + b"\n")
         self._answers = self._connection.makefile()
         self.pid = int(self._answers.readline())
 
     def ended(self, seconds: float) -> tuple[int, str]:
-        """Return exit code and output; one that takes longer than this is killed, its code is 124."""
+        """Return exit code and standard output; one that takes longer is killed, its code is 124."""
         hangs = not select.select([self._connection], [], [], seconds)[0]
         if hangs:
             os.kill(self.pid, signal.SIGKILL)
@@ -99,8 +127,9 @@ class Task:
 
 def serve(address: str) -> NoReturn:
     """Fork a process for every task asked for, until standard input ends."""
-    import_module("fab_static.tasks")
-    Distribution("E", endpoint_url="http://127.0.0.1:1")  # loads boto3, and the API's description
+    for name in IMPORTED:
+        import_module(name)
+    gc.freeze()  # a fork that collects garbage leaves the pages of these modules shared
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
@@ -137,14 +166,15 @@ def run(asked: dict[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
-    output = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
-        os.dup2(number, target)
+    for target, path in enumerate(asked["streams"]):
+        reads = os.O_WRONLY | os.O_CREAT | os.O_APPEND if target else os.O_RDONLY
+        os.dup2(os.open(path, reads, 0o600), target)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where ours was started with &
     sys.argv = ["fab", *asked["words"]]
-    record = os.environ.get("CHAOS_RECORD")
-    moments = json.loads(os.environ.get("CHAOS_MOMENTS", "[]"))
-    Hand(moments, os.environ.get("CHAOS_SOCKET", ""), Path(record) if record else None).install()
+    record, moments = os.environ.get("CHAOS_RECORD"), os.environ.get("CHAOS_MOMENTS")
+    if record or moments:
+        where = os.environ.get("CHAOS_SOCKET", "")
+        Hand(json.loads(moments or "[]"), where, Path(record) if record else None).install()
     program.run()
     sys.exit()
 

@@ -9,13 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
+from chaos.operator import Operators
 from chaos.project import write as write_tiny
 from demo.fleet import HOSTS, Fleet, _merged
 from fab_static import api
@@ -33,6 +35,7 @@ from tests.cures import names_check
 __all__ = ["HOSTS", "write_tiny"]  # for the tests, besides what is defined here
 ROOT = Path(__file__).resolve().parents[2]
 FAB = str(Path(sys.executable).parent / "fab")
+ENDS = ExitStack()  # what all tests of this worker share
 
 
 @dataclass
@@ -78,23 +81,24 @@ class Operator:
     def fab(
         self, *words: str, code: int = 0, name: str | None = None, stdin: str = "", **extra: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run fab; the exit code must be the one expected, and a cure that names `check` must be true."""
-        ran = subprocess.run(
-            [FAB, name or self.name, *words],
-            cwd=self.folder,
-            env=self.environment(**extra),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        """Run fab; the exit code must be the one expected, and a cure that names `check` must be true.
+
+        It is a process of its own, forked from one that has imported it. Python's own variables
+        (PYTHON…) come too late for it: use `start`.
+        """
+        ran = self._ran([name or self.name, *words], stdin, extra)
         assert ran.returncode == code, f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         assert "does not hold what we write" not in ran.stdout + ran.stderr, ran.stdout
         if code and "check" not in words and names_check(ran.stdout + ran.stderr):
-            checked = self.start("check", name=name, **extra)
-            found, _ = checked.communicate(timeout=300)
-            assert checked.returncode == 1, f"its cure names check, which finds nothing:\n{found}"
+            checked = self._ran([name or self.name, "check"], "", extra)
+            assert checked.returncode == 1, f"its cure names check, which finds nothing:\n{checked}"
         return ran
+
+    def _ran(
+        self, words: list[str], stdin: str, extra: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        environment = self.environment(**extra)
+        return operators().run(words, self.folder, environment, stdin=stdin, seconds=300)
 
     def json(self, *words: str, name: str | None = None, code: int = 0) -> Any:
         """Run a looking task with --json; standard output must be JSON alone, as docs/json/ says."""
@@ -182,6 +186,19 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@cache
+def operators() -> Operators:
+    """Return what starts fab for all tests of this worker."""
+    folder = ENDS.enter_context(tempfile.TemporaryDirectory(prefix="fab-"))
+    started = Operators(Path(folder), os.environ)
+    ENDS.callback(started.close)
+    return started
+
+
+def pytest_sessionfinish() -> None:
+    ENDS.close()
 
 
 def operator_of(fleet: Fleet, folder: Path) -> Operator:
