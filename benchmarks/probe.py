@@ -23,8 +23,8 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks.s3_stub import Connection
-from fab_static.phases.deployment import Deployment
 from fab_static.phases.probe import probe
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Cdn, Host, Probe
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from fab_static.plan.release import File, Release

@@ -34,7 +34,7 @@ import boto3
 from botocore.config import Config
 
 from fab_static.aws.s3 import Bucket
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3, Environment, Project
 from fab_static.plan.publication import Item, hidden, visible
 from fab_static.plan.release import File, Release, digest

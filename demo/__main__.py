@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 from demo.fleet import HOSTS, Fleet, FleetError
-from fab_static.phases.browser import Browser
 from fab_static.phases.probe import assets
+from fab_static.phases.run.browser import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOP = ROOT / "tests" / "sample_project"

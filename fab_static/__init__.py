@@ -2,20 +2,20 @@
 
 `plan` decides, `phases` act, `remote` carries, `host` works; `tasks` speaks, `report` shows:
 
-    plan/         pure decisions: inventory, order of the build, versions, LESS imports, invalidations
-    phases/       one file a phase, from collectstatic to prune
-    remote/       SSH connections, the channel to each host's agent, work on all hosts; alone imports fabric
-    workers.py    threads that nobody waits for
-    interruption.py  how Ctrl-C is answered, and what it waits for
-    host/         what is sent to the hosts: agent.py; for the project's interpreter django_probe.py,
-                  template_lint.py, and reads.py, by which a phase is known to need no second run
-    aws/          CloudFront and S3; alone imports boto3
-    report/       what the operator sees: terminal, live table, HTML report, archive of runs
-    timeline.py   what ran when, and where; summary.py: what a run did, for hooks.py, notify.py, the report
-    look.py       what status, releases, diff and plan tell; why.py; the doctors of hosts, CDN and bucket
+    plan/         DECIDES: inventory, order of the build, versions, LESS, what caches must forget; values in, values out
+    phases/       ACTS: one file for each phase, from collectstatic to prune; run/ holds what phases share
+    remote/       CARRIES: connections, frames, what is sent to a host; alone imports fabric
+    host/         WORKS ON A HOST, with the standard library alone: the agent, and what runs in the project's interpreter
+    aws/          speaks to CloudFront and S3; alone imports boto3
+    doctor/       what is wrong, and the cure      looking/   what status, releases, diff, plan and why tell
+    telling/      hooks, a webhook, the summary    report/    what the operator sees: terminal, HTML report, archive
+    django_app/   RUNS INSIDE THE PROJECT: tags and management commands
+
     api.py        every task as a plain Python call
     tasks.py      the command line: fab <environment> <task>
-    django_app/   runs inside the project: tags and management commands
+    errors.py     the one tree of errors      interruption.py  how Ctrl-C is answered, and what it waits for
+    timeline.py   what ran when, and where    workers.py       threads that nobody waits for
+    wording.py    how sentences are put together
 
 In a fabfile: `from fab_static import namespace`.
 """

@@ -38,12 +38,12 @@ from fab_static.looking.plan import plan
 from fab_static.looking.releases import releases
 from fab_static.looking.status import status
 from fab_static.phases import BUILD, GO_LIVE, PHASES, PREPARE, ROLLBACK, Phase
-from fab_static.phases.building import all_stale, task_name
-from fab_static.phases.deployment import Deployment, Reuse, Show
-from fab_static.phases.lock import Lock
-from fab_static.phases.project import secrets_among, static_url_of
 from fab_static.phases.promote import promote
-from fab_static.phases.sharing import refuse_shared
+from fab_static.phases.run.building import all_stale, task_name
+from fab_static.phases.run.deployment import Deployment, Reuse, Show
+from fab_static.phases.run.lock import Lock
+from fab_static.phases.run.project import secrets_among, static_url_of
+from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan import inventory
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path

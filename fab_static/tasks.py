@@ -39,9 +39,9 @@ from fab_static.errors import (
 )
 from fab_static.looking.status import agreement
 from fab_static.phases import BUILD, PHASES
-from fab_static.phases.building import task_name
-from fab_static.phases.deployment import Deployment, Reuse
-from fab_static.phases.project import UnsetError
+from fab_static.phases.run.building import task_name
+from fab_static.phases.run.deployment import Deployment, Reuse
+from fab_static.phases.run.project import UnsetError
 from fab_static.plan.cdn import version_function
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path

@@ -25,8 +25,8 @@ from fab_static.api import Quiet
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.host import agent
 from fab_static.phases.activate import activate
-from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import distribute
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.release import File, Release, digest
 from fab_static.remote import Fleet, RemoteHost

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.errors import FabStaticError
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY
 

@@ -14,10 +14,10 @@ from fab_static.doctor.cdn_answers import of_answers
 from fab_static.doctor.cdn_settings import mixes_versions, of_settings
 from fab_static.doctor.findings import Finding, bad
 from fab_static.errors import CdnError, FabStaticError
-from fab_static.phases.browser import Browser
-from fab_static.phases.caching import Caching, distribution_of
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import static_url_of
+from fab_static.phases.run.browser import Browser
+from fab_static.phases.run.caching import Caching, distribution_of
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import static_url_of
 from fab_static.plan import expectations
 from fab_static.plan.release import Release
 

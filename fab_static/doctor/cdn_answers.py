@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fab_static.doctor.cdn_settings import ALLOW_ALL_QUERIES
 from fab_static.doctor.findings import Finding, bad, good
-from fab_static.phases.browser import Answer, Browser
+from fab_static.phases.run.browser import Answer, Browser
 from fab_static.plan import expectations
 from fab_static.plan.inventory import S3
 from fab_static.plan.release import Release

@@ -8,7 +8,7 @@ from typing import Any
 from fab_static.aws.cloudfront import Distribution, RefusedError
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.errors import CdnError
-from fab_static.phases.caching import distribution_of
+from fab_static.phases.run.caching import distribution_of
 from fab_static.plan.cdn import behaviour as behaviours
 from fab_static.plan.inventory import S3, Cdn
 from fab_static.plan.publication import TAG_HEADER

@@ -13,8 +13,8 @@ from fab_static.doctor.findings import Finding, bad
 from fab_static.doctor.hosts import of_host
 from fab_static.doctor.project import of_build, of_web
 from fab_static.doctor.templates import of_templates
-from fab_static.phases import sharing
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run import sharing
+from fab_static.phases.run.deployment import Deployment
 
 
 def check(deploy: Deployment) -> list[Finding]:

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.errors import FabStaticError
-from fab_static.phases.browser import Answer, Browser
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.browser import Answer, Browser
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.expectations import base_of, wrong_bytes
 from fab_static.plan.expectations import urls_of as expected

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fab_static.doctor.findings import Finding, advice, bad, good
-from fab_static.phases import static_root
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.journal import Journal
+from fab_static.phases.run import static_root
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.journal import Journal
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand_url
 from fab_static.remote import RemoteHost

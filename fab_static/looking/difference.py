@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.caching import distribution_of, see
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.forgetting import forgotten, planned
+from fab_static.phases.run.caching import distribution_of, see
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.plan import bundles
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import compare, unversioned_changes, url_changes

@@ -7,14 +7,14 @@ from typing import Any
 
 from fab_static.host.agent import RECORD
 from fab_static.phases import GO_LIVE, PREPARE
-from fab_static.phases.building import Known, what_is_known
-from fab_static.phases.caching import distribution_of, see
-from fab_static.phases.collected import Listing, hashed_names, listing_of
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.forgetting import forgotten, planned
-from fab_static.phases.project import staticfiles_manifest_path
-from fab_static.phases.publication import Publication
-from fab_static.phases.static_root import refuse_unsafe, words_of_collectstatic
+from fab_static.phases.run.building import Known, what_is_known
+from fab_static.phases.run.caching import distribution_of, see
+from fab_static.phases.run.collected import Listing, hashed_names, listing_of
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.forgetting import forgotten, planned
+from fab_static.phases.run.project import staticfiles_manifest_path
+from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles
 from fab_static.plan.build_order import is_of_sources
 from fab_static.plan.cdn.invalidation import Invalidation

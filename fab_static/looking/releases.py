@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.release import bad
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import hidden
 from fab_static.remote import Head, RemoteHost
 

@@ -36,7 +36,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from fab_static.errors import FabStaticError, InventoryError, ManifestError, ReleaseError
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded

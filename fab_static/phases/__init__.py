@@ -1,4 +1,4 @@
-"""Acts. One file a phase; each is given a Deployment."""
+"""Acts. Each file is a phase, and is given a Deployment; run/ holds what phases share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from fab_static.phases.build_requirejs import build_requirejs
 from fab_static.phases.collectstatic import collectstatic
 from fab_static.phases.compilejsi18n import compilejsi18n
 from fab_static.phases.compress import compress
-from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import distribute
 from fab_static.phases.fix_less_imports import fix_less_imports
 from fab_static.phases.invalidate import invalidate
 from fab_static.phases.probe import probe
 from fab_static.phases.prune import prune
 from fab_static.phases.resource_static import resource_static
+from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.seal import seal
 from fab_static.phases.verify import verify
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from fab_static.errors import RemoteError
-from fab_static.phases.deployment import Deployment, Undo
-from fab_static.phases.forgetting import forgotten
 from fab_static.phases.invalidate import begin
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.deployment import Deployment, Undo
+from fab_static.phases.run.forgetting import forgotten
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.diff import Queries, as_cached, united
 from fab_static.plan.inventory import expand, expand_url
 from fab_static.plan.release import Release, without_files

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fab_static.phases.building import build_phase
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.building import build_phase
+from fab_static.phases.run.deployment import Deployment
 
 
 def build_requirejs(deploy: Deployment) -> None:

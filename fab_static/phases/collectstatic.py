@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fab_static.errors import BuildError
-from fab_static.phases.building import build_phase
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.static_root import compare_with_finders, refuse_faulty_sources
+from fab_static.phases.run.building import build_phase
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.static_root import compare_with_finders, refuse_faulty_sources
 
 
 def collectstatic(deploy: Deployment) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import BuildError
-from fab_static.phases.building import build_phase
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.building import build_phase
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
 from fab_static.wording import counted
 

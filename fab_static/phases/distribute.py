@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent import RECORD, TICKET
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.remote import CANCEL_SECONDS, Head, RemoteHost, deflated, together

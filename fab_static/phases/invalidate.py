@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
-from fab_static.phases.caching import Caching, distribution_of
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.forgetting import forgotten, planned
-from fab_static.phases.journal import listed
+from fab_static.phases.run.caching import Caching, distribution_of
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.forgetting import forgotten, planned
+from fab_static.phases.run.journal import listed
 from fab_static.plan.cdn import ledger
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import united

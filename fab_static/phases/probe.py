@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from fab_static.errors import ProbeError
-from fab_static.phases.browser import ENCODINGS, Browser
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.browser import ENCODINGS, Browser
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import expectations
 from fab_static.plan.diff import as_cached, united
 from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep

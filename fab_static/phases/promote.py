@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.audit import refuse_contradictions
-from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import ship
-from fab_static.phases.project import baked_settings, manifest_path
+from fab_static.phases.run.audit import refuse_contradictions
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import baked_settings, manifest_path
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, bad
 from fab_static.remote import RemoteHost

@@ -10,24 +10,24 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fab_static.errors import BuildError, ManifestError, ReleaseError
-from fab_static.phases.audit import (
+from fab_static.phases.compress import refuse_unbuilt
+from fab_static.phases.run.audit import (
     refuse_contradictions,
     refuse_unusable_names,
     refuse_wrong_versions,
     tell_of_shadowed,
     tell_of_unversioned_changes,
 )
-from fab_static.phases.building import task_name
-from fab_static.phases.collected import listing_of, refuse_what_is_not_held
-from fab_static.phases.compress import refuse_unbuilt
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import (
+from fab_static.phases.run.building import task_name
+from fab_static.phases.run.collected import listing_of, refuse_what_is_not_held
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import (
     baked_settings,
     manifest_path,
     static_url_of,
     staticfiles_manifest_path,
 )
-from fab_static.phases.static_root import words_of_collectstatic
+from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server

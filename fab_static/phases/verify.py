@@ -7,9 +7,9 @@ from typing import Any
 
 from fab_static.errors import FabStaticError, ManifestError, ReleaseError
 from fab_static.phases.compress import gaps_refused, question_of
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import baked_settings
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import baked_settings
+from fab_static.phases.run.publication import Publication
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, in_folder

@@ -54,7 +54,7 @@ class State(TypedDict):
     """What is live on a host, and what its files say.
 
     Record and journal are judged line by line, so that one strange line stops nobody: by plan/record.py and
-    phases/journal.py, before anybody else reads them.
+    phases/run/journal.py, before anybody else reads them.
     """
 
     current: str | None

@@ -15,7 +15,7 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError
-from fab_static.phases.deployment import Show
+from fab_static.phases.run.deployment import Show
 from fab_static.plan.inventory import Environment
 
 MOST_OUTPUT = 1_000_000  # bytes of one hook that are shown and logged; the rest is read and dropped

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fab_static.errors import DONE, FAILED, LIVE_BUT, DisagreementError, FabStaticError
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.ending import Ending
 from fab_static.report import html
 from fab_static.report.archive import Archive, name_of

@@ -22,7 +22,7 @@ from typing import Any
 
 from fab_static.errors import FabStaticError
 from fab_static.looking.difference import difference_of
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.release import Release
 
 FORMAT = 1

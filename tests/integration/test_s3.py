@@ -17,7 +17,7 @@ import pytest
 from demo.cloudfront import CloudFront
 from demo.edge import Edge
 from demo.fleet import Fleet
-from fab_static.phases.browser import Browser
+from fab_static.phases.run.browser import Browser
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from tests.integration.conftest import Operator, operator_of, write_tiny
 from tests.strict_s3 import REGION, Fault, StrictS3

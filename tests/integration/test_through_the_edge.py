@@ -28,7 +28,7 @@ from demo.edge import Edge
 from demo.fleet import Fleet, Role
 from fab_static import api
 from fab_static.errors import CdnError, FabStaticError, ProbeError, RemoteError
-from fab_static.phases.browser import Browser
+from fab_static.phases.run.browser import Browser
 from fab_static.plan import inventory
 from tests.integration.conftest import write_tiny
 from tests.strict_s3 import REGION, StrictS3
@@ -353,7 +353,7 @@ def test_a_cloudfront_that_would_refuse_stops_a_deploy_before_anything_is_built(
     image(shop, problem)
     live = shop.live()
     cdn = {}
-    monkeypatch.setattr("fab_static.phases.caching.PATIENCE", 0.3)
+    monkeypatch.setattr("fab_static.phases.run.caching.PATIENCE", 0.3)
     if problem == "denied":
         shop.cloudfront.denied.add("CreateInvalidation")
     elif problem == "expired":

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from fab_static import tasks
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from tests.unit.test_words import Site
 from tests.unit.test_words import site as site
 

@@ -14,7 +14,7 @@ import pytest
 
 from fab_static import api
 from fab_static.errors import ProbeError
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.telling import notify
 from tests.unit.test_words import NEW, OLD, Said, Site, said, site
 

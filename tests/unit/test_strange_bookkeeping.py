@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fab_static.phases import forgetting
-from fab_static.phases.journal import Journal
+from fab_static.phases.run import forgetting
+from fab_static.phases.run.journal import Journal
 from fab_static.plan import record
 from fab_static.plan.cdn import ledger
 from fab_static.plan.record import Invalidated, Record

@@ -13,8 +13,8 @@ import pytest
 
 from fab_static import interruption
 from fab_static.phases.activate import activate
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.journal import Journal
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.journal import Journal
 from tests.unit.test_words import NEW, OLD, Said, Site, said, site
 
 __all__ = ["said", "site"]  # fixtures

@@ -13,7 +13,7 @@ from fab_static.doctor.hosts import of_host
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import VERBS, Host, explained, mtime_of
-from fab_static.phases.sharing import refuse_shared, shared
+from fab_static.phases.run.sharing import refuse_shared, shared
 from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
 from tests.unit.test_words import site as site
 

@@ -25,7 +25,7 @@ from chaos.aws import CloudFront
 from fab_static import api, tasks
 from fab_static.host import agent as agent_module
 from fab_static.host.agent import VERBS, explained
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
 from fab_static.remote import Fleet, Ran, RemoteHost

@@ -11,7 +11,7 @@ import pytest
 
 from demo.cloudfront import CloudFront
 from demo.edge import Edge
-from fab_static.phases.browser import Answer, Browser
+from fab_static.phases.run.browser import Answer, Browser
 
 
 class Origin:

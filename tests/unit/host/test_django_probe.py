@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.phases.journal import Journal
+from fab_static.phases.run.journal import Journal
 from fab_static.plan import coverage
 
 PROBE = Path(__file__).parents[3] / "fab_static/host/django_probe.py"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.agent import VERBS, Agent, Host
-from fab_static.phases.project import ONE_START, READS, RECORDED_COMMAND
+from fab_static.phases.run.project import ONE_START, READS, RECORDED_COMMAND
 
 MANAGE = """
     import os, sys

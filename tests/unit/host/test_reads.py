@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.agent import VERBS, Host
-from fab_static.phases.project import ONE_START, READS, RECORDED_COMMAND
+from fab_static.phases.run.project import ONE_START, READS, RECORDED_COMMAND
 
 
 class Project:

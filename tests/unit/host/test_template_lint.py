@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.template_lint import lint
-from fab_static.phases.project import LINTING_PROBE
+from fab_static.phases.run.project import LINTING_PROBE
 
 SAMPLE = Path(__file__).parents[2] / "sample_project"
 LOAD = "{% load fab_static compress %}"

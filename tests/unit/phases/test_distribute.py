@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from fab_static.phases.deployment import Deployment
 from fab_static.phases.distribute import HELD_BYTES, lacks, ship
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import Fleet
 from tests.releases import sealed

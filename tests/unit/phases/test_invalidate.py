@@ -12,9 +12,9 @@ import pytest
 
 from demo.cloudfront import CloudFront, Distribution, behaviour
 from fab_static.errors import CdnError
-from fab_static.phases.forgetting import forgotten
 from fab_static.phases.invalidate import begin, invalidate
-from fab_static.phases.journal import Journal
+from fab_static.phases.run.forgetting import forgotten
+from fab_static.phases.run.journal import Journal
 from fab_static.plan import record as records
 from fab_static.plan.cdn.cache_tags import tag_of
 from fab_static.plan.diff import ANY_QUERY

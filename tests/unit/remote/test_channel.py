@@ -14,7 +14,7 @@ import pytest
 from fab_static.errors import RemoteError
 from fab_static.host.agent import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
-from fab_static.phases.project import ProjectOnHost
+from fab_static.phases.run.project import ProjectOnHost
 from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import Fleet, RemoteHost, deflated, frames, patience

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.remote import RemoteHost
 
 

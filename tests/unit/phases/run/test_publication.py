@@ -9,7 +9,7 @@ import pytest
 
 from fab_static.aws import s3
 from fab_static.errors import CdnError, DeployLockedError, ReleaseError
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3, Environment, Project
 from fab_static.plan.publication import MANIFEST, hidden, visible
 from tests.releases import sealed

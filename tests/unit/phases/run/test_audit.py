@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from fab_static.api import Quiet
-from fab_static.phases.audit import refuse_wrong_versions
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.audit import refuse_wrong_versions
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import versions
 from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.remote import Fleet

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fab_static.errors import BuildError, FabStaticError
-from fab_static.phases.audit import lines
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.audit import lines
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.sources import is_for_visitors
 from fab_static.wording import counted

@@ -19,10 +19,10 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError, ManifestError
-from fab_static.phases.audit import refuse_unusable_names
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import beside_root, manifest_path
-from fab_static.phases.static_root import (
+from fab_static.phases.run.audit import refuse_unusable_names
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import beside_root, manifest_path
+from fab_static.phases.run.static_root import (
     among_sources,
     kept,
     refuse_unsafe,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from fab_static.phases.browser import Answer, Browser
+from fab_static.phases.run.browser import Answer, Browser
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from typing import Any
 
 from fab_static.errors import BuildError, ReleaseError
 from fab_static.host.agent import RECORD
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release

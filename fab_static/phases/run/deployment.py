@@ -12,15 +12,15 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from fab_static import interruption
 from fab_static.errors import DisagreementError, FabStaticError, ReleaseError, expected
-from fab_static.phases.caching import Caching
-from fab_static.phases.journal import Journal
-from fab_static.phases.lock import Lock
-from fab_static.phases.project import (
+from fab_static.phases.run.caching import Caching
+from fab_static.phases.run.journal import Journal
+from fab_static.phases.run.lock import Lock
+from fab_static.phases.run.project import (
     ProjectOnHost,
     manifest_path,
     staticfiles_manifest_path,
 )
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.publication import Publication
 from fab_static.plan import record as records
 from fab_static.plan import release as releases
 from fab_static.plan.build_order import order_of

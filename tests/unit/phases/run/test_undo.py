@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fab_static.errors import CdnError, DisagreementError, RemoteError
-from fab_static.phases.publication import Publication
+from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3
 from tests.unit.test_words import Site
 from tests.unit.test_words import site as site

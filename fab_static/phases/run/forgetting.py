@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from fab_static.phases.deployment import Deployment
+from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import record
 from fab_static.plan.cdn.invalidation import Invalidation, Quota, to_invalidate
 from fab_static.plan.diff import Queries, is_content_named, narrowed, printed_urls, to_forget

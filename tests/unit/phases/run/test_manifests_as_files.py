@@ -8,7 +8,7 @@ import pytest
 
 from fab_static.errors import RemoteError
 from fab_static.host import agent as agent_module
-from fab_static.phases.building import _manifests_as_files
+from fab_static.phases.run.building import _manifests_as_files
 from tests.unit.test_words import Site
 from tests.unit.test_words import site as site
 
@@ -23,7 +23,7 @@ def links(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     }
     (site.folder / "own.yml").symlink_to(found[str(site.folder / "own.yml")])
     (site.folder / "own.json").write_text("the project's own")
-    monkeypatch.setattr("fab_static.phases.deployment.Deployment.links", lambda *_: found)
+    monkeypatch.setattr("fab_static.phases.run.deployment.Deployment.links", lambda *_: found)
     monkeypatch.setattr(type(site.hosts["build1"]), "roles", ("build", "web"), raising=False)
     return found
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fab_static.errors import BuildError, ManifestError
-from fab_static.phases.audit import lines
-from fab_static.phases.building import what_is_known
-from fab_static.phases.deployment import Deployment
-from fab_static.phases.project import beside_root, staticfiles_manifest_path
-from fab_static.phases.static_root import words_of_collectstatic
+from fab_static.phases.run.audit import lines
+from fab_static.phases.run.building import what_is_known
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project import beside_root, staticfiles_manifest_path
+from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
 from fab_static.plan.text import decoded
