@@ -23,7 +23,12 @@ from benchmarks.project import script
 from benchmarks.results import Figure, Row, cpu, seconds
 from fab_static.api import Quiet
 from fab_static.errors import FabStaticError, RemoteError
-from fab_static.host import agent
+from fab_static.host.agent import flip, wire
+from fab_static.host.agent.digests import digests
+from fab_static.host.agent.protocol import FRAME, HELLO
+from fab_static.host.agent.refusals import explained
+from fab_static.host.agent.store import Host as HostFolder
+from fab_static.host.agent.wire import function_of
 from fab_static.phases.activate import activate
 from fab_static.phases.distribute import distribute
 from fab_static.phases.run.deployment import Deployment
@@ -71,7 +76,7 @@ class World:
     """The hosts' folders, and the network before them."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        agent.start_watchdog = lambda *_: None  # type: ignore[assignment]
+        flip.start_watchdog = lambda *_: None  # type: ignore[assignment]
         self.folder = folder
         names = [f"edge{number:04}" for number in range(1, count)]
         draw = random.Random(count)
@@ -137,12 +142,12 @@ class World:
 
     def _seal(self) -> Release:
         """Make a release of the contents on the build host."""
-        build = agent.Host(str(self.folder / "build1"), "bench", "bench")
+        build = HostFolder(str(self.folder / "build1"), "bench", "bench")
         build.claim()
         files = {}
         for path, data in self._contents.items():
             sha256, size = build.keep_bytes(data)
-            files[path] = File(sha256, size, agent.digests(build.object(sha256))[1])
+            files[path] = File(sha256, size, digests(build.object(sha256))[1])
         self._releases += 1
         release = Release(
             id=f"20261122T{self._releases:06}Z-{digest(files, None, {})[:8]}",
@@ -161,7 +166,7 @@ class World:
         )
         worker = Agent(deque())
         worker.host = build
-        agent.VERBS["build_release"](worker, {"roles": ["build"]}, release.to_json().encode())
+        function_of("build_release")(worker, {"roles": ["build"]}, release.to_json().encode())
         return release
 
     def _first(self, release: Release) -> None:
@@ -188,7 +193,7 @@ class World:
                     shutil.copy2(each, target / each.name)
 
 
-class Agent(agent.Agent):
+class Agent(wire.Agent):
     """A host's agent, without a process: it is handed frames, and keeps what it answers."""
 
     def __init__(self, frames: deque[tuple[dict[str, Any], bytes]]) -> None:
@@ -199,7 +204,7 @@ class Agent(agent.Agent):
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Keep an answer."""
         text = json.dumps(head).encode("ascii")
-        self.answers += agent.FRAME.pack(len(text), len(body)) + text + body
+        self.answers += FRAME.pack(len(text), len(body)) + text + body
 
     def next_frame(self) -> tuple[dict[str, Any], bytes]:
         """Return the next frame that was sent to it."""
@@ -212,7 +217,7 @@ class Agent(agent.Agent):
             answer, data = self._answer(head, body)
             self.send({**answer, "ok": True}, data)
         except Exception as error:
-            self.send({"error": agent.explained(error)})
+            self.send({"error": explained(error)})
 
 
 class Channel:
@@ -225,7 +230,7 @@ class Channel:
         self._frames: deque[tuple[dict[str, Any], bytes]] = deque()
         self._agent = Agent(self._frames)
         self._skip = len(AGENT)  # its own source comes first
-        self._agent.answers += agent.HELLO
+        self._agent.answers += HELLO
         self._agent.send({"agent": 1, "python": "3", "user": "deploy", "machine": "simulated"})
 
     def send(self, data: bytes) -> None:
@@ -236,14 +241,14 @@ class Channel:
             skipped = min(self._skip, len(self._received))
             del self._received[:skipped]
             self._skip -= skipped
-        while len(self._received) >= agent.FRAME.size:
-            head, body = agent.FRAME.unpack_from(self._received)
-            end = agent.FRAME.size + head + body
+        while len(self._received) >= FRAME.size:
+            head, body = FRAME.unpack_from(self._received)
+            end = FRAME.size + head + body
             if len(self._received) < end:
                 break
-            words = json.loads(self._received[agent.FRAME.size : agent.FRAME.size + head])
+            words = json.loads(self._received[FRAME.size : FRAME.size + head])
             if "alive" not in words:
-                self._frames.append((words, bytes(self._received[agent.FRAME.size + head : end])))
+                self._frames.append((words, bytes(self._received[FRAME.size + head : end])))
             del self._received[:end]
 
     def is_ready(self) -> bool:

@@ -1,6 +1,6 @@
 """Packs modules for a host: one archive of their sources, and the line of Python that runs it there.
 
-An archive is JSON, deflated: {"fab_static/host/agent.py": its text}. It holds host/loader.py too, which imports the
+An archive is JSON, deflated: {"fab_static/host/agent/disk.py": its text}. It holds host/loader.py too, which imports the
 others. Nothing is written on the host.
 """
 

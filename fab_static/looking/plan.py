@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fab_static.host.agent import RECORD
+from fab_static.host.agent.protocol import RECORD
 from fab_static.phases import GO_LIVE, PREPARE
 from fab_static.phases.run.building import Known, what_is_known
 from fab_static.phases.run.caching import distribution_of, see

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError, expected
-from fab_static.host.agent import RECORD, TICKET
+from fab_static.host.agent.protocol import RECORD, TICKET
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets

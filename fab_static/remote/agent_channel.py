@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import paramiko
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
-from fab_static.host.agent import HELLO, PIECE
+from fab_static.host.agent.protocol import HELLO, PIECE
 from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote import patience

@@ -10,7 +10,7 @@ import math
 import time
 from typing import Any, Protocol
 
-from fab_static.host.agent import FRAME
+from fab_static.host.agent.protocol import FRAME
 
 Head = dict[str, Any]
 

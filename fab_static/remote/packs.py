@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from fab_static.errors import RemoteError
-from fab_static.host.agent import RECORD
+from fab_static.host.agent.protocol import RECORD
 from fab_static.plan.inventory import Environment
 from fab_static.remote import patience
 from fab_static.remote.agent_channel import MAX_PACK

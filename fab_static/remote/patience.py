@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fab_static.host.agent import TICK_SECONDS
+from fab_static.host.agent.protocol import TICK_SECONDS
 from fab_static.plan.inventory import Ssh
 
 SILENCE_SECONDS = 30.0  # how long a host may say nothing

@@ -6,13 +6,13 @@ import json
 import re
 import zlib
 
-from fab_static.host import agent as agent_module
-from fab_static.host.agent import FRAME
+from fab_static.host import agent
+from fab_static.host.agent.protocol import FRAME
 from fab_static.host.archive import archive, bootstrap
 from fab_static.remote.frames import Head
 
-AGENT = archive(agent_module)
-BOOTSTRAP = bootstrap(AGENT, agent_module.__name__)
+AGENT = archive(agent)
+BOOTSTRAP = bootstrap(AGENT, "fab_static.host.agent.wire")
 # -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
 PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
 TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words

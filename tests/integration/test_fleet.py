@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 from demo.fleet import Fleet, FleetError, nginx_config
-from fab_static.host.agent import gzipped, mtime_of
+from fab_static.host.agent.copies import gzipped
+from fab_static.host.agent.digests import mtime_of
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED, nginx_server
 
 TWENTY_MB = 20 * 1024 * 1024

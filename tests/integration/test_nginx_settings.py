@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from demo.fleet import nginx_config
-from fab_static.host.agent import mtime_of
+from fab_static.host.agent.digests import mtime_of
 from fab_static.plan.nginx import IMMUTABLE, OWN_SETTINGS, UNVERSIONED, nginx_server
 
 Answer = tuple[int, dict[str, list[str]], bytes]

@@ -51,7 +51,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert {name for name in names if not name.split("/")[0].endswith(".dist-info")} == there
-    assert {"fab_static/host/agent.py", "fab_static/django_app/requirejs_driver.js"} <= names
+    assert {"fab_static/host/agent/wire.py", "fab_static/django_app/requirejs_driver.js"} <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

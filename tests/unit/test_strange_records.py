@@ -18,7 +18,8 @@ from invoke.exceptions import Exit
 
 from fab_static import tasks
 from fab_static.errors import FabStaticError
-from fab_static.host import agent as agent_module
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.seals import seal_of
 from fab_static.plan import release as releases
 from fab_static.plan.release import File
 from fab_static.remote import Ran
@@ -60,7 +61,7 @@ def belongs_to_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() == 0:
         os.chown(path, ANOTHER, ANOTHER)
     else:
-        monkeypatch.setattr(agent_module.os, "geteuid", lambda: ANOTHER)
+        monkeypatch.setattr(os, "geteuid", lambda: ANOTHER)
 
 
 def put(path: Path, data: bytes) -> None:
@@ -423,5 +424,5 @@ def test_a_seal_by_another_releases_name_is_none(site: Site) -> None:
     edge1 = site.hosts["edge1"].agent.host
     there = Path(edge1.path("releases", NEW, "release.json")).read_bytes()
     put(Path(edge1.path("releases", OLD, "release.json")), there)
-    with pytest.raises(agent_module.RefusedError, match="is not what was sealed"):
-        edge1.seal_of(OLD)
+    with pytest.raises(RefusedError, match="is not what was sealed"):
+        seal_of(edge1, OLD)

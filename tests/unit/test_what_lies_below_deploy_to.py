@@ -11,9 +11,15 @@ import pytest
 
 from fab_static.doctor.hosts import of_host
 from fab_static.errors import ReleaseError, RemoteError
-from fab_static.host import agent as agent_module
-from fab_static.host.agent import VERBS, Host, explained, mtime_of
+from fab_static.host.agent.digests import mtime_of
+from fab_static.host.agent.disk import link_or_copy
+from fab_static.host.agent.objects import has_object, keep_bytes
+from fab_static.host.agent.record import append, record_of
+from fab_static.host.agent.refusals import explained
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.sharing import refuse_shared, shared
+from tests.unit.host.rooms import replace
 from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
 from tests.unit.test_words import site as site
 
@@ -70,7 +76,7 @@ def test_hosts_that_share_are_found_whichever_they_are_of_those_that_look_alike(
     """The first that looks like them may be a clone with a disk of its own (fleet C18)."""
     share(site, "edge1", "edge2")
     share(site, "web1", "web2")
-    monkeypatch.setattr(agent_module, "inodes", lambda _: [2, 11, 12, 13])
+    replace(monkeypatch, "inodes", lambda _: [2, 11, 12, 13])
     groups = shared(site.session._deployment(), facts_of(site))
     assert [[host.name for host in hosts] for hosts in groups] == [
         ["edge1", "edge2"],
@@ -110,7 +116,7 @@ def test_check_sets_no_mark_where_it_may_not_write(site: Site) -> None:
 
 def test_cloned_machines_share_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their files have the same numbers, on disks of their own (fleet C18)."""
-    monkeypatch.setattr(agent_module, "inodes", lambda _: [2, 11, 12, 13])
+    replace(monkeypatch, "inodes", lambda _: [2, 11, 12, 13])
     refuse_shared(site.session._deployment(), facts_of(site))
 
 
@@ -195,8 +201,8 @@ def test_a_second_account_deploys_over_what_the_first_one_left(tmp_path: Path) -
         if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
             folder.chmod(folder.stat().st_mode | 0o055)
     host = Host(str(root), "shop", "production")
-    sha256, size = host.keep_bytes(b"body {}")
-    agent_module.append(host, {"event": "note"})
+    sha256, size = keep_bytes(host, b"body {}")
+    append(host, {"event": "note"})
     for path in (root, *root.rglob("*")):
         if path.is_dir():
             path.chmod(0o777)
@@ -209,14 +215,14 @@ def test_a_second_account_deploys_over_what_the_first_one_left(tmp_path: Path) -
             os.setuid(MALLORY)
             (root / "pool").mkdir()
             target = str(root / "pool" / "site.css")
-            agent_module.link_or_copy(host.object(sha256), target)
-            agent_module.link_or_copy(host.object(sha256), target)  # again: nothing to do
-            agent_module.append(host, {"event": "note"})
+            link_or_copy(host.object(sha256), target)
+            link_or_copy(host.object(sha256), target)  # again: nothing to do
+            append(host, {"event": "note"})
             linked, known = Path(target).stat(), Path(host.object(sha256)).stat()
             ok = linked.st_ino == known.st_ino and known.st_mode & 0o777 == 0o444
-            ok = ok and int(known.st_mtime) == mtime_of(sha256) and host.has_object(sha256, size)
+            ok = ok and int(known.st_mtime) == mtime_of(sha256) and has_object(host, sha256, size)
             ok = ok and Path(target).read_bytes() == b"body {}"
-            ok = ok and len(agent_module.record_of(host)) == 2
+            ok = ok and len(record_of(host)) == 2
             code = 0 if ok else 2
         finally:
             os._exit(code)
@@ -238,7 +244,7 @@ def test_check_looks_below_the_top_folder(site: Site) -> None:
         os.setgroups([])
         os.setgid(MALLORY)
         os.setuid(MALLORY)
-        facts = VERBS["facts"](edge1.agent, {}, b"")[0]
+        facts = function_of("facts")(edge1.agent, {}, b"")[0]
         os.write(write, repr(facts["unwritable"][:2]).encode())
         os._exit(0)
     os.waitpid(child, 0)

@@ -23,13 +23,16 @@ from invoke.exceptions import Exit
 
 from chaos.aws import CloudFront
 from fab_static import api, tasks
-from fab_static.host import agent as agent_module
-from fab_static.host.agent import VERBS, explained
+from fab_static.host.agent.lock import abandon_lock
+from fab_static.host.agent.refusals import explained
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
 from fab_static.remote import Fleet, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
+from tests.unit.host.rooms import replace
 
 # the last 8 digits are those of what they hold
 OLD, NEW = "20261121T170102Z-c6411c8e", "20261122T170102Z-40b46b94"
@@ -58,7 +61,7 @@ class ScriptedHost(RemoteHost):
     ) -> None:
         super().__init__(host, environment)
         folder = environment.deploy_to.replace("{host}", host.name)
-        here = agent_module.Host(folder, environment.app, environment.name)
+        here = Host(folder, environment.app, environment.name)
         self.agent = SimpleNamespace(host=here, children=set())
         self.before = before  # verb -> what happens instead of it
         self.after = after  # verb -> what happens when it was done, and its answer on the way
@@ -77,7 +80,7 @@ class ScriptedHost(RemoteHost):
         if isinstance(body, Deflated):
             body = zlib.decompress(body)
         try:
-            answer = VERBS[do](self.agent, {"do": do, **params}, body)  # type: ignore[arg-type]
+            answer = function_of(do)(self.agent, {"do": do, **params}, body)  # type: ignore[arg-type]
         except Exception as error:
             raise self._agent.refused(explained(error)) from error
         if do in self.after:
@@ -105,9 +108,9 @@ class Site:
         self.hosts: dict[str, ScriptedHost] = {}
         self._patch = monkeypatch
         self._patch.setattr(api, "operator", lambda: "anna@desk")
-        self._patch.setattr(agent_module, "start_watchdog", lambda *_: None)
-        self._patch.setattr(agent_module, "to_disk", lambda _: None)
-        self._patch.setattr(agent_module, "LOCK_WATCH_SECONDS", 0.05)
+        replace(self._patch, "start_watchdog", lambda *_: None)
+        replace(self._patch, "to_disk", lambda _: None)
+        replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
         self.open()
         for name, image in ((OLD, b"old"), (NEW, b"new")):
             self._hold(name, image)
@@ -649,7 +652,7 @@ def test_what_the_next_command_says_after_a_kill(
 ) -> None:
     """The operator died between the flips of two hosts, with the lock in his hand."""
     other = taken(site, "activate")
-    agent_module.abandon_lock(other.agent.host)
+    abandon_lock(other.agent.host)
     flip_provisionally(site.hosts["edge1"])
     tasks.rollback(Context())
     words = re.sub(r"\d\d:\d\d:\d\d ", "", capsys.readouterr().out)

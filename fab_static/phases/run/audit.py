@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fab_static.errors import BuildError, ReleaseError
-from fab_static.host.agent import RECORD
+from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes

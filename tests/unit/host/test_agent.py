@@ -21,20 +21,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fab_static.host import agent as module
-from fab_static.host.agent import (
-    LOCK_DEAD_SECONDS,
-    PIECE,
-    RECORD,
-    VERBS,
-    Host,
-    RefusedError,
-    checked_path,
-    digests,
-    explained,
-    mtime_of,
-)
+from fab_static.host.agent import disk, plain, refusals
+from fab_static.host.agent.copies import ENCODERS, gzipped
+from fab_static.host.agent.digests import digests, mtime_of
+from fab_static.host.agent.disk import point
+from fab_static.host.agent.lock import LOCK_DEAD_SECONDS, abandon_lock
+from fab_static.host.agent.names import checked_path
+from fab_static.host.agent.objects import object_writer
+from fab_static.host.agent.protocol import PIECE, RECORD, TICKET
+from fab_static.host.agent.refusals import RefusedError, explained
+from fab_static.host.agent.seals import is_seal
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.walking import files_below
+from fab_static.host.agent.watchdog import BEFORE
+from fab_static.host.agent.wire import function_of
 from tests.processes import alive, becomes
+from tests.unit.host.rooms import replace
 
 A, B, C, D = (f"2026112{day}T170102Z-0000000{day}" for day in range(1, 5))
 ALL = ["build", "static", "web"]
@@ -57,7 +59,7 @@ class FakeAgent:
         return self.frames.popleft()
 
     def ask(self, do, body=b"", **params):
-        return VERBS[do](self, {"do": do, **params}, body)
+        return function_of(do)(self, {"do": do, **params}, body)
 
     def do(self, do, body=b"", **params):
         return self.ask(do, body, **params)[0]
@@ -75,7 +77,7 @@ def agent(root):
 
 @pytest.fixture(autouse=True)
 def short_watch(monkeypatch):
-    monkeypatch.setattr(module, "LOCK_WATCH_SECONDS", 0.05)
+    replace(monkeypatch, "LOCK_WATCH_SECONDS", 0.05)
 
 
 def sha256_of(data):
@@ -244,7 +246,7 @@ def test_an_object_is_written_aside_and_a_failed_one_leaves_nothing(agent, root)
     sha256 = sha256_of(b"hello")
 
     def write_some():
-        with agent.host.writer(sha256, 5) as writer:
+        with object_writer(agent.host, sha256, 5) as writer:
             writer.write(b"hell")
             assert not os.path.exists(agent.host.object(sha256))
 
@@ -259,7 +261,7 @@ def test_an_object_is_written_aside_and_a_failed_one_leaves_nothing(agent, root)
 
 def test_an_interrupted_write_leaves_nothing(agent, root):
     def write_some():
-        with agent.host.writer(sha256_of(b"hello"), 5) as writer:
+        with object_writer(agent.host, sha256_of(b"hello"), 5) as writer:
             writer.write(b"he")
             raise KeyboardInterrupt
 
@@ -568,9 +570,9 @@ def test_a_manifest_outside_the_static_root_stands_beside_it_in_the_release(agen
 @pytest.mark.parametrize("name", ["../manifests/../../x", "../x", "static.json"])
 def test_a_seal_whose_manifest_would_lead_elsewhere_is_none(agent, name):
     seal = json.loads(build(agent, A))
-    assert module.is_seal(seal, A)
+    assert is_seal(seal, A)
     one = {"sha256": "a" * 64, "size": 1, "version": "1a2b3c4"}
-    assert not module.is_seal({**seal, "manifests": {name: one}}, A)
+    assert not is_seal({**seal, "manifests": {name: one}}, A)
 
 
 def test_building_a_release_again_changes_nothing(agent, root):
@@ -666,14 +668,14 @@ def test_a_repair_that_is_cut_off_is_made_anew_by_the_next(agent, root, monkeypa
     for release in (A, B):
         build(agent, release)
     overwrite(agent.host.object(sha256_of(b"one")), b"evil")
-    real = module.link_or_copy
+    real = disk.link_or_copy
 
     def killed(source, target):
         if f"releases/{B}" in target:
             raise KeyboardInterrupt
         real(source, target)
 
-    monkeypatch.setattr(module, "link_or_copy", killed)
+    replace(monkeypatch, "link_or_copy", killed)
     with pytest.raises(KeyboardInterrupt):
         send(agent, b"one")
     monkeypatch.undo()
@@ -698,7 +700,7 @@ def test_a_repair_replaces_nothing_but_links_to_the_damaged_bytes(agent, root):
 def test_all_of_a_release_is_on_the_disk_before_its_name_is(agent, root, monkeypatch):
     """A host that lost its power came back with a live release of empty files."""
     seen = []
-    monkeypatch.setattr(module, "to_disk", lambda host: seen.append(host.releases()))
+    replace(monkeypatch, "to_disk", lambda host: seen.append(host.releases()))
     build(agent, A)
     assert seen == [[], [A]], "before the name, and the name itself before the answer"
 
@@ -708,7 +710,7 @@ def test_what_was_answered_outlives_a_loss_of_power(agent, root, tmp_path, monke
     """Else a host that was told to be live, or to be done, is not after it starts again."""
     build(agent, A)
     synced = []
-    monkeypatch.setattr(module, "to_disk", lambda host: synced.append(host.live()))
+    replace(monkeypatch, "to_disk", lambda host: synced.append(host.live()))
     if do == "snapshot":
         (tmp_path / "site").mkdir()
         agent.do("snapshot", root=str(tmp_path / "site"), extra=[])
@@ -727,9 +729,9 @@ def test_what_was_answered_outlives_a_loss_of_power(agent, root, tmp_path, monke
 def test_bytes_are_brought_to_the_disk_where_syncfs_is_missing_too(agent, root, monkeypatch):
     called = []
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    monkeypatch.setattr(module.os, "sync", lambda: called.append("sync"))
+    monkeypatch.setattr(os, "sync", lambda: called.append("sync"))
     os.makedirs(root)
-    module.to_disk(agent.host)
+    disk.to_disk(agent.host)
     assert called == ["sync"]
 
 
@@ -779,7 +781,7 @@ def test_a_file_with_too_many_links_is_copied(agent, root, monkeypatch):
             raise OSError(errno.EMLINK, "Too many links", source)
         real(source, target)
 
-    monkeypatch.setattr(module.os, "link", link)
+    monkeypatch.setattr(os, "link", link)
     build(agent, A)
     answer = agent.do("verify", release=A, roles=ALL, bytes=True)
     assert (answer["missing"], answer["changed"]) == (0, 0)
@@ -888,8 +890,8 @@ def test_a_flip_that_died_before_its_note_is_recorded_by_the_next(agent, root):
     build(agent, A)
     build(agent, B)
     flip(agent, A)
-    module.point(str(root / "previous"), f"releases/{A}")
-    module.point(str(root / "current"), f"releases/{B}")
+    point(str(root / "previous"), f"releases/{A}")
+    point(str(root / "current"), f"releases/{B}")
     flip(agent, B)
     assert [one["release"] for one in record(agent)] == [A, B]
 
@@ -906,7 +908,7 @@ def test_the_projects_manifests_become_links_and_its_own_files_are_put_aside(age
     flip(agent, A, links)
     assert own.read_bytes() == b"a.js: x\n"
     assert (tmp_path / "code/CACHE/manifest.json").read_bytes() == b"{}"
-    assert Path(str(own) + module.BEFORE).read_text() == "own"
+    assert Path(str(own) + BEFORE).read_text() == "own"
     build(agent, B, versions=b"a.js: y\n")
     flip(agent, B, links)
     assert own.read_bytes() == b"a.js: y\n", "it flips with current"
@@ -1009,7 +1011,7 @@ def test_the_projects_own_manifest_is_never_gone_while_it_becomes_a_link(
             held.append(os.path.exists(own))
             return result
 
-        monkeypatch.setattr(module.os, name, watched)
+        monkeypatch.setattr(os, name, watched)
     flip(agent, A, {str(own): str(root / "current/resource_versions.yml")})
     monkeypatch.undo()
     assert own.is_symlink()
@@ -1172,8 +1174,7 @@ def write_tree(folder, tree):
 
 def read_tree(folder):
     return {
-        os.path.relpath(path, folder): Path(path).read_bytes()
-        for path in module.files_below(str(folder))
+        os.path.relpath(path, folder): Path(path).read_bytes() for path in files_below(str(folder))
     }
 
 
@@ -1415,10 +1416,10 @@ def nothing_is_removed(monkeypatch):
     def never(path=None, *more, **options):
         raise AssertionError(f"{path} would have been emptied")
 
-    monkeypatch.setattr(module, "remove_tree", never)
+    replace(monkeypatch, "remove_tree", never)
     monkeypatch.setattr(shutil, "rmtree", never)
     for name in ("unlink", "remove", "rmdir", "rename", "replace", "listdir", "scandir", "walk"):
-        monkeypatch.setattr(module.os, name, never)
+        monkeypatch.setattr(os, name, never)
 
 
 @pytest.mark.parametrize("root_of", ["code", ".", "code/../code", "link"])
@@ -1576,7 +1577,7 @@ def test_an_owner_who_beats_keeps_the_lock_when_the_hosts_clock_jumps_ahead(root
     first, second = FakeAgent(root), FakeAgent(root)
     take(first)
     grow_old(root, 7200)
-    monkeypatch.setattr(module.time, "sleep", lambda _: first.do("beat", phase="compress"))
+    monkeypatch.setattr(time, "sleep", lambda _: first.do("beat", phase="compress"))
     assert not take(second, "ben@desk")["taken"]
     monkeypatch.undo()
     assert first.do("beat", phase="compress")["ours"]
@@ -1608,11 +1609,11 @@ def test_of_many_takers_of_a_dead_lock_exactly_one_gets_it(root):
 def test_a_lock_whose_owners_connection_ended_is_free_at_once(root):
     first, second = FakeAgent(root), FakeAgent(root)
     take(first)
-    module.abandon_lock(first.host)
+    abandon_lock(first.host)
     head = take(second)
     assert head["taken"]
     assert head["took_over"]["abandoned"] is True
-    module.abandon_lock(first.host)
+    abandon_lock(first.host)
     assert second.do("look_at_lock")["holder"]["abandoned"] is False, "not its own any more"
 
 
@@ -1678,7 +1679,7 @@ def test_a_small_file_that_cannot_be_written_leaves_the_old_one(agent, root, mon
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         agent.do("write_journal", b'{"format": 1, "more": 1}')
     monkeypatch.undo()
@@ -1728,7 +1729,7 @@ def test_a_copy_decodes_to_its_object_helps_and_is_the_same_wherever_it_is_made(
         made = encode(here, *contents)
         for data, copies in made.items():
             copy = copies["gz"]
-            helps = len(module.gzipped(data)) <= 0.95 * len(data)
+            helps = len(gzipped(data)) <= 0.95 * len(data)
             assert (copy is not None) == helps
             assert copy is None or gzip.decompress(copy) == data
         for data in reversed(contents):  # one by one, in another order
@@ -1739,7 +1740,7 @@ def test_copies_are_the_same_whatever_the_number_of_threads(agent, root, monkeyp
     contents = [b"%d " % number * 1000 for number in range(40)]
     made = {}
     for threads in (1, 7):
-        monkeypatch.setattr(module.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(os, "cpu_count", lambda threads=threads: threads)
         made[threads] = encode(FakeAgent(root / str(threads)), *contents)
     assert made[1] == made[7]
 
@@ -1766,13 +1767,13 @@ def test_a_damaged_object_is_never_encoded(agent):
 def test_what_a_release_has_is_taken_over_and_not_made_again(agent, monkeypatch):
     copy = gzip.compress(TEXT, 1)  # another zlib's, say
     build(agent, A, {"a.css": TEXT}, encodings={"a.css": {"gz": copy}})
-    monkeypatch.setitem(module.ENCODERS, "gz", lambda data: pytest.fail("made again"))
+    monkeypatch.setitem(ENCODERS, "gz", lambda data: pytest.fail("made again"))
     assert encode(agent, TEXT)[TEXT] == {"gz": copy}
 
 
 def test_a_copy_that_was_lost_is_made_again_and_only_the_very_same_counts(agent):
     """A pool entry is one file for all releases: another zlib's copy would change it under the old ones."""
-    own, other = module.gzipped(TEXT), gzip.compress(TEXT * 2, 1)
+    own, other = gzipped(TEXT), gzip.compress(TEXT * 2, 1)
     files = {"a.css": TEXT, "b.css": TEXT * 2}
     build(agent, A, files, encodings={"a.css": {"gz": own}, "b.css": {"gz": other}})
     for data in (own, other):
@@ -1860,7 +1861,7 @@ def test_no_copy_is_ever_that_of_other_bytes(agent, root):
     """A stale .gz beside a new file is what makes people turn gzip_static off."""
     old, new = TEXT, TEXT.replace(b"red", b"blue")
     for release, data in ((A, old), (B, new)):
-        copies = {"js/a.js": {"gz": module.gzipped(data)}}
+        copies = {"js/a.js": {"gz": gzipped(data)}}
         build(agent, release, {**FILES, "js/a.js": data}, encodings=copies)
     build(agent, C, {**FILES, "js/a.js": old[:-1]})  # too small, or precompress: []
     flip(agent, A)
@@ -1893,13 +1894,13 @@ def test_a_copy_s_ending_leads_nowhere_else(agent, root, ending):
 def test_prune_keeps_and_takes_copies_with_their_files(agent, root):
     kept, gone = TEXT, TEXT + TEXT
     for release, data in ((A, gone), (B, kept), (C, kept)):
-        copies = {"js/a.js": {"gz": module.gzipped(data)}}
+        copies = {"js/a.js": {"gz": gzipped(data)}}
         build(agent, release, {"js/a.js": data}, encodings=copies, roles=["build"])
     flip(agent, B)
     flip(agent, C)
     prune(agent, A, roles=["build"])
-    wanted = record_of(module.gzipped(kept)) + record_of(module.gzipped(gone))
-    assert agent.ask("missing", wanted)[1] == record_of(module.gzipped(gone))
+    wanted = record_of(gzipped(kept)) + record_of(gzipped(gone))
+    assert agent.ask("missing", wanted)[1] == record_of(gzipped(gone))
 
 
 # ---- prune
@@ -1966,7 +1967,7 @@ def test_a_prune_that_was_interrupted_is_finished_by_the_next(agent, root, monke
     def killed(host):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "leftovers", killed)
+    replace(monkeypatch, "leftovers", killed)
     with pytest.raises(KeyboardInterrupt):
         prune(agent, A)
     monkeypatch.undo()
@@ -2119,7 +2120,7 @@ def test_an_error_of_the_host_is_told_with_its_cure(number, what, mend):
     assert explained(OSError(number, os.strerror(number), "/srv/shop/static/x")) == {
         "what": what,
         "where": "/srv/shop/static/x",
-        "mend": mend.format(user=module.user()),
+        "mend": mend.format(user=refusals.user()),
         "kind": "host",
     }
 
@@ -2151,7 +2152,7 @@ def test_a_disk_that_is_full_in_the_middle_changes_nothing_that_is_live(agent, r
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device", target)
 
-    monkeypatch.setattr(module, "link_or_copy", full)
+    replace(monkeypatch, "link_or_copy", full)
     with pytest.raises(OSError, match="No space left"):
         build(agent, B, {**FILES, "js/a.js": b"two"})
     monkeypatch.undo()
@@ -2202,7 +2203,7 @@ def tickets_for(store, bodies):
     urls = dict(zip(items, bucket.presign(keys, seconds=60), strict=True))
     signed = tickets(urls)
     body = b"".join(
-        module.TICKET.pack(bytes.fromhex(sha256), len(items[sha256]), at, signature)
+        TICKET.pack(bytes.fromhex(sha256), len(items[sha256]), at, signature)
         for at, signatures in enumerate(signed.values())
         for sha256, signature in signatures.items()
     )
@@ -2222,24 +2223,24 @@ def test_objects_are_fetched_by_url_without_any_credentials(tmp_path, hub):
     bodies = [os.urandom(size) for size in (0, 1, 1000, PIECE + 1, *range(2, 40))]
     urls, body = tickets_for(hub, bodies)
     agent = FakeAgent(tmp_path)
-    head, _ = VERBS["fetch_urls"](agent, {"urls": urls}, body)
+    head, _ = function_of("fetch_urls")(agent, {"urls": urls}, body)
     assert head == {"stored": len(bodies)}
     for one in bodies:
         assert Path(agent.host.object(hashlib.sha256(one).hexdigest())).read_bytes() == one
     hub.asked.clear()
-    assert VERBS["fetch_urls"](agent, {"urls": urls}, body)[0] == {"stored": 0}
+    assert function_of("fetch_urls")(agent, {"urls": urls}, body)[0] == {"stored": 0}
     assert hub.asked == []
 
 
 def test_wrong_bytes_from_a_store_are_never_kept(tmp_path, hub, monkeypatch):
-    monkeypatch.setattr(module, "FETCH_ATTEMPTS", 1)
+    replace(monkeypatch, "FETCH_ATTEMPTS", 1)
     urls, body = tickets_for(hub, [b"right"])
     (stored,) = hub.objects.values()
     stored.body = b"wrong"
     agent = FakeAgent(tmp_path)
     with pytest.raises(RefusedError, match="are not those of object"):
-        VERBS["fetch_urls"](agent, {"urls": urls}, body)
-    assert list(module.files_below(agent.host.path("objects"))) == []
+        function_of("fetch_urls")(agent, {"urls": urls}, body)
+    assert list(files_below(agent.host.path("objects"))) == []
 
 
 def test_a_store_that_stumbles_is_asked_again(tmp_path, hub, monkeypatch):
@@ -2249,7 +2250,7 @@ def test_a_store_that_stumbles_is_asked_again(tmp_path, hub, monkeypatch):
     urls, body = tickets_for(hub, [b"one", b"two"])
     hub.faults += [Fault("GET", "", 503, "SlowDown", times=2), Fault("GET", "", 0, times=1)]
     agent = FakeAgent(tmp_path)
-    assert VERBS["fetch_urls"](agent, {"urls": urls}, body)[0] == {"stored": 2}
+    assert function_of("fetch_urls")(agent, {"urls": urls}, body)[0] == {"stored": 2}
 
 
 def test_no_error_of_a_fetch_tells_the_url(tmp_path, hub, monkeypatch):
@@ -2267,7 +2268,7 @@ def test_no_error_of_a_fetch_tells_the_url(tmp_path, hub, monkeypatch):
     ):
         hub.faults[:] = [fault]
         with pytest.raises(RefusedError) as caught:
-            VERBS["fetch_urls"](agent, {"urls": urls}, body)
+            function_of("fetch_urls")(agent, {"urls": urls}, body)
         words.append(caught.value.what)
         told = json.dumps(explained(caught.value))
         assert "Signature" not in told
@@ -2280,7 +2281,7 @@ def test_no_error_of_a_fetch_tells_the_url(tmp_path, hub, monkeypatch):
     ]
     broken = [url.replace("http://127.0.0.1", "http://[::1") for url in urls]
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is, it must not tell
-        VERBS["fetch_urls"](agent, {"urls": broken}, body)
+        function_of("fetch_urls")(agent, {"urls": broken}, body)
     assert "Signature" not in json.dumps(explained(caught.value))
 
 
@@ -2291,7 +2292,7 @@ def test_a_fetch_gives_up_at_the_first_object_that_cannot_be_had(tmp_path, hub):
     hub.asked.clear()
     hub.faults.append(Fault("GET", "", 403, "AccessDenied", times=999))
     with pytest.raises(RefusedError):
-        VERBS["fetch_urls"](FakeAgent(tmp_path), {"urls": urls}, body)
+        function_of("fetch_urls")(FakeAgent(tmp_path), {"urls": urls}, body)
     assert len(hub.asked) < 100
 
 
@@ -2307,7 +2308,7 @@ def test_a_lock_beats_on_a_full_disk(agent, monkeypatch):
     agent.do("lock", owner="anna", phase="deploy")
     beat = os.path.join(agent.host.root, "lock", "heartbeat")
     os.utime(beat, (0, 0))
-    monkeypatch.setattr(module, "write_file", full)
+    replace(monkeypatch, "write_file", full)
     answer = agent.do("beat", phase="distribute")
     assert answer["ours"]
     assert answer["holder"]["phase"] == "deploy"  # of which no note could be made
@@ -2316,15 +2317,15 @@ def test_a_lock_beats_on_a_full_disk(agent, monkeypatch):
 
 def test_word_of_an_abandoned_lock_is_left_on_a_full_disk_too(agent, monkeypatch):
     agent.do("lock", owner="anna", phase="deploy")
-    monkeypatch.setattr(module, "write_file", full)
-    module.abandon_lock(agent.host)
+    replace(monkeypatch, "write_file", full)
+    abandon_lock(agent.host)
     assert agent.do("look_at_lock")["holder"]["abandoned"]
 
 
 def test_a_lock_that_cannot_be_written_keeps_nobody_out(agent, monkeypatch):
     """A folder without an owner looked like an unknown one, for a minute."""
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_file", full)
+        replace(patch, "write_file", full)
         with pytest.raises(OSError, match="No space"):
             agent.do("lock", owner="anna", phase="deploy")
     assert agent.do("look_at_lock")["holder"] is None
@@ -2336,7 +2337,7 @@ def test_nobody_looks_at_a_lock_that_is_half_released(agent, root, monkeypatch, 
     """145 of 112,957 looks failed: it was released between two of their steps (fleet C27)."""
     other = FakeAgent(root)
     other.do("lock", owner="ben", phase="deploy")
-    real, threads = module.read_json, []
+    real, threads = plain.read_json, []
 
     def released_meanwhile(path):
         if path.endswith("owner.json") and not threads:
@@ -2345,7 +2346,7 @@ def test_nobody_looks_at_a_lock_that_is_half_released(agent, root, monkeypatch, 
             threads[0].join(0.3)  # it waits for us, and must
         return real(path)
 
-    monkeypatch.setattr(module, "read_json", released_meanwhile)
+    replace(monkeypatch, "read_json", released_meanwhile)
     assert agent.do(look, phase="deploy")["holder"]["owner"] == "ben"
     threads[0].join()
     assert agent.do("look_at_lock")["holder"] is None
@@ -2363,14 +2364,14 @@ def test_links_are_all_turned_into_files_or_none(agent, root, tmp_path, monkeypa
         (tmp_path / f"{name}.live").write_text(name)
         links[str(tmp_path / name)] = str(tmp_path / f"{name}.live")
         (tmp_path / name).symlink_to(tmp_path / f"{name}.live")
-    real = module.copy
+    real = disk.copy
 
     def copy(source, target, times=False):
         if source.endswith("/b"):
             full()
         real(source, target, times)
 
-    monkeypatch.setattr(module, "copy", copy)
+    replace(monkeypatch, "copy", copy)
     with pytest.raises(OSError, match="No space"):
         agent.do("lift", links=links)
     assert {path: os.readlink(path) for path in links} == links
@@ -2378,7 +2379,7 @@ def test_links_are_all_turned_into_files_or_none(agent, root, tmp_path, monkeypa
 
 def test_the_project_s_own_copy_stands_in_the_static_root_and_ours_in_the_pool(agent, root):
     """Its bytes change with every build; a pool entry never changes (build A4)."""
-    ours, its = module.gzipped(TEXT), gzip.compress(TEXT, 1)
+    ours, its = gzipped(TEXT), gzip.compress(TEXT, 1)
     build(agent, A, {**FILES, CSS: TEXT, f"{CSS}.gz": its}, encodings={CSS: {"gz": ours}})
     assert (root / "releases" / A / "static" / f"{CSS}.gz").read_bytes() == its
     assert (root / "pool" / "named" / f"{CSS}.gz").read_bytes() == ours

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError, RemoteError
-from fab_static.host import agent as agent_module
-from fab_static.host.agent import FRAME, HELLO, MAX_FRAME, RECORD
+from fab_static.host.agent.protocol import FRAME, HELLO, MAX_FRAME, RECORD
 from fab_static.host.archive import bootstrap
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import RemoteHost, sent
@@ -390,7 +389,7 @@ def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
     fast, count = changed(sent.AGENT, "TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005")
     assert count == 1
     monkeypatch.setattr(sent, "AGENT", fast)
-    program = bootstrap(fast, agent_module.__name__)
+    program = bootstrap(fast, "fab_static.host.agent.wire")
     monkeypatch.setattr(sent, "PYTHON", (*sent.PYTHON[:-1], program))
     data = os.urandom(600_000)
     with opened(tmp_path / "deploy_to") as host:

@@ -165,10 +165,12 @@ def test_a_file_has_the_name_that_python_gives_it(file, name):
     assert Modules({file: ""}).find_spec(name).origin == file
 
 
-def test_an_archive_of_a_module_holds_its_text_and_the_loaders():
+def test_an_archive_of_a_package_holds_its_modules_and_the_loader():
     sources = json.loads(zlib.decompress(archive.archive(agent)))
     assert "fab_static/host/loader.py" in sources
-    assert sources["fab_static/host/agent.py"] == Path(agent.__file__).read_text("utf-8")
+    for name in ("__init__.py", "wire.py", "disk.py"):
+        path = Path(agent.__file__).with_name(name)
+        assert sources[f"fab_static/host/agent/{name}"] == path.read_text("utf-8")
 
 
 def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from fab_static.host.agent import VERBS, Agent, Host
+from fab_static.host.agent.project_start import end_start
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.wire import Agent, function_of
 from fab_static.host.reads import COARSE_TICK_NS, TICK_NS
 from fab_static.phases.run.project import ONE_START, READS, RECORDED_COMMAND
 
@@ -61,7 +63,7 @@ class Shop(Agent):
         self.printed += bytes(body)
 
     def ask(self, verb, body=b"", **params):
-        return VERBS[verb](self, {"do": verb, **params}, body)[0]
+        return function_of(verb)(self, {"do": verb, **params}, body)[0]
 
     def write(self, name, text, seconds_ago=100):
         path = self.folder / name
@@ -96,7 +98,7 @@ class Shop(Agent):
                 "collect": {"root": str(self.root), "onto": self.token if listing else None},
             },
         )
-        self.end_start()  # another deploy starts another
+        end_start(self)  # another deploy starts another
         printed = self.printed.decode()
         assert "token" in answer, printed
         self.token = answer["token"]
@@ -109,7 +111,7 @@ class Shop(Agent):
 
     def snapshot(self):
         listing = self.ask("snapshot", root=str(self.root), extra=[])["listing"]
-        _, data = VERBS["read_object"](self, {"object": listing}, b"")
+        _, data = function_of("read_object")(self, {"object": listing}, b"")
         return listing, json.loads(data)["files"]
 
     def settle(self):

@@ -16,8 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host import agent as module
-from fab_static.host.agent import RefusedError, mtime_of
+from fab_static.host.agent import recorded, walking
+from fab_static.host.agent.digests import mtime_of
+from fab_static.host.agent.disk import make_folders, remove_tree
+from fab_static.host.agent.objects import has_object
+from fab_static.host.agent.refusals import RefusedError
+from tests.unit.host.rooms import replace
 from tests.unit.host.test_agent import FakeAgent, sha256_of
 
 
@@ -52,7 +56,7 @@ def test_a_file_that_becomes_a_link_outside_while_it_is_read_is_refused(
     (outside / "a.js").write_text("secret")
     (root / "js").mkdir()
     (root / "js" / "a.js").write_text("script")
-    real = module.walk
+    real = walking.walk
 
     def exchanged(*arguments: object) -> object:
         for found in real(*arguments):  # type: ignore[arg-type]
@@ -64,7 +68,7 @@ def test_a_file_that_becomes_a_link_outside_while_it_is_read_is_refused(
                 (root / "js" / "a.js").symlink_to(outside / "a.js")
             yield found
 
-    monkeypatch.setattr(module, "walk", exchanged)
+    replace(monkeypatch, "walk", exchanged)
     with pytest.raises(RefusedError, match="led out of the static root"):
         snapshot(agent, root)
     assert not (tmp_path / "deploy_to" / "objects").exists()
@@ -74,7 +78,7 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(
     agent: FakeAgent, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "a.js").write_text("script")
-    real = module.walk
+    real = walking.walk
 
     def exchanged(*arguments: object) -> object:
         for found in real(*arguments):  # type: ignore[arg-type]
@@ -82,7 +86,7 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(
             os.mkfifo(root / "a.js")
             yield found
 
-    monkeypatch.setattr(module, "walk", exchanged)
+    replace(monkeypatch, "walk", exchanged)
     with pytest.raises(RefusedError, match=r"a\.js is not a plain file"):
         snapshot(agent, root)
 
@@ -118,7 +122,7 @@ def test_an_object_that_is_no_plain_file_is_missing_and_stored_anew(
         "folder": path.mkdir,
     }
     make[kind]()
-    assert not agent.host.has_object(path.name, 7)
+    assert not has_object(agent.host, path.name, 7)
     if kind != "folder":
         agent.do("put_object", b"body {}")
         assert path.read_bytes() == b"body {}"
@@ -155,7 +159,7 @@ def test_folders_are_removed_however_deep_they_are(tmp_path: Path, depth: int) -
     kept.write_text("kept")
     (folder / "link").symlink_to(kept)
     deep(folder, depth)
-    module.remove_tree(str(folder))
+    remove_tree(str(folder))
     assert not folder.exists()
     assert kept.read_text() == "kept"
 
@@ -165,11 +169,11 @@ def test_a_release_of_folders_a_thousand_deep_is_made_and_pruned(
 ) -> None:
     """(fleet D)."""
     name = "/".join(["d"] * 1_000) + "/a.js"
-    module.make_folders(os.path.dirname(os.path.join(root, name)))
+    make_folders(os.path.dirname(os.path.join(root, name)))
     (root / name).write_text("script")
     assert list(snapshot(agent, root)) == [name]
     pool = agent.host.path("pool", "named", name)
-    module.make_folders(os.path.dirname(pool))
+    make_folders(os.path.dirname(pool))
     Path(pool).write_text("left")
     assert agent.do("prune", releases=[], roles=["static"])["removed"] == []
     assert os.listdir(agent.host.path("pool")) == []
@@ -234,7 +238,7 @@ def test_recorded_runs_in_another_accounts_folder_are_not_used_again(agent: Fake
     folder.mkdir(parents=True)
     (folder / "compress").write_text("{}")
     os.chown(folder, 65534, 65534)
-    assert not Path(module.recorded(agent, "compress")).exists()  # type: ignore[arg-type]
+    assert not Path(recorded.recorded(agent, "compress")).exists()  # type: ignore[arg-type]
 
 
 def test_programs_that_others_may_put_on_the_path_are_told(

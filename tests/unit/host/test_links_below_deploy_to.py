@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host import agent as module
-from fab_static.host.agent import RefusedError
+from fab_static.host.agent import walking
+from fab_static.host.agent.digests import begun_sha256
+from fab_static.host.agent.refusals import RefusedError
+from tests.unit.host.rooms import replace
 from tests.unit.host.test_agent import A, B, FakeAgent, build, flip, prune, record_of, sha1_of
 
 FOLDERS = ["objects", "pool", "releases", "recorded", "lock"]
@@ -133,7 +135,7 @@ def test_no_object_is_written_through_a_link_among_the_objects(
 ) -> None:
     """`objects/ab -> /home/deploy`: another member of the kind."""
     before = all_below(home)
-    sha256 = module.begun_sha256(b"new").hexdigest()
+    sha256 = begun_sha256(b"new").hexdigest()
     in_place_of(agent, f"objects/{sha256[:2]}", home)
     with pytest.raises(RefusedError, match=f"objects/{sha256[:2]} is a symbolic link to"):
         agent.do("put_object", b"new")
@@ -167,7 +169,7 @@ def test_prune_follows_no_link_that_takes_a_folders_place_meanwhile(
     """Between the look and the removal another account may exchange them."""
     before = all_below(home)
     (Path(agent.host.path("objects")) / "mail").mkdir()
-    folders = module.folders_below
+    folders = walking.folders_below
 
     def exchanged(folder: str):
         for one in folders(folder):
@@ -181,7 +183,7 @@ def test_prune_follows_no_link_that_takes_a_folders_place_meanwhile(
                 continue
             yield one
 
-    monkeypatch.setattr(module, "folders_below", exchanged)
+    replace(monkeypatch, "folders_below", exchanged)
     with pytest.raises((RefusedError, OSError)):
         prune(agent)
     assert all_below(home) == before

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from fab_static.host.agent import RefusedError
+from fab_static.host.agent.refusals import RefusedError
 from tests.unit.host.test_agent import (  # noqa: F401 - fixtures
     FILES,
     A,

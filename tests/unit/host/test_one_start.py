@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host.agent import VERBS, Agent, Host
+from fab_static.host.agent.project_start import end_start
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.wire import Agent, function_of
 from fab_static.phases.run.project import ONE_START, READS, RECORDED_COMMAND
 
 MANAGE = """
@@ -70,7 +72,7 @@ class Project(Agent):
         self.printed += bytes(body)
 
     def do(self, verb, body=b"", **params):
-        return VERBS[verb](self, {"do": verb, **params}, body)[0]
+        return function_of(verb)(self, {"do": verb, **params}, body)[0]
 
     def write(self, name, text):
         path = self.folder / name
@@ -145,7 +147,7 @@ class Project(Agent):
             record={**record, "program": textwrap.dedent(program), "variables": variables},
         )
         asked = {"folder": str(self.folder), "environment": self.environment}
-        _, answer = VERBS["recall"](self, {"do": "recall", **record, **asked}, b"")
+        _, answer = function_of("recall")(self, {"do": "recall", **record, **asked}, b"")
         return answer.decode(), self.printed.decode()
 
     @property
@@ -157,7 +159,7 @@ class Project(Agent):
 def project(tmp_path):
     project = Project(tmp_path)
     yield project
-    project.end_start()
+    end_start(project)
 
 
 def test_commands_share_one_start_and_none_can_tell(project):
@@ -406,7 +408,7 @@ def test_a_command_is_ended_in_time_and_the_next_one_runs(project):
 def test_the_start_ends_with_the_agent(project):
     project.run("hello")
     (process,) = project.children
-    project.end_start()
+    end_start(project)
     assert not Path(f"/proc/{process}").exists()
 
 

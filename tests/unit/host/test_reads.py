@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host.agent import VERBS, Host
+from fab_static.host.agent.store import Host
+from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.project import ONE_START, READS, RECORDED_COMMAND
 
 
@@ -30,7 +31,7 @@ class Project:
         self.printed += bytes(body)
 
     def ask(self, do, body=b"", **params):
-        return VERBS[do](self, {"do": do, **params}, body)[0]
+        return function_of(do)(self, {"do": do, **params}, body)[0]
 
     def write(self, name, text):
         path = self.folder / name

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host import agent as module
-from fab_static.host.agent import Work
+from fab_static.host.agent import work
+from fab_static.host.agent.copies import brotlied
+from fab_static.host.agent.disk import to_disk
+from fab_static.host.agent.work import Work
 from tests.processes import becomes
+from tests.unit.host.rooms import replace
 from tests.unit.host.test_agent import FakeAgent
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    replace(monkeypatch, "TICK_SECONDS", 0.01)
 
 
 def until_steps_are_counted() -> None:
@@ -31,8 +34,8 @@ def test_a_slow_disk_is_not_taken_for_a_hang(
 ) -> None:
     """It was given up after two minutes, in the middle of a deploy."""
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
-    monkeypatch.setattr(module.os, "sync", until_steps_are_counted)
-    module.to_disk(FakeAgent(tmp_path).host)
+    monkeypatch.setattr(os, "sync", until_steps_are_counted)
+    to_disk(FakeAgent(tmp_path).host)
 
 
 def test_a_large_file_in_the_hands_of_brotli_is_not_taken_for_a_hang(
@@ -47,7 +50,7 @@ def test_a_large_file_in_the_hands_of_brotli_is_not_taken_for_a_hang(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     begun, go = Work.steps, tmp_path / "go"
-    real = module.waiting
+    real = work.waiting
 
     class Seen:
         def __enter__(self) -> None:
@@ -59,13 +62,13 @@ def test_a_large_file_in_the_hands_of_brotli_is_not_taken_for_a_hang(
         def __exit__(self, *error: object) -> None:
             self.inner.__exit__(*error)
 
-    monkeypatch.setattr(module, "waiting", Seen)
-    assert module.brotlied(b"x" * 1000) == b"copy\n"
+    replace(monkeypatch, "waiting", Seen)
+    assert brotlied(b"x" * 1000) == b"copy\n"
 
 
 def test_what_hangs_for_ever_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WAITED_SECONDS", 0.05)
-    with module.waiting():
+    replace(monkeypatch, "WAITED_SECONDS", 0.05)
+    with work.waiting():
         time.sleep(0.3)  # the count is over by then
         steps = Work.steps
         time.sleep(0.1)
@@ -73,7 +76,7 @@ def test_what_hangs_for_ever_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_step_is_counted_once_it_is_over() -> None:
-    with module.waiting():
+    with work.waiting():
         until_steps_are_counted()
     steps = Work.steps
     time.sleep(0.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fab_static.host.agent import VERBS
+from fab_static.host.agent.wire import VERBS
 from fab_static.plan import wire
 
 STATE = {

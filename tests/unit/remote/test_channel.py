@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from fab_static.errors import RemoteError
-from fab_static.host.agent import FRAME, PIECE, RECORD
+from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
 from fab_static.phases.run.project import ProjectOnHost
 from fab_static.plan import wire

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fab_static.errors import ReleaseError, RemoteError
-from fab_static.host.agent import FRAME, PIECE, RECORD
+from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.remote.channels import LocalChannel

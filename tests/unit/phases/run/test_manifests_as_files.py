@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.errors import RemoteError
-from fab_static.host import agent as agent_module
+from fab_static.host.agent.lock import abandon_lock
 from fab_static.phases.run.building import _manifests_as_files
 from tests.unit.test_words import Site
 from tests.unit.test_words import site as site
@@ -72,7 +72,7 @@ def test_the_agent_puts_links_back_itself_when_its_operator_is_gone(
     build.ask("lock", owner="anna@desk", phase="deploy")
     assert build.ask("lift", links=links)[0] == {"lifted": [str(site.folder / "own.yml")]}
     assert not (site.folder / "own.yml").is_symlink()
-    agent_module.abandon_lock(build.agent.host)
+    abandon_lock(build.agent.host)
     assert as_before(site, links)
     assert Path(build.agent.host.path("lock", "abandoned")).exists()
 
@@ -84,5 +84,5 @@ def test_it_leaves_them_where_another_has_taken_the_lock_over(
     build.ask("lock", owner="anna@desk", phase="deploy")
     build.ask("lift", links=links)
     other.ask("lock", owner="ben@desk", phase="deploy", steal=True)
-    agent_module.abandon_lock(build.agent.host)
+    abandon_lock(build.agent.host)
     assert not (site.folder / "own.yml").is_symlink()

@@ -1,0 +1,172 @@
+"""Precompressed copies of files: .gz, .br."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+
+from fab_static.host.agent.digests import begun_sha256
+from fab_static.host.agent.disk import is_program
+from fab_static.host.agent.names import COPY, ENDING, OBJECT, checked
+from fab_static.host.agent.objects import has_object, keep_bytes
+from fab_static.host.agent.protocol import PIECE
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.seals import seals
+from fab_static.host.agent.work import waiting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
+
+MOST_OF_IT = 0.95  # a copy larger than this share of its file is not kept (WhiteNoise's number)
+
+
+def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make precompressed copies of objects. Body: {SHA-256: [ending]}.
+
+    Answers {SHA-256: {ending: [SHA-256, size], or null where it saves too little}}. What a release here has
+    is taken over, so that an object has one copy as long as any release names it, whatever zlib is here.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    host = agent.host
+    host.claim()
+    wanted = [
+        (checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending"))
+        for sha256, endings in json.loads(body.decode("utf-8")).items()
+        for ending in endings
+    ]
+    if any(ending == "br" for _sha256, ending in wanted) and not is_program("brotli"):
+        raise RefusedError(
+            "there is no program brotli here, and build.precompress has br",
+            "PATH: " + os.environ.get("PATH", ""),
+            "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
+            "release",
+        )
+    known = encodings_of(host)
+    made: dict[str, Head] = {sha256: {} for sha256, _ending in wanted}
+    with ThreadPoolExecutor(
+        os.cpu_count() or 1
+    ) as workers:  # zlib and hashes let other threads run
+        work = [workers.submit(encoded, host, *one, known.get(one)) for one in wanted]
+        for (sha256, ending), done in zip(wanted, work):
+            made[sha256][ending] = done.result()
+    return {}, json.dumps(made).encode()
+
+
+def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say which copies hold other bytes than their files. Body: [[ending, copy's SHA-256, file's]].
+
+    Answers the places in that list. A copy that no program here can read counts as right.
+    """
+    wrong = []
+    for at, (ending, copy, sha256) in enumerate(json.loads(body.decode("utf-8"))):
+        path = agent.host.object(checked(OBJECT, copy, "object"))
+        if not is_copy_of(path, sha256, checked(COPY, ending, "ending")):
+            wrong.append(at)
+    return {"wrong": wrong}, b""
+
+
+def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
+    """Return the precompressed copies that releases here have: object, ending -> object, size."""
+    known = {}
+    for seal in seals(host):
+        for file in seal["files"].values():
+            for ending, one in file.get("encodings", {}).items():
+                known[file["sha256"], ending] = (
+                    checked(OBJECT, one["sha256"], "object"),
+                    one["size"],
+                )
+    return known
+
+
+def encoded(
+    host: Host, sha256: str, ending: str, known: tuple[str, int] | None
+) -> tuple[str, int] | None:
+    """Return an object's precompressed copy, stored; None where it saves too little."""
+    if known and has_object(host, *known):
+        return known
+    with open(host.object(sha256), "rb") as file:
+        data = file.read()
+    if begun_sha256(data).hexdigest() != sha256:  # else its copy would be whole, and wrong
+        raise RefusedError(
+            f"object {sha256} is damaged", host.object(sha256), "build anew: deploy", "release"
+        )
+    copy = ENCODERS[ending](data)
+    if len(copy) > MOST_OF_IT * len(data):
+        return None
+    if known and begun_sha256(copy).hexdigest() != known[0]:
+        return None  # it was lost, and another zlib made it: other hosts' pools hold that one
+    return keep_bytes(host, copy)
+
+
+def gzipped(data: bytes) -> bytes:
+    """Return the data as gzip: always the same, since zlib's own header has neither name nor time."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return deflate.compress(data) + deflate.flush()
+
+
+def brotlied(data: bytes) -> bytes:
+    """Return the data as brotli, made by the program of that name."""
+    import subprocess
+
+    with waiting():
+        ran = subprocess.run(
+            ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
+            input=data,
+            capture_output=True,
+            check=False,
+        )
+    if ran.returncode:
+        raise RefusedError(
+            "brotli failed: " + ran.stderr.decode(errors="replace").strip(),
+            "brotli --stdout --quality=11 -",
+            "try it by hand, or take br out of build.precompress",
+            "release",
+        )
+    return ran.stdout
+
+
+def sha256_in_gzip(path: str) -> str | None:
+    """Return the SHA-256 of what a gzip file holds; None where it is none."""
+    import gzip
+
+    content = begun_sha256()
+    try:
+        with gzip.open(path) as file:
+            for piece in iter(lambda: file.read(PIECE), b""):
+                content.update(piece)
+    except (OSError, EOFError, zlib.error):
+        return None
+    return content.hexdigest()
+
+
+def sha256_printed(command: list[str]) -> str | None:
+    """Return the SHA-256 of what a command prints; None where it fails."""
+    import subprocess
+
+    content = begun_sha256()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        printed = process.stdout
+        assert printed is not None  # noqa: S101 - a pipe was asked for
+        for piece in iter(lambda: printed.read(PIECE), b""):
+            content.update(piece)
+    return None if process.returncode else content.hexdigest()
+
+
+def is_copy_of(copy: str, sha256: str, ending: str) -> bool:
+    """Tell whether a compressed file holds these bytes; True where no program here can tell."""
+    if ending == "gz":
+        return sha256_in_gzip(copy) == sha256
+    program = DECODERS[ending]
+    return not is_program(program[0]) or sha256_printed([*program, copy]) == sha256
+
+
+ENCODERS = {"gz": gzipped, "br": brotlied}
+DECODERS = {
+    "br": ["brotli", "--decompress", "--stdout"],
+    "zst": ["zstd", "--decompress", "--stdout", "--quiet"],
+}

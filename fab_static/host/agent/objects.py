@@ -1,0 +1,178 @@
+"""The bytes of releases: one file for each content, named by its SHA-256."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from fab_static.host.agent.digests import begun_sha256, digests, mtime_of
+from fab_static.host.agent.disk import aside, link_or_copy, make_folders
+from fab_static.host.agent.names import places_of
+from fab_static.host.agent.protocol import PIECE
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.seals import links_of, seals
+from fab_static.host.agent.work import moved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO, Sequence
+
+    from fab_static.host.agent.store import Host
+
+
+def has_object(host: Host, sha256: str, size: int, *, look: bool = False) -> bool:
+    """Tell whether the object is there, whole; one that somebody wrote to counts as missing.
+
+    A whole one that was touched, or restored from a backup, gets its time back, unless we only look.
+    """
+    path = host.object(sha256)
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_size != size:
+        return False
+    if int(status.st_mtime) == mtime_of(sha256):
+        return True
+    if digests(path)[0] != sha256:
+        return False
+    if not look:
+        try:
+            os.utime(path, (mtime_of(sha256), mtime_of(sha256)))
+        except PermissionError:  # another account's: one that is ours takes its place
+            return False
+    return True
+
+
+def object_writer(host: Host, sha256: str, size: int) -> ObjectWriter:
+    host.refuse_link(os.path.dirname(host.object(sha256)))
+    return ObjectWriter(host.object(sha256), sha256, size, links_to_damaged(host, sha256))
+
+
+def links_to_damaged(host: Host, sha256: str) -> list[str]:
+    """Return the files of all releases and of the pool that are links to an object's damaged bytes.
+
+    Empty where there is no such object: it is asked before one is written, and a whole one never is.
+    """
+    try:
+        damaged = os.lstat(host.object(sha256))
+    except FileNotFoundError:
+        return []
+    releases = host.releases()
+    if host.known_links is None or host.known_links[0] != releases:  # read once for many objects
+        linked: dict[str, set[str]] = {}
+        for seal in seals(host):
+            for path, known, _size in links_of(host, seal, ["static"]):
+                linked.setdefault(known, set()).update(map(host.path, places_of(path)))
+        host.known_links = releases, linked
+    return [
+        path
+        for path in sorted(host.known_links[1].get(sha256, ()))
+        if os.path.lexists(path) and os.path.samestat(os.lstat(path), damaged)
+    ]
+
+
+def keep_bytes(host: Host, data: bytes) -> tuple[str, int]:
+    """Store bytes as an object; return its name, their SHA-256, and its size."""
+    sha256 = begun_sha256(data).hexdigest()
+    if not has_object(host, sha256, len(data)):
+        with object_writer(host, sha256, len(data)) as writer:
+            writer.write(data)
+    return sha256, len(data)
+
+
+def keep_file(host: Host, source: int, sha256: str, size: int) -> None:
+    """Copy an open file's bytes to the objects, checked (never linked: builds write files in place)."""
+    if has_object(host, sha256, size):
+        return
+    writer = object_writer(host, sha256, size)
+    os.lseek(source, 0, os.SEEK_SET)
+    with writer, open(source, "rb", closefd=False) as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            writer.write(piece)
+
+
+class ObjectWriter:
+    """Writes one object aside; on leaving without an error it is checked and renamed in.
+
+    `links` are files that are to have its bytes too: hard links to the damaged object it replaces.
+    """
+
+    def __init__(self, path: str, sha256: str, size: int, links: Sequence[str] = ()) -> None:
+        self.path = path
+        self.links = links
+        self.sha256 = sha256
+        self.left = size
+        self._hash = begun_sha256()
+        self._temporary = aside(path)
+        try:
+            self._file = self._open()
+        except FileNotFoundError:  # rarely: there are 256 folders, and thousands of objects
+            make_folders(os.path.dirname(path))
+            self._file = self._open()
+
+    def _open(self) -> BinaryIO:
+        return open(self._temporary, "xb")  # closed in __exit__
+
+    def write(self, piece: bytes) -> None:
+        moved()
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.left -= len(piece)
+
+    def __enter__(self) -> ObjectWriter:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            with self._file:
+                if error is None:
+                    self._finish()
+            if error is None:
+                self._rename_in()
+                return
+        except BaseException:
+            self._remove()
+            raise
+        self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._temporary)
+
+    def _finish(self) -> None:
+        if self.left or self._hash.hexdigest() != self.sha256:
+            raise RefusedError(
+                f"the bytes that arrived are not those of object {self.sha256}",
+                self.path,
+                "run the task again; if it happens twice, a file changes while it is read",
+            )
+        self._file.flush()
+        seconds = mtime_of(self.sha256)
+        os.fchmod(self._file.fileno(), 0o444)
+        os.utime(self._file.fileno(), (seconds, seconds))
+
+    def _rename_in(self) -> None:
+        for link in self.links:
+            link_or_copy(self._temporary, link)
+        os.replace(self._temporary, self.path)  # last: until then it is missing, and sent again
+
+
+class Objects:
+    """Tells links to objects from other files; looks at each object once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def has_link(self, path: str, sha256: str) -> bool:
+        """Tell whether a file is a link to an object, and so has its bytes."""
+        try:
+            found = os.lstat(path)
+            if sha256 not in self._known:
+                known = os.stat(self._host.object(sha256))
+                self._known[sha256] = known.st_dev, known.st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (found.st_dev, found.st_ino) == self._known[sha256]

@@ -1,0 +1,118 @@
+"""Removes releases, and what no release needs any more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from fab_static.host.agent.disk import remove_tree
+from fab_static.host.agent.names import OBJECT, RELEASE, SECOND_POOL, checked
+from fab_static.host.agent.plain import is_folder, read_json
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.seals import links_of, seals, with_copies
+from fab_static.host.agent.walking import folders_below, place_of, remove_empty_folders
+from fab_static.host.agent.work import moved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterator
+
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
+
+
+def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Remove releases, then every pool entry and object that no release left needs.
+
+    The live release and the one before are never removed, whatever the request says.
+    """
+    host = agent.host
+    host.claim()
+    kept = {host.live(), host.live("previous")}
+    removed = []
+    for release in head["releases"]:
+        folder = host.path("releases", checked(RELEASE, release, "release"))
+        if release not in kept and os.path.isdir(folder):
+            gone = host.path("releases", f".{release}.gone")
+            remove_tree(gone)
+            os.rename(folder, gone)
+            removed.append(release)
+    leftovers(host)
+    host.odd.clear()
+    links, objects = needed(host, head["roles"])
+    if host.odd:  # what such a release or journal needs, nobody knows
+        return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
+    remove_files(host, "pool", lambda path: path in links or SECOND_POOL.sub(r"\1/", path) in links)
+    freed = remove_files(host, "objects", lambda path: os.path.basename(path) in objects)
+    remove_empty_folders(host.path("pool"))
+    return {"removed": removed, "freed": freed}, b""
+
+
+def leftovers(host: Host) -> None:
+    """Remove what an interrupted task left aside; we hold the lock, so nobody works on it."""
+    releases = host.path("releases")
+    for name in os.listdir(releases) if is_folder(releases) else []:
+        if name.startswith("."):
+            remove_tree(os.path.join(releases, name))
+
+
+def remove_files(host: Host, name: str, is_needed: Callable[[str], bool]) -> int:
+    """Remove the files below a folder of ours that nothing needs; return how many bytes they had.
+
+    A link is removed, and never followed; not even one that takes a folder's place meanwhile.
+    """
+    freed = 0
+    root = os.path.realpath(host.root)
+    for path in folders_below(host.path(name)):
+        parent = os.path.relpath(path, host.root)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if place_of(folder, path) != os.path.join(root, parent):
+                host.refuse_link(path)
+                raise RefusedError(
+                    f"{parent} was exchanged while it was read", path, "find out who writes there"
+                )
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    moved()
+                    if entry.is_dir(follow_symlinks=False) or is_needed(f"{parent}/{entry.name}"):
+                        continue
+                    freed += entry.stat(follow_symlinks=False).st_size
+                    os.unlink(entry.name, dir_fd=folder)
+        finally:
+            os.close(folder)
+    return freed
+
+
+def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
+    """Return the pool paths and the objects that the releases and the journal still need."""
+    links: set[str] = set()
+    objects: set[str] = set()
+    for seal in seals(host):
+        for path, sha256, _size in links_of(host, seal, roles):
+            links.add(path)
+            objects.add(sha256)
+        if "build" in roles:  # it ships them to hosts that lack them
+            for file in seal["files"].values():
+                objects.update(sha256 for _ending, sha256, _size in with_copies(file))
+    for name in listings(host):
+        objects.add(name)
+        with contextlib.suppress(
+            RefusedError, OSError, ValueError, TypeError, LookupError, AttributeError
+        ):
+            listing = read_json(host.object(name))
+            for known in (*listing["files"].values(), *listing["extra"].values()):
+                if known:
+                    objects.add(known[0])
+    return links, objects
+
+
+def listings(host: Host) -> Iterator[str]:
+    """Yield the objects that the journal says were left by phases, or given to them."""
+    phases = (host.known("journal.json") or {}).get("phases")
+    for phase in phases.values() if isinstance(phases, dict) else ():
+        for key in ("base", "listing"):
+            name = phase.get(key) if isinstance(phase, dict) else None
+            if isinstance(name, str) and OBJECT.fullmatch(name):
+                yield name

@@ -1,0 +1,118 @@
+"""What runs of the project have read, so that a run is not repeated while all of it is as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import time
+import types
+
+from fab_static.host.agent.digests import begun_sha256, digest_of
+from fab_static.host.agent.disk import make_folders, remove_tree, set_aside
+from fab_static.host.agent.names import checked
+from fab_static.host.agent.plain import is_ours
+from fab_static.host.agent.static_root import listing_of
+from fab_static.host.agent.transfer import put_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.wire import Agent
+
+RECORDED = re.compile(r"[a-z0-9_]+(-[0-9a-f]{16})?")  # what a recorded run is known by
+RECORDED_KEPT = 64  # recorded runs; the least recently used go first
+
+
+def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Take in host/reads.py, which knows what a run has read. Body: its source.
+
+    `one_start` is the program that sets the project up once for several commands.
+    """
+    reads = types.ModuleType("reads")
+    exec(compile(body, "fab_static/host/reads.py", "exec"), vars(reads))  # noqa: S102 - the operator's own
+    agent.reads = reads
+    agent.one_start = head["one_start"].encode()
+    return {}, b""
+
+
+def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say of a recorded run whether all that it read is as it was.
+
+    `left` are files besides that must be as one of the states given: {path: [SHA-256 or null]}; `shown` are files,
+    and others that the run would be shown in place of them. Returns
+    `token`, and the answer that the run gave as body; or `why` it must be run again.
+    """
+    path = recorded(agent, head["name"])
+    record = agent.reads.read_record(path)
+    if record is None:
+        return {"why": "it was not recorded yet"}, b""
+    for file, states in head.get("left", {}).items():
+        if digest_of(file) not in states:
+            return {"why": f"{file} has changed"}, b""
+    shown = head.get("shown", {})
+    why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt), shown)
+    if why:
+        return {"why": why}, b""
+    if head.get("keep"):  # it was used; who only looks writes nothing
+        os.utime(path)
+    return {"token": record["token"]}, (record["answer"] or "").encode()
+
+
+def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say what a recorded run that made the listing `left` of `was` makes of `now`: `listing`, or `why` nobody knows."""
+    record = agent.reads.read_record(recorded(agent, head["name"]))
+    if record is None or record["token"] != head["token"]:
+        return {"why": "it ran elsewhere since"}, b""
+    try:
+        was, left, now = (listing_of(agent, head[name]) for name in ("was", "left", "now"))
+    except FileNotFoundError:
+        return {"why": "what it worked on is not known any more"}, b""
+    listing, why = agent.reads.replayed(record["inside"], head["root"], was, left, now)
+    if listing is None:
+        return {"why": why}, b""
+    data = json.dumps(listing, sort_keys=True).encode()
+    if head.get("keep"):  # who only looks writes nothing
+        put_object(agent, {}, data)
+    files = {
+        path: {"asked": asked, "object": (now["extra"].get(path) or [None])[0]}
+        for path, asked in record["inside"]["parts"].items()
+    }
+    return {"listing": begun_sha256(data).hexdigest(), "parts": files}, b""
+
+
+def given_to(agent: Agent, head: Head, salt: str) -> Head:
+    environment = dict(os.environ, **head["environment"])
+    given: Head = agent.reads.given(head["what"], head["folder"], environment, salt)
+    return given
+
+
+def order_to_record(agent: Agent, head: Head, token: str) -> Head:
+    """Return what host/reads.py is told; an earlier record of that name is gone then."""
+    agent.host.claim()
+    order = head["record"]
+    path = recorded(agent, order["name"])
+    before = path + ".before"
+    make_folders(os.path.dirname(path), 0o700)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, before)
+    others = [
+        os.path.join(os.path.dirname(path), name) for name in os.listdir(os.path.dirname(path))
+    ]
+    for old in sorted(others, key=os.path.getmtime)[:-RECORDED_KEPT]:
+        remove_tree(old)
+    given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
+    start = time.time()
+    return {"to": path, "before": before, "token": token, "given": given, "start": start, **order}
+
+
+def recorded(agent: Agent, name: str) -> str:
+    """Return where a recorded run is; in a folder that is ours, since what it answered is used again."""
+    folder = agent.host.path("recorded")
+    with contextlib.suppress(FileNotFoundError):
+        status = os.lstat(folder)
+        if not stat.S_ISDIR(status.st_mode) or not is_ours(status):
+            set_aside(folder)
+    return os.path.join(folder, checked(RECORDED, name, "name of a recorded run"))

@@ -1,0 +1,275 @@
+"""Builds the folder of a release out of objects, and compares it with its seal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+
+from fab_static.host.agent.digests import begun_sha256, digest_of, digests, mtime_of, sha256_of
+from fab_static.host.agent.disk import (
+    lasting,
+    link_or_copy,
+    make_folders,
+    remove_tree,
+    to_disk,
+    write_file,
+)
+from fab_static.host.agent.names import (
+    ENCODED,
+    RELEASE,
+    VERSION,
+    checked,
+    checked_path,
+    in_folder,
+    places_of,
+)
+from fab_static.host.agent.objects import Objects
+from fab_static.host.agent.plain import read_plain
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.seals import found_at, links_of, read_seal, seals
+from fab_static.host.agent.walking import files_below
+from fab_static.host.agent.work import moved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
+
+
+def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return release.json of one release, as it was sealed."""
+    return {}, read_seal(agent.host, head["release"])[1]
+
+
+def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return a few words on each release."""
+    found = []
+    agent.host.odd.clear()
+    for seal in seals(agent.host):
+        found.append(
+            {
+                "id": seal["id"],
+                "revision": seal.get("revision"),
+                "created_at": seal["created_at"],
+                "created_by": seal["created_by"],
+                "environment": seal["environment"],
+                "digest": seal["digest"],
+                "files": len(seal["files"]),
+                "bytes": sum(file["size"] for file in seal["files"].values()),
+            }
+        )
+    return {"releases": found, "odd": list(agent.host.odd.values())}, b""
+
+
+@lasting
+def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make the folder of a release and its pool entries from objects. Body: its release.json.
+
+    The release is there, under its name, only when all of it is. `anew`: another release.json that stands
+    there is not what was sealed, and is written anew.
+    """
+    host = agent.host
+    host.claim()
+    seal = json.loads(body.decode("utf-8"))
+    release = checked(RELEASE, seal["id"], "release")
+    folder = host.path("releases", release)
+    there = None
+    try:
+        there = read_plain(os.path.join(folder, "release.json"))[0]
+    except FileNotFoundError:
+        pass
+    except (RefusedError, OSError):
+        there = b""  # it cannot be read
+    is_other = there is not None and there != body
+    if is_other and not head.get("anew"):
+        raise RefusedError(
+            f"release {release} is here already, sealed with other content",
+            folder,
+            "deploy again: a new release gets a new id",
+            "release",
+        )
+    new = host.path("releases", f".{release}.new")
+    remove_tree(new)
+    make_folders(new)
+    base = os.path.join("releases", release)
+    folders: set[str] = set()
+    links = {path: sha256 for path, sha256, _size in links_of(host, seal, head["roles"])}
+    objects = Objects(host)
+    for path, sha256 in links.items():
+        moved()
+        target = host.path(path)
+        is_new = there is None and path.startswith(base + "/")
+        if is_new:
+            target = new + target[len(folder) :]
+        elif objects.has_link(target, sha256):  # nearly all of them, nearly always
+            continue
+        elif path.startswith(base + "/"):
+            relink(host, path, sha256)
+            continue
+        else:
+            place = place_for(host, path, sha256, objects)
+            if place is None:  # it is in the second pool already
+                continue
+            target = host.path(place)
+            # a copy beside its file promises nothing
+            if not (path.endswith(ENCODED) and path[:-3] in links):
+                refuse_other_bytes(target, path, sha256)
+        parent = os.path.dirname(target)
+        if parent not in folders:
+            host.refuse_link(parent)
+            make_folders(parent)
+            folders.add(parent)
+        link_or_copy(host.object(sha256), target)
+    if "static" in head["roles"]:
+        refuse_hidden(host, seal, objects)
+    if there is None:
+        write_file(os.path.join(new, "release.json"), body)
+        to_disk(host)  # all bytes before the name that says they are there
+        os.rename(new, folder)
+    else:
+        remove_tree(new)
+        if is_other:
+            write_file(os.path.join(folder, "release.json"), body)
+    return {"mended": is_other}, b""
+
+
+def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | None:
+    """Return where a pool entry can be linked; None where a place has it.
+
+    A name may be a file in one release and a folder in the next. While both are kept, the later one
+    stands in the second pool.
+    """
+    for place in places_of(path):
+        if objects.has_link(host.path(place), sha256):
+            return None
+        if not is_blocked(host.path(place)):
+            return place
+    raise RefusedError(
+        f"{path} is both a file and a folder in releases that are kept, more than once over",
+        host.path("pool"),
+        "rename the file or the folder; or prune those releases first",
+        "release",
+    )
+
+
+def is_blocked(path: str) -> bool:
+    """Tell whether no file can stand there: there is a folder, or a file in a folder's place."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)  # an empty one is a leftover
+    if os.path.isdir(path):
+        return True
+    parent = os.path.dirname(path)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    return not os.path.isdir(parent)
+
+
+def refuse_hidden(host: Host, seal: dict[str, Any], objects: Objects) -> None:
+    """Refuse a file whose URL is answered from `pool/named` with other bytes: nginx looks there first."""
+    files, named = seal["files"], set(seal["named"])
+    for pool in (host.path("pool", "named"), host.path("pool", "named~")):
+        for place in files_below(pool):
+            path = os.path.relpath(place, pool)
+            if (
+                path not in files
+                or path in named
+                or (path.endswith(ENCODED) and path[:-3] in files)
+            ):
+                continue
+            if not objects.has_link(place, files[path]["sha256"]):
+                raise RefusedError(
+                    f"{path} has other bytes than in a release that is kept, which named it by its content",
+                    place,
+                    "rename the file: browsers keep what its URL gave them for a year",
+                    "release",
+                )
+
+
+def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
+    """Refuse a pool entry whose URL promised other bytes: caches keep them for a year.
+
+    An entry that somebody wrote to is no promise; it is linked anew.
+    """
+    try:
+        status = os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if int(status.st_mtime) != mtime_of(sha256):
+        there = digests(target)[0]
+        if there != sha256 and int(status.st_mtime) == mtime_of(there):
+            raise RefusedError(
+                f"{path} has other bytes here, and a URL must never change its bytes",
+                target,
+                "run resource_static after all that writes the file, then deploy again",
+                "release",
+            )
+
+
+def relink(host: Host, path: str, sha256: str) -> None:
+    """Mend one file of a release that is here: its object is right, it may not be."""
+    target = host.path(path)
+    host.refuse_link(os.path.dirname(target))
+    make_folders(os.path.dirname(target))
+    link_or_copy(host.object(sha256), target)
+
+
+def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Compare every file of a release with its seal: by stat, or (`bytes`) by reading all of it.
+
+    `seal` is the SHA-256 of release.json by the operator's word: a host is not judged by its own. Null asks for it.
+    """
+    host = agent.host
+    seal, sealed = read_seal(host, head["release"], head.get("seal"))
+    absent, changed = [], []
+    right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
+    for path, sha256, size in links_of(host, seal, head["roles"]):
+        moved()
+        place, status = found_at(host, path)
+        if status is None:
+            absent.append(path)
+            continue
+        same = (
+            stat.S_ISREG(status.st_mode)
+            and status.st_size == size
+            and int(status.st_mtime) == mtime_of(sha256)
+        )
+        if same and head.get("bytes"):
+            key = (status.st_ino, sha256)
+            if key not in right:
+                right[key] = sha256_of(host.path(place)) == sha256
+                if not right[key]:  # so that a stat shows it, and the next `missing` names it
+                    with contextlib.suppress(OSError):
+                        os.utime(host.path(place), (0, 0))
+            same = right[key]
+        if not same:
+            changed.append(path)
+    folder = host.path("releases", seal["id"])
+    manifest = seal["offline_manifest"]
+    return {
+        "missing": len(absent),
+        "changed": len(changed),
+        "examples": (absent + changed)[:5],
+        "versions_sha256": digest_of(os.path.join(folder, "resource_versions.yml")),
+        "offline_manifest_sha256": manifest
+        and digest_of(os.path.join(folder, in_folder(manifest["path"]))),
+        **({"seal_sha256": begun_sha256(sealed).hexdigest()} if "seal" in head else {}),
+    }, b""
+
+
+def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return the SHA-256 of what stands behind the URLs of one path: live, versioned, content-named."""
+    host = agent.host
+    path = checked_path(head["path"])
+    version = head["version"]
+    if version is not None and not VERSION.fullmatch(version):
+        version = None  # nginx takes it for unknown, too
+    return {
+        "current": digest_of(host.path("current", "static", path)),
+        "pool": version and digest_of(host.path(found_at(host, f"pool/{version}/{path}")[0])),
+        "named": digest_of(host.path(found_at(host, f"pool/named/{path}")[0])),
+    }, b""

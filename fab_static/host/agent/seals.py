@@ -1,0 +1,159 @@
+"""What the releases of a host hold, by release.json."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from fab_static.host.agent.digests import begun_sha256
+from fab_static.host.agent.names import (
+    ENCODED,
+    ENDING,
+    OBJECT,
+    RELEASE,
+    VERSION,
+    checked,
+    checked_path,
+    in_folder,
+    places_of,
+)
+from fab_static.host.agent.plain import parsed, read_plain
+from fab_static.host.agent.refusals import RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from fab_static.host.agent.store import Host
+
+
+def seal_of(host: Host, release: str) -> dict[str, Any]:
+    """Return what release.json holds."""
+    return read_seal(host, release)[0]
+
+
+def read_seal(host: Host, release: str, sha256: str | None = None) -> tuple[dict[str, Any], bytes]:
+    """Return what release.json holds, and its bytes: of this SHA-256, where the operator names one."""
+    checked(RELEASE, release, "release")
+    path = host.path("releases", release, "release.json")
+    try:
+        data = read_plain(path)[0]
+    except FileNotFoundError:
+        raise RefusedError(
+            f"there is no release {release}",
+            host.path("releases"),
+            "choose one that `releases` lists",
+            "release",
+        ) from None
+    seal = parsed(path, data)
+    if not is_seal(seal, release) or sha256 not in (None, begun_sha256(data).hexdigest()):
+        raise RefusedError(
+            f"release.json of {release} is not what was sealed",
+            path,
+            f"ship it anew from a host that has it: rollback --to {release} --repair",
+            "release",
+        )
+    return seal, data
+
+
+def seals(host: Host) -> Iterator[dict[str, Any]]:
+    """Yield the seals of all releases here; one that cannot be read is passed over: `odd` says why."""
+    for release in host.releases():
+        try:
+            yield seal_of(host, release)
+        except RefusedError as error:
+            host.odd[f"releases/{release}"] = error.what
+        except OSError as error:
+            host.odd[f"releases/{release}"] = (
+                f"release.json of {release} cannot be read: {error.strerror}"
+            )
+
+
+def is_seal(seal: Any, release: str) -> bool:
+    """Tell whether this has the shape of a release's seal; whether its content is right, its digest tells."""
+    if not isinstance(seal, dict) or seal.get("id") != release:
+        return False
+    try:
+        files, versions = seal["files"], seal["versions"]
+        outside = seal.get("manifests", {})
+        for one in (*files.values(), *outside.values(), *([versions] if versions else [])):
+            if not all(isinstance(size, int) for _ending, _sha256, size in with_copies(one)):
+                return False
+        for path, version in seal["versioned"].items():
+            checked(VERSION, version, "version")
+            checked_path(path)
+        manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
+        named = [*seal["named"], *(one["path"] for one in manifests if one)]
+        words = [seal[key] for key in ("created_at", "created_by", "environment", "digest")]
+        return (
+            all(map(checked_path, files))
+            and {*named} <= {*files, *outside}
+            and all(in_folder(path).startswith("manifests/") for path in outside)
+            and all(
+                isinstance(word, str)
+                for word in (*words, *(one["sha256"] for one in manifests if one))
+            )
+        )
+    except (RefusedError, LookupError, TypeError, ValueError, AttributeError):
+        return False
+
+
+def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tuple[str, str, int]]:
+    """Yield what a release needs on a host with these roles: path, SHA-256, size.
+
+    Paths are relative to `deploy_to`; each is a hard link to its object. Precompressed copies stand
+    beside their files, wherever nginx finds these.
+    """
+    files = seal["files"]
+    base = "releases/" + checked(RELEASE, seal["id"], "release")
+    manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
+    for path, one in seal.get("manifests", {}).items():
+        yield f"{base}/{in_folder(path)}", checked(OBJECT, one["sha256"], "object"), one["size"]
+    versions = seal["versions"]
+    if versions:
+        sha256 = checked(OBJECT, versions["sha256"], "object")
+        yield base + "/resource_versions.yml", sha256, versions["size"]
+    if "static" in roles:
+        made = {checked_path(path): with_copies(file) for path, file in files.items()}
+        for path, copies in made.items():
+            for ending, sha256, size in copies:
+                if not ending or path + ending not in files:  # else the project made it
+                    yield f"{base}/static/{path}{ending}", sha256, size
+        pool = [
+            (checked(VERSION, version, "version"), path)
+            for path, version in seal["versioned"].items()
+            if path in files
+        ]
+        for folder, path in (*pool, *(("named", path) for path in seal["named"])):
+            if path.endswith(ENCODED) and path[:-3] in files:  # of an older seal: no promise
+                continue
+            for ending, sha256, size in made[path]:
+                yield f"pool/{folder}/{path}{ending}", sha256, size
+    else:
+        for manifest in filter(None, manifests):
+            path = manifest["path"]
+            if path in seal.get("manifests", {}):
+                continue
+            path = checked_path(path)
+            sha256 = checked(OBJECT, manifest["sha256"], "object")
+            yield f"{base}/static/{path}", sha256, files[path]["size"]
+
+
+def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """Return a file and its precompressed copies: how the name ends, SHA-256, size."""
+    found = [("", checked(OBJECT, file["sha256"], "object"), file["size"])]
+    for ending, one in file.get("encodings", {}).items():
+        checked(ENDING, ending, "ending of a precompressed copy")
+        found.append(("." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]))
+    return found
+
+
+def found_at(host: Host, path: str) -> tuple[str, os.stat_result | None]:
+    """Return where a file that a release needs stands, and its status; None where it is nowhere."""
+    for place in places_of(path):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            status = os.lstat(host.path(place))
+            if not stat.S_ISDIR(status.st_mode):
+                return place, status
+    return path, None

@@ -1,0 +1,246 @@
+"""The static root of a build: guarded, emptied, kept as a listing of objects, and put back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+
+from fab_static.host.agent.digests import digests, mtime_of, sha256_of
+from fab_static.host.agent.disk import aside, copy, lasting, make_folders, remove_tree
+from fab_static.host.agent.names import checked_path
+from fab_static.host.agent.objects import keep_file
+from fab_static.host.agent.plain import not_plain
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.transfer import put_object, read_object
+from fab_static.host.agent.walking import is_inside, place_of, walk
+from fab_static.host.agent.work import moved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
+
+NAMES_TOLD = 200  # of files that are counted all
+
+
+def guard(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Refuse a static root that a build must not empty; return its real path, and whether it is empty.
+
+    `keep` maps what must not lie in it to its path; `sources` maps folders that finders read to whose they are:
+    these must lie apart from it, either way. `is_written` tells whether the folder `written` is it, or below it.
+    """
+    root = guarded(agent.host, head)
+    written = head["written"]
+    return {
+        "root": root,
+        "is_empty": not (os.path.isdir(root) and os.listdir(root)),
+        "is_written": bool(written) and is_inside(os.path.realpath(written), root),
+    }, b""
+
+
+def guarded(host: Host, head: Head) -> str:
+    """Return the real path of a static root that holds nothing else, by `keep` and `sources`."""
+    root: str = os.path.realpath(head["root"])
+    refuse_file(root)
+    ours = os.path.realpath(host.root)
+    keep = dict(head["keep"], deploy_to=ours)
+    keep["your home folder"] = os.path.expanduser("~")
+    for name, path in keep.items():
+        held = os.path.realpath(path)
+        if is_inside(held, root) or (held == ours and is_inside(root, held)):
+            raise RefusedError(
+                f"STATIC_ROOT holds {name} ({path}), and a build starts by emptying it",
+                root,
+                "set STATIC_ROOT to a folder of its own",
+                "build",
+            )
+    for path, reader in head.get("sources", {}).items():
+        source = os.path.realpath(path)
+        if is_inside(source, root) or is_inside(root, source):
+            how = "is" if source == root else "lies in" if is_inside(root, source) else "holds"
+            raise RefusedError(
+                f"STATIC_ROOT {how} {path}, a folder of sources that {reader} reads, and a build starts "
+                "by emptying STATIC_ROOT",
+                root,
+                "set STATIC_ROOT to a folder of its own, apart from all sources",
+                "build",
+            )
+    return root
+
+
+def refuse_file(root: str) -> None:
+    """Refuse a static root that cannot be a folder, since it or what it should lie in is something else."""
+    there = root
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        how = "is" if there == root else f"lies below {there}, which is"
+        kind = "a file" if os.path.isfile(there) else "neither a file nor a folder"
+        raise RefusedError(
+            f"STATIC_ROOT {how} {kind}",
+            root,
+            f"set STATIC_ROOT to a folder of its own, or move {there} away",
+            "build",
+        )
+
+
+def not_ours(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Return how many files below a static root no build of ours has left there, and the first names.
+
+    Body: the names to judge, JSON. A snapshot gives each file the time that belongs to its bytes; see `take_in`.
+    """
+    root = head["root"]
+    others = []
+    for name in json.loads(body.decode("utf-8")):
+        path = os.path.join(root, checked_path(name))
+        if (
+            os.path.islink(path)
+            or not os.path.isfile(path)
+            or os.stat(path).st_mtime != mtime_of(sha256_of(path))
+        ):
+            others.append(name)
+    return {"others": others[:NAMES_TOLD], "count": len(others)}, b""
+
+
+def empty(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Empty the static root, so that nothing of an earlier build stays in it; or make it what `listing` says.
+
+    Refuses what `guard` refuses.
+    """
+    root = guarded(agent.host, head)
+    make_folders(root)
+    if head.get("listing"):
+        put_all_back(agent.host, head["root"], listing_of(agent, head["listing"])["files"])
+    else:
+        remove_all_in(root)
+    return {}, b""
+
+
+def remove_all_in(folder: str) -> None:
+    for name in os.listdir(folder):
+        remove_tree(os.path.join(folder, name))
+
+
+@lasting
+def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Keep the state of the static root (and `extra` files beside it) as objects, and so the listing of them.
+
+    That is {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}; `before` names that of the
+    snapshot before, so that files that did not change since are not read. Files get the time that belongs to
+    their bytes. Returns the listing's name and its `extra`.
+    """
+    host = agent.host
+    host.claim()
+    before = listing_of(agent, head["before"])["files"] if head.get("before") else {}
+    listing: Head = {"files": {}, "extra": {}}
+    read = 0
+    for path, status in walk(head["root"]):
+        known = before.get(path)
+        if not known or not is_unchanged(status, known):
+            known = take_in(host, os.path.join(head["root"], path), os.path.realpath(head["root"]))
+            read += 1
+        listing["files"][path] = known
+    for path in head["extra"]:
+        listing["extra"][path] = take_in(host, path) if os.path.isfile(path) else None
+    stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())
+    return {"listing": stored["object"], "read": read, "extra": listing["extra"]}, b""
+
+
+def listing_of(agent: Agent, name: str) -> Head:
+    """Return what a snapshot has listed."""
+    listing: Head = json.loads(read_object(agent, {"object": name}, b"")[1].decode("utf-8"))
+    return listing
+
+
+def is_unchanged(status: os.stat_result, known: list[Any]) -> bool:
+    return status.st_size == known[1] and status.st_mtime == mtime_of(known[0])
+
+
+def take_in(host: Host, path: str, root: str | None = None) -> list[Any]:
+    """Keep a file as an object, and give it the time that belongs to its bytes.
+
+    It is opened once: what another account puts in its place meanwhile is not read. With `root`, it must lie there.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise not_plain(path)
+        if root and not is_inside(place_of(file, path), root):
+            raise RefusedError(
+                f"{path} led out of the static root when it was read",
+                root,
+                "find out who changes the static root while it is built",
+                "build",
+            )
+        sha256, version, size = digests(file)
+        keep_file(host, file, sha256, size)
+        known = [sha256, size, version]
+        if os.path.islink(path):
+            return known
+        if status.st_nlink > 1:  # its other name may be somebody's source
+            put_back(host, path, known)
+        else:
+            with contextlib.suppress(
+                PermissionError
+            ):  # of another account: it is read again next time
+                os.utime(file, (mtime_of(sha256), mtime_of(sha256)))
+        return known
+    finally:
+        os.close(file)
+
+
+def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make the static root, and the extra files, what a snapshot's listing says."""
+    listing = listing_of(agent, head["listing"])
+    for path in listing["extra"]:
+        if os.path.isdir(path):  # a snapshot keeps files alone
+            raise RefusedError(
+                f"{path} is a folder, and the resource versions are kept in a file of that name",
+                path,
+                "move the folder away, or set FAB_STATIC_VERSIONS_FILE to another file",
+                "build",
+            )
+    changed = put_all_back(agent.host, head["root"], listing["files"])
+    for path, known in listing["extra"].items():
+        if known is None:
+            remove_tree(path)
+        else:
+            put_back(agent.host, path, known)
+    return {"changed": changed}, b""
+
+
+def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
+    """Make a folder hold these files and no other; return how many had to be changed."""
+    make_folders(root)
+    links: set[str] = set()
+    there = dict(walk(root, links))
+    gone = [path for path in there if path not in files]
+    for path in gone:
+        os.unlink(os.path.join(root, path))
+    changed = [
+        path
+        for path, known in files.items()
+        if path not in there or path in links or not is_unchanged(there[path], known)
+    ]
+    for path in changed:
+        moved()
+        put_back(host, os.path.join(root, checked_path(path)), files[path])
+    return len(gone) + len(changed)
+
+
+def put_back(host: Host, path: str, known: list[Any]) -> None:
+    """Copy an object to its place (never a link: the next phase writes there)."""
+    parent = os.path.dirname(path)
+    if os.path.isdir(path) and not os.path.islink(path):
+        remove_tree(path)
+    make_folders(parent)
+    temporary = aside(path)
+    copy(host.object(known[0]), temporary)
+    os.utime(temporary, (mtime_of(known[0]), mtime_of(known[0])))
+    os.replace(temporary, path)
