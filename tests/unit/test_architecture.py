@@ -92,8 +92,12 @@ def test_the_walk_sees_the_package():
     assert {"fab_static", "fab_static.remote", "fab_static.host.agent"} <= set(
         map(module_of, FILES)
     )
-    assert "fab_static.plan.inventory.parse" not in imports_of(PACKAGE / "plan" / "inventory.py")
-    assert "fab_static.errors.InventoryError" in imports_of(PACKAGE / "plan" / "inventory.py")
+    assert "fab_static.plan.inventory.parse" not in imports_of(
+        PACKAGE / "plan" / "inventory" / "read.py"
+    )
+    assert "fab_static.errors.InventoryError" in imports_of(
+        PACKAGE / "plan" / "inventory" / "read.py"
+    )
 
 
 @pytest.mark.parametrize("part", ARROWS)

@@ -150,7 +150,7 @@ def test_what_is_left_out_takes_the_documented_default():
 
 
 def test_the_documenting_example_is_itself_right():
-    example = Path(__file__).parents[3] / "inventories" / "example.yml"
+    example = Path(__file__).parents[4] / "inventories" / "example.yml"
     assert parse(example.read_text("utf-8"), name="anybody", source=str(example)).app == "shop"
 
 

@@ -1,0 +1,148 @@
+"""The text of an inventory -> Environment; or every problem of it at once, with its place and cure."""
+
+from __future__ import annotations
+
+import re
+
+from fab_static.errors import InventoryError
+from fab_static.plan.inventory.buckets import read_hub, read_origin, read_report
+from fab_static.plan.inventory.building import read_build, read_project
+from fab_static.plan.inventory.environment import FOLDER, Cdn, Environment, Notify, Probe, Web
+from fab_static.plan.inventory.hosts import read_hosts, read_ssh
+from fab_static.plan.inventory.section import NAME, Section
+from fab_static.plan.inventory.yaml_text import load
+
+HOOKS = ("before_deploy", "after_activate", "after_failure")
+
+
+def parse(text: str, *, name: str, source: str) -> Environment:
+    """Return the environment that an inventory describes.
+
+    Args:
+        text: the YAML.
+        name: the environment's name, which is the file's name without its ending.
+        source: the file as the operator knows it, for messages.
+
+    Raises:
+        InventoryError: listing every problem of the file, each with its place and its cure.
+    """
+    problems: list[str] = []
+    data, lines = load(text, problems)
+    root = Section(data, "", problems, lines)
+    environment = _environment(root, name) if not problems else None
+    if problems:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InventoryError(
+            f"the inventory has {count}:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            where=source,
+            mend="correct the file; inventories/example.yml documents every key",
+        )
+    assert environment is not None  # noqa: S101 - without problems every section was read
+    return environment
+
+
+def _environment(root: Section, name: str) -> Environment:
+    if not NAME.fullmatch(name):
+        root.problem("", f'"{name}" is no name for an environment: letters, digits, . _ - only')
+    origin = read_origin(root.section("origin"))
+    hooks, hooks_timeout = _hooks(root.section("hooks"))
+    environment = Environment(
+        name=name,
+        app=root.name("app"),
+        deploy_to=root.absolute("deploy_to"),
+        hosts=read_hosts(root, has_origin=origin is not None),
+        project=read_project(root.section("project", required=True)),
+        ssh=read_ssh(root.section("ssh")),
+        build=read_build(root.section("build")),
+        web=_web(root.section("web")),
+        cdn=_cdn(root.section("cdn")),
+        origin=origin,
+        hub=read_hub(root.section("distribute"), origin),
+        probe=_probe(root.section("probe")),
+        keep_releases=root.integer("keep_releases", 5, least=1),
+        keep_for_seconds=root.duration("keep_for", 7 * 86400),
+        confirm=root.boolean("confirm", default=False),
+        hooks=hooks,
+        hooks_timeout=hooks_timeout,
+        notify=_notify(root.section("notify")),
+        report=read_report(root.section("report")),
+    )
+    root.close()
+    _folder_is_here(root, environment)
+    return environment
+
+
+def _folder_is_here(root: Section, environment: Environment) -> None:
+    if all(host.local for host in environment.hosts):
+        return
+    project = environment.project
+    texts = {"deploy_to": environment.deploy_to, "project.path": project.path}
+    texts["project.python"] = project.python
+    texts |= {f"project.environment.{key}": value for key, value in project.environment.items()}
+    for key, value in texts.items():
+        if FOLDER in value:
+            root.problem(key, f"{FOLDER} is this machine's; hosts over SSH need the whole path")
+
+
+def _web(section: Section) -> Web:
+    batch = section.scalar("batch", "100%")
+    if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", batch):
+        section.problem("batch", f'"{batch}" is neither a number of hosts nor a share such as 25%')
+    web = Web(
+        reload=section.optional_text("reload"),
+        check=section.optional_text("check"),
+        running=section.optional_text("running"),
+        batch=batch,
+        confirm_timeout=section.number("confirm_timeout", 30),
+    )
+    for key, url in (("check", web.check), ("running", web.running)):
+        if url is not None and not re.match(r"https?://", url):
+            section.problem(key, "must be a URL such as http://127.0.0.1:8000/health")
+    section.close()
+    return web
+
+
+def _cdn(section: Section) -> Cdn | None:
+    if not section.present:
+        return None
+    cdn = Cdn(
+        distribution_id=section.text("distribution_id"),
+        domain=section.optional_text("domain"),
+        wait=section.number("wait", 600, least=0),
+        endpoint_url=section.optional_text("endpoint_url"),
+        timeout=section.number("timeout", 10),
+    )
+    if cdn.domain and not re.fullmatch(r"(https?://)?[\w.-]+(:\d{1,5})?/?", cdn.domain, re.ASCII):
+        section.problem(
+            "domain", "must be a host such as d111111abcdef8.cloudfront.net, without a path"
+        )
+    section.close()
+    return cdn
+
+
+def _probe(section: Section) -> Probe:
+    probe = Probe(
+        pages=section.list_of_text("pages"),
+        origin=section.optional_text("origin"),
+        timeout=section.number("timeout", 10),
+    )
+    for at, page in enumerate(probe.pages):
+        if not re.match(r"https?://", page):
+            section.problem(f"pages[{at}]", "must be a whole URL: https://shop.example.com/")
+    section.close()
+    return probe
+
+
+def _notify(section: Section) -> Notify:
+    webhook = section.optional_text("webhook")
+    if webhook is not None and not re.match(r"https?://|\$[A-Za-z_][A-Za-z0-9_]*$", webhook):
+        section.problem("webhook", "must be a URL, or $NAME of a variable that holds one")
+    section.close()
+    return Notify(webhook)
+
+
+def _hooks(section: Section) -> tuple[dict[str, tuple[str, ...]], float]:
+    hooks = {hook: section.list_of_text(hook) for hook in HOOKS}
+    timeout = section.number("timeout", 300)
+    section.close()
+    return {hook: commands for hook, commands in hooks.items() if commands}, timeout
