@@ -1,7 +1,7 @@
 """Writes docs/reference.md from the code: `make docs`. A test holds the two equal.
 
 Tasks and their options come from the namespace, inventory keys from inventories/example.yml, exit codes
-from fab_static/tasks.py, JSON from docs/json/.
+from fab_static/tasks/, JSON from docs/json/.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@
     telling/      hooks, a webhook, the summary    report/    what the operator sees: terminal, HTML report, archive
     django_app/   RUNS INSIDE THE PROJECT: tags and management commands
 
-    api.py        every task as a plain Python call
-    tasks.py      the command line: fab <environment> <task>
+    api.py        every task as a plain Python call; sessions/: what stands behind it
+    tasks/        SPEAKS: the command line, fab <environment> <task>; alone imports invoke, prints and exits
     errors.py     the one tree of errors      interruption.py  how Ctrl-C is answered, and what it waits for
     timeline.py   what ran when, and where    workers.py       threads that nobody waits for
     wording.py    how sentences are put together

@@ -1,46 +1,59 @@
-"""Acts. Each file is a phase, and is given a Deployment; run/ holds what phases share."""
+"""Acts. One file a phase; each is given a Deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import cleandoc
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
 
-from fab_static.phases.activate import activate
-from fab_static.phases.build_requirejs import build_requirejs
-from fab_static.phases.collectstatic import collectstatic
-from fab_static.phases.compilejsi18n import compilejsi18n
-from fab_static.phases.compress import compress
-from fab_static.phases.distribute import distribute
-from fab_static.phases.fix_less_imports import fix_less_imports
-from fab_static.phases.invalidate import invalidate
-from fab_static.phases.probe import probe
-from fab_static.phases.prune import prune
-from fab_static.phases.resource_static import resource_static
-from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.seal import seal
-from fab_static.phases.verify import verify
+from fab_static.plan.build_order import BUILD_PHASES
 
-Phase = Callable[[Deployment], None]
+if TYPE_CHECKING:
+    from fab_static.phases.run.deployment import Deployment
 
-BUILD: dict[str, Phase] = {
-    "collectstatic": collectstatic,
-    "fix_less_imports": fix_less_imports,
-    "compilejsi18n": compilejsi18n,
-    "resource_static": resource_static,
-    "build_requirejs": build_requirejs,
-    "compress": compress,
-}
-PREPARE: dict[str, Phase] = {"seal": seal, "distribute": distribute, "verify": verify}
-# until `activate`, a visitor can see none of it
-GO_LIVE: dict[str, Phase] = {
-    "activate": activate,
-    "invalidate": invalidate,
-    "probe": probe,
-    "prune": prune,
-}
-PHASES: dict[str, Phase] = {**BUILD, **PREPARE, **GO_LIVE}
+Phase = Callable[["Deployment"], None]
+
+BUILD = BUILD_PHASES
+PREPARE = ("seal", "distribute", "verify")
+GO_LIVE = (
+    "activate",
+    "invalidate",
+    "probe",
+    "prune",
+)  # until `activate`, no visitor can see any of it
+EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
 ROLLBACK = (
     "verify",
     "activate",
     "invalidate",
     "probe",
 )  # the files are still there: only names move
+
+
+class _Phases(dict[str, Phase]):
+    """The phases by their names, each loaded when it is first asked for.
+
+    `fab --list` and `fab <environment> status` run none, and start in a fraction of the time.
+    """
+
+    def __missing__(self, name: str) -> Phase:
+        phase: Phase = getattr(import_module(f"{__name__}.{name}"), name)
+        self[name] = phase
+        return phase
+
+
+PHASES = _Phases()
+
+
+def documentation(name: str) -> str:
+    """Return a phase's docstring as it was compiled; its module is not run for that."""
+    module = f"{__name__}.{name}"
+    spec = find_spec(module)
+    code = spec.loader.get_code(module) if spec and spec.loader else None  # type: ignore[attr-defined]
+    for one in code.co_consts if code else ():
+        if isinstance(one, CodeType) and one.co_name == name:
+            return cleandoc(FunctionType(one, {}).__doc__ or "")
+    return ""

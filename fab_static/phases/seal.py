@@ -18,7 +18,6 @@ from fab_static.phases.run.audit import (
     tell_of_shadowed,
     tell_of_unversioned_changes,
 )
-from fab_static.phases.run.building import task_name
 from fab_static.phases.run.collected import listing_of, refuse_what_is_not_held
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import (
@@ -33,6 +32,7 @@ from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
+from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.wording import counted
 

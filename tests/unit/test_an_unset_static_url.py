@@ -8,9 +8,8 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from fab_static import tasks
 from fab_static.phases.run.deployment import Deployment
-from tests.unit.test_words import Site
+from tests.unit.test_words import TASK, Site
 from tests.unit.test_words import site as site
 
 
@@ -25,7 +24,7 @@ def test_what_is_printed_needs_a_static_url(
 ) -> None:
     monkeypatch.setattr(Deployment, "facts", lambda *_: {"static_url": unset})
     with pytest.raises(Exit) as end:
-        getattr(tasks, word)(Context())
+        TASK[word](Context())
     said = capsys.readouterr()
     assert (end.value.code, said.out) == (1, "")
     assert said.err.startswith(
@@ -33,5 +32,5 @@ def test_what_is_printed_needs_a_static_url(
         "  where: build1: the project's settings\n"
         '  mend:  set it, STATIC_URL = "/static/" for one; or name the path with --url\n'
     )
-    getattr(tasks, word)(Context(), url="/assets/")
+    TASK[word](Context(), url="/assets/")
     assert "/assets/" in capsys.readouterr().out

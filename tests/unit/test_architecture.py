@@ -173,7 +173,7 @@ def test_only_aws_imports_boto3(path):
     assert not tops_in(imports_of(path)) & {"boto3", "botocore"}
 
 
-@named([path for path in FILES if path.name != "tasks.py"])
+@named([path for path in FILES if not path.is_relative_to(PACKAGE / "tasks")])
 def test_only_tasks_imports_invoke(path):
     if path == PACKAGE / "__init__.py":  # for the type of `namespace` alone
         return
@@ -185,7 +185,10 @@ def test_what_runs_inside_the_project_never_needs_the_operators_libraries(path):
     forbidden = {"fabric", "invoke", "paramiko", "boto3", "botocore", "rich"}
     imports = imports_of(path)
     assert not tops_in(imports) & forbidden
-    outside = ("remote", "phases", "tasks", "api", "report", "aws", "host", "looking")
+    outside = (
+        *("remote", "phases", "tasks", "api", "sessions", "report", "aws", "host"),
+        *("looking", "doctor", "telling"),
+    )
     assert not [name for name in imports if is_below(name, *(f"fab_static.{it}" for it in outside))]
 
 
@@ -199,7 +202,7 @@ def test_only_what_runs_inside_the_project_imports_django(path):
     [
         path
         for path in FILES
-        if path != PACKAGE / "tasks.py" and not path.is_relative_to(PACKAGE / "host")
+        if not (path.is_relative_to(PACKAGE / "tasks") or path.is_relative_to(PACKAGE / "host"))
     ]
 )
 def test_only_tasks_prints_exits_and_reads_the_command_line(path):
@@ -217,10 +220,15 @@ def test_only_tasks_prints_exits_and_reads_the_command_line(path):
 
 @named(below("phases"))
 def test_no_phase_knows_who_calls_it(path):
-    outside = (
-        *("fab_static.tasks", "fab_static.api", "fab_static.report"),
-        *("fab_static.looking", "fab_static.doctor", "fab_static.telling"),
-    )
+    outside = ("tasks", "api", "sessions", "report", "looking", "doctor", "telling")
+    assert not [
+        name for name in imports_of(path) if is_below(name, *(f"fab_static.{it}" for it in outside))
+    ]
+
+
+@named(below("sessions"))
+def test_no_session_knows_the_command_line(path):
+    outside = ("fab_static.tasks", "fab_static.api")
     assert not [name for name in imports_of(path) if is_below(name, *outside)]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from fab_static import api
 from fab_static.errors import ProbeError
+from fab_static.phases import PHASES
 from fab_static.phases.run.deployment import Deployment
 from fab_static.telling import notify
 from tests.unit.test_words import NEW, OLD, Said, Site, said, site
@@ -36,7 +37,7 @@ def told(
         if deploy.current_release().id == NEW:
             raise ProbeError("logo.svg answered 404", where="edge1", mend="see its log")
 
-    monkeypatch.setitem(api.PHASES, "probe", probe)
+    monkeypatch.setitem(PHASES, "probe", probe)
     hooks = ", ".join(
         f"{event}: ['cat > {tmp_path}/{event}.json']"
         for event in ("after_activate", "after_failure")
@@ -129,14 +130,14 @@ def test_where_it_cannot_go_back_the_wrong_release_is_told_as_live(
 def test_a_bug_before_it_went_back_is_told_with_the_wrong_release_live(
     site: Site, said: Said, told: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = api.PHASES["verify"]
+    plain = PHASES["verify"]
     second = nth_time(2, lambda: 1 / 0)
 
     def verify(deploy: Deployment) -> None:
         second()
         plain(deploy)
 
-    monkeypatch.setitem(api.PHASES, "verify", verify)
+    monkeypatch.setitem(PHASES, "verify", verify)
     code, text = said("activate", rollback_on_probe_failure=True)
     assert (code, set(site.live().values())) == (4, {NEW})
     assert "ZeroDivisionError" in text
@@ -147,7 +148,7 @@ def test_a_bug_before_it_went_back_is_told_with_the_wrong_release_live(
 def test_an_interruption_once_it_went_back_says_that_what_was_live_before_is_live(
     site: Site, said: Said, told: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(api.PHASES, "invalidate", lambda _: second())
+    monkeypatch.setitem(PHASES, "invalidate", lambda _: second())
     second = nth_time(2, interrupt)
     code, text = said("activate", rollback_on_probe_failure=True)
     assert (code, set(site.live().values())) == (1, {OLD})
@@ -165,7 +166,7 @@ def test_what_fails_once_it_went_back_is_told_as_failed_too(
     site: Site, said: Said, told: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = nth_time(2, lambda: site.hosts["web1"].cut())
-    monkeypatch.setitem(api.PHASES, "invalidate", lambda _: second())
+    monkeypatch.setitem(PHASES, "invalidate", lambda _: second())
     code, text = said("activate", rollback_on_probe_failure=True)
     assert (code, set(site.live().values())) == (1, {OLD})
     assert "; then this failed: the connection was cut" in text

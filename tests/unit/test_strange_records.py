@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from fab_static import tasks
 from fab_static.errors import FabStaticError
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import seal_of
 from fab_static.plan import release as releases
 from fab_static.plan.release import File
 from fab_static.remote import Ran
-from tests.unit.test_words import NEW, OLD, Said, ScriptedHost, Site
+from tests.unit.test_words import NEW, OLD, TASK, Said, ScriptedHost, Site
 from tests.unit.test_words import site as site
 
 ANOTHER = 65534
@@ -48,7 +47,7 @@ def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Said:
         capsys.readouterr()
         code = 0
         try:
-            getattr(tasks, task)(Context(), **options)
+            TASK[task](Context(), **options)
         except Exit as end:
             code = end.code
         return code, "".join(capsys.readouterr()).replace(str(site.folder), "FOLDER")

@@ -22,7 +22,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from chaos.aws import CloudFront
-from fab_static import api, tasks
+from fab_static import api
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.host.agent.refusals import explained
 from fab_static.host.agent.store import Host
@@ -32,6 +32,9 @@ from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
 from fab_static.remote import Fleet, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
+from fab_static.sessions import looking
+from fab_static.tasks import TASKS, chosen
+from fab_static.tasks.living import rollback
 from tests.unit.host.rooms import replace
 
 # the last 8 digits are those of what they hold
@@ -51,6 +54,7 @@ web: {{reload: reload-shop, check: "http://127.0.0.1:8000/health", batch: "1"}}
 {more}
 """
 Break = Callable[[], Any]
+TASK = {task.name.replace("-", "_"): task for task in TASKS}
 
 
 class ScriptedHost(RemoteHost):
@@ -107,7 +111,7 @@ class Site:
         self.folder = folder
         self.hosts: dict[str, ScriptedHost] = {}
         self._patch = monkeypatch
-        self._patch.setattr(api, "operator", lambda: "anna@desk")
+        self._patch.setattr(looking, "operator", lambda: "anna@desk")
         replace(self._patch, "start_watchdog", lambda *_: None)
         replace(self._patch, "to_disk", lambda _: None)
         replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
@@ -153,9 +157,9 @@ class Site:
         }
         self._patch.setattr(Deployment, "facts", lambda *_: facts)
         self._patch.setattr(
-            tasks, "_CHOSEN", {"environment": "staging", "inventories": Path("inventories")}
+            chosen, "CHOSEN", {"environment": "staging", "inventories": Path("inventories")}
         )
-        tasks._CHOSEN["session"] = session
+        chosen.CHOSEN["session"] = session
 
     def _hold(self, name: str, image: bytes) -> None:
         texts = {"logo.svg": image, "site.css": b"body {}"}
@@ -221,7 +225,7 @@ def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[
         capsys.readouterr()
         code = 0
         try:
-            getattr(tasks, task)(Context(), **options)
+            TASK[task](Context(), **options)
         except Exit as end:
             code = end.code
         text = capsys.readouterr().err.replace(str(site.folder), "FOLDER")
@@ -473,7 +477,7 @@ def test_a_lock_that_is_stolen_in_the_middle_of_the_flip(
     site: Site, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stolen() -> None:
-        deploy = tasks._CHOSEN["session"]._last
+        deploy = chosen.CHOSEN["session"]._last
         deploy.lock._lost = "ben@laptop took it"
 
     site.hosts["web1"].after["flip"] = stolen
@@ -654,7 +658,7 @@ def test_what_the_next_command_says_after_a_kill(
     other = taken(site, "activate")
     abandon_lock(other.agent.host)
     flip_provisionally(site.hosts["edge1"])
-    tasks.rollback(Context())
+    rollback(Context())
     words = re.sub(r"\d\d:\d\d:\d\d ", "", capsys.readouterr().out)
     assert words.startswith(
         f"""\

@@ -30,6 +30,7 @@ from fab_static.phases.run.static_root import (
 )
 from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
+from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.remote import Ran
 
@@ -307,11 +308,6 @@ def command_of(deploy: Deployment, name: str) -> str:
 def all_stale(deploy: Deployment) -> tuple[str, ...]:
     """Return what must run before what was built can go live: what `deploy --resume` runs of the build."""
     return (*deploy.journal.stale(deploy.phases, deploy.order), "seal")
-
-
-def task_name(phase: str) -> str:
-    """Return the word by which the command line knows a phase."""
-    return phase.replace("_", "-")
 
 
 def _command_exists(deploy: Deployment, name: str, text: str) -> None:

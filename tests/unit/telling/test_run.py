@@ -5,6 +5,7 @@ The fleet is that of test_words: everything that speaks is real.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -15,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from fab_static import api, tasks
+from fab_static import api
 from fab_static.errors import InventoryError
 from fab_static.report.archive import Archive
+from fab_static.tasks import chosen
 from fab_static.telling import hooks, notify, run
 from fab_static.telling.run import Telling
 from tests.unit.test_words import INVENTORY, NEW, OLD, Said, Site, said, site
@@ -139,7 +141,7 @@ def test_an_operator_without_a_name_is_known_by_number(monkeypatch: pytest.Monke
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr(api.getpass, "getuser", unknown)
+    monkeypatch.setattr(getpass, "getuser", unknown)
     assert api.operator().startswith(f"{os.getuid()}@")
 
 
@@ -224,7 +226,7 @@ def test_a_show_of_ones_own_that_fails_changes_nothing(site: Site) -> None:
 
         warn = say
 
-    session = tasks._CHOSEN["session"]
+    session = chosen.CHOSEN["session"]
     session.show = Broken()
     assert session.rollback().is_flipped
     assert set(site.live().values()) == {OLD}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static import names
+from fab_static.tasks import names
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FAB = Path(sys.executable).parent / "fab"
 NESTED = """\
 from invoke import Collection, task

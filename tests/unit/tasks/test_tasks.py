@@ -11,7 +11,7 @@ import pytest
 
 from fab_static.tasks import TASKS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FAB = Path(sys.executable).parent / "fab"
 
 

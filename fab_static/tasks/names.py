@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-
-def spelled(environment: str) -> str:
-    """Return the name of an environment's task: eu-west for inventories/eu_west.yml and eu.west.yml."""
-    return re.sub(r"(?<=.)[_.](?=.)", "-", environment)
+from fab_static.plan.spelling import spelled
 
 
 def as_spelled(word: str, environments: Iterable[str]) -> str:

@@ -1,0 +1,14 @@
+"""What stands behind fab_static.api: which phases run, under which lock, and how a run ended.
+
+environments reads inventories · choosing finds out which phases, or which release · running runs them ·
+holding keeps the lock and tells others · ending says what is live in the end. Only api imports them,
+and the command line, which asks for the names of environments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# is shown what goes live, and says whether it may
+Confirm = Callable[[Mapping[str, Any]], bool]

@@ -1,0 +1,43 @@
+"""How a run ended: what is live, what was undone, and what to run next."""
+
+from __future__ import annotations
+
+from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.ending import Ending
+
+PATIENCE_SECONDS = 600  # another deploy has most likely ended by then
+
+
+def ending_of(deploy: Deployment, command: str) -> Ending:
+    """Return how the run of this command ended."""
+    origin = deploy.origin
+    names = [host.name for host in deploy.hosts()] + ([origin.name] if origin else [])
+    live: dict[str, str | None]
+    if deploy.is_flipped and deploy.release:
+        live = dict.fromkeys(names, deploy.release.id)
+    else:
+        states = deploy.states.items()
+        live = {host.name: one["current"] for host, one in states if host not in deploy.left}
+        if origin and origin not in deploy.left:
+            live[origin.name] = origin.live
+    return Ending(
+        hosts=names,
+        live=live,
+        undone={host.name for host in deploy.undone},
+        next=f"fab {deploy.environment.name} {_next(deploy, command)}",
+        stays=deploy.stays,
+        down={host.name for host in deploy.down},
+    )
+
+
+def _next(deploy: Deployment, command: str) -> str:
+    """Return the words to run next: those that mend what failed, or the same again."""
+    if deploy.left and deploy.recorded_live:
+        # by name: a host may have gone back by itself by then, and all agree
+        return f"rollback --to {deploy.recorded_live}"
+    failed = deploy.failed_after_flip
+    if deploy.stays and failed and deploy.rolled_back is None:
+        return "deploy --resume" if failed[0] == "activate" else " ".join(failed)
+    if deploy.instead and not deploy.stays:
+        return deploy.instead
+    return f"{command} --wait {PATIENCE_SECONDS}" if deploy.lock_held else command

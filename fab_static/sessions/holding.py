@@ -1,0 +1,83 @@
+"""A run from its beginning to its end: it holds the lock, and others are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from fab_static import interruption
+from fab_static.errors import DeployLockedError, FabStaticError
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.lock import Lock
+from fab_static.plan.ending import Ending
+from fab_static.plan.spelling import task_name
+from fab_static.telling.run import Telling
+
+
+@contextmanager
+def told(
+    telling: Telling,
+    deploy: Deployment,
+    phase: str,
+    wait_seconds: float,
+    ending: Callable[[], Ending | None],
+) -> Iterator[None]:
+    """Hold the lock, and tell of the run: others are told how it ended once the lock is released.
+
+    Keeps the run's log, summary and report. None of it decides how the run ends.
+    """
+    with interruption.heeded():
+        try:
+            with _locked(deploy, phase, wait_seconds):
+                telling.began()
+                yield
+        except BaseException as error:
+            if telling.has_begun:
+                deploy.instead = error.instead if isinstance(error, FabStaticError) else None
+                telling.ended(error, ending)
+            raise
+        telling.ended(None, ending)
+
+
+@contextmanager
+def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock, knowing the state of every host."""
+    path = ["--project-path", deploy.project_path] if deploy.project_path else []
+    deploy.command = " ".join([task_name(phase), *path])
+    deploy.reach()
+    lock = Lock(deploy.build, deploy.operator, phase)
+    with _released(deploy, lock):
+        try:
+            lock.take(wait_seconds=wait_seconds)
+        except DeployLockedError:
+            deploy.lock_held = True
+            raise
+        if lock.took_over:
+            deploy.show.warn(
+                f"the lock of {lock.took_over['owner']} at {lock.took_over['phase']} was left "
+                "behind by a deploy that died; going on"
+            )
+        deploy.lock = lock
+        deploy.look()
+        deploy.settle()
+        if deploy.recorded_live and deploy.live is None:
+            deploy.show.warn("hosts disagree about what is live; this run brings them together")
+        yield
+
+
+@contextmanager
+@interruption.whole
+def _released(deploy: Deployment, lock: Lock) -> Iterator[None]:
+    """Release the lock in the end, if it was taken."""
+    try:
+        yield
+    finally:
+        deploy.lock = None
+        try:
+            lock.release()
+        except Exception as error:  # must hide neither how it ended nor an exit 5
+            why = error.what if isinstance(error, FabStaticError) else repr(error)
+            deploy.show.warn(
+                f"{deploy.build.name}: the lock could not be released ({why}); it is marked "
+                "abandoned, or expires within a minute"
+            )

@@ -1,0 +1,267 @@
+"""One environment, opened: its inventory, its secrets, its connections, and every task that only looks."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fab_static.errors import FabStaticError, InventoryError, ReleaseError
+from fab_static.looking.status import status
+from fab_static.phases.run.deployment import Deployment, Show
+from fab_static.phases.run.project import secrets_among, static_url_of
+from fab_static.plan.ending import Ending
+from fab_static.plan.expectations import url_path
+from fab_static.plan.inventory import Environment
+from fab_static.plan.release import is_id
+from fab_static.remote import Fleet
+from fab_static.report.steady import Steady
+from fab_static.sessions.ending import ending_of
+from fab_static.sessions.environments import read_environment
+from fab_static.telling import notify
+from fab_static.timeline import Timeline
+
+# Each task but `status` imports what it needs itself: `status` starts sooner.
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def phase(self, name: str) -> AbstractContextManager[None]:
+        """Show nothing."""
+        del name
+        return nullcontext()
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def warn(self, text: str) -> None:
+        """Show nothing."""
+
+    def output(self, host: str, data: bytes) -> None:
+        """Show nothing."""
+
+    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
+        """Show nothing."""
+
+    def log_to(self, path: Path) -> None:
+        """Write nothing."""
+
+
+def operator() -> str:
+    """Return who runs this: user@machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has a number alone (OSError: Python 3.13)
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+class Looking:
+    """The connections to one environment, and every task that changes nothing."""
+
+    def __init__(
+        self,
+        environment: str | Environment,
+        *,
+        inventories: Path = Path("inventories"),
+        show: Show | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read the inventory and the secrets that it names.
+
+        Args:
+            environment: its name, or what an inventory was read as.
+            inventories: the folder of the inventories.
+            show: is told what happens; an exception of it changes nothing.
+            environ: where secrets are taken from; None: the process's environment.
+        """
+        environ = os.environ if environ is None else environ  # no default: help() shows those
+        if isinstance(environment, str):
+            environment = read_environment(environment, inventories)
+        self.environment = environment
+        self.inventories = inventories
+        self.folder = inventories.parent
+        self.secrets, absent = secrets_among(environment.project.secrets, environ)
+        self._webhook, name = notify.webhook(environment.notify.webhook, environ)
+        self._absent = [*absent, *([name] if name and not self._webhook else [])]
+        # what must never be shown; only `secrets` go to hosts
+        self.hidden = {
+            **self.secrets,
+            **(notify.hidden(self._webhook) if self._webhook else {}),
+        }
+        self.show = show or Quiet()
+        self.operator = operator()
+        self.spell: Callable[[str], str] = str  # writes commands as they are called in a fabfile
+        self._fleet: Fleet | None = None
+        self._last: Deployment | None = None
+
+    @property
+    def show(self) -> Show:
+        """Who is told what happens."""
+        return self._given_show
+
+    @show.setter
+    def show(self, show: Show) -> None:
+        self._given_show, self._show = show, Steady(show)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._fleet:
+            self._fleet.close()
+            self._fleet = None
+
+    def ending(self) -> Ending | None:
+        """Return how the last run ended: what is live, what was undone, what to run next.
+
+        None where it only looked.
+        """
+        deploy = self._last
+        if deploy is None or deploy.command is None:
+            return None
+        return ending_of(deploy, deploy.command)
+
+    def exit_code(self, error: BaseException | None) -> int:
+        """Return the code with which the last run ended, if it ended with this error."""
+        from fab_static.telling.run import exit_code
+
+        return exit_code(error, self._last)
+
+    def forget_last(self) -> None:
+        """Forget how the last run ended: another task begins, and may end before its own run begins."""
+        self._last = None
+
+    # ---- tasks
+
+    def status(self) -> dict[str, Any]:
+        """Return what is live on each host, as `status --json` prints it."""
+        return status(self._deployment(secrets=False))
+
+    def releases(self) -> list[dict[str, Any]]:
+        """Return every release, newest first, as `releases --json` prints it."""
+        from fab_static.looking.releases import releases
+
+        return releases(self._deployment(secrets=False))
+
+    def diff(self, old: str | None = None, new: str | None = None) -> dict[str, Any]:
+        """Return what differs between two releases."""
+        from fab_static.looking.difference import difference
+
+        for name in (old, new):
+            self._check_id(name)
+        return difference(self._deployment(secrets=False), old, new)
+
+    def plan(self, *, project_path: str | None = None) -> dict[str, Any]:
+        """Return what a deploy would do, as `plan --json` prints it. Writes nothing anywhere."""
+        from fab_static.looking.plan import plan
+
+        return plan(self._deployment(project_path=project_path))
+
+    def check(self) -> list[dict[str, Any]]:
+        """Return the doctor's findings, as `check --json` prints them."""
+        from fab_static.doctor import bucket, check
+
+        deploy = self._deployment()
+        deploy.reuse = "no"  # it is asked because something may be wrong
+        return [*check.check(deploy), *bucket.check(deploy)]
+
+    def static_url(self) -> str:
+        """Return the path of the project's STATIC_URL, as the first host says that has the project.
+
+        Raises:
+            UnsetError: the project has none.
+            FabStaticError: none of them can be asked; the last one says why.
+        """
+        deploy = self._deployment(secrets=False)
+        *others, last = deploy.hosts("build", "web")
+        for host in others:
+            try:
+                facts = deploy.facts(host)
+            except FabStaticError:
+                continue  # the next one may answer
+            return url_path(static_url_of(facts, host.name))
+        return url_path(static_url_of(deploy.facts(last), last.name))
+
+    def why(self, what: str) -> dict[str, Any]:
+        """Return everything known of a static URL, or of an offline manifest's key."""
+        from fab_static.looking import why
+
+        return why.why(self._deployment(), what)
+
+    def report(self, release: str | None = None) -> Path:
+        """Return the report of the last run, or of the last one that made a release live.
+
+        Raises:
+            ReleaseError: this machine keeps none.
+        """
+        from fab_static.report.archive import Archive
+
+        self._check_id(release)
+        try:
+            archive = Archive(self.environment.app, self.environment.name)
+        except OSError as error:
+            raise ReleaseError(
+                f"no report is kept here: {error}",
+                where="this machine",
+                mend="set XDG_STATE_HOME to a folder that lasts",
+            ) from error
+        for run, known in archive.summaries():
+            page = run.with_suffix(".html")
+            if page.exists() and release in (None, known.get("release")):
+                return page
+        raise ReleaseError(
+            f"no report of {release} is kept here" if release else "no report is kept here yet",
+            where=str(archive.folder),
+            mend="reports are kept on the machine that ran the deploy, of its last 100 runs",
+        )
+
+    # ---- inside
+
+    def _deployment(self, *, project_path: str | None = None, secrets: bool = True) -> Deployment:
+        if project_path is not None and not project_path.startswith("/"):
+            raise InventoryError(
+                f'"{project_path}" is relative; a checkout on the hosts needs its whole path',
+                where="--project-path",
+                mend="write the whole path from /",
+            )
+        if secrets and self._absent:
+            raise InventoryError(
+                f"{', '.join(self._absent)} not set in your environment",
+                where=f"inventories/{self.environment.name}.yml: project.secrets",
+                mend=f"export {self._absent[0]}=… before you run fab",
+            )
+        if self._fleet is None:
+            self._fleet = Fleet(self.environment)
+        self._last = Deployment(
+            self.environment,
+            self._fleet,
+            self._show,
+            self.operator,
+            secrets=self.secrets,
+            project_path=project_path,
+        )
+        return self._last
+
+    def _check_id(self, name: str | None) -> None:
+        if name is not None and not is_id(name):
+            raise InventoryError(
+                f'"{name}" is no release; ids look like 20261122T170102Z-3f9c1a7b',
+                where="the release named",
+                mend=f"choose one of: fab {self.environment.name} releases",
+            )

@@ -1,0 +1,191 @@
+"""Runs phases, one after another; what fails after the flip is collected, and the rest goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+from fab_static.doctor.cdn import preflight
+from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
+from fab_static.looking.difference import difference_of
+from fab_static.phases import BUILD, PHASES, ROLLBACK, Phase
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.sharing import refuse_shared
+from fab_static.plan.spelling import task_name
+from fab_static.sessions import Confirm
+from fab_static.wording import counted
+
+
+def check(deploy: Deployment, names: Sequence[str]) -> None:
+    """Find out what can be known to fail before anything is built or sent."""
+    if not names:
+        return
+    deploy.show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
+    asked = deploy.on(deploy.hosts(), lambda host: host.ask("facts")[0])
+    for host, facts in asked.items():
+        if not facts["writable"]:
+            raise ReleaseError(
+                f"the user {host.hello['user']} may not write below {host.layout.deploy_to}",
+                where=host.name,
+                mend=f"make the folder there: sudo install -d -o {host.hello['user']} "
+                f"{host.layout.deploy_to}",
+            )
+    refuse_shared(deploy, asked)
+    roles = ("build", "web") if {*names} & {*BUILD, "promote"} else ("web",)
+    deploy.on(deploy.hosts(*roles), deploy.facts)
+    if "invalidate" in names:
+        preflight(deploy, goes_live="activate" in names)
+
+
+class Run:
+    """Runs the phases of one deployment."""
+
+    def __init__(
+        self, deploy: Deployment, confirm: Confirm | None = None, *, goes_back: bool = False
+    ) -> None:
+        """Begin with no phase done.
+
+        Args:
+            deploy: what to work on.
+            confirm: is asked before anything goes live; None: it may.
+            goes_back: when the probe finds something wrong, what was live before is made live again.
+        """
+        self._deploy = deploy
+        self._confirm = confirm
+        self._goes_back = goes_back
+
+    def all(self, names: Sequence[str]) -> None:
+        """Run phases in order; what fails after the flip is collected, and the rest goes on."""
+        deploy, is_live = self._deploy, False
+        before = deploy.live or deploy.recorded_live
+        known = deploy.journal.phases
+        deploy.timeline.expect(
+            names, {name: known[name]["seconds"] for name in names if name in known}
+        )
+        deploy.show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
+        for name in names:
+            flipped = is_live or (name in ("invalidate", "probe", "prune") and len(names) > 1)
+            try:
+                self.one(name)
+            except FabStaticError as error:
+                if not (flipped or deploy.is_flipped):
+                    raise
+                deploy.after_flip.append(error)
+                deploy.failed_after_flip.append(task_name(name))
+                if isinstance(error, DeployLockedError):
+                    return  # another may deploy by now: nothing more is done
+                if self._goes_back and isinstance(error, ProbeError):
+                    self._go_back(before, error)
+            is_live = is_live or name == "activate"
+
+    def one(self, name: str, run: Phase | None = None) -> None:
+        """Run one phase, and note in the journal that it was done."""
+        deploy = self._deploy
+        if deploy.lock:
+            deploy.lock.phase = task_name(name)
+            deploy.lock.prove()
+        if name == "activate":
+            self._ask()
+        started = time.monotonic()
+        at_build = name in (*BUILD, "seal", "promote")
+        with (
+            deploy.timeline.phase(name),
+            deploy.show.phase(task_name(name)),
+            deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
+        ):
+            (run or PHASES[name])(deploy)
+        if not at_build and deploy.lock:
+            deploy.journal.done(
+                name,
+                at=time.time(),
+                seconds=round(time.monotonic() - started, 3),
+                by=deploy.operator,
+                release=deploy.release and deploy.release.id,
+            )
+
+    def _ask(self) -> None:
+        """Ask whether the release may go live, with what changes for visitors.
+
+        Raises:
+            ReleaseError: it may not.
+        """
+        deploy, confirm = self._deploy, self._confirm
+        release = deploy.current_release()
+        if confirm is None or deploy.live == release.id:
+            return
+        live = deploy.live or deploy.recorded_live
+        if not confirm(difference_of(deploy, live, release)):
+            raise ReleaseError(
+                f"not confirmed; {live or 'nothing'} stays live",
+                where=f"fab {deploy.environment.name}",
+                mend=f"go live later with: fab {deploy.environment.name} activate",
+            )
+
+    def _go_back(self, before: str | None, found: ProbeError) -> None:
+        """Make live again what was live before the release that the probe found wrong.
+
+        Raises:
+            ProbeError: what the probe found, once the earlier release is live.
+            DisagreementError: hosts were left with different releases.
+        """
+        deploy = self._deploy
+        wrong = deploy.current_release()
+        if before is None or before == wrong.id:
+            deploy.show.warn("there is nothing to go back to: no other release was live before")
+            return
+        deploy.show.warn(f"the probe failed; going back to {before}")
+        deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong.id, False
+        deploy.withdrawn = wrong
+        try:
+            failed = self._make_live_again(before)
+        except BaseException as error:
+            if deploy.is_flipped or deploy.left:
+                raise
+            # the wrong one is live still
+            deploy.release, deploy.is_flipped, deploy.withdrawn = wrong, True, None
+            deploy.command = f"rollback --to {before}"
+            if not isinstance(error, FabStaticError):
+                raise
+            deploy.after_flip.append(error)
+            return
+        finally:
+            if deploy.withdrawn and deploy.is_flipped:
+                deploy.undone.update((*deploy.hosts(), *([deploy.origin] if deploy.origin else [])))
+                if deploy.command == "activate":  # it would make the wrong one live again
+                    deploy.command = "deploy"
+        deploy.after_flip.clear()
+        raise _went_back(found, before, wrong.id, failed)
+
+    def _make_live_again(self, before: str) -> list[FabStaticError]:
+        """Make an earlier release live; return what failed once it was.
+
+        Raises:
+            FabStaticError: it could not be made live.
+        """
+        deploy = self._deploy
+        failed: list[FabStaticError] = []
+        for name in ROLLBACK:
+            try:
+                deploy.release = deploy.release or deploy.read_release(before)
+                Run(deploy).one(name)
+            except FabStaticError as error:
+                if not deploy.is_flipped:
+                    raise
+                failed.append(error)
+        return failed
+
+
+def _went_back(
+    found: ProbeError, before: str, wrong: str, failed: Sequence[FabStaticError]
+) -> ProbeError:
+    """Return what the probe found, with what is live now."""
+    also = "".join(f"; then this failed: {error.what}" for error in failed)
+    mend = f"mend what the probe found, then deploy again; {wrong} is marked bad"
+    if failed:
+        mend += f"; and now: {failed[0].mend}"
+    return ProbeError(
+        f"{found.what}\nso {before}, which was live before, is live again on every host{also}",
+        where=found.where,
+        mend=mend,
+    )

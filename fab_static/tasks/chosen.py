@@ -1,0 +1,68 @@
+"""What the command line has chosen: the environment, and the session that chained tasks share."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fab_static import interruption
+from fab_static.errors import InventoryError
+from fab_static.plan.spelling import spelled
+from fab_static.sessions.environments import environments
+from fab_static.tasks import names
+
+if TYPE_CHECKING:
+    from fab_static import api
+    from fab_static.report.terminal import Terminal
+
+
+CHOSEN: dict[str, Any] = {}  # environment, inventories, and the session that chained tasks share
+ENVIRONMENTS: list[str] = []  # by the names of their files
+TASK_WORDS: list[str] = []  # the names of our tasks
+
+
+def spell() -> Callable[[str], str]:
+    """Return what writes commands as they are called in this fabfile."""
+    known = environment_words()
+    prefix = names.prefix_of(sys.argv[1:], [*known, *TASK_WORDS])
+    return names.below(prefix, known or ["staging"], TASK_WORDS)
+
+
+def environment_words() -> list[str]:
+    """Return the names of environments, as their files have them and as their tasks do."""
+    return [*ENVIRONMENTS, *map(spelled, ENVIRONMENTS)]
+
+
+def chosen_session(show: Terminal) -> api.Session:
+    """Return the session with the chosen environment; chained tasks share its connections."""
+    from fab_static import api
+
+    if "environment" not in CHOSEN:
+        raise _no_environment(CHOSEN.get("inventories", Path("inventories")))
+    name = CHOSEN["environment"]
+    session: api.Session | None = CHOSEN.get("session")
+    if session is None or session.environment.name != name:
+        session = api.Session(name, inventories=CHOSEN["inventories"], show=show)
+        session.spell = spell()
+        CHOSEN["session"] = session
+        atexit.register(session.close)
+        atexit.register(interruption.ignore)  # is called first
+    show.keep_secret(session.hidden)
+    session.show = show
+    session.forget_last()
+    return session
+
+
+def _no_environment(inventories: Path) -> InventoryError:
+    known = environments(inventories)
+    usable = [name for name in known if spelled(name) not in TASK_WORDS]
+    problem = "no environment was named; there are: " + (", ".join(usable) or "none yet")
+    mend = f"put one before the task: fab {usable[0] if usable else 'staging'} deploy"
+    for name in known:
+        if name not in usable:
+            problem += f'; "{name}" is a task, and cannot be an environment'
+            mend += f"; rename {inventories / name}.yml"
+    return InventoryError(problem, where="the command line", mend=mend)

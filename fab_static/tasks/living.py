@@ -1,0 +1,190 @@
+"""The tasks that make a release live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fab_static.tasks.ending import task_session, tell_live
+from fab_static.tasks.looking import show_plan
+from fab_static.tasks.options import (
+    GO_BACK,
+    JSON,
+    PATH,
+    QUIET,
+    REBUILD,
+    VERBOSE,
+    VERIFY,
+    WAIT,
+    YES,
+)
+from fab_static.tasks.printing import confirmation
+
+if TYPE_CHECKING:
+    from fab_static.phases.run.deployment import Reuse
+
+
+@task(
+    help={
+        "dry_run": "the same as `plan`: nothing is written anywhere",
+        "resume": "run only what is stale: after a failure, or after a phase by hand",
+        "rebuild": REBUILD,
+        "verify_cache": VERIFY,
+        "project_path": PATH,
+        "wait": WAIT,
+        "yes": YES,
+        "rollback_on_probe_failure": GO_BACK,
+        "verbose": VERBOSE,
+        "quiet": QUIET,
+        "json": "with --dry-run: " + JSON,
+    }
+)
+def deploy(
+    c: Context,
+    dry_run: bool = False,
+    resume: bool = False,
+    rebuild: bool = False,
+    verify_cache: bool = False,
+    project_path: str | None = None,
+    wait: float = 0.0,
+    yes: bool = False,
+    rollback_on_probe_failure: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+    json: bool = False,
+) -> None:
+    """Live · Build, ship and make live: everything.
+
+    fab staging deploy
+    fab staging deploy --resume               after a failure, or after a phase by hand
+    fab production deploy --wait 600 --yes    in CI
+    """
+    if dry_run:
+        show_plan(project_path, as_json=json)
+        return
+    with task_session(verbose=verbose, quiet=quiet) as session:
+        done = session.deploy(
+            resume=resume,
+            reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
+            project_path=project_path,
+            wait_seconds=wait,
+            confirm=confirmation(session, yes=yes),
+            rollback_on_probe_failure=rollback_on_probe_failure,
+        )
+        tell_live(session, done)
+
+
+@task(
+    help={
+        "from_": "ship the very release that this environment sealed, instead of building one",
+        "release": "with --from: which of its releases (default: the one that is live there)",
+        "rebuild": REBUILD,
+        "verify_cache": VERIFY,
+        "project_path": PATH,
+        "wait": WAIT,
+        "verbose": VERBOSE,
+        "quiet": QUIET,
+    }
+)
+def prepare(
+    c: Context,
+    from_: str | None = None,
+    release: str | None = None,
+    rebuild: bool = False,
+    verify_cache: bool = False,
+    project_path: str | None = None,
+    wait: float = 0.0,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Live · Build and ship; no visitor can see it.
+
+    fab production prepare --project-path /srv/shop/releases/2026-11-22
+    fab production prepare --from staging     the very release that is live there
+    """
+    with task_session(verbose=verbose, quiet=quiet) as session:
+        ready = session.prepare(
+            promote_from=from_,
+            release=release,
+            reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
+            project_path=project_path,
+            wait_seconds=wait,
+        )
+        session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
+
+
+@task(
+    help={
+        "wait": WAIT,
+        "yes": YES,
+        "rollback_on_probe_failure": GO_BACK,
+        "verbose": VERBOSE,
+        "quiet": QUIET,
+    }
+)
+def activate(
+    c: Context,
+    wait: float = 0.0,
+    yes: bool = False,
+    rollback_on_probe_failure: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Live · Make live what `prepare` left.
+
+    fab production activate
+    """
+    with task_session(verbose=verbose, quiet=quiet) as session:
+        done = session.activate(
+            wait_seconds=wait,
+            confirm=confirmation(session, yes=yes),
+            rollback_on_probe_failure=rollback_on_probe_failure,
+        )
+        tell_live(session, done)
+
+
+@task(
+    help={
+        "to": "the release to go back to (default: the one that was live before)",
+        "check": "only prove that it would work; nothing is changed",
+        "repair": "first ship what a host lacks from one that has it",
+        "wait": WAIT,
+        "yes": YES,
+        "verbose": VERBOSE,
+        "quiet": QUIET,
+    }
+)
+def rollback(
+    c: Context,
+    to: str | None = None,
+    check: bool = False,
+    repair: bool = False,
+    wait: float = 0.0,
+    yes: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Live · Make an earlier release live again; never builds.
+
+    fab production rollback                   to what was live before
+    fab production rollback --check           would it work?
+    fab production rollback --to 20261122T170102Z-3f9c1a7b
+    fab production rollback --repair          first ship what a host lacks
+    """
+    with task_session(verbose=verbose, quiet=quiet) as session:
+        done = session.rollback(
+            to,
+            check=check,
+            repair=repair,
+            wait_seconds=wait,
+            confirm=confirmation(session, yes=yes),
+        )
+        tell_live(session, done)
+
+
+def _reuse(*, rebuild: bool, verify_cache: bool) -> Reuse:
+    if verify_cache:
+        return "verify"
+    return "no" if rebuild else "yes"

@@ -1,0 +1,107 @@
+"""All tasks, with one for each environment: what a fabfile imports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.program import Program
+from invoke.tasks import Task
+
+from fab_static.errors import InventoryError
+from fab_static.phases import EVERYTHING
+from fab_static.plan.spelling import spelled
+from fab_static.sessions.environments import environments
+from fab_static.tasks import names
+from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
+from fab_static.tasks.ending import refuse, terminal_for
+from fab_static.tasks.living import activate, deploy, prepare, rollback
+from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
+from fab_static.tasks.serving import cdn_function, nginx
+from fab_static.tasks.single import phase_task
+
+TASKS = (
+    deploy,
+    prepare,
+    activate,
+    rollback,
+    plan,
+    status,
+    releases,
+    diff,
+    report,
+    why,
+    check,
+    unlock,
+    nginx,
+    cdn_function,
+    *(phase_task(name) for name in EVERYTHING if name != "activate"),
+)
+TASK_WORDS[:] = [spelled(one.name) for one in TASKS]
+
+
+def namespace_beside(folder: Path) -> Collection:
+    """Return the tasks, with one for each environment of the `inventories` folder in this folder.
+
+    An inventory that can be no environment is refused when it is asked for; the others work.
+    """
+    inventories = folder / "inventories"
+    collection = Collection(*TASKS)
+    taken = set(collection.task_names)
+    known = environments(inventories)
+    alike = names.alike(known)
+    for name in known:
+        if spelled(name) not in taken:
+            collection.add_task(_environment_task(name, inventories, alike), spelled(name))
+    ENVIRONMENTS[:] = known
+    CHOSEN.setdefault("inventories", inventories)
+    _let_invoke_find(known)
+    return collection
+
+
+def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str]]) -> Task[Any]:
+    def choose(c: Context) -> None:
+        same = alike.get(spelled(name), [])
+        if same:
+            error = InventoryError(
+                f"{' and '.join(f'{one}.yml' for one in same)} are one word on the command line: "
+                f"{spelled(name)}",
+                where=str(inventories),
+                mend="rename one of them",
+            )
+            refuse(terminal_for({}, stream=sys.stderr, errors=None), error)
+        CHOSEN.update(environment=name, inventories=inventories)
+
+    choose.__doc__ = f"Environment · inventories/{name}.yml"
+    return Task(choose, name=spelled(name))
+
+
+def _let_invoke_find(environments: list[str]) -> None:
+    """Let `fab eu_west` and `fab eu.west` mean the task eu-west: Invoke knows names with dashes alone."""
+    frame = sys._getframe()  # no other way: it has no hook between reading our tasks and its words
+    while frame := frame.f_back:  # type: ignore[assignment]
+        program = frame.f_locals.get("self")
+        if isinstance(program, Program) and hasattr(program, "core"):
+            words = program.core.unparsed
+            words[:] = [names.as_spelled(word, environments) for word in words]
+            return
+
+
+def calling_folder() -> Path:
+    """Return the folder of the fabfile that imports us: beside it stand the inventories."""
+    frame = sys._getframe()  # no other way: an import has no arguments
+    while frame := frame.f_back:  # type: ignore[assignment]
+        file = frame.f_globals.get("__file__")
+        name = frame.f_globals.get("__name__", "")
+        if file and name.partition(".")[0] not in ("fab_static", "importlib"):
+            folder = Path(file).resolve().parent
+            # a fabfile may be a package: then the inventories stand beside its folder
+            is_package = (
+                not (folder / "inventories").is_dir() and (folder.parent / "inventories").is_dir()
+            )
+            return folder.parent if is_package else folder
+    return Path.cwd()

@@ -1,0 +1,104 @@
+"""The tasks that print configuration: for nginx, and for CloudFront."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fab_static.errors import FabStaticError, InventoryError
+from fab_static.tasks.ending import task_session
+from fab_static.tasks.printing import print_text
+
+if TYPE_CHECKING:
+    from fab_static import api
+
+
+@task(
+    help={
+        "url": "STATIC_URL or its path (default: the project is asked, on a build or web host)",
+        "listen": "what the server listens on: 80, 127.0.0.1:8080",
+        "server_name": "the names it answers to (default: the host's address)",
+        "host": "which static host (default: the first)",
+    }
+)
+def nginx(
+    c: Context,
+    url: str | None = None,
+    listen: str | None = None,
+    server_name: str | None = None,
+    host: str | None = None,
+) -> None:
+    """Look · Print the nginx configuration of a static host.
+
+    fab production nginx > static.conf
+    fab production nginx --server-name "10.0.0.21 static.example.com" > static.conf
+    """
+    from fab_static.plan.nginx import nginx_server, server_names
+
+    with task_session(as_json=True) as session:
+        hosts = {one.name: one for one in session.environment.with_role("static")}
+        if not hosts:
+            raise InventoryError(
+                "no host is a static host: a bucket is the only origin",
+                where=f"fab {session.environment.name} nginx",
+                mend=f"for the bucket: fab {session.environment.name} cdn-function",
+            )
+        if host is not None and host not in hosts:
+            raise InventoryError(
+                f'"{host}" is no static host; there are: {", ".join(hosts)}',
+                where="--host",
+                mend="name one of them",
+            )
+        chosen = hosts[host] if host else next(iter(hosts.values()))
+        names = server_names(session.environment, chosen)
+        try:
+            text = nginx_server(
+                session.environment.layout(chosen).deploy_to,
+                listen or ("[::]:80" if names.startswith("[") else "80"),
+                server_name or names,
+                url=_static_url(session, url),
+                precompressed=session.environment.build.precompress,
+            )
+        except ValueError as error:
+            raise InventoryError(
+                str(error), where="the command line", mend="name another"
+            ) from error
+        print_text(text)
+
+
+def _static_url(session: api.Session, url: str | None) -> str:
+    """Return the path of STATIC_URL: as the command line says it, else as the project does."""
+    from fab_static.phases.run.project import UnsetError
+    from fab_static.plan.expectations import url_path
+
+    if url is not None:
+        return url_path(url)
+    try:
+        return session.static_url()
+    except UnsetError as error:  # nothing is guessed where the project has answered
+        raise UnsetError(
+            error.what, where=error.where, mend=f"{error.mend}; or name the path with --url"
+        ) from error
+    except FabStaticError as error:
+        session.show.warn(
+            f"the project could not be asked for its STATIC_URL ({error.what}): /static/ is printed; "
+            "name another with --url"
+        )
+        return "/static/"
+
+
+@task(help={"url": "STATIC_URL or its path (default: the project is asked)"})
+def cdn_function(c: Context, url: str | None = None) -> None:
+    """Look · Print what makes ?version= exact on S3.
+
+    fab production cdn-function > function.js
+    """
+    from fab_static.plan.cdn import version_function
+
+    with task_session(as_json=True) as session:
+        try:
+            print_text(version_function.source(_static_url(session, url)))
+        except ValueError as error:
+            raise InventoryError(str(error), where="--url", mend="name another") from error
