@@ -9,6 +9,7 @@ from fab_static import interruption
 from fab_static.errors import DeployLockedError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.lock import Lock
+from fab_static.phases.run.settling import settle
 from fab_static.plan.ending import Ending
 from fab_static.plan.spelling import task_name
 from fab_static.telling.run import Telling
@@ -59,7 +60,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
             )
         deploy.lock = lock
         deploy.look()
-        deploy.settle()
+        settle(deploy)
         if deploy.recorded_live and deploy.live is None:
             deploy.show.warn("hosts disagree about what is live; this run brings them together")
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -24,7 +24,7 @@ from fab_static.phases.run.publication import Publication
 from fab_static.plan import record as records
 from fab_static.plan import release as releases
 from fab_static.plan.build_order import order_of
-from fab_static.plan.inventory import Environment, expand
+from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost, together
 from fab_static.timeline import Timeline
@@ -176,46 +176,6 @@ class Deployment:
                 self.origin if same else Publication(self.environment.hub, self.environment).read()
             )
 
-    def settle(self) -> None:
-        """Bring hosts together that an operator who died left in the middle of a flip.
-
-        Where one host was told that all had flipped, all had: the others are told too. Else, and where the
-        operator was on the way back, they go back, as they would have by themselves. A host says where it
-        stands; what is linked and run there the inventory and the project say.
-        """
-        halfway = {
-            host: state["provisional"]
-            for host, state in self.states.items()
-            if state["provisional"]
-        }
-        if not halfway:
-            return
-        told = {state["current"] for state in self.states.values() if not state["provisional"]} & {
-            flip["release"] for flip in halfway.values()
-        }
-        told -= {flip["release"] for flip in halfway.values() if flip.get("back")}
-
-        def settled(host: RemoteHost) -> None:
-            flip = halfway[host]
-            orders = self.orders(host, flip["release"])
-            if flip["release"] in told:
-                host.ask("confirm", **orders)
-                return
-            before = {key: flip[key] for key in ("current", "previous")}
-            host.ask("flip_back", **{**orders, **before})
-            if not flip["current"] or not orders["reload"]:
-                return
-            ran = host.run(["/bin/sh", "-c", orders["reload"]])
-            if ran.code:
-                self.show.warn(
-                    f"{host.name}: {orders['reload']} failed: {ran.output.strip()[-1000:]}"
-                )
-            host.ask("confirm", release=flip["current"])
-
-        self.on(halfway, settled)
-        self.went_back = any(flip["release"] not in told for flip in halfway.values())
-        self.look_again()
-
     def look_again(self) -> None:
         """Ask every host what is live, what was, which releases it holds, and for the record."""
         self.states = self.on(self.hosts(), lambda host: host.ask("state")[0])
@@ -297,26 +257,6 @@ class Deployment:
             return path
         # none is there before the first release: the build has shown which of the names it is
         return str(PurePosixPath(path).with_name(built))
-
-    def orders(
-        self, host: RemoteHost, release: str, entry: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return what a host must know to flip to a release, and to go back: by the inventory and the project."""
-        web, links = self.environment.web, {}
-        if "web" in host.roles:
-            of = self.release
-            if of is None or of.id != release:
-                with suppress(FabStaticError):  # it may be what is damaged
-                    of = self.read_release(release)
-            links = self.links(host, of)
-        return {
-            "release": release,
-            "links": links,
-            "manifest": self.facts(host)["offline_manifest"] if links else None,
-            "reload": expand(web.reload, host.host) if web.reload and links else None,
-            "confirm_timeout": web.confirm_timeout,
-            "entry": dict(entry or {"by": self.operator}),
-        }
 
     def links(self, host: RemoteHost, release: Release | None = None) -> dict[str, str]:
         """Return what must be links on a web host: the project's own file -> its place in `current`.

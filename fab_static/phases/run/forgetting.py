@@ -8,9 +8,18 @@ from urllib.parse import quote
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import record
 from fab_static.plan.cdn.invalidation import Invalidation, Quota, to_invalidate
-from fab_static.plan.diff import Queries, is_content_named, narrowed, printed_urls, to_forget
+from fab_static.plan.diff import (
+    Queries,
+    as_cached,
+    is_content_named,
+    narrowed,
+    printed_urls,
+    to_forget,
+    united,
+)
 from fab_static.plan.expectations import base_of
-from fab_static.plan.release import Release
+from fab_static.plan.flip import Forgetting
+from fab_static.plan.release import Release, without_files
 
 ALL_FREE = Quota()
 
@@ -27,6 +36,28 @@ def forgotten(deploy: Deployment, old: Release | None, new: Release) -> dict[str
         earlier=[deploy.read_release(name) for name in held if not is_exact and name in printed],
         origin_knows_versions=is_exact,
     )
+
+
+def forgetting(deploy: Deployment, release: Release) -> Forgetting:
+    """Return what caches must forget of what is live anywhere, once this release is, and once it is undone."""
+    live = {state["current"] for state in deploy.states.values()}
+    held = {name for state in deploy.states.values() for name in state["releases"]}
+    if deploy.origin:  # one whose flip broke off was served, too
+        live |= {deploy.origin.manifest.release, deploy.origin.manifest.pending} & held
+    before = [deploy.read_release(str(name)) for name in live - {None, release.id}]
+    forward: dict[str, Queries] = {}
+    back: dict[str, Queries] = {}
+    for old in before or [without_files(release)]:
+        forward = united(forward, forgotten(deploy, old, release))
+        back = united(back, forgotten(deploy, release, old))
+    has_tags = deploy.origin is not None and deploy.origin.place.cache_tags
+    by_tag = has_tags and not deploy.hosts("static")
+    if deploy.origin:
+        # what is cached has the headers that it was given, tags too
+        other = {path for old in before for path in deploy.origin.served_otherwise(old)}
+        by_tag = by_tag and not other
+        forward = united(forward, as_cached(other & release.files.keys()))
+    return Forgetting(if_it_stays=forward, if_undone=back, by_tag=by_tag)
 
 
 def planned(

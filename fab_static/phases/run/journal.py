@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 from fab_static.plan import build_order
 from fab_static.plan.diff import Queries, united
+from fab_static.plan.flip import Forgetting
 from fab_static.plan.release import is_id
 from fab_static.plan.wire import misshapen
 from fab_static.remote import RemoteHost
@@ -95,6 +96,15 @@ class Journal:
         if self.static_root != root:
             self.static_root = root
             self.save()
+
+    def note_flip(self, forgetting: Forgetting) -> None:
+        """Note what caches must forget should the flip that begins now stay, and should it be undone."""
+        self.undone()  # of an operator who died: what his flip had added may be in a cache
+        self.by_tag = (self.by_tag or not self.to_invalidate) and forgetting.by_tag
+        self.to_invalidate = united(self.to_invalidate, forgetting.if_it_stays)
+        self.if_undone = dict(forgetting.if_undone)
+        self.invalidation = None  # one of an earlier flip has not forgotten what comes now
+        self.save()
 
     def undone(self) -> None:
         """Note that the flip which was not confirmed has gone back, or may have."""
