@@ -11,6 +11,7 @@ from fab_static.phases.run.building import Known, what_is_known
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.collected import Listing, hashed_names, listing_of
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.flipping import steps
 from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.phases.run.project import staticfiles_manifest_path
 from fab_static.phases.run.publication import Publication
@@ -28,6 +29,7 @@ from fab_static.plan.diff import (
     united,
     url_changes,
 )
+from fab_static.plan.flip import printed
 from fab_static.plan.release import Release
 from fab_static.plan.sources import since_collected
 from fab_static.remote import RemoteHost
@@ -108,6 +110,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "origins": [_to_publish(deploy.origin, staged, sources, collected)]
         if deploy.origin
         else [],
+        "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
 

@@ -415,7 +415,23 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
             for one in (*plan["hosts"], *plan["origins"])
         ],
     )
+    show_flip(terminal, plan["flip"])
     show_invalidation(terminal, plan["invalidation"])
+
+
+def show_flip(terminal: Terminal, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Print the order in which hosts would go live."""
+    terminal.text("it goes live in this order:")
+    for step in steps:
+        hosts = " ".join(step.get("hosts", ()))
+        terminal.text(
+            {
+                "flip": f"  flip {hosts}" + (", reload, check" if step.get("reloads") else ""),
+                "publish": f"  copy to the live keys of {step.get('bucket')}",
+                "invalidate": "  ask CloudFront to forget",
+                "confirm": f"  confirm: {hosts}",
+            }[step["do"]]
+        )
 
 
 def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int = 20) -> None:

@@ -470,6 +470,13 @@ PLAN = {
     "bundles": None,
     "hosts": [{"host": "edge1", "objects": 3, "bytes": 1234}],
     "origins": [],
+    "flip": [
+        {"do": "flip", "hosts": ["edge1", "edge2"], "reloads": False},
+        {"do": "publish", "bucket": "s3://shop/static/"},
+        {"do": "invalidate"},
+        {"do": "flip", "hosts": ["web1"], "reloads": True},
+        {"do": "confirm", "hosts": ["edge1", "edge2", "web1"]},
+    ],
     "invalidation": {"paths": [], "price_usd": 0},
 }
 
@@ -480,6 +487,19 @@ def test_a_plan_says_what_only_a_build_can_tell():
     text = stream.getvalue()
     assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
     assert "1 URL changes:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
+
+
+def test_a_plan_says_in_which_order_hosts_go_live():
+    terminal, stream = shown()
+    report.show_plan(terminal, PLAN)
+    assert (
+        "it goes live in this order:\n"
+        "  flip edge1 edge2\n"
+        "  copy to the live keys of s3://shop/static/\n"
+        "  ask CloudFront to forget\n"
+        "  flip web1, reload, check\n"
+        "  confirm: edge1 edge2 web1\n"
+    ) in stream.getvalue()
 
 
 def test_an_exact_plan_shows_bundles_and_both_urls():
