@@ -24,9 +24,10 @@ from benchmarks.results import Figure, Row, cpu, seconds
 from fab_static.api import Quiet
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.host.agent import flip, wire
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import digests
+from fab_static.host.agent.explaining import explained
 from fab_static.host.agent.protocol import FRAME, HELLO
-from fab_static.host.agent.refusals import explained
 from fab_static.host.agent.store import Host as HostFolder
 from fab_static.host.agent.wire import function_of
 from fab_static.phases.activate import activate
@@ -143,7 +144,7 @@ class World:
     def _seal(self) -> Release:
         """Make a release of the contents on the build host."""
         build = HostFolder(str(self.folder / "build1"), "bench", "bench")
-        build.claim()
+        claim(build)
         files = {}
         for path, data in self._contents.items():
             sha256, size = build.keep_bytes(data)

@@ -7,6 +7,7 @@ others. Nothing is written on the host.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from pathlib import Path
 from types import ModuleType
@@ -17,12 +18,26 @@ from fab_static.host import loader
 HOST = Path(__file__).parent
 ROOT = HOST.parents[1]  # paths in an archive, and so in tracebacks, are relative to it
 
+DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
+COMMENT = re.compile(r"^ *#.*$", re.MULTILINE)
+
 
 def archive(*modules: ModuleType) -> bytes:
     """Return an archive of these modules; of a package, with all that is below it."""
     files = {file for module in (loader, *modules) for file in _files_of(module)}
-    sources = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in sorted(files)}
+    sources = {
+        file.relative_to(ROOT).as_posix(): bare(file.read_text("utf-8")) for file in sorted(files)
+    }
     return zlib.compress(json.dumps(sources, ensure_ascii=False).encode("utf-8"), 9)
+
+
+def bare(source: str) -> str:
+    """Return a module's text without docstrings and comments; every line stays where it is.
+
+    They are a quarter of what would go to each host, and nobody reads them there.
+    """
+    source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
+    return COMMENT.sub("", source)
 
 
 def _files_of(module: ModuleType) -> Iterator[Path]:

@@ -13,9 +13,10 @@ from fab_static.doctor.hosts import of_host
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent.digests import mtime_of
 from fab_static.host.agent.disk import link_or_copy
+from fab_static.host.agent.explaining import explained
+from fab_static.host.agent.noting import append
 from fab_static.host.agent.objects import has_object, keep_bytes
-from fab_static.host.agent.record import append, record_of
-from fab_static.host.agent.refusals import explained
+from fab_static.host.agent.record import record_of
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.sharing import refuse_shared, shared

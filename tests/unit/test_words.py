@@ -23,8 +23,8 @@ from invoke.exceptions import Exit
 
 from chaos.aws import CloudFront
 from fab_static import api
+from fab_static.host.agent.explaining import explained
 from fab_static.host.agent.lock import abandon_lock
-from fab_static.host.agent.refusals import explained
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.deployment import Deployment

@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.disk import is_program
 from fab_static.host.agent.names import COPY, ENDING, OBJECT, checked
@@ -13,7 +14,7 @@ from fab_static.host.agent.objects import has_object, keep_bytes
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import seals
-from fab_static.host.agent.work import waiting
+from fab_static.host.agent.waiting import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     from concurrent.futures import ThreadPoolExecutor
 
     host = agent.host
-    host.claim()
+    claim(host)
     wanted = [
         (checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending"))
         for sha256, endings in json.loads(body.decode("utf-8")).items()

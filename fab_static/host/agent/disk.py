@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import functools
 import os
 import stat
 
-from fab_static.host.agent.work import waiting
+from fab_static.host.agent.waiting import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterator
+
     from fab_static.host.agent.protocol import Head, Verb
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -71,6 +74,18 @@ def to_disk(host: Host) -> None:
     except (ImportError, AttributeError):  # not Linux
         with waiting():
             os.sync()
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def alone(host: Host) -> Iterator[None]:
+    """Hold the folder while the lock is looked at and changed: two agents never do so at once."""
+    make_folders(host.root)
+    descriptor = os.open(host.root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

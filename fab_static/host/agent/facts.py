@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 import time
 
@@ -123,7 +122,7 @@ def open_path() -> list[str]:
     return found
 
 
-MARK = re.compile(r"[0-9a-f]{16}")
+MARK = r"[0-9a-f]{16}"
 
 
 def mark(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.objects import has_object, object_writer
 from fab_static.host.agent.protocol import PIECE, TICKET
 from fab_static.host.agent.refusals import RefusedError
@@ -30,7 +31,7 @@ def fetch_urls(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     URLs are secrets: whoever has one may read. No error names more of them than the server.
     """
     host = agent.host
-    host.claim()
+    claim(host)
     waiting: queue.SimpleQueue[tuple[str, int, str]] = queue.SimpleQueue()
     for raw, size, at, signature in TICKET.iter_unpack(body):
         sha256 = raw.hex()

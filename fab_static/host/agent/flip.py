@@ -7,14 +7,23 @@ import json
 import os
 import time
 
-from fab_static.host.agent.disk import copy, is_link_to, lasting, point, remove_tree, write_file
+from fab_static.host.agent.claims import claim
+from fab_static.host.agent.disk import (
+    alone,
+    copy,
+    is_link_to,
+    lasting,
+    point,
+    remove_tree,
+    write_file,
+)
 from fab_static.host.agent.names import RELEASE, checked, in_folder
+from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
 from fab_static.host.agent.provisional import PROVISIONAL, UNION, noted_flip
-from fab_static.host.agent.record import append, last_activated
+from fab_static.host.agent.record import last_activated
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import read_seal, seal_of
-from fab_static.host.agent.store import alone
 from fab_static.host.agent.watchdog import BEFORE, go_back, start_watchdog
 
 TYPE_CHECKING = False
@@ -35,7 +44,7 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     what was live when nothing was heard of the operator for `confirm_timeout` seconds.
     """
     host = agent.host
-    host.claim()
+    claim(host)
     release = checked(RELEASE, head["release"], "release")
     read_seal(host, release, head.get("seal"))
     links = head["links"]

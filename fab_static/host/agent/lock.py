@@ -8,10 +8,10 @@ import json
 import os
 import time
 
-from fab_static.host.agent.disk import point, remove_tree, set_aside, write_file
+from fab_static.host.agent.claims import claim
+from fab_static.host.agent.disk import alone, point, remove_tree, set_aside, write_file
 from fab_static.host.agent.plain import is_folder
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.store import alone
 from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def public(owner: dict[str, Any] | None) -> dict[str, Any] | None:
 def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the lock for the operator of this connection; it lives as long as the connection does."""
     host = agent.host
-    host.claim()
+    claim(host)
     silent_since = None if head.get("steal") else watched(host)
     with alone(host):
         present = holder(host)

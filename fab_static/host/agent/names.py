@@ -10,13 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-OBJECT = re.compile(r"[0-9a-f]{64}")
-RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-VERSION = re.compile(r"[0-9a-f]{7}")
-SECOND_POOL = re.compile(r"\A(pool/[^/]+)~/")  # see places_of
+OBJECT = r"[0-9a-f]{64}"
+RELEASE = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
+VERSION = r"[0-9a-f]{7}"
+SECOND_POOL = r"\A(pool/[^/]+)~/"  # see places_of
 ENCODED = (".gz", ".br")  # how a precompressed copy's name ends, where nginx looks for it
-ENDING = re.compile(r"gz|br")
-COPY = re.compile(r"gz|br|zst")  # as a project may write them
+ENDING = r"gz|br"
+COPY = r"gz|br|zst"  # as a project may write them
 
 
 def checked_path(name: Any) -> str:
@@ -38,16 +38,16 @@ def in_folder(name: Any) -> str:
     return "static/" + checked_path(name)
 
 
-def checked(pattern: Any, name: Any, what: str) -> str:
+def checked(pattern: str, name: Any, what: str) -> str:
     """Return the name if it has the form that this kind of name always has."""
-    if not isinstance(name, str) or not pattern.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(pattern, name):
         raise RefusedError(f"{name!r} is no {what}", "a request", f"name an existing {what}")
     return name
 
 
 def is_release(name: Any) -> bool:
     """Tell whether it is the id of a release."""
-    return isinstance(name, str) and RELEASE.fullmatch(name) is not None
+    return isinstance(name, str) and re.fullmatch(RELEASE, name) is not None
 
 
 def places_of(path: str) -> tuple[str, ...]:

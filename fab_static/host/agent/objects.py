@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 
+from fab_static.host.agent.claims import refuse_link
 from fab_static.host.agent.digests import begun_sha256, digests, mtime_of
 from fab_static.host.agent.disk import aside, link_or_copy, make_folders
 from fab_static.host.agent.names import places_of
@@ -46,7 +47,7 @@ def has_object(host: Host, sha256: str, size: int, *, look: bool = False) -> boo
 
 
 def object_writer(host: Host, sha256: str, size: int) -> ObjectWriter:
-    host.refuse_link(os.path.dirname(host.object(sha256)))
+    refuse_link(host, os.path.dirname(host.object(sha256)))
     return ObjectWriter(host.object(sha256), sha256, size, links_to_damaged(host, sha256))
 
 

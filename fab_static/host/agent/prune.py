@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
+from fab_static.host.agent.claims import claim, refuse_link
 from fab_static.host.agent.disk import remove_tree
 from fab_static.host.agent.names import OBJECT, RELEASE, SECOND_POOL, checked
 from fab_static.host.agent.plain import is_folder, read_json
@@ -28,7 +30,7 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     The live release and the one before are never removed, whatever the request says.
     """
     host = agent.host
-    host.claim()
+    claim(host)
     kept = {host.live(), host.live("previous")}
     removed = []
     for release in head["releases"]:
@@ -43,7 +45,9 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     links, objects = needed(host, head["roles"])
     if host.odd:  # what such a release or journal needs, nobody knows
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
-    remove_files(host, "pool", lambda path: path in links or SECOND_POOL.sub(r"\1/", path) in links)
+    remove_files(
+        host, "pool", lambda path: path in links or re.sub(SECOND_POOL, r"\1/", path) in links
+    )
     freed = remove_files(host, "objects", lambda path: os.path.basename(path) in objects)
     remove_empty_folders(host.path("pool"))
     return {"removed": removed, "freed": freed}, b""
@@ -69,7 +73,7 @@ def remove_files(host: Host, name: str, is_needed: Callable[[str], bool]) -> int
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             if place_of(folder, path) != os.path.join(root, parent):
-                host.refuse_link(path)
+                refuse_link(host, path)
                 raise RefusedError(
                     f"{parent} was exchanged while it was read", path, "find out who writes there"
                 )
@@ -114,5 +118,5 @@ def listings(host: Host) -> Iterator[str]:
     for phase in phases.values() if isinstance(phases, dict) else ():
         for key in ("base", "listing"):
             name = phase.get(key) if isinstance(phase, dict) else None
-            if isinstance(name, str) and OBJECT.fullmatch(name):
+            if isinstance(name, str) and re.fullmatch(OBJECT, name):
                 yield name

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import stat
 import time
 import types
 
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256, digest_of
 from fab_static.host.agent.disk import make_folders, remove_tree, set_aside
 from fab_static.host.agent.names import checked
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
 
-RECORDED = re.compile(r"[a-z0-9_]+(-[0-9a-f]{16})?")  # what a recorded run is known by
+RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
 RECORDED_KEPT = 64  # recorded runs; the least recently used go first
 
 
@@ -91,7 +91,7 @@ def given_to(agent: Agent, head: Head, salt: str) -> Head:
 
 def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     """Return what host/reads.py is told; an earlier record of that name is gone then."""
-    agent.host.claim()
+    claim(agent.host)
     order = head["record"]
     path = recorded(agent, order["name"])
     before = path + ".before"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 
+from fab_static.host.agent.claims import claim, refuse_link
 from fab_static.host.agent.digests import begun_sha256, digest_of, digests, mtime_of, sha256_of
 from fab_static.host.agent.disk import (
     lasting,
@@ -74,7 +76,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     there is not what was sealed, and is written anew.
     """
     host = agent.host
-    host.claim()
+    claim(host)
     seal = json.loads(body.decode("utf-8"))
     release = checked(RELEASE, seal["id"], "release")
     folder = host.path("releases", release)
@@ -121,7 +123,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                 refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:
-            host.refuse_link(parent)
+            refuse_link(host, parent)
             make_folders(parent)
             folders.add(parent)
         link_or_copy(host.object(sha256), target)
@@ -213,7 +215,7 @@ def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
 def relink(host: Host, path: str, sha256: str) -> None:
     """Mend one file of a release that is here: its object is right, it may not be."""
     target = host.path(path)
-    host.refuse_link(os.path.dirname(target))
+    refuse_link(host, os.path.dirname(target))
     make_folders(os.path.dirname(target))
     link_or_copy(host.object(sha256), target)
 
@@ -266,7 +268,7 @@ def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     host = agent.host
     path = checked_path(head["path"])
     version = head["version"]
-    if version is not None and not VERSION.fullmatch(version):
+    if version is not None and not re.fullmatch(VERSION, version):
         version = None  # nginx takes it for unknown, too
     return {
         "current": digest_of(host.path("current", "static", path)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import time
@@ -62,7 +61,16 @@ def may_anybody_write(folder: str) -> bool:
 def linked(host: Host) -> list[str]:
     """Return the names of the folders of ours, and of what lies in them, that are links."""
     names = [name for name in FOLDERS if os.path.islink(host.path(name))]
-    for folder in filter(lambda name: is_folder(host.path(name)), ("objects", "pool", "releases")):
-        with contextlib.suppress(OSError), os.scandir(host.path(folder)) as entries:
-            names += sorted(f"{folder}/{entry.name}" for entry in entries if entry.is_symlink())
+    for folder in ("objects", "pool", "releases"):
+        if is_folder(host.path(folder)):
+            names += links_in(host, folder)
     return names
+
+
+def links_in(host: Host, folder: str) -> list[str]:
+    """Return the names of what lies in a folder of ours and is a link; none where it cannot be read."""
+    try:
+        with os.scandir(host.path(folder)) as entries:
+            return sorted(f"{folder}/{entry.name}" for entry in entries if entry.is_symlink())
+    except OSError:
+        return []

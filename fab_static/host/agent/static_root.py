@@ -7,6 +7,7 @@ import json
 import os
 import stat
 
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import digests, mtime_of, sha256_of
 from fab_static.host.agent.disk import aside, copy, lasting, make_folders, remove_tree
 from fab_static.host.agent.names import checked_path
@@ -135,7 +136,7 @@ def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     their bytes. Returns the listing's name and its `extra`.
     """
     host = agent.host
-    host.claim()
+    claim(host)
     before = listing_of(agent, head["before"])["files"] if head.get("before") else {}
     listing: Head = {"files": {}, "extra": {}}
     read = 0

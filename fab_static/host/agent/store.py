@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
+import re
 import stat
 
-from fab_static.host.agent.disk import make_folders, write_file
 from fab_static.host.agent.names import RELEASE
-from fab_static.host.agent.plain import is_folder, is_ours, owner_of, read_json
+from fab_static.host.agent.plain import is_ours, owner_of, read_json
 from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterator
+    from typing import Callable
 
     from fab_static.host.agent.protocol import Head
 
@@ -43,14 +40,6 @@ class Host:
 
     # ---- whose folder it is
 
-    def claim(self) -> None:
-        """Make the folder ours, or refuse when it is another app's or environment's."""
-        ours = {"format": 1, "app": self.app, "environment": self.environment}
-        self.check_claim()
-        self.refuse_links()
-        if not os.path.exists(self.path(".fab_static")):
-            write_file(self.path(".fab_static"), json.dumps(ours).encode())
-
     def check_claim(self) -> None:
         claim = self.known(".fab_static", lambda found: {"app", "environment"} <= found.keys())
         if claim and (claim["app"], claim["environment"]) != (self.app, self.environment):
@@ -61,37 +50,6 @@ class Host:
                 self.root,
                 "give each app and environment a deploy_to of its own",
             )
-
-    def refuse_links(self) -> None:
-        """Refuse to write or remove below a folder of ours that is a link: what it leads to is somebody's.
-
-        `deploy_to` itself may be one: an operator keeps all of it on another disk.
-        """
-        for name in FOLDERS:
-            self.refuse_link(self.path(name))
-        for name in (
-            "objects",
-            "pool",
-            "releases",
-        ):  # of the others, what is no folder is set aside
-            path = self.path(name)
-            if os.path.lexists(path) and not is_folder(path):
-                raise RefusedError(
-                    f"{name} is not a folder", path, "find out who put it there, and move it away"
-                )
-
-    def refuse_link(self, path: str) -> None:
-        """Refuse a path below `deploy_to` that is a link, or lies in one."""
-        name = ""
-        for part in path[len(self.root) + 1 :].split("/"):
-            name = f"{name}/{part}" if name else part
-            if os.path.islink(self.path(name)):
-                raise RefusedError(
-                    self.told_of_link(name),
-                    self.path(name),
-                    f"remove the link, and move the folder itself to {self.path(name)} if the link led to "
-                    f"it; to keep all of it on another disk, let {self.root} as a whole be a link to there",
-                )
 
     def told_of_link(self, name: str) -> str:
         return f"{name} is a symbolic link to {os.readlink(self.path(name))}"
@@ -130,7 +88,7 @@ class Host:
             folder, _, name = os.readlink(self.path(link)).rpartition("/")
         except OSError:
             return None
-        return name if folder == "releases" and RELEASE.fullmatch(name) else None
+        return name if folder == "releases" and re.fullmatch(RELEASE, name) else None
 
     def releases(self) -> list[str]:
         """Return the ids of the sealed releases, oldest first."""
@@ -141,18 +99,6 @@ class Host:
         return sorted(
             name
             for name in names
-            if RELEASE.fullmatch(name)
+            if re.fullmatch(RELEASE, name)
             and os.path.exists(self.path("releases", name, "release.json"))
         )
-
-
-@contextlib.contextmanager
-def alone(host: Host) -> Iterator[None]:
-    """Hold the folder while the lock is looked at and changed: two agents never do so at once."""
-    make_folders(host.root)
-    descriptor = os.open(host.root, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

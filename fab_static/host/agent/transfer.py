@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import zlib
 
+from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.names import OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes, object_writer
@@ -39,7 +40,7 @@ def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def put_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Store one small object; its name is its SHA-256."""
-    agent.host.claim()
+    claim(agent.host)
     sha256, size = keep_bytes(agent.host, body)
     return {"object": sha256, "size": size}, b""
 
@@ -102,7 +103,7 @@ def send_pack(agent: Agent, pack: bytearray, deflate: bool) -> None:
 
 def store(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Store the objects of the `pack` frames that follow, up to the frame that says `end`."""
-    agent.host.claim()
+    claim(agent.host)
     unpacker = Unpacker(agent.host)
     failed: Exception | None = None
     with contextlib.closing(unpacker):

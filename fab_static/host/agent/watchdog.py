@@ -7,13 +7,12 @@ import os
 import time
 import warnings
 
-from fab_static.host.agent.disk import is_link_to, point, remove_tree
+from fab_static.host.agent.disk import alone, is_link_to, point, remove_tree
 from fab_static.host.agent.names import RELEASE, checked, is_release
+from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
 from fab_static.host.agent.provisional import PROVISIONAL, UNION
-from fab_static.host.agent.record import append
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.store import alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,20 +15,19 @@ Two frames are heard at once, whatever the agent works on: `alive`, and `cancel`
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
 import signal
 import sys
 import threading
 import time
 import zlib
+from collections import deque
 from importlib import import_module
 
 from fab_static.host.agent.protocol import FRAME, HELLO, MAX_FRAME, TICK_SECONDS
 from fab_static.host.agent.provisional import PROVISIONAL
-from fab_static.host.agent.refusals import explained, user
+from fab_static.host.agent.refusals import user
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.work import END_SECONDS, Work
 
@@ -39,12 +38,13 @@ if TYPE_CHECKING:
     from fab_static.host.agent.project_start import OneStart
     from fab_static.host.agent.protocol import Head, Verb
 
+MANY = 32  # frames
 ROOMS = "fab_static.host.agent"  # where the modules of the verbs are
 
 # what can be asked -> the module that has a function of this name; it is imported when it is first asked
 VERBS = {
-    "note": "record",
-    "write_journal": "record",
+    "note": "noting",
+    "write_journal": "noting",
     "ping": "state",
     "state": "state",
     "read_object": "transfer",
@@ -96,6 +96,27 @@ def function_of(do: str) -> Verb:
     return found
 
 
+class Waiting:
+    """The frames that wait for their turn; who reads them waits where there are many: they take memory."""
+
+    def __init__(self) -> None:
+        # queue.Queue would do, but it takes long to load
+        self._frames: deque[tuple[Head, bytes]] = deque()
+        self._here = threading.Semaphore(0)
+        self._room = threading.Semaphore(MANY)
+
+    def put(self, frame: tuple[Head, bytes]) -> None:
+        self._room.acquire()
+        self._frames.append(frame)
+        self._here.release()
+
+    def get(self) -> tuple[Head, bytes]:
+        self._here.acquire()
+        frame = self._frames.popleft()
+        self._room.release()
+        return frame
+
+
 class Agent:
     """Answers the requests of one operator, one after the other, until the connection ends."""
 
@@ -103,7 +124,7 @@ class Agent:
         self._source = source
         self._sink = sink
         self._writing = threading.Lock()
-        self._frames: queue.Queue[tuple[Head, bytes]] = queue.Queue(maxsize=32)
+        self._frames = Waiting()
         self._busy = threading.Event()
         self._number: Any = None  # of the request at hand
         self._cancelled: Any = None  # the number of one that nobody waits for
@@ -135,6 +156,8 @@ class Agent:
                 answer["ok"] = True
                 self.send(answer, data)
             except Exception as error:
+                from fab_static.host.agent.explaining import explained  # late: it is the exception
+
                 self.send({"error": explained(error)})
             finally:
                 self._busy.clear()
@@ -195,8 +218,10 @@ class Agent:
 
     def _heard(self) -> None:
         """Tell the watchdog of a provisional flip that the operator is there."""
-        with contextlib.suppress(FileNotFoundError, AttributeError):
+        try:  # noqa: SIM105 - contextlib takes a millisecond to load
             os.utime(self.host.path(PROVISIONAL))
+        except (FileNotFoundError, AttributeError):  # nothing is provisional, or no host is open
+            pass
 
     def _exactly(self, size: int) -> bytes:
         pieces = []

@@ -25,11 +25,12 @@ from fab_static.host.agent import disk, plain, refusals
 from fab_static.host.agent.copies import ENCODERS, gzipped
 from fab_static.host.agent.digests import digests, mtime_of
 from fab_static.host.agent.disk import point
+from fab_static.host.agent.explaining import explained
 from fab_static.host.agent.lock import LOCK_DEAD_SECONDS, abandon_lock
 from fab_static.host.agent.names import checked_path
 from fab_static.host.agent.objects import object_writer
 from fab_static.host.agent.protocol import PIECE, RECORD, TICKET
-from fab_static.host.agent.refusals import RefusedError, explained
+from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import is_seal
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.walking import files_below

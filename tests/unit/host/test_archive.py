@@ -1,5 +1,6 @@
 """An archive of modules is imported on a host where nothing of ours is installed, or another version of it."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -170,7 +171,36 @@ def test_an_archive_of_a_package_holds_its_modules_and_the_loader():
     assert "fab_static/host/loader.py" in sources
     for name in ("__init__.py", "wire.py", "disk.py"):
         path = Path(agent.__file__).with_name(name)
-        assert sources[f"fab_static/host/agent/{name}"] == path.read_text("utf-8")
+        assert sources[f"fab_static/host/agent/{name}"] == archive.bare(path.read_text("utf-8"))
+
+
+def without_docstrings(source):
+    """Return what a text says to Python, and the line of each of its nodes."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body[0].value.value = ""
+    lines = [(type(node), getattr(node, "lineno", None)) for node in ast.walk(tree)]
+    return ast.dump(tree), lines
+
+
+@pytest.mark.parametrize("path", sorted(archive.HOST.rglob("*.py")), ids=lambda path: path.stem)
+def test_what_is_sent_says_the_same_to_python_on_the_same_lines(path):
+    """Docstrings and comments stay at home; a text that only looks like one does not."""
+    source = path.read_text("utf-8")
+    assert without_docstrings(archive.bare(source)) == without_docstrings(source)
+
+
+def test_no_docstring_and_no_comment_line_is_sent():
+    source = archive.bare(Path(archive.__file__).read_text("utf-8"))
+    assert all(
+        ast.get_docstring(node) in (None, "")
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert not [line for line in source.splitlines() if line.lstrip().startswith("#")]
 
 
 def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host.agent import work
+from fab_static.host.agent import waiting
 from fab_static.host.agent.copies import brotlied
 from fab_static.host.agent.disk import to_disk
 from fab_static.host.agent.work import Work
@@ -50,7 +50,7 @@ def test_a_large_file_in_the_hands_of_brotli_is_not_taken_for_a_hang(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     begun, go = Work.steps, tmp_path / "go"
-    real = work.waiting
+    real = waiting.waiting
 
     class Seen:
         def __enter__(self) -> None:
@@ -68,7 +68,7 @@ def test_a_large_file_in_the_hands_of_brotli_is_not_taken_for_a_hang(
 
 def test_what_hangs_for_ever_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(monkeypatch, "WAITED_SECONDS", 0.05)
-    with work.waiting():
+    with waiting.waiting():
         time.sleep(0.3)  # the count is over by then
         steps = Work.steps
         time.sleep(0.1)
@@ -76,7 +76,7 @@ def test_what_hangs_for_ever_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_step_is_counted_once_it_is_over() -> None:
-    with work.waiting():
+    with waiting.waiting():
         until_steps_are_counted()
     steps = Work.steps
     time.sleep(0.1)
