@@ -37,7 +37,7 @@ from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.release import File, Release, digest
 from fab_static.remote import Fleet, RemoteHost
 from fab_static.remote.connection import SharedConnection
-from fab_static.remote.sent import AGENT
+from fab_static.remote.sent import agent_for
 
 THOUSAND = "thousand-hosts"
 ROWS = (THOUSAND,)
@@ -224,13 +224,13 @@ class Agent(wire.Agent):
 class Channel:
     """The way to an agent: what is sent is worked on once an answer is waited for, a round trip later."""
 
-    def __init__(self, latency_seconds: float) -> None:
+    def __init__(self, latency_seconds: float, roles: tuple[str, ...]) -> None:
         self._latency_seconds = latency_seconds
         self._received = bytearray()
         self._sent_at = time.monotonic()
         self._frames: deque[tuple[dict[str, Any], bytes]] = deque()
         self._agent = Agent(self._frames)
-        self._skip = len(AGENT)  # its own source comes first
+        self._skip = len(agent_for(roles).archive)  # its own source comes first
         self._agent.answers += HELLO
         self._agent.send({"agent": 1, "python": "3", "user": "deploy", "machine": "simulated"})
 
@@ -299,4 +299,4 @@ class Connection(SharedConnection):
             )
         latency = SLOW_SECONDS if name in self._world.slow else LATENCY_SECONDS
         time.sleep(CONNECTING * latency)
-        return Channel(latency)
+        return Channel(latency, self.host.roles)

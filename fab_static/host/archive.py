@@ -11,7 +11,7 @@ import re
 import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import Iterator
+from typing import Collection, Iterator
 
 from fab_static.host import loader
 
@@ -22,11 +22,17 @@ DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
 COMMENT = re.compile(r"^ *#.*$", re.MULTILINE)
 
 
-def archive(*modules: ModuleType) -> bytes:
-    """Return an archive of these modules; of a package, with all that is below it."""
-    files = {file for module in (loader, *modules) for file in _files_of(module)}
+def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
+    """Return an archive of these modules; of a package, with all that is below it.
+
+    Args:
+        modules: what the program imports.
+        without: names of modules that it never imports.
+    """
+    files = sorted({file for module in (loader, *modules) for file in _files_of(module)})
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
     sources = {
-        file.relative_to(ROOT).as_posix(): bare(file.read_text("utf-8")) for file in sorted(files)
+        path: bare(text) for path, text in texts.items() if loader.name_of(path) not in without
     }
     return zlib.compress(json.dumps(sources, ensure_ascii=False).encode("utf-8"), 9)
 

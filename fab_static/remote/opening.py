@@ -22,6 +22,7 @@ class Opening:
         self._environment = environment
         self._ssh = environment.ssh
         self._connection = connection
+        self._agent = sent.agent_for(host.roles)
 
     @property
     def ssh_command(self) -> str:
@@ -40,7 +41,7 @@ class Opening:
             RemoteError: the host cannot be reached, or has no such program.
         """
         python = sys.executable if self._host.local else self._ssh.python
-        command = self._as_user([python, *sent.PYTHON[1:]])
+        command = self._as_user(self._agent.command(python))
         if not self._host.local:
             return self._connection.channel(shlex.join(command))
         try:
@@ -58,7 +59,7 @@ class Opening:
             "app": self._environment.app,
             "environment": self._environment.name,
         }
-        return sent.AGENT + sent.framed(opening, b"")
+        return self._agent.archive + sent.framed(opening, b"")
 
     def failed(self, code: int | None, words: str, error: BaseException) -> RemoteError:
         """Return why no agent speaks.

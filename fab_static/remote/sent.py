@@ -5,18 +5,50 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
 
 from fab_static.host import agent
 from fab_static.host.agent.protocol import FRAME
 from fab_static.host.archive import archive, bootstrap
 from fab_static.remote.frames import Head
 
-AGENT = archive(agent)
-BOOTSTRAP = bootstrap(AGENT, "fab_static.host.agent.wire")
-# -I -S: neither the user's nor the site's packages; -X utf8: file names alike whatever the locale
-PYTHON = ("python3", "-I", "-S", "-X", "utf8", "-c", BOOTSTRAP)
+# only where a project is built, or runs, does an agent need these modules
+OF_PROJECTS = (
+    "commands",
+    "copies",
+    "lift",
+    "processes",
+    "project_start",
+    "recorded",
+    "static_root",
+)
 TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words
 MUCH = 4096  # bytes of a request that are worth deflating
+
+
+@dataclass(frozen=True)
+class Program:
+    """What starts an agent: a command, and what goes to its standard input before any frame."""
+
+    archive: bytes
+
+    def command(self, python: str) -> list[str]:
+        """Return the words of the command: no packages of user or site, and UTF-8 whatever the locale."""
+        program = bootstrap(self.archive, "fab_static.host.agent.wire")
+        return [python, "-I", "-S", "-X", "utf8", "-c", program]
+
+
+def agent_for(roles: Collection[str]) -> Program:
+    """Return the agent of a host with these roles."""
+    return _agent(has_project=not {"build", "web"}.isdisjoint(roles))
+
+
+@cache  # most runs of fab send it to many hosts; some to none
+def _agent(*, has_project: bool) -> Program:
+    without = () if has_project else OF_PROJECTS
+    return Program(archive(agent, without=[f"{agent.__name__}.{name}" for name in without]))
 
 
 class Deflated(bytes):

@@ -32,7 +32,7 @@ def facts_of(site: Site) -> dict[Any, dict[str, Any]]:
 
 
 def found_of(host: ScriptedHost) -> list[dict[str, Any]]:
-    host.hello = {"user": "deploy", "python": "3.11.2"}
+    host._agent.hello = {"user": "deploy", "python": "3.11.2"}
     return [one for one in of_host(host)[0] if one["subject"] == "deploy_to"]
 
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent.protocol import FRAME, HELLO, MAX_FRAME, RECORD
-from fab_static.host.archive import bootstrap
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import RemoteHost, sent
 from tests.processes import alive, becomes
@@ -80,15 +79,16 @@ def changed(archive, old, new):
 class RawAgent:
     """The bare process: bytes in, bytes out."""
 
-    def __init__(self):
+    def __init__(self, roles=("build", "static", "web"), python=sys.executable):
+        agent = sent.agent_for(roles)
         self.process = subprocess.Popen(
-            [sys.executable, *sent.PYTHON[1:]],
+            agent.command(python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
         )
-        self.write(sent.AGENT)
+        self.write(agent.archive)
         greeting = b""
         while not greeting.endswith(HELLO):
             greeting += self.process.stdout.read(1)
@@ -386,11 +386,10 @@ def test_a_command_streams_its_output_while_it_runs(host, tmp_path):
 
 def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
     """A tick is sent while a request works; here it comes as fast as it can."""
-    fast, count = changed(sent.AGENT, "TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005")
+    agent = sent.agent_for(["build"])
+    fast, count = changed(agent.archive, "TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005")
     assert count == 1
-    monkeypatch.setattr(sent, "AGENT", fast)
-    program = bootstrap(fast, "fab_static.host.agent.wire")
-    monkeypatch.setattr(sent, "PYTHON", (*sent.PYTHON[:-1], program))
+    monkeypatch.setattr(sent, "agent_for", lambda _: sent.Program(fast))
     data = os.urandom(600_000)
     with opened(tmp_path / "deploy_to") as host:
         gate = tmp_path / "gate"

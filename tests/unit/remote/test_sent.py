@@ -1,0 +1,67 @@
+"""What goes to a host before it answers anything: an agent that holds what the host will be asked, and no more."""
+
+import ast
+import json
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+from fab_static.host.agent.wire import VERBS
+from fab_static.host.archive import bootstrap
+from fab_static.remote.sent import OF_PROJECTS, agent_for
+
+
+def sources(roles):
+    return json.loads(zlib.decompress(agent_for(roles).archive))
+
+
+def names_in(roles):
+    return {path.split("/")[-1][: -len(".py")] for path in sources(roles)}
+
+
+def test_an_agent_is_small():
+    """A fleet has many static hosts, and each gets one at every command."""
+    assert len(agent_for(["static"]).archive) <= 30_000
+    assert len(agent_for(["build", "static", "web"]).archive) <= 40_000
+
+
+@pytest.mark.parametrize("roles", [["build"], ["web"], ["static", "web"], ["static", "build"]])
+def test_where_a_project_is_built_or_runs_every_module_is_sent(roles):
+    assert {*VERBS.values(), *OF_PROJECTS, "wire"} <= names_in(roles)
+
+
+def test_a_static_host_gets_all_but_what_concerns_a_project():
+    assert {*VERBS.values()} - names_in(["static"]) == {*OF_PROJECTS} - {"processes"}
+
+
+def imported(text):
+    """Return the modules of the agent that a text imports, at any depth; not those for types alone."""
+    tree = ast.parse(text)
+    for node in tree.body:
+        if isinstance(node, ast.If):
+            node.body = []
+    found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {name.rpartition(".")[2] for name in found if name.startswith("fab_static.host.agent.")}
+
+
+def test_no_module_that_a_static_host_gets_needs_one_that_it_does_not_get():
+    needed = {path: imported(text) & {*OF_PROJECTS} for path, text in sources(["static"]).items()}
+    # by which it ends commands, where it has started any
+    assert needed.pop("fab_static/host/agent/wire.py") == {"processes"}
+    assert not any(needed.values()), needed
+
+
+@pytest.mark.parametrize("roles", [["static"], ["build", "static", "web"]])
+def test_every_verb_of_an_agent_is_found_in_it(roles):
+    """By the loader, in a process that has nothing else of ours."""
+    archive = agent_for(roles).archive
+    verbs = [verb for verb, module in VERBS.items() if module in names_in(roles)]
+    program = bootstrap(archive, "fab_static.host.agent.wire")
+    program = program.replace("import main;main()", "import function_of")
+    program += f";print(*(function_of(verb).__name__ for verb in {verbs!r}))"
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], input=archive, capture_output=True, check=True
+    )
+    assert ran.stdout.decode().split() == verbs
