@@ -50,6 +50,7 @@ def _next(done: Queue[Outcome | str], workers: Sequence[BaseProcess]) -> Outcome
 
 def _work(todo: Queue[int | None], done: Queue[Outcome | str]) -> None:
     signal.signal(signal.SIGTERM, ended)
+    seed: int | None = None
     try:
         with running() as site:
             while (seed := todo.get()) is not None:
@@ -57,7 +58,7 @@ def _work(todo: Queue[int | None], done: Queue[Outcome | str]) -> None:
     except KeyboardInterrupt:
         pass
     except BaseException:
-        done.put(traceback.format_exc())
+        done.put(f"at seed {seed}:\n{traceback.format_exc()}")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the fleet is ended; what is left is to tell it
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
-RECORDED_KEPT = 64  # recorded runs; the least recently used go first
+RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently used go first
 
 
 def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
