@@ -52,13 +52,17 @@ def _live(host: RemoteHost) -> Release | None:
 
 
 def _some(release: Release) -> str | None:
-    """Return the smallest file that has an URL without a version."""
+    """Return the smallest file that has an URL without a version; a page first, which nginx may change."""
     paths = [
         path
         for path, file in release.content.items()
         if file.size and not is_for_the_server(path, release)
     ]
-    return min(paths, key=lambda path: (release.files[path].size, path), default=None)
+
+    def order(path: str) -> tuple[bool, int, str]:
+        return not path.endswith((".html", ".htm")), release.files[path].size, path
+
+    return min(paths, key=order, default=None)
 
 
 def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:

@@ -82,6 +82,21 @@ def test_the_folder_that_nginx_may_not_enter_is_named(tmp_path: Path, code: Path
     )
 
 
+def test_what_changes_the_bytes_of_pages_alone_is_seen(tmp_path: Path, code: Path) -> None:
+    """sub_filter in http { } works on text/html: of all files a page shows it (fleet A2)."""
+    page = code / "assets" / "help" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<html><head></head><body>" + "long " * 99 + "</body></html>")
+    with on_this_machine(code, "collectstatic", "compress") as (session, _):
+        session.deploy()
+    filters = "sub_filter '</head>' '<script src=/t.js></script></head>';\n"
+    with nginx(tmp_path / "nginx", filters + snippet(Path(f"{code}.static"))) as port:
+        (finding,) = found(code, port)
+    assert not finding["ok"], finding
+    assert "/static/help/index.html" in finding["what"]
+    assert "If it is printed already: sub_filter, add_before_body or" in finding["mend"]
+
+
 def test_where_nothing_listens_check_says_so(tmp_path: Path, code: Path) -> None:
     (finding,) = [one for one in found(code, 9) if not one["ok"]]
     assert finding["what"].startswith("http://127.0.0.1:9/static/tiny.txt answers nothing: ")
