@@ -32,7 +32,7 @@ from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
 from fab_static.remote import Fleet, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
-from fab_static.sessions import looking
+from fab_static.sessions import holding, looking, running
 from fab_static.tasks import TASKS, chosen
 from fab_static.tasks.living import rollback
 from tests.unit.host.rooms import replace
@@ -54,6 +54,7 @@ web: {{reload: reload-shop, check: "http://127.0.0.1:8000/health", batch: "1"}}
 {more}
 """
 Break = Callable[[], Any]
+LOADED = (holding, running)  # before a lock's age is told: a busy machine takes seconds for it
 TASK = {task.name.replace("-", "_"): task for task in TASKS}
 
 
