@@ -32,11 +32,9 @@ def plan(c: Context, project_path: str | None = None, json: bool = False) -> Non
 
 def show_plan(project_path: str | None, *, as_json: bool) -> None:
     """Show what a deploy would do, or print it as JSON."""
-    from fab_static.report import terminal
+    from fab_static.report import found
 
-    tell(
-        lambda session: session.plan(project_path=project_path), terminal.show_plan, as_json=as_json
-    )
+    tell(lambda session: session.plan(project_path=project_path), found.show_plan, as_json=as_json)
 
 
 @task(help={"json": JSON})
@@ -51,7 +49,7 @@ def status(c: Context, json: bool = False) -> None:
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
     from fab_static.looking.status import agreement
-    from fab_static.report.terminal import show_status
+    from fab_static.report.found import show_status
 
     found = tell(lambda session: session.status(), show_status, as_json=json)
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
@@ -65,7 +63,7 @@ def releases(c: Context, json: bool = False) -> None:
 
     fab production releases
     """
-    from fab_static.report.terminal import show_releases
+    from fab_static.report.found import show_releases
 
     tell(lambda session: session.releases(), show_releases, as_json=json)
 
@@ -106,7 +104,7 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
     fab production diff 20261121T090000Z-aa01bb02 20261122T170102Z-3f9c1a7b
     fab production diff --new 20261122T170102Z-3f9c1a7b
     """
-    from fab_static.report.terminal import show_difference
+    from fab_static.report.found import show_difference
 
     tell(lambda session: session.diff(old, new), show_difference, as_json=json)
 
@@ -138,7 +136,7 @@ def check(c: Context, json: bool = False) -> None:
     fab production check
     """
     from fab_static.doctor.findings import is_well
-    from fab_static.report.terminal import show_findings
+    from fab_static.report.found import show_findings
 
     findings = tell(lambda session: session.check(), show_findings, as_json=json)
     if not is_well(findings):
@@ -155,7 +153,7 @@ def why(c: Context, url: str, json: bool = False) -> None:
     Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
     that hold it. Of a key: the block that renders it, and the nearest one that was built.
     """
-    from fab_static.report.terminal import show_why
+    from fab_static.report.found import show_why
 
     tell(lambda session: session.why(url), show_why, as_json=json)
 

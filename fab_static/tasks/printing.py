@@ -67,7 +67,7 @@ def confirmation(session: api.Session, *, yes: bool) -> api.Confirm | None:
         return None
 
     def ask(difference: Mapping[str, Any]) -> bool:
-        from fab_static.report.terminal import show_difference
+        from fab_static.report.found import show_difference
 
         show_difference(terminal_for(session.hidden), difference)
         try:

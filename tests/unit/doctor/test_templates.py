@@ -4,7 +4,8 @@ import io
 
 from fab_static.doctor.findings import is_well
 from fab_static.doctor.templates import template_findings
-from fab_static.report.terminal import Terminal, show_findings
+from fab_static.report.found import show_findings
+from fab_static.report.terminal import Terminal
 
 
 def template(name, *, total=None, outside=(), hard_coded=(), unversioned=()):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError
-from fab_static.report import terminal as report
+from fab_static.report import found
 from fab_static.report.terminal import Terminal
 from fab_static.timeline import Timeline
 
@@ -309,7 +309,7 @@ STATUS = {
 
 def test_status_says_in_one_line_what_is_live():
     terminal, stream = shown()
-    report.show_status(terminal, STATUS)
+    found.show_status(terminal, STATUS)
     first, *rest = stream.getvalue().splitlines()
     assert first == "shop production: live is 20261122T170102Z-3f9c1a7b on every host"
     assert "mend it" not in stream.getvalue()
@@ -330,7 +330,7 @@ def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
     terminal, stream = shown()
     other = {**host, "host": "web2", "live": None, "missing": 0}
     hosts = [host, gone, other]
-    report.show_status(terminal, {**STATUS, "agreed": False, "lock": lock, "hosts": hosts})
+    found.show_status(terminal, {**STATUS, "agreed": False, "lock": lock, "hosts": hosts})
     text = stream.getvalue()
     assert (
         f"shop production: HOSTS DISAGREE: live is {host['live']} on edge1; nothing yet on web2; "
@@ -351,7 +351,7 @@ def test_status_with_a_host_down_says_what_is_live_on_the_others_and_calls_it_no
     gone = {**host, "host": "web1", "reachable": False, "live": None, "error": "no route"}
     terminal, stream = shown()
     hosts = [host, {**host, "host": "edge2"}, gone]
-    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": hosts})
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": hosts})
     text = stream.getvalue()
     assert text.startswith(
         f"shop production: live is {host['live']} on edge1, edge2; web1 cannot be reached\n"
@@ -359,14 +359,14 @@ def test_status_with_a_host_down_says_what_is_live_on_the_others_and_calls_it_no
     assert "see why web1 cannot be reached: fab production check; what it missed, the next " in text
     assert "bring the hosts together" not in text
     terminal, stream = shown()
-    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [gone]})
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [gone]})
     assert stream.getvalue().startswith("shop production: web1 cannot be reached\n")
 
 
 def test_status_of_a_flip_that_has_not_ended_says_so():
     host = {**STATUS["hosts"][0], "provisional": True}
     terminal, stream = shown()
-    report.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [host]})
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [host]})
     assert stream.getvalue().startswith(
         f"shop production: live is {host['live']} on edge1, and not for good: a flip has not ended\n"
     )
@@ -384,21 +384,21 @@ def test_tables_fit_a_hundred_columns_and_ids_stay_whole():
     long = "a/very/long/path/" * 8
     bundle = {"path": long, "bytes": 10**7, "gzip": 10**6, "brotli": 10**6}
     for show, value in (
-        (report.show_status, {**STATUS, "hosts": [host] * 2}),
-        (report.show_releases, [release]),
-        (report.show_bundles, [{"bundle": long, "before": bundle, "now": bundle}]),
+        (found.show_status, {**STATUS, "hosts": [host] * 2}),
+        (found.show_releases, [release]),
+        (found.show_bundles, [{"bundle": long, "before": bundle, "now": bundle}]),
     ):
         terminal, stream = shown()
         show(terminal, value)
         lines = stream.getvalue().splitlines()
         assert max(map(len, lines)) <= 100
-        assert show is report.show_bundles or any(live in line for line in lines[1:])
+        assert show is found.show_bundles or any(live in line for line in lines[1:])
 
 
 def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
     terminal, stream = shown()
     files = {"added": [f"{n}.js" for n in range(1500)], "changed": [], "removed": ["x.js"]}
-    report.show_files(terminal, files)
+    found.show_files(terminal, files)
     lines = stream.getvalue().splitlines()
     assert lines[:2] == ["1,500 files added:", "  + 0.js"]
     assert lines[21:] == [
@@ -411,10 +411,10 @@ def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
 
 def test_an_invalidation_says_its_price():
     terminal, stream = shown()
-    report.show_invalidation(terminal, {"paths": ["/static/a.png"], "price_usd": 0.005})
+    found.show_invalidation(terminal, {"paths": ["/static/a.png"], "price_usd": 0.005})
     assert stream.getvalue() == "CloudFront forgets 1 path, at most $0.005:\n  /static/a.png\n"
     terminal, stream = shown()
-    report.show_invalidation(terminal, {"paths": [], "price_usd": 0})
+    found.show_invalidation(terminal, {"paths": [], "price_usd": 0})
     assert stream.getvalue() == (
         "CloudFront keeps all it has: no URL keeps its name with other bytes\n"
     )
@@ -441,7 +441,7 @@ BUNDLES = [
 
 def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
     terminal, stream = shown()
-    report.show_bundles(terminal, BUNDLES)
+    found.show_bundles(terminal, BUNDLES)
     title, _, _, *rows = stream.getvalue().splitlines()
     assert title == "3 bundles changed:"
     assert [row.split("  ", 1)[0] for row in rows] == [
@@ -455,7 +455,7 @@ def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
         "js/old.js gone - -",
     ]
     terminal, stream = shown()
-    report.show_bundles(terminal, [])
+    found.show_bundles(terminal, [])
     assert stream.getvalue() == ""
 
 
@@ -483,7 +483,7 @@ PLAN = {
 
 def test_a_plan_says_what_only_a_build_can_tell():
     terminal, stream = shown()
-    report.show_plan(terminal, PLAN)
+    found.show_plan(terminal, PLAN)
     text = stream.getvalue()
     assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
     assert "1 URL changes:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
@@ -491,7 +491,7 @@ def test_a_plan_says_what_only_a_build_can_tell():
 
 def test_a_plan_says_in_which_order_hosts_go_live():
     terminal, stream = shown()
-    report.show_plan(terminal, PLAN)
+    found.show_plan(terminal, PLAN)
     assert (
         "it goes live in this order:\n"
         "  flip edge1 edge2\n"
@@ -505,7 +505,7 @@ def test_a_plan_says_in_which_order_hosts_go_live():
 def test_an_exact_plan_shows_bundles_and_both_urls():
     terminal, stream = shown()
     urls = [{"before": None, "now": f"/static/{at}"} for at in range(22)]
-    report.show_plan(terminal, {**PLAN, "exact": True, "bundles": BUNDLES, "urls": urls})
+    found.show_plan(terminal, {**PLAN, "exact": True, "bundles": BUNDLES, "urls": urls})
     text = stream.getvalue()
     assert "3 bundles changed:" in text
     assert "22 URLs change:\n  (none) -> /static/0\n" in text
@@ -641,7 +641,7 @@ PATH = {
 
 def why_lines(known):
     terminal, stream = shown()
-    report.show_why(terminal, known)
+    found.show_why(terminal, known)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     return [line for line in lines if line.strip("─")]
 
@@ -728,7 +728,7 @@ def test_status_tells_of_a_bucket_what_is_live_there_and_what_a_broken_flip_left
         "error": "there is no bucket",
     }
     stream = io.StringIO()
-    report.show_status(
+    found.show_status(
         Terminal({}, stream=stream), {**STATUS, "agreed": False, "origins": [origin, gone]}
     )
     told = stream.getvalue()

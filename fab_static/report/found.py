@@ -1,0 +1,340 @@
+"""What the looking tasks found, in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fab_static.plan.ending import listed
+from fab_static.report import live
+from fab_static.report.terminal import Terminal
+from fab_static.wording import counted
+
+
+def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
+    """Print what `status` found."""
+    terminal.text(f"{status['app']} {status['environment']}: {_what_is_live(status)}")
+    if status["agreed"]:
+        before = {host["previous"] for host in status["hosts"] if host["previous"]}
+        if before:
+            terminal.text(f"before it: {', '.join(sorted(before))}")
+    terminal.table(
+        ("host", "roles", "live", "missing", "changed", "manifest", "versions"),
+        [
+            (
+                host["host"],
+                " ".join(host["roles"]),
+                host["live"] or ("-" if host["reachable"] else "unreachable"),
+                str(host["missing"]),
+                str(host["changed"]),
+                (host["offline_manifest_sha256"] or "-")[:8],
+                (host["versions_sha256"] or "-")[:8],
+            )
+            for host in status["hosts"]
+        ],
+    )
+    for origin in status["origins"]:
+        if origin["error"]:
+            terminal.text(f"{origin['origin']}: {origin['error']}")
+            continue
+        terminal.text(f"{origin['origin']}: live is {origin['live'] or 'nothing yet'}")
+        if origin["pending"]:
+            terminal.text(
+                f"{origin['origin']}: a flip to {origin['pending']} began and did not end; unless a "
+                "deploy is at work, the next one mends it"
+            )
+        if origin["missing"]:
+            terminal.text(f"{origin['origin']}: {origin['missing']} objects are missing")
+    for host in status["hosts"]:
+        if host["error"]:
+            terminal.text(f"{host['host']}: {host['error']}")
+        if host["provisional"]:
+            terminal.text(
+                f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
+                "work, it goes back by itself"
+            )
+    lock = status["lock"]
+    if lock:
+        terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
+    damaged = [host["host"] for host in status["hosts"] if host["missing"] or host["changed"]]
+    damaged += [origin["origin"] for origin in status["origins"] if origin["missing"]]
+    name = status["environment"]
+    if damaged:
+        terminal.text(f"{', '.join(damaged)}: not as sealed; mend it with: fab {name} deploy")
+    silent = _silent(status)
+    if silent:
+        terminal.text(
+            f"see why {listed(silent)} cannot be reached: fab {name} check; what it missed, the next "
+            "deploy or rollback gives it"
+        )
+    if not status["agreed"] and (not silent or len(_live_on(status)) > 1):
+        terminal.text(f"bring the hosts together with: fab {name} rollback, or fab {name} deploy")
+
+
+def _what_is_live(status: Mapping[str, Any]) -> str:
+    """Return in words what is live where, and which hosts did not answer."""
+    live, silent = _live_on(status), _silent(status)
+    if status["agreed"]:
+        where = "on every host and in the bucket" if status["origins"] else "on every host"
+        return f"live is {next(iter(live))} {where}"
+    words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
+    if len(live) == 1 and not silent:
+        words = f"live is {words}, and not for good: a flip has not ended"
+    elif words:
+        words = f"live is {words}"
+    if len(live) > 1:
+        words = f"HOSTS DISAGREE: {words}"
+    unreached = [f"{listed(silent)} cannot be reached"] if silent else []
+    return "; ".join(filter(None, [words, *unreached]))
+
+
+def _live_on(status: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the releases that are live, each with the hosts and buckets that answered so."""
+    found: dict[str, list[str]] = {}
+    for one in (*status["hosts"], *status["origins"]):
+        if one["reachable"]:
+            found.setdefault(one["live"] or "nothing yet", []).append(
+                one.get("host") or one["origin"]
+            )
+    return found
+
+
+def _silent(status: Mapping[str, Any]) -> list[str]:
+    members = (*status["hosts"], *status["origins"])
+    return [one.get("host") or one["origin"] for one in members if not one["reachable"]]
+
+
+def show_releases(terminal: Terminal, releases: Sequence[Mapping[str, Any]]) -> None:
+    """Print the releases, newest first."""
+    terminal.table(
+        ("id", "state", "revision", "created", "by", "files", "bytes"),
+        [
+            (
+                one["id"],
+                one["state"],
+                (one["revision"] or "-")[:10],
+                one["created_at"].replace("T", " ").rstrip("Z"),
+                one["created_by"],
+                f"{one['files']:,}",
+                f"{one['bytes']:,}",
+            )
+            for one in releases
+        ],
+    )
+
+
+def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
+    """Print what a deploy would do."""
+    live = plan["live"] or "nothing"
+    terminal.text(f"live now: {live}. Nothing below has been done.")
+    terminal.table(
+        ("phase", "runs", "why"),
+        [(one["name"], "yes" if one["will_run"] else "no", one["why"]) for one in plan["phases"]],
+    )
+    if not plan["exact"]:
+        terminal.text("files as collectstatic would collect them; later phases change some:")
+    show_files(terminal, plan["files"])
+    if plan["bundles"] is None:
+        terminal.text(
+            f"what bundles will weigh is known once they are built: fab {plan['environment']} prepare"
+        )
+    else:
+        show_bundles(terminal, plan["bundles"])
+    show_urls(terminal, plan["urls"])
+    terminal.table(
+        ("host", "objects", "bytes"),
+        [
+            (str(one.get("host") or one["origin"]), f"{one['objects']:,}", f"{one['bytes']:,}")
+            for one in (*plan["hosts"], *plan["origins"])
+        ],
+    )
+    show_flip(terminal, plan["flip"])
+    show_invalidation(terminal, plan["invalidation"])
+
+
+def show_flip(terminal: Terminal, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Print the order in which hosts would go live."""
+    terminal.text("it goes live in this order:")
+    for step in steps:
+        hosts = " ".join(step.get("hosts", ()))
+        terminal.text(
+            {
+                "flip": f"  flip {hosts}" + (", reload, check" if step.get("reloads") else ""),
+                "publish": f"  copy to the live keys of {step.get('bucket')}",
+                "invalidate": "  ask CloudFront to forget",
+                "confirm": f"  confirm: {hosts}",
+            }[step["do"]]
+        )
+
+
+def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int = 20) -> None:
+    """Print the files added, changed and removed; of each kind the first few."""
+    for kind, sign in (("added", "+"), ("changed", "~"), ("removed", "-")):
+        paths = files[kind]
+        terminal.text(f"{counted(len(paths), 'file')} {kind}" + (":" if paths else ""))
+        for path in paths[:most]:
+            terminal.text(f"  {sign} {path}")
+        if len(paths) > most:
+            terminal.text(f"  … and {len(paths) - most:,} more")
+
+
+def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most: int = 20) -> None:
+    """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
+    if not bundles:
+        return
+    terminal.text(f"{counted(len(bundles), 'bundle')} changed:")
+    terminal.table(
+        ("bundle", "bytes", "gzip", "brotli"),
+        [
+            (one["bundle"], *(_growth(one, kind) for kind in ("bytes", "gzip", "brotli")))
+            for one in bundles[:most]
+        ],
+    )
+    if len(bundles) > most:
+        terminal.text(f"  … and {len(bundles) - most:,} more")
+
+
+def _growth(bundle: Mapping[str, Any], kind: str) -> str:
+    """Return a bundle's size now and how it changed: 12.3 kB (+1.1 kB); "-" where it has none."""
+    before, now = (one and one[kind] for one in (bundle["before"], bundle["now"]))
+    if bundle["now"] is None:
+        return "gone" if kind == "bytes" else "-"
+    if now is None:
+        return "-"
+    if before is None:
+        return live.size(now) + (" (new)" if bundle["before"] is None else "")
+    return f"{live.size(now)} ({'+' if now >= before else '-'}{live.size(abs(now - before))})"
+
+
+def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most: int = 20) -> None:
+    """Print the URLs that pages print otherwise from then on."""
+    if not urls:
+        return
+    terminal.text(f"{counted(len(urls), 'URL changes', 'URLs change')}:")
+    for one in urls[:most]:
+        terminal.text(f"  {one['before'] or '(none)'} -> {one['now'] or '(known once built)'}")
+    if len(urls) > most:
+        terminal.text(f"  … and {len(urls) - most:,} more")
+
+
+def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> None:
+    """Print what CloudFront would be asked to forget, and the price."""
+    paths = invalidation["paths"]
+    if not paths:
+        terminal.text("CloudFront keeps all it has: no URL keeps its name with other bytes")
+        return
+    terminal.text(
+        f"CloudFront forgets {counted(len(paths), 'path')}, at most ${invalidation['price_usd']:g}:"
+    )
+    for path in paths[:20]:
+        terminal.text(f"  {path}")
+    if len(paths) > 20:
+        terminal.text(f"  … and {len(paths) - 20} more")
+
+
+def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
+    """Print what differs between two releases."""
+    terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
+    show_files(terminal, difference)
+    show_bundles(terminal, difference["bundles"])
+    show_urls(terminal, difference["urls"])
+    show_invalidation(terminal, difference["invalidation"])
+
+
+ADVICE_SHOWN = 20
+
+
+def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
+    """Print the doctor's findings: what is well in a line, what is not with its cure; advice apart."""
+    advice = [one for one in findings if one.get("advice")]
+    rest = [one for one in findings if not one.get("advice")]
+    for one in rest:
+        sign = "ok " if one["ok"] else "BAD"
+        terminal.text(f"{sign}  {one['where']}: {one['subject']}: {one['what']}")
+        if one["mend"]:
+            terminal.text(f"       mend: {one['mend']}")
+    if advice:
+        terminal.text("")
+        terminal.text("advice; a deploy does well without it:")
+        cures: dict[str, None] = {}
+        for one in advice[:ADVICE_SHOWN]:
+            terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
+            cures.update(dict.fromkeys(one["mend"].split("; ")))
+        if len(advice) > ADVICE_SHOWN:
+            terminal.text(
+                f"     … and {len(advice) - ADVICE_SHOWN} more: check --json has them all"
+            )
+        for cure in cures:
+            terminal.text(f"       {cure}")
+        terminal.text("")
+    bad = sum(not one["ok"] for one in rest)
+    terminal.text(f"{bad} of {len(rest)} findings need mending" if bad else "all is well")
+
+
+def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    """Print what is known of a URL or a key."""
+    terminal.text(str(known["verdict"]))
+    if "key" in known:
+        _show_key(terminal, known)
+    else:
+        _show_path(terminal, known)
+
+
+def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    def short(digest: str | None) -> str:
+        return digest[:12] if digest else "-"
+
+    terminal.text(f"path: {known['path']}")
+    terminal.text(f"kind: {known['kind']}")
+    if known["in_release"]:
+        version = known["version"] or "none"
+        terminal.text(f"version: {version}, {known['size']:,} bytes, sha256 {known['sha256']}")
+    for number, one in enumerate(known["phases"]):
+        verb = "removed by" if one["sha256"] is None else "changed by" if number else "made by"
+        if verb == "made by" and one["phase"] != "collectstatic":
+            verb = "written by"
+        bytes_of = "" if one["sha256"] is None else f", sha256 {short(one['sha256'])}"
+        terminal.text(f"{verb}: {one['phase']}{bytes_of}")
+    if known["source"]:
+        terminal.text(f"source: {known['source']}")
+    for path in known["shadowed"]:
+        terminal.text(f"shadowed: {path}: collectstatic takes the first of this name")
+    terminal.text(f"live release: {known['release']}")
+    terminal.text(f"releases that hold it: {', '.join(known['releases']) or 'none'}")
+    version = known["asked_version"] or known["version"]
+    if version:
+        held = ", ".join(known["releases_of_version"]) or "none"
+        terminal.text(f"releases with version {version}: {held}")
+    terminal.table(
+        ("host", "current", "pool", "named", "as sealed"),
+        [
+            (one["host"], one["error"], "", "", "")
+            if "error" in one
+            else (
+                one["host"],
+                *(short(one[name]) for name in ("current", "pool", "named")),
+                "yes" if one["as_sealed"] else "NO",
+            )
+            for one in known["hosts"]
+        ],
+    )
+
+
+def _show_key(terminal: Terminal, known: Mapping[str, Any]) -> None:
+    terminal.text(f"key: {known['key']}")
+    terminal.text(f"live release: {known['release']}")
+    for release, html in known["releases"].items():
+        terminal.text(f"in {release}: {html.strip()}")
+    for one in known["asked_by"]:
+        within = "" if one["in"] == one["template"] else f" of {one['in']}"
+        line = "" if one["line"] is None else f", line {one['line']}"
+        language = f", in language {one['language']}" if one["language"] else ""
+        terminal.text(
+            f"rendered on {one['host']} by {one['template']}, block {one['block']}{line}{within}{language}:"
+        )
+        for text in one["text"].strip().splitlines()[:12]:
+            terminal.text(f"    {text}")
+        for text in one["nearest"]:
+            terminal.text(f"  {text}")
+    for one in known["unasked"]:
+        terminal.text(f"{one['host']} did not answer: {one['error']}")
