@@ -18,7 +18,7 @@ from typing import Any
 
 from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, GO_LIVE, PREPARE, ROLLBACK
-from fab_static.phases.run.deployment import Deployment, Reuse, Show
+from fab_static.phases.run.deployment import Deployment, Reuse
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, goes_back
 from fab_static.plan.spelling import task_name
@@ -26,6 +26,7 @@ from fab_static.sessions import Confirm
 from fab_static.sessions.ending import PATIENCE_SECONDS
 from fab_static.sessions.environments import environments, read_environment
 from fab_static.sessions.looking import Looking, Quiet, operator
+from fab_static.show import Show
 
 # Each method imports what acts itself: `status` starts sooner.
 

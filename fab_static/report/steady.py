@@ -5,31 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
 
+from fab_static.show import Show
 from fab_static.timeline import Timeline
-
-
-class Shown(Protocol):
-    """What shows: a terminal, or whatever a program of the user's has."""
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Show that a phase runs, and how it ended."""
-
-    def say(self, text: str) -> None:
-        """Tell a fact."""
-
-    def warn(self, text: str) -> None:
-        """Tell something that should be looked at."""
-
-    def output(self, host: str, data: bytes) -> None:
-        """Show what a command prints."""
-
-    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
-        """Show how far each host is."""
-
-    def log_to(self, path: Path) -> None:
-        """Write all of it to this file too."""
 
 
 class Steady:
@@ -38,7 +16,7 @@ class Steady:
     A flip that is half done must not end because a line about it could not be printed.
     """
 
-    def __init__(self, show: Shown) -> None:
+    def __init__(self, show: Show) -> None:
         self._show = show
 
     @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from fab_static.errors import FabStaticError, InventoryError, ReleaseError
 from fab_static.looking.status import status
-from fab_static.phases.run.deployment import Deployment, Show
+from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import secrets_among, static_url_of
 from fab_static.plan.ending import Ending
 from fab_static.plan.expectations import url_path
@@ -23,6 +23,7 @@ from fab_static.remote import Fleet
 from fab_static.report.steady import Steady
 from fab_static.sessions.ending import ending_of
 from fab_static.sessions.environments import read_environment
+from fab_static.show import Show
 from fab_static.telling import notify
 from fab_static.timeline import Timeline
 

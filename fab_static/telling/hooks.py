@@ -15,8 +15,8 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError
-from fab_static.phases.run.deployment import Show
 from fab_static.plan.inventory import Environment
+from fab_static.show import Show
 
 MOST_OUTPUT = 1_000_000  # bytes of one hook that are shown and logged; the rest is read and dropped
 LOOK_SECONDS = 0.02  # until it is looked again whether a hook has ended

@@ -72,16 +72,21 @@ ARROWS = {
     "remote.starting": (),
     "aws": ("plan", "errors", "workers"),
     "timeline": (),
-    "report": ("plan", "errors", "timeline", "wording"),
+    "show": ("timeline",),
+    "report": ("plan", "errors", "timeline", "show", "wording"),
     "phases": (
-        *("plan", "errors", "remote", "aws", "timeline", "host", "wording"),
+        *("plan", "errors", "remote", "aws", "timeline", "show", "host", "wording"),
         *("interruption", "workers"),
     ),
     "doctor": ("plan", "errors", "remote", "aws", "phases", "wording"),
     "looking": ("plan", "errors", "remote", "aws", "phases", "host", "wording"),
     "telling": (
         *("plan", "errors", "aws", "phases", "looking", "report"),
-        *("interruption", "timeline", "workers", "wording"),
+        *("interruption", "timeline", "show", "workers", "wording"),
+    ),
+    "sessions": (
+        *("plan", "errors", "remote", "phases", "doctor", "looking", "telling", "report"),
+        *("interruption", "timeline", "show", "wording"),
     ),
     "django_app": ("plan", "errors"),
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Literal, Protocol, TypeVar
 
 from fab_static import interruption
@@ -27,6 +27,7 @@ from fab_static.plan.build_order import order_of
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
 from fab_static.remote import Fleet, Head, RemoteHost, together
+from fab_static.show import Show
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
 
@@ -44,28 +45,6 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
-
-
-class Show(Protocol):
-    """How the operator is told; report/ has the real one."""
-
-    def phase(self, name: str) -> AbstractContextManager[None]:
-        """Show that a phase runs, and how it ended."""
-
-    def say(self, text: str) -> None:
-        """Tell a fact."""
-
-    def warn(self, text: str) -> None:
-        """Tell something that should be looked at."""
-
-    def output(self, host: str, data: bytes) -> None:
-        """Show what a command prints, with secrets blanked out."""
-
-    def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
-        """Show how far each host is, from this timeline."""
-
-    def log_to(self, path: Path) -> None:
-        """Write all of it to this file too."""
 
 
 @dataclass
