@@ -18,9 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fab_static.host.loader import program
+from fab_static.phases.run.project import PROBE, project_archive
+
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "tests" / "sample_project"
-PROBE = (ROOT / "fab_static" / "host" / "django_probe.py").read_bytes()
 BUILD = (
     "collectstatic --noinput",
     "fix_less_imports_collectstatic",
@@ -52,7 +54,7 @@ def run(
 
 def ask(folder: Path, question: dict[str, Any]) -> dict[str, Any]:
     """Ask the probe, as a deploy does."""
-    printed = run(folder, "-", stdin=PROBE, question=question).decode()
+    printed = run(folder, "-", stdin=program(project_archive(), PROBE), question=question).decode()
     answer: dict[str, Any] = json.loads(printed.partition("FAB_STATIC_PROBE ")[2])
     if not answer["ok"]:
         sys.exit(f"the probe: {answer['error']}")

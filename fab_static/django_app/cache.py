@@ -65,7 +65,9 @@ def folder() -> Path | None:
     """Return the folder of all caches; None where there is to be none."""
     found = _folder()
     for kept in ("results", "versions") if found else ():
-        sys.audit("fab_static.cache", f"{found}/{kept}")  # to host/reads.py: no input by itself
+        sys.audit(
+            "fab_static.cache", f"{found}/{kept}"
+        )  # to host/project/reads: no input by itself
     return found
 
 

@@ -386,7 +386,7 @@ class _Tree:
         return self._is_source[file]
 
     def is_file(self, name: str) -> bool:
-        # not Path.is_file: it asks for size and time too, on which a build would depend (host/reads.py)
+        # not Path.is_file: it asks for size and time too, on which a build would depend (host/project/reads)
         return os.path.isfile(self.root / name)  # noqa: PTH113
 
     @staticmethod

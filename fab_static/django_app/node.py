@@ -83,7 +83,7 @@ class Worker:
         self._rest = b""
         self.answered = 0
         self._told = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe that nobody reads would block it
-        sys.audit("fab_static.child")  # who asks it tells what it read: host/reads.py
+        sys.audit("fab_static.child")  # who asks it tells what it read: host/project/reads
         self._process = subprocess.Popen(  # noqa: S603  # the project's own node
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told, bufsize=0
         )
@@ -175,7 +175,7 @@ class Pool:
         Raises:
             NodeError: it ended, or took too long; another is started for the next request.
         """
-        sys.audit("fab_static.waits")  # to host/compressing.py: others may render meanwhile
+        sys.audit("fab_static.waits")  # to host/project/compressing.py: others may render meanwhile
         with self._free:
             while True:
                 worker = self._take()

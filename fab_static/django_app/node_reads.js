@@ -1,6 +1,6 @@
 /*
  * Records what a Node process reads and looks for through fs and require: for results that are kept while none of
- * it has changed (fab_static.django_app.cache), and for host/reads.py.
+ * it has changed (fab_static.django_app.cache), and for host/project/reads.
  */
 "use strict";
 const crypto = require("crypto");

@@ -26,7 +26,7 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
 
     Args:
         where: the host asked.
-        answer: see host/template_lint.py.
+        answer: see host/project/lint.
     """
     templates = answer["templates"]
     pages = [one for one in templates if one["page"]]

@@ -1,5 +1,5 @@
 """Works on a host, standard library alone: nothing of it is installed there.
 
-archive.py packs modules, and loader.py imports them on the host. agent/ is sent over SSH (Python 3.8+);
-django_probe.py, template_lint.py and reads.py run in the project's interpreter.
+archive.py packs modules, and loader.py imports them on the host. agent/ is sent over SSH (Python 3.8+); project/
+runs in the project's interpreter.
 """

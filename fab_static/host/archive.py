@@ -6,6 +6,7 @@ others. Nothing is written on the host.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zlib
@@ -29,12 +30,23 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
         modules: what the program imports.
         without: names of modules that it never imports.
     """
-    files = sorted({file for module in (loader, *modules) for file in _files_of(module)})
-    texts = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
     sources = {
-        path: bare(text) for path, text in texts.items() if loader.name_of(path) not in without
+        path: bare(text)
+        for path, text in sources_of(loader, *modules).items()
+        if loader.name_of(path) not in without
     }
     return zlib.compress(json.dumps(sources, ensure_ascii=False).encode("utf-8"), 9)
+
+
+def sources_of(*modules: ModuleType) -> dict[str, str]:
+    """Return the sources of modules by the paths of their files; of a package, with all that is below it."""
+    files = sorted({file for module in modules for file in _files_of(module)})
+    return {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
+
+
+def digest_of(*modules: ModuleType) -> str:
+    """Return the SHA-256 that stands for these modules, whatever deflates them."""
+    return hashlib.sha256(json.dumps(sources_of(*modules)).encode("ascii")).hexdigest()
 
 
 def bare(source: str) -> str:

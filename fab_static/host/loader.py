@@ -22,7 +22,11 @@ class Modules:
     """Finds the modules of an archive, and loads them. `sources` maps the path of each file to its text."""
 
     def __init__(self, sources: dict[str, str]) -> None:
-        self._files = {name_of(file): (file, source) for file, source in sources.items()}
+        self._files: dict[str, tuple[str, str]] = {}
+        self._take(sources)
+
+    def _take(self, sources: dict[str, str]) -> None:
+        self._files.update((name_of(file), (file, source)) for file, source in sources.items())
 
     def find_spec(self, name: str, *_where: object) -> ModuleSpec | None:
         """Return what Python needs to import a module; None where the archive does not hold it."""
@@ -70,6 +74,14 @@ class Modules:
         outermost = sys.modules[PACKAGE] = ModuleType(PACKAGE)
         outermost.__path__ = []  # it is a package, and nothing else is found in it
         sys.meta_path.insert(0, self)
+        self._import_packages()
+
+    def add(self, data: bytes) -> None:
+        """Let the modules of another archive be imported, too."""
+        self._take(sources_in(data))
+        self._import_packages()
+
+    def _import_packages(self) -> None:
         for name, (file, _) in sorted(self._files.items()):
             if file.endswith(INIT):
                 import_module(name)
@@ -79,3 +91,31 @@ def name_of(file: str) -> str:
     """Return the name by which a file of an archive is imported."""
     path = file[: -len(INIT if file.endswith(INIT) else ".py")]
     return path.replace("/", ".")
+
+
+def sources_in(data: bytes) -> dict[str, str]:
+    """Return the sources in an archive, by the paths of their files."""
+    import json  # late: the bootstrap has unpacked the first archive
+    import zlib
+
+    sources: dict[str, str] = json.loads(zlib.decompress(data).decode("utf-8"))
+    return sources
+
+
+def program(data: bytes, main: str) -> bytes:
+    """Return a program for the standard input of `python -`: it calls `main` of one of an archive's modules.
+
+    The archive stands in it as one literal. The agent's bootstrap would not do: it is a long word on the command
+    line, and a project's Python may be a script that passes few words on.
+    """
+    from binascii import b2a_base64  # late: most hosts run nothing
+
+    file = "fab_static/host/loader.py"
+    return (
+        "import binascii, json, zlib\n"
+        f"archive = binascii.a2b_base64({b2a_base64(data, newline=False)!r})\n"
+        "sources = json.loads(zlib.decompress(archive).decode('utf-8'))\n"
+        f"loader = {{}}\nexec(compile(sources['{file}'], '{file}', 'exec'), loader)\n"
+        "loader['Modules'](sources).install()\n"
+        f"from {main} import main\nmain()\n"
+    ).encode("ascii")

@@ -18,10 +18,9 @@ _BEGIN = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):"
 _GROUP = re.compile(r" +\+ (?=Exception Group Traceback )")
 _EDGE = re.compile(r" +\| ?|[ |]*\+-[-+ \d.]*-$")
 _FRAME = re.compile(r'  File "(?P<file>[^"]*)", line \d+(?P<function>, in .*)?')
-# what is sent to the project's interpreter has no folder
 _NOT_THE_PROJECTS = re.compile(
-    r"[^/]*\Z|.*/(?:site-packages|dist-packages|node_modules)/|.*/fab_static/(?:django_app|plan)/|.*/lib/python\d[^/]*/"
-    r"|.*/manage\.py\Z"
+    r"[^/]*\Z|.*/(?:site-packages|dist-packages|node_modules)/|.*/lib/python\d[^/]*/"
+    r"|(?:.*/)?fab_static/(?:django_app|host|plan)/|.*/manage\.py\Z"
 )
 _NODES_OWN = re.compile(r"\s+at .*\bnode:internal/")
 
@@ -150,7 +149,7 @@ _CURES = (
         "give it the variable {name}: under project.environment, or its name under project.secrets",
     ),
     (
-        r"KeyError: '(?P<name>\w+)': the environment has no such variable",  # host/django_probe.py
+        r"KeyError: '(?P<name>\w+)': the environment has no such variable",  # host/project
         "give it the variable {name}: under project.environment, or its name under project.secrets",
     ),
     (

@@ -307,7 +307,7 @@ class Refusal(TypedDict):
 
 
 class ProjectSaid(TypedDict):
-    """What the project's own interpreter answers to host/django_probe.py; the rest is the question's."""
+    """What the project's own interpreter answers to host/project; the rest is the question's."""
 
     ok: NotRequired[bool]
     error: NotRequired[Refusal]

@@ -88,6 +88,10 @@ class RemoteHost:
             self._packs.refuse_other_bytes(params["object"], data)
         return head, data
 
+    def teach(self, archive: bytes) -> None:
+        """Have the agent learn the modules of an archive, unless it has; it costs no trip of its own."""
+        self._agent.teach(archive)
+
     def said(self, what: str, data: bytes | str, shape: Any) -> Any:
         """Return the JSON of a body, or of a command's output, if it has this shape of plan/wire.py.
 
@@ -135,7 +139,7 @@ class RemoteHost:
         *,
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
+        main: str | None = None,
         on_output: Callable[[bytes], None] | None = None,
         record: Mapping[str, Any] | None = None,
         shares_start: bool = False,
@@ -143,7 +147,8 @@ class RemoteHost:
         """Run a command on the host; its environment never stands on a command line.
 
         With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
-        one of manage.py, or the record's `program`, may run in a fork of a process that has set the project up.
+        one of manage.py, or the record's `main`, may run in a fork of a process that has set the project up. With
+        `main`, the command is a Python that runs this module of host/project/; the agent must have learned it.
         """
         kept = Output()
 
@@ -155,13 +160,13 @@ class RemoteHost:
         limit = self.environment.ssh.command_timeout
         head, _ = self.ask(
             "run",
-            stdin,
             on_output=collect,
             timeout_seconds=limit + 30,
             command=command,
             folder=folder,
             environment=dict(environment or {}),
             timeout=limit,
+            main=main,
             record=dict(record) if record else None,
             shares_start=shares_start,
         )

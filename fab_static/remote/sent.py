@@ -20,6 +20,7 @@ OF_PROJECTS = (
     "copies",
     "lift",
     "processes",
+    "project_modules",
     "project_start",
     "recorded",
     "static_root",

@@ -27,8 +27,8 @@ TRAPS = {
     ),
     2: (
         "compress drops blocks and exits 0",
-        "unit/host/test_django_probe.py::test_a_block_that_compress_drops_without_a_word_is_told",
-        "unit/host/test_django_probe.py::test_templates_that_do_not_parse_are_told_with_whether_a_block_is_lost",
+        "unit/host/project/test_probe.py::test_a_block_that_compress_drops_without_a_word_is_told",
+        "unit/host/project/test_probe.py::test_templates_that_do_not_parse_are_told_with_whether_a_block_is_lost",
         "integration/test_deploy.py::test_a_template_that_loses_its_block_fails_the_phase_by_name",
     ),
     3: (
@@ -65,14 +65,14 @@ TRAPS = {
     ),
     10: (
         "CACHE/ is not always CACHE/",
-        "unit/host/test_django_probe.py::test_settings_are_told_as_django_and_compressor_read_them",
+        "unit/host/project/test_probe.py::test_settings_are_told_as_django_and_compressor_read_them",
         "unit/plan/test_offline_manifest.py::test_assets_are_all_files_that_values_link_to",
     ),
     11: (
         "a manifest value may hold several links or a <style>, and a context many keys",
         "unit/plan/test_offline_manifest.py::test_assets_are_all_files_that_values_link_to",
         "unit/plan/test_offline_manifest.py::test_inline_styles_and_scripts_name_no_assets",
-        "unit/host/test_django_probe.py::test_every_offline_context_is_rendered",
+        "unit/host/project/test_probe.py::test_every_offline_context_is_rendered",
     ),
     12: (
         "importers and contexts read the sources: compress needs the checkout",

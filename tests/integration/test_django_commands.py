@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from fab_static.django_app import requirejs
+from fab_static.host.loader import program
+from fab_static.phases.run.project import PROBE, project_archive
 from fab_static.plan import versions
 
 ROOT = Path(__file__).parents[2]
@@ -298,7 +300,7 @@ def test_the_whole_build_is_covered_and_changes_of_a_bundle_change_its_url(shop)
     shop.manage("compress", "-v0")
     done = subprocess.run(
         [sys.executable, "-"],
-        input=(ROOT / "fab_static/host/django_probe.py").read_bytes(),
+        input=program(project_archive(), PROBE),
         cwd=shop.path,
         env={
             **os.environ,

@@ -12,10 +12,7 @@ from tests.integration.test_hashed_names import STORAGES
 
 OURS = (
     "one_start",
-    "reads.py",
-    "collecting.py",
-    "compressing.py",
-    "django_probe",
+    "fab_static/host",
     "core/management",
 )
 

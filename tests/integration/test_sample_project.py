@@ -16,8 +16,10 @@ from urllib.parse import unquote, urljoin
 
 import pytest
 
+from fab_static.host.loader import program
+from fab_static.phases.run.project import PROBE, project_archive
+
 SAMPLE = Path(__file__).parent.parent / "sample_project"
-PROBE = Path(__file__).parents[2] / "fab_static" / "host" / "django_probe.py"
 BUILD = (
     ("collectstatic", "--noinput"),
     ("fix_less_imports_collectstatic",),
@@ -115,7 +117,7 @@ class Shop:
                 "DJANGO_SETTINGS_MODULE": "shop.settings",
                 "FAB_STATIC_PROBE": json.dumps({"ask": "coverage", "manifest": None}),
             },
-            input=PROBE.read_text(),
+            input=program(project_archive(), PROBE).decode(),
             capture_output=True,
             text=True,
             check=True,

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -141,24 +142,39 @@ def test_what_decides_touches_no_machine(path):
     assert not methods & touching
 
 
-INSIDE_THE_PROJECT = ("django_probe.py", "one_start.py", "collecting.py", "compressing.py")
+INSIDE_THE_PROJECT = below("host/project")  # sent to the project's own interpreter
+READS = below("host/project/reads")  # the agent looks into what they wrote
+# what each part of host may import of ours, besides itself
+HOST_ARROWS = {
+    "agent": ("loader", "project.reads"),
+    "archive": ("loader",),  # runs on the operator's machine
+    "loader": (),
+    "project": (),
+    "project.reads": (),
+}
 
 
 @named(below("host"))
 def test_what_runs_on_a_host_needs_only_the_standard_library(path):
     imports = imports_of(path)
-    if path.name in ("one_start.py", "collecting.py"):  # for types: they are given these modules
-        given = ("reads", "collecting", "compressing", "django_probe")
-        imports -= {"fab_static.host", *(f"fab_static.host.{name}" for name in given)}
-    if path.name == "archive.py":  # runs on the operator's machine
-        imports -= {"fab_static.host", "fab_static.host.loader"}
-    if path.parent.name == "agent":
-        imports -= {name for name in imports if is_below(name, "fab_static.host.agent")}
-    assert not ours_in(imports)
+    name = module_of(path).removeprefix("fab_static.host.")
+    part = max((each for each in HOST_ARROWS if is_below(name, each)), key=len, default="loader")
+    allowed = [f"fab_static.host.{each}" for each in (part, *HOST_ARROWS[part])]
+    ours = ours_in(imports) - {"fab_static.host"}  # of which a module is imported
+    assert not {each for each in ours if not is_below(each, *allowed)}
     allowed = set(sys.stdlib_module_names)
-    if path.name in INSIDE_THE_PROJECT:  # sent to the project's own interpreter
+    if path in INSIDE_THE_PROJECT and path not in READS:
         allowed |= {"django", "compressor", "jinja2", "yaml", "statici18n", "django_jinja"}
     assert not tops_in(imports) - allowed
+
+
+def test_no_module_inside_the_project_imports_one_that_imports_it():
+    imports = {module_of(path): imports_of(path) for path in INSIDE_THE_PROJECT}
+    graph = {
+        name: {each for each in found if each in imports and each != name}
+        for name, found in imports.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
 
 
 @named([path for path in FILES if not path.is_relative_to(PACKAGE / "remote")])
@@ -199,7 +215,7 @@ def test_what_runs_inside_the_project_never_needs_the_operators_libraries(path):
 
 @named([path for path in FILES if not path.is_relative_to(PACKAGE / "django_app")])
 def test_only_what_runs_inside_the_project_imports_django(path):
-    if path.name not in INSIDE_THE_PROJECT:
+    if path not in INSIDE_THE_PROJECT:
         assert not tops_in(imports_of(path)) & {"django", "compressor"}
 
 

@@ -9,9 +9,10 @@ import threading
 
 from fab_static.host.agent.disk import remove_tree
 from fab_static.host.agent.processes import end_all, end_group, started
+from fab_static.host.agent.project_modules import input_of
 from fab_static.host.agent.project_start import Forked, end_start, in_fork
 from fab_static.host.agent.protocol import PIECE
-from fab_static.host.agent.recorded import order_to_record, recorded
+from fab_static.host.agent.recorded import order_to_record, read_record, recorded
 from fab_static.host.agent.static_root import remove_all_in
 from fab_static.host.agent.work import Work, moved
 
@@ -33,7 +34,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     The environment's values travel here, never on a command line. The command has its own process
     group, which ends with it, at the time-out, or when the operator is gone. With `record`, a command
-    whose input is host/reads.py leaves a record of what it read: `token` says which; see `recall`.
+    that runs host/project/reads leaves a record of what it read: `token` says which; see `recall`. With `main`,
+    the command is a Python, and its standard input calls main() of that module of host/project/.
     """
     order = head.get("record")
     token = os.urandom(8).hex()
@@ -50,7 +52,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         try:
             with Work.starting:
                 moved()
-                process = started(head, body, variables)
+                process = started(head, input_of(agent, head, body), variables)
                 agent.children.add(process.pid)
         except OSError as error:
             return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
@@ -80,7 +82,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
-        record = agent.reads.read_record(path)
+        record = read_record(path)
         if record and record["token"] == token and code == 0:
             written = record.get("written", [])[:WRITTEN_TOLD]
             answer.update(token=token, unseen=record["unseen"], written=written)

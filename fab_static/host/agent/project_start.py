@@ -9,6 +9,7 @@ import signal
 import time
 
 from fab_static.host.agent.processes import end_group, started
+from fab_static.host.agent.project_modules import input_of
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.work import Work, moved
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
 
+ONE_START = "fab_static.host.project.one_start"
+
 
 def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Begin to set the project up, as a `run` to come would have it that shares its start; wait for nothing."""
@@ -27,7 +30,7 @@ def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 class OneStart:
-    """The project's Python, set up once; commands run in forks of it: host/one_start.py."""
+    """The project's Python, set up once; commands run in forks of it: host/project/one_start.py."""
 
     def __init__(self, head: Head, source: bytes) -> None:
         import socket
@@ -137,7 +140,7 @@ def begin_start(agent: Agent, head: Head) -> OneStart | None:
         try:
             with Work.starting:
                 moved()
-                agent.start = OneStart(head, agent.one_start)
+                agent.start = OneStart(head, input_of(agent, {"main": ONE_START}, b""))
                 agent.children.add(agent.start.process.pid)
         except OSError:  # the command's own process says what is wrong
             return None

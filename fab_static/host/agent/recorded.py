@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import time
-import types
 
 from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256, digest_of
@@ -26,18 +25,6 @@ RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
 RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently used go first
 
 
-def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Take in host/reads.py, which knows what a run has read. Body: its source.
-
-    `one_start` is the program that sets the project up once for several commands.
-    """
-    reads = types.ModuleType("reads")
-    exec(compile(body, "fab_static/host/reads.py", "exec"), vars(reads))  # noqa: S102 - the operator's own
-    agent.reads = reads
-    agent.one_start = head["one_start"].encode()
-    return {}, b""
-
-
 def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say of a recorded run whether all that it read is as it was.
 
@@ -45,15 +32,17 @@ def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     and others that the run would be shown in place of them. Returns
     `token`, and the answer that the run gave as body; or `why` it must be run again.
     """
+    from fab_static.host.project.reads import compared  # late: it comes with `learn`
+
     path = recorded(agent, head["name"])
-    record = agent.reads.read_record(path)
+    record = read_record(path)
     if record is None:
         return {"why": "it was not recorded yet"}, b""
     for file, states in head.get("left", {}).items():
         if digest_of(file) not in states:
             return {"why": f"{file} has changed"}, b""
     shown = head.get("shown", {})
-    why = agent.reads.changed(record, lambda salt: given_to(agent, head, salt), shown)
+    why = compared.changed(record, lambda salt: given_to(agent, head, salt), shown)
     if why:
         return {"why": why}, b""
     if head.get("keep"):  # it was used; who only looks writes nothing
@@ -63,14 +52,16 @@ def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say what a recorded run that made the listing `left` of `was` makes of `now`: `listing`, or `why` nobody knows."""
-    record = agent.reads.read_record(recorded(agent, head["name"]))
+    from fab_static.host.project.reads import compared  # late: it comes with `learn`
+
+    record = read_record(recorded(agent, head["name"]))
     if record is None or record["token"] != head["token"]:
         return {"why": "it ran elsewhere since"}, b""
     try:
         was, left, now = (listing_of(agent, head[name]) for name in ("was", "left", "now"))
     except FileNotFoundError:
         return {"why": "what it worked on is not known any more"}, b""
-    listing, why = agent.reads.replayed(record["inside"], head["root"], was, left, now)
+    listing, why = compared.replayed(record["inside"], head["root"], was, left, now)
     if listing is None:
         return {"why": why}, b""
     data = json.dumps(listing, sort_keys=True).encode()
@@ -84,13 +75,15 @@ def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def given_to(agent: Agent, head: Head, salt: str) -> Head:
+    from fab_static.host.project.reads import compared  # late: it comes with `learn`
+
     environment = dict(os.environ, **head["environment"])
-    given: Head = agent.reads.given(head["what"], head["folder"], environment, salt)
+    given: Head = compared.given(head["what"], head["folder"], environment, salt)
     return given
 
 
 def order_to_record(agent: Agent, head: Head, token: str) -> Head:
-    """Return what host/reads.py is told; an earlier record of that name is gone then."""
+    """Return what host/project/reads is told; an earlier record of that name is gone then."""
     claim(agent.host)
     order = head["record"]
     path = recorded(agent, order["name"])
@@ -106,6 +99,13 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
     start = time.time()
     return {"to": path, "before": before, "token": token, "given": given, "start": start, **order}
+
+
+def read_record(path: str) -> Head | None:
+    """Return a record of what a run has read; None where there is none, or it is broken."""
+    from fab_static.host.project.reads import states  # late: it comes with `learn`
+
+    return states.read_record(path)
 
 
 def recorded(agent: Agent, name: str) -> str:

@@ -73,7 +73,7 @@ VERBS = {
     "lift": "lift",
     "lower": "lift",
     "run": "commands",
-    "learn": "recorded",
+    "learn": "project_modules",
     "recall": "recorded",
     "replay": "recorded",
     "set_up": "project_start",
@@ -129,8 +129,7 @@ class Agent:
         self._number: Any = None  # of the request at hand
         self._cancelled: Any = None  # the number of one that nobody waits for
         self.children: set[int] = set()
-        self.reads: Any = None  # host/reads.py, once it was sent
-        self.one_start = b""  # host/one_start.py, with it
+        self.project = b""  # the archive of host/project/, once it was sent
         self.start: OneStart | None = None
         self.starts_alone = False  # each command is a process of its own
         self.host: Host

@@ -4,7 +4,7 @@ The static root is the project's own. After each phase its state is kept as obje
 be rerun by hand, or resumed after a failure, on exactly what it would have met in a whole build:
 neither r.js nor a LESS fix that is not idempotent ever works on its own output.
 
-For the same reason a phase need not run at all when nothing that it read has changed (host/reads.py), of
+For the same reason a phase need not run at all when nothing that it read has changed (host/project/reads), of
 this state or elsewhere: what it leaves is known, or what it did to that state is done to this one.
 """
 
@@ -327,7 +327,7 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
 def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
     """Empty the static root, or make it what collectstatic left there: return that listing, and what it is told.
 
-    A warm collectstatic trusts file times, and keeps what was removed. host/collecting.py does not; where it
+    A warm collectstatic trusts file times, and keeps what was removed. host/project/collecting.py does not; where it
     cannot do the work, it empties the root itself.
     """
     facts = deploy.facts(deploy.build)

@@ -7,48 +7,36 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from fab_static.errors import BuildError
-from fab_static.host import collecting, compressing, django_probe, one_start, reads, template_lint
+from fab_static.host import project as modules
+from fab_static.host.archive import archive, digest_of
+from fab_static.host.project.probe import MARKER
 from fab_static.plan import failures, wire
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import OUTSIDE
 from fab_static.remote import Head, Ran, RemoteHost
 
-PROBE = Path(django_probe.__file__).read_bytes()
-READS = Path(reads.__file__).read_bytes()
-# what is run under the eyes of host/reads.py: manage.py, or the probe
-RECORDED_COMMAND = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{"__name__": "__main__"}})
-""".encode()
-# what sets the project up once, and runs each manage.py command in a fork; it finds these modules among its globals
-_GIVEN = {
-    "reads": READS.decode(),
-    "collecting": Path(collecting.__file__).read_text("utf-8"),
-    "compressing": Path(compressing.__file__).read_text("utf-8"),
-    "django_probe": PROBE.decode(),
-}
-ONE_START = f"""import types
-given = {{"__name__": "__main__"}}
-for name, source in {_GIVEN!r}.items():
-    given[name] = types.ModuleType(name)
-    exec(compile(source, name + ".py", "exec"), vars(given[name]))
-exec(compile({Path(one_start.__file__).read_text("utf-8")!r}, "one_start.py", "exec"), given)
-"""
-RECORDED_PROBE = f"""exec(compile({READS.decode()!r}, "reads.py", "exec"), {{
-    "__name__": "__main__", "PROGRAM": {PROBE.decode()!r}, "NAME": "django_probe.py"}})
-""".encode()
+# what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
+PROBE = "fab_static.host.project.probe"
+RECORDER = "fab_static.host.project.reads.run"
 # questions whose answer is that of the last time, while nothing that was read for it has changed
 REMEMBERED = ("settings", "coverage", "shadowed", "collected")
-# two sources in one input: the probe finds the module where import would have put it
-LINTING_PROBE = f"""import sys, types
-module = sys.modules["template_lint"] = types.ModuleType("template_lint")
-exec(compile({Path(template_lint.__file__).read_text("utf-8")!r}, "template_lint.py", "exec"), vars(module))
-exec(compile({PROBE.decode()!r}, "django_probe.py", "exec"), {{"__name__": "__main__"}})
-""".encode()
-_PROBE_SHA256 = hashlib.sha256(PROBE).hexdigest()
-MARKER = "FAB_STATIC_PROBE "
+
+
+@cache
+def project_archive() -> bytes:
+    """Return what is sent to the project's interpreter."""
+    return archive(modules)
+
+
+@cache
+def _digest() -> str:
+    """Return what stands for that code: a record is used again by the version that wrote it, and by no other."""
+    return digest_of(modules)
 
 
 @dataclass(frozen=True)
@@ -122,13 +110,14 @@ class ProjectOnHost:
             on_output: is given what it prints.
             name: under which what it reads is recorded; None: it is not.
             inside: files and folders whose states the record leaves out, because the caller keeps them.
-            collect: of collectstatic, the static root, and the run that left what is in it; see host/one_start.py.
+            collect: of collectstatic, the static root, and the run that left what is in it: see
+                host/project/one_start.py.
 
         Raises:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
         """
         words = self.command(text)
-        record, stdin = None, b""
+        record, main = None, None
         if name and self.is_recorded(text):
             self._teach()
             record = {
@@ -140,12 +129,12 @@ class ProjectOnHost:
                 **({"collect": collect} if collect else {}),
                 **self._redirected({}),
             }
-            words, stdin = [self.python, "-"], RECORDED_COMMAND
+            words, main = [self.python, "-"], RECORDER
         ran = self.host.run(
             words,
             folder=self.path,
             environment=self.variables,
-            stdin=stdin,
+            main=main,
             on_output=on_output,
             record=record,
             shares_start=record is not None,
@@ -188,13 +177,11 @@ class ProjectOnHost:
 
     def _what(self, text: str) -> list[str]:
         trust = ",".join(sorted(self.host.environment.build.trust))
-        return [self.python, text, hashlib.sha256(READS + trust.encode()).hexdigest()]
+        return [self.python, text, hashlib.sha256((_digest() + trust).encode()).hexdigest()]
 
     def _teach(self) -> None:
-        """Send host/reads.py to the host's agent, unless it has it."""
-        if not self.host.hello.get("learned"):
-            self.host.ask("learn", READS, one_start=ONE_START)
-            self.host.hello["learned"] = True
+        """Send host/project/ to the host's agent, unless it has it."""
+        self.host.teach(project_archive())
 
     def recall_answer(
         self, question: Mapping[str, Any], shown: Mapping[str, str] | None = None
@@ -207,7 +194,7 @@ class ProjectOnHost:
         """
         if not self.recalls:
             return None
-        head, known = self._recall(_record_of(question), _PROBE_SHA256, {}, shown)
+        head, known = self._recall(_record_of(question), PROBE, {}, shown)
         if not head.get("token") or not known:
             return None
         answer: dict[str, Any] = self.host.said("recall", known, wire.ProjectSaid)
@@ -221,29 +208,29 @@ class ProjectOnHost:
         """
         asked = json.dumps(question, sort_keys=True)
         variables = {"FAB_STATIC_PROBE": asked}
-        stdin = LINTING_PROBE if question["ask"] == "lint" else PROBE
+        main = PROBE
+        self._teach()
         record: dict[str, Any] | None = None
         if question["ask"] in REMEMBERED:
             known = self.recall_answer(question)
             if known is not None:
                 return known
             if self.records:
-                self._teach()
                 record = {
                     "name": _record_of(question),
-                    "what": self._what(_PROBE_SHA256),
+                    "what": self._what(PROBE),
                     "inside": [],
                     "trust": list(self.host.environment.build.trust),
                     "variables": variables,
-                    "program": "django_probe.main()",
+                    "main": PROBE,
                     **self._redirected(question.get("redirect") or {}),
                 }
-                stdin = RECORDED_PROBE
+                main = RECORDER
         ran = self.host.run(
             [self.python, "-"],
             folder=self.path,
             environment=self.variables if record else {**self.variables, **variables},
-            stdin=stdin,
+            main=main,
             record=record,
             shares_start=record is not None,
         )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host import agent, archive, loader
+from fab_static.host import agent, archive, loader, project
 from fab_static.host.loader import Modules, name_of
+from fab_static.host.project import reads
 
 PACKED = "fab_static/host/packed"
 # what a host's modules look like: a package, imports between its modules, a function that fails
@@ -55,6 +56,15 @@ def broken():
     from fab_static.host.packed import broken
 """,
     f"{PACKED}/late.py": "VALUE = 5\n",
+    f"{PACKED}/within.py": """\
+import json
+import sys
+
+def main():
+    import fab_static
+    names = [sys.path[0], sys.modules["__main__"].__name__, sys.stdin.read(), fab_static.WHOSE]
+    print(json.dumps([sys.argv, *names]))
+""",
     f"{PACKED}/broken.py": "VALUE = 5\nthis is no Python\n",
 }
 
@@ -201,6 +211,39 @@ def test_no_docstring_and_no_comment_line_is_sent():
         if isinstance(node, ast.FunctionDef)
     )
     assert not [line for line in source.splitlines() if line.lstrip().startswith("#")]
+
+
+def test_a_record_is_trusted_by_the_program_that_wrote_it_alone():
+    """Zlib may deflate the same sources to other bytes on another machine; its records are as good."""
+    assert archive.digest_of(project) == archive.digest_of(project)
+    assert archive.digest_of(project) != archive.digest_of(reads)
+
+
+def run_program(name, *options, python=sys.executable, folder=None):
+    """Run `main` of the packed package as the project's Python runs it: `python -`."""
+    data = zlib.compress(json.dumps(SOURCES).encode())
+    program = loader.program(data, f"fab_static.host.packed.{name}")
+    return subprocess.run(
+        [python, *options, "-"], input=program, capture_output=True, cwd=folder, check=False
+    )
+
+
+@pytest.mark.parametrize("version", [None, "3.8.18", "3.13.0"])
+def test_a_projects_python_finds_itself_as_python_without_a_script(version, installed):
+    """What a project sees of its command line and its folder does not depend on us."""
+    python = Path.home() / f".pyenv/versions/{version}/bin/python" if version else sys.executable
+    if not Path(python).exists():
+        pytest.skip(f"no Python {version} here")
+    ran = run_program("within", python=python, folder=installed)
+    assert ran.stderr == b""
+    assert json.loads(ran.stdout) == [["-"], "", "__main__", "", "the project's"]
+
+
+def test_the_program_holds_no_line_of_a_module():
+    data = zlib.compress(json.dumps(SOURCES).encode())
+    program = loader.program(data, "fab_static.host.packed.start").decode("ascii")
+    assert len(program.splitlines()) == 8
+    assert "it failed" not in program
 
 
 def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():

@@ -1,0 +1,73 @@
+"""What blocks need besides the offline context: variables that it does not give, the clock, chance."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping
+
+from fab_static.host.project.blocks.parsed import Parsed
+from fab_static.host.project.engines.django import Engine, Rendering
+
+
+class Needs:
+    """The needs of every block, and the tags that set the variables."""
+
+    def __init__(self) -> None:
+        self.varying: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.set_around: dict[tuple[Any, ...], dict[str, str]] = {}  # by pages that include it
+        self._unfilled: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._given: dict[str, Callable[[str], bool]] = {}
+
+    def are_given_by(self, engine: Engine, contexts: list[Any]) -> None:
+        """Take in the offline contexts of an engine."""
+        self._given[engine.kind] = lambda name: any(
+            engine.is_given(name, values) for values in contexts
+        )
+
+    def watch(
+        self,
+        once: tuple[Any, ...],
+        place: Mapping[str, Any],
+        text: str,
+        again: Rendering,
+        around: Mapping[str, str],
+    ) -> None:
+        """Note what a block depends on besides the offline context: other variables, clock, chance."""
+        if again.names:
+            told = self._unfilled.setdefault(once, dict(place, variables=[], set_by={}))
+            told["variables"] = sorted({*told["variables"], *again.names})
+            for name in again.names:
+                root = name.split(".")[0]
+                if root in around:
+                    told["set_by"][name] = around[root]
+        if again.asked or again.text != text:
+            told = self.varying.setdefault(once, dict(place, asks=[]))
+            told["asks"] = sorted({*told["asks"], *again.asked})
+
+    def set_by_users(self, engine: Engine) -> None:
+        """Note which variables of a block the templates set that include or extend its template."""
+        for told in self._unfilled.values():
+            names = engine.set_for(told["in"]) if told["engine"] == engine.kind else {}
+            for name in told["variables"]:
+                if name in names:
+                    told["set_by"].setdefault(name, names[name])
+
+    def set_by_includes(self, engine: Engine, parsed: Parsed) -> None:
+        """Note which variables of a block are set by the tags that include its template."""
+        for once, told in self._unfilled.items():
+            for name in told["variables"] if once[0] == engine.kind else ():
+                tag = self.set_around.get(once, {}).get(name.split(".")[0])
+                if tag is not None:
+                    told["set_by"].setdefault(name, tag)
+                if name.split(".")[0] in parsed.included.get(told["in"], ()):
+                    told["set_by"].setdefault(name, "include")
+
+    def unfilled(self) -> list[dict[str, Any]]:
+        """Return the blocks that use what no offline context gives: pages that do ask for other keys."""
+        found = []
+        for told in self._unfilled.values():
+            is_given = self._given[told["engine"]]
+            names = [name for name in told["variables"] if not is_given(name)]
+            if names:
+                set_by = {name: tag for name, tag in told["set_by"].items() if name in names}
+                found.append(dict(told, variables=names, set_by=set_by))
+        return found

@@ -1,0 +1,1 @@
+"""The template languages of a project: which compress blocks compressor finds, and how pages render them."""

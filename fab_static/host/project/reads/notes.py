@@ -1,0 +1,136 @@
+"""What a process has read and written so far."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any, Iterable, Iterator, Mapping
+
+from fab_static.host.project.reads.inside import Inside
+from fab_static.host.project.reads.paths import absolute, forms, is_to_write, source_of
+from fab_static.host.project.reads.states import (
+    LISTINGS,
+    Input,
+    Stamp,
+    settled,
+    stamp_of,
+    state_of,
+)
+
+
+class Here(threading.local):
+    """What is so in one thread."""
+
+    off = False  # nothing that it does is noted
+    vouched = False  # the next process that it starts tells what it reads
+
+
+class Notes:
+    """What a process has read and written so far."""
+
+    def __init__(self, start: float, inside: Iterable[str]) -> None:
+        self.start_ns = int(start * 1e9)
+        self.anothers: tuple[str, ...] = ()  # what is another's to watch: as paths begin
+        self.inside = Inside()
+        for path in inside:
+            self.leave_inside(path)
+        # -> the stat data when first looked at, and the state then, where stat data does not stand for it
+        self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
+        self.written: dict[str, bool] = {}  # path -> was it read before
+        self.set_up: frozenset[str] = frozenset()  # written before the command began
+        self.unseen: list[str] = []
+        self.here = Here()
+        self.before: Mapping[str, Any] = {}  # the last run's record
+        self.states: dict[Input, list[Any]] = {}  # in it
+        self.more: dict[str, Any] = {}  # that is to be kept with this one
+
+    def knows(self, before: Mapping[str, Any] | None) -> None:
+        """Take in the record of the last run: what is as it was then need not be read to know its state."""
+        self.before = before or {}
+        for row in self.before.get("inputs", ()):
+            if row[3] is not None:
+                self.states[row[0], row[1]] = row
+
+    def is_as_before(self, path: str) -> bool:
+        """Tell whether a file is the one that the last run read."""
+        row = self.states.get(("bytes", path))
+        return row is not None and stamp_of(path) == tuple(row[3])
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Note nothing that this thread does meanwhile."""
+        before = self.here.off
+        self.here.off = True
+        try:
+            yield
+        finally:
+            self.here.off = before
+
+    def first_change(self) -> str | None:
+        """Return which of the things noted so far is not as it was any more; None where all are."""
+        for (aspect, path), (stamp, state) in self.inputs.items():
+            if stamp is not None and settled(stamp, self.start_ns) and stamp == stamp_of(path):
+                continue
+            if state is None or state_of(aspect, path) != state:
+                return f"{path} has changed since the project was set up"
+        return None
+
+    def leave_out(self, path: str) -> None:
+        """Watch a file, or a folder and all in it, no more."""
+        self.anothers = tuple({*self.anothers, *forms(path)})
+
+    def leave_inside(self, path: str) -> None:
+        """Note of a file, or a folder and all in it, what is read and written, but no states."""
+        self.leave_out(path)
+        self.inside.add(path)
+
+    def is_left_out(self, path: Any) -> bool:
+        """Tell at once whether a path as the project gives it is one that nobody watches here."""
+        return isinstance(path, str) and path.startswith(self.anothers) and "/.." not in path
+
+    def is_unseen(self, why: str) -> None:
+        """Note why this run must not be used again."""
+        if why not in self.unseen:
+            self.unseen.append(why)
+
+    def note(self, aspect: str, path: Any, state: str | None = None) -> None:
+        """Note that an aspect of a path is looked at now; `state` is what a child read of it.
+
+        A file's bytes are hashed when the run is over, unless they may change unseen until then.
+        """
+        name = absolute(path)
+        if name is None or name in self.written:
+            return
+        if name in self.inside:
+            self.inside.looked(name, (aspect,))
+            return
+        source = source_of(name) if aspect == "bytes" else None
+        key = (aspect, source or name)  # a compiled module is made from its source
+        if key not in self.inputs:
+            stamp = stamp_of(key[1]) if aspect == "bytes" or aspect in LISTINGS else None
+            is_late = aspect == "bytes" and stamp is not None and settled(stamp, self.start_ns)
+            if state is None and not is_late:
+                state = state_of(*key)
+            self.inputs[key] = (stamp, state)
+        elif state is not None:
+            stamp, known = self.inputs[key]
+            if known is None:
+                self.inputs[key] = (stamp, state)
+            elif known != state:
+                self.is_unseen(f"{name} changed while it was read")
+
+    def opened(self, path: Any, mode: Any, flags: Any) -> None:
+        """Note an opening."""
+        if not is_to_write(mode, flags):
+            self.note("bytes", path)
+        elif not (isinstance(mode, str) and mode.startswith("a") and "+" not in mode):
+            # what is only appended to is a log
+            if isinstance(mode, str) and "+" in mode and "w" not in mode:
+                self.note("bytes", path)
+            self.wrote(path)
+
+    def wrote(self, path: Any) -> None:
+        """Note that this process writes a file, or changes a name in a folder."""
+        name = absolute(path)
+        if name is not None and name not in self.written:
+            self.written[name] = ("bytes", name) in self.inputs or ("names", name) in self.inputs

@@ -1,0 +1,113 @@
+"""What is left of a run: its inputs with their states, and why it must not be used again, if it must not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Iterable
+
+from fab_static.host.project.reads.notes import Notes
+from fab_static.host.project.reads.paths import source_of
+from fab_static.host.project.reads.states import (
+    Input,
+    Stamp,
+    is_device,
+    settled,
+    stamp_of,
+    state_of,
+)
+
+HASHED_BYTES = 8 << 20  # larger files are known by their stat data alone
+# Native modules that open no file and no connection of their own, or only through CONNECTING.
+READ_NOTHING = frozenset(
+    [
+        "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "bcrypt",
+        "brotli", "charset_normalizer", "cryptography", "Crypto", "greenlet", "hiredis",
+        "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson",
+        "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
+        "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
+        "yarl", "zope", "zstandard",
+    ]
+)  # fmt: skip
+OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
+# known by stat data alone: only an installer writes there
+_INSTALLED = tuple(os.path.join(prefix, "lib", "") for prefix in {sys.prefix, sys.base_prefix})
+
+
+class Outcome:
+    """Makes a record's inputs of notes.
+
+    Args:
+        notes: of the run.
+        trust: native modules that read nothing unseen, besides those that we know.
+    """
+
+    def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
+        self._notes = notes
+        self._trust = READ_NOTHING | set(trust)
+
+    def record(self) -> tuple[list[Any], list[str]]:
+        """Return the inputs with their states, and why the run must not be used again, if it must not."""
+        self._notes.here.off = True
+        self._modules()
+        inputs: dict[Input, list[Any]] = {}
+        for (aspect, path), (stamp, state) in sorted(self._notes.inputs.items()):
+            if self._is_anothers(path):
+                continue
+            if self._notes.written.get(path):
+                self._notes.is_unseen(f"it read {path} and wrote it")
+            inputs[aspect, path] = self._input(aspect, path, stamp, state)
+        for path in self._notes.written:
+            # what it left elsewhere must be there still, as it left it
+            if not self._is_anothers(path) and state_of("kind", path) == "file":
+                inputs["bytes", path] = ["bytes", path, state_of("bytes", path), None]
+                if path not in self._notes.set_up:
+                    self._notes.more.setdefault("written", []).append(os.path.realpath(path))
+        return list(inputs.values()), self._notes.unseen
+
+    def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> list[Any]:
+        is_settled = stamp is not None and settled(stamp, self._notes.start_ns)
+        if aspect == "bytes" and stamp is not None:
+            is_settled = is_settled and stamp == stamp_of(path)
+            if state is None and not is_settled:
+                self._notes.is_unseen(f"{path} changed while it was read")
+            known = self._notes.states.get((aspect, path))
+            if state is None and is_settled and known and tuple(known[3]) == stamp:
+                return known
+            large = stamp[0] > HASHED_BYTES or path.startswith(_INSTALLED)
+            if state is None and large:
+                return [aspect, path, "", stamp]
+            now = state_of(aspect, path)
+            if state is not None and now != state:
+                self._notes.is_unseen(f"{path} changed while it was read")
+            state = now
+        return [aspect, path, state, stamp if is_settled else None]
+
+    def _modules(self) -> None:
+        own = sys.base_prefix + os.sep
+        if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
+            self._notes.is_unseen("it may have opened a dbm database")
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if not isinstance(file, str):
+                continue
+            key = ("bytes", os.path.abspath(file))
+            stamp = stamp_of(file)
+            is_new = stamp is not None and not settled(stamp, self._notes.start_ns)
+            if is_new and key not in self._notes.inputs:  # imported before we listened
+                self._notes.is_unseen(f"{file} changed while it was read")
+            self._notes.note("bytes", file)
+            is_ours = file.startswith(own) and "lib-dynload" in file
+            if file.endswith(".so") and not is_ours and name.split(".")[0] not in self._trust:
+                self._notes.is_unseen(
+                    f"it loaded the native module {name}, which may read unseen: name it in build.trust "
+                    "if it does not"
+                )
+
+    def _is_anothers(self, path: str) -> bool:
+        if path.startswith("/proc/self/") or is_device(path):
+            return True
+        if os.sep + "__pycache__" + os.sep in path + os.sep:
+            # pkgutil lists the folder itself, whoever compiles meanwhile
+            return source_of(path) is None
+        return (path + "/").startswith(self._notes.anothers)

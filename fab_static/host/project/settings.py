@@ -1,0 +1,123 @@
+"""Tells what a deploy needs of the settings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from typing import Any, Mapping
+
+from fab_static.host.project.compressor import compress_settings, manifest_path
+from fab_static.host.project.libraries import libraries, version_of
+from fab_static.host.project.paths import absolute, base_dir
+from fab_static.host.project.places import (
+    catalogues,
+    catalogues_are_sources,
+    held_places,
+    source_places,
+)
+from fab_static.host.project.storage import (
+    ignored_storage,
+    prints_hashed_names,
+    static_storage,
+    staticfiles_manifest,
+)
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object, in its repr
+
+
+def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a deploy needs of the settings."""
+    import django
+    from django.conf import settings
+    from django.core.management import get_commands
+
+    compress = compress_settings()
+    return {
+        "django": django.get_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "compressor": version_of("django-compressor") if compress else None,
+        "static_root": absolute(settings.STATIC_ROOT),
+        "static_url": str(settings.STATIC_URL) if settings.STATIC_URL else None,
+        "cdn_independent": is_cdn_independent(),
+        "static_cdn": str(getattr(settings, "STATIC_CDN", "") or ""),
+        "folder": os.getcwd(),
+        "base_dir": absolute(base_dir()),
+        "installed_apps": list(settings.INSTALLED_APPS),
+        "commands": {
+            name: app if isinstance(app, str) else type(app).__module__
+            for name, app in get_commands().items()
+        },
+        "compress": compress,
+        "baked_in": baked_in(compress),
+        "offline_manifest": manifest_path(compress) if compress else None,
+        "staticfiles_manifest": staticfiles_manifest(),
+        "prints_hashed_names": prints_hashed_names(),
+        **resource_versions(),
+        "storage": static_storage(),
+        "ignored_storage": ignored_storage(),
+        "finders": list(settings.STATICFILES_FINDERS),
+        **source_places(),
+        "real_sources": sorted(map(os.path.realpath, source_places()["sources"])),
+        "catalogues_are_sources": catalogues_are_sources(),
+        "held": held_places(),
+        "catalogues": catalogues(),
+        "libraries": libraries(),
+    }
+
+
+def is_cdn_independent() -> bool:
+    """Does the project say that its builds know no CDN? It is fab_static.django_app's setting."""
+    from django.apps import apps
+    from django.conf import settings
+
+    return apps.is_installed("fab_static.django_app") and not getattr(
+        settings, "FAB_STATIC_CDN_IN_BLOCKS", True
+    )
+
+
+def baked_in(compress: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the settings that may stand in a rendered block, and so in its key, or in a file built."""
+    from django.conf import settings
+
+    found = {
+        name: getattr(settings, name, None)
+        for name in ("STATIC_URL", "STATIC_CDN", "DEBUG", "LANGUAGE_CODE", "USE_I18N")
+    }
+    if compress:
+        names = ("COMPRESS_URL", "COMPRESS_OUTPUT_DIR", "COMPRESS_OFFLINE_CONTEXT")
+        found.update((name, getattr(settings, name, None)) for name in names)
+    # the context may hold anything, and may hold secrets: only whether it is the same is told
+    return {
+        name: value
+        if isinstance(value, (bool, type(None)))
+        else hashlib.sha256(_ADDRESS.sub("", repr(value)).encode()).hexdigest()[:12]
+        if isinstance(value, (dict, list, tuple))
+        else str(value)
+        for name, value in found.items()
+    }
+
+
+def resource_versions() -> dict[str, Any]:
+    """Return the versions file, as fab_static.django_app.resource_versions.path() does.
+
+    Where nothing names it and none is there yet (`is_versions_file_known`), it will be one of
+    `versions_files`: CommCare HQ's own commands write a .yaml.
+    """
+    from django.conf import settings
+
+    folder = os.getcwd()
+    named = getattr(settings, "FAB_STATIC_VERSIONS_FILE", None)
+    if named:
+        files = there = [os.path.join(folder, os.fspath(named))]
+    else:
+        folders = list(dict.fromkeys([folder, base_dir() or folder]))
+        names = ("resource_versions.yml", "resource_versions.yaml")
+        files = [os.path.join(each, name) for each in folders for name in names]
+        there = [path for path in files if os.path.lexists(path)]
+    return {
+        "resource_versions": there[0] if there else files[-2],
+        "is_versions_file_known": bool(there),
+        "versions_files": files,
+    }
