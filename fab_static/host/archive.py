@@ -20,7 +20,8 @@ HOST = Path(__file__).parent
 ROOT = HOST.parents[1]  # paths in an archive, and so in tracebacks, are relative to it
 
 DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
-COMMENT = re.compile(r"^ *#.*$", re.MULTILINE)
+# of a comment behind code: one without quotes, else it may be part of a string
+COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
 
 
 def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
@@ -52,7 +53,7 @@ def digest_of(*modules: ModuleType) -> str:
 def bare(source: str) -> str:
     """Return a module's text without docstrings and comments; every line stays where it is.
 
-    They are a quarter of what would go to each host, and nobody reads them there.
+    They are a third of what would go to each host, and nobody reads them there.
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
     return COMMENT.sub("", source)

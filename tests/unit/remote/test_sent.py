@@ -10,6 +10,7 @@ import pytest
 
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
+from fab_static.phases.run.project import project_archive
 from fab_static.remote.sent import OF_PROJECTS, agent_for
 
 
@@ -25,6 +26,11 @@ def test_an_agent_is_small():
     """A fleet has many static hosts, and each gets one at every command."""
     assert len(agent_for(["static"]).archive) <= 30_000
     assert len(agent_for(["build", "static", "web"]).archive) <= 40_000
+
+
+def test_what_goes_to_a_web_host_in_all_is_small():
+    """The agent, and the modules for the project's own interpreter."""
+    assert len(agent_for(["web"]).archive) + len(project_archive()) <= 80_000
 
 
 @pytest.mark.parametrize("roles", [["build"], ["web"], ["static", "web"], ["static", "build"]])
