@@ -15,6 +15,10 @@ from fab_static.plan.inventory import S3
 LONGEST_WORDS = 1000  # of a store's own message: policies' ARNs take a few hundred
 
 
+class UnansweredError(CdnError):
+    """A request was sent, and no answer came: the store may do it yet."""
+
+
 class RefusedError(CdnError):
     """S3 answered no; `code` is S3's own word for why."""
 

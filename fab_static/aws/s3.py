@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 from fab_static.aws.address import address_of, quoted
-from fab_static.aws.refusals import Answer, RefusedError, bare, refusal
+from fab_static.aws.refusals import Answer, RefusedError, UnansweredError, bare, refusal
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY, Item
@@ -480,10 +480,6 @@ class Bucket:
             mend="see whether this machine reaches it (a proxy? a firewall?); correct "
             "endpoint_url (the inventory's, or AWS's configuration's) or the region",
         )
-
-
-class UnansweredError(CdnError):
-    """A request was sent, and no answer came: the store may do it yet."""
 
 
 class _Here(threading.local):

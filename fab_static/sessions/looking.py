@@ -16,7 +16,6 @@ from fab_static.looking.status import status
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import secrets_among, static_url_of
 from fab_static.plan.ending import Ending
-from fab_static.plan.expectations import url_path
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import is_id
 from fab_static.remote import Fleet
@@ -189,6 +188,8 @@ class Looking:
             UnsetError: the project has none.
             FabStaticError: none of them can be asked; the last one says why.
         """
+        from fab_static.plan.expectations import url_path
+
         deploy = self._deployment(secrets=False)
         *others, last = deploy.hosts("build", "web")
         for host in others:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fab_static import interruption
-from fab_static.aws.s3 import Bucket
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.wording import first_line
@@ -78,6 +77,8 @@ def post(url: str, summary: Mapping[str, Any]) -> str | None:
 
 def put_report(place: S3, name: str, page: bytes) -> str | None:
     """Put a run's report into the bucket; return why it could not be."""
+    from fab_static.aws.s3 import Bucket  # not above: `status` puts no report anywhere
+
     # it names hosts and files: for those who may read the bucket, and for no cache
     headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-store"}
 

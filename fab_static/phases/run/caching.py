@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fab_static.aws.cloudfront import Distribution
 from fab_static.errors import CdnError
 from fab_static.plan.cdn import behaviour as behaviours
 from fab_static.plan.inventory import Cdn
 from fab_static.plan.publication import TAG_HEADER
+
+if TYPE_CHECKING:
+    from fab_static.aws.cloudfront import Distribution
 
 PATIENCE = 2  # times cdn.timeout, before anything has begun
 
@@ -85,6 +87,8 @@ def distribution_of(
     cdn: Cdn, tell: Callable[[str], None] = lambda _: None, *, patience: float | None = None
 ) -> Distribution:
     """Return the inventory's distribution; `patience` is how many times cdn.timeout it may be silent."""
+    from fab_static.aws.cloudfront import Distribution  # not above: `status` asks no CDN
+
     seconds = (patience or PATIENCE) * cdn.timeout
     return Distribution(
         cdn.distribution_id,

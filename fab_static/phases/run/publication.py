@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from fab_static.aws.refusals import RefusedError
-from fab_static.aws.s3 import Bucket, UnansweredError
+from fab_static.aws.refusals import RefusedError, UnansweredError
 from fab_static.errors import CdnError, DeployLockedError, ReleaseError
 from fab_static.plan import publication as plan
 from fab_static.plan.inventory import S3, Environment
@@ -19,6 +18,8 @@ class Publication:
     """One bucket, and its manifest as we know it: every change is written on the condition that we do."""
 
     def __init__(self, place: S3, environment: Environment) -> None:
+        from fab_static.aws.s3 import Bucket  # not above: fleets without a bucket start sooner
+
         self.place = place
         self.environment = environment
         self.bucket = Bucket(place)

@@ -58,7 +58,8 @@ def below(names, *modules):
 LATE = (
     "boto3", "botocore", "urllib3", "django",
     "fab_static.report.html", "fab_static.report.archive",
-    "fab_static.sessions.running", "fab_static.sessions.holding", "fab_static.phases.distribute", "fab_static.phases.compress",
+    "fab_static.sessions.running", "fab_static.sessions.holding", "fab_static.aws.cloudfront",
+    "fab_static.aws.s3", "fab_static.telling.run", "fab_static.doctor", "fab_static.phases.distribute", "fab_static.phases.compress",
     "fab_static.phases.invalidate", "fab_static.phases.probe", "fab_static.phases.activate",
 )  # fmt: skip
 

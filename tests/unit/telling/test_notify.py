@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from fab_static.aws import s3
 from fab_static.plan.inventory import S3
 from fab_static.telling import notify
 
@@ -148,7 +149,7 @@ def test_a_bucket_that_refuses_or_breaks_is_told(monkeypatch):
     def broken(place):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(notify, "Bucket", broken)
+    monkeypatch.setattr(s3, "Bucket", broken)
     assert notify.put_report(S3("reports"), "a.html", b"") == "ZeroDivisionError: a bug"
 
 
