@@ -1,8 +1,4 @@
-"""CloudFront: asks it to forget paths, and sees when it has.
-
-Every wait is bounded, and the clock is the caller's: botocore repeats a call by its own clock, and would ask
-a server that hangs eight times. So we repeat, as its standard mode does, until a deadline.
-"""
+"""CloudFront: asks it to forget paths, and sees when it has. Every wait is bounded."""
 
 from __future__ import annotations
 
@@ -15,14 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fab_static.errors import CdnError
+from fab_static.aws.cloudfront_calls import PATIENCE, READ_SECONDS, Calls, RefusedError
 from fab_static.plan.cdn.invalidation import Quota
 
-ATTEMPTS = 8  # of one call, as many as botocore's standard mode may be told to make
-LONGEST_PAUSE = 20.0  # seconds between two attempts: standard mode's
-PATIENCE = 60.0  # seconds that an endpoint may go without one good answer
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 10.0
 POLLS = (1.0, 2.0)  # seconds before the first question and between the next ones
 TELL_SECONDS = 10.0  # between two lines of progress
 BLIND_SECONDS = 25.0  # AWS: completed within 25 s for 95 % (What's New, 2026-04-29)
@@ -33,28 +24,10 @@ ROOM_PAUSES = (2.0, 30.0)  # seconds, the shortest and the longest, until quota 
 MOST_LOOKED_AT = 20  # invalidations in progress, one call each: 15 wildcards are in no more
 AGAIN = "-again"  # ends a CallerReference that was made anew
 MAX_CULPRITS = 20  # single paths refused; where all are, it is not the paths
-TRANSIENT = {
-    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "TooManyRequestsException",
-    "RequestThrottledException", "RequestLimitExceeded", "SlowDown", "PriorRequestNotComplete",
-    "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable", "InternalError", "InternalFailure",
-}  # fmt: skip
 
 NO_PATH = "fab_static asks whether it may"  # begins with no slash, holds spaces
 
 Tell = Callable[[str], None]
-
-
-class RefusedError(CdnError):
-    """CloudFront answered with an error, whose code is `code`."""
-
-    def __init__(self, what: str, *, where: str, mend: str, code: str) -> None:
-        super().__init__(what, where=where, mend=mend)
-        self.code = code
-
-    @property
-    def is_denied(self) -> bool:
-        """Tell whether the credentials are good, and lack the right."""
-        return self.code in ("AccessDenied", "AccessDeniedException")
 
 
 @dataclass(frozen=True)
@@ -101,12 +74,17 @@ class Distribution:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.id = distribution_id
-        self._endpoint_url = endpoint_url
-        self._patience = patience_seconds
-        self._read_seconds = read_seconds
         self._tell = tell
         self._clock, self._sleep, self._chance = clock, sleep, chance
-        self._made: Any = None
+        self._calls = Calls(
+            distribution_id,
+            endpoint_url=endpoint_url,
+            patience_seconds=patience_seconds,
+            read_seconds=read_seconds,
+            clock=clock,
+            sleep=sleep,
+            chance=chance,
+        )
         self._created_at: float | None = None
 
     # -- looking ----------------------------------------------------------------------------------
@@ -133,19 +111,19 @@ class Distribution:
         Raises:
             CdnError: CloudFront refused, or does not answer.
         """
-        answer = self._call("get_distribution_config", Id=self.id)
+        answer = self._calls.call("get_distribution_config", Id=self.id)
         config: dict[str, Any] = answer["DistributionConfig"]
         return config
 
     def cache_policy(self, policy: str) -> dict[str, Any]:
         """Return a CachePolicyConfig; raises as `config` does."""
-        answer = self._call("get_cache_policy", Id=policy)
+        answer = self._calls.call("get_cache_policy", Id=policy)
         config: dict[str, Any] = answer["CachePolicy"]["CachePolicyConfig"]
         return config
 
     def response_headers_policy(self, policy: str) -> dict[str, Any]:
         """Return a ResponseHeadersPolicyConfig; raises as `config` does."""
-        answer = self._call("get_response_headers_policy", Id=policy)
+        answer = self._calls.call("get_response_headers_policy", Id=policy)
         config: dict[str, Any] = answer["ResponseHeadersPolicy"]["ResponseHeadersPolicyConfig"]
         return config
 
@@ -155,7 +133,7 @@ class Distribution:
         Raises:
             CdnError: as `config` does.
         """
-        answer = self._call("list_invalidations", DistributionId=self.id, MaxItems="100")
+        answer = self._calls.call("list_invalidations", DistributionId=self.id, MaxItems="100")
         items = answer["InvalidationList"].get("Items", [])
         return [item["Id"] for item in items if not _is_completed(item)]
 
@@ -170,7 +148,7 @@ class Distribution:
         running: list[str] = []
         try:
             for name in self.in_progress()[:MOST_LOOKED_AT]:
-                found = self._call("get_invalidation", DistributionId=self.id, Id=name)
+                found = self._calls.call("get_invalidation", DistributionId=self.id, Id=name)
                 running += found["Invalidation"]["InvalidationBatch"]["Paths"].get("Items", [])
         except RefusedError as error:
             if not error.is_denied and error.code != "NoSuchInvalidation":
@@ -188,7 +166,7 @@ class Distribution:
             CdnError: they may not, or it cannot be asked.
         """
         try:
-            self._call(
+            self._calls.call(
                 "create_invalidation",
                 DistributionId=self.id,
                 InvalidationBatch={
@@ -203,7 +181,7 @@ class Distribution:
     def may_wait(self) -> None:
         """Refuse credentials that may not see how far an invalidation is; raises as `config` does."""
         try:
-            self._call("get_invalidation", DistributionId=self.id, Id="I0FABSTATIC")
+            self._calls.call("get_invalidation", DistributionId=self.id, Id="I0FABSTATIC")
         except RefusedError as error:
             if error.code != "NoSuchInvalidation":
                 raise
@@ -285,7 +263,7 @@ class Distribution:
     def _still_open(self, request: Request, until: float) -> Request | None:
         """Return the request as long as it is in progress."""
         try:
-            answer = self._call(
+            answer = self._calls.call(
                 "get_invalidation", until=until, DistributionId=self.id, Id=request.id
             )
         except RefusedError as error:
@@ -301,7 +279,7 @@ class Distribution:
         while True:
             self._pace()
             try:
-                answer = self._call(
+                answer = self._calls.call(
                     "create_invalidation",
                     DistributionId=self.id,
                     InvalidationBatch={
@@ -364,92 +342,6 @@ class Distribution:
             self._sleep(pause)
         raise AssertionError
 
-    # -- asking -----------------------------------------------------------------------------------
-
-    def _call(
-        self, operation: str, *, until: float | None = None, **parameters: Any
-    ) -> dict[str, Any]:
-        """Make a call, again where that may help; never longer than the endpoint has patience for.
-
-        Raises:
-            RefusedError: CloudFront refused.
-            CdnError: it could not be asked, or gave no good answer in time.
-        """
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            ConnectionError,
-            HTTPClientError,
-        )
-
-        started = self._clock()
-        give_up_at = min(started + self._patience, until if until is not None else float("inf"))
-        for attempt in itertools.count():
-            try:
-                answer: dict[str, Any] = getattr(self._client(), operation)(**parameters)
-            except ClientError as error:
-                refusal = self._refusal(operation, error)
-                if not _is_transient(error):
-                    raise refusal from error
-                failure: CdnError = refusal
-                cause: Exception = error
-            except (HTTPClientError, ConnectionError) as error:
-                failure, cause = self._silence(operation, error), error
-            except BotoCoreError as error:
-                raise CdnError(
-                    f"CloudFront could not be asked ({operation}): {error}",
-                    where=f"distribution {self.id}",
-                    mend="give AWS credentials that are good: AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-                    "AWS_SECRET_ACCESS_KEY",
-                ) from error
-            else:
-                return answer
-            pause = self._chance() * min(LONGEST_PAUSE, 2.0**attempt)
-            if attempt + 1 >= ATTEMPTS or self._clock() + pause > give_up_at:
-                raise failure from cause
-            self._sleep(pause)
-        raise AssertionError
-
-    def _client(self) -> Any:
-        if self._made is None:
-            # boto3 takes longer to import than a status takes to answer
-            import boto3
-            from botocore.config import Config
-
-            # a session of its own: boto3's default one keeps what the environment was when it was made
-            self._made = boto3.session.Session().client(
-                "cloudfront",
-                region_name="us-east-1",  # CloudFront is global, its API is there
-                endpoint_url=self._endpoint_url,
-                config=Config(
-                    retries={"mode": "standard", "total_max_attempts": 1},
-                    connect_timeout=min(CONNECT_SECONDS, self._read_seconds),
-                    read_timeout=self._read_seconds,
-                ),
-            )
-        return self._made
-
-    def _refusal(self, operation: str, error: Any) -> RefusedError:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        right = "".join(word.title() for word in operation.split("_"))
-        cure = _CURES.get(code, "see the answer above; then run the phase again")
-        request = error.response.get("ResponseMetadata", {}).get("RequestId")
-        return RefusedError(
-            f"CloudFront refused {operation}: {error}"
-            + (f" (request {request})" if request else ""),
-            where=f"distribution {self.id}",
-            mend=cure.format(right=right),
-            code=code,
-        )
-
-    def _silence(self, operation: str, error: Exception) -> CdnError:
-        endpoint = self._client().meta.endpoint_url  # the inventory's, or AWS's configuration's
-        return CdnError(
-            f"CloudFront gave no answer to {operation}: {error}",
-            where=f"distribution {self.id}, at {endpoint}",
-            mend="see that the endpoint can be reached from here (proxy, firewall), then run it again",
-        )
-
 
 def _reference(base: str, paths: tuple[str, ...]) -> str:
     """Return the CallerReference of some paths: with other paths CloudFront would refuse it."""
@@ -464,11 +356,6 @@ def _too_large(refusal: RefusedError) -> RefusedError:
 def _is_completed(item: Mapping[str, Any]) -> bool:
     # CloudFront says Completed, stand-ins say COMPLETED
     return str(item["Status"]).lower() == "completed"
-
-
-def _is_transient(error: Any) -> bool:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error.response.get("Error", {}).get("Code") in TRANSIENT or status in (429, 500, 502, 503, 504)  # fmt: skip
 
 
 def _is_about_the_reference(error: RefusedError) -> bool:
@@ -487,23 +374,3 @@ _ABOUT_THE_REQUEST = (
     "TooManyInvalidationsInProgress",
 )
 _HALVED = ("InvalidArgument", "BatchTooLarge")
-_EXPIRED = "renew the AWS credentials (aws sso login, or a new session token), then run it again"
-_WRONG = "correct the AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-_SKEW = (
-    "set this machine's clock (NTP): AWS refuses requests five minutes off; where it is right, correct "
-    "the secret key"
-)
-_CURES = {
-    "NoSuchDistribution": "correct cdn.distribution_id in the inventory, or the account: AWS_PROFILE",
-    "AccessDenied": "allow cloudfront:{right} on it; docs/aws-policy.md has the whole policy",
-    "TooManyInvalidationsInProgress": "wait for those in progress, then run: invalidate",
-    "ExpiredToken": _EXPIRED,
-    "ExpiredTokenException": _EXPIRED,
-    "InvalidClientTokenId": _WRONG,
-    "UnrecognizedClientException": _WRONG,
-    "MissingAuthenticationToken": _WRONG,
-    "SignatureDoesNotMatch": _SKEW,
-    "RequestTimeTooSkewed": _SKEW,
-    "RequestExpired": _SKEW,
-    "InvalidArgument": "see which path CloudFront does not take, and rename that file",
-}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fab_static.aws.cloudfront import Distribution, RefusedError
+from fab_static.aws.cloudfront import Distribution
+from fab_static.aws.cloudfront_calls import RefusedError
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.errors import CdnError
 from fab_static.phases.run.caching import distribution_of

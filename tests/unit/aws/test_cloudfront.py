@@ -9,7 +9,8 @@ import pytest
 
 from demo.cloudfront import Bucket, Clock, CloudFront
 from demo.cloudfront import Distribution as Known
-from fab_static.aws.cloudfront import CREATE_PAUSE, Distribution, RefusedError
+from fab_static.aws.cloudfront import CREATE_PAUSE, Distribution
+from fab_static.aws.cloudfront_calls import RefusedError
 from fab_static.errors import CdnError
 from fab_static.plan.cdn.invalidation import Quota
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fab_static.aws import s3
-from fab_static.aws.refusals import refusal
-from fab_static.aws.s3 import Bucket, FailedError, RefusedError
+from fab_static.aws import s3, s3_requests
+from fab_static.aws.refusals import Answer, RefusedError, refusal
+from fab_static.aws.s3 import Bucket, FailedError
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import Item
@@ -26,7 +26,7 @@ HEADERS = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "public, 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Nobody waits in a unit test."""
-    monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
     for name in (
         "AWS_PROFILE",
         "AWS_ENDPOINT_URL",
@@ -313,7 +313,7 @@ def test_a_profile_that_is_not_there_is_told_in_words(store, monkeypatch):
 
 
 def test_a_store_that_hangs_is_given_up_after_its_time(store, monkeypatch):
-    monkeypatch.setattr(s3, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(s3_requests, "READ_SECONDS", 0.1)
     store.faults.append(Fault("GET", "", hangs=True, times=99))
     with pytest.raises(CdnError, match="did not answer GET in time") as caught:
         Bucket(place(store)).get("m")
@@ -499,7 +499,7 @@ NO_KEY = (
 )  # fmt: skip
 def test_what_lacks_for_a_demanded_header_is_named(store, fault, other, mend):
     """(fleet C13): each cure is about what the answer names."""
-    answer = s3.Answer(
+    answer = Answer(
         fault.status,
         {},
         f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message>{fault.extra}</Error>".encode(),
@@ -586,8 +586,8 @@ def test_a_header_that_r2_does_not_know_is_named_with_its_key(r2, other, mend):
 def test_a_copy_that_fails_after_spaces_kept_its_connection_open_is_no_success(store, bucket):
     bucket.create(item_of("a.css", b"x"), b"x")
     answers = [
-        s3.Answer(200, {}, b" \n" * 300 + b'<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>'),
-        s3.Answer(200, {}, b"<CopyObjectResult><ETag>&#34;e&#34;</ETag></CopyObjectResult>"),
+        Answer(200, {}, b" \n" * 300 + b'<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>'),
+        Answer(200, {}, b"<CopyObjectResult><ETag>&#34;e&#34;</ETag></CopyObjectResult>"),
     ]  # fmt: skip
     bucket._send = lambda *_: answers.pop(0)
     assert bucket.copy(item_of("b.css", b"x"), source="a.css") == "e"
@@ -601,7 +601,7 @@ def test_a_copy_whose_answer_is_empty_is_looked_up(store, bucket, monkeypatch):
 
         def empty(method, *words, does=does):
             answer = send(method, *words) if does or method == "HEAD" else None
-            return answer if method == "HEAD" else s3.Answer(200, {}, b"")
+            return answer if method == "HEAD" else Answer(200, {}, b"")
 
         monkeypatch.setattr(bucket, "_send", empty)
         if does:
@@ -725,7 +725,7 @@ def test_an_access_point_is_asked_at_its_own_address_and_copied_from_by_its_name
     )
     asked = []
     bucket._send = lambda *words: (
-        asked.append(words[3]) or s3.Answer(200, {}, b"<R><ETag>e</ETag></R>")
+        asked.append(words[3]) or Answer(200, {}, b"<R><ETag>e</ETag></R>")
     )
     bucket.copy(item_of("b.css", b"x"), source="a.css")
     assert asked[0]["x-amz-copy-source"] == (

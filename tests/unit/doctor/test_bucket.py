@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fab_static.aws import s3
+from fab_static.aws import s3, s3_requests
 from fab_static.doctor import bucket as bucket_doctor
 from fab_static.plan.inventory import S3, Environment, Project
 from tests.strict_s3 import REGION, Fault, StrictS3
@@ -13,8 +13,8 @@ from tests.strict_s3 import REGION, Fault, StrictS3
 
 @pytest.fixture(autouse=True)
 def store(monkeypatch):
-    monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
-    monkeypatch.setattr(s3, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr(s3_requests, "READ_SECONDS", 0.1)
     with StrictS3("shop") as store:
         for name, value in store.credentials.items():
             monkeypatch.setenv(name, value)

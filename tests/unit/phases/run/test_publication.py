@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fab_static.aws import s3
+from fab_static.aws import s3, s3_requests
 from fab_static.errors import CdnError, DeployLockedError, ReleaseError
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3, Environment, Project
@@ -23,7 +23,7 @@ SECOND = {NAMED_B: "css b", "cart.js": "cart b", "logo.png": "logo b", "paper.pn
 
 @pytest.fixture(autouse=True)
 def store(monkeypatch):
-    monkeypatch.setattr(s3, "FIRST_PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
     with StrictS3("shop") as store:
         store.sign_in(monkeypatch)
         yield store
@@ -192,7 +192,7 @@ def test_whoever_comes_after_a_death_at_any_request_makes_it_whole(store, after,
         return ask(*words, **more)
 
     monkeypatch.setattr(publication.bucket, "_ask", dying)
-    monkeypatch.setattr(s3, "AT_ONCE", 1)
+    monkeypatch.setattr(s3_requests, "AT_ONCE", 1)
     try:
         publication.make_live(NEW)
     except Died:
@@ -347,8 +347,8 @@ def test_after_ctrl_c_nothing_is_tried_again(store, monkeypatch):
     publication = read(store)
     distribute(publication, NEW)
     for name in ("FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS"):
-        monkeypatch.setattr(s3, name, 300.0)
-    monkeypatch.setattr(s3.random, "uniform", lambda _least, most: most)
+        monkeypatch.setattr(s3_requests, name, 300.0)
+    monkeypatch.setattr(s3_requests.random, "uniform", lambda _least, most: most)
     store.asked.clear()
     store.faults.append(Fault("PUT", "static/logo.png", 503, "SlowDown"))
     Interrupted(store, monkeypatch, "static/logo.png")
@@ -363,7 +363,7 @@ def test_after_ctrl_c_nothing_is_tried_again(store, monkeypatch):
 def test_a_copy_that_is_never_answered_is_no_way_back(store, monkeypatch):
     """Nobody knows when it lands: the flip ends with exit 5, and the next command copies all anew."""
     deploy(read(store), OLD)
-    monkeypatch.setattr(s3, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(s3_requests, "READ_SECONDS", 0.2)
     publication = read(store)
     distribute(publication, NEW)
     store.faults.append(Fault("PUT", "static/logo.png", hangs=True))
@@ -392,8 +392,8 @@ def test_any_failure_stops_the_copies_as_ctrl_c_does(store, monkeypatch):
     publication = read(store)
     distribute(publication, NEW)
     for name in ("FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS"):
-        monkeypatch.setattr(s3, name, 300.0)
-    monkeypatch.setattr(s3.random, "uniform", lambda _least, most: most)
+        monkeypatch.setattr(s3_requests, name, 300.0)
+    monkeypatch.setattr(s3_requests.random, "uniform", lambda _least, most: most)
     asked = threading.Event()
     store.before = lambda _method, path: path.endswith("logo.png") and asked.set()
     store.faults.append(Fault("PUT", "static/logo.png", 503, "SlowDown"))
