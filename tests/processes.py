@@ -1,5 +1,7 @@
 """Watching processes in tests."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """STYLE §1, kept true: who may import whom, who may speak, and what runs on an old Python."""
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -282,11 +283,35 @@ def test_importing_a_part_loads_no_library_that_it_may_have_to_do_without(import
     assert not loaded & absent
 
 
-# ---- Python 3.8, which this machine does not have
+# ---- the rooms of the agent
+
+
+AGENT = below("host/agent")
+
+
+@named(AGENT)
+def test_a_room_of_the_agent_is_small(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+def test_rooms_of_the_agent_import_each_other_one_way():
+    """But for types, and for what wire.py imports when it is first asked."""
+    graph = {}
+    for path in AGENT:
+        tree = tree_of(path)
+        for node in tree.body:
+            if isinstance(node, ast.If):  # TYPE_CHECKING
+                node.body = []
+        found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        graph[module_of(path)] = {name for name in found if is_below(name, "fab_static.host.agent")}
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+# ---- Python 3.8; all tests of the agent run in one, see tests/unit/host/test_every_python.py
 
 
 HOST_FILES = below("host")
-# names that came later: 3.9 …, 3.10 …, 3.11 … of https://docs.python.org/3/whatsnew/
+# what runs only beside a project's Django is looked through for names that came later: 3.9 …, 3.10 …, 3.11 … of https://docs.python.org/3/whatsnew/
 LATER_ATTRIBUTES = {
     "removeprefix", "removesuffix", "is_relative_to", "with_stem", "readlink_to", "hardlink_to",
     "pairwise", "batched", "bit_count", "file_digest", "walk_up", "getrandbits_", "to_thread",
@@ -336,8 +361,8 @@ def test_what_runs_on_a_host_is_python_3_8_by_its_syntax(path):
             assert not several or node.items[0].context_expr.col_offset - node.col_offset == 5
 
 
-@named([path for path in HOST_FILES if path.name != "__init__.py"])
-def test_what_runs_on_a_host_evaluates_nothing_newer_than_python_3_8(path):
+@named([path for path in below("host/project") if path.name != "__init__.py"])
+def test_what_runs_in_a_project_evaluates_nothing_newer_than_python_3_8(path):
     tree = tree_of(path)
     assert "annotations" in {
         alias.name

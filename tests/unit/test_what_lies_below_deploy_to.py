@@ -20,7 +20,7 @@ from fab_static.host.agent.record import record_of
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.sharing import refuse_shared, shared
-from tests.unit.host.rooms import replace
+from tests.unit.host.agent.rooms import replace
 from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
 from tests.unit.test_words import site as site
 

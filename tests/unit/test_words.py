@@ -35,7 +35,7 @@ from fab_static.remote.sent import Deflated
 from fab_static.sessions import holding, looking, running
 from fab_static.tasks import TASKS, chosen
 from fab_static.tasks.living import rollback
-from tests.unit.host.rooms import replace
+from tests.unit.host.agent.rooms import replace
 
 # the last 8 digits are those of what they hold
 OLD, NEW = "20261121T170102Z-c6411c8e", "20261122T170102Z-40b46b94"

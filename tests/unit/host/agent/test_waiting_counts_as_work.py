@@ -14,8 +14,8 @@ from fab_static.host.agent.copies import brotlied
 from fab_static.host.agent.disk import to_disk
 from fab_static.host.agent.work import Work
 from tests.processes import becomes
-from tests.unit.host.rooms import replace
-from tests.unit.host.test_agent import FakeAgent
+from tests.unit.host.agent.agents import FakeAgent
+from tests.unit.host.agent.rooms import replace
 
 
 @pytest.fixture(autouse=True)

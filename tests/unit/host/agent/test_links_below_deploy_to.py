@@ -10,8 +10,8 @@ import pytest
 from fab_static.host.agent import walking
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.refusals import RefusedError
-from tests.unit.host.rooms import replace
-from tests.unit.host.test_agent import A, B, FakeAgent, build, flip, prune, record_of, sha1_of
+from tests.unit.host.agent.agents import A, B, FakeAgent, build, flip, prune, record_of, sha1_of
+from tests.unit.host.agent.rooms import replace
 
 FOLDERS = ["objects", "pool", "releases", "recorded", "lock"]
 

@@ -5,17 +5,15 @@ import gzip
 import pytest
 
 from fab_static.host.agent.refusals import RefusedError
-from tests.unit.host.test_agent import (  # noqa: F401 - fixtures
+from tests.unit.host.agent.agents import (
     FILES,
     A,
     B,
     C,
-    agent,
     are_whole,
     build,
     flip,
     prune,
-    root,
     seal_of,
     sha1_of,
 )
@@ -29,7 +27,7 @@ NAMED = "CACHE/css/x.0123456789ab.css"
     ("before", "after"),
     [(FILE, FOLDER), (FOLDER, FILE), (NAMED, f"{NAMED}/y.css"), (f"{NAMED}/y.css", NAMED)],
 )
-def test_both_releases_stand_beside_each_other_and_either_may_go(agent, root, before, after):  # noqa: F811
+def test_both_releases_stand_beside_each_other_and_either_may_go(agent, root, before, after):
     build(
         agent, A, {**FILES, before: SAME}, encodings={before: {"gz": gzip.compress(SAME, mtime=0)}}
     )
@@ -58,14 +56,14 @@ def test_both_releases_stand_beside_each_other_and_either_may_go(agent, root, be
     assert are_whole(agent, A, B)
 
 
-def test_a_copy_whose_name_is_a_folder_elsewhere_stands_in_no_one_s_way(agent, root):  # noqa: F811
+def test_a_copy_whose_name_is_a_folder_elsewhere_stands_in_no_one_s_way(agent, root):
     copies = {NAMED: {"gz": gzip.compress(SAME, mtime=0)}}
     build(agent, A, {**FILES, NAMED: SAME}, encodings=copies)
     build(agent, B, {**FILES, f"{NAMED}.gz/z.css": SAME})
     assert are_whole(agent, A, B)
 
 
-def test_a_damaged_object_is_mended_in_the_second_pool_too(agent, root):  # noqa: F811
+def test_a_damaged_object_is_mended_in_the_second_pool_too(agent, root):
     build(agent, A, {**FILES, FILE: SAME})
     build(agent, B, {**FILES, FOLDER: SAME})
     place = root / "pool" / f"{sha1_of(SAME)}~" / FOLDER
@@ -76,7 +74,7 @@ def test_a_damaged_object_is_mended_in_the_second_pool_too(agent, root):  # noqa
     assert are_whole(agent, A, B)
 
 
-def test_a_name_that_is_file_and_folder_three_times_over_is_refused_in_words(agent, root):  # noqa: F811
+def test_a_name_that_is_file_and_folder_three_times_over_is_refused_in_words(agent, root):
     deepest = f"{FOLDER}/deep.js"
     build(agent, A, {**FILES, FILE: SAME})
     build(agent, B, {**FILES, FOLDER: SAME})
@@ -90,7 +88,7 @@ def test_a_name_that_is_file_and_folder_three_times_over_is_refused_in_words(age
     assert are_whole(agent, A, B)
 
 
-def test_an_ordinary_file_never_hides_behind_a_content_named_one(agent, root):  # noqa: F811
+def test_an_ordinary_file_never_hides_behind_a_content_named_one(agent, root):
     """Nginx looks into pool/named first: that file's bytes would be answered in its place."""
     build(agent, A, {**FILES, NAMED: SAME})
     build(agent, B, {**FILES, "js/other.js": SAME})

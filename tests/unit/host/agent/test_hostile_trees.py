@@ -21,8 +21,8 @@ from fab_static.host.agent.digests import mtime_of
 from fab_static.host.agent.disk import make_folders, remove_tree
 from fab_static.host.agent.objects import has_object
 from fab_static.host.agent.refusals import RefusedError
-from tests.unit.host.rooms import replace
-from tests.unit.host.test_agent import FakeAgent, sha256_of
+from tests.unit.host.agent.agents import FakeAgent, sha256_of
+from tests.unit.host.agent.rooms import replace
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_time_of_a_source_that_is_hard_linked_into_the_static_root_stays(
     source = tmp_path / "source.js"
     source.write_text("script")
     os.utime(source, (1_700_000_000, 1_700_000_000))
-    (root / "a.js").hardlink_to(source)
+    os.link(source, root / "a.js")
     snapshot(agent, root)
     assert source.stat().st_mtime == 1_700_000_000
     assert (root / "a.js").stat().st_mtime == mtime_of(sha256_of(b"script"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from fab_static.host.agent import recorded
-from tests.unit.host.test_agent import FakeAgent
+from tests.unit.host.agent.agents import FakeAgent
 
 
 def test_the_records_used_least_recently_go(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The modules of the host agent, all of them at once, for tests that replace what several use."""
 
+from __future__ import annotations
+
 import pkgutil
 from importlib import import_module
 from types import ModuleType

@@ -1,0 +1,79 @@
+"""The Pythons of this machine: hosts have others than the operator's.
+
+A Python of a version is looked for in this order: the environment variable FAB_STATIC_PYTHON_3_8 (for 3.8),
+~/.pyenv/versions, what uv has installed, and PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+OLDEST = "3.8"  # that an agent runs in
+VERSIONS = [f"3.{minor}" for minor in range(8, 20)]
+IN_CI = bool(os.environ.get("CI"))
+PYENV = Path.home() / ".pyenv" / "versions"
+
+
+def found(version: str) -> str | None:
+    """Return the path of a Python of a version, such as 3.8; None where this machine has none."""
+    named = os.environ.get("FAB_STATIC_PYTHON_" + version.replace(".", "_"))
+    in_pyenv = sorted(PYENV.glob(f"{version}.*/bin/python"))
+    candidates = [named, *map(str, reversed(in_pyenv)), _of_uv(version), f"python{version}"]
+    for candidate in filter(None, candidates):
+        if _says(candidate) == version:
+            return shutil.which(candidate)
+    return None
+
+
+def newest() -> str:
+    """Return the newest version that this machine has."""
+    return next(version for version in reversed(VERSIONS) if found(version))
+
+
+def can_be_had() -> str | None:
+    """Return the command that installs the oldest version here; None where there is no such program."""
+    commands = {"uv": f"uv python install {OLDEST}", "pyenv": f"pyenv install {OLDEST}"}
+    return next((words for program, words in commands.items() if shutil.which(program)), None)
+
+
+def with_tests(version: str, folder: Path) -> str:
+    """Return a Python of a version that has pytest and hypothesis, made below a folder when it is not there.
+
+    Raises:
+        subprocess.CalledProcessError: pip cannot install them.
+    """
+    place = folder / version
+    python = place / "bin" / "python"
+    if not (place / "ready").exists():
+        base = found(version)
+        assert base, f"there is no Python {version} here"
+        _run(base, "-m", "venv", "--clear", str(place))
+        _run(str(python), "-m", "pip", "install", "--quiet", "pytest", "hypothesis")
+        (place / "ready").touch()
+    return str(python)
+
+
+def _says(python: str) -> str | None:
+    """Return the version that a program says it is; None where it is no Python that starts."""
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        ran = subprocess.run([python, "-I", "-c", script], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return ran.stdout.decode().strip()
+
+
+def _of_uv(version: str) -> str | None:
+    if not shutil.which("uv"):
+        return None
+    ran = subprocess.run(
+        ["uv", "python", "find", "--no-python-downloads", version], capture_output=True, check=False
+    )
+    return ran.stdout.decode().strip() or None
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, capture_output=True, check=True)
