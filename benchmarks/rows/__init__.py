@@ -13,6 +13,7 @@ from benchmarks.rows import (
     memory,
     rolling_back,
     scaling,
+    starting,
     thousand,
 )
 
@@ -25,5 +26,6 @@ MODULES = {
     "status": looking,
     "memory": memory,
     "scale": scaling,
+    "start": starting,
     "thousand": thousand,
 }

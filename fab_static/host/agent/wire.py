@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
 import zlib
+
+# signal itself makes enums of all its numbers, which takes a millisecond
+from _signal import SIG_IGN, SIGHUP, signal  # type: ignore[import-not-found]  # built in
 from collections import deque
 from importlib import import_module
 
@@ -266,9 +268,7 @@ class Agent:
 def main() -> NoReturn:
     """Serve the connection this program was started for."""
     os.umask(0o022)  # nginx must read what we write, whatever the umask of the login
-    signal.signal(
-        signal.SIGHUP, signal.SIG_IGN
-    )  # the end of the connection is seen as end of input
+    signal(SIGHUP, SIG_IGN)  # the end of the connection is seen as end of input
     # what a command or a bug prints must not come between the frames
     sink = os.dup(1)
     os.dup2(2, 1)
