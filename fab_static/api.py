@@ -223,7 +223,7 @@ class Session(Looking):
         deploy = self._deployment()
         with self._rolling_back(deploy, check, wait_seconds):
             deploy.release = deploy.read_release(choosing.rollback_target(deploy, to))
-            live = deploy.live or deploy.recorded_live
+            live = deploy.last_live
             if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live
             if not check:

@@ -17,7 +17,7 @@ from fab_static.plan.release import Release
 def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str, Any]:
     """Return what differs between two releases: by default the one before and the live one."""
     deploy.look()
-    live = deploy.live or deploy.recorded_live
+    live = deploy.last_live
     if new is None:
         if live is None:
             raise ReleaseError(

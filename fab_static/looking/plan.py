@@ -43,7 +43,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     (new URLs, bundles) is None.
     """
     deploy.look()
-    live_name = deploy.live or deploy.recorded_live
+    live_name = deploy.last_live
     live = deploy.read_release(live_name) if live_name else None
     refuse_unsafe(deploy)
     words = words_of_collectstatic(deploy)

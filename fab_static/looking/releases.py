@@ -19,7 +19,7 @@ def releases(deploy: Deployment) -> list[dict[str, Any]]:
             found.setdefault(one["id"], one)
     record = deploy.record
     was_live = {activation.release for activation in record}
-    live = deploy.live or deploy.recorded_live
+    live = deploy.last_live
     previous = {
         state["previous"] for host, state in deploy.states.items() if state["current"] == live
     }

@@ -53,7 +53,7 @@ def why(deploy: Deployment, what: str) -> dict[str, Any]:
         ReleaseError: nothing is live.
     """
     deploy.look()
-    live = deploy.live or deploy.recorded_live
+    live = deploy.last_live
     if live is None:
         raise ReleaseError(
             "nothing is live yet",

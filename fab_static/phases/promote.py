@@ -37,7 +37,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     if name in bad(source.record):
         deploy.show.warn(f"{name} was rolled back on {source.environment.name}")
     _refuse_obstacles(deploy, source, release)
-    live = deploy.live or deploy.recorded_live
+    live = deploy.last_live
     if live and live != name:
         refuse_contradictions(deploy, deploy.read_release(live), release)
     deploy.show.say(

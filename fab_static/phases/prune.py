@@ -24,7 +24,7 @@ def prune(deploy: Deployment) -> None:
     gone = to_prune(
         {name for state in states.values() for name in state["releases"]},
         deploy.record,
-        live=deploy.live or deploy.recorded_live,
+        live=deploy.last_live,
         keep=environment.keep_releases,
         keep_for_seconds=environment.keep_for_seconds,
         now=states[deploy.build]["now"],

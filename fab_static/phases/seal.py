@@ -63,7 +63,7 @@ def seal(deploy: Deployment) -> None:
     if "compress" not in configured:
         refuse_unbuilt(deploy)
     release = _precompressed(deploy, composed)
-    live = deploy.live or deploy.recorded_live
+    live = deploy.last_live
     held = deploy.states[deploy.build]["releases"]
     for known in dict.fromkeys((live, deploy.journal.release)):
         if known in held and known not in bad(deploy.record):

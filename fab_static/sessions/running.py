@@ -58,7 +58,7 @@ class Run:
     def all(self, names: Sequence[str]) -> None:
         """Run phases in order; what fails after the flip is collected, and the rest goes on."""
         deploy, is_live = self._deploy, False
-        before = deploy.live or deploy.recorded_live
+        before = deploy.last_live
         known = deploy.journal.phases
         deploy.timeline.expect(
             names, {name: known[name]["seconds"] for name in names if name in known}
@@ -114,7 +114,7 @@ class Run:
         release = deploy.current_release()
         if confirm is None or deploy.live == release.id:
             return
-        live = deploy.live or deploy.recorded_live
+        live = deploy.last_live
         if not confirm(difference_of(deploy, live, release)):
             raise ReleaseError(
                 f"not confirmed; {live or 'nothing'} stays live",

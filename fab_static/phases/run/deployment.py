@@ -146,7 +146,7 @@ class Deployment:
         )
         if why:
             self.tell_odd(self.build, [why])
-        self.was_live = self.live or self.recorded_live
+        self.was_live = self.last_live
         if self.origin is None and self.environment.origin:
             self.origin = Publication(self.environment.origin, self.environment).read()
         if self.hub is None and self.environment.hub:
@@ -287,6 +287,11 @@ class Deployment:
         held |= {state["current"] for state in self.states.values()}
         there = [activation.release for activation in self.record if activation.release in held]
         return there[-1] if there else None
+
+    @property
+    def last_live(self) -> str | None:
+        """What is live everywhere; where hosts disagree, what was live everywhere last, by record."""
+        return self.live or self.recorded_live
 
     def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
         """Return a release's seal, from this host; else from the build host or the first that has it whole.
