@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fab_static.errors import ReleaseError
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.forgetting import forgotten, planned
@@ -17,16 +16,9 @@ from fab_static.plan.release import Release
 def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str, Any]:
     """Return what differs between two releases: by default the one before and the live one."""
     deploy.look()
-    live = deploy.last_live
-    if new is None:
-        if live is None:
-            raise ReleaseError(
-                "nothing is live yet",
-                where=f"every host of {deploy.environment.name}",
-                mend=f"deploy first: fab {deploy.environment.name} deploy",
-            )
-        new = live
+    new = new or deploy.needs_live()
     if old is None:
+        live = deploy.last_live
         old = deploy.states[deploy.build]["previous"] if new == live else live
     if deploy.environment.cdn:
         deploy.caching = see(distribution_of(deploy.environment.cdn), deploy.show.warn)

@@ -35,7 +35,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from fab_static.errors import FabStaticError, InventoryError, ManifestError, ReleaseError
+from fab_static.errors import FabStaticError, InventoryError, ManifestError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
@@ -53,14 +53,7 @@ def why(deploy: Deployment, what: str) -> dict[str, Any]:
         ReleaseError: nothing is live.
     """
     deploy.look()
-    live = deploy.last_live
-    if live is None:
-        raise ReleaseError(
-            "nothing is live yet",
-            where=f"every host of {deploy.environment.name}",
-            mend=f"deploy first: fab {deploy.environment.name} deploy",
-        )
-    release = deploy.read_release(live)
+    release = deploy.read_release(deploy.needs_live())
     if _KEY.fullmatch(what):
         return _of_key(deploy, release, what)
     path, version = _parsed(what, release)

@@ -293,6 +293,21 @@ class Deployment:
         """What is live everywhere; where hosts disagree, what was live everywhere last, by record."""
         return self.live or self.recorded_live
 
+    def needs_live(self) -> str:
+        """Return what was live last.
+
+        Raises:
+            ReleaseError: nothing was.
+        """
+        live = self.last_live
+        if live is None:
+            raise ReleaseError(
+                "nothing is live yet",
+                where=f"every host of {self.environment.name}",
+                mend=f"deploy first: fab {self.environment.name} deploy",
+            )
+        return live
+
     def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
         """Return a release's seal, from this host; else from the build host or the first that has it whole.
 
