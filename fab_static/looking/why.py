@@ -28,7 +28,6 @@ Of a key, or its first 12 digits or more:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -37,6 +36,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from fab_static.errors import FabStaticError, InventoryError, ManifestError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.listings import after_each
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
@@ -158,12 +158,8 @@ def _phases(deploy: Deployment, path: str) -> list[dict[str, Any]]:
     """Return the build phases that wrote the file, in order, with the bytes each left."""
     found = []
     last = None
-    for name in deploy.phases:
-        entry = deploy.journal.phases.get(name)
-        if entry is None or not entry["listing"]:
-            continue
-        _, listing = deploy.build.ask("read_object", object=entry["listing"])
-        known = json.loads(listing)["files"].get(path)
+    for name, listing in after_each(deploy):
+        known = listing["files"].get(path)
         sha256 = known and known[0]
         if sha256 != last:
             found.append({"phase": name, "sha256": sha256})

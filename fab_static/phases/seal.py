@@ -18,8 +18,9 @@ from fab_static.phases.run.audit import (
     tell_of_shadowed,
     tell_of_unversioned_changes,
 )
-from fab_static.phases.run.collected import listing_of, refuse_what_is_not_held
+from fab_static.phases.run.collected import refuse_what_is_not_held
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.project import (
     baked_settings,
     manifest_path,

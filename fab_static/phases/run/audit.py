@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fab_static.errors import BuildError, ReleaseError
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
@@ -143,12 +143,8 @@ def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     before: dict[str, Any] = {}
     paths = list(paths)
-    for phase in deploy.phases:
-        entry = deploy.journal.phases.get(phase)
-        if entry is None or not entry["listing"]:
-            continue
-        _, data = deploy.build.ask("read_object", object=entry["listing"])
-        files = json.loads(data)["files"]
+    for phase, listing in after_each(deploy):
+        files = listing["files"]
         for path in paths:
             if path in files and files[path] != before.get(path):
                 found[path] = phase

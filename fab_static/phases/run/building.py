@@ -19,6 +19,7 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError, ManifestError
+from fab_static.phases.run import listings
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import beside_root, manifest_path
@@ -153,7 +154,7 @@ def _run(
                 "snapshot", before=known, root=facts["static_root"], extra=beside
             )
         if name == "collectstatic":  # first: finders and storages may spell such a name in two ways
-            refuse_unusable_names(deploy, _listing(deploy, head["listing"])["files"])
+            refuse_unusable_names(deploy, listings.read(deploy, head["listing"])["files"])
         found = {**found, **compare()}
     if worked_on and head["listing"] == worked_on:
         tell_of_written_elsewhere(deploy, name, ran.written)
@@ -246,7 +247,7 @@ def _versions_files_left(
     The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
     """
     last = deploy.journal.phases.get(deploy.phases[-1], entry)
-    extras = [_listing(deploy, one["listing"])["extra"] for one in (entry, last)]
+    extras = [listings.read(deploy, one["listing"])["extra"] for one in (entry, last)]
     return {
         path: list(dict.fromkeys(known[path] and known[path][0] for known in extras))
         for path in extras[0]
@@ -262,7 +263,7 @@ def _refuse_another(deploy: Deployment, name: str, known: Known, made: str) -> N
     """
     if known.listing == made:
         return
-    then, now = (_listing(deploy, listing) for listing in (known.listing, made))
+    then, now = (listings.read(deploy, listing) for listing in (known.listing, made))
     manifest = manifest_path(deploy.facts(deploy.build))
     files = {path: known[0] for path, known in then["files"].items()}
     others = {path: known[0] for path, known in now["files"].items()}
@@ -292,12 +293,6 @@ def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> boo
         return False
     texts = [deploy.build.ask("read_object", object=each)[1] for each in (one, other)]
     return bool(json.loads(texts[0]) == json.loads(texts[1]))
-
-
-def _listing(deploy: Deployment, listing: str) -> dict[str, Any]:
-    _, data = deploy.build.ask("read_object", object=listing)
-    found: dict[str, Any] = json.loads(data)
-    return found
 
 
 def command_of(deploy: Deployment, name: str) -> str:

@@ -6,7 +6,6 @@ before. Also what they do unseen counts: a shell line, a child process, a link t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,14 +13,13 @@ from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.building import what_is_known
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.listings import Listing, listing_of
 from fab_static.phases.run.project import beside_root, staticfiles_manifest_path
 from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
 from fab_static.plan.text import decoded
 from fab_static.wording import counted
-
-Listing = Mapping[str, Any]
 
 
 def refuse_what_is_not_held(deploy: Deployment) -> None:
@@ -117,13 +115,6 @@ def _written_late_by(deploy: Deployment, paths: Iterable[str]) -> str | None:
         if not set(paths).isdisjoint(deploy.journal.phases[phase].get("wrote_sources", ())):
             return phase
     return None
-
-
-def listing_of(deploy: Deployment, phase: str) -> Listing:
-    """Return the static root as a phase left it: files and what is beside it, path -> [SHA-256, size, version]."""
-    _, data = deploy.build.ask("read_object", object=deploy.journal.phases[phase]["listing"])
-    listing: dict[str, Any] = json.loads(data)
-    return listing
 
 
 def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
