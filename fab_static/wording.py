@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: "1 file", "1,132 files"; `many` where an s is not enough."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def first_of(lines: Sequence[str], most: int, count: int | None = None) -> list[str]:
+    """Return the first lines, and one that says how many more there are.
+
+    Args:
+        lines: all of them, or the first of `count`.
+        most: how many are shown.
+        count: how many there are; None: as many as `lines`.
+    """
+    left = (len(lines) if count is None else count) - most
+    return [*lines[:most], *([f"… and {left:,} more"] if left > 0 else [])]
 
 
 def first_line(text: str) -> str:

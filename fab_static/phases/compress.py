@@ -9,7 +9,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
-from fab_static.wording import counted
+from fab_static.wording import counted, first_of
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
@@ -93,8 +93,7 @@ def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
     if lines:
         raise BuildError(
             "FAB_STATIC_CDN_IN_BLOCKS is False, but the build depends on STATIC_CDN:\n"
-            + "\n".join(f"    {line}" for line in lines[:20])
-            + (f"\n    … and {len(lines) - 20} more" if len(lines) > 20 else ""),
+            + "\n".join(f"    {line}" for line in first_of(lines, 20)),
             where=where,
             mend="write {% static %} itself into the block, no filter, included template or overridden "
             "{% block %}; use compressor.filters.css_default.CssRelativeFilter for CSS",
@@ -122,9 +121,7 @@ def gaps_refused(
         differing: in words, what else differs between the two hosts.
     """
     problems = coverage.problems(answer, built, static_urls)
-    lines = [text.replace("\n", "\n      ") for text in problems[: coverage.GAPS_SHOWN]]
-    if len(problems) > len(lines):
-        lines.append(f"… and {len(problems) - len(lines)} more")
+    lines = first_of([text.replace("\n", "\n      ") for text in problems], coverage.GAPS_SHOWN)
     count = "a compress block" if len(problems) == 1 else f"{len(problems)} compress blocks"
     return BuildError(
         f"{count} would raise OfflineGenerationError:\n"

@@ -17,7 +17,7 @@ from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
-from fab_static.wording import counted
+from fab_static.wording import counted, first_of
 from fab_static.workers import Workers
 
 SAMPLE = 50  # files asked of each server beside those that changed
@@ -95,12 +95,10 @@ def probe(deploy: Deployment) -> None:
             f"{asker.slow[0]}: serve them as `fab {deploy.environment.name} nginx` says"
         )
     if asker.problems:
-        shown = "\n".join(f"    {problem}" for problem in asker.problems[:SHOWN])
-        more = len(asker.problems) - SHOWN
+        shown = "\n".join(f"    {line}" for line in first_of(asker.problems, SHOWN))
         raise ProbeError(
             f"{len(asker.problems)} of {asker.answers} answers are not as the release recorded them:\n"
-            + shown
-            + (f"\n    … and {more} more" if more > 0 else ""),
+            + shown,
             where=f"release {release.id}, over HTTP",
             mend="ask for one of them by hand (curl -sI URL), and mend what answers"
             + (f" ({CHANGED_BYTES})" if any(OTHER_BYTES in one for one in asker.problems) else "")

@@ -8,7 +8,7 @@ from typing import Any
 from fab_static.plan.ending import listed
 from fab_static.report import live
 from fab_static.report.terminal import Terminal
-from fab_static.wording import counted
+from fab_static.wording import counted, first_of
 
 
 def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
@@ -172,10 +172,8 @@ def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int
     for kind, sign in (("added", "+"), ("changed", "~"), ("removed", "-")):
         paths = files[kind]
         terminal.text(f"{counted(len(paths), 'file')} {kind}" + (":" if paths else ""))
-        for path in paths[:most]:
-            terminal.text(f"  {sign} {path}")
-        if len(paths) > most:
-            terminal.text(f"  … and {len(paths) - most:,} more")
+        for line in first_of([f"{sign} {path}" for path in paths], most):
+            terminal.text(f"  {line}")
 
 
 def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most: int = 20) -> None:
@@ -211,10 +209,9 @@ def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most
     if not urls:
         return
     terminal.text(f"{counted(len(urls), 'URL changes', 'URLs change')}:")
-    for one in urls[:most]:
-        terminal.text(f"  {one['before'] or '(none)'} -> {one['now'] or '(known once built)'}")
-    if len(urls) > most:
-        terminal.text(f"  … and {len(urls) - most:,} more")
+    lines = [f"{one['before'] or '(none)'} -> {one['now'] or '(known once built)'}" for one in urls]
+    for line in first_of(lines, most):
+        terminal.text(f"  {line}")
 
 
 def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> None:
@@ -226,10 +223,8 @@ def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> No
     terminal.text(
         f"CloudFront forgets {counted(len(paths), 'path')}, at most ${invalidation['price_usd']:g}:"
     )
-    for path in paths[:20]:
-        terminal.text(f"  {path}")
-    if len(paths) > 20:
-        terminal.text(f"  … and {len(paths) - 20} more")
+    for line in first_of(paths, 20):
+        terminal.text(f"  {line}")
 
 
 def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:

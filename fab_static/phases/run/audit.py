@@ -12,7 +12,7 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
-from fab_static.wording import counted
+from fab_static.wording import counted, first_of
 
 SHOWN = 20  # paths named in one message
 
@@ -27,11 +27,9 @@ def refuse_unusable_names(deploy: Deployment, paths: Iterable[str]) -> None:
     if not found:
         return
     lines = [f"{names.shown(path)}: its name {why}" for path, why in found.items()]
-    if len(lines) > SHOWN:
-        lines[SHOWN:] = [f"… and {len(lines) - SHOWN} more"]
     raise BuildError(
         f"{counted(len(found), 'file')} cannot be served under {'its' if len(found) == 1 else 'their'} name:\n"
-        + "\n".join(f"    {line}" for line in lines),
+        + "\n".join(f"    {line}" for line in first_of(lines, SHOWN)),
         where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
         mend="rename it where it comes from, or leave it out of what is collected: build.commands: "
         "{collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
@@ -162,7 +160,4 @@ def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[
 
 def lines(paths: Iterable[str], count: int | None = None) -> str:
     """Return the first of them, one a line, and how many more there are; `count` of all, where these are some."""
-    paths = list(paths)
-    left = (len(paths) if count is None else count) - SHOWN
-    more = [f"    … and {left} more"] if left > 0 else []
-    return "\n".join([*(f"    {path}" for path in paths[:SHOWN]), *more])
+    return "\n".join(f"    {line}" for line in first_of(list(paths), SHOWN, count))

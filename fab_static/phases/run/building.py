@@ -34,6 +34,7 @@ from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.remote import Ran
+from fab_static.wording import first_of
 
 SHOWN = 20  # paths named in one message
 WARNING = "warning: "  # begins a line of our commands that the operator should read
@@ -276,11 +277,9 @@ def _refuse_another(deploy: Deployment, name: str, known: Known, made: str) -> N
     if known.entry and known.entry["base"]:  # the first phase finds what the last build wrote
         paths += [path for path in now["extra"] if now["extra"][path] != then["extra"].get(path)]
     if paths:
-        more = f"\n    … and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
         raise BuildError(
             f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
-            + "\n".join(f"    {path}" for path in paths[:SHOWN])
-            + more,
+            + "\n".join(f"    {line}" for line in first_of(paths, SHOWN)),
             where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
             mend="what it reads was not seen, or it does not always make the same of it; deploy with "
             "--rebuild until it does, and report what it reads",
