@@ -271,21 +271,19 @@ class Bucket(s3_requests.Requests):
             finally:
                 room.leave(len(body))
 
-        workers = Workers(s3_requests.AT_ONCE, "fab_static s3")
         futures: list[Future[None]] = []
-        try:
-            for item, body in items:
-                if len(failures) >= MOST_FAILURES:
-                    break
-                room.enter(len(body))
-                futures.append(workers.submit(one, item, body))
-            wait(futures)
-        except BaseException:
-            stop.set()
-            self._broken_off = futures
-            raise
-        finally:
-            workers.close()
+        with Workers(s3_requests.AT_ONCE, "fab_static s3") as workers:
+            try:
+                for item, body in items:
+                    if len(failures) >= MOST_FAILURES:
+                        break
+                    room.enter(len(body))
+                    futures.append(workers.submit(one, item, body))
+                wait(futures)
+            except BaseException:
+                stop.set()
+                self._broken_off = futures
+                raise
         for future in futures:
             future.result()  # a bug keeps its traceback
         if failures:
