@@ -610,11 +610,9 @@ SetEnv "{MARK}={mark}" "PATH={path}" "HOME={host.folder}"
         wsgi = f"{self.settings.partition('.')[0]}.wsgi" if "." in self.settings else "wsgi"
         argv = [sys.executable, "-m", "gunicorn", f"{wsgi}:application"]
         argv += ["--bind", f"{host.address}:{self.app_port}", "--workers", "2", "--threads", "4"]
-        argv += ["--pid", str(host.folder / "gunicorn.pid"), "--chdir", str(host.code)]
-        argv += ["--graceful-timeout", "5", "--no-control-socket"]
+        argv += ["--graceful-timeout", "5", "--no-control-socket", "--chdir", str(host.code)]
         config = host.folder / "gunicorn.conf.py"
-        # Django once, for the workers of every reload too: a worker imports the project alone
-        config.write_text("import gc, django.core.wsgi\ngc.freeze()\n", encoding="utf-8")
+        config.write_text(GUNICORN.format(pid=str(host.folder / "gunicorn.pid")), encoding="utf-8")
         argv += ["--config", str(config)]
         environment = {
             **self._environment(host),
@@ -673,6 +671,19 @@ http {{
 {temporary}{site}}}
 """
 
+
+# Django is imported once, for the workers of every reload too: a worker imports the project alone.
+# With --pid the file is away for a moment at each reload, and a reload just then fails.
+GUNICORN = """\
+import gc, pathlib
+import django.core.wsgi
+
+gc.freeze()
+
+
+def when_ready(server):
+    pathlib.Path({pid!r}).write_text(str(server.pid))
+"""
 
 MIME_TYPES = """types {
         text/html html; text/css css; application/javascript js; application/json json map;
