@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,5 +21,5 @@ def becomes(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        os.sched_yield()
+        time.sleep(0.005)  # whom we wait for needs the processor
     return True

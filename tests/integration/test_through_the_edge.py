@@ -166,6 +166,7 @@ class Readers:
         self.wrong: list[str] = []
         self.answers = 0
         self._shop = shop
+        self._named: dict[str, list[tuple[str, str]]] = {}  # of a release: its URLs never change
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -181,9 +182,11 @@ class Readers:
         chance = random.Random(1)
         while not self._stop.wait(0.03):
             release = self._shop.live()
-            if seal_on(self._shop.fleet.hosts["edge1"], release) is None:
-                continue  # nothing is live yet
-            url, want = chance.choice(sorted(self._shop.urls(release).items()))
+            if release not in self._named:
+                if seal_on(self._shop.fleet.hosts["edge1"], release) is None:
+                    continue  # nothing is live yet
+                self._named[release] = sorted(self._shop.urls(release).items())
+            url, want = chance.choice(self._named[release])
             said = self._shop.sha256(url)
             self.answers += 1
             # what has no version may be of either release while hosts flip: the next step looks at it
