@@ -57,10 +57,10 @@ def unchanged(tiny: Operator) -> Iterator[Operator]:
     live = tiny.live()
     manifests = {host: tiny.manifests(host) for host in ("web1", "web2")}
     yield tiny
-    assert tiny.live() == live
+    status = tiny.json("status")
+    assert (status["agreed"], status["live"], status["lock"]) == (True, live, None)
     assert tiny.wrong(tiny.urls(str(live))) == []
     assert {host: tiny.manifests(host) for host in ("web1", "web2")} == manifests
-    assert tiny.json("status")["lock"] is None
 
 
 # ---- the project
