@@ -6,19 +6,28 @@ PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 
-.PHONY: demo test unit integration browser chaos chaos-short bench lint format types docs recording servers compiled clean
+.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs recording servers compiled clean
 
 demo: $(STAMP) $(MODULES) compiled
 	$(VENV)/bin/python -m demo
 
-test: unit browser integration chaos-short
+test: unit served chaos-short
 
-unit: $(STAMP)
+# what the tests stand on: `make -j3 ready` lets pip, npm and apt work side by side
+ready: $(STAMP) $(MODULES) $(AXE) servers compiled
+
+unit: $(STAMP) compiled
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
-# in the order of their names: by number of tests, the longest of all would begin last
+# the order is conftest.py's own: by number of tests, the longest file would begin last
+SERVED := $(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
 integration: $(STAMP) $(MODULES) servers compiled
-	$(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/integration
+	$(SERVED) tests/integration
+
+# both in one session: neither leaves a core idle at its end
+served: $(STAMP) $(MODULES) $(AXE) servers compiled
+	$(SERVED) tests/integration tests/browser
 
 browser: $(STAMP) $(AXE) servers
 	$(VENV)/bin/pytest -q tests/browser
@@ -61,10 +70,12 @@ servers:
 compiled: $(STAMP)
 	$(VENV)/bin/python -m compileall -q fab_static demo chaos benchmarks
 
+# compiled on every core, where pip takes one; what some package has for another Python cannot be compiled
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --no-compile --editable '.[dev]'
+	$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib || true
 	touch $@
 
 $(MODULES): $(PROJECT)/package-lock.json | $(STAMP)
