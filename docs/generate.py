@@ -1,6 +1,6 @@
-"""Writes docs/reference.md from the code: `make docs`. A test holds the two equal.
+"""Writes docs/reference.md and docs/structure.md from the code: `make docs`. A test holds them equal.
 
-Tasks and their options come from the namespace, inventory keys from inventories/example.yml, exit codes
+structure.py draws the second. Of the first, tasks and their options come from the namespace, inventory keys from inventories/example.yml, exit codes
 from fab_static/tasks/, JSON from docs/json/.
 """
 
@@ -128,5 +128,8 @@ def _schemas() -> str:
 
 
 if __name__ == "__main__":
+    import structure
+
     sys.path.insert(0, str(ROOT))
     PAGE.write_text(page(), "utf-8")
+    structure.PAGE.write_text(structure.page(), "utf-8")

@@ -20,14 +20,27 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = sorted((ROOT / "docs" / "json").glob("*.schema.json"))
 
 
-def test_the_reference_is_what_the_code_says():
-    """`make docs` writes it anew."""
+@pytest.mark.parametrize(
+    ("made_by", "name"), [("generate", "reference"), ("structure", "structure")]
+)
+def test_the_pages_made_from_the_code_are_what_it_says(made_by, name):
+    """`make docs` writes them anew."""
     made = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.path.insert(0, 'docs'); import generate; "
-         "sys.stdout.write(generate.page())"],
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'docs'); import {made_by}; "
+         f"sys.stdout.write({made_by}.page())"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == made.stdout
+    assert (ROOT / "docs" / f"{name}.md").read_text("utf-8") == made.stdout
+
+
+def test_the_picture_of_the_structure_shows_the_rooms_and_their_arrows():
+    """Else it could be empty, and equal."""
+    page = (ROOT / "docs" / "structure.md").read_text("utf-8")
+    folders = {path.parent.name for path in (ROOT / "fab_static").glob("*/__init__.py")}
+    assert not [name for name in folders if f'    {name}["{name}/"]\n' not in page]
+    assert "    remote --> host\n" in page
+    assert "    host --> " not in page  # nothing of ours but itself
+    assert "    phases --> host\n" not in page  # the longer way leads there
 
 
 def test_the_reference_names_every_key_of_the_example():
