@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from fab_static import interruption
 from fab_static.phases.activate import activate
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
-from tests.unit.test_words import NEW, OLD, Said, Site, said, site
+from tests.unit.test_words import NEW, OLD, TASK, Said, Site, said, site
 
 __all__ = ["said", "site"]  # fixtures
 ENDING = {
@@ -40,7 +41,7 @@ class Pressing:
         self.begin(nth)
 
     def begin(self, nth: int) -> None:
-        self.nth, self.lines, self.is_confirmed = nth, 0, False
+        self.nth, self.lines, self.is_confirmed, self.is_over = nth, 0, False, False
 
     def confirmed(self) -> None:
         self.is_confirmed = True
@@ -67,6 +68,21 @@ def test_a_signal_at_any_line_leaves_the_exit_code_and_the_journal_true(
         undone.append(press.is_confirmed and bool(journal.if_undone))
         plain(journal)
 
+    rollback = TASK["rollback"]
+
+    def ended(*given: Any, **options: Any) -> Any:
+        try:
+            return rollback(*given, **options)
+        finally:
+            press.is_over = True
+
+    def sent_again(pid: int, number: int) -> None:
+        if not press.is_over:  # a program that has ended gets no signal; this one goes on
+            os.kill(pid, number)
+
+    again = SimpleNamespace(kill=sent_again, getpid=os.getpid)
+    monkeypatch.setattr(interruption, "os", again)
+    monkeypatch.setitem(TASK, "rollback", ended)
     monkeypatch.setattr(Journal, "undone", note)
     for nth in range(1, 60):
         before = site.live()["build1"]

@@ -222,6 +222,7 @@ def deployment(
         show=SimpleNamespace(warn=([] if told is None else told).append),
         live=None,
         recorded_live=None,
+        last_live=None,
         build=SimpleNamespace(name="build1"),
         facts=lambda _: {"static_url": "https://cdn.example/static/"},
         caching=None,
