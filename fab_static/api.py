@@ -22,6 +22,8 @@ from fab_static.phases.run.deployment import Deployment, Reuse
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release, goes_back
 from fab_static.plan.spelling import task_name
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.answers import Holder
 from fab_static.sessions import Confirm
 from fab_static.sessions.ending import PATIENCE_SECONDS
 from fab_static.sessions.environments import environments, read_environment
@@ -237,7 +239,7 @@ class Session(Looking):
                 self._show.say(f"a rollback to {deploy.release.id} would work")
         return deploy
 
-    def unlock(self, *, steal: bool = False, because: str = "") -> dict[str, Any] | None:
+    def unlock(self, *, steal: bool = False, because: str = "") -> Holder | None:
         """Return who holds the lock; with `steal` take it away, and record why.
 
         Raises:
@@ -252,20 +254,22 @@ class Session(Looking):
                 mend='say why: --because "…"',
             )
         deploy = self._deployment(secrets=False)
-        head, _ = deploy.build.ask("look_at_lock")
-        holder: dict[str, Any] | None = head["holder"]
+        head, _ = deploy.build.ask(verbs.LOOK_AT_LOCK)
+        holder = head["holder"]
         if steal and holder:
             lock = Lock(deploy.build, self.operator, "unlock")
             lock.take(steal=True)
             deploy.build.ask(
-                "note",
-                entry={
-                    "event": "steal",
-                    "by": self.operator,
-                    "because": because,
-                    "from": holder["owner"],
-                    "phase": holder["phase"],
-                },
+                verbs.NOTE,
+                asks.Note(
+                    entry={
+                        "event": "steal",
+                        "by": self.operator,
+                        "because": because,
+                        "from": holder["owner"],
+                        "phase": holder["phase"],
+                    }
+                ),
             )
             lock.release()
         return holder

@@ -35,6 +35,7 @@ from fab_static.phases.distribute import distribute
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.release import File, Release, digest
+from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet, RemoteHost
 from fab_static.remote.connection import SharedConnection
 from fab_static.remote.sent import agent_for
@@ -98,7 +99,7 @@ class World:
         self._release = self._seal()
         fleet = self._fleet(self.environment)
         try:
-            fleet.on(fleet.hosts, lambda host: host.ask("ping"))  # as every task begins
+            fleet.on(fleet.hosts, lambda host: host.ask(verbs.PING))  # as every task begins
         except FabStaticError as error:
             return set(error.where.split(", "))
         finally:
@@ -110,7 +111,7 @@ class World:
         living = [host.name for host in self.environment.hosts[1:] if host.name not in self.dead]
         fleet = self._fleet(self._environment(living))
         deploy = Deployment(fleet.environment, fleet, Quiet(), "benchmark")
-        deploy.on(deploy.hosts(), lambda host: host.ask("ping"))
+        deploy.on(deploy.hosts(), lambda host: host.ask(verbs.PING))
         deploy.look()
         deploy.release = self._release
         distribute(deploy)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost
 from fab_static.wording import counted
 
@@ -22,7 +23,7 @@ MOST_SKEW_SECONDS = 5.0
 def of_host(host: RemoteHost) -> tuple[list[Finding], Mapping[str, Any]]:
     """Return what is found of a host, and the facts that it told."""
     asked = time.time()
-    facts, _ = host.ask("facts")
+    facts, _ = host.ask(verbs.FACTS)
     answered = time.time()
     user, folder = host.hello["user"], str(host.layout.deploy_to)
     found = [good(host.name, "SSH", f"{user}, Python {host.hello['python']}")]

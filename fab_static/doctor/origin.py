@@ -15,6 +15,7 @@ from fab_static.plan.expectations import urls_of as expected
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release, from_json
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 SUBJECT = "nginx"
@@ -42,10 +43,10 @@ def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
 def _live(host: RemoteHost) -> Release | None:
     """Return the release that is live there; None where none is."""
     try:
-        current = host.ask("state")[0]["current"]
+        current = host.ask(verbs.STATE)[0]["current"]
         if not current:
             return None
-        _, text = host.ask("read_release", release=current)
+        _, text = host.ask(verbs.READ_RELEASE, asks.Release(release=current))
         return from_json(text.decode(), where=f"{host.name}: {current}")
     except FabStaticError:  # what is wrong with it, others of the doctor say
         return None
@@ -68,7 +69,7 @@ def _some(release: Release) -> str | None:
 def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:
     """Name the folder on the way to the files that nginx's user may not enter."""
     file = f"current/static/{path}" if path else None
-    answer, _ = host.ask("closed_to_nginx", path=file)
+    answer, _ = host.ask(verbs.CLOSED_TO_NGINX, asks.ClosedToNginx(path=file))
     folder, user = answer["folder"], answer["user"]
     if not folder:
         return

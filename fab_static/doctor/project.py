@@ -11,6 +11,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand_url
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 COMPRESSOR_WITHOUT_RACES = (
@@ -58,7 +59,7 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
 
 def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     facts = deploy.facts(host)
-    state, _ = host.ask("state")
+    state, _ = host.ask(verbs.STATE)
     deploy.journal, _ = Journal.read(host, state["journal"], is_ours=state["journal_is_ours"])
     wrong = list(static_root.faults(deploy))
     for error in wrong:
@@ -148,7 +149,7 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     url = deploy.environment.web.check
     if url:
         url = expand_url(url, host.host)
-        answer, _ = host.ask("http", url=url, timeout=5)
+        answer, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=5))
         if answer["answer"] == "200":
             yield good(host.name, "web.check", f"{url} answers 200")
         else:

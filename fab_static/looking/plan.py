@@ -33,6 +33,7 @@ from fab_static.plan.diff import (
 from fab_static.plan.flip import printed
 from fab_static.plan.release import Release
 from fab_static.plan.sources import since_collected
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 
@@ -176,7 +177,7 @@ def _lacking(
     def asked(host: RemoteHost) -> dict[str, int]:
         objects = wanted(host)
         records = b"".join(RECORD.pack(bytes.fromhex(sha), size) for sha, size in objects.items())
-        _, absent = host.ask("missing", records, look=True)
+        _, absent = host.ask(verbs.MISSING, asks.Missing(look=True), records)
         return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
 
     return deploy.on(deploy.hosts(), asked)

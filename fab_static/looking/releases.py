@@ -6,13 +6,15 @@ from typing import Any
 
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.release import bad
+from fab_static.plan.wire import verbs
+from fab_static.plan.wire.answers import Summary
 
 
 def releases(deploy: Deployment) -> list[dict[str, Any]]:
     """Return every release that any host holds, newest first."""
     deploy.look()
-    found: dict[str, dict[str, Any]] = {}
-    answers = deploy.on(deploy.hosts(), lambda host: host.ask("summaries")[0])
+    found: dict[str, Summary] = {}
+    answers = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.SUMMARIES)[0])
     for host, answer in answers.items():
         deploy.tell_odd(host, answer["odd"])
         for one in answer["releases"]:

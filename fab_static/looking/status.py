@@ -11,7 +11,9 @@ from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import hidden
-from fab_static.remote import Head, RemoteHost
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.answers import State, Verified
+from fab_static.remote import RemoteHost
 
 
 def status(deploy: Deployment) -> dict[str, Any]:
@@ -22,31 +24,21 @@ def status(deploy: Deployment) -> dict[str, Any]:
     """
 
     def asked(host: RemoteHost) -> tuple[dict[str, Any], str | None]:
-        state, _ = host.ask("state")
+        state, _ = host.ask(verbs.STATE)
         deploy.states[host] = state
         deploy.tell_odd(host, state["odd"])
-        answer: Head = {}
-        if state["current"] in state["releases"]:
-            try:
-                answer, _ = host.ask(
-                    "verify", release=state["current"], roles=list(host.roles), seal=None
-                )
-            except ReleaseError as error:  # its seal cannot be read
-                deploy.tell_odd(host, [error.what])
-                answer = {"changed": 1}
-        elif state["current"]:
-            answer = {"missing": 1}  # the whole release
+        compared = _compared(deploy, host, state)
         return {
             "reachable": True,
             "live": state["current"],
             "previous": state["previous"],
             "provisional": state["provisional"] is not None,
-            "missing": answer.get("missing", 0),
-            "changed": answer.get("changed", 0),
-            "offline_manifest_sha256": answer.get("offline_manifest_sha256"),
-            "versions_sha256": answer.get("versions_sha256"),
+            "missing": compared["missing"],
+            "changed": compared["changed"],
+            "offline_manifest_sha256": compared["offline_manifest_sha256"],
+            "versions_sha256": compared["versions_sha256"],
             "error": None,
-        }, answer.get("seal_sha256")
+        }, compared.get("seal_sha256")
 
     known, failures = deploy.fleet.attempt(deploy.hosts(), asked)
     answers = {host: answer for host, (answer, _) in known.items()}
@@ -91,6 +83,25 @@ def status(deploy: Deployment) -> dict[str, Any]:
         "hosts": hosts,
         "origins": origins,
     }
+
+
+def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
+    """Return how the files of a host's live release compare with its seal."""
+    compared = Verified(
+        missing=0, changed=0, examples=[], versions_sha256=None, offline_manifest_sha256=None
+    )
+    live = state["current"]
+    if not live:
+        return compared
+    if live not in state["releases"]:
+        return {**compared, "missing": 1}  # the whole release
+    try:
+        return host.ask(verbs.VERIFY, asks.Verify(release=live, roles=list(host.roles), seal=None))[
+            0
+        ]
+    except ReleaseError as error:  # its seal cannot be read
+        deploy.tell_odd(host, [error.what])
+        return {**compared, "changed": 1}
 
 
 def _with_another_seal(
@@ -141,7 +152,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
 
 def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
     """Return who holds the lock; None where nobody does, or only one who is dead."""
-    head, _ = deploy.build.ask("look_at_lock")
+    head, _ = deploy.build.ask(verbs.LOOK_AT_LOCK)
     holder = head["holder"]
     if holder is None or holder["dead"]:
         return None

@@ -40,6 +40,7 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 _KEY = re.compile(r"[0-9a-f]{12,64}")  # messages show the first 12
@@ -90,7 +91,7 @@ def _of_path(
     looked_for = version or expected
     hosts, failures = deploy.fleet.attempt(
         deploy.hosts("static"),
-        lambda host: host.ask("look_at", path=path, version=looked_for)[0],
+        lambda host: host.ask(verbs.LOOK_AT, asks.LookAt(path=path, version=looked_for))[0],
     )
     phases = _phases(deploy, path)
     is_collected = bool(phases) and phases[0]["phase"] == "collectstatic"
@@ -172,7 +173,9 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
     manifests: dict[str, Mapping[str, str]] = {}
     for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
-            _, text = deploy.build.ask("read_object", object=sealed.offline_manifest_sha256)
+            _, text = deploy.build.ask(
+                verbs.READ_OBJECT, asks.Object(object=sealed.offline_manifest_sha256)
+            )
             manifests[name] = offline_manifest.parse(
                 decoded(text, where=name, error=ManifestError), where=name
             )

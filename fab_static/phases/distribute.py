@@ -14,6 +14,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import CANCEL_SECONDS, Head, RemoteHost, deflated, together
 from fab_static.wording import counted
 
@@ -58,7 +59,9 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
     made = {deploy.build} if deploy.just_built == release.id else set()
 
     def built(host: RemoteHost) -> None:
-        head, _ = host.ask("build_release", text, roles=list(host.roles), anew=True)
+        head, _ = host.ask(
+            verbs.BUILD_RELEASE, asks.BuildRelease(roles=list(host.roles), anew=True), text
+        )
         if head["mended"]:
             deploy.show.warn(
                 f"{host.name}: release.json of {release.id} was not what was sealed; it is now"
@@ -82,20 +85,20 @@ def lacks(
     deploy: Deployment, release: Release, hosts: Sequence[RemoteHost] | None = None
 ) -> dict[RemoteHost, dict[str, int]]:
     """Return what each host lacks of a release: objects, SHA-256 -> size."""
-    asks = deploy.hosts() if hosts is None else hosts
-    held = {roles: release.objects(roles) for roles in {host.roles for host in asks}}
+    hosts = deploy.hosts() if hosts is None else hosts
+    held = {roles: release.objects(roles) for roles in {host.roles for host in hosts}}
     records = {roles: deflated(_records(objects)) for roles, objects in held.items()}
 
     def asked(host: RemoteHost) -> dict[str, int]:
         wanted = held[host.roles]
-        _, answer = host.ask("missing", records[host.roles])
+        _, answer = host.ask(verbs.MISSING, asks.Missing(), records[host.roles])
         if len(answer) == len(wanted) * RECORD.size:
             return wanted
         absent = {raw for raw, _ in RECORD.iter_unpack(answer)}
         # the release's own names: those of a fleet that has nothing would be many times all of them
         return {sha256: size for sha256, size in wanted.items() if bytes.fromhex(sha256) in absent}
 
-    return deploy.on(asks, asked)
+    return deploy.on(hosts, asked)
 
 
 def _records(objects: dict[str, int]) -> bytes:
@@ -123,7 +126,7 @@ def _send(
     source = _source(wanted, hosts, holders)
     receivers = [Receiver(deploy, host, _size(wanted)) for host in hosts]
     try:
-        for frame in source.packs("fetch", wanted):
+        for frame in source.packs(verbs.FETCH, wanted):
             for receiver in receivers:
                 receiver.put(frame)
             if all(receiver.failed for receiver in receivers):
@@ -146,11 +149,11 @@ def _send_held(
 
     Batches would each wait for their slowest host: of a thousand hosts, most have one that is slow.
     """
-    frames = list(_source(wanted, hosts, holders).packs("fetch", wanted))
+    frames = list(_source(wanted, hosts, holders).packs(verbs.FETCH, wanted))
 
     def send(host: RemoteHost) -> None:
         with deploy.timeline.sending(host.name, _size(wanted)) as sent:
-            host.take("store", _telling(frames, sent))
+            host.take(verbs.STORE, _telling(frames, sent))
 
     deploy.on(hosts, send)
 
@@ -214,7 +217,7 @@ def _through_hub(
             TICKET.pack(bytes.fromhex(sha256), size, *found[sha256])
             for sha256, size in lacking[host].items()
         )
-        host.ask("fetch_urls", body, urls=list(signed))
+        host.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=list(signed)), body)
 
     hosts = [host for host, objects in lacking.items() if objects]
     _, failures = deploy.fleet.attempt(hosts, fetched)
@@ -229,7 +232,7 @@ def _source(wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost
     """Return a host that holds all of the objects: the first, a build host, as long as it does."""
     for host in holders:
         if host not in hosts:
-            _, absent = host.ask("missing", wanted, look=True)
+            _, absent = host.ask(verbs.MISSING, asks.Missing(look=True), wanted)
             if not absent:
                 return host.sibling()
     raise RemoteError(
@@ -293,7 +296,7 @@ class Receiver:
     def _run(self) -> None:
         try:
             with self._timeline.sending(self.host.name, self._size) as sent:
-                self.host.take("store", self._pieces(sent))
+                self.host.take(verbs.STORE, self._pieces(sent))
         except Exception as error:
             self.failed = self.failed or expected(error, self.host.name)
             while not self._frames.empty():  # let a waiting put() go on

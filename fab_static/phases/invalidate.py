@@ -14,6 +14,7 @@ from fab_static.phases.run.journal import listed
 from fab_static.plan.cdn import ledger
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import united
+from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 
 PATIENCE = (
@@ -162,7 +163,7 @@ def _ask(
         if request.id not in known:
             new.append(request)
             entry = {"event": "invalidation", "id": request.id, "paths": len(request.paths)}
-            deploy.build.ask("note", entry=entry)
+            deploy.build.ask(verbs.NOTE, asks.Note(entry=entry))
 
     warning = ledger.warning(len(plan.paths), spent)
     if warning:

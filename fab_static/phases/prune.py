@@ -6,6 +6,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import to_delete
 from fab_static.plan.release import to_prune
+from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 
 
@@ -32,7 +33,7 @@ def prune(deploy: Deployment) -> None:
     gone = [name for name in gone if name != deploy.journal.release]
     answers = deploy.on(
         deploy.hosts(),
-        lambda host: host.ask("prune", releases=gone, roles=list(host.roles))[0],
+        lambda host: host.ask(verbs.PRUNE, asks.Prune(releases=gone, roles=list(host.roles)))[0],
     )
     removed = sorted({name for answer in answers.values() for name in answer["removed"]})
     freed = sum(answer["freed"] for answer in answers.values())

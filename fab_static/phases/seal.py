@@ -28,13 +28,14 @@ from fab_static.phases.run.project import (
     staticfiles_manifest_path,
 )
 from fab_static.phases.run.static_root import words_of_collectstatic
-from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions, wire
+from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.wording import counted
 
 
@@ -80,7 +81,9 @@ def seal(deploy: Deployment) -> None:
             refuse_contradictions(deploy, before, release)
             tell_of_unversioned_changes(deploy, before, release)
         deploy.build.ask(
-            "build_release", release.to_json().encode(), roles=list(deploy.build.roles)
+            verbs.BUILD_RELEASE,
+            asks.BuildRelease(roles=list(deploy.build.roles)),
+            release.to_json().encode(),
         )
         deploy.states[deploy.build]["releases"].append(release.id)
         deploy.just_built = release.id
@@ -238,10 +241,12 @@ def _of_requirejs(deploy: Deployment, configured: tuple[str, ...]) -> dict[str, 
 def _precompressed(deploy: Deployment, release: Release) -> Release:
     """Return the release with the encodings that help its files, made on the build host."""
     encodings = deploy.environment.build.precompress
-    _, data = deploy.build.ask("encode", json.dumps(to_encode(release, encodings)).encode())
+    _, data = deploy.build.ask(
+        verbs.ENCODE, body=json.dumps(to_encode(release, encodings)).encode()
+    )
     found = {
         sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
-        for sha256, encodings in deploy.build.said("encode", data, wire.Copies).items()
+        for sha256, encodings in deploy.build.said("encode", data, answers.Copies).items()
     }
     return with_encodings(release, found)
 
@@ -258,7 +263,7 @@ def _copies(deploy: Deployment, listing: Mapping[str, Any]) -> frozenset[str]:
     if not copies:
         return frozenset()
     pairs = [(ending, files[copy][0], files[path][0]) for ending, copy, path in copies]
-    head, _ = deploy.build.ask("mismatched", json.dumps(pairs).encode())
+    head, _ = deploy.build.ask(verbs.MISMATCHED, body=json.dumps(pairs).encode())
     wrong = {copies[at][1]: copies[at][2] for at in head["wrong"]}
     for copy, path in wrong.items():
         deploy.show.warn(
@@ -291,7 +296,7 @@ def _versions(
     known = listing["extra"].get(facts["resource_versions"])
     if known is None:
         return {}, None
-    _, text = deploy.build.ask("read_object", object=known[0])
+    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known[0]))
     where = f"{deploy.build.name}: {facts['resource_versions']}"
     yaml = decoded(text, where=where, error=ManifestError)
     recorded = versions.parse(yaml, where=where)
@@ -300,7 +305,7 @@ def _versions(
     if len(of_files) == len(recorded):
         return recorded, (known[0], known[1])
     data = versions.write(of_files, versions.form_of(yaml)).encode()
-    head, _ = deploy.build.ask("put_object", data)
+    head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=data)
     return of_files, (head["object"], head["size"])
 
 
@@ -318,7 +323,7 @@ def _checked_manifest(
             wrote, or a URL that expires.
     """
     where = f"{deploy.build.name}: {facts['offline_manifest']}"
-    _, text = deploy.build.ask("read_object", object=file.sha256)
+    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
     manifest = offline_manifest.parse(decoded(text, where=where, error=ManifestError), where=where)
     problems = offline_manifest.problems(manifest, hashes, before)
     if problems:
@@ -334,7 +339,7 @@ def _checked_manifest(
 def _canonical_manifest(deploy: Deployment, manifest: Mapping[str, str]) -> File:
     """Store the offline manifest with its keys in order, so that equal builds give equal bytes."""
     data = offline_manifest.write(manifest).encode()
-    head, _ = deploy.build.ask("put_object", data)
+    head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=data)
     return File(head["object"], head["size"], versions.of(data))
 
 
@@ -347,7 +352,7 @@ def _canonical_names(
         ManifestError: it is not what ManifestStaticFilesStorage writes, or names files that are not there.
     """
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
-    _, text = deploy.build.ask("read_object", object=file.sha256)
+    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
     canonical, names = staticfiles_manifest.read(
         decoded(text, where=where, error=ManifestError), where=where
     )
@@ -360,7 +365,7 @@ def _canonical_names(
             mend="collect the files again, without --no-post-process; nothing may remove them afterwards",
         )
     data = canonical.encode()
-    head, _ = deploy.build.ask("put_object", data)
+    head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=data)
     return File(head["object"], head["size"], versions.of(data)), names
 
 

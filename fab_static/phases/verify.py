@@ -14,6 +14,7 @@ from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release, in_folder
 from fab_static.plan.text import decoded
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 
@@ -33,7 +34,8 @@ def verify(deploy: Deployment) -> None:
 
     def whole(host: RemoteHost) -> None:
         answer, _ = host.ask(
-            "verify", release=release.id, roles=list(host.roles), bytes=True, seal=seal
+            verbs.VERIFY,
+            asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal),
         )
         if answer["missing"] or answer["changed"]:
             raise ReleaseError(
@@ -119,8 +121,11 @@ def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
 
     There are none where the build host cannot answer: that must not hide what a web host lacks.
     """
+    sealed = release.offline_manifest_sha256
+    if sealed is None:
+        return []
     with suppress(FabStaticError):
-        _, text = deploy.build.ask("read_object", object=release.offline_manifest_sha256)
+        _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sealed))
         manifest = offline_manifest.parse(
             decoded(text, where=release.id, error=ManifestError), where=release.id
         )

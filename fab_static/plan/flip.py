@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fab_static.plan.diff import Queries
+from fab_static.plan.wire import asks
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class HostFlip:
     previous: str | None
 
     @property
-    def forth(self) -> dict[str, Any]:
+    def forth(self) -> asks.Forth:
         """What the host is told to flip, and to confirm."""
         return {
             "release": self.release,
@@ -44,7 +45,7 @@ class HostFlip:
         }
 
     @property
-    def back(self) -> dict[str, Any]:
+    def back(self) -> asks.Back:
         """What the host is told to go back."""
         return {**self.forth, "current": self.current, "previous": self.previous}
 

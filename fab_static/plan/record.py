@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from fab_static.plan.release import Activation, is_id
-from fab_static.plan.wire import Moment, misshapen
+from fab_static.plan.wire.shapes import Moment, misshapen
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """CARRIES: SSH connections, the channel to each host's agent, and work on many hosts at once.
 
 This folder alone imports fabric and paramiko. It decides nothing and knows no phase. What comes from a
-host is that host's word: it is taken only within bounds, in time, and in the shape of plan/wire.py.
+host is that host's word: it is taken only within bounds, in time, and in the shape of plan/wire/.
 
 From the socket up: line · channels · known_hosts, unreachable, connection · frames · sent · opening,
 starting · agent_channel · requests · packs · host · fleet; patience holds how long each may take.

@@ -14,8 +14,8 @@ import paramiko
 
 from fab_static.errors import FabStaticError, ReleaseError, RemoteError
 from fab_static.host.agent.protocol import HELLO, PIECE
-from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host
+from fab_static.plan.wire import verbs
 from fab_static.remote import patience
 from fab_static.remote.connection import SharedConnection
 from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooSlowError
@@ -170,7 +170,7 @@ class AgentChannel:
         Raises:
             RemoteError: it has not.
         """
-        if wrong := wire.problem(do, head):
+        if wrong := verbs.problem(do, head):
             raise self.malformed(f"{do}: {wrong}")
         return head
 

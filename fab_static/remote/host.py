@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
-from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.release import Layout
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.shapes import misshapen
+from fab_static.plan.wire.verbs import Verb
 from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.connection import SharedConnection
 from fab_static.remote.frames import Head
@@ -17,6 +19,8 @@ from fab_static.remote.output import Output, Ran
 from fab_static.remote.packs import Packs
 from fab_static.remote.requests import Requests
 
+R = TypeVar("R")
+A = TypeVar("A")
 SHOWN_OUTPUT = 256 * 1024 * 1024  # bytes of a command's output that are shown and logged
 
 
@@ -67,15 +71,37 @@ class RemoteHost:
         """Return the same host through the same connection, with an agent of its own."""
         return RemoteHost(self.host, self.environment, self.connection)
 
+    @overload
     def ask(
         self,
-        do: str,
+        verb: Verb[asks.Nothing, A],
+        request: None = None,
         body: bytes = b"",
         *,
         on_output: Callable[[bytes], None] | None = None,
         timeout_seconds: float | None = None,
-        **params: Any,
-    ) -> tuple[Head, bytes]:
+    ) -> tuple[A, bytes]: ...
+
+    @overload
+    def ask(
+        self,
+        verb: Verb[R, A],
+        request: R,
+        body: bytes = b"",
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[A, bytes]: ...
+
+    def ask(
+        self,
+        verb: Verb[Any, A],
+        request: Any = None,
+        body: bytes = b"",
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[A, bytes]:
         """Have the agent do one thing, and return its answer: head and body.
 
         It may take as long as the work goes on; with `timeout_seconds` no longer than that.
@@ -83,40 +109,41 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
-        head, data = self._requests.ask(do, params, body, on_output, timeout_seconds)
-        if do == "read_object":
+        params = request or {}
+        head, data = self._requests.ask(verb.name, params, body, on_output, timeout_seconds)
+        if verb is verbs.READ_OBJECT:
             self._packs.refuse_other_bytes(params["object"], data)
-        return head, data
+        return cast("A", head), data  # its shape was looked at as it came in
 
     def teach(self, archive: bytes) -> None:
         """Have the agent learn the modules of an archive, unless it has; it costs no trip of its own."""
         self._agent.teach(archive)
 
-    def said(self, what: str, data: bytes | str, shape: Any) -> Any:
-        """Return the JSON of a body, or of a command's output, if it has this shape of plan/wire.py.
+    def said(self, what: str, data: bytes | str, shape: type[A]) -> A:
+        """Return the JSON of a body, or of a command's output, if it has this shape of plan/wire/.
 
         Raises:
             RemoteError: it has not; `what` it is, is named.
         """
         try:
-            value = json.loads(data)
+            value: A = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise self._agent.malformed(f"{what}: {str(error)[:200]}") from error
-        if wrong := wire.misshapen(shape, value):
+        if wrong := misshapen(shape, value):
             raise self._agent.malformed(f"{what}: {wrong}")
         return value
 
-    def packs(self, do: str, body: bytes) -> Iterator[tuple[Head, bytes]]:
+    def packs(self, verb: Verb[asks.Nothing, Any], body: bytes) -> Iterator[tuple[Head, bytes]]:
         """Yield the frames of a stream of objects, as they come.
 
         Args:
-            do: the verb.
+            verb: what yields them.
             body: the objects' records.
 
         Raises:
             RemoteError: as of `ask`; or more comes than was asked for.
         """
-        return self._packs.stream(do, body)
+        return self._packs.stream(verb.name, body)
 
     def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
         """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.
@@ -129,9 +156,9 @@ class RemoteHost:
         """
         return self._packs.objects(wanted)
 
-    def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
+    def take(self, verb: Verb[asks.Nothing, A], frames: Iterable[tuple[Head, bytes]]) -> A:
         """Send a request and a stream of frames after it, and return the answer's head."""
-        return self._requests.take(do, frames)
+        return cast("A", self._requests.take(verb.name, frames))
 
     def run(
         self,
@@ -159,16 +186,18 @@ class RemoteHost:
 
         limit = self.environment.ssh.command_timeout
         head, _ = self.ask(
-            "run",
+            verbs.RUN,
+            asks.Run(
+                command=command,
+                folder=folder,
+                environment=dict(environment or {}),
+                timeout=limit,
+                main=main,
+                record=dict(record) if record else None,
+                shares_start=shares_start,
+            ),
             on_output=collect,
             timeout_seconds=limit + 30,
-            command=command,
-            folder=folder,
-            environment=dict(environment or {}),
-            timeout=limit,
-            main=main,
-            record=dict(record) if record else None,
-            shares_start=shares_start,
         )
         return Ran.told(head, kept.all().decode(errors="replace"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fab_static.remote.frames import Head
+from fab_static.plan.wire import answers
 
 KEPT_OUTPUT = 32 * 1024 * 1024  # bytes kept of a command's output, of its beginning and of its end
 
@@ -21,15 +21,15 @@ class Ran:
     written: tuple[str, ...] = ()  # files outside what the caller keeps
 
     @classmethod
-    def told(cls, head: Head, output: str) -> Ran:
+    def told(cls, head: answers.Ran, output: str) -> Ran:
         """Return what the head of an agent's answer says of a command with this output."""
-        unseen = head.get("unseen") or [None]
+        unseen = head.get("unseen")
         return cls(
             head["code"],
             output + head.get("cannot_start", ""),
             timed_out=head.get("timed_out", False),
             token=head.get("token"),
-            unseen=unseen[0],
+            unseen=unseen[0] if unseen else None,
             written=tuple(head.get("written", ())),
         )
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from fab_static.errors import FabStaticError, RemoteError
-from fab_static.plan import wire
 from fab_static.plan.inventory import Ssh
+from fab_static.plan.wire import verbs
 from fab_static.remote import patience
 from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
 from fab_static.remote.frames import Head
@@ -134,12 +134,12 @@ class Requests:
         """
         do = self._under_way or ""
         silence = timeout_seconds or patience.silence_seconds(self._ssh)
-        head, body = self._of_this_request(silence, wire.body_limit(do, self._asked))
+        head, body = self._of_this_request(silence, verbs.body_limit(do, self._asked))
         if "error" in head:
             self._under_way = None
             self.agent.refuse_error(head)
         if "ok" in head:
-            if len(body) > wire.body_limit(do, self._asked):
+            if len(body) > verbs.body_limit(do, self._asked):
                 words = f"a body of {len(body):,} bytes, which {do} does not have"
                 raise self.agent.malformed(words)
             self.agent.believed(do, head)

@@ -13,6 +13,7 @@ from fab_static.phases import BUILD, PHASES, ROLLBACK, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan.spelling import task_name
+from fab_static.plan.wire import verbs
 from fab_static.sessions import Confirm
 from fab_static.wording import counted
 
@@ -22,7 +23,7 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
     if not names:
         return
     deploy.show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
-    asked = deploy.on(deploy.hosts(), lambda host: host.ask("facts")[0])
+    asked = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.FACTS)[0])
     for host, facts in asked.items():
         if not facts["writable"]:
             raise ReleaseError(

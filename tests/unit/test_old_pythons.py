@@ -9,6 +9,7 @@ import pytest
 
 from fab_static.errors import RemoteError
 from fab_static.plan import inventory
+from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 from fab_static.remote.channels import LocalChannel
 from fab_static.remote.connection import SharedConnection
@@ -45,7 +46,7 @@ def test_a_python_that_is_too_old_is_named_with_its_version_and_the_cure(
     """(fleet C7)."""
     fleet = fleet_with(python(version), monkeypatch, tmp_path)
     with pytest.raises(RemoteError) as caught:
-        fleet.hosts[0].ask("ping")
+        fleet.hosts[0].ask(verbs.PING)
     assert caught.value.what == f"{python(version)} is {version}, 3.8 is needed"
     assert caught.value.where == "web1"
     assert caught.value.mend == (
@@ -61,7 +62,7 @@ def test_the_agent_runs_in_the_interpreter_that_the_inventory_names(
 ) -> None:
     """(fleet C7)."""
     fleet = fleet_with(python(version), monkeypatch, tmp_path)
-    fleet.hosts[0].ask("ping")
+    fleet.hosts[0].ask(verbs.PING)
     assert fleet.hosts[0].hello["python"] == version
     fleet.close()
 
@@ -76,5 +77,5 @@ def test_an_interpreter_that_is_not_there_is_named(
         lambda _self, command: LocalChannel(["/bin/sh", "-c", command]),
     )
     with pytest.raises(RemoteError, match="/opt/none/python3 cannot be started: "):
-        fleet.hosts[0].ask("ping")
+        fleet.hosts[0].ask(verbs.PING)
     fleet.close()

@@ -21,6 +21,7 @@ from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import seal_of
 from fab_static.plan import release as releases
 from fab_static.plan.release import File
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Ran
 from tests.unit.test_words import NEW, OLD, TASK, Said, ScriptedHost, Site
 from tests.unit.test_words import site as site
@@ -204,7 +205,7 @@ def test_nothing_that_a_damaged_release_needs_is_pruned(site: Site) -> None:
     edge1 = site.hosts["edge1"]
     put(Path(edge1.agent.host.path("releases", NEW, "release.json")), b"{")
     logo = Path(edge1.agent.host.path("current", "static", "logo.svg"))
-    answer, _ = edge1.ask("prune", releases=[], roles=["static"])
+    answer, _ = edge1.ask(verbs.PRUNE, asks.Prune(releases=[], roles=["static"]))
     assert answer["removed"] == []
     assert answer["odd"][0].startswith("release.json is no JSON")
     assert logo.read_bytes() == b"new"
@@ -305,7 +306,7 @@ def test_the_watchdog_does_what_it_was_told_and_not_what_the_file_says(
         "confirm_timeout": 0.5,
         "entry": {"by": "anna"},
     }
-    web1.ask("flip", **head)
+    web1.ask(verbs.FLIP, asks.Flip(**head))
     note = Path(host.path("provisional.json"))
     assert "reload" not in note.read_text()
     put(note, b'{"reload": "touch ' + str(evil).encode() + b'", "current": "../..", "links": 5}')
@@ -413,9 +414,7 @@ def test_a_flip_is_refused_where_the_seal_was_altered_after_it_was_verified(site
     seal = deploy.seal_sha256(deploy.read_release(OLD))
     altered(edge1, OLD)
     with pytest.raises(FabStaticError, match="is not what was sealed"):
-        edge1.ask(
-            "flip", release=OLD, links={}, manifest=None, reload=None, confirm_timeout=9, entry={}, seal=seal
-        )  # fmt: skip
+        edge1.ask(verbs.FLIP, asks.Flip(release=OLD, links={}, manifest=None, reload=None, confirm_timeout=9, entry={}, seal=seal))  # fmt: skip
     assert edge1.agent.host.live() == NEW
 
 

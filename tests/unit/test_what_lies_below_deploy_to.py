@@ -20,6 +20,7 @@ from fab_static.host.agent.record import record_of
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.sharing import refuse_shared, shared
+from fab_static.plan.wire import verbs
 from tests.unit.host.agent.rooms import replace
 from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
 from tests.unit.test_words import site as site
@@ -28,7 +29,7 @@ MALLORY = 65534
 
 
 def facts_of(site: Site) -> dict[Any, dict[str, Any]]:
-    return {host: host.ask("facts")[0] for host in site.hosts.values()}
+    return {host: host.ask(verbs.FACTS)[0] for host in site.hosts.values()}
 
 
 def found_of(host: ScriptedHost) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import inventory
 from fab_static.plan.release import File, Release
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
 from fab_static.sessions import holding, looking, running
@@ -75,17 +76,16 @@ class ScriptedHost(RemoteHost):
     def sibling(self) -> ScriptedHost:
         return ScriptedHost(self.host, self.environment, self.before, self.after)
 
-    def ask(self, do: str, body: bytes = b"", **params: Any) -> Any:
+    def ask(self, verb: Any, request: Any = None, body: bytes = b"", **_: Any) -> Any:
+        do = verb.name
         if do in self.before:
             return self.before[do]()
-        for name in ("on_output", "timeout_seconds"):
-            params.pop(name, None)
         if do == "http":
             return {"answer": "200"}, b""
         if isinstance(body, Deflated):
             body = zlib.decompress(body)
         try:
-            answer = function_of(do)(self.agent, {"do": do, **params}, body)  # type: ignore[arg-type]
+            answer = function_of(do)(self.agent, {"do": do, **(request or {})}, body)  # type: ignore[arg-type]
         except Exception as error:
             raise self._agent.refused(explained(error)) from error
         if do in self.after:
@@ -120,19 +120,21 @@ class Site:
         for name, image in ((OLD, b"old"), (NEW, b"new")):
             self._hold(name, image)
             self.hosts["build1"].ask(
-                "write_journal", json.dumps({"format": 1, "release": name}).encode()
+                verbs.WRITE_JOURNAL, body=json.dumps({"format": 1, "release": name}).encode()
             )
             for host in self.hosts.values():
                 host.ask(
-                    "flip",
-                    release=name,
-                    links={},
-                    manifest=None,
-                    reload=None,
-                    confirm_timeout=30,
-                    entry={"by": "anna"},
+                    verbs.FLIP,
+                    asks.Flip(
+                        release=name,
+                        links={},
+                        manifest=None,
+                        reload=None,
+                        confirm_timeout=30,
+                        entry={"by": "anna"},
+                    ),
                 )
-                host.ask("confirm", release=name)
+                host.ask(verbs.CONFIRM, asks.Confirm(release=name))
 
     def open(self, more: str = "") -> None:
         """Give the command line a new session, with more in the inventory."""
@@ -190,8 +192,12 @@ class Site:
         )
         for host in self.hosts.values():
             for data in (*texts.values(), versions):
-                host.ask("put_object", data)
-            host.ask("build_release", release.to_json().encode(), roles=list(host.roles))
+                host.ask(verbs.PUT_OBJECT, body=data)
+            host.ask(
+                verbs.BUILD_RELEASE,
+                asks.BuildRelease(roles=list(host.roles)),
+                release.to_json().encode(),
+            )
 
     def live(self) -> dict[str, str | None]:
         return {name: host.agent.host.live() for name, host in self.hosts.items()}
@@ -325,7 +331,7 @@ error: release {OLD} is not whole: 0 files are missing, 1 were changed, such as 
 
 def test_a_host_that_is_down(site: Site, said: Said) -> None:
     real = RemoteHost(site.hosts["edge2"].host, site.hosts["edge2"].environment)
-    site.hosts["edge2"].before["ping"] = lambda: real.ask("ping")
+    site.hosts["edge2"].before["ping"] = lambda: real.ask(verbs.PING)
     assert said() == (
         1,
         """\
@@ -407,7 +413,7 @@ error: "../../etc" is no release; ids look like 20261122T170102Z-3f9c1a7b
 
 def taken(site: Site, phase: str = "compress") -> ScriptedHost:
     other = site.hosts["build1"].sibling()
-    other.ask("lock", owner="ben@laptop", process=4711, phase=phase)
+    other.ask(verbs.LOCK, asks.Lock(owner="ben@laptop", process=4711, phase=phase))
     return other
 
 
@@ -441,7 +447,7 @@ error: the disk is full
 """
         + NOTHING_FLIPPED,
     )
-    assert build1.ask("look_at_lock")[0]["holder"] is None
+    assert build1.ask(verbs.LOOK_AT_LOCK)[0]["holder"] is None
 
 
 @pytest.mark.parametrize(
@@ -499,7 +505,7 @@ def test_a_lock_that_is_stolen_before_the_flip_is_noticed_before_the_next_phase(
     """A heartbeat comes every five seconds; a release goes live in one."""
     thief = site.hosts["build1"].sibling()
     site.hosts["web2"].after["verify"] = lambda: thief.ask(
-        "lock", owner="ben@laptop", process=4711, phase="unlock", steal=True
+        verbs.LOCK, asks.Lock(owner="ben@laptop", process=4711, phase="unlock", steal=True)
     )
     assert said() == (
         3,
@@ -588,10 +594,10 @@ def test_an_interruption_after_the_release_went_live(site: Site, said: Said) -> 
     site.hosts["edge1"].after["confirm"] = lambda: flipped.append(True)
     plain = site.hosts["edge1"].ask
 
-    def ask(do: str, *args: Any, **params: Any) -> Any:
-        if do == "state" and flipped:
+    def ask(verb: Any, *args: Any, **params: Any) -> Any:
+        if verb is verbs.STATE and flipped:
             interrupted()
-        return plain(do, *args, **params)
+        return plain(verb, *args, **params)
 
     site.hosts["edge1"].ask = ask  # type: ignore[method-assign]
     code, text = said()
@@ -693,9 +699,11 @@ def test_a_death_on_the_way_back_from_a_confirmation_whose_answer_was_lost(
         said()
     assert site.live() == {"build1": NEW, "web2": NEW, "edge1": OLD, "edge2": OLD, "web1": OLD}
     for name in ("edge1", "edge2", "web1"):
-        assert site.hosts[name].ask("state")[0]["provisional"]["current"] == NEW
+        assert site.hosts[name].ask(verbs.STATE)[0]["provisional"]["current"] == NEW
         # a word that was on its way
-        assert site.hosts[name].ask("confirm", release=OLD)[0] == {"confirmed": False}
+        assert site.hosts[name].ask(verbs.CONFIRM, asks.Confirm(release=OLD))[0] == {
+            "confirmed": False
+        }
     site.open()
     assert said() == (0, "")
     assert set(site.live().values()) == {NEW}
@@ -704,11 +712,13 @@ def test_a_death_on_the_way_back_from_a_confirmation_whose_answer_was_lost(
 def flip_provisionally(host: ScriptedHost) -> None:
     """Leave a host as an operator does who dies after its flip."""
     host.ask(
-        "flip",
-        release=OLD,
-        links={},
-        manifest=None,
-        reload=None,
-        confirm_timeout=30,
-        entry={"by": "ben"},
+        verbs.FLIP,
+        asks.Flip(
+            release=OLD,
+            links={},
+            manifest=None,
+            reload=None,
+            confirm_timeout=30,
+            entry={"by": "ben"},
+        ),
     )

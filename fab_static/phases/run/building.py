@@ -33,6 +33,7 @@ from fab_static.plan import versions
 from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Ran
 from fab_static.wording import first_of
 
@@ -149,22 +150,23 @@ def _run(
         )
         _pass_on_warnings(deploy, ran)
         found = check()
-        head: Mapping[str, Any] = {"listing": None, "extra": {}}
+        left: answers.Snapshot | None = None
         if not of_sources:
-            head, _ = deploy.build.ask(
-                "snapshot", before=known, root=facts["static_root"], extra=beside
-            )
-        if name == "collectstatic":  # first: finders and storages may spell such a name in two ways
-            refuse_unusable_names(deploy, listings.read(deploy, head["listing"])["files"])
+            left = deploy.build.ask(
+                verbs.SNAPSHOT, asks.Snapshot(before=known, root=facts["static_root"], extra=beside)
+            )[0]
+        # first: finders and storages may spell such a name in two ways
+        if left and name == "collectstatic":
+            refuse_unusable_names(deploy, listings.read(deploy, left["listing"])["files"])
         found = {**found, **compare()}
-    if worked_on and head["listing"] == worked_on:
+    if worked_on and left and left["listing"] == worked_on:
         tell_of_written_elsewhere(deploy, name, ran.written)
     late = [] if of_sources or not worked_on else among_sources(deploy, ran.written)
-    written = [path for path in facts["versions_files"] if head["extra"].get(path)]
+    written = [path for path in facts["versions_files"] if left and left["extra"].get(path)]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
     return {
-        "listing": head["listing"],
+        "listing": left["listing"] if left else None,
         "base": worked_on,
         "record": ran.token,
         **({"unseen": ran.unseen} if ran.unseen else {}),
@@ -214,14 +216,16 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     if not entry["base"] or not given:
         return Known(None, "the phases before it are others")
     head, _ = deploy.build.ask(
-        "replay",
-        name=name,
-        token=token,
-        root=deploy.facts(deploy.build)["static_root"],
-        was=entry["base"],
-        left=entry["listing"],
-        now=given,
-        keep=deploy.lock is not None,
+        verbs.REPLAY,
+        asks.Replay(
+            name=name,
+            token=token,
+            root=deploy.facts(deploy.build)["static_root"],
+            was=entry["base"],
+            left=entry["listing"],
+            now=given,
+            keep=deploy.lock is not None,
+        ),
     )
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
     return Known(None, other) if other else Known(entry, listing=head["listing"])
@@ -232,7 +236,7 @@ def _other_part(deploy: Deployment, parts: Mapping[str, Any]) -> str | None:
     for path, part in parts.items():
         found: Mapping[str, str] = {}
         if part["object"]:
-            _, data = deploy.build.ask("read_object", object=part["object"])
+            _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=part["object"]))
             found = versions.parse(decoded(data, where=path, error=ManifestError), where=path)
         for name, version in part["asked"].items():
             if found.get(name) != version:
@@ -290,7 +294,9 @@ def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> boo
     """Tell whether two objects differ in the order of their keys only: compress writes them in any."""
     if one is None or other is None:
         return False
-    texts = [deploy.build.ask("read_object", object=each)[1] for each in (one, other)]
+    texts = [
+        deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=each))[1] for each in (one, other)
+    ]
     return bool(json.loads(texts[0]) == json.loads(texts[1]))
 
 
@@ -331,13 +337,17 @@ def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
         deploy.reuse == "yes" and not deploy.by_itself and is_recorded and bool(entry.get("record"))
     )
     listing = entry["listing"] if goes_on else None
-    deploy.build.ask("empty", root=facts["static_root"], listing=listing, **kept(deploy))
+    deploy.build.ask(
+        verbs.EMPTY, asks.Empty(root=facts["static_root"], listing=listing, **kept(deploy))
+    )
     return listing, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
 
 
 def _restore(deploy: Deployment, listing: str) -> None:
     """Make the static root what a listing says."""
-    deploy.build.ask("restore", listing=listing, root=deploy.facts(deploy.build)["static_root"])
+    deploy.build.ask(
+        verbs.RESTORE, asks.Restore(listing=listing, root=deploy.facts(deploy.build)["static_root"])
+    )
 
 
 @contextmanager
@@ -348,10 +358,12 @@ def _manifests_as_files(deploy: Deployment) -> Iterator[None]:
         yield
         return
     links = deploy.links(deploy.build)
-    head, _ = deploy.build.ask("to_lift", links=links)  # known even if the answer to `lift` is lost
+    head, _ = deploy.build.ask(
+        verbs.TO_LIFT, asks.Links(links=links)
+    )  # known even if the answer to `lift` is lost
     try:
-        deploy.build.ask("lift", links=links)
+        deploy.build.ask(verbs.LIFT, asks.Links(links=links))
         yield
     finally:
         if head["lifted"]:
-            deploy.build.ask("lower", links=links, lifted=head["lifted"])
+            deploy.build.ask(verbs.LOWER, asks.Lower(links=links, lifted=head["lifted"]))

@@ -19,6 +19,7 @@ from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
 from fab_static.plan.text import decoded
+from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 
 
@@ -125,7 +126,7 @@ def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
     if path is None or known is None:
         return {}
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
-    _, text = deploy.build.ask("read_object", object=known[0])
+    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known[0]))
     return staticfiles_manifest.paths(decoded(text, where=where, error=ManifestError), where=where)
 
 

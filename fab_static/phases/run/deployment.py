@@ -26,7 +26,8 @@ from fab_static.plan import release as releases
 from fab_static.plan.build_order import order_of
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Activation, Release
-from fab_static.remote import Fleet, Head, RemoteHost, together
+from fab_static.plan.wire import answers, asks, verbs
+from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.show import Show
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
@@ -64,7 +65,7 @@ class Deployment:
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
     was_live: str | None = None  # when the run began
-    states: dict[RemoteHost, Head] = field(default_factory=dict)
+    states: dict[RemoteHost, answers.State] = field(default_factory=dict)
     journal: Journal = field(init=False)
     went_back: bool = False  # from a flip that an operator who died left unfinished
     origin: Publication | None = None  # the bucket that visitors' requests come to
@@ -127,7 +128,7 @@ class Deployment:
         Raises:
             RemoteError: naming every one of those.
         """
-        _, failures = self.fleet.attempt(self.hosts(), lambda host: host.ask("ping"))
+        _, failures = self.fleet.attempt(self.hosts(), lambda host: host.ask(verbs.PING))
         self.down = set(failures)
         if failures:
             raise together(failures)
@@ -157,18 +158,15 @@ class Deployment:
 
     def look_again(self) -> None:
         """Ask every host what is live, what was, which releases it holds, and for the record."""
-        self.states = self.on(self.hosts(), lambda host: host.ask("state")[0])
+        self.states = self.on(self.hosts(), lambda host: host.ask(verbs.STATE)[0])
         for host, state in self.states.items():
             self.tell_odd(host, state["odd"])
             strange = records.read(state["record"]).strange
             if strange:
                 are = "is" if strange == 1 else "are"
-                self.tell_odd(
-                    host,
-                    [
-                        f"{counted(strange, 'line')} of log.jsonl {are} not as we write, and {are} passed over"
-                    ],
-                )
+                lines = counted(strange, "line")
+                passed_over = f"{lines} of log.jsonl {are} not as we write, and {are} passed over"
+                self.tell_odd(host, [passed_over])
 
     def tell_odd(self, host: RemoteHost, lines: Iterable[str]) -> None:
         """Tell, once, what is strange below `deploy_to` of a host and was passed over."""
@@ -284,7 +282,7 @@ class Deployment:
     def recorded_live(self) -> str | None:
         """The release that was last made live everywhere, by record; one that no host has was none."""
         held = {name for state in self.states.values() for name in state["releases"]}
-        held |= {state["current"] for state in self.states.values()}
+        held |= {state["current"] for state in self.states.values() if state["current"]}
         there = [activation.release for activation in self.record if activation.release in held]
         return there[-1] if there else None
 
@@ -334,7 +332,7 @@ class Deployment:
         failures = []
         for holder in holders:
             try:
-                _, text = holder.ask("read_release", release=name)
+                _, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
                 release = releases.from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)

@@ -15,6 +15,8 @@ from fab_static.plan import flip as flips
 from fab_static.plan.flip import Flip, HostFlip
 from fab_static.plan.inventory import expand, expand_url
 from fab_static.plan.release import Release
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.answers import Provisional, State
 from fab_static.remote import RemoteHost
 
 CHECK_SECONDS = 60.0  # a reloaded web process answers within this, or the flip is undone
@@ -57,7 +59,7 @@ def host_flip(
     host: RemoteHost,
     release: str,
     entry: Mapping[str, Any] | None = None,
-    before: Mapping[str, Any] | None = None,
+    before: State | Provisional | None = None,
 ) -> HostFlip:
     """Return what a host flips to and goes back to, by the inventory and the project.
 
@@ -124,7 +126,10 @@ class Flipping:
         hosts = [host for host in self._deploy.hosts() if host.name in names]
 
         def moved(host: RemoteHost) -> None:
-            host.ask("flip", **self._of(host).forth, seal=self._deploy.seal_sha256(self._release))
+            host.ask(
+                verbs.FLIP,
+                asks.Flip(**self._of(host).forth, seal=self._deploy.seal_sha256(self._release)),
+            )
 
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
@@ -162,7 +167,7 @@ class Flipping:
         """
 
         def told(host: RemoteHost) -> None:
-            head, _ = host.ask("confirm", **self._of(host).forth)
+            head, _ = host.ask(verbs.CONFIRM, asks.Confirm(**self._of(host).forth))
             if not head["confirmed"]:
                 raise RemoteError(
                     "the host went back to what was live before: it had not heard of this deploy for "
@@ -184,7 +189,7 @@ class Flipping:
         """
 
         def doubted(host: RemoteHost) -> None:
-            host.ask("doubt", **self._of(host).back)
+            host.ask(verbs.DOUBT, self._of(host).back)
 
         with suppress(Exception):  # whoever cannot be told is named when it is put back
             self._deploy.on(self._deploy.hosts(), doubted)
@@ -197,7 +202,7 @@ class Flipping:
                 be told to read the old ones.
         """
         flip = self._of(host)
-        host.ask("flip_back", **flip.back)
+        host.ask(verbs.FLIP_BACK, flip.back)
         if not flip.links or not flip.current:
             return True
         try:
@@ -208,7 +213,7 @@ class Flipping:
                 raise
             # its processes never came to read the new manifests
             self._deploy.show.warn(f"{error.where}: {error.what}")
-        host.ask("confirm", release=flip.current)
+        host.ask(verbs.CONFIRM, asks.Confirm(release=flip.current))
         return True
 
     def reload(self, host: RemoteHost) -> None:
@@ -241,7 +246,7 @@ class Flipping:
         patience = min(CHECK_SECONDS, ssh.command_timeout)
         if web.check:
             url = expand_url(web.check, host.host)
-            head, _ = host.ask("http", url=url, timeout=patience)
+            head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=patience))
             if head["answer"] != "200":
                 raise RemoteError(
                     f"after the reload {url} answered {head['answer']}, not 200",
@@ -250,7 +255,7 @@ class Flipping:
                 )
         if web.running:
             url = expand_url(web.running, host.host)
-            head, _ = host.ask("http", url=url, timeout=patience, release=release)
+            head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=patience, release=release))
             if head["answer"] != release:
                 raise RemoteError(
                     f"after the reload {url} says that {head['answer']} runs, not {release}",

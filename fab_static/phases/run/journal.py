@@ -12,7 +12,8 @@ from fab_static.plan import build_order
 from fab_static.plan.diff import Queries, united
 from fab_static.plan.flip import Forgetting
 from fab_static.plan.release import is_id
-from fab_static.plan.wire import misshapen
+from fab_static.plan.wire import verbs
+from fab_static.plan.wire.shapes import misshapen
 from fab_static.remote import RemoteHost
 
 FORMAT = 1
@@ -89,7 +90,7 @@ class Journal:
             "static_root": self.static_root,
         }
         # not indented: json's encoder in C writes one line alone, in a tenth of the time
-        self.host.ask("write_journal", json.dumps(data).encode())
+        self.host.ask(verbs.WRITE_JOURNAL, body=json.dumps(data).encode())
 
     def fills(self, root: str) -> None:
         """Note that a build will empty and fill this folder, which was empty or a build's."""

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.wire import asks, verbs
 
 Listing = Mapping[str, Any]
 
 
 def read(deploy: Deployment, sha256: str) -> Listing:
     """Return the listing that the build host keeps as this object."""
-    _, data = deploy.build.ask("read_object", object=sha256)
+    _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
     listing: dict[str, Any] = json.loads(data)
     return listing
 

@@ -6,9 +6,9 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from fab_static.errors import DeployLockedError, FabStaticError, RemoteError
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import RemoteHost
 
 BEAT_SECONDS = 5.0  # the agent calls a lock dead after 60 silent seconds: twelve beats
@@ -23,7 +23,7 @@ class Lock:
 
     def __init__(self, host: RemoteHost, owner: str, phase: str) -> None:
         self.phase = phase
-        self.took_over: dict[str, Any] | None = None
+        self.took_over: answers.Holder | None = None
         self._host = host.sibling()
         self._owner = owner
         self._stop = threading.Event()
@@ -45,7 +45,10 @@ class Lock:
             self._may_be_ours = True  # whoever is interrupted here does not know
             try:
                 head, _ = self._host.ask(
-                    "lock", owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
+                    verbs.LOCK,
+                    asks.Lock(
+                        owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
+                    ),
                 )
             except FabStaticError:
                 self._may_be_ours = False
@@ -91,7 +94,7 @@ class Lock:
             if self._heart.is_alive():
                 self._heart.join(BEAT_SECONDS)
             if self._may_be_ours:
-                self._host.ask("unlock")
+                self._host.ask(verbs.UNLOCK)
         finally:
             self._host.close_agent()
 
@@ -104,7 +107,7 @@ class Lock:
     def _renew(self) -> None:
         """Beat once; notes when the lock is not ours any more."""
         try:
-            head, _ = self._host.ask("beat", phase=self.phase)
+            head, _ = self._host.ask(verbs.BEAT, asks.Beat(phase=self.phase))
         except FabStaticError as error:
             if isinstance(error, RemoteError) and error.is_refusal:  # its disk fails, say
                 self._refused = error
@@ -113,10 +116,10 @@ class Lock:
             return
         self._refused = None
         if not head["ours"]:
-            self._lost = f"{(head['holder'] or {}).get('owner', 'somebody')} took it"
+            self._lost = f"{head['holder']['owner'] if head['holder'] else 'somebody'} took it"
 
 
-def locked(holder: dict[str, Any], host: RemoteHost) -> DeployLockedError:
+def locked(holder: answers.Holder, host: RemoteHost) -> DeployLockedError:
     """Return the error that says by whom, since when, at which phase."""
     environment = host.environment
     since = datetime.fromtimestamp(holder["since"], UTC)

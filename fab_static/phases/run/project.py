@@ -15,10 +15,11 @@ from fab_static.errors import BuildError
 from fab_static.host import project as modules
 from fab_static.host.archive import archive, digest_of
 from fab_static.host.project.probe import MARKER
-from fab_static.plan import failures, wire
+from fab_static.plan import failures
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.release import OUTSIDE
-from fab_static.remote import Head, Ran, RemoteHost
+from fab_static.plan.wire import answers, asks, verbs
+from fab_static.remote import Ran, RemoteHost
 
 # what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
 PROBE = "fab_static.host.project.probe"
@@ -162,17 +163,19 @@ class ProjectOnHost:
         text: str,
         left: Mapping[str, Sequence[str | None]],
         shown: Mapping[str, str] | None = None,
-    ) -> tuple[Head, bytes]:
+    ) -> tuple[answers.Recalled, bytes]:
         self._teach()
         return self.host.ask(
-            "recall",
-            name=name,
-            what=self._what(text),
-            folder=self.path,
-            environment=dict(self.variables),
-            left={path: list(states) for path, states in left.items()},
-            shown=dict(shown or {}),
-            keep=self.records,
+            verbs.RECALL,
+            asks.Recall(
+                name=name,
+                what=self._what(text),
+                folder=self.path,
+                environment=dict(self.variables),
+                left={path: list(states) for path, states in left.items()},
+                shown=dict(shown or {}),
+                keep=self.records,
+            ),
         )
 
     def _what(self, text: str) -> list[str]:
@@ -197,8 +200,7 @@ class ProjectOnHost:
         head, known = self._recall(_record_of(question), PROBE, {}, shown)
         if not head.get("token") or not known:
             return None
-        answer: dict[str, Any] = self.host.said("recall", known, wire.ProjectSaid)
-        return answer
+        return dict(self.host.said("recall", known, answers.ProjectSaid))
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the project itself, in its own interpreter, without anything installed there.
@@ -238,9 +240,9 @@ class ProjectOnHost:
         if not lines:
             raise self._failed("the probe of the Django project", ran)
         said = f"the project's answer to {question['ask']}"
-        answer: dict[str, Any] = self.host.said(said, lines[-1][len(MARKER) :], wire.ProjectSaid)
+        answer = self.host.said(said, lines[-1][len(MARKER) :], answers.ProjectSaid)
         if answer.get("ok"):
-            return answer
+            return dict(answer)
         if "error" not in answer:
             raise self._failed("the probe of the Django project", ran)
         error = answer["error"]
@@ -255,12 +257,14 @@ class ProjectOnHost:
         self._teach()
         environment = self.host.environment
         self.host.ask(
-            "set_up",
-            command=[self.python, "-"],
-            folder=self.path,
-            environment=dict(self.variables),
-            timeout=environment.ssh.command_timeout,
-            record={"trust": list(environment.build.trust), **self._redirected({})},
+            verbs.SET_UP,
+            asks.SetUp(
+                command=[self.python, "-"],
+                folder=self.path,
+                environment=dict(self.variables),
+                timeout=environment.ssh.command_timeout,
+                record={"trust": list(environment.build.trust), **self._redirected({})},
+            ),
         )
 
     def _redirected(self, files: Mapping[str, str]) -> dict[str, list[str]]:

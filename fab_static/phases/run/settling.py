@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import host_flip
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 
@@ -28,15 +29,15 @@ def settle(deploy: Deployment) -> None:
         noted = halfway[host]
         flip = host_flip(deploy, host, noted["release"], before=noted)
         if flip.release in told:
-            host.ask("confirm", **flip.forth)
+            host.ask(verbs.CONFIRM, asks.Confirm(**flip.forth))
             return
-        host.ask("flip_back", **flip.back)
+        host.ask(verbs.FLIP_BACK, flip.back)
         if not flip.current or not flip.reload:
             return
         ran = host.run(["/bin/sh", "-c", flip.reload])
         if ran.code:
             deploy.show.warn(f"{host.name}: {flip.reload} failed: {ran.output.strip()[-1000:]}")
-        host.ask("confirm", release=flip.current)
+        host.ask(verbs.CONFIRM, asks.Confirm(release=flip.current))
 
     deploy.on(halfway, settled)
     deploy.went_back = any(noted["release"] not in told for noted in halfway.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 
@@ -53,10 +54,14 @@ def _same(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[list[RemoteHo
     """Return the groups of these hosts that see the same marks, once each has set its own."""
     marks = {host: os.urandom(8).hex() for host in hosts}
     try:
-        deploy.on(hosts, lambda host: host.ask("mark", mark=marks[host]))
-        seen = deploy.on(hosts, lambda host: host.ask("is_marked", marks=[*marks.values()])[0])
+        deploy.on(hosts, lambda host: host.ask(verbs.MARK, asks.Mark(mark=marks[host])))
+        seen = deploy.on(
+            hosts, lambda host: host.ask(verbs.IS_MARKED, asks.Marks(marks=[*marks.values()]))[0]
+        )
     finally:
-        deploy.fleet.on(hosts, lambda host: host.ask("mark", mark=marks[host], remove=True))
+        deploy.fleet.on(
+            hosts, lambda host: host.ask(verbs.MARK, asks.Mark(mark=marks[host], remove=True))
+        )
     groups: dict[frozenset[str], list[RemoteHost]] = {}
     for host in hosts:
         groups.setdefault(frozenset(seen[host]["marked"]), []).append(host)

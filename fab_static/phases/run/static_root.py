@@ -16,6 +16,7 @@ from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.sources import is_for_visitors
+from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 
 
@@ -43,7 +44,7 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
     try:
         written = facts["storage"]["folder"]
         answer, _ = deploy.build.ask(
-            "guard", root=facts["static_root"], written=written, **kept(deploy)
+            verbs.GUARD, asks.Guard(root=facts["static_root"], written=written, **kept(deploy))
         )
     except FabStaticError as error:
         yield error
@@ -55,7 +56,7 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
     deploy.static_root = answer["root"]
 
 
-def kept(deploy: Deployment) -> dict[str, Any]:
+def kept(deploy: Deployment) -> asks.Kept:
     """Return what must not lie in the static root, and what must lie apart from it, as the agent takes it."""
     facts = deploy.facts(deploy.build)
     project = {"the project": deploy.project(deploy.build).path}
@@ -106,7 +107,9 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
     answer = deploy.project(deploy.build).ask({"ask": "unlisted"})
     names, count, why = answer["tracked"], len(answer["tracked"]), "git tracks"
     if not names and answer["unlisted"]:
-        head, _ = deploy.build.ask("not_ours", json.dumps(answer["unlisted"]).encode(), root=root)
+        head, _ = deploy.build.ask(
+            verbs.NOT_OURS, asks.Root(root=root), json.dumps(answer["unlisted"]).encode()
+        )
         names, count = head["others"], head["count"]
         why = "no finder lists and no build has left there"
     if names:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent.protocol import FRAME, HELLO, MAX_FRAME, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost, sent
 from tests.processes import alive, becomes
 
@@ -229,7 +230,7 @@ def wrapper(tmp_path, script):
 def test_a_greeting_before_the_agent_speaks_is_read_over(tmp_path, monkeypatch, script):
     monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host:
-        assert host.ask("state")[0]["releases"] == []
+        assert host.ask(verbs.STATE)[0]["releases"] == []
         assert host.hello["agent"] == 1
 
 
@@ -237,7 +238,7 @@ def test_a_login_that_prints_without_end_is_refused(tmp_path, monkeypatch):
     script = "head -c 400000 /dev/zero | tr '\\0' x; exec cat >/dev/null"
     monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
-        host.ask("state")
+        host.ask(verbs.STATE)
     assert caught.value.what == "the host agent did not start: the login prints without end"
 
 
@@ -245,7 +246,7 @@ def test_a_login_that_ends_at_once_is_told_with_its_own_words(tmp_path, monkeypa
     script = "echo 'This account is not available.' >&2; exit 1"
     monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
-        host.ask("state")
+        host.ask(verbs.STATE)
     assert caught.value.what == "the host agent did not start: This account is not available."
     assert caught.value.where == "here"
 
@@ -254,7 +255,7 @@ def test_a_host_without_python_says_what_to_install(tmp_path, monkeypatch):
     script = "echo 'sh: 1: python3: not found' >&2; exit 127"
     monkeypatch.setattr(sys, "executable", wrapper(tmp_path, script))
     with opened(tmp_path / "deploy_to") as host, pytest.raises(RemoteError) as caught:
-        host.ask("state")
+        host.ask(verbs.STATE)
     assert caught.value.what == "python3 cannot be started: sh: 1: python3: not found"
     assert caught.value.mend == (
         "install Python 3.8 or later there (Debian: apt-get install python3)"
@@ -270,7 +271,7 @@ def test_a_sudo_that_wants_a_password_is_told_with_the_line_to_add(tmp_path, mon
         opened(tmp_path / "x", become="www-data", user="deploy") as host,
         pytest.raises(RemoteError) as caught,
     ):
-        host.ask("state")
+        host.ask(verbs.STATE)
     assert caught.value.what == (
         "sudo does not let deploy become www-data without a password: sudo: a password is required"
     )
@@ -283,7 +284,7 @@ def test_a_machine_without_sudo_is_an_expected_failure(tmp_path, monkeypatch):
     """Not a traceback of subprocess: the inventory asked for `become`."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with opened(tmp_path / "x", become="www-data") as host, pytest.raises(RemoteError) as caught:
-        host.ask("state")
+        host.ask(verbs.STATE)
     assert caught.value.where == "here"
 
 
@@ -307,22 +308,22 @@ def test_file_names_of_any_bytes_travel_both_ways(kept_host, tmp_path_factory, n
     files = {name: data.draw(st.binary(max_size=20)) for name in names}
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    listing = kept_host.ask("snapshot", root=str(folder), extra=[])[0]["listing"]
-    told = json.loads(kept_host.ask("read_object", object=listing)[1])["files"]
+    listing = kept_host.ask(verbs.SNAPSHOT, asks.Snapshot(root=str(folder), extra=[]))[0]["listing"]
+    told = json.loads(kept_host.ask(verbs.READ_OBJECT, asks.Object(object=listing))[1])["files"]
     assert {name: known[0] for name, known in told.items()} == {
         name: sha256_of(content) for name, content in files.items()
     }
     for name in names:
         (folder / name).unlink()
-    kept_host.ask("restore", listing=listing, root=str(folder))
+    kept_host.ask(verbs.RESTORE, asks.Restore(listing=listing, root=str(folder)))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300_000))
 def test_bodies_of_any_bytes_travel_both_ways(kept_host, body):
-    head, _ = kept_host.ask("put_object", body)
-    assert kept_host.ask("read_object", object=head["object"])[1] == body
+    head, _ = kept_host.ask(verbs.PUT_OBJECT, body=body)
+    assert kept_host.ask(verbs.READ_OBJECT, asks.Object(object=head["object"]))[1] == body
 
 
 def test_one_agent_answers_many_requests(host):
@@ -335,10 +336,10 @@ def test_objects_stream_from_host_to_host(tmp_path):
     wanted = b"".join(map(record_of, contents))
     with opened(tmp_path / "a") as source, opened(tmp_path / "b") as target:
         for data in contents:
-            source.ask("put_object", data)
-        assert target.ask("missing", wanted)[1] == wanted
-        assert target.take("store", source.packs("fetch", wanted))["stored"] == 4
-        assert target.ask("missing", wanted)[1] == b""
+            source.ask(verbs.PUT_OBJECT, body=data)
+        assert target.ask(verbs.MISSING, asks.Missing(), wanted)[1] == wanted
+        assert target.take(verbs.STORE, source.packs(verbs.FETCH, wanted))["stored"] == 4
+        assert target.ask(verbs.MISSING, asks.Missing(), wanted)[1] == b""
 
 
 def test_after_a_stream_was_refused_the_next_request_gets_its_own_answer(host):
@@ -346,26 +347,29 @@ def test_after_a_stream_was_refused_the_next_request_gets_its_own_answer(host):
     bad = record_of(b"right") + b"wrong"
     frames = [({"pack": "plain"}, bad), *[({"pack": "plain"}, os.urandom(1000))] * 5]
     with pytest.raises(RemoteError, match="the bytes that arrived are not those of object"):
-        host.take("store", frames)
-    assert host.ask("state")[0]["releases"] == []
+        host.take(verbs.STORE, frames)
+    assert host.ask(verbs.STATE)[0]["releases"] == []
 
 
 def test_a_refusal_keeps_what_where_and_mend(host, tmp_path):
     with pytest.raises(ReleaseError) as caught:
         host.ask(
-            "flip", release=A, links={}, entry={}, manifest=None, reload=None, confirm_timeout=60
+            verbs.FLIP,
+            asks.Flip(
+                release=A, links={}, entry={}, manifest=None, reload=None, confirm_timeout=60
+            ),
         )
     assert caught.value.what == f"there is no release {A}"
     assert caught.value.where == f"here: {tmp_path}/deploy_to/releases"
     assert caught.value.mend == "choose one that `releases` lists"
-    assert host.ask("state")[0]["current"] is None, "the agent lives on"
+    assert host.ask(verbs.STATE)[0]["current"] is None, "the agent lives on"
 
 
 def test_a_refusal_of_a_kind_of_its_own_is_a_remote_error(host, tmp_path):
     (tmp_path / "static").mkdir()
     (tmp_path / "static/link").symlink_to("/etc/passwd")
     with pytest.raises(RemoteError) as caught:
-        host.ask("snapshot", root=str(tmp_path / "static"), extra=[])
+        host.ask(verbs.SNAPSHOT, asks.Snapshot(root=str(tmp_path / "static"), extra=[]))
     assert caught.value.what == "link is a symbolic link to /etc/passwd"
 
 
@@ -398,9 +402,9 @@ def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
             on_output=lambda _: threading.Timer(0.05, gate.touch).start(),
         )
         assert ran.output == "a\nb\n"
-        host.ask("put_object", data)
+        host.ask(verbs.PUT_OBJECT, body=data)
         wanted = record_of(data)
-        received = b"".join(body for _, body in host.packs("fetch", wanted))
+        received = b"".join(body for _, body in host.packs(verbs.FETCH, wanted))
         assert received == wanted + data
 
 
@@ -442,10 +446,10 @@ def test_closing_the_agent_from_another_thread_ends_a_running_command(tmp_path):
 
 def test_the_end_of_the_connection_leaves_word_on_the_lock(tmp_path):
     with opened(tmp_path / "deploy_to") as first, opened(tmp_path / "deploy_to") as second:
-        first.ask("lock", owner="anna@desk", phase="deploy")
-        assert not second.ask("lock", owner="ben@desk", phase="deploy")[0]["taken"]
+        first.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+        assert not second.ask(verbs.LOCK, asks.Lock(owner="ben@desk", phase="deploy"))[0]["taken"]
         first.close_agent()
-        head, _ = second.ask("lock", owner="ben@desk", phase="deploy")
+        head, _ = second.ask(verbs.LOCK, asks.Lock(owner="ben@desk", phase="deploy"))
         assert head["taken"]
         assert head["took_over"]["abandoned"]
 
@@ -455,17 +459,17 @@ def test_an_agent_that_is_killed_is_told_as_a_cut_connection_and_started_anew(ho
     os.kill(first, 9)
     assert becomes(lambda: not alive(first))
     with pytest.raises(RemoteError) as caught:
-        host.ask("put_object", b"x")
+        host.ask(verbs.PUT_OBJECT, body=b"x")
     assert caught.value.what.startswith("the connection was cut (")
     assert caught.value.where == "here"
-    assert host.ask("state")[0]["current"] is None
+    assert host.ask(verbs.STATE)[0]["current"] is None
 
 
 def test_a_siblings_agent_is_another_process_on_the_same_host(host):
     sibling = host.sibling()
     try:
-        sibling.ask("lock", owner="anna@desk", phase="deploy")
-        assert host.ask("look_at_lock")[0]["holder"]["owner"] == "anna@desk"
+        sibling.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+        assert host.ask(verbs.LOOK_AT_LOCK)[0]["holder"]["owner"] == "anna@desk"
     finally:
         sibling.close_agent()
 
@@ -474,8 +478,8 @@ def test_what_the_agent_writes_can_be_read_by_nginx_whatever_the_logins_umask(tm
     before = os.umask(0o077)
     try:
         with opened(tmp_path / "deploy_to") as host:
-            host.ask("put_object", b"x")
-            host.ask("write_journal", b"{}")
+            host.ask(verbs.PUT_OBJECT, body=b"x")
+            host.ask(verbs.WRITE_JOURNAL, body=b"{}")
     finally:
         os.umask(before)
     for path in (tmp_path / "deploy_to").rglob("*"):
@@ -483,6 +487,6 @@ def test_what_the_agent_writes_can_be_read_by_nginx_whatever_the_logins_umask(tm
 
 
 def test_the_agent_leaves_nothing_readable_behind_on_its_streams(host):
-    host.ask("state")
+    host.ask(verbs.STATE)
     process = host._agent._channel._process
     assert not select.select([process.stdout, process.stderr], [], [], 0)[0]

@@ -7,6 +7,7 @@ import pytest
 from fab_static.phases.distribute import HELD_BYTES, lacks, ship
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 from tests.releases import sealed
 
@@ -43,7 +44,7 @@ def deploy(tmp_path):
     deploy = Deployment(environment, fleet, show=Quiet(), operator="me@here")
     deploy.look()
     for text in FILES.values():
-        deploy.build.ask("put_object", text.encode())
+        deploy.build.ask(verbs.PUT_OBJECT, body=text.encode())
     yield deploy
     fleet.close()
 

@@ -33,9 +33,11 @@ class BuildHost:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def ask(self, command: str, data: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
-        self.asked.append((command, more))
-        return {}, data
+    def ask(
+        self, verb: Any, request: Any = None, body: bytes = b""
+    ) -> tuple[dict[str, Any], bytes]:
+        self.asked.append((verb.name, request))
+        return {}, body
 
     @property
     def noted(self) -> int:

@@ -15,8 +15,8 @@ from fab_static.errors import RemoteError
 from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
 from fab_static.phases.run.project import ProjectOnHost
-from fab_static.plan import wire
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Fleet, RemoteHost, deflated, frames, patience
 from fab_static.remote.channels import SshChannel
 from fab_static.remote.output import Output
@@ -130,14 +130,16 @@ def test_a_wrong_answer_is_an_error_that_names_the_host(tmp_path, answer):
     """Else an exception of ours, on one host, kept all others from being put back (fleet D1)."""
     channel = Wire(frame(answer))
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("facts")
+        host_with(channel, tmp_path).ask(verbs.FACTS)
     assert caught.value.where == "build1"
     assert channel.closed
 
 
 def test_what_is_wrong_with_an_answer_is_told_word_for_word(tmp_path):
     with pytest.raises(RemoteError) as caught:
-        host_with(Wire(frame({"ok": True, "confirmed": 5})), tmp_path).ask("confirm", release="x")
+        host_with(Wire(frame({"ok": True, "confirmed": 5})), tmp_path).ask(
+            verbs.CONFIRM, asks.Confirm(release="x")
+        )
     assert str(caught.value) == (
         "the host answers what no agent of ours does: confirm: confirmed is 5, not true or false\n"
         "  where: build1\n"
@@ -149,7 +151,7 @@ def test_what_is_wrong_with_an_answer_is_told_word_for_word(tmp_path):
 def test_an_object_with_other_bytes_than_its_name_is_not_taken(tmp_path):
     host = host_with(Wire(frame({"ok": True}, b"5")), tmp_path)
     with pytest.raises(RemoteError, match="has other bytes than its name says"):
-        host.ask("read_object", object="0" * 64)
+        host.ask(verbs.READ_OBJECT, asks.Object(object="0" * 64))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_an_object_with_other_bytes_than_its_name_is_not_taken(tmp_path):
 )
 def test_json_in_a_body_is_judged_too(tmp_path, said):
     with pytest.raises(RemoteError) as caught:
-        host_with(Wire(), tmp_path).said("encode", said, wire.Copies)
+        host_with(Wire(), tmp_path).said("encode", said, answers.Copies)
     assert caught.value.where == "build1"
     assert caught.value.what.startswith("the host answers what no agent of ours does: encode: ")
 
@@ -191,7 +193,7 @@ def test_an_answer_to_another_request_is_never_taken(tmp_path):
         frame({"tick": True, "n": 3}),
         frame({"ok": True, "n": 4, **FACTS, "free_bytes": 77}),
     ]
-    assert host.ask("facts")[0]["free_bytes"] == 77
+    assert host.ask(verbs.FACTS)[0]["free_bytes"] == 77
 
 
 def test_answers_to_earlier_requests_without_end_are_not_waited_for(tmp_path, monkeypatch):
@@ -203,7 +205,7 @@ def test_answers_to_earlier_requests_without_end_are_not_waited_for(tmp_path, mo
             return frame({"ok": True, "n": 0})
 
     with pytest.raises(RemoteError, match="an answer to the request 0"):
-        host_with(Old(), tmp_path).ask("facts")
+        host_with(Old(), tmp_path).ask(verbs.FACTS)
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
@@ -218,16 +220,18 @@ def test_whoever_is_interrupted_has_the_agent_end_its_work_and_waits_for_that(
     )
     host = host_with(channel, tmp_path)
     with pytest.raises(interruption):
-        host.ask("snapshot", root="/", extra=[])
+        host.ask(verbs.SNAPSHOT, asks.Snapshot(root="/", extra=[]))
     assert [head.get("do", head.get("cancel")) for head in channel.heads()] == ["snapshot", 1]
-    assert host.ask("facts")[0]["free_bytes"] == 1  # through the same channel, and its own answer
+    assert (
+        host.ask(verbs.FACTS)[0]["free_bytes"] == 1
+    )  # through the same channel, and its own answer
 
 
 def test_an_agent_that_does_not_end_its_work_is_let_go(tmp_path, monkeypatch):
     monkeypatch.setattr(patience, "CANCEL_SECONDS", 0.1)
     channel = Ticking(then=[KeyboardInterrupt()])
     with pytest.raises(KeyboardInterrupt):
-        host_with(channel, tmp_path).ask("facts")
+        host_with(channel, tmp_path).ask(verbs.FACTS)
     assert channel.closed
 
 
@@ -240,7 +244,7 @@ def test_half_a_frame_is_followed_by_none(tmp_path):
 
     channel = Cut()
     with pytest.raises(KeyboardInterrupt):
-        host_with(channel, tmp_path).ask("put_object", b"x")
+        host_with(channel, tmp_path).ask(verbs.PUT_OBJECT, body=b"x")
     assert channel.closed
 
 
@@ -248,7 +252,7 @@ def test_a_stream_that_nobody_reads_to_its_end_ends_with_its_channel(tmp_path):
     wanted = RECORD.pack(b"\0" * 32, 10)
     pack = RECORD.pack(b"\0" * 32, 10) + b"x" * 10
     channel = Wire(frame({"pack": "plain", "raw": 42}, pack[:42]))
-    stream = host_with(channel, tmp_path).packs("fetch", wanted)
+    stream = host_with(channel, tmp_path).packs(verbs.FETCH, wanted)
     next(stream)
     stream.close()
     assert channel.closed
@@ -310,7 +314,7 @@ def test_another_thread_can_interrupt_what_a_host_works_on(host):
         host.run(["sh", "-c", "echo $$; exec sleep 300"], on_output=begun)
     assert caught.value.what == "the operator interrupted it"
     assert not alive(pids[0])
-    assert host.ask("ping")[0]["ok"]
+    assert host.ask(verbs.PING)[0]["ok"]
 
 
 def test_a_command_beyond_the_time_out_ends_with_all_that_it_started(tmp_path):
@@ -334,9 +338,9 @@ def test_a_host_that_ticks_and_does_nothing_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(patience, "STALL_SECONDS", 0.2)
     monkeypatch.setattr(patience, "TICK_SECONDS", 0.05)
     for work in (
-        lambda host: host.ask("verify", release="x", roles=[]),
-        lambda host: host.take("store", [({"pack": "plain", "raw": 1}, b"x")]),
-        lambda host: list(host.packs("fetch", RECORD.pack(b"\0" * 32, 10))),
+        lambda host: host.ask(verbs.VERIFY, asks.Verify(release="x", roles=[])),
+        lambda host: host.take(verbs.STORE, [({"pack": "plain", "raw": 1}, b"x")]),
+        lambda host: list(host.packs(verbs.FETCH, RECORD.pack(b"\0" * 32, 10))),
     ):
         channel = Ticking()
         with pytest.raises(RemoteError) as caught:
@@ -363,7 +367,12 @@ def test_long_work_that_moves_is_waited_for(tmp_path, monkeypatch):
                       "offline_manifest_sha256": None})  # fmt: skip
 
     channel = Wire(ended)
-    assert host_with(channel, tmp_path).ask("verify", release="x", roles=[])[0]["missing"] == 0
+    assert (
+        host_with(channel, tmp_path).ask(verbs.VERIFY, asks.Verify(release="x", roles=[]))[0][
+            "missing"
+        ]
+        == 0
+    )
 
 
 def test_a_tick_tells_how_far_the_agent_is(host, monkeypatch):
@@ -377,7 +386,7 @@ def test_a_tick_tells_how_far_the_agent_is(host, monkeypatch):
         return head, body
 
     monkeypatch.setattr(Requests, "frame", noting)
-    host.ask("http", url="http://127.0.0.1:9/", timeout=5)
+    host.ask(verbs.HTTP, asks.Http(url="http://127.0.0.1:9/", timeout=5))
     moves = [moved for moved in seen if moved is not None]
     assert moves
     assert all(type(moved) is int for moved in moves)
@@ -401,7 +410,7 @@ def test_a_byte_now_and_then_is_no_answer(tmp_path, monkeypatch):
     whole = frame({"ok": True, **FACTS})
     channel = Wire(whole[:8], *[drip(whole[at : at + 1]) for at in range(8, len(whole))])
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("facts")
+        host_with(channel, tmp_path).ask(verbs.FACTS)
     assert caught.value.what.startswith("the host answers too slowly: ")
     assert channel.closed
 
@@ -432,7 +441,7 @@ def test_a_large_frame_that_comes_byte_by_byte_is_given_up(tmp_path, clock, quic
     whole = FRAME.pack(16 << 20, 0) + b" " * quick
     channel = Wire(whole, *[waits(clock, b" ")] * 1000)
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("facts")
+        host_with(channel, tmp_path).ask(verbs.FACTS)
     assert caught.value.what.startswith("the host answers too slowly: ")
     assert clock[0] < 60
     assert channel.closed
@@ -442,7 +451,7 @@ def test_a_slow_line_that_moves_is_waited_for(tmp_path, clock):
     whole = frame({"ok": True, **FACTS}, b"")
     whole = FRAME.pack(len(whole) - 8 + 100 * 1024, 0) + whole[8:] + b" " * (100 * 1024)
     pieces = [waits(clock, whole[at : at + 10240], 9.0) for at in range(0, len(whole), 10240)]
-    head, _ = host_with(Wire(*pieces), tmp_path).ask("facts")
+    head, _ = host_with(Wire(*pieces), tmp_path).ask(verbs.FACTS)
     assert head["ok"]
     assert clock[0] > 90
 
@@ -453,7 +462,7 @@ def test_objects_that_come_byte_by_byte_are_given_up(tmp_path, clock):
     pack = frame({"pack": "plain", "raw": 1, "n": 1}, b"x")
     channel = Wire(*[waits(clock, pack)] * 1000)
     with pytest.raises(RemoteError) as caught:
-        list(host_with(channel, tmp_path).packs("fetch", wanted))
+        list(host_with(channel, tmp_path).packs(verbs.FETCH, wanted))
     assert caught.value.what == "fetch stands still: nothing has moved for 120 seconds"
     assert clock[0] < 300
 
@@ -467,7 +476,7 @@ def test_a_host_that_is_faster_than_those_it_feeds_is_not_given_up(tmp_path, clo
         pieces.append(frame({"pack": "plain", "raw": raw, "n": 1}, bytes(raw)))
         left -= raw
     host = host_with(Wire(*pieces, frame({"ok": True, "n": 1})), tmp_path)
-    for _ in host.packs("fetch", wanted):
+    for _ in host.packs(verbs.FETCH, wanted):
         clock[0] += 200
 
 
@@ -482,7 +491,7 @@ def test_what_an_agent_says_when_sending_fails_is_not_read_for_ever(tmp_path, cl
             return super().receive(most, timeout_seconds)
 
     with pytest.raises(RemoteError) as caught:
-        host_with(Talking(), tmp_path).ask("facts")
+        host_with(Talking(), tmp_path).ask(verbs.FACTS)
     assert caught.value.what == "the connection was cut (broken)"
 
 
@@ -575,7 +584,7 @@ class Broken(Wire):
 def test_who_only_looks_asks_again_where_an_idle_channel_was_closed(again, lost):
     """ClientAliveInterval, or a firewall, ended a run in "the connection was cut" (fleet C17)."""
     host, opened = again(lost(), {"tick": True}, {"ok": True, **FACTS})
-    head, _ = host.ask("facts")
+    head, _ = host.ask(verbs.FACTS)
     assert head["ok"]
     assert opened
 
@@ -583,7 +592,7 @@ def test_who_only_looks_asks_again_where_an_idle_channel_was_closed(again, lost)
 def test_who_only_looks_asks_again_once(again):
     host, opened = again(Wire())
     with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask("facts")
+        host.ask(verbs.FACTS)
     assert opened
 
 
@@ -599,14 +608,14 @@ def test_who_only_looks_asks_again_once(again):
 def test_what_may_have_begun_is_not_asked_again(again, lost, do):
     host, opened = again(lost, {"ok": True, **FACTS})
     with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask(do)
+        host.ask(verbs.VERBS[do])
     assert not opened
 
 
 def test_who_is_interrupted_does_not_ask_again(again):
     host, opened = again(Wire(lambda _: (host.close_agent(), b"")[1]), {"ok": True, **FACTS})
     with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask("facts")
+        host.ask(verbs.FACTS)
     assert not opened
 
 
@@ -630,7 +639,7 @@ def peak(work):
 def test_a_frame_that_is_too_large_is_not_read(tmp_path, head_size, body_size):
     """1.2 GB on `state` took 2.3 GB of the operator's memory (fleet D3)."""
     channel = Wire(FRAME.pack(head_size, body_size) + b"{}", *[b"x" * 2**20] * 40)
-    used, error = peak(lambda: host_with(channel, tmp_path).ask("state"))
+    used, error = peak(lambda: host_with(channel, tmp_path).ask(verbs.STATE))
     assert used < 5_000_000
     assert error.where == "build1"
     assert channel.closed
@@ -642,26 +651,28 @@ def test_a_frame_that_is_too_large_is_not_read(tmp_path, head_size, body_size):
 def test_a_head_of_many_small_values_is_not_read(tmp_path, values):
     """12 MB of empty objects are 300 MB in memory."""
     channel = Wire(frame(b'{"ok": true, "record": ' + values + b"}"))
-    used, error = peak(lambda: host_with(channel, tmp_path).ask("state"))
+    used, error = peak(lambda: host_with(channel, tmp_path).ask(verbs.STATE))
     assert used < 60_000_000
     assert "a head of more than 500,000 values" in error.what
 
 
 def test_a_body_that_a_verb_does_not_have_is_refused(tmp_path):
     with pytest.raises(RemoteError, match="a body of 5 bytes, which ping does not have"):
-        host_with(Wire(frame({"ok": True}, b"12345")), tmp_path).ask("ping")
+        host_with(Wire(frame({"ok": True}, b"12345")), tmp_path).ask(verbs.PING)
 
 
 def test_no_host_lacks_more_than_it_was_asked_for(tmp_path):
     record = RECORD.pack(b"\0" * 32, 10)
     with pytest.raises(RemoteError, match="a body of 80 bytes, which missing does not have"):
-        host_with(Wire(frame({"ok": True}, record * 2)), tmp_path).ask("missing", record)
+        host_with(Wire(frame({"ok": True}, record * 2)), tmp_path).ask(
+            verbs.MISSING, asks.Missing(), record
+        )
 
 
 def test_of_a_question_that_goes_deflated_the_whole_size_counts(tmp_path):
     records = RECORD.pack(b"\0" * 32, 10) * 1000
     host = host_with(Wire(frame({"ok": True}, records)), tmp_path)
-    assert host.ask("missing", deflated(records))[1] == records
+    assert host.ask(verbs.MISSING, asks.Missing(), deflated(records))[1] == records
 
 
 def test_what_is_inflated_is_no_more_than_was_asked_for(tmp_path):
@@ -703,7 +714,7 @@ def test_a_stream_that_ends_too_early_is_told(tmp_path):
     with pytest.raises(RemoteError, match="fewer objects than were asked for"):
         list(
             host_with(Wire(frame({"ok": True})), tmp_path).packs(
-                "fetch", RECORD.pack(b"\0" * 32, 1)
+                verbs.FETCH, RECORD.pack(b"\0" * 32, 1)
             )
         )
 
@@ -740,7 +751,7 @@ def test_a_bug_on_one_host_keeps_no_other_from_its_work(tmp_path):
             failed.set()
             raise ZeroDivisionError("of ours")
         failed.wait()
-        host.ask("put_object", b"x" * PIECE)
+        host.ask(verbs.PUT_OBJECT, body=b"x" * PIECE)
         done.append(host.name)
 
     with pytest.raises(ZeroDivisionError) as caught:
@@ -752,7 +763,7 @@ def test_a_bug_on_one_host_keeps_no_other_from_its_work(tmp_path):
 
 def test_closing_a_fleet_closes_every_host_whatever_one_of_them_says(tmp_path, monkeypatch):
     fleet = Fleet(environment_at(tmp_path, ("a", "b", "c")))
-    fleet.on(fleet.hosts, lambda host: host.ask("ping"))
+    fleet.on(fleet.hosts, lambda host: host.ask(verbs.PING))
     processes = [host._agent._channel._process for host in fleet.hosts]
     monkeypatch.setattr(fleet.hosts[0], "close_agent", lambda: 1 / 0)
     fleet.close()

@@ -12,6 +12,7 @@ import pytest
 from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.remote.channels import LocalChannel
 from fab_static.remote.connection import SharedConnection
@@ -47,7 +48,9 @@ def test_hosts_are_chosen_by_role_in_the_inventorys_order(fleet):
 
 
 def test_work_is_done_on_every_host_and_each_answers_for_itself(fleet):
-    answers = fleet.on(fleet.hosts, lambda host: host.ask("put_object", host.name.encode())[0])
+    answers = fleet.on(
+        fleet.hosts, lambda host: host.ask(verbs.PUT_OBJECT, body=host.name.encode())[0]
+    )
     assert [host.name for host in fleet.hosts] == sorted(host.name for host in answers)
     assert len({answer["object"] for answer in answers.values()}) == 3
 
@@ -97,7 +100,9 @@ def test_the_one_host_that_failed_tells_its_own_error(fleet):
     with pytest.raises(ReleaseError) as caught:
         fleet.on(
             fleet.hosts[1:2],
-            lambda host: host.ask("read_release", release="20261121T170102Z-00000001"),
+            lambda host: host.ask(
+                verbs.READ_RELEASE, asks.Release(release="20261121T170102Z-00000001")
+            ),
         )
     assert caught.value.what == "there is no release 20261121T170102Z-00000001"
     assert caught.value.where.startswith("edge1: ")
@@ -149,7 +154,7 @@ def test_errors_of_one_kind_stay_of_that_kind_and_mixed_ones_are_remote(fleet):
 
 def test_deploy_to_is_each_hosts_own(fleet, tmp_path):
     for host in fleet.hosts:
-        host.ask("put_object", b"x")
+        host.ask(verbs.PUT_OBJECT, body=b"x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["build1", "edge1", "web1"]
 
 
@@ -173,7 +178,7 @@ def test_a_command_beyond_the_time_out_is_ended_and_told(tmp_path):
 
 def test_closing_the_fleet_ends_every_agent(tmp_path):
     fleet = Fleet(environment_at(tmp_path))
-    fleet.on(fleet.hosts, lambda host: host.ask("state"))
+    fleet.on(fleet.hosts, lambda host: host.ask(verbs.STATE))
     processes = [host._agent._channel._process for host in fleet.hosts]
     fleet.close()
     assert [process.returncode for process in processes] == [0, 0, 0]
@@ -226,7 +231,7 @@ def test_a_host_that_only_ticks_is_given_up_at_the_deadline(tmp_path):
     channel = FakeChannel(*[{"tick": True}] * 200)
     host = host_with(channel, tmp_path)
     with pytest.raises(RemoteError) as caught:
-        host.ask("state", timeout_seconds=0.2)
+        host.ask(verbs.STATE, timeout_seconds=0.2)
     assert caught.value.what == "state was not done after 0.2 seconds"
     assert caught.value.mend == "raise ssh.command_timeout if that is not long for this host"
     assert channel.closed
@@ -235,7 +240,7 @@ def test_a_host_that_only_ticks_is_given_up_at_the_deadline(tmp_path):
 def test_a_host_that_says_nothing_is_given_up(tmp_path):
     channel = SilentChannel()
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("state")
+        host_with(channel, tmp_path).ask(verbs.STATE)
     assert caught.value.what == "the host said nothing for 30 seconds"
     assert caught.value.where == "build1"
     assert channel.closed
@@ -245,7 +250,7 @@ def test_a_connection_that_ends_in_the_middle_is_told(tmp_path):
     channel = FakeChannel({"ok": True})
     channel.data = channel.data[:-3]
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("state")
+        host_with(channel, tmp_path).ask(verbs.STATE)
     assert caught.value.what == "the connection was cut (the connection ended)"
 
 
@@ -253,7 +258,7 @@ def test_an_answer_that_is_no_frame_is_a_cut_connection(tmp_path):
     channel = FakeChannel()
     channel.data = FRAME.pack(4, 0) + b"oops"
     with pytest.raises(RemoteError, match="the connection was cut"):
-        host_with(channel, tmp_path).ask("state")
+        host_with(channel, tmp_path).ask(verbs.STATE)
 
 
 def test_the_agents_own_reason_is_told_when_sending_fails(tmp_path):
@@ -261,7 +266,7 @@ def test_the_agents_own_reason_is_told_when_sending_fails(tmp_path):
     reason = {"what": "the disk is full", "where": "/srv", "mend": "free some", "kind": "host"}
     channel = FakeChannel({"error": reason}, send_error=BrokenPipeError())
     with pytest.raises(RemoteError) as caught:
-        host_with(channel, tmp_path).ask("put_object", b"x")
+        host_with(channel, tmp_path).ask(verbs.PUT_OBJECT, body=b"x")
     assert caught.value.what == "the disk is full"
     assert caught.value.where == "build1: /srv"
 
@@ -271,7 +276,7 @@ def test_the_agents_own_reason_is_told_when_sending_fails(tmp_path):
 
 def put(host, *bodies):
     """Put bodies on a host; return their records."""
-    answers = [host.ask("put_object", body)[0] for body in bodies]
+    answers = [host.ask(verbs.PUT_OBJECT, body=body)[0] for body in bodies]
     return b"".join(
         RECORD.pack(bytes.fromhex(answer["object"]), answer["size"]) for answer in answers
     )
@@ -288,7 +293,7 @@ def test_objects_come_whole_whatever_the_pieces_they_came_in(fleet):
     wanted = put(fleet.build, *bodies)
     came = dict(fleet.build.objects(wanted))
     assert came == {hashlib.sha256(body).hexdigest(): body for body in bodies}
-    assert fleet.build.ask("ping")[0]["ok"]  # the channel is free again
+    assert fleet.build.ask(verbs.PING)[0]["ok"]  # the channel is free again
 
 
 def test_a_long_request_goes_deflated_and_arrives_as_it_was(fleet, monkeypatch):
@@ -299,7 +304,7 @@ def test_a_long_request_goes_deflated_and_arrives_as_it_was(fleet, monkeypatch):
         LocalChannel, "send", lambda self, data: (sent.append(len(data)), send(self, data))[1]
     )
     body = b'{"path": "js/cart.js", "sha256": "00"}\n' * 10_000
-    answer, _ = fleet.build.ask("put_object", body)
+    answer, _ = fleet.build.ask(verbs.PUT_OBJECT, body=body)
     assert answer["object"] == hashlib.sha256(body).hexdigest()
     assert sum(sent) < len(body) / 4
 

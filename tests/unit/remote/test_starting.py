@@ -3,6 +3,7 @@
 import pytest
 
 from fab_static.errors import RemoteError
+from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost, opening
 from fab_static.remote.starting import Start, reason, silence
 from tests.unit.remote.test_channel import Wire, environment_at
@@ -132,7 +133,7 @@ def test_a_host_whose_login_waits_is_given_up_with_these_words(tmp_path, monkeyp
     monkeypatch.setattr(opening, "LocalChannel", lambda _command: channel)
     environment = environment_at(tmp_path)
     with pytest.raises(RemoteError) as caught:
-        RemoteHost(environment.hosts[0], environment).ask("facts")
+        RemoteHost(environment.hosts[0], environment).ask(verbs.FACTS)
     assert caught.value.what == "nothing came for 30 seconds after the login"
     assert caught.value.where == "build1"
     assert channel.closed

@@ -18,6 +18,7 @@ import pytest
 
 from fab_static import api
 from fab_static.errors import InventoryError
+from fab_static.plan.wire import asks, verbs
 from fab_static.report.archive import Archive
 from fab_static.tasks import chosen
 from fab_static.telling import hooks, notify, run
@@ -242,10 +243,10 @@ def test_an_interruption_after_the_flip_is_told_as_live(
     site.hosts["edge1"].after["confirm"] = lambda: flipped.append(True)
     plain = site.hosts["edge1"].ask
 
-    def ask(do: str, *args: Any, **params: Any) -> Any:
-        if do == "state" and flipped:
+    def ask(verb: Any, *args: Any, **params: Any) -> Any:
+        if verb is verbs.STATE and flipped:
             raise KeyboardInterrupt
-        return plain(do, *args, **params)
+        return plain(verb, *args, **params)
 
     site.hosts["edge1"].ask = ask  # type: ignore[method-assign]
     assert said()[0] == 4
@@ -310,10 +311,10 @@ def test_a_bug_after_the_flip_keeps_its_traceback_and_exits_4(
     site.hosts["edge1"].after["confirm"] = lambda: flipped.append(True)
     plain = site.hosts["edge1"].ask
 
-    def ask(do: str, *args: Any, **params: Any) -> Any:
-        if do == "state" and flipped:
+    def ask(verb: Any, *args: Any, **params: Any) -> Any:
+        if verb is verbs.STATE and flipped:
             raise ZeroDivisionError("a bug")
-        return plain(do, *args, **params)
+        return plain(verb, *args, **params)
 
     site.hosts["edge1"].ask = ask  # type: ignore[method-assign]
     code, text = said()
@@ -395,6 +396,8 @@ def test_a_lock_that_somebody_else_holds_is_no_run_that_hooks_are_told_of(
     site: Site, said: Said
 ) -> None:
     site.open(f"hooks: {{after_failure: ['echo > {site.folder}/told']}}")
-    site.hosts["build1"].sibling().ask("lock", owner="ben@laptop", process=1, phase="compress")
+    site.hosts["build1"].sibling().ask(
+        verbs.LOCK, asks.Lock(owner="ben@laptop", process=1, phase="compress")
+    )
     assert said()[0] == 3
     assert not (site.folder / "told").exists()

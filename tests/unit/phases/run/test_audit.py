@@ -9,6 +9,7 @@ from fab_static.phases.run.audit import refuse_wrong_versions
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import versions
 from fab_static.plan.inventory import Environment, Host, Project
+from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 
 
@@ -41,7 +42,7 @@ def test_bundles_hashed_before_their_map_was_named_are_warned_of_whatever_their_
         line = b"//# sourceMappingURL=bundle.js.map"
         recorded[name] = versions.of(code + line)
         data = code + line + b"?version=" + recorded[name].encode()
-        deploy.build.ask("put_object", data)
+        deploy.build.ask(verbs.PUT_OBJECT, body=data)
         files[name] = [hashlib.sha256(data).hexdigest(), len(data), versions.of(data)]
     refuse_wrong_versions(deploy, recorded, {"files": files})
     (warning,) = told.warnings

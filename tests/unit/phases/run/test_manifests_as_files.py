@@ -9,6 +9,7 @@ import pytest
 from fab_static.errors import RemoteError
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.phases.run.building import _manifests_as_files
+from fab_static.plan.wire import asks, verbs
 from tests.unit.test_words import Site
 from tests.unit.test_words import site as site
 
@@ -69,8 +70,10 @@ def test_the_agent_puts_links_back_itself_when_its_operator_is_gone(
 ) -> None:
     """A machine that is switched off asks nobody to lower anything."""
     build = site.hosts["build1"]
-    build.ask("lock", owner="anna@desk", phase="deploy")
-    assert build.ask("lift", links=links)[0] == {"lifted": [str(site.folder / "own.yml")]}
+    build.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+    assert build.ask(verbs.LIFT, asks.Links(links=links))[0] == {
+        "lifted": [str(site.folder / "own.yml")]
+    }
     assert not (site.folder / "own.yml").is_symlink()
     abandon_lock(build.agent.host)
     assert as_before(site, links)
@@ -81,8 +84,8 @@ def test_it_leaves_them_where_another_has_taken_the_lock_over(
     site: Site, links: dict[str, str]
 ) -> None:
     build, other = site.hosts["build1"], site.hosts["build1"].sibling()
-    build.ask("lock", owner="anna@desk", phase="deploy")
-    build.ask("lift", links=links)
-    other.ask("lock", owner="ben@desk", phase="deploy", steal=True)
+    build.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+    build.ask(verbs.LIFT, asks.Links(links=links))
+    other.ask(verbs.LOCK, asks.Lock(owner="ben@desk", phase="deploy", steal=True))
     abandon_lock(build.agent.host)
     assert not (site.folder / "own.yml").is_symlink()

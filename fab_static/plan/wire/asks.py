@@ -1,0 +1,248 @@
+"""What the operator asks a host's agent for: one type for each verb that takes words; verbs.py says which.
+
+The keys are those of the request's head. A request may have a body too: the verb's function on the host says of what.
+A key that is not required may be left out, and the agent does without.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class Nothing(TypedDict):
+    """The verb says it all; or the body does."""
+
+
+class Note(TypedDict):
+    """A line of the host's record."""
+
+    entry: dict[str, Any]
+
+
+class Release(TypedDict):
+    """The id of a release."""
+
+    release: str
+
+
+class Object(TypedDict):
+    """The SHA-256 of an object."""
+
+    object: str
+
+
+class Missing(TypedDict):
+    """Whether we only look: what is missing is then not fetched from the static root."""
+
+    look: NotRequired[bool]
+
+
+class FetchUrls(TypedDict):
+    """The URLs of packs of objects; the body says what lies where in them."""
+
+    urls: list[str]
+
+
+class BuildRelease(TypedDict):
+    """Whose part of a release is laid out: that of these roles; the body is the seal."""
+
+    roles: list[str]
+    anew: NotRequired[bool]  # the seal, though one is there
+
+
+class Verify(TypedDict):
+    """A release; `seal` is the SHA-256 that its seal must have, and null where nobody knows."""
+
+    release: str
+    roles: list[str]
+    seal: NotRequired[str | None]
+    bytes: NotRequired[bool]  # read them; else sizes and times say enough
+
+
+class LookAt(TypedDict):
+    """A path below the static root, and one of its versions."""
+
+    path: str
+    version: str | None
+
+
+class Confirm(TypedDict):
+    """The release that stays live; with what follows where the host has flipped to it."""
+
+    release: str
+    links: NotRequired[dict[str, str]]
+    manifest: NotRequired[str | None]
+    reload: NotRequired[str | None]
+    confirm_timeout: NotRequired[float]
+    entry: NotRequired[dict[str, Any]]
+
+
+class Forth(TypedDict):
+    """What a host goes to; plan/flip.py says what the keys mean."""
+
+    release: str
+    links: dict[str, str]
+    manifest: str | None
+    reload: str | None
+    confirm_timeout: float
+    entry: dict[str, Any]
+
+
+class Flip(Forth):
+    """What a host goes to; `seal` is the SHA-256 that the release's seal must have."""
+
+    seal: NotRequired[str | None]
+
+
+class Back(Forth):
+    """What a host goes back to, and what it had flipped to."""
+
+    current: str | None
+    previous: str | None
+
+
+class Root(TypedDict):
+    """A static root."""
+
+    root: str
+
+
+class Kept(TypedDict):
+    """The folders that must not lie in a static root, by what they are; and those that must lie apart from it."""
+
+    keep: dict[str, str]
+    sources: dict[str, str]
+
+
+class Guard(Root, Kept):
+    """A static root, and the folder that the project's storage writes."""
+
+    written: str | None
+
+
+class Empty(Root, Kept):
+    """A static root; with a listing it is made what that says."""
+
+    listing: str | None
+
+
+class Snapshot(TypedDict):
+    """A static root, the files beside it, and the listing before, where one is known."""
+
+    root: str
+    extra: list[str]
+    before: NotRequired[str | None]
+
+
+class Restore(TypedDict):
+    """The listing that a static root is made of again."""
+
+    root: str
+    listing: str
+
+
+class Links(TypedDict):
+    """A project's own files that are links: the file -> its place in `current`."""
+
+    links: dict[str, str]
+
+
+class Lower(Links):
+    """Those of them that were lifted."""
+
+    lifted: list[str]
+
+
+class Run(TypedDict):
+    """A command, and what it runs in."""
+
+    command: list[str]
+    folder: str | None
+    environment: dict[str, str]
+    timeout: float  # seconds
+    main: str | None  # the module of host/project/ that the command, a Python, runs
+    record: dict[str, Any] | None  # of what it reads; host/project/reads/ takes it
+    shares_start: bool  # it may run in a fork of a process that has set the project up
+
+
+class SetUp(TypedDict):
+    """The project's interpreter, and with what it is to be started."""
+
+    command: list[str]
+    folder: str
+    environment: dict[str, str]
+    timeout: float
+    record: dict[str, Any]
+
+
+class Recall(TypedDict):
+    """A recorded run, and what it would be given now."""
+
+    name: str
+    what: list[str]
+    folder: str
+    environment: dict[str, str]
+    left: dict[str, list[str | None]]  # file -> the SHA-256s that it may have
+    shown: dict[str, str]
+    keep: bool  # note that it was used
+
+
+class Replay(TypedDict):
+    """A recorded run, and the listings of what it was given, what it left, and what it would be given now."""
+
+    name: str
+    token: str
+    root: str
+    was: str
+    left: str | None
+    now: str
+    keep: bool
+
+
+class Http(TypedDict):
+    """A URL; with a release, its answer says which one runs."""
+
+    url: str
+    timeout: float
+    release: NotRequired[str]
+
+
+class ClosedToNginx(TypedDict):
+    """A file below `deploy_to`; null: the folder itself."""
+
+    path: str | None
+
+
+class Lock(TypedDict):
+    """Who wants the lock, and at which phase."""
+
+    owner: str
+    phase: str
+    process: NotRequired[int]
+    steal: NotRequired[bool]
+
+
+class Beat(TypedDict):
+    """The phase that the holder is at."""
+
+    phase: str
+
+
+class Prune(TypedDict):
+    """The releases that go."""
+
+    releases: list[str]
+    roles: list[str]
+
+
+class Mark(TypedDict):
+    """The name of a mark; it is set, or removed."""
+
+    mark: str
+    remove: NotRequired[bool]
+
+
+class Marks(TypedDict):
+    """The marks of all hosts."""
+
+    marks: list[str]

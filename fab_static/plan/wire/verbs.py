@@ -1,0 +1,109 @@
+"""What a host can be asked to do: of each verb its name, the type of its request, and that of its answer.
+
+`RemoteHost.ask` takes a verb and its request, and returns its answer: the type checker knows both. The
+agent's own table (host/agent/wire.py) has the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from fab_static.plan.wire import answers, asks
+from fab_static.plan.wire.shapes import misshapen
+
+MiB = 1024 * 1024
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Verb(Generic[R, A]):
+    """One thing that a host can be asked to do."""
+
+    name: str
+    request: type[R]
+    answer: type[A]
+    most_body: int = 0  # the bytes that the answer's body may have
+
+
+PING = Verb("ping", asks.Nothing, answers.Nothing)
+STATE = Verb("state", asks.Nothing, answers.State)
+FACTS = Verb("facts", asks.Nothing, answers.Facts)
+MARK = Verb("mark", asks.Mark, answers.Nothing)
+IS_MARKED = Verb("is_marked", asks.Marks, answers.Marked)
+
+NOTE = Verb("note", asks.Note, answers.Nothing)
+WRITE_JOURNAL = Verb("write_journal", asks.Nothing, answers.Nothing)
+
+LOOK_AT_LOCK = Verb("look_at_lock", asks.Nothing, answers.LookedAtLock)
+LOCK = Verb("lock", asks.Lock, answers.Locked)
+BEAT = Verb("beat", asks.Beat, answers.Beat)
+UNLOCK = Verb("unlock", asks.Nothing, answers.Unlocked)
+
+# a release's seal of 200,000 files is 50 MiB
+READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB)
+SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries)
+BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built)
+VERIFY = Verb("verify", asks.Verify, answers.Verified)
+LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind)
+PRUNE = Verb("prune", asks.Prune, answers.Pruned)
+
+# a source map, say; the agent takes no larger frame either
+READ_OBJECT = Verb("read_object", asks.Object, answers.Nothing, 256 * MiB)
+PUT_OBJECT = Verb("put_object", asks.Nothing, answers.Stored)
+MISSING = Verb("missing", asks.Missing, answers.Nothing)
+FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
+STORE = Verb("store", asks.Nothing, answers.Count)
+FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
+ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
+MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched)
+
+FLIP = Verb("flip", asks.Flip, answers.Flipped)
+CONFIRM = Verb("confirm", asks.Confirm, answers.Confirmed)
+DOUBT = Verb("doubt", asks.Back, answers.Nothing)
+FLIP_BACK = Verb("flip_back", asks.Back, answers.Nothing)
+
+GUARD = Verb("guard", asks.Guard, answers.Guarded)
+NOT_OURS = Verb("not_ours", asks.Root, answers.NotOurs)
+EMPTY = Verb("empty", asks.Empty, answers.Nothing)
+SNAPSHOT = Verb("snapshot", asks.Snapshot, answers.Snapshot)
+RESTORE = Verb("restore", asks.Restore, answers.Changed)
+TO_LIFT = Verb("to_lift", asks.Links, answers.Lifted)
+LIFT = Verb("lift", asks.Links, answers.Lifted)
+LOWER = Verb("lower", asks.Lower, answers.Nothing)
+
+RUN = Verb("run", asks.Run, answers.Ran)
+LEARN = Verb("learn", asks.Nothing, answers.Nothing)
+SET_UP = Verb("set_up", asks.SetUp, answers.Nothing)
+RECALL = Verb("recall", asks.Recall, answers.Recalled, 64 * MiB)
+REPLAY = Verb("replay", asks.Replay, answers.Replayed)
+
+HTTP = Verb("http", asks.Http, answers.Answered)
+CLOSED_TO_NGINX = Verb("closed_to_nginx", asks.ClosedToNginx, answers.ClosedToNginx)
+
+VERBS: Mapping[str, Verb[Any, Any]] = {
+    verb.name: verb for verb in tuple(globals().values()) if isinstance(verb, Verb)
+}
+# by the name of the verb; an agent says hello unasked, and is told once which folder it is for
+ANSWERS: Mapping[str, Any] = {
+    "hello": answers.Hello,
+    "open": answers.Nothing,
+    **{name: verb.answer for name, verb in VERBS.items()},
+}
+
+
+def problem(name: str, answer: Any) -> str | None:
+    """Return what is wrong with an answer to a verb; None where nothing is.
+
+    Keys that the shape does not name are let through: a later version may say more.
+    """
+    return misshapen(ANSWERS.get(name, answers.Nothing), answer)
+
+
+def body_limit(name: str, asked_bytes: int) -> int:
+    """Return how many bytes the body of an answer may have; `asked_bytes` is the size of the request's."""
+    if name == MISSING.name:
+        return asked_bytes
+    return VERBS[name].most_body if name in VERBS else 0
