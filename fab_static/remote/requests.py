@@ -17,19 +17,6 @@ from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
 from fab_static.remote.frames import Head
 from fab_static.remote.sent import Deflated
 
-# may be asked twice: they change nothing
-LOOKS = frozenset(
-    (
-        "ping",
-        "state",
-        "facts",
-        "missing",
-        "read_release",
-        "read_object",
-        "summaries",
-        "look_at_lock",
-    )
-)
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
 
 
@@ -58,7 +45,8 @@ class Requests:
             with self.begun(do, params, body):
                 return self._answer(do, on_output, timeout_seconds)
         except RemoteError:
-            if not (was_open and do in LOOKS and self.agent.is_lost_unheard):
+            may_repeat = was_open and verbs.VERBS[do].changes_nothing
+            if not (may_repeat and self.agent.is_lost_unheard):
                 raise
         with self.begun(do, params, body):
             return self._answer(do, on_output, timeout_seconds)

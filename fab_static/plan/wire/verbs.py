@@ -26,34 +26,36 @@ class Verb(Generic[R, A]):
     request: type[R]
     answer: type[A]
     most_body: int = 0  # the bytes that the answer's body may have
+    changes_nothing: bool = False  # on the host: where a connection was lost, it may be asked again
 
 
-PING = Verb("ping", asks.Nothing, answers.Nothing)
-STATE = Verb("state", asks.Nothing, answers.State)
-FACTS = Verb("facts", asks.Nothing, answers.Facts)
+PING = Verb("ping", asks.Nothing, answers.Nothing, changes_nothing=True)
+STATE = Verb("state", asks.Nothing, answers.State, changes_nothing=True)
+FACTS = Verb("facts", asks.Nothing, answers.Facts, changes_nothing=True)
 MARK = Verb("mark", asks.Mark, answers.Nothing)
 IS_MARKED = Verb("is_marked", asks.Marks, answers.Marked)
 
 NOTE = Verb("note", asks.Note, answers.Nothing)
 WRITE_JOURNAL = Verb("write_journal", asks.Nothing, answers.Nothing)
 
-LOOK_AT_LOCK = Verb("look_at_lock", asks.Nothing, answers.LookedAtLock)
+LOOK_AT_LOCK = Verb("look_at_lock", asks.Nothing, answers.LookedAtLock, changes_nothing=True)
 LOCK = Verb("lock", asks.Lock, answers.Locked)
 BEAT = Verb("beat", asks.Beat, answers.Beat)
 UNLOCK = Verb("unlock", asks.Nothing, answers.Unlocked)
 
 # a release's seal of 200,000 files is 50 MiB
-READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB)
-SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries)
+READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB, changes_nothing=True)
+SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built)
 VERIFY = Verb("verify", asks.Verify, answers.Verified)
 LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind)
 PRUNE = Verb("prune", asks.Prune, answers.Pruned)
 
 # a source map, say; the agent takes no larger frame either
-READ_OBJECT = Verb("read_object", asks.Object, answers.Nothing, 256 * MiB)
+READ_OBJECT = Verb("read_object", asks.Object, answers.Nothing, 256 * MiB, changes_nothing=True)
 PUT_OBJECT = Verb("put_object", asks.Nothing, answers.Stored)
-MISSING = Verb("missing", asks.Missing, answers.Nothing)
+# a whole object that was touched gets its own time back, however often it is asked
+MISSING = Verb("missing", asks.Missing, answers.Nothing, changes_nothing=True)
 FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
 STORE = Verb("store", asks.Nothing, answers.Count)
 FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)

@@ -1,0 +1,90 @@
+"""A verb that changes nothing may be asked again when a connection was lost: a real agent is asked twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static.plan.inventory import Environment, Host, Project
+from fab_static.plan.wire import asks, verbs
+from fab_static.remote import Fleet, RemoteHost
+from tests.unit.host.agent.agents import FILES, record_of, seal_of, sha256_of
+
+RELEASE = "20261122T170102Z-40b46b94"
+VERSIONS = b"js/a.js: x\n"
+SCRIPT = FILES["js/a.js"]
+LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the request's body
+    "ping": (None, b""),
+    "state": (None, b""),
+    "facts": (None, b""),
+    "missing": (asks.Missing(), record_of(SCRIPT) + record_of(b"not here")),
+    "read_release": (asks.Release(release=RELEASE), b""),
+    "read_object": (asks.Object(object=sha256_of(SCRIPT)), b""),
+    "summaries": (None, b""),
+    "look_at_lock": (None, b""),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture(scope="module")
+def host(folder: Path) -> Iterator[RemoteHost]:
+    """Return a host on which a release is live and the lock is held."""
+    environment = Environment(
+        name="production",
+        app="shop",
+        deploy_to=str(folder / "deploy_to"),
+        hosts=(Host("edge1", "edge1", ("static", "web"), local=True),),
+        project=Project(path="/srv/shop/code"),
+    )
+    fleet = Fleet(environment)
+    host = fleet.hosts[0]
+    for data in (*FILES.values(), VERSIONS):
+        host.ask(verbs.PUT_OBJECT, body=data)
+    seal = seal_of(RELEASE, FILES, versioned=["js/a.js"], versions=VERSIONS)
+    host.ask(verbs.BUILD_RELEASE, asks.BuildRelease(roles=list(host.roles)), seal)
+    flip = asks.Flip(
+        release=RELEASE, links={}, manifest=None, reload=None, confirm_timeout=30, entry={}
+    )
+    host.ask(verbs.FLIP, flip)
+    host.ask(verbs.CONFIRM, asks.Confirm(release=RELEASE))
+    host.ask(verbs.WRITE_JOURNAL, body=b'{"format": 1}')
+    host.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+    yield host
+    fleet.close()
+
+
+def disk(folder: Path) -> dict[str, object]:
+    """Return all that a change would show itself in."""
+    found: dict[str, object] = {}
+    for path in [folder, *folder.rglob("*")]:
+        status = path.lstat()
+        looked_at = (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
+        found[str(path)] = (*looked_at, path.readlink() if path.is_symlink() else None)
+    return found
+
+
+def test_each_verb_that_changes_nothing_is_tried_here() -> None:
+    assert set(LOOKS) == {verb.name for verb in verbs.VERBS.values() if verb.changes_nothing}
+
+
+@pytest.mark.parametrize("name", sorted(LOOKS))
+def test_a_verb_that_changes_nothing_leaves_the_disk_as_it_is(
+    name: str, host: RemoteHost, folder: Path
+) -> None:
+    request, body = LOOKS[name]
+    before = disk(folder)
+    first, second = (host.ask(verbs.VERBS[name], request, body)[1] for _ in range(2))
+    assert second == first
+    assert disk(folder) == before
+
+
+def test_a_verb_that_writes_is_seen_on_the_disk(host: RemoteHost, folder: Path) -> None:
+    """Else the test above would hold of every verb."""
+    before = disk(folder)
+    host.ask(verbs.NOTE, asks.Note(entry={"event": "note"}))
+    assert disk(folder) != before
