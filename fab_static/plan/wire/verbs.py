@@ -33,7 +33,7 @@ PING = Verb("ping", asks.Nothing, answers.Nothing, changes_nothing=True)
 STATE = Verb("state", asks.Nothing, answers.State, changes_nothing=True)
 FACTS = Verb("facts", asks.Nothing, answers.Facts, changes_nothing=True)
 MARK = Verb("mark", asks.Mark, answers.Nothing)
-IS_MARKED = Verb("is_marked", asks.Marks, answers.Marked)
+IS_MARKED = Verb("is_marked", asks.Marks, answers.Marked, changes_nothing=True)
 
 NOTE = Verb("note", asks.Note, answers.Nothing)
 WRITE_JOURNAL = Verb("write_journal", asks.Nothing, answers.Nothing)
@@ -48,7 +48,7 @@ READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB, cha
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built)
 VERIFY = Verb("verify", asks.Verify, answers.Verified)
-LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind)
+LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind, changes_nothing=True)
 PRUNE = Verb("prune", asks.Prune, answers.Pruned)
 
 # a source map, say; the agent takes no larger frame either
@@ -60,19 +60,19 @@ FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
 STORE = Verb("store", asks.Nothing, answers.Count)
 FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
 ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
-MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched)
+MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched, changes_nothing=True)
 
 FLIP = Verb("flip", asks.Flip, answers.Flipped)
 CONFIRM = Verb("confirm", asks.Confirm, answers.Confirmed)
 DOUBT = Verb("doubt", asks.Back, answers.Nothing)
 FLIP_BACK = Verb("flip_back", asks.Back, answers.Nothing)
 
-GUARD = Verb("guard", asks.Guard, answers.Guarded)
-NOT_OURS = Verb("not_ours", asks.Root, answers.NotOurs)
+GUARD = Verb("guard", asks.Guard, answers.Guarded, changes_nothing=True)
+NOT_OURS = Verb("not_ours", asks.Root, answers.NotOurs, changes_nothing=True)
 EMPTY = Verb("empty", asks.Empty, answers.Nothing)
 SNAPSHOT = Verb("snapshot", asks.Snapshot, answers.Snapshot)
 RESTORE = Verb("restore", asks.Restore, answers.Changed)
-TO_LIFT = Verb("to_lift", asks.Links, answers.Lifted)
+TO_LIFT = Verb("to_lift", asks.Links, answers.Lifted, changes_nothing=True)
 LIFT = Verb("lift", asks.Links, answers.Lifted)
 LOWER = Verb("lower", asks.Lower, answers.Nothing)
 
@@ -83,7 +83,9 @@ RECALL = Verb("recall", asks.Recall, answers.Recalled, 64 * MiB)
 REPLAY = Verb("replay", asks.Replay, answers.Replayed)
 
 HTTP = Verb("http", asks.Http, answers.Answered)
-CLOSED_TO_NGINX = Verb("closed_to_nginx", asks.ClosedToNginx, answers.ClosedToNginx)
+CLOSED_TO_NGINX = Verb(
+    "closed_to_nginx", asks.ClosedToNginx, answers.ClosedToNginx, changes_nothing=True
+)
 
 VERBS: Mapping[str, Verb[Any, Any]] = {
     verb.name: verb for verb in tuple(globals().values()) if isinstance(verb, Verb)
