@@ -1,0 +1,228 @@
+"""What the doctor finds of the Django project: where it builds, and where it renders pages."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fab_static.doctor import project
+from fab_static.doctor.findings import Finding, bad
+from fab_static.errors import BuildError
+from fab_static.phases.run.journal import Journal
+from fab_static.plan.inventory import Host
+from fab_static.remote import Ran
+
+FACTS: dict[str, Any] = {
+    "django": "5.2",
+    "python": "3.11.2",
+    "commands": ["collectstatic", "compress", "resource_static", "build_requirejs"],
+    "static_root": "/srv/shop/code/static",
+    "static_url": "/static/",
+    "static_cdn": "",
+    "cdn_independent": False,
+    "ignored_storage": None,
+    "storage": {"class": "StaticFilesStorage"},
+    "compressor": "4.6",
+    "compress": {"enabled": True, "offline": True, "css_hashing_method": "content"},
+    "libraries": {"django": "5.2", "babel": "2.17"},
+}
+PHASES = ("collectstatic", "resource_static", "build_requirejs", "compress")
+
+
+class Machine:
+    """A host whose project says what the test wants."""
+
+    def __init__(self, name: str, **facts: Any) -> None:
+        self.name = name
+        self.host = Host(name, "10.0.0.31", ("build", "web"))
+        self.facts = {**FACTS, **facts}
+        self.node = Ran(0, "v22.1.0\n")
+        self.brotli = Ran(0, "brotli 1.1.0\n")
+        self.answer = "200"
+        self.asked: list[Any] = []
+
+    def run(self, command: list[str], **_: object) -> Ran:
+        return self.brotli if command[0] == "brotli" else self.node
+
+    def ask(self, verb: Any, request: Any = None) -> Any:
+        self.asked.append(request)
+        told = {"journal": None, "journal_is_ours": True}
+        return (told if verb.name == "state" else {"answer": self.answer}), b""
+
+
+def deployment(build: Machine, **settings: Any) -> Any:
+    known = {"phases": PHASES, "commands": {}, "precompress": (), **settings}
+    return SimpleNamespace(
+        build=build,
+        facts=lambda host: host.facts,
+        project=lambda _: SimpleNamespace(variables={}),
+        environment=SimpleNamespace(
+            build=SimpleNamespace(**known),
+            web=SimpleNamespace(check=known.get("check")),
+        ),
+    )
+
+
+@pytest.fixture(autouse=True)
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[BuildError]:
+    """What is wrong with the static root."""
+    found: list[BuildError] = []
+    monkeypatch.setattr(project.static_root, "faults", lambda _: iter(found))
+    return found
+
+
+def of_build(machine: Machine, **settings: Any) -> list[Finding]:
+    return list(project.of_build(deployment(machine, **settings), machine))  # type: ignore[arg-type]
+
+
+def of_web(here: Machine, there: Machine | None = None, **settings: Any) -> list[Finding]:
+    deploy = deployment(there or Machine("build1"), **settings)
+    return list(project.of_web(deploy, here))  # type: ignore[arg-type]
+
+
+def wrong(found: list[Finding]) -> list[tuple[str, str]]:
+    return [(one["subject"], one["what"]) for one in found if not one["ok"]]
+
+
+# ---- where it builds
+
+
+def test_of_a_project_that_is_well_each_thing_is_told_once() -> None:
+    found = of_build(Machine("build1"), precompress=("gzip", "br"))
+    assert [(one["subject"], one["ok"], one["what"]) for one in found] == [
+        ("project", True, "Django 5.2, Python 3.11.2"),
+        ("STATIC_ROOT", True, "/srv/shop/code/static holds nothing else"),
+        ("Node.js", True, "v22.1.0"),
+        ("brotli", True, "brotli 1.1.0"),
+        ("django-compressor", True, "4.6"),
+    ]
+
+
+def test_a_phase_whose_command_the_project_lacks_is_found_and_one_of_a_shell_is_not() -> None:
+    commands = {"compress": "manage.py compress_all --force", "resource_static": "make versions"}
+    assert wrong(of_build(Machine("build1", commands=["collectstatic"]), commands=commands)) == [
+        (
+            "phases",
+            "the project has no management command build_requirejs for phase build_requirejs",
+        ),
+        ("phases", "the project has no management command compress_all for phase compress"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("node", "what"),
+    [
+        (Ran(0, "v14.21.3\n"), "node is v14.21.3"),
+        (Ran(127, ""), "node is not there"),
+        (Ran(0, "node: command not found"), "node is node: command not found"),
+    ],
+)
+def test_node_is_needed_only_by_the_phases_that_start_it(node: Ran, what: str) -> None:
+    machine = Machine("build1")
+    machine.node = node
+    assert wrong(of_build(machine)) == [("Node.js", what)]
+    assert wrong(of_build(machine, phases=("collectstatic", "compress"))) == []
+
+
+def test_a_static_root_that_a_build_would_refuse_is_found(faults: list[BuildError]) -> None:
+    faults.append(BuildError("it holds notes.txt", where="build1", mend="move it away"))
+    found = of_build(Machine("build1"))
+    assert bad("build1", "STATIC_ROOT", "it holds notes.txt", "move it away") in found
+    assert [one["ok"] for one in found if one["subject"] == "STATIC_ROOT"] == [False]
+
+
+def test_the_static_root_is_judged_by_the_journal_that_the_host_has_now() -> None:
+    """What an interrupted build left there is known as a build's by the journal alone."""
+    machine = Machine("build1")
+    deploy = deployment(machine)
+    list(project.of_build(deploy, machine))  # type: ignore[arg-type]
+    assert isinstance(deploy.journal, Journal)
+
+
+def test_a_storage_that_django_reads_no_more_is_named_with_what_it_uses_instead() -> None:
+    (told,) = wrong(of_build(Machine("build1", ignored_storage="shop.Storage")))
+    assert told == (
+        "STATICFILES_STORAGE",
+        "Django 5.2 does not read this setting any more: it uses StaticFilesStorage, and not shop.Storage",
+    )
+    assert wrong(of_build(Machine("build1", ignored_storage="StaticFilesStorage"))) == []
+
+
+def test_a_brotli_that_is_not_there_is_found_where_it_is_asked_for() -> None:
+    machine = Machine("build1")
+    machine.brotli = Ran(127, "")
+    assert wrong(of_build(machine, precompress=("br",)))[0][0] == "brotli"
+    assert wrong(of_build(machine, precompress=("gzip",))) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "is_well"), [("4.5.1", False), ("4.6", True), ("4.10", True), ("5.0a1", True)]
+)
+def test_a_compressor_that_loses_blocks_is_found(version: str, is_well: bool) -> None:
+    found = of_build(Machine("build1", compressor=version))
+    assert (wrong(found) == []) is is_well
+
+
+def test_names_by_time_of_change_are_advised_against() -> None:
+    found = of_build(Machine("build1", compress={"css_hashing_method": "mtime"}))
+    (one,) = [one for one in found if one.get("advice")]
+    assert one["mend"] == 'set COMPRESS_CSS_HASHING_METHOD = "content"'
+
+
+# ---- where it renders pages
+
+
+def test_a_web_host_like_the_build_host_has_nothing_to_mend() -> None:
+    assert of_web(Machine("web1")) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "subject", "what"),
+    [
+        (
+            {"static_url": "/assets/"},
+            "settings",
+            "STATIC_URL is '/assets/' here and '/static/' on build1",
+        ),
+        (
+            {"static_cdn": "https://cdn"},
+            "settings",
+            "STATIC_CDN is 'https://cdn' here and '' on build1",
+        ),
+        (
+            {"libraries": {"django": "5.1"}},
+            "libraries",
+            "not those of build1: django 5.1 here, 5.2 there, babel None here, 2.17 there",
+        ),
+        (
+            {"compress": {"enabled": True, "offline": False}},
+            "settings",
+            "COMPRESS_ENABLED or COMPRESS_OFFLINE is off: pages will not use the offline manifest",
+        ),
+    ],
+)
+def test_what_differs_on_a_web_host_is_found(
+    facts: dict[str, Any], subject: str, what: str
+) -> None:
+    assert wrong(of_web(Machine("web1", **facts))) == [(subject, what)]
+
+
+def test_the_cdns_address_may_differ_where_neither_builds_it_in() -> None:
+    there = Machine("build1", cdn_independent=True)
+    apart = {"static_cdn": "https://cdn"}
+    assert of_web(Machine("web1", **apart, cdn_independent=True), there) == []
+    assert len(of_web(Machine("web1", **apart), there)) == 1
+
+
+def test_a_page_that_a_deploy_would_ask_for_is_asked_on_the_host_itself() -> None:
+    web1 = Machine("web1")
+    url = "http://{address}:8000/health"
+    (told,) = of_web(web1, check=url)
+    assert (told["ok"], told["what"]) == (True, "http://10.0.0.31:8000/health answers 200")
+    assert web1.asked == [{"url": "http://10.0.0.31:8000/health", "timeout": 5}]
+    web1.answer = "connection refused"
+    assert wrong(of_web(web1, check=url)) == [
+        ("web.check", "http://10.0.0.31:8000/health answers connection refused")
+    ]
