@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fab_static.errors import FabStaticError, ReleaseError
+from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import hidden
@@ -99,8 +99,10 @@ def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
         return host.ask(verbs.VERIFY, asks.Verify(release=live, roles=list(host.roles), seal=None))[
             0
         ]
-    except ReleaseError as error:  # its seal cannot be read
-        deploy.tell_odd(host, [error.what])
+    except FabStaticError as error:
+        if isinstance(error, RemoteError) and not error.is_refusal:
+            raise
+        deploy.tell_odd(host, [error.what])  # it answers, and cannot read its seal
         return {**compared, "changed": 1}
 
 
