@@ -1,5 +1,17 @@
+"""What every unit test may ask for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.site import Said, Site
 
 # two busy cores make one example slow now and then: no deadline, the suite's seconds are watched instead
 settings.register_profile(
@@ -12,7 +24,23 @@ settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)
-def no_colour_from_outside(monkeypatch):
+def no_colour_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer's own shell says of colours changes no test."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Five hosts in this process: OLD was live, NEW is."""
+    from tests.unit.site import Site  # not above: tests of the agent run in Python 3.8, too
+
+    return Site(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Said:
+    """Run a task on that site; return its exit code, and all that it said on standard error."""
+    from tests.unit.site import run_task
+
+    return partial(run_task, site, capsys)

@@ -9,8 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from fab_static.phases.run.deployment import Deployment
-from tests.unit.test_words import TASK, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import TASK, Site
 
 
 @pytest.mark.parametrize("word", ["nginx", "cdn_function"])

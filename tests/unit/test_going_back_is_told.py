@@ -17,9 +17,7 @@ from fab_static.errors import ProbeError
 from fab_static.phases import PHASES
 from fab_static.phases.run.deployment import Deployment
 from fab_static.telling import notify
-from tests.unit.test_words import NEW, OLD, Said, Site, said, site
-
-__all__ = ["said", "site"]  # fixtures
+from tests.unit.site import NEW, OLD, Said, Site
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from fab_static.plan import record
 from fab_static.plan.cdn import ledger
 from fab_static.plan.record import Invalidated, Record
 from fab_static.plan.release import Activation
-from tests.unit.test_words import NEW, OLD, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, Site
 
 NOW = 1_795_000_000
 STRANGE: list[Any] = [

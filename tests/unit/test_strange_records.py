@@ -23,8 +23,7 @@ from fab_static.plan import release as releases
 from fab_static.plan.release import File
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Ran
-from tests.unit.test_words import NEW, OLD, TASK, Said, ScriptedHost, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, TASK, Said, ScriptedHost, Site
 
 ANOTHER = 65534
 GHOST = "20270101T000000Z-00000000"
@@ -266,7 +265,7 @@ def test_even_a_note_that_may_be_ours_orders_nothing(
     """The links and the reload of the way back are the inventory's, never the file's (fleet D4)."""
     web1, commands = site.hosts["web1"], []
     monkeypatch.setattr(
-        ScriptedHost, "run", lambda _self, command, **_: commands.append(command) or Ran(0, "")
+        ScriptedHost, "run_line", lambda _, command: commands.append(command) or Ran(0, "")
     )
     evil = plant(web1, monkeypatch, back=told == "flip_back")
     note = Path(web1.agent.host.path("provisional.json"))

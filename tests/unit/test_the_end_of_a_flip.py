@@ -16,9 +16,8 @@ from fab_static import interruption
 from fab_static.phases.activate import activate
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
-from tests.unit.test_words import NEW, OLD, TASK, Said, Site, said, site
+from tests.unit.site import NEW, OLD, TASK, Said, Site
 
-__all__ = ["said", "site"]  # fixtures
 ENDING = {
     activate.__code__,
     Deployment.undo_on_failure.__wrapped__.__code__,  # type: ignore[attr-defined]

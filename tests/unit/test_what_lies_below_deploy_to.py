@@ -22,8 +22,7 @@ from fab_static.host.agent.wire import function_of
 from fab_static.phases.run.sharing import refuse_shared, shared
 from fab_static.plan.wire import verbs
 from tests.unit.host.agent.rooms import replace
-from tests.unit.test_words import NEW, OLD, ScriptedHost, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, ScriptedHost, Site
 
 MALLORY = 65534
 

@@ -1,211 +1,28 @@
 """Bad days, word for word: what happened, what is live where, what was undone, the one command to run next.
 
-The fleet is scripted: the real agent works on a folder for each host, in this process, and a host
-breaks where its script says so. Everything that speaks is real. Faults that need real servers stand in
+The fleet is that of tests/unit/site.py: the real agent works in this process, and a host breaks where its script says
+so. Everything that speaks is real. Faults that need real servers stand in
 tests/integration/test_bad_days.py and in chaos/.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import re
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from chaos.aws import CloudFront
-from fab_static import api
-from fab_static.host.agent.explaining import explained
 from fab_static.host.agent.lock import abandon_lock
-from fab_static.host.agent.store import Host
-from fab_static.host.agent.wire import function_of
-from fab_static.phases.run.deployment import Deployment
-from fab_static.plan import inventory
-from fab_static.plan.release import File, Release
 from fab_static.plan.wire import asks, verbs
-from fab_static.remote import Fleet, Ran, RemoteHost
-from fab_static.remote.sent import Deflated
-from fab_static.sessions import holding, looking, running
-from fab_static.tasks import TASKS, chosen
+from fab_static.remote import Ran, RemoteHost
+from fab_static.tasks import chosen
 from fab_static.tasks.living import rollback
-from tests.unit.host.agent.rooms import replace
-
-# the last 8 digits are those of what they hold
-OLD, NEW = "20261121T170102Z-c6411c8e", "20261122T170102Z-40b46b94"
-INVENTORY = """\
-app: shop
-deploy_to: {folder}/{{host}}
-hosts:
-  build1: {{address: 127.0.0.1, port: 9, roles: [build]}}
-  edge1: {{address: 127.0.0.1, port: 9, roles: [static]}}
-  edge2: {{address: 127.0.0.1, port: 9, roles: [static]}}
-  web1: {{address: 127.0.0.1, port: 9, roles: [web]}}
-  web2: {{address: 127.0.0.1, port: 9, roles: [web]}}
-ssh: {{user: deploy, known_hosts: {folder}/known_hosts}}
-project: {{path: /srv/shop/code}}
-web: {{reload: reload-shop, check: "http://127.0.0.1:8000/health", batch: "1"}}
-{more}
-"""
-Break = Callable[[], Any]
-LOADED = (holding, running)  # before a lock's age is told: a busy machine takes seconds for it
-TASK = {task.name.replace("-", "_"): task for task in TASKS}
-
-
-class ScriptedHost(RemoteHost):
-    """A host whose agent works in this process, until its script breaks something."""
-
-    def __init__(
-        self, host: Any, environment: Any, before: dict[str, Break], after: dict[str, Break]
-    ) -> None:
-        super().__init__(host, environment)
-        folder = environment.deploy_to.replace("{host}", host.name)
-        here = Host(folder, environment.app, environment.name)
-        self.agent = SimpleNamespace(host=here, children=set())
-        self.before = before  # verb -> what happens instead of it
-        self.after = after  # verb -> what happens when it was done, and its answer on the way
-        self.reloads = 0
-
-    def sibling(self) -> ScriptedHost:
-        return ScriptedHost(self.host, self.environment, self.before, self.after)
-
-    def ask(self, verb: Any, request: Any = None, body: bytes = b"", **_: Any) -> Any:
-        do = verb.name
-        if do in self.before:
-            return self.before[do]()
-        if do == "http":
-            return {"answer": "200"}, b""
-        if isinstance(body, Deflated):
-            body = zlib.decompress(body)
-        try:
-            answer = function_of(do)(self.agent, {"do": do, **(request or {})}, body)  # type: ignore[arg-type]
-        except Exception as error:
-            raise self._agent.refused(explained(error)) from error
-        if do in self.after:
-            self.after[do]()
-        return answer
-
-    def run(self, command: list[str], **params: Any) -> Ran:
-        self.reloads += 1
-        return self.before["run"]() if "run" in self.before else Ran(0, "")
-
-    def cut(self) -> Any:
-        """Lose the connection."""
-        raise self._agent.cut(EOFError("the connection ended"))
-
-    def refuse(self, error: Exception) -> Any:
-        """Answer with an error, as the agent would."""
-        raise self._agent.refused(explained(error))
-
-
-class Site:
-    """A scripted fleet on which OLD was live and NEW is."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        self.hosts: dict[str, ScriptedHost] = {}
-        self._patch = monkeypatch
-        self._patch.setattr(looking, "operator", lambda: "anna@desk")
-        replace(self._patch, "start_watchdog", lambda *_: None)
-        replace(self._patch, "to_disk", lambda _: None)
-        replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
-        self.open()
-        for name, image in ((OLD, b"old"), (NEW, b"new")):
-            self._hold(name, image)
-            self.hosts["build1"].ask(
-                verbs.WRITE_JOURNAL, body=json.dumps({"format": 1, "release": name}).encode()
-            )
-            for host in self.hosts.values():
-                host.ask(
-                    verbs.FLIP,
-                    asks.Flip(
-                        release=name,
-                        links={},
-                        manifest=None,
-                        reload=None,
-                        confirm_timeout=30,
-                        entry={"by": "anna"},
-                    ),
-                )
-                host.ask(verbs.CONFIRM, asks.Confirm(release=name))
-
-    def open(self, more: str = "") -> None:
-        """Give the command line a new session, with more in the inventory."""
-        text = INVENTORY.format(folder=self.folder, more=more)
-        environment = inventory.parse(text, name="staging", source="staging.yml")
-        session = api.Session(environment)
-        session._fleet = Fleet(environment)
-        self.hosts = {
-            host.name: ScriptedHost(host, environment, {}, {}) for host in environment.hosts
-        }
-        session._fleet.hosts = tuple(self.hosts.values())
-        self.session = session
-        facts = {
-            "resource_versions": str(self.folder / "own.yml"),
-            "is_versions_file_known": True,
-            "offline_manifest": None,
-            "static_root": str(self.folder),
-            "static_url": "/static/",
-            "static_cdn": "",
-            "compress": None,
-            "libraries": {},
-            "cdn_independent": False,
-        }
-        self._patch.setattr(Deployment, "facts", lambda *_: facts)
-        self._patch.setattr(
-            chosen, "CHOSEN", {"environment": "staging", "inventories": Path("inventories")}
-        )
-        chosen.CHOSEN["session"] = session
-
-    def _hold(self, name: str, image: bytes) -> None:
-        texts = {"logo.svg": image, "site.css": b"body {}"}
-        versions = b"site.css: '1234567'\n"
-        release = Release(
-            id=name,
-            app="shop",
-            environment="staging",
-            revision=None,
-            created_at="2026-11-22T17:01:02Z",
-            created_by="anna@desk",
-            settings={"STATIC_URL": "/static/"},
-            phases=(),
-            files={
-                path: File(
-                    hashlib.sha256(data).hexdigest(),
-                    len(data),
-                    hashlib.sha1(data).hexdigest()[:7],
-                )
-                for path, data in texts.items()
-            },
-            versions={},
-            named=(),
-            offline_manifest=None,
-            versions_sha256=hashlib.sha256(versions).hexdigest(),
-            versions_size=len(versions),
-        )
-        for host in self.hosts.values():
-            for data in (*texts.values(), versions):
-                host.ask(verbs.PUT_OBJECT, body=data)
-            host.ask(
-                verbs.BUILD_RELEASE,
-                asks.BuildRelease(roles=list(host.roles)),
-                release.to_json().encode(),
-            )
-
-    def live(self) -> dict[str, str | None]:
-        return {name: host.agent.host.live() for name, host in self.hosts.items()}
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    return Site(tmp_path, monkeypatch)
+from tests.unit.site import NEW, OLD, Said, ScriptedHost, Site, flip_provisionally
 
 
 @pytest.fixture
@@ -224,24 +41,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
     cloudfront.close()
 
 
-@pytest.fixture
-def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Run a task; return its exit code and all that it said on standard error."""
-
-    def run(task: str = "rollback", **options: Any) -> tuple[int, str]:
-        capsys.readouterr()
-        code = 0
-        try:
-            TASK[task](Context(), **options)
-        except Exit as end:
-            code = end.code
-        text = capsys.readouterr().err.replace(str(site.folder), "FOLDER")
-        return code, re.sub(r"127\.0\.0\.1:\d{5}", "ENDPOINT", text)
-
-    return run
-
-
-Said = Callable[..., tuple[int, str]]
 NOTHING_FLIPPED = f"""\
   live: {NEW} on every host
   undone: nothing: no host had flipped
@@ -707,18 +506,3 @@ def test_a_death_on_the_way_back_from_a_confirmation_whose_answer_was_lost(
     site.open()
     assert said() == (0, "")
     assert set(site.live().values()) == {NEW}
-
-
-def flip_provisionally(host: ScriptedHost) -> None:
-    """Leave a host as an operator does who dies after its flip."""
-    host.ask(
-        verbs.FLIP,
-        asks.Flip(
-            release=OLD,
-            links={},
-            manifest=None,
-            reload=None,
-            confirm_timeout=30,
-            entry={"by": "ben"},
-        ),
-    )

@@ -11,7 +11,7 @@ from fab_static.errors import BuildError
 from fab_static.plan import inventory
 from fab_static.telling import hooks
 from tests.processes import becomes
-from tests.unit.test_words import INVENTORY
+from tests.unit.site import INVENTORY
 
 
 class Show:

@@ -1,6 +1,6 @@
 """Whatever happens to what the operator's machine keeps and tells, the run ends as it did (fleet A3, G9).
 
-The fleet is that of test_words: everything that speaks is real.
+The fleet is that of tests/unit/site.py: everything that speaks is real.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from fab_static.report.archive import Archive
 from fab_static.tasks import chosen
 from fab_static.telling import hooks, notify, run
 from fab_static.telling.run import Telling
-from tests.unit.test_words import INVENTORY, NEW, OLD, Said, Site, said, site
-
-__all__ = ["said", "site"]  # fixtures
+from tests.unit.site import INVENTORY, NEW, OLD, Said, Site
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from fab_static.errors import RemoteError
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.phases.run.building import _manifests_as_files
 from fab_static.plan.wire import asks, verbs
-from tests.unit.test_words import Site
-from tests.unit.test_words import site as site
+from tests.unit.site import Site
 
 
 @pytest.fixture

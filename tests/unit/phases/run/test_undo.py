@@ -9,8 +9,7 @@ import pytest
 from fab_static.errors import CdnError, DisagreementError, RemoteError
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3
-from tests.unit.test_words import Site
-from tests.unit.test_words import site as site
+from tests.unit.site import Site
 
 
 def lost(error: Exception) -> Any:
