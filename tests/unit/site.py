@@ -405,6 +405,13 @@ def flip_provisionally(host: ScriptedHost, release: str = OLD, *, by: str = "ben
     )
 
 
+def taken(site: Site, phase: str = "compress") -> ScriptedHost:
+    """Have Ben hold the lock; return his connection to the build host."""
+    other = site.hosts["build1"].sibling()
+    other.ask(verbs.LOCK, asks.Lock(owner="ben@laptop", process=4711, phase=phase))
+    return other
+
+
 def run_task(
     site: Site, capsys: pytest.CaptureFixture[str], task: str = "rollback", **options: Any
 ) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Ran, RemoteHost
 from fab_static.tasks import chosen
 from fab_static.tasks.living import rollback
-from tests.unit.site import NEW, OLD, Said, ScriptedHost, Site, flip_provisionally
+from tests.unit.site import NEW, OLD, Said, ScriptedHost, Site, flip_provisionally, taken
 
 
 @pytest.fixture
@@ -208,12 +208,6 @@ error: "../../etc" is no release; ids look like 20261122T170102Z-3f9c1a7b
 
 
 # ---- exit 3: the lock is held
-
-
-def taken(site: Site, phase: str = "compress") -> ScriptedHost:
-    other = site.hosts["build1"].sibling()
-    other.ask(verbs.LOCK, asks.Lock(owner="ben@laptop", process=4711, phase=phase))
-    return other
 
 
 def test_two_operators_at_once(site: Site, said: Said) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from fab_static.looking import difference
-from tests.unit.test_words import NEW, OLD, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, Site
 
 CDN = "cdn: {distribution_id: E1, domain: d1.cloudfront.net}"
 

@@ -14,8 +14,7 @@ from fab_static.looking import plan as looking_plan
 from fab_static.phases.run.building import Known
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import verbs
-from tests.unit.test_words import NEW, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, Site
 
 BUILD = "build: {phases: [collectstatic, compress]}\n"
 CDN = "cdn: {distribution_id: E1}\n"

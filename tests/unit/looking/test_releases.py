@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from tests.unit.test_words import NEW, OLD, Site
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, Site
 
 STAGED = "20261123T170102Z-40b46b94"
 OLDER = "20261120T170102Z-c6411c8e"
@@ -16,7 +15,7 @@ def states(site: Site) -> dict[str, str]:
 
 
 def test_releases_are_told_newest_first_each_with_what_it_is(site: Site) -> None:
-    site._hold(STAGED, b"new")
+    site.hold(STAGED, b"new")
     assert [*states(site).items()] == [(STAGED, "staged"), (NEW, "live"), (OLD, "previous")]
 
 
@@ -30,13 +29,13 @@ def test_a_release_that_a_rollback_put_out_of_service_is_bad(site: Site) -> None
 def test_what_was_live_before_the_previous_release_is_kept(site: Site) -> None:
     site.session.rollback()
     site.session.rollback(NEW)
-    site._hold(STAGED, b"new")
+    site.hold(STAGED, b"new")
     site.session.rollback(STAGED)
     assert states(site) == {STAGED: "live", NEW: "previous", OLD: "kept"}
 
 
 def test_a_release_that_only_one_host_holds_is_told_too(site: Site) -> None:
-    site._hold(STAGED, b"new")
+    site.hold(STAGED, b"new")
     for name in ("build1", "edge1", "edge2", "web1"):
         shutil.rmtree(site.folder / name / "releases" / STAGED)
     (one, *_) = site.session.releases()

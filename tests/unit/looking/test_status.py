@@ -10,8 +10,7 @@ import pytest
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.looking.status import agreement, status
 from fab_static.plan.wire import verbs
-from tests.unit.test_words import NEW, OLD, Site, flip_provisionally, taken
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, OLD, Site, flip_provisionally, taken
 
 
 def told(site: Site) -> tuple[dict[str, Any], list[str]]:
