@@ -19,8 +19,9 @@ from typing import Any
 from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, GO_LIVE, PREPARE, ROLLBACK
 from fab_static.phases.run.deployment import Deployment, Reuse
+from fab_static.plan.history import goes_back
 from fab_static.plan.inventory import Environment
-from fab_static.plan.release import Release, goes_back
+from fab_static.plan.release import Release
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import Holder

@@ -14,7 +14,8 @@ from fab_static.plan.expectations import base_of, wrong_bytes
 from fab_static.plan.expectations import urls_of as expected
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
-from fab_static.plan.release import Release, from_json
+from fab_static.plan.release import Release
+from fab_static.plan.seal import from_json
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.release import bad
+from fab_static.plan.history import bad
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.answers import Summary
 

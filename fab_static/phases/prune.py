@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
+from fab_static.plan.history import to_prune
 from fab_static.plan.publication import to_delete
-from fab_static.plan.release import to_prune
 from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 

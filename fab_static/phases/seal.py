@@ -31,8 +31,11 @@ from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.diff import is_for_the_server
+from fab_static.plan.history import bad
+from fab_static.plan.ids import new_id
+from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.precompressed import to_encode, with_encodings
-from fab_static.plan.release import OUTSIDE, Encoded, File, Release, bad, digest, new_id
+from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs

@@ -11,8 +11,9 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import baked_settings
 from fab_static.phases.run.publication import Publication
 from fab_static.plan import coverage, offline_manifest
+from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
-from fab_static.plan.release import Release, in_folder
+from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost

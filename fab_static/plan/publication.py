@@ -22,8 +22,9 @@ from types import MappingProxyType
 from fab_static.errors import ManifestError, ReleaseError
 from fab_static.plan.cdn.cache_tags import tags_of
 from fab_static.plan.content_types import content_type
+from fab_static.plan.ids import is_id
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
-from fab_static.plan.release import Release, is_id
+from fab_static.plan.release import Release
 
 FORMAT = 1
 PRIVATE = ".fab_static/"  # below it stands what no visitor asks for

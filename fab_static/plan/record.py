@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from fab_static.plan.release import Activation, is_id
+from fab_static.plan.history import Activation
+from fab_static.plan.ids import is_id
 from fab_static.plan.wire.shapes import Moment, misshapen
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, overload
 
 from fab_static.plan.inventory import Environment, Host
-from fab_static.plan.release import Layout
+from fab_static.plan.layout import Layout
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.plan.wire.verbs import Verb

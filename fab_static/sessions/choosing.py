@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fab_static.errors import InventoryError, ReleaseError
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.release import previous
+from fab_static.plan.history import previous
 
 
 def configured(deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:

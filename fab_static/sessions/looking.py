@@ -16,8 +16,8 @@ from fab_static.looking.status import status
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.project import secrets_among, static_url_of
 from fab_static.plan.ending import Ending
+from fab_static.plan.ids import is_id
 from fab_static.plan.inventory import Environment
-from fab_static.plan.release import is_id
 from fab_static.remote import Fleet
 from fab_static.report.steady import Steady
 from fab_static.sessions.ending import ending_of

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fab_static.errors import BuildError, ManifestError
-from fab_static.plan.release import OUTSIDE
+from fab_static.plan.layout import OUTSIDE
 from tests.integration.conftest import on_this_machine, write_tiny
 
 PYTHON = os.environ.get("FAB_STATIC_PROJECT_PYTHON", sys.executable)  # another Django's

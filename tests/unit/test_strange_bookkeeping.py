@@ -17,8 +17,8 @@ from fab_static.phases.run import forgetting
 from fab_static.phases.run.journal import Journal
 from fab_static.plan import record
 from fab_static.plan.cdn import ledger
+from fab_static.plan.history import Activation
 from fab_static.plan.record import Invalidated, Record
-from fab_static.plan.release import Activation
 from tests.unit.site import NEW, OLD, Site
 
 NOW = 1_795_000_000

@@ -22,10 +22,11 @@ from fab_static.phases.run.project import (
 )
 from fab_static.phases.run.publication import Publication
 from fab_static.plan import record as records
-from fab_static.plan import release as releases
+from fab_static.plan import seal as seals
 from fab_static.plan.build_order import order_of
+from fab_static.plan.history import Activation
 from fab_static.plan.inventory import Environment
-from fab_static.plan.release import Activation, Release
+from fab_static.plan.release import Release
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.show import Show
@@ -333,7 +334,7 @@ class Deployment:
         for holder in holders:
             try:
                 _, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
-                release = releases.from_json(text, name=name, where=f"{holder.name}: {name}")
+                release = seals.from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)
                 continue

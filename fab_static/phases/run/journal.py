@@ -11,7 +11,7 @@ from typing import Any, NotRequired, TypedDict
 from fab_static.plan import build_order
 from fab_static.plan.diff import Queries, united
 from fab_static.plan.flip import Forgetting
-from fab_static.plan.release import is_id
+from fab_static.plan.ids import is_id
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.remote import RemoteHost

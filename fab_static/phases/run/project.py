@@ -17,7 +17,7 @@ from fab_static.host.archive import archive, digest_of
 from fab_static.host.project.probe import MARKER
 from fab_static.plan import failures
 from fab_static.plan.inventory import Environment, expand
-from fab_static.plan.release import OUTSIDE
+from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Ran, RemoteHost
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from fab_static.plan.build_order import BUILD_PHASES
-from fab_static.plan.release import Layout
+from fab_static.plan.layout import Layout
 
 FOLDER = "{folder}"  # the fabfile's: only this machine has it
 

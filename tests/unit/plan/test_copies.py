@@ -4,7 +4,8 @@ import pytest
 
 from fab_static.plan import diff, offline_manifest
 from fab_static.plan.copies import copies_among, original
-from fab_static.plan.release import File, from_json
+from fab_static.plan.release import File
+from fab_static.plan.seal import from_json
 from tests.unit.plan.test_release import a_release
 
 CSS = "CACHE/css/output.3f9c1a7b2d4e.css"

@@ -11,7 +11,8 @@ from fab_static.plan.precompressed import (
     to_encode,
     with_encodings,
 )
-from fab_static.plan.release import Encoded, File, from_json
+from fab_static.plan.release import Encoded, File
+from fab_static.plan.seal import from_json
 from tests.unit.plan.test_release import a_release, any_release
 
 BIG = LEAST_BYTES * 10
