@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from fab_static.phases.invalidate import begin
-from fab_static.phases.run.deployment import Deployment, Undo
+from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import Flipping, worked_out
+from fab_static.phases.run.undoing import Undo, undo_on_failure
 from fab_static.plan.flip import Confirm, Forget, Move, Publish, Step
 from fab_static.wording import counted
 
@@ -34,7 +35,7 @@ def activate(deploy: Deployment) -> None:
     deploy.journal.note_flip(flip.forgetting)
     flipping = Flipping(deploy, flip, release)
     try:
-        with deploy.undo_on_failure() as undo, flipping.kept_alive():
+        with undo_on_failure(deploy) as undo, flipping.kept_alive():
             for step in flip.steps:
                 _take(step, flipping, deploy, undo)
     except BaseException:

@@ -311,7 +311,6 @@ REASON = "Over 400 lines because "  # begins a sentence of a module's first docs
 # row goes; shorten it, and its number falls
 STILL_OVER = {
     "fab_static.django_app.requirejs": 572,
-    "fab_static.phases.run.deployment": 456,
 }
 # lines of a function, from `def` to its last one, docstring and all; decorators stand outside
 MEDIAN_LINES = 8

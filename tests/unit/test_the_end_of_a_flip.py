@@ -14,13 +14,13 @@ import pytest
 
 from fab_static import interruption
 from fab_static.phases.activate import activate
-from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
+from fab_static.phases.run.undoing import undo_on_failure
 from tests.unit.site import NEW, OLD, TASK, Said, Site
 
 ENDING = {
     activate.__code__,
-    Deployment.undo_on_failure.__wrapped__.__code__,  # type: ignore[attr-defined]
+    undo_on_failure.__wrapped__.__code__,  # type: ignore[attr-defined]
     contextlib._GeneratorContextManager.__exit__.__code__,
 }
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, Literal, Protocol, TypeVar
 
-from fab_static import interruption
-from fab_static.errors import DisagreementError, FabStaticError, ReleaseError, expected
+from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.caching import Caching
 from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.lock import Lock
@@ -44,9 +41,6 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """How the operator knows it."""
-
-
-N = TypeVar("N", bound=Named)
 
 
 @dataclass
@@ -376,81 +370,3 @@ class Deployment:
             if self.project_path is None:  # its web processes read the checkout it was built from
                 self.project_path = self.journal.phases.get("seal", {}).get("project_path")
         return self.release
-
-    # ---- undoing
-
-    @contextmanager
-    @interruption.whole
-    def undo_on_failure(self) -> Iterator[Undo]:
-        """Put every flipped host back, in reverse, when the block does not end well; else all have flipped.
-
-        Raises:
-            DisagreementError: a host could not be put back.
-        """
-        undo = Undo(self)
-        try:
-            yield undo
-        except BaseException as error:
-            left = undo.everything()
-            if left:
-                names = ", ".join(host.name for host in left)
-                raise DisagreementError(
-                    f"{names} could not be put back: hosts may serve different releases now. "
-                    f"It began with: {_in_a_line(error)}",
-                    where="; ".join(f"{host.name}: {why.what}" for host, why in left.items()),
-                    mend=self._mend_of(left),
-                ) from error
-            raise
-        # here, where signals wait: an earlier one puts all back, and a later one leaves all as it is
-        self.journal.if_undone = {}
-        self.is_flipped = True
-
-    def _mend_of(self, left: Mapping[Named, FabStaticError]) -> str:
-        """Return what to do about what could not be put back; a bucket waits for the next command."""
-        mends = [why.mend for one, why in left.items() if isinstance(one, Publication)]
-        hosts = ", ".join(one.name for one in left if not isinstance(one, Publication))
-        if hosts:
-            mends.append(
-                f"let {hosts} be reached again: a host that runs goes back by itself within "
-                f"{self.environment.web.confirm_timeout:g} seconds; then run what stands below"
-            )
-        return "; ".join(mends)
-
-
-class Undo:
-    """Remembers how to put back what was flipped: hosts, and a bucket."""
-
-    def __init__(self, deploy: Deployment) -> None:
-        self._deploy = deploy
-        self._steps: list[tuple[Named, Callable[[], bool]]] = []
-
-    def remember(self, host: N, how: Callable[[N], bool]) -> None:
-        """Note how a host, or a bucket, is put back; `how` returns whether there was anything to undo."""
-        self._steps.append((host, partial(how, host)))
-
-    def everything(self) -> dict[Named, FabStaticError]:
-        """Put all back, the last one first; return those that could not be.
-
-        Whatever comes while one is put back, the others are put back too.
-        """
-        left: dict[Named, FabStaticError] = {}
-        if self._steps:
-            self._deploy.show.warn(
-                f"putting {counted(len(self._steps), 'host')} back to what was live"
-            )
-        for host, how in reversed(self._steps):
-            try:
-                if how():
-                    self._deploy.undone.add(host)
-            except (Exception, KeyboardInterrupt) as error:
-                left[host] = expected(error, host.name)
-                if left[host] is not error:  # a bug: its traceback is kept
-                    self._deploy.show.warn(str(left[host]))
-        self._deploy.left.update(left)
-        return left
-
-
-def _in_a_line(error: BaseException) -> str:
-    if isinstance(error, FabStaticError):
-        return f"{error.what} ({error.where})"
-    return "the operator's interruption" if isinstance(error, KeyboardInterrupt) else repr(error)

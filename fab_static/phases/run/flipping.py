@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from fab_static.errors import FabStaticError, RemoteError
-from fab_static.phases.run.deployment import Deployment, Undo
+from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.forgetting import forgetting
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.undoing import Undo
 from fab_static.plan import flip as flips
 from fab_static.plan.flip import Flip, HostFlip
 from fab_static.plan.inventory import expand, expand_url

@@ -8,6 +8,7 @@ import pytest
 
 from fab_static.errors import CdnError, DisagreementError, RemoteError
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.undoing import undo_on_failure
 from fab_static.plan.inventory import S3
 from tests.unit.site import Site
 
@@ -31,7 +32,7 @@ def test_each_that_could_not_be_put_back_gets_a_mend_that_mends_it(
     deploy = site.session._deployment()
     bucket_of_the_site = Publication.__new__(Publication)
     bucket_of_the_site.place = S3("shop")
-    with pytest.raises(DisagreementError) as caught, deploy.undo_on_failure() as undo:  # noqa: PT012
+    with pytest.raises(DisagreementError) as caught, undo_on_failure(deploy) as undo:  # noqa: PT012
         if "web1" in names:
             undo.remember(next(one for one in deploy.hosts() if one.name == "web1"), lost(HOST))
         if "bucket" in names:
