@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, as_completed, wait
 from typing import Any, TypeVar
 
-from fab_static.errors import FabStaticError, RemoteError
+from fab_static.errors import FabStaticError, InventoryError, RemoteError
 from fab_static.plan.inventory import Environment
 from fab_static.remote import patience
+from fab_static.remote.connection import SharedConnection
 from fab_static.remote.host import RemoteHost
+from fab_static.remote.ssh.hops import Ways
 from fab_static.workers import Workers
 
 T = TypeVar("T")
@@ -19,9 +21,19 @@ T = TypeVar("T")
 class Fleet:
     """All hosts of an environment."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, tell: Callable[[str], None] | None = None) -> None:
+        """Take all hosts; nothing is asked or opened yet.
+
+        Args:
+            environment: whose hosts they are.
+            tell: takes words of warning, each once.
+        """
         self.environment = environment
-        self.hosts = tuple(RemoteHost(host, environment) for host in environment.hosts)
+        ways = Ways(environment, tell)
+        self.hosts = tuple(
+            RemoteHost(host, environment, SharedConnection(host, environment, ways, tell))
+            for host in environment.hosts
+        )
         self._workers = Workers(environment.ssh.parallel, "fab_static host")
 
     def with_role(self, *roles: str) -> tuple[RemoteHost, ...]:
@@ -52,6 +64,9 @@ class Fleet:
         """Do the work on all hosts at once; return the answers and the failures.
 
         A bug on one host is raised when all were worked on.
+
+        Raises:
+            InventoryError: ssh's configuration cannot be followed; nothing was contacted.
         """
         waiting: dict[Future[T], RemoteHost] = {}
         results: dict[RemoteHost, T] = {}
@@ -71,6 +86,10 @@ class Fleet:
         except BaseException:
             _end(waiting)
             raise
+        for failure in failures.values():
+            # of no host: all ways are found before the first is opened
+            if isinstance(failure, InventoryError):
+                raise failure
         order = list(waiting.values())
         for host, bug in _in_order(bugs, order).items():
             bug.add_note(f"on {', '.join(one.name for one in bugs)}; the first: {host.name}")

@@ -7,6 +7,7 @@ from fab_static.plan.inventory import Ssh
 
 SILENCE_SECONDS = 30.0  # how long a host may say nothing
 STALL_SECONDS = 120.0  # how long work may stand still; to write much to a slow disk takes its time
+SESSION_SECONDS = 10.0  # how long a host may take to open a session
 CANCEL_SECONDS = 2.0  # how long a host may take to end what was interrupted
 WORDS_SECONDS = 3.0  # how long standard error is read of a process that has failed
 
@@ -23,4 +24,4 @@ def stall_seconds(ssh: Ssh) -> float:
 
 def start_seconds(ssh: Ssh) -> float:
     """Return how long an agent may take to speak after the login."""
-    return max(SILENCE_SECONDS, ssh.connect_timeout)
+    return max(SILENCE_SECONDS, ssh.connect_timeout or 0)

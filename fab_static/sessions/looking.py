@@ -249,7 +249,7 @@ class Looking:
                 mend=f"export {self._absent[0]}=… before you run fab",
             )
         if self._fleet is None:
-            self._fleet = Fleet(self.environment)
+            self._fleet = Fleet(self.environment, lambda words: self._show.warn(words))
         self._last = Deployment(
             self.environment,
             self._fleet,

@@ -170,6 +170,7 @@ def test_an_unknown_host_key_is_refused_with_the_line_that_makes_it_known(
     assert "the host's key is not known" in error
     assert "SHA256:" in error
     assert f"ssh-keyscan -p {port} 127.0.0.3 >> {empty}" in error
+    assert f"the line is: [127.0.0.3]:{port} ssh-ed25519 AAAA" in error
 
 
 def test_a_changed_host_key_is_refused_in_capitals(unchanged: Operator) -> None:

@@ -25,6 +25,21 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What the command line and a fabric.yml say of SSH, besides the inventory."""
+
+    key_files: tuple[str, ...] = ()  # fab -i
+    passphrase: str | None = field(default=None, repr=False)  # fab --prompt-for-passphrase
+    password: str | None = field(default=None, repr=False)  # fab --prompt-for-login-password
+    connect_timeout: float | None = None  # fab -t
+    config_file: str | None = None  # fab -S: instead of ~/.ssh/config
+    allow_agent: bool = True
+    look_for_keys: bool = True
+    compress: bool = False
+    disabled_algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Ssh:
     """How hosts are reached; times in seconds."""
 
@@ -34,9 +49,12 @@ class Ssh:
     gateway: str | None = None
     become: str | None = None
     python: str = "python3"  # what the agent runs in
-    connect_timeout: float = 10
+    connect_timeout: float | None = None  # None: as ~/.ssh/config says, else 10
     command_timeout: float = 1800
     parallel: int = 32
+    ask_passphrase: bool = False  # of `identity`, once, on a terminal
+    identity_at: str = field(default="ssh.identity", compare=False)  # where the inventory has it
+    given: Given = Given()
 
 
 @dataclass(frozen=True)

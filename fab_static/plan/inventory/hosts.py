@@ -63,9 +63,11 @@ def read_ssh(section: Section) -> Ssh:
         gateway=section.optional_text("gateway"),
         become=section.optional_text("become"),
         python=section.optional_text("python") or "python3",
-        connect_timeout=section.number("connect_timeout", 10),
+        connect_timeout=section.optional_number("connect_timeout"),
         command_timeout=section.number("command_timeout", 1800),
         parallel=section.integer("parallel", 32, least=1),
+        ask_passphrase=section.boolean("ask_passphrase", default=False),
+        identity_at=section.at("identity"),
     )
     section.close()
     return ssh

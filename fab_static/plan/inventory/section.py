@@ -35,10 +35,14 @@ class Section:
 
     def problem(self, key: str, message: str) -> None:
         """Note a problem at this section's key; "" is the section itself."""
+        at = self.at(key)
+        self._problems.append(f"{at}: {message}" if at else message)
+
+    def at(self, key: str) -> str:
+        """Return the place of this section's key, with its line where it stands in the file."""
         place = ".".join(part for part in (self.place, key) if part)
-        line = self._lines.get(place)
-        at = f" (line {line})" if line else ""
-        self._problems.append(f"{place}{at}: {message}" if place else message)
+        line = self._lines.get(place) if place else None
+        return f"{place} (line {line})" if line else place
 
     def has(self, key: str) -> bool:
         """Tell whether the key is there, with a value."""
@@ -149,6 +153,10 @@ class Section:
             self.problem(key, f"must be a number of seconds {bound}, not {shown(value)}")
             return default
         return float(value)
+
+    def optional_number(self, key: str) -> float | None:
+        """Return a number of seconds above 0, or None where it is absent."""
+        return self.number(key, 1) if self._note(key) else None
 
     def duration(self, key: str, default: int) -> int:
         """Return the seconds of a time such as 7d."""

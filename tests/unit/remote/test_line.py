@@ -19,9 +19,9 @@ import pytest
 from fab_static.remote import line as line_module
 from fab_static.remote import patience
 from fab_static.remote.channels import SshChannel
-from fab_static.remote.connection import _prompt
 from fab_static.remote.frames import TooSlowError
 from fab_static.remote.line import Line, end, ended_after
+from fab_static.remote.ssh.opening import Transport
 from tests.processes import becomes
 
 MUCH = bytes(4 << 20)  # more than any socket holds here
@@ -96,7 +96,7 @@ def connect(closing, monkeypatch):
         server.add_server_key(key)
         server.start_server(event=threading.Event(), server=Server())
         closing.callback(end, server)
-        transport = _prompt(near or proxy.near)
+        transport = Transport(Line(near or proxy.near, patience.SILENCE_SECONDS))
         closing.callback(end, transport)
         transport.start_client(timeout=30)
         transport.auth_none("somebody")
@@ -205,7 +205,7 @@ def test_a_gateway_that_takes_nothing_holds_nobody_either(connect, closing, monk
     behind.add_server_key(paramiko.ECDSAKey.generate())
     behind.start_server(event=threading.Event(), server=Server())
     closing.callback(end, behind)
-    transport = _prompt(through)
+    transport = Transport(Line(through, patience.SILENCE_SECONDS))
     transport.start_client(timeout=30)
     transport.auth_none("somebody")
     channel = SshChannel(transport, "agent", 30)

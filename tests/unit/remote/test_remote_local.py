@@ -15,7 +15,10 @@ from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.remote.channels import LocalChannel
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.ssh.asking import Asked
+from fab_static.remote.ssh.hops import Hop
+from fab_static.remote.ssh.reaching import reached
+from fab_static.remote.ssh.settings import Settings
 
 
 def environment_at(folder, names=("build1", "edge1", "web1"), **ssh):
@@ -319,13 +322,10 @@ def test_an_object_that_was_damaged_on_its_host_goes_nowhere(fleet, tmp_path):
     assert caught.value.where == "build1"
 
 
-def test_no_packet_waits_for_the_one_before_it_to_be_acknowledged(tmp_path):
+def test_no_packet_waits_for_the_one_before_it_to_be_acknowledged():
     """With Nagle's algorithm, which paramiko leaves on, each request of two packets took 40 ms more."""
-    environment = environment_at(tmp_path)
-    options = SharedConnection(environment.hosts[0], environment).options()
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as sock,
-    ):
-        transport = options["connect_kwargs"]["transport_factory"](sock)
-        assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        hop = Hop(Asked("edge1"), Settings("edge1", "127.0.0.1", port, "anna"))
+        with reached(hop, None, None) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

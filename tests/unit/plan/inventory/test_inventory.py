@@ -358,7 +358,7 @@ MORE = [
     ("ssh: {paralel: 3}", "ssh.paralel (line 6): unknown key; did you mean `parallel`?"),
     (
         "ssh: {zzz: 3}",
-        "ssh.zzz (line 6): unknown key; the keys here are become, command_timeout, "
+        "ssh.zzz (line 6): unknown key; the keys here are ask_passphrase, become, command_timeout, "
         "connect_timeout, gateway, identity, known_hosts, parallel, python, user",
     ),
     (

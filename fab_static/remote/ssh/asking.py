@@ -1,0 +1,98 @@
+"""Has `ssh -G` say what OpenSSH's configuration makes of a host."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fab_static.errors import InventoryError
+from fab_static.remote.ssh.settings import Settings, settings
+
+PROGRAM = "ssh"
+ANSWER_SECONDS = 15.0  # how long `Match exec` and names that are looked up may take
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One host to ask for: its word, and what stands over the configuration."""
+
+    alias: str
+    user: str | None = None
+    port: int | None = None
+    jump: str | None = None  # as -J takes it; "none" for no jump host
+    file: str | None = None  # instead of the configuration's usual files
+    spelt: str = field(default="", compare=False)  # as it was written: with user and port
+
+    @property
+    def options(self) -> list[str]:
+        """What ssh is given, to work as this host wants it."""
+        given = (("-F", self.file), ("-l", self.user), ("-p", self.port))
+        words = [word for flag, value in given if value for word in (flag, str(value))]
+        if self.jump:
+            words += ["-o", f"ProxyJump={self.jump}"]
+        return words
+
+    @property
+    def by_hand(self) -> str:
+        """The command by which a person reaches the host."""
+        given = (("-F", self.file), ("-J", self.jump), ("-p", self.port))
+        words = [word for flag, value in given if value for word in (flag, shlex.quote(str(value)))]
+        user = f"{self.user}@" if self.user else ""
+        return " ".join([PROGRAM, *words, f"{user}{self.alias}"])
+
+
+def answer_of_ssh(asked: Asked) -> Settings:
+    """Return what ssh makes of its configuration for a host.
+
+    Raises:
+        InventoryError: it refuses the configuration, with its own words.
+        FileNotFoundError: there is no ssh.
+    """
+    return settings(asked.alias, values_of_ssh([*asked.options, "--", asked.alias], asked.alias))
+
+
+def values_of_ssh(words: Sequence[str], alias: str) -> Mapping[str, Sequence[str]]:
+    """Return what `ssh -G` prints, given these words.
+
+    Raises:
+        InventoryError: it refuses, with its own words.
+        FileNotFoundError: there is no ssh.
+    """
+    try:
+        ran = subprocess.run(  # noqa: S603 - the operator's own ssh, no shell between
+            [PROGRAM, "-G", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InventoryError(
+            f"ssh's configuration for {alias} was not read after {ANSWER_SECONDS:g} seconds",
+            where=f"ssh -G {alias}",
+            mend="see what it waits for: a command of `Match exec`, or a name that is looked up",
+        ) from error
+    if ran.returncode:
+        said = _sentences(ran.stderr) or f"exit status {ran.returncode}"
+        raise InventoryError(
+            f"ssh refuses its configuration for {alias}: {said}",
+            where=f"ssh -G {alias}",
+            mend=f"mend the line that it names, until this works: ssh -G {alias}",
+        )
+    return parsed(ran.stdout.decode(errors="surrogateescape"))
+
+
+def parsed(text: str) -> dict[str, list[str]]:
+    """Return the lines of `ssh -G` by keyword, in order."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        values.setdefault(key.lower(), []).append(value)
+    return values
+
+
+def _sentences(stderr: bytes) -> str:
+    lines = stderr.decode(errors="replace").splitlines()
+    return "; ".join(line.strip() for line in lines if line and "Pseudo-terminal" not in line)

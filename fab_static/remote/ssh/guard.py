@@ -1,0 +1,216 @@
+"""Judges the key that a hop shows, as ssh does with StrictHostKeyChecking=yes, and says which kinds to ask for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable
+from typing import NoReturn
+
+import paramiko
+
+from fab_static.remote.ssh import known_hosts
+from fab_static.remote.ssh.host_certificate import SUFFIX, Certificate, parse, why_not
+from fab_static.remote.ssh.known_hosts import AUTHORITY, REVOKED, Line
+from fab_static.remote.ssh.refusal import HopError
+from fab_static.remote.ssh.settings import DEFAULT_PORT, Settings
+
+KINDS = {  # of keys that we can verify: by the algorithms that a host is asked for
+    "ssh-ed25519": "ssh-ed25519",
+    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+    "rsa-sha2-512": "ssh-rsa",
+    "rsa-sha2-256": "ssh-rsa",
+}
+
+_ANEW = "sign the host's key anew, or put the key itself into known_hosts"
+
+
+class Guard:
+    """What is known of one hop, before and after it has shown its key."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tell: Callable[[str], None] | None = None,
+        *,
+        is_direct: bool = True,
+    ) -> None:
+        """Look up what is known of the hop.
+
+        Args:
+            settings: of the hop.
+            tell: takes what is told once.
+            is_direct: whether no other machine or program lies between.
+        """
+        self._settings = settings
+        self._is_direct = is_direct
+        known = known_hosts.read((*settings.user_known_hosts, *settings.global_known_hosts), tell)
+        self._lines = known.of(settings.known_as)
+        self._without_port: tuple[Line, ...] = ()
+        if settings.port != DEFAULT_PORT and not settings.host_key_alias:
+            self._without_port = known.of(settings.hostname)  # ssh looks there next
+
+    def algorithms(self) -> tuple[str, ...]:
+        """Return the algorithms to ask the host for: those of known keys first, in the settings' order."""
+        allowed = [name for name in self._settings.host_key_algorithms if _plain(name) in KINDS]
+        lines = (*self._lines, *self._without_port)
+        kinds = {line.kind for line in lines if not line.marker}
+        has_authority = any(line.marker == AUTHORITY for line in lines)
+
+        def is_known(name: str) -> bool:
+            return has_authority if name.endswith(SUFFIX) else KINDS[name] in kinds
+
+        return (
+            *(name for name in allowed if is_known(name)),
+            *(name for name in allowed if not is_known(name) and not name.endswith(SUFFIX)),
+        )
+
+    def judge(self, key: paramiko.PKey) -> None:
+        """Let pass whose key is known, and nobody else.
+
+        Raises:
+            HopError: it is unknown, another one, or revoked; or its certificate is not good.
+        """
+        blob = key.public_blob.key_blob if key.public_blob else key.asbytes()
+        certificate = self._certificate(blob)
+        plain = key.asbytes()  # with which the hop has signed
+        if certificate and certificate.key != plain:
+            raise HopError("the host's certificate is for another key", _ANEW)
+        self._refuse_revoked(plain, certificate)
+        problem = None
+        for lines in (self._lines, self._without_port):
+            if certificate and any(
+                line.marker == AUTHORITY and line.key == certificate.authority for line in lines
+            ):
+                problem = why_not(
+                    certificate,
+                    (self._settings.host_key_alias or self._settings.hostname).lower(),
+                    self._settings.ca_signature_algorithms,
+                )
+                if problem is None:
+                    return
+            if any(not line.marker and line.key == plain for line in lines):
+                return
+        if problem:
+            self._bad_certificate(problem)
+        if known := [line for line in self._lines if not line.marker]:
+            self._changed(plain, known)
+        self._unknown(plain, certificate)
+
+    def _certificate(self, blob: bytes) -> Certificate | None:
+        if not paramiko.Message(blob).get_text().endswith(SUFFIX):
+            return None
+        try:
+            return parse(blob)
+        except ValueError as error:
+            raise HopError(
+                f"the host shows {error}, which cannot be verified",
+                _ANEW,
+            ) from error
+
+    # ---- what is refused
+
+    def _refuse_revoked(self, plain: bytes, certificate: Certificate | None) -> None:
+        shown = {plain, *([certificate.authority] if certificate else [])}
+        for line in (*self._lines, *self._without_port):
+            if line.marker == REVOKED and line.key in shown:
+                whose = "the host's key" if line.key == plain else "the key that signed the host's"
+                raise HopError(
+                    f"{whose} is REVOKED ({fingerprint(line.key)}): {line.at}",
+                    "somebody may hold a copy of that key: give the host a new one before anything else",
+                )
+        file = self._settings.revoked_host_keys
+        if file and (problem := _revoked_by(file, shown)):
+            raise HopError(
+                f"the host's key {problem} (RevokedHostKeys)",
+                "give the host a new key, or mend RevokedHostKeys in ssh's configuration",
+            )
+
+    def _bad_certificate(self, problem: str) -> NoReturn:
+        raise HopError(
+            f"the host's certificate is not good: {problem}",
+            "sign the host's key anew: ssh-keygen -s CA -h -I ID -n "
+            f"{self._settings.host_key_alias or self._settings.hostname} KEY.pub",
+        )
+
+    def _changed(self, plain: bytes, known: list[Line]) -> NoReturn:
+        kind = paramiko.Message(plain).get_text()
+        alike = [line for line in known if line.kind == kind] or known
+        places = ", ".join(dict.fromkeys(line.at for line in alike))
+        was = " or ".join(dict.fromkeys(fingerprint(line.key) for line in alike))
+        raise HopError(
+            f"the host's key has CHANGED: it was {was}, now it is {fingerprint(plain)}. "
+            f"SOMEBODY MAY STAND IN BETWEEN ({places})",
+            "find out why before anything else. If the host was set up anew: ssh-keygen -f "
+            f"{shlex.quote(alike[0].file)} -R {shlex.quote(self._settings.known_as)}; then "
+            + self._to_make_known(plain),
+        )
+
+    def _unknown(self, plain: bytes, certificate: Certificate | None) -> NoReturn:
+        authorities = [line for line in self._lines if line.marker == AUTHORITY]
+        signed = ""
+        if certificate:
+            signed = f"; its certificate is signed by {fingerprint(certificate.authority)}, which is not known"
+        elif authorities:
+            signed = (
+                f"; it shows no certificate, and it is known by one alone ({authorities[0].at})"
+            )
+        raise HopError(
+            f"the host's key is not known ({paramiko.Message(plain).get_text()} {fingerprint(plain)})"
+            + signed,
+            "compare the fingerprint with the host's own, then " + self._to_make_known(plain),
+        )
+
+    def _to_make_known(self, plain: bytes) -> str:
+        """Return how to add the key to known_hosts, and the line itself."""
+        settings = self._settings
+        kind = paramiko.Message(plain).get_text()
+        line = f"{settings.known_as} {kind} {base64.b64encode(plain).decode()}"
+        if not self._is_direct or settings.host_key_alias:
+            return f"add to {self._file()}: {line}"
+        port = "" if settings.port == DEFAULT_PORT else f"-p {settings.port} "
+        return (
+            f"add it: ssh-keyscan {port}{settings.hostname} >> {shlex.quote(self._file())}"
+            f"; the line is: {line}"
+        )
+
+    def _file(self) -> str:
+        files = self._settings.user_known_hosts or self._settings.global_known_hosts
+        return files[0] if files else "a file that UserKnownHostsFile names"
+
+
+def fingerprint(key: bytes) -> str:
+    """Return a key's fingerprint as ssh shows it."""
+    digest = base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def _plain(algorithm: str) -> str:
+    return algorithm.removesuffix(SUFFIX)
+
+
+def _revoked_by(file: str, keys: set[bytes]) -> str | None:
+    """Return what a file of revoked keys, or a KRL, says of these keys; None where nothing."""
+    for key in keys:
+        kind = paramiko.Message(key).get_text()
+        with tempfile.NamedTemporaryFile("w", suffix=".pub") as public:
+            public.write(f"{kind} {base64.b64encode(key).decode()}\n")
+            public.flush()
+            try:
+                ran = subprocess.run(  # noqa: S603 - no shell between
+                    ["ssh-keygen", "-Q", "-f", file, public.name],  # noqa: S607 - the operator's own
+                    capture_output=True,
+                    check=False,
+                    timeout=10,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                return f"cannot be looked up in {file}: {error}"
+        if ran.returncode:
+            is_revoked = b"REVOKED" in ran.stdout
+            return f"is REVOKED by {file}" if is_revoked else f"cannot be looked up in {file}"
+    return None

@@ -1,0 +1,249 @@
+"""Logs in on one hop: which keys are shown, in which order, and what it means when none lets us in.
+
+The order is that of ssh (sshconnect2.c, pubkey_prepare): certificates, keys of the configuration that the
+agent holds, the agent's others, keys in files. What `fab -i` and the inventory name comes before all.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import paramiko
+from paramiko.agent import AgentKey
+from paramiko.pkey import PublicBlob, UnknownKeyType
+
+from fab_static.plan.inventory import Ssh
+from fab_static.remote.ssh.agent import Agent
+from fab_static.remote.ssh.host_certificate import SUFFIX
+from fab_static.remote.ssh.key_files import CERTIFICATE, KeyFile, UnusableKeyError, certificate_in
+from fab_static.remote.ssh.refusal import HopError
+from fab_static.remote.ssh.settings import Settings
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One key that may be shown."""
+
+    name: str  # as messages call it
+    key: paramiko.PKey
+
+
+class Login:
+    """One try to be let in on a hop."""
+
+    def __init__(self, settings: Settings, ssh: Ssh) -> None:
+        self._settings = settings
+        self._given = ssh.given
+        self._named = [KeyFile(path) for path in (*ssh.given.key_files, ssh.identity) if path]
+        looked_for = settings.identity_files if ssh.given.look_for_keys else ()
+        named = {file.path for file in self._named}
+        self._files = [KeyFile(path) for path in looked_for if path not in named]
+        self._passed_over: list[UnusableKeyError] = []
+        self._shown: list[str] = []
+
+    def on(self, transport: paramiko.Transport) -> None:
+        """Log in.
+
+        Raises:
+            HopError: the hop does not let us in.
+        """
+        agent = Agent(self._settings.identity_agent)
+        try:
+            if not self._settings.pubkey_authentication:
+                keys: Iterator[Shown] = iter(())
+            else:
+                keys = self._keys(agent)
+            if not self._is_let_in(transport, keys):
+                raise self._refused(agent)
+        finally:
+            agent.close()
+
+    def _is_let_in(self, transport: paramiko.Transport, keys: Iterator[Shown]) -> bool:
+        user = self._settings.user
+        for shown in keys:
+            self._shown.append(shown.name)
+            try:
+                wants = transport.auth_publickey(user, shown.key)
+            except paramiko.BadAuthenticationType as error:
+                if self._given.password is None:
+                    raise self._other_methods(error.allowed_types) from error
+                break
+            except paramiko.AuthenticationException as error:
+                if not transport.is_active():
+                    raise self._cut_off(error) from error
+                continue
+            except paramiko.SSHException as error:
+                if not transport.is_active():
+                    raise
+                self._passed_over.append(
+                    UnusableKeyError(f"{shown.name}: {error}", "see: ssh-add -l")
+                )
+                continue
+            if not wants:
+                return True
+            if "publickey" not in wants and self._given.password is None:
+                raise self._other_methods(wants, besides="a key, and then ")
+        return self._is_let_in_by_password(transport)
+
+    def _is_let_in_by_password(self, transport: paramiko.Transport) -> bool:
+        if self._given.password is None:
+            return False
+        self._shown.append("the password")
+        try:
+            return not transport.auth_password(self._settings.user, self._given.password)
+        except paramiko.BadAuthenticationType as error:
+            raise self._other_methods(error.allowed_types) from error
+        except paramiko.AuthenticationException as error:
+            if not transport.is_active():
+                raise self._cut_off(error) from error
+            return False
+
+    # ---- the keys, in order
+
+    def _keys(self, agent: Agent) -> Iterator[Shown]:
+        """Yield each key once."""
+        seen = set()
+        for shown in self._all_keys(agent):
+            public = shown.key.public_blob
+            wire = public.key_blob if public else _wire(shown.key)
+            if wire not in seen:
+                seen.add(wire)
+                yield shown
+
+    def _all_keys(self, agent: Agent) -> Iterator[Shown]:
+        held = {_wire(key): key for key in agent.keys}
+        for file in self._named:
+            yield from self._beside(file, held)
+            yield from self._of_file(file, held, is_named=True)
+        for path in self._settings.certificate_files:
+            yield from self._certified(certificate_in(path), path, held)
+        for file in self._files:
+            yield from self._beside(file, held)
+        for file in self._files:
+            if (public := file.public) in held and public:
+                yield Shown(f"{file.path} (in the agent)", held[public])
+        if not self._settings.identities_only:
+            for key in agent.keys:
+                yield Shown(f"the agent's {key.comment or key.get_name()}", _as_listed(key))
+        for file in self._files:
+            yield from self._of_file(file, held)
+
+    def _of_file(
+        self, file: KeyFile, held: Mapping[bytes, AgentKey], *, is_named: bool = False
+    ) -> Iterator[Shown]:
+        public = file.public
+        if public in held and public:
+            if is_named:
+                yield Shown(f"{file.path} (in the agent)", held[public])
+            return
+        if not file.exists and not is_named:  # one of those where ssh looks by default
+            return
+        try:
+            yield Shown(file.path, file.private(self._given.passphrase))
+        except UnusableKeyError as error:
+            self._passed_over.append(error)
+
+    def _beside(self, file: KeyFile, held: Mapping[bytes, AgentKey]) -> Iterator[Shown]:
+        path = f"{file.path}{CERTIFICATE}"
+        yield from self._certified(certificate_in(path), path, held)
+
+    def _certified(
+        self, blob: PublicBlob | None, path: str, held: Mapping[bytes, AgentKey]
+    ) -> Iterator[Shown]:
+        """Yield the key that a certificate is for, with it."""
+        if blob is None:
+            return
+        try:
+            wanted = paramiko.PKey.from_type_string(blob.key_type, blob.key_blob).asbytes()
+        except (UnknownKeyType, paramiko.SSHException):
+            return
+        key: paramiko.PKey | None = held.get(wanted)
+        for file in (*self._named, *self._files):
+            if key is None and file.exists and file.public in (wanted, None):
+                try:
+                    key = file.private(self._given.passphrase)
+                except UnusableKeyError:
+                    continue  # it is told where the file is tried by itself
+                key = key if key.asbytes() == wanted else None
+        if key is not None:
+            yield Shown(path, _with(blob, key))
+
+    # ---- why we are not let in
+
+    def _refused(self, agent: Agent) -> HopError:
+        user = self._settings.user
+        if not self._settings.pubkey_authentication:
+            return HopError(
+                "ssh's configuration says PubkeyAuthentication no, and fab_static logs in with keys",
+                "set it to yes for this host",
+            )
+        over = [error.what for error in self._passed_over]
+        if not self._shown:
+            what = "there is no key to log in with" + "".join(f"; {one}" for one in over)
+            if agent.problem:
+                what += f"; {agent.problem}"
+            mend = self._passed_over[0].mend if self._passed_over else (
+                "ssh-add a key, or name one: ssh: {identity: ~/.ssh/id_ed25519}"
+            )  # fmt: skip
+            return HopError(what, mend)
+        locked = [error for error in self._passed_over if error.is_locked]
+        what = f"the host does not let {user} in with the keys of {', '.join(self._names())}"
+        mend = (
+            f"put the public key into ~{user}/.ssh/authorized_keys there, "
+            "or name another ssh.user or ssh.identity"
+        )
+        if over:
+            what += "; not tried: " + "; ".join(over)
+        if locked or (self._passed_over and self._named):
+            mend = (locked or self._passed_over)[0].mend
+        return HopError(what, mend)
+
+    def _names(self) -> list[str]:
+        names = list(dict.fromkeys(self._shown))
+        return names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
+
+    def _cut_off(self, error: BaseException) -> HopError:
+        if "timeout" in str(error).lower():
+            return HopError(
+                f"the login did not end within {self._settings.patience:g} seconds",
+                "see what the host's login waits for (PAM, LDAP, DNS), or raise ssh.connect_timeout",
+            )
+        count = len(self._shown)
+        return HopError(
+            f"the host ended the login after {count} key{'s' if count > 1 else ''}: too many were tried "
+            f"({', '.join(self._names())})",
+            "name the right one: ssh: {identity: ~/.ssh/id_ed25519}, or IdentitiesOnly yes with an "
+            "IdentityFile in ~/.ssh/config",
+        )
+
+    def _other_methods(self, methods: list[str], besides: str = "") -> HopError:
+        words = ", ".join(methods) or "nothing"
+        return HopError(
+            f"the host wants {besides}{words} of {self._settings.user}, and fab_static answers no questions",
+            "allow public keys alone for this user there (AuthenticationMethods, PubkeyAuthentication of "
+            "its sshd_config)",
+        )
+
+
+def _with(blob: PublicBlob, key: paramiko.PKey) -> Any:
+    """Return the key with a certificate, and leave the key itself without."""
+    signed: Any = (
+        AgentKey(key.agent, key.blob, key.comment) if isinstance(key, AgentKey) else copy.copy(key)
+    )
+    signed.public_blob = blob
+    return signed
+
+
+def _as_listed(key: AgentKey) -> paramiko.PKey:
+    """Return an agent's key: as a certificate where it is listed as one."""
+    is_certificate = key.get_name().endswith(SUFFIX)
+    return _with(PublicBlob(key.get_name(), key.blob), key) if is_certificate else key
+
+
+def _wire(key: paramiko.PKey) -> bytes:
+    """Return a key as the agent lists it: with its certificate, where it has one."""
+    blob: bytes = getattr(key, "blob", None) or key.asbytes()
+    return blob
