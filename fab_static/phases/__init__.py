@@ -18,19 +18,11 @@ Phase = Callable[["Deployment"], None]
 
 BUILD = BUILD_PHASES
 PREPARE = ("seal", "distribute", "verify")
-GO_LIVE = (
-    "activate",
-    "invalidate",
-    "probe",
-    "prune",
-)  # until `activate`, no visitor can see any of it
+AFTER_FLIP = ("invalidate", "probe", "prune")  # what fails here leaves the release live
+GO_LIVE = ("activate", *AFTER_FLIP)  # until `activate`, no visitor can see any of it
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
-ROLLBACK = (
-    "verify",
-    "activate",
-    "invalidate",
-    "probe",
-)  # the files are still there: only names move
+# the files are still there: only names move
+ROLLBACK = ("verify", "activate", "invalidate", "probe")
 
 
 class _Phases(dict[str, Phase]):

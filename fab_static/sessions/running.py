@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from fab_static.doctor.cdn import preflight
 from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
 from fab_static.looking.difference import difference_of
-from fab_static.phases import BUILD, PHASES, ROLLBACK, Phase
+from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan.spelling import task_name
@@ -66,7 +66,7 @@ class Run:
         )
         deploy.show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
         for name in names:
-            flipped = is_live or (name in ("invalidate", "probe", "prune") and len(names) > 1)
+            flipped = is_live or (name in AFTER_FLIP and len(names) > 1)
             try:
                 self.one(name)
             except FabStaticError as error:

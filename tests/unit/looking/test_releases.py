@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 from tests.unit.site import NEW, OLD, Site
 
@@ -49,3 +50,13 @@ def test_a_release_that_only_one_host_holds_is_told_too(site: Site) -> None:
         "files": 2,
         "bytes": 10,
     }
+
+
+def test_a_seal_that_cannot_be_read_is_told_and_keeps_no_other_release_back(site: Site) -> None:
+    seal = site.folder / "edge1" / "releases" / OLD / "release.json"
+    seal.chmod(0o644)
+    seal.write_text("{")
+    warned: list[str] = []
+    site.session._show = SimpleNamespace(warn=warned.append)  # type: ignore[assignment]
+    assert states(site) == {NEW: "live", OLD: "previous"}
+    assert warned[0].startswith("edge1: release.json is no JSON")
