@@ -14,6 +14,7 @@ from fab_static.looking import plan as looking_plan
 from fab_static.phases.run.building import Known
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import verbs
+from tests.releases import sealed
 from tests.unit.site import NEW, Site
 
 BUILD = "build: {phases: [collectstatic, compress]}\n"
@@ -145,6 +146,16 @@ def test_what_an_earlier_flip_left_to_forget_is_forgotten_too(planned: Plan) -> 
 )
 def test_a_probe_runs_where_there_is_something_to_ask(planned: Plan, more: str) -> None:
     assert "probe" in runs(planned(more=more))
+
+
+def test_a_changed_file_with_a_version_gets_a_url_that_only_a_build_can_tell(
+    planned: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = sealed(SEALED, NEW, versioned=["site.css"], settings={"STATIC_URL": "/static/"})
+    monkeypatch.setattr(Deployment, "read_release", lambda *_: live)
+    version = live.versions["site.css"]
+    url = {"before": f"/static/site.css?version={version}", "now": None}
+    assert planned({**LARGER, "logo.svg": b"other"}, built=SEALED)["urls"] == [url]
 
 
 def test_nothing_is_written_on_any_host(planned: Plan, site: Site) -> None:

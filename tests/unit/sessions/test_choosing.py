@@ -11,7 +11,7 @@ from fab_static.errors import InventoryError, ReleaseError
 from fab_static.phases import BUILD, EVERYTHING, GO_LIVE, PREPARE
 from fab_static.phases.run.journal import Journal
 from fab_static.plan.build_order import CATALOGUES_FIRST
-from fab_static.plan.release import Activation
+from fab_static.plan.history import Activation
 from fab_static.sessions import choosing
 
 R1, R2, R3 = (f"2026112{day}T170102Z-3f9c1a7b" for day in (1, 2, 3))

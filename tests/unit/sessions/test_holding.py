@@ -12,8 +12,7 @@ from fab_static.errors import BuildError, DeployLockedError, RemoteError
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.plan.wire import verbs
 from fab_static.sessions.holding import told
-from tests.unit.test_words import NEW, Site, flip_provisionally, taken
-from tests.unit.test_words import site as site
+from tests.unit.site import NEW, Site, flip_provisionally, taken
 
 
 class Telling:
