@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 
 from fab_static.plan.cdn.invalidation import PRICE_USD, Invalidation, to_invalidate
-from fab_static.plan.diff import ANY_QUERY, PLAIN, Queries
+from fab_static.plan.cdn.queries import ANY_QUERY, PLAIN, Queries
 
 RUNS = 7
 # files of eight packages, as the static trees of common Django packages have them

@@ -17,7 +17,7 @@ from fab_static.errors import CdnError, FabStaticError
 from fab_static.phases.run.browser import Browser
 from fab_static.phases.run.caching import Caching, distribution_of
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import static_url_of
+from fab_static.phases.run.settings import static_url_of
 from fab_static.plan import expectations
 from fab_static.plan.release import Release
 

@@ -11,8 +11,8 @@ from fab_static.doctor.findings import Finding, bad, good
 from fab_static.errors import CdnError
 from fab_static.phases.run.caching import distribution_of
 from fab_static.plan.cdn import behaviour as behaviours
+from fab_static.plan.cdn.cache_tags import TAG_HEADER
 from fab_static.plan.inventory import S3, Cdn
-from fab_static.plan.publication import TAG_HEADER
 
 ALLOW_ALL_QUERIES = (
     "use a cache policy whose query strings are all, or a whitelist with `version`, such as "

@@ -14,20 +14,19 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import steps
 from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.phases.run.listings import Listing, listing_of
-from fab_static.phases.run.project import staticfiles_manifest_path
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.settings import staticfiles_manifest_path
 from fab_static.phases.run.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles
 from fab_static.plan.build_order import is_of_sources
 from fab_static.plan.cdn.invalidation import Invalidation
+from fab_static.plan.cdn.queries import as_cached, united
 from fab_static.plan.diff import (
     Diff,
-    as_cached,
     compare,
     is_for_the_server,
     is_versioned,
     printed_url,
-    united,
     url_changes,
 )
 from fab_static.plan.flip import printed

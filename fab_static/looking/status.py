@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.publication import Publication
-from fab_static.plan.publication import hidden
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
 from fab_static.remote import RemoteHost
@@ -123,6 +121,10 @@ def _with_another_seal(
 
 def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, Any]:
     """Return what is live in the bucket; `missing` counts the live release's objects that it lacks."""
+    # not above: most environments have no bucket, and `status` starts sooner
+    from fab_static.phases.run.publication import Publication
+    from fab_static.plan.publication import hidden
+
     place = deploy.environment.origin
     assert place is not None  # noqa: S101 - the caller looked
     try:

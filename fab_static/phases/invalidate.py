@@ -13,7 +13,7 @@ from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.phases.run.journal import listed
 from fab_static.plan.cdn import ledger
 from fab_static.plan.cdn.invalidation import Invalidation
-from fab_static.plan.diff import united
+from fab_static.plan.cdn.queries import united
 from fab_static.plan.wire import asks, verbs
 from fab_static.wording import counted
 

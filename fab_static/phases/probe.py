@@ -12,7 +12,7 @@ from fab_static.errors import ProbeError
 from fab_static.phases.run.browser import ENCODINGS, Browser
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import expectations
-from fab_static.plan.diff import as_cached, united
+from fab_static.plan.cdn.queries import as_cached, united
 from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES

@@ -9,7 +9,7 @@ from fab_static.errors import ReleaseError
 from fab_static.phases.distribute import ship
 from fab_static.phases.run.audit import refuse_contradictions
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import baked_settings, manifest_path
+from fab_static.phases.run.settings import baked_settings, manifest_path
 from fab_static.plan.history import bad
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release

@@ -21,7 +21,7 @@ from fab_static.phases.run.audit import (
 from fab_static.phases.run.collected import refuse_what_is_not_held
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
-from fab_static.phases.run.project import (
+from fab_static.phases.run.settings import (
     baked_settings,
     manifest_path,
     static_url_of,

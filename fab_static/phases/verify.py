@@ -8,8 +8,8 @@ from typing import Any
 from fab_static.errors import FabStaticError, ManifestError, ReleaseError
 from fab_static.phases.compress import gaps_refused, question_of
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import baked_settings
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.settings import baked_settings
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from fab_static.plan.bundles import changes
+from fab_static.plan.cdn.queries import PLAIN, Queries, as_cached
 from fab_static.plan.release import Release
 
 # reached through the `static` tag or a bundle's config alone, so their URLs carry the version; other
 # files (images, fonts, catalogues) are named by CSS and scripts too, where no version is printed
 VERSIONED_KINDS = (".js", ".mjs", ".css", ".map")
 SOURCES = (".less", ".scss", ".sass")  # browsers get the CSS that compress made of them
-
-# the query strings that a cache may hold a file under, as URLs print them; "" is the URL without one.
-# None is any: url(fontawesome.woff?v=4.7.0) of a library, `?<hash>` that django-compressor adds in CSS
-Queries = frozenset[str] | None
-ANY_QUERY: Queries = None
-PLAIN: Queries = frozenset({""})
 
 
 @dataclass(frozen=True)
@@ -96,11 +91,6 @@ def printed_url(release: Release, path: str) -> str:
     return f"{url}?version={version}" if version else url
 
 
-def as_cached(paths: Iterable[str]) -> dict[str, Queries]:
-    """Return under which queries caches may hold these unversioned paths."""
-    return dict.fromkeys(paths, ANY_QUERY)
-
-
 def narrowed(
     forgotten: Mapping[str, Queries],
     *,
@@ -128,16 +118,6 @@ def narrowed(
         path: queries_of(path) if some is None and keys_on_other_queries(path) is False else some
         for path, some in forgotten.items()
     }
-
-
-def united(*found: Mapping[str, Queries]) -> dict[str, Queries]:
-    """Return all paths with all queries of each, by path."""
-    both: dict[str, Queries] = {}
-    for one in found:
-        for path, queries in one.items():
-            known = both.get(path, frozenset())
-            both[path] = None if queries is None or known is None else known | queries
-    return dict(sorted(both.items()))
 
 
 def to_forget(

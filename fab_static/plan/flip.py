@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fab_static.plan.diff import Queries
+from fab_static.plan.cdn.queries import Queries
 from fab_static.plan.wire import asks
 
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from fab_static.plan.diff import is_for_the_server
+from fab_static.plan.encodings import ENDINGS
 from fab_static.plan.release import Encoded, Release
 
-# content coding (RFC 9110, 8.4.1) -> the ending under which nginx looks for it
-ENDINGS = {"gzip": "gz", "br": "br"}
 # below it CloudFront compresses nothing either (its ServingCompressedFiles page), and an answer with
 # its head is one packet or two, encoded or not
 LEAST_BYTES = 1000

@@ -20,7 +20,7 @@ from functools import cache
 from types import MappingProxyType
 
 from fab_static.errors import ManifestError, ReleaseError
-from fab_static.plan.cdn.cache_tags import tags_of
+from fab_static.plan.cdn.cache_tags import TAG_HEADER, tags_of
 from fab_static.plan.content_types import content_type
 from fab_static.plan.ids import is_id
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
@@ -31,7 +31,6 @@ PRIVATE = ".fab_static/"  # below it stands what no visitor asks for
 MANIFEST = PRIVATE + "manifest.json"
 PROBE = PRIVATE + "probe"  # what is written and copied to see whether that is allowed
 PROBE_COPY = PRIVATE + "probe-copy"
-TAG_HEADER = "x-amz-meta-cache-tag"  # S3 gives an object's metadata `cache-tag` out as this header
 MAX_KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 
 _RESERVED = re.compile(r"\.fab_static(/|\Z)|pool/[0-9a-f]{7}/")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.plan.ending import listed
-from fab_static.report import live
+from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
 from fab_static.wording import counted, first_of
 
@@ -200,8 +200,8 @@ def _growth(bundle: Mapping[str, Any], kind: str) -> str:
     if now is None:
         return "-"
     if before is None:
-        return live.size(now) + (" (new)" if bundle["before"] is None else "")
-    return f"{live.size(now)} ({'+' if now >= before else '-'}{live.size(abs(now - before))})"
+        return amounts.size(now) + (" (new)" if bundle["before"] is None else "")
+    return f"{amounts.size(now)} ({'+' if now >= before else '-'}{amounts.size(abs(now - before))})"
 
 
 def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most: int = 20) -> None:

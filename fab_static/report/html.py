@@ -17,7 +17,7 @@ from typing import Any
 
 from fab_static.errors import DISAGREE
 from fab_static.plan.build_order import BUILD_PHASES
-from fab_static.report.live import size
+from fab_static.report.amounts import size
 from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.report.amounts import clock, size
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
 COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
@@ -107,22 +108,3 @@ def _counted(spans: Sequence[Span], hosts: Iterable[str]) -> str:
     return "and " + ", ".join(
         f"{states.count(name)} {name}" for name in names.values() if name in states
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as 0:07 or 1:02:03."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes as 512 B, 4.8 MB."""
-    if count < 1000:
-        return f"{count} B"
-    number = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1000
-        if number < 999.5 or unit == "TB":
-            break
-    return f"{number:.1f} {unit}"

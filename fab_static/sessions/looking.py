@@ -14,7 +14,7 @@ from typing import Any, Self
 from fab_static.errors import FabStaticError, InventoryError, ReleaseError
 from fab_static.looking.status import status
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import secrets_among, static_url_of
+from fab_static.phases.run.settings import static_url_of
 from fab_static.plan.ending import Ending
 from fab_static.plan.ids import is_id
 from fab_static.plan.inventory import Environment
@@ -22,8 +22,9 @@ from fab_static.remote import Fleet
 from fab_static.report.steady import Steady
 from fab_static.sessions.ending import ending_of
 from fab_static.sessions.environments import read_environment
+from fab_static.sessions.secrets import secrets_among
 from fab_static.show import Show
-from fab_static.telling import notify
+from fab_static.telling.webhook import hidden, webhook
 from fab_static.timeline import Timeline
 
 # Each task but `status` imports what it needs itself: `status` starts sooner.
@@ -88,12 +89,12 @@ class Looking:
         self.inventories = inventories
         self.folder = inventories.parent
         self.secrets, absent = secrets_among(environment.project.secrets, environ)
-        self._webhook, name = notify.webhook(environment.notify.webhook, environ)
+        self._webhook, name = webhook(environment.notify.webhook, environ)
         self._absent = [*absent, *([name] if name and not self._webhook else [])]
         # what must never be shown; only `secrets` go to hosts
         self.hidden = {
             **self.secrets,
-            **(notify.hidden(self._webhook) if self._webhook else {}),
+            **(hidden(self._webhook) if self._webhook else {}),
         }
         self.show = show or Quiet()
         self.operator = operator()

@@ -70,7 +70,7 @@ def nginx(
 
 def _static_url(session: api.Session, url: str | None) -> str:
     """Return the path of STATIC_URL: as the command line says it, else as the project does."""
-    from fab_static.phases.run.project import UnsetError
+    from fab_static.phases.run.settings import UnsetError
     from fab_static.plan.expectations import url_path
 
     if url is not None:

@@ -22,7 +22,7 @@ from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run import listings
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import beside_root, manifest_path
+from fab_static.phases.run.settings import beside_root, manifest_path
 from fab_static.phases.run.static_root import (
     among_sources,
     kept,

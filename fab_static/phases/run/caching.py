@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fab_static.errors import CdnError
 from fab_static.plan.cdn import behaviour as behaviours
+from fab_static.plan.cdn.cache_tags import TAG_HEADER
 from fab_static.plan.inventory import Cdn
-from fab_static.plan.publication import TAG_HEADER
 
 if TYPE_CHECKING:
     from fab_static.aws.cloudfront import Distribution

@@ -14,7 +14,7 @@ from fab_static.phases.run.audit import lines
 from fab_static.phases.run.building import what_is_known
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import Listing, listing_of
-from fab_static.phases.run.project import beside_root, staticfiles_manifest_path
+from fab_static.phases.run.settings import beside_root, staticfiles_manifest_path
 from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held

@@ -6,29 +6,29 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.run.caching import Caching
 from fab_static.phases.run.journal import Journal
-from fab_static.phases.run.lock import Lock
-from fab_static.phases.run.project import (
-    ProjectOnHost,
-    manifest_path,
-    staticfiles_manifest_path,
-)
-from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.settings import manifest_path, staticfiles_manifest_path
 from fab_static.plan import record as records
-from fab_static.plan import seal as seals
 from fab_static.plan.build_order import order_of
-from fab_static.plan.history import Activation
-from fab_static.plan.inventory import Environment
-from fab_static.plan.release import Release
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Fleet, RemoteHost, together
-from fab_static.show import Show
 from fab_static.timeline import Timeline
 from fab_static.wording import counted
+
+if TYPE_CHECKING:
+    from fab_static.phases.run.caching import Caching
+    from fab_static.phases.run.lock import Lock
+    from fab_static.phases.run.project import ProjectOnHost
+    from fab_static.phases.run.publication import Publication
+    from fab_static.plan.history import Activation
+    from fab_static.plan.inventory import Environment
+    from fab_static.plan.release import Release
+    from fab_static.show import Show
+
+# What a method alone works with is imported there: `status` needs no bucket, no project and no seal, and starts sooner.
 
 T = TypeVar("T")
 # no: everything is run; verify: everything is run, and compared with what would have been used again
@@ -135,6 +135,8 @@ class Deployment:
             RemoteError: naming every host that does not answer.
             CdnError: the bucket is not there, or may not be read.
         """
+        from fab_static.phases.run.publication import Publication  # not above: see there
+
         self.look_again()
         state = self.states[self.build]
         self.journal, why = Journal.read(
@@ -174,6 +176,8 @@ class Deployment:
 
     def project(self, host: RemoteHost) -> ProjectOnHost:
         """Return the Django project on a host."""
+        from fab_static.phases.run.project import ProjectOnHost  # not above: see there
+
         return ProjectOnHost.on(
             host,
             self.secrets,
@@ -307,6 +311,8 @@ class Deployment:
         Raises:
             ReleaseError: no host has it, or none as it was sealed.
         """
+        from fab_static.plan.seal import from_json  # not above: see there
+
         if host is None and name in self._releases:
             return self._releases[name]
         holders = (
@@ -328,7 +334,7 @@ class Deployment:
         for holder in holders:
             try:
                 _, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
-                release = seals.from_json(text, name=name, where=f"{holder.name}: {name}")
+                release = from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)
                 continue

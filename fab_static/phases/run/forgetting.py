@@ -8,15 +8,8 @@ from urllib.parse import quote
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import record
 from fab_static.plan.cdn.invalidation import Invalidation, Quota, to_invalidate
-from fab_static.plan.diff import (
-    Queries,
-    as_cached,
-    is_content_named,
-    narrowed,
-    printed_urls,
-    to_forget,
-    united,
-)
+from fab_static.plan.cdn.queries import Queries, as_cached, united
+from fab_static.plan.diff import is_content_named, narrowed, printed_urls, to_forget
 from fab_static.plan.expectations import base_of
 from fab_static.plan.flip import Forgetting
 from fab_static.plan.release import Release, without_files

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from fab_static.plan import build_order
-from fab_static.plan.diff import Queries, united
-from fab_static.plan.flip import Forgetting
+from fab_static.plan.cdn.queries import Queries, united
 from fab_static.plan.ids import is_id
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.remote import RemoteHost
+
+if TYPE_CHECKING:
+    from fab_static.plan.flip import Forgetting
 
 FORMAT = 1
 _OBJECT = re.compile(r"[0-9a-f]{64}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 
+TAG_HEADER = "x-amz-meta-cache-tag"  # S3 gives an object's metadata `cache-tag` out as this header
 MAX_TAGS = 50  # an object carries at most so many (AWS: Developer Guide, "Quotas on invalidations")
 
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from fab_static.plan.cdn.cache_tags import innermost_tagged_folder, tag_of
 from fab_static.plan.cdn.cover import NEVER, Costs, Cover, Covers
 from fab_static.plan.cdn.invalidation_path import allowed_prefix, is_nameable, query, spellings
-from fab_static.plan.diff import Queries
+from fab_static.plan.cdn.queries import Queries
 
 # in progress at once, for one distribution (AWS: CloudFront Developer Guide, "Quotas on invalidations")
 MAX_PATHS = 3000

@@ -6,9 +6,9 @@ import re
 import shlex
 
 from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.encodings import ENDINGS
 from fab_static.plan.inventory.environment import Build, Project
 from fab_static.plan.inventory.section import Section, no_such
-from fab_static.plan.precompressed import ENDINGS
 
 _OPERATORS = ";&|<>"  # of a shell
 

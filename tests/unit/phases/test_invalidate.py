@@ -17,7 +17,7 @@ from fab_static.phases.run.forgetting import forgotten
 from fab_static.phases.run.journal import Journal
 from fab_static.plan import record as records
 from fab_static.plan.cdn.cache_tags import tag_of
-from fab_static.plan.diff import ANY_QUERY
+from fab_static.plan.cdn.queries import ANY_QUERY
 from fab_static.plan.inventory import S3, Cdn
 from fab_static.plan.release import File, Release
 

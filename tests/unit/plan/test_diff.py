@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.plan.cdn.invalidation import to_invalidate
+from fab_static.plan.cdn.queries import ANY_QUERY
 from fab_static.plan.diff import (
-    ANY_QUERY,
     Diff,
     compare,
     contradictions,
@@ -15,7 +15,6 @@ from fab_static.plan.diff import (
     narrowed,
     printed_urls,
     to_forget,
-    united,
     unversioned_changes,
 )
 from tests.releases import sealed
@@ -289,14 +288,3 @@ def test_what_must_be_forgotten_reaches_every_url_that_keeps_its_name(old, new, 
     )
     if knows:
         assert set(forgotten.values()) <= {ANY_QUERY}
-
-
-def test_what_two_flips_left_behind_is_forgotten_under_every_query_of_either():
-    one = {"a.js": frozenset({"version=1"}), "b.png": ANY_QUERY}
-    two = {"a.js": frozenset({"version=2"}), "b.png": frozenset({""}), "c.png": frozenset({""})}
-    assert united(one, two) == {
-        "a.js": {"version=1", "version=2"},
-        "b.png": ANY_QUERY,
-        "c.png": {""},
-    }
-    assert united() == {}

@@ -104,23 +104,3 @@ def test_every_hidden_host_is_counted(timeline):
             with timeline.on(host):
                 pass
         assert shown(timeline, hosts, height=8)[-1] == "and 6 not begun"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (4_800_000, "4.8 MB"),
-        (999_960, "1.0 MB"),
-        (2 * 10**15, "2000.0 TB"),
-    ],
-)
-def test_sizes_are_short(count, text):
-    assert live.size(count) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3723, "1:02:03")])
-def test_durations_are_short(seconds, text):
-    assert live.clock(seconds) == text

@@ -76,29 +76,6 @@ def test_why_it_could_not_be_told_never_holds_the_url(server):
         assert "/secret" not in why
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (None, (None, None)),
-        ("https://a/b", ("https://a/b", None)),
-        ("$HOOK", ("https://c/d", "HOOK")),
-        ("$UNSET", (None, "UNSET")),
-        ("$EMPTY", (None, "EMPTY")),
-    ],
-)
-def test_a_url_stands_in_the_inventory_or_in_the_environment(text, found):
-    assert notify.webhook(text, {"HOOK": "https://c/d", "EMPTY": ""}) == found
-
-
-def test_the_path_of_a_webhook_is_a_secret_too():
-    url = "https://hooks.slack.com/services/T0/B0/s3cr3t"
-    assert notify.hidden(url) == {
-        "notify.webhook": url,
-        "notify.webhook's path": "services/T0/B0/s3cr3t",
-    }
-    assert notify.hidden("https://a/b") == {"notify.webhook": "https://a/b"}
-
-
 def test_an_answer_that_comes_byte_by_byte_or_is_no_http_is_told_within_the_limit(monkeypatch):
     """(fleet A3): a socket's time-out begins anew with each byte."""
     ended = threading.Event()

@@ -19,7 +19,7 @@ from fab_static.plan.cdn.behaviour import (
     long_errors,
     tag_header,
 )
-from fab_static.plan.publication import TAG_HEADER
+from fab_static.plan.cdn.cache_tags import TAG_HEADER
 
 
 def policy(query: str, *names: str, **more: Any) -> Any:

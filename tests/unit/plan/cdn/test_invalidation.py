@@ -16,7 +16,7 @@ from fab_static.plan.cdn.invalidation import (
     to_invalidate,
 )
 from fab_static.plan.cdn.invalidation_path import allowed_prefix, is_nameable
-from fab_static.plan.diff import ANY_QUERY, PLAIN
+from fab_static.plan.cdn.queries import ANY_QUERY, PLAIN
 
 names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=10
