@@ -9,7 +9,7 @@ import re
 import stat
 
 from fab_static.host.agent.claims import claim, refuse_link
-from fab_static.host.agent.digests import begun_sha256, digest_of, digests, mtime_of, sha256_of
+from fab_static.host.agent.digests import begun_sha256, digest_of, mtime_of, sha256_of
 from fab_static.host.agent.disk import (
     lasting,
     link_or_copy,
@@ -25,19 +25,16 @@ from fab_static.host.agent.names import (
     checked,
     checked_path,
     in_folder,
-    places_of,
 )
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.plain import read_plain
+from fab_static.host.agent.pool import place_for, refuse_hidden, refuse_other_bytes
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import found_at, links_of, read_seal, seals
-from fab_static.host.agent.walking import files_below
 from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -138,78 +135,6 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if is_other:
             write_file(os.path.join(folder, "release.json"), body)
     return {"mended": is_other}, b""
-
-
-def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | None:
-    """Return where a pool entry can be linked; None where a place has it.
-
-    A name may be a file in one release and a folder in the next. While both are kept, the later one
-    stands in the second pool.
-    """
-    for place in places_of(path):
-        if objects.has_link(host.path(place), sha256):
-            return None
-        if not is_blocked(host.path(place)):
-            return place
-    raise RefusedError(
-        f"{path} is both a file and a folder in releases that are kept, more than once over",
-        host.path("pool"),
-        "rename the file or the folder; or prune those releases first",
-        "release",
-    )
-
-
-def is_blocked(path: str) -> bool:
-    """Tell whether no file can stand there: there is a folder, or a file in a folder's place."""
-    with contextlib.suppress(OSError):
-        os.rmdir(path)  # an empty one is a leftover
-    if os.path.isdir(path):
-        return True
-    parent = os.path.dirname(path)
-    while not os.path.lexists(parent):
-        parent = os.path.dirname(parent)
-    return not os.path.isdir(parent)
-
-
-def refuse_hidden(host: Host, seal: dict[str, Any], objects: Objects) -> None:
-    """Refuse a file whose URL is answered from `pool/named` with other bytes: nginx looks there first."""
-    files, named = seal["files"], set(seal["named"])
-    for pool in (host.path("pool", "named"), host.path("pool", "named~")):
-        for place in files_below(pool):
-            path = os.path.relpath(place, pool)
-            if (
-                path not in files
-                or path in named
-                or (path.endswith(ENCODED) and path[:-3] in files)
-            ):
-                continue
-            if not objects.has_link(place, files[path]["sha256"]):
-                raise RefusedError(
-                    f"{path} has other bytes than in a release that is kept, which named it by its content",
-                    place,
-                    "rename the file: browsers keep what its URL gave them for a year",
-                    "release",
-                )
-
-
-def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
-    """Refuse a pool entry whose URL promised other bytes: caches keep them for a year.
-
-    An entry that somebody wrote to is no promise; it is linked anew.
-    """
-    try:
-        status = os.stat(target)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if int(status.st_mtime) != mtime_of(sha256):
-        there = digests(target)[0]
-        if there != sha256 and int(status.st_mtime) == mtime_of(there):
-            raise RefusedError(
-                f"{path} has other bytes here, and a URL must never change its bytes",
-                target,
-                "run resource_static after all that writes the file, then deploy again",
-                "release",
-            )
 
 
 def relink(host: Host, path: str, sha256: str) -> None:
