@@ -59,6 +59,7 @@ application = get_wsgi_application()
     "assets/paper.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='paper'/>\n",
     "assets/logo.svg": "<svg xmlns='http://www.w3.org/2000/svg' id='logo'/>\n",
     "assets/app.js": "console.log('app')\n",
+    "assets/chunk.0.js": "console.log('chunk')\n",
     "assets/sp ace/ü'\"&.txt": "odd\n",
 }
 QUICK = {  # what a seed need not wait for
@@ -109,6 +110,9 @@ def change(code: Path, what: str, mark: str) -> None:
         css = f"body {{ color: #111; background: url(paper.svg); --mark: {mark} }}\n"
         (code / "assets" / "site.css").write_text(css, encoding="utf-8")
         (code / "assets" / "app.js").write_text(f"console.log('{mark}')\n", encoding="utf-8")
+        for chunk in (code / "assets").glob("chunk.*.js"):  # as a bundler does: another name
+            chunk.unlink()
+        (code / "assets" / f"chunk.{mark}.js").write_text(f"chunk('{mark}')\n", encoding="utf-8")
     if what in ("image", "both"):
         svg = f"<svg xmlns='http://www.w3.org/2000/svg' id='paper-{mark}'/>\n"
         (code / "assets" / "paper.svg").write_text(svg, encoding="utf-8")
@@ -118,3 +122,11 @@ def sources(code: Path) -> dict[Path, str]:
     """Return the sources that `change` changes, so that a change can be given up."""
     folder = code / "assets"
     return {path: path.read_text("utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def put_back(code: Path, known: dict[Path, str]) -> None:
+    """Give up a change: what `sources` returned before stands there again, and nothing else."""
+    for path in sources(code).keys() - known.keys():
+        path.unlink()
+    for path, text in known.items():
+        path.write_text(text, encoding="utf-8")

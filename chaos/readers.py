@@ -20,13 +20,17 @@ MANY = 20  # violations are not all told
 
 
 def urls_of(seal: dict[str, Any]) -> dict[str, str]:
-    """Return every content-named and versioned URL of a release -> SHA-256 of its bytes."""
+    """Return every content-named and versioned URL of a release, and its chunk's -> SHA-256 of its bytes.
+
+    No two releases have a chunk of one name, so it has these bytes whatever is live.
+    """
     files = seal["files"]
     urls = {
         f"/static/{quote(path)}?version={version}": files[path]["sha256"]
         for path, version in seal["versioned"].items()
     }
-    return urls | {f"/static/{quote(path)}": files[path]["sha256"] for path in seal["named"]}
+    lasting = [*seal["named"], *(path for path in files if path.startswith("chunk."))]
+    return urls | {f"/static/{quote(path)}": files[path]["sha256"] for path in lasting}
 
 
 def current(host: Host, link: str = "current") -> str | None:

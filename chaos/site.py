@@ -185,8 +185,7 @@ class Site:
             if schedule.waits:
                 outcome.violations += self._after(outcome, live, injector)
             if schedule.reverts:
-                for path, text in sources.items():
-                    path.write_text(text, encoding="utf-8")
+                project.put_back(code, sources)
             outcome.violations += self._converged(outcome, injector)
             readers.round()
         outcome.requests = readers.requests

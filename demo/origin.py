@@ -18,7 +18,7 @@ from typing import BinaryIO, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from fab_static.plan.content_types import TYPES, UNKNOWN
-from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
+from fab_static.plan.nginx import GONE, IMMUTABLE, UNVERSIONED
 
 NO_STORE = "no-store"
 VERSION = re.compile(r"[0-9a-f]{7}")
@@ -38,6 +38,8 @@ def candidates(deploy_to: Path, path: str, version: str) -> Iterator[tuple[Path,
     for pool in ("named", "named~"):
         yield deploy_to / "pool" / pool / path, NO_STORE if version else IMMUTABLE
     yield deploy_to / "current/static" / path, NO_STORE if version else UNVERSIONED
+    for pool in ("gone", "gone~"):
+        yield deploy_to / "pool" / pool / path, NO_STORE if version else GONE
 
 
 def _version(query: str) -> str:

@@ -94,9 +94,10 @@ def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
     if live not in state["releases"]:
         return {**compared, "missing": 1}  # the whole release
     try:
-        return host.ask(verbs.VERIFY, asks.Verify(release=live, roles=list(host.roles), seal=None))[
-            0
-        ]
+        request = asks.Verify(
+            release=live, roles=list(host.roles), seal=None, gone="static" in host.roles
+        )
+        return host.ask(verbs.VERIFY, request)[0]
     except FabStaticError as error:
         if isinstance(error, RemoteError) and not error.is_refusal:
             raise

@@ -12,8 +12,9 @@ Both answer with a dict, which `why --json` prints. Of a URL, or a bare path bel
     shadowed               files of the same name that collectstatic passes over
     releases               ids of all kept releases that hold the path
     releases_of_version    those whose file has the version asked for, else the one expected
-    hosts                  [{"host", "current", "pool", "named", "as_sealed"}]: SHA-256 of what is on disk behind
-                           the plain, the versioned and the content-named URL; or {"host", "error"}
+    hosts                  [{"host", "current", "pool", "named", "gone", "as_sealed"}]: SHA-256 of what is on disk
+                           behind the plain, the versioned and the content-named URL, and of what pages of an
+                           earlier release get where the live one has no such file; or {"host", "error"}
     verdict                one sentence
 
 Of a key, or its first 12 digits or more:
@@ -119,6 +120,7 @@ def _of_path(
                 "current": found["current"],
                 "pool": found["pool"],
                 "named": found["named"],
+                "gone": found["gone"],
                 "as_sealed": found["current"] == (file.sha256 if file else None),
             }
             for host, found in hosts.items()
@@ -144,7 +146,7 @@ def _kind(path: str, release: Release) -> str:
 
 def _verdict(release: Release, path: str, version: str | None, held: Sequence[str]) -> str:
     if path not in release.files:
-        others = f"; {', '.join(held)} had it" if held else ""
+        others = f"; {', '.join(held)} had it, and their pages still get it" if held else ""
         return f"the live release has no {path}{others}"
     expected = release.versions.get(path)
     if version and version != expected:

@@ -13,6 +13,8 @@ from fab_static.plan.inventory import Environment, Host, expand_url
 IMMUTABLE = "public, max-age=31536000, immutable"
 # browsers keep a file whatever CloudFront is told: short for them, long for the CDN
 UNVERSIONED = "public, max-age=300, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400"
+# asked for by pages of an earlier release alone; a later one may bring the name back with other bytes
+GONE = "public, max-age=0, must-revalidate"
 
 # A location inherits what http { } sets. Each line undoes one such setting that would change the bytes, the
 # headers or the moment of an answer; tests/integration/test_nginx_settings.py shows each of them.
@@ -116,7 +118,8 @@ def _static_location(
     """Return the maps, and the location that serves a host's releases (DESIGN §6).
 
     `pool/named` comes before `current/static`: what compress or collectstatic named by content is found
-    where its name is a record, so that no rule has to guess from the shape of a name.
+    where its name is a record, so that no rule has to guess from the shape of a name. `pool/gone` is last: it holds
+    names that the live release has no more.
     """
     maps = f"""\
 # a version is 7 hex digits: nothing else may become part of a path
@@ -134,6 +137,7 @@ map $uri ${name}_path {{
 map "$status ${name}_version $uri" ${name}_cache {{
     "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}~?/" "{IMMUTABLE}";
     "~^(200|206|304) none /pool/named~?/" "{IMMUTABLE}";
+    "~^(200|206|304) none /pool/gone~?/" "{GONE}";
     "~^(200|206|304) none /" "{UNVERSIONED}";
     default no-store;
 }}
@@ -148,7 +152,7 @@ map "$status ${name}_version $uri" ${name}_cache {{
         f"/{place}/${name}_path"
         for place in (
             *(f"pool/${{{name}_version}}", f"pool/${{{name}_version}}~"),
-            *("pool/named", "pool/named~", "current/static"),
+            *("pool/named", "pool/named~", "current/static", "pool/gone", "pool/gone~"),
         )
     )
     own = "".join(f"        {line}\n" for line in OWN_SETTINGS)

@@ -275,8 +275,8 @@ def served_otherwise(manifest: Manifest, items: Iterable[Item]) -> list[str]:
     ]
 
 
-def contradicts(manifest: Manifest, items: Iterable[Item]) -> list[str]:
-    """Return keys of what never changes that hold other bytes: caches keep those for a year."""
+def with_other_bytes(manifest: Manifest, items: Iterable[Item]) -> list[str]:
+    """Return the keys that hold other bytes than these: caches may have them."""
     return [
         item.key
         for item in items

@@ -301,13 +301,13 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
         held = ", ".join(known["releases_of_version"]) or "none"
         terminal.text(f"releases with version {version}: {held}")
     terminal.table(
-        ("host", "current", "pool", "named", "as sealed"),
+        ("host", "current", "pool", "named", "gone", "as sealed"),
         [
             (one["host"], one["error"], "", "", "")
             if "error" in one
             else (
                 one["host"],
-                *(short(one[name]) for name in ("current", "pool", "named")),
+                *(short(one[name]) for name in ("current", "pool", "named", "gone")),
                 "yes" if one["as_sealed"] else "NO",
             )
             for one in known["hosts"]

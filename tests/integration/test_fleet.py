@@ -22,7 +22,7 @@ import yaml
 from demo.fleet import Fleet, FleetError, nginx_config
 from fab_static.host.agent.copies import gzipped
 from fab_static.host.agent.digests import mtime_of
-from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED, nginx_server
+from fab_static.plan.nginx import GONE, IMMUTABLE, UNVERSIONED, nginx_server
 
 TWENTY_MB = 20 * 1024 * 1024
 PIECE = 64 * 1024
@@ -277,6 +277,9 @@ def origin(
             "pool/2222222/css/logo ä b.css": "umlaut",
             "pool/named/CACHE/css/output.0123456789ab.css": "hashed, new",
             "pool/named/CACHE/css/output.aaaaaaaaaaaa.css": "hashed, old",
+            "pool/gone/dist/lazy.1a2b3c4d.js": "a chunk of old",
+            "pool/gone~/lib/x.js": "below what was a file",
+            "pool/gone/js/a.js": "a, older still",
             "secret.txt": "secret",
             "static/secret.txt": "secret",
         }.items():
@@ -304,6 +307,9 @@ def origin(
         ("secret.txt?version=../..", 404, "no-store", None),
         ("gone.js?version=3333333", 404, "no-store", None),
         ("gone.js", 404, "no-store", None),
+        ("dist/lazy.1a2b3c4d.js", 200, GONE, b"a chunk of old"),
+        ("dist/lazy.1a2b3c4d.js?version=3333333", 200, "no-store", b"a chunk of old"),
+        ("lib/x.js", 200, GONE, b"below what was a file"),
         ("js/", 404, "no-store", None),
         ("js", 404, "no-store", None),
         ("", 404, "no-store", None),

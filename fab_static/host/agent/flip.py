@@ -17,6 +17,7 @@ from fab_static.host.agent.disk import (
     remove_tree,
     write_file,
 )
+from fab_static.host.agent.gone import keep_names
 from fab_static.host.agent.names import RELEASE, checked, in_folder
 from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 @lasting
 def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make a release live: `previous` to what was live, `current` to it, each in one rename.
+
+    What only the release before has is linked into `pool/gone` first.
 
     `links` maps a file of the project to its place below `deploy_to`: on web hosts the offline manifest
     (`manifest` names it) and the resource versions, which so flip with `current`.
@@ -59,6 +62,7 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         before = host.live()
         if before != release:
             begin_provisionally(host, dict(head, current=before, previous=host.live("previous")))
+        keep_names(host, leaving=before, coming=release)
         if before and before != release:
             point(host.path("previous"), "releases/" + before)
         union = write_union(host, before, release) if before and before != release else None

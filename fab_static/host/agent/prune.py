@@ -8,6 +8,7 @@ import re
 
 from fab_static.host.agent.claims import claim, refuse_link
 from fab_static.host.agent.disk import remove_tree
+from fab_static.host.agent.gone import Gone, by_last_live, link_all
 from fab_static.host.agent.names import OBJECT, RELEASE, SECOND_POOL, checked
 from fab_static.host.agent.plain import is_folder, read_json
 from fab_static.host.agent.refusals import RefusedError
@@ -36,20 +37,22 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     for release in head["releases"]:
         folder = host.path("releases", checked(RELEASE, release, "release"))
         if release not in kept and os.path.isdir(folder):
-            gone = host.path("releases", f".{release}.gone")
-            remove_tree(gone)
-            os.rename(folder, gone)
+            away = host.path("releases", f".{release}.gone")
+            remove_tree(away)
+            os.rename(folder, away)
             removed.append(release)
     leftovers(host)
     host.odd.clear()
-    links, objects = needed(host, head["roles"])
+    links, gone, objects = needed(host, head["roles"])
     if host.odd:  # what such a release or journal needs, nobody knows
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
+    links.update(path for path, _sha256, _size in gone)
     remove_files(
         host, "pool", lambda path: path in links or re.sub(SECOND_POOL, r"\1/", path) in links
     )
     freed = remove_files(host, "objects", lambda path: os.path.basename(path) in objects)
     remove_empty_folders(host.path("pool"))
+    link_all(host, gone)  # a host that came late, or a flip on a full disk, lacks some
     return {"removed": removed, "freed": freed}, b""
 
 
@@ -89,11 +92,14 @@ def remove_files(host: Host, name: str, is_needed: Callable[[str], bool]) -> int
     return freed
 
 
-def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
-    """Return the pool paths and the objects that the releases and the journal still need."""
+def needed(host: Host, roles: list[str]) -> tuple[set[str], list[tuple[str, str, int]], set[str]]:
+    """Return the pool paths, what `pool/gone` must hold, and the objects that are still needed."""
     links: set[str] = set()
     objects: set[str] = set()
-    for seal in seals(host):
+    gone = Gone(host) if "static" in roles else None
+    for seal in seals(host, by_last_live(host)):
+        if gone:
+            gone.add(seal)
         for path, sha256, _size in links_of(host, seal, roles):
             links.add(path)
             objects.add(sha256)
@@ -109,7 +115,7 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], set[str]]:
             for known in (*listing["files"].values(), *listing["extra"].values()):
                 if known:
                     objects.add(known[0])
-    return links, objects
+    return links, gone.entries if gone else [], objects
 
 
 def listings(host: Host) -> Iterator[str]:

@@ -18,6 +18,7 @@ from fab_static.host.agent.disk import (
     to_disk,
     write_file,
 )
+from fab_static.host.agent.gone import gone_since, let_in
 from fab_static.host.agent.names import (
     ENCODED,
     RELEASE,
@@ -126,6 +127,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         link_or_copy(host.object(sha256), target)
     if "static" in head["roles"]:
         refuse_hidden(host, seal, objects)
+        let_in(host, seal)
     if there is None:
         write_file(os.path.join(new, "release.json"), body)
         to_disk(host)  # all bytes before the name that says they are there
@@ -154,7 +156,11 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     seal, sealed = read_seal(host, head["release"], head.get("seal"))
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
-    for path, sha256, size in links_of(host, seal, head["roles"]):
+    needed = [
+        *links_of(host, seal, head["roles"]),
+        *(gone_since(host, seal) if head.get("gone") else ()),
+    ]
+    for path, sha256, size in needed:
         moved()
         place, status = found_at(host, path)
         if status is None:
@@ -189,7 +195,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return the SHA-256 of what stands behind the URLs of one path: live, versioned, content-named."""
+    """Return the SHA-256 of what stands behind the URLs of one path: live, versioned, content-named, gone."""
     host = agent.host
     path = checked_path(head["path"])
     version = head["version"]
@@ -199,4 +205,5 @@ def look_at(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "current": digest_of(host.path("current", "static", path)),
         "pool": version and digest_of(host.path(found_at(host, f"pool/{version}/{path}")[0])),
         "named": digest_of(host.path(found_at(host, f"pool/named/{path}")[0])),
+        "gone": digest_of(host.path(found_at(host, f"pool/gone/{path}")[0])),
     }, b""

@@ -23,7 +23,7 @@ from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any, Iterable, Iterator
 
     from fab_static.host.agent.store import Host
 
@@ -57,9 +57,12 @@ def read_seal(host: Host, release: str, sha256: str | None = None) -> tuple[dict
     return seal, data
 
 
-def seals(host: Host) -> Iterator[dict[str, Any]]:
-    """Yield the seals of all releases here; one that cannot be read is passed over: `odd` says why."""
-    for release in host.releases():
+def seals(host: Host, releases: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the seals of releases, all that are here unless some are named.
+
+    One that cannot be read is passed over: `odd` says why.
+    """
+    for release in host.releases() if releases is None else releases:
         try:
             yield seal_of(host, release)
         except RefusedError as error:

@@ -8,6 +8,7 @@ import time
 import warnings
 
 from fab_static.host.agent.disk import alone, is_link_to, point, remove_tree
+from fab_static.host.agent.gone import keep_names
 from fab_static.host.agent.names import RELEASE, checked, is_release
 from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
@@ -27,6 +28,8 @@ BEFORE = (
 def go_back(host: Host, head: Head) -> None:
     """Put `current` and `previous` back, and the project's files where nothing of ours was live."""
     live = host.live()
+    with contextlib.suppress(OSError, RefusedError):  # the links move whatever happens
+        keep_names(host, leaving=live, coming=head["current"])
     for name in ("current", "previous"):
         if head[name]:
             point(host.path(name), "releases/" + checked(RELEASE, head[name], "release"))

@@ -50,6 +50,9 @@ def forgetting(deploy: Deployment, release: Release) -> Forgetting:
         other = {path for old in before for path in deploy.origin.served_otherwise(old)}
         by_tag = by_tag and not other
         forward = united(forward, as_cached(other & release.files.keys()))
+        # names of an earlier release stay in a bucket, and caches keep what it gave them
+        known = set().union(*(old.files for old in before))
+        forward = united(forward, as_cached(deploy.origin.overwritten(release) - known))
     return Forgetting(if_it_stays=forward, if_undone=back, by_tag=by_tag)
 
 

@@ -103,7 +103,7 @@ class Publication:
         Raises:
             ReleaseError: naming the keys.
         """
-        keys = plan.contradicts(self.manifest, items)
+        keys = plan.with_other_bytes(self.manifest, items)
         if keys:
             raise ReleaseError(
                 f"{len(keys)} keys have other bytes in the bucket, and a URL must never change its "
@@ -159,6 +159,10 @@ class Publication:
     def served_otherwise(self, release: Release) -> list[str]:
         """Return the paths of a release that the bucket serves with other headers than it would now."""
         return plan.served_otherwise(self.manifest, self.visible(release))
+
+    def overwritten(self, release: Release) -> set[str]:
+        """Return the paths of a release under which the bucket holds other bytes now."""
+        return {*plan.with_other_bytes(self.manifest, self.visible(release))}
 
     def make_live(self, release: Release) -> int:
         """Copy each path's live bytes to its own key, inside the bucket; return how many were copied.

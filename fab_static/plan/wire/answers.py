@@ -104,6 +104,7 @@ class Behind(TypedDict):
     current: str | None
     pool: str | None
     named: str | None
+    gone: str | None
 
 
 class Flipped(TypedDict):

@@ -57,6 +57,7 @@ class Verify(TypedDict):
     roles: list[str]
     seal: NotRequired[str | None]
     bytes: NotRequired[bool]  # read them; else sizes and times say enough
+    gone: NotRequired[bool]  # what only the release before had, too
 
 
 class LookAt(TypedDict):
