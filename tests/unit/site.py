@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections import deque
@@ -307,7 +308,8 @@ class Site:
         self._patch = monkeypatch
         self._patch.setattr(looking, "operator", lambda: "anna@desk")
         replace(self._patch, "start_watchdog", lambda *_: None)
-        replace(self._patch, "to_disk", lambda _: None)
+        replace(self._patch, "to_disk", lambda _: None)  # no test switches the machine off
+        self._patch.setattr(os, "fsync", lambda _: None)
         replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
         self.open()
         for name, image in ((OLD, b"old"), (NEW, b"new")):
