@@ -1,0 +1,227 @@
+"""A build phase works on what the phase before it left, and counts only when its result holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static.errors import BuildError
+from fab_static.phases.run.building import build_phase, what_is_known
+from fab_static.phases.run.deployment import Deployment
+from fab_static.remote import Ran
+from tests.unit.site import Site
+
+Build = Callable[..., Deployment]
+
+
+def left(site: Site) -> set[str]:
+    root = site.project.root
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def appends(root: Path) -> None:
+    """Write as r.js does: what it makes of its own output is another thing."""
+    with (root / "site.css").open("a") as file:
+        file.write("/* once more */")
+
+
+def test_a_phase_that_is_run_again_never_works_on_its_own_output(shop: Site, build: Build) -> None:
+    shop.project.commands["compress"] = appends
+    deploy = build()
+    build("compress", "compress", deploy=deploy)
+    assert (shop.project.root / "site.css").read_text() == "body {}/* once more */"
+
+
+def test_nothing_that_a_later_phase_left_is_there_when_an_earlier_one_runs_again(
+    shop: Site, build: Build
+) -> None:
+    """Collectstatic begins in an empty root; resource_static would else hash what compress wrote."""
+    deploy = build()
+    build("resource_static", deploy=deploy)
+    assert left(shop) == {"logo.svg", "site.css"}
+    assert deploy.journal.stale(deploy.phases, deploy.order) == ("compress",)
+
+
+def test_what_an_earlier_build_left_is_gone_before_the_first_phase_and_noted_before(
+    shop: Site, build: Build
+) -> None:
+    """A build that is killed in the middle must know its own leftovers from somebody's files (G10)."""
+    deploy = build()
+    (shop.project.root / "old.css").write_text("of a file that was removed")
+    deploy.journal.static_root = None
+    shop.asked.clear()
+    build("collectstatic", deploy=deploy)
+    assert left(shop) == {"logo.svg", "site.css"}
+    changing = [verb for _, verb in shop.asked if verb in ("write_journal", "empty")]
+    assert changing[:2] == ["write_journal", "empty"]
+
+
+def test_a_phase_whose_ground_was_never_laid_says_what_to_run(shop: Site) -> None:
+    with pytest.raises(BuildError) as caught:
+        build_phase(shop.deployment(), "compress")
+    assert str(caught.value) == (
+        "compress works on what collectstatic leaves, and that never ran\n"
+        f"  where: build1: {shop.project.root}\n"
+        "  mend:  run it first: fab staging collectstatic compress"
+    )
+    assert caught.value.instead == "collectstatic compress"
+    assert shop.project.ran == []
+
+
+def test_a_command_that_the_project_lacks_is_refused_before_anything_is_emptied(
+    shop: Site, build: Build
+) -> None:
+    deploy = build()
+    del shop.project.settings["build1"]["commands"]["collectstatic"]
+    deploy.forget_facts(deploy.build)
+    shop.asked.clear()
+    with pytest.raises(BuildError) as caught:
+        build("collectstatic", deploy=deploy)
+    assert caught.value.what == "the project has no management command collectstatic"
+    assert caught.value.where == "build1: phase collectstatic"
+    assert caught.value.mend.startswith("add the app that has it to INSTALLED_APPS ")
+    assert caught.value.mend.endswith(
+        "or take collectstatic out of build.phases in inventories/staging.yml"
+    )
+    assert "empty" not in {verb for _, verb in shop.asked}
+
+
+def test_a_phase_that_fails_has_not_run(shop: Site, build: Build) -> None:
+    """`deploy --resume` goes on with it, on what was there before (G5)."""
+    shop.project.commands["resource_static"] = lambda _: Ran(1, "KeyError: 'x'\n")
+    with pytest.raises(BuildError, match=r"^manage.py resource_static failed with exit code 1:"):
+        build()
+    assert shop.deployment().journal.stale(("collectstatic", "resource_static"), ("collectstatic", "resource_static")) == ("resource_static",)  # fmt: skip
+
+
+def test_a_result_that_does_not_hold_does_not_count_either(shop: Site, build: Build) -> None:
+    deploy = build()
+    ran = deploy.journal.ran["compress"]
+
+    def wrong() -> dict[str, Any]:
+        raise BuildError("a block is missing", where="build1", mend="mend the template")
+
+    with pytest.raises(BuildError, match="a block is missing"):
+        build_phase(deploy, "compress", check=wrong)
+    assert shop.deployment().journal.ran["compress"] == ran
+
+
+def test_what_a_command_warns_of_is_told_and_the_rest_is_not(shop: Site, build: Build) -> None:
+    lines = "".join(f"warning: {number}\n" for number in range(22))
+    shop.project.commands["compress"] = lambda _: Ran(0, f"Compressing...\n{lines}done\n")
+    shop.project.settings["build1"]["compress"] = None
+    deploy = build()
+    told: list[str] = deploy.show.warned  # type: ignore[attr-defined]
+    assert told == [*map(str, range(20)), "… and 2 more warnings, in the log"]
+
+
+# ---- what need not run
+
+
+class Recorded:
+    """Has the build host find, of every phase, the record of its last run."""
+
+    def __init__(self, site: Site, build: Build) -> None:
+        self.site = site
+        for name, command in list(site.project.commands.items()):
+            site.project.commands[name] = self.token_after(name, command)
+        build()
+        self.answer: dict[str, Any] = {}
+        site.hosts["build1"].before["recall"] = lambda: (self.answer, b"")
+        site.project.ran.clear()
+
+    def token_after(self, name: str, command: Callable[[Path], object]) -> Callable[[Path], Ran]:
+        def run(root: Path) -> Ran:
+            command(root)
+            return Ran(0, "", token=f"of {name}")
+
+        return run
+
+    def found(self, name: str) -> None:
+        self.answer = {"token": f"of {name}"}
+
+
+@pytest.fixture
+def recorded(shop: Site, build: Build) -> Recorded:
+    return Recorded(shop, build)
+
+
+def test_a_phase_that_would_read_the_same_is_not_run_again(
+    shop: Site, build: Build, recorded: Recorded
+) -> None:
+    deploy = shop.deployment()
+    recorded.found("resource_static")
+    build("resource_static", deploy=deploy)
+    assert shop.project.ran == []
+    assert deploy.show.said == ["reused: nothing that it reads has changed"]  # type: ignore[attr-defined]
+
+
+def test_the_last_phase_that_is_not_run_leaves_its_files_all_the_same(
+    shop: Site, build: Build, recorded: Recorded
+) -> None:
+    """The release is sealed from what is known, but pages are checked against the files."""
+    (shop.project.root / "CACHE" / "manifest.json").unlink()
+    recorded.found("compress")
+    recorded.site.project.answers["coverage"] = {
+        **recorded.site.project.answers["coverage"],
+        "blocks": 7,
+    }
+    deploy = build("compress")
+    assert "CACHE/manifest.json" in left(shop)
+    assert "7 compress blocks in 1 template" in deploy.show.said  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", [{"by_itself": True}, {"reuse": "no"}])
+def test_who_asks_for_one_phase_or_for_a_rebuild_gets_it_run(
+    shop: Site, build: Build, recorded: Recorded, how: dict[str, Any]
+) -> None:
+    recorded.found("resource_static")
+    build("resource_static", deploy=shop.deployment(**how))
+    assert shop.project.ran == ["manage.py resource_static"]
+
+
+def test_a_phase_that_makes_something_else_of_the_same_is_named_when_that_is_verified(
+    shop: Site, build: Build, recorded: Recorded
+) -> None:
+    recorded.found("compress")
+    shop.project.commands["compress"] = appends
+    with pytest.raises(BuildError) as caught:
+        build("compress", deploy=shop.deployment(reuse="verify"))
+    assert caught.value.what == (
+        "compress was to be used again, but run anew it leaves 3 other files:\n"
+        "    CACHE/manifest.json\n    CACHE/output.0123456789ab.css\n    site.css"
+    )
+    assert "--rebuild" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer", "why"),
+    [
+        ({"unseen": "it starts a server"}, {}, "it starts a server"),
+        ({"record": None}, {}, "what it reads is not known"),
+        ({}, {"why": "a.html has changed"}, "a.html has changed"),
+        ({}, {"token": "another"}, "it ran elsewhere since"),
+        ({"base": None}, {"token": "of compress"}, "the phases before it are others"),
+    ],
+)
+def test_why_a_phase_runs_is_known(
+    shop: Site, recorded: Recorded, entry: dict[str, Any], answer: dict[str, Any], why: str
+) -> None:
+    deploy = shop.deployment()
+    deploy.journal.phases["compress"].update(entry)
+    recorded.answer = answer
+    known = what_is_known(deploy, "compress", "resource_static")
+    assert (known.entry, known.why) == (None, why)
+
+
+def test_of_a_shell_line_nobody_knows_what_it_reads(shop: Site, build: Build) -> None:
+    shop.open("build: {phases: [collectstatic], commands: {collectstatic: 'make static'}}")
+    shop.project.commands["make static"] = shop.project.commands["collectstatic"]
+    deploy = build()
+    assert shop.project.ran == ["make static"]
+    assert what_is_known(deploy, "collectstatic", None).why == (
+        "it is a shell line, and what that reads is not seen"
+    )
