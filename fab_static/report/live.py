@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, cast
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.report.amounts import clock, size
+from fab_static.report.paper import Part
+from fab_static.report.stream import Stream
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
 COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
@@ -22,6 +27,29 @@ COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
 )
 BAR = 12  # characters
 ROOMY = 100  # columns; narrower terminals get the share as a number alone
+
+
+@contextmanager
+def standing(
+    stream: Stream, timeline: Timeline, hosts: Sequence[str]
+) -> Iterator[Callable[[Sequence[Part]], None]]:
+    """Let the table stand below what is written, and take it away in the end; give what writes a line above it."""
+    console = Console(
+        file=cast("IO[str]", stream), highlight=False, soft_wrap=True, markup=False, emoji=False
+    )
+
+    def now() -> RenderableType:
+        return table(timeline, hosts, height=console.height, width=console.width)
+
+    with Live(
+        console=console,
+        get_renderable=now,
+        refresh_per_second=8,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ):
+        yield lambda parts: console.print(Text.assemble(*parts))
 
 
 def table(

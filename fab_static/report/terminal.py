@@ -10,23 +10,19 @@ from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, TextIO, cast
-
-from rich import box
-from rich.console import Console, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from typing import IO, TextIO
 
 from fab_static.errors import LINES_SHOWN, FabStaticError
 from fab_static.plan import failures
 from fab_static.plan.ending import Ending
-from fab_static.report import live
+from fab_static.report.paper import Paper
 from fab_static.report.secrets import Secrets
 from fab_static.report.stream import Stream
+from fab_static.report.table import Column
 from fab_static.timeline import Timeline
 
 RIGHT = ("objects", "bytes", "gzip", "brotli", "files", "missing", "changed")  # columns of numbers
+WHOLE = ("id", "live", "host")  # columns whose cells are never broken
 MOST_LINE = 100_000  # bytes of one line; what prints without a newline must not fill the memory
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
 
@@ -54,15 +50,7 @@ class Terminal:
         quiet: bool = False,
     ) -> None:
         self._errors = Stream(None if errors is stream else errors, lambda _: None)
-        self.console = Console(
-            file=cast("IO[str]", Stream(stream, self._lost)),
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-            emoji=False,
-        )
-        if not self.console.is_terminal:
-            self.console.width = 100  # a log's
+        self._paper = Paper(Stream(stream, self._lost))
         self._secrets = Secrets(secrets)
         self._spell = spell
         self._verbose = verbose
@@ -152,32 +140,27 @@ class Terminal:
             ("  where:", "dim", error.where),
             ("  mend: ", "dim", error.mend),
         ):
-            self.console.print(Text.assemble((word, style), " ", self.clean(text)))
+            self._paper.line((word, style), " ", self.clean(text))
 
     def ending(self, ending: Ending | None) -> None:
         """Show how a run ended: what is live where, what was undone, the one command to run next."""
         for word, text in ending.words() if ending else ():
             self._log.write(self.clean(f"  {word}: {text}"))
-            self.console.print(Text.assemble((f"  {word}:", "dim"), " ", self.clean(text)))
+            self._paper.line((f"  {word}:", "dim"), " ", self.clean(text))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for column in columns:
-            right = column in RIGHT
-            table.add_column(
-                column,
-                justify="right" if right else "left",
-                overflow="fold",
-                no_wrap=column in ("id", "live", "host"),
-            )
-        for row in rows:
-            table.add_row(*(Text(self.clean(cell)) for cell in row))
-        self.console.print(table, soft_wrap=False)
+        cells = [[self.clean(cell) for cell in row] for row in rows]
+        self._paper.table(
+            [
+                Column(name, [row[at] for row in cells], name in RIGHT, name in WHOLE)
+                for at, name in enumerate(columns)
+            ]
+        )
 
     def text(self, text: str) -> None:
         """Print a line as it is."""
-        self.console.print(self.clean(text))
+        self._paper.line(self.clean(text))
 
     def _lost(self, why: str) -> None:
         """Tell on standard error, and in the log, that nothing can be shown any more."""
@@ -189,8 +172,8 @@ class Terminal:
     @property
     def _is_live(self) -> bool:
         return (
-            self.console.is_terminal
-            and not self.console.is_dumb_terminal
+            self._paper.is_terminal
+            and not self._paper.is_dumb
             and not self._quiet
             and self._timeline is not None
         )
@@ -203,19 +186,10 @@ class Terminal:
             yield
             return
 
-        def now() -> RenderableType:
-            return live.table(
-                timeline, self._hosts, height=self.console.height, width=self.console.width
-            )
+        # not above: rich takes longer to load than all that `status` needs
+        from fab_static.report.live import standing
 
-        with Live(
-            console=self.console,
-            get_renderable=now,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ):
+        with standing(self._paper.stream, timeline, self._hosts) as write, self._paper.above(write):
             yield
 
     def _show_what_was_printed(self) -> None:
@@ -226,7 +200,7 @@ class Terminal:
         for host, pairs in groupby(self._output, key=itemgetter(0)):
             lines = failures.lines_of("\n".join(text for _, text in pairs))
             for text in lines if len(lines) > LINES_SHOWN else ():
-                self.console.print(Text(f"  {host}: {text}", style="dim"))
+                self._paper.line((f"  {host}: {text}", "dim"))
         self._output.clear()
 
     def _flush(self) -> None:
@@ -239,8 +213,8 @@ class Terminal:
         if self._quiet and not important:
             return
         # a log without a terminal is read later: when did it happen?
-        stamp = "" if self.console.is_terminal else f"{datetime.now():%H:%M:%S} "
-        self.console.print(Text.assemble(stamp, (text, style)))
+        stamp = "" if self._paper.is_terminal else f"{datetime.now():%H:%M:%S} "
+        self._paper.line(stamp, (text, style))
 
 
 class _Log:

@@ -1,0 +1,109 @@
+"""What the terminal writes on: lines with styles, where somebody sees them; plain lines elsewhere.
+
+rich draws the table of hosts that moves while a deploy runs (report/live.py). It takes longer to load than all that
+`status` needs of ours, so lines and tables are written here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from fab_static.report.stream import Stream
+from fab_static.report.table import Column, laid_out
+
+Part = str | tuple[str, str]  # a text, or a text and its style
+# ECMA-48, "Select graphic rendition"
+ATTRIBUTES = {"bold": "1", "dim": "2"}
+COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+LOG_WIDTH = 100  # columns, where there is no terminal
+TAB = 8
+
+
+class Paper:
+    """A stream that lines and tables are written on.
+
+    It heeds what terminals and people set: TERM, NO_COLOR (https://no-color.org), FORCE_COLOR
+    (https://force-color.org), TTY_COMPATIBLE, COLUMNS.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._above: Callable[[Sequence[Part]], None] | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody sees it, now."""
+        compatible, forced = os.environ.get("TTY_COMPATIBLE"), os.environ.get("FORCE_COLOR")
+        if compatible in ("0", "1"):
+            return compatible == "1"
+        return self.stream.isatty() if forced is None else forced != ""
+
+    @property
+    def is_dumb(self) -> bool:
+        """Whether it is a terminal that knows neither styles nor a cursor."""
+        return self.is_terminal and os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+    @property
+    def width(self) -> int:
+        """How many columns it has."""
+        if not self.is_terminal:
+            return LOG_WIDTH
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns):
+            return int(columns)
+        return next((width for width in map(_columns, range(3)) if width), 80)
+
+    def line(self, *parts: Part) -> None:
+        """Write a line."""
+        if self._above:
+            self._above(parts)
+            return
+        self.stream.write("".join(map(self._styled, _without_tabs(parts))) + "\n")
+        self.stream.flush()
+
+    def table(self, columns: Sequence[Column]) -> None:
+        """Write a table."""
+        rule = "─" if self.stream.encoding.lower().startswith("utf") else "-"
+        names, *rest = laid_out(columns, self.width, rule=rule)
+        self.line((names, "bold"))
+        for text in rest:
+            self.line(text)
+
+    @contextmanager
+    def above(self, write: Callable[[Sequence[Part]], None]) -> Iterator[None]:
+        """Have something else write the lines meanwhile, above what it keeps in its place."""
+        self._above = write
+        try:
+            yield
+        finally:
+            self._above = None
+
+    def _styled(self, part: Part) -> str:
+        text, style = part if isinstance(part, tuple) else (part, "")
+        codes = [ATTRIBUTES[word] for word in style.split() if word in ATTRIBUTES]
+        if not os.environ.get("NO_COLOR"):
+            codes += [COLOURS[word] for word in style.split() if word in COLOURS]
+        if not text or not codes or not self.is_terminal or self.is_dumb:
+            return text
+        before = f"\x1b[{';'.join(codes)}m"
+        return "\n".join(f"{before}{line}\x1b[0m" if line else "" for line in text.split("\n"))
+
+
+def _without_tabs(parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield the parts of a line with spaces for tabs: a style may begin between two of its columns."""
+    before = ""
+    for part in parts:
+        text, style = part if isinstance(part, tuple) else (part, "")
+        whole = (before + text).expandtabs(TAB)
+        yield whole[len(before) :], style
+        before = whole
+
+
+def _columns(number: int) -> int:
+    """Return how many columns the terminal behind a file's number has; 0 where it is none."""
+    try:
+        return os.get_terminal_size(number).columns
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,97 @@
+"""Lays a table out as lines of text: columns, a rule below their names, long cells on several lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from unicodedata import combining, east_asian_width
+
+GAP = 3  # between two columns
+
+
+@dataclass
+class Column:
+    """A column: its name, its cells, and how these stand."""
+
+    name: str
+    cells: Sequence[str]
+    is_right: bool = False  # its cells end at the same place, as numbers do
+    is_whole: bool = False  # its cells are never broken, for somebody copies them
+
+    @property
+    def width(self) -> int:
+        """How wide it is where nothing has to be broken."""
+        lines = [line for cell in (self.name, *self.cells) for line in cell.split("\n")]
+        return max(1, *map(width_of, lines))
+
+
+def laid_out(columns: Sequence[Column], width: int, *, rule: str = "─") -> Iterator[str]:
+    """Yield the lines of a table, the names and the rule first.
+
+    Args:
+        columns: each with as many cells.
+        width: of the paper. The widest columns are made narrower first, where they may be broken.
+        rule: what the line below the names is made of.
+    """
+    widths = _fitting(columns, width - GAP * (len(columns) - 1))
+    yield from _row([column.name for column in columns], columns, widths)
+    yield rule * (sum(widths) + GAP * (len(columns) - 1))
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        yield from _row(cells, columns, widths)
+
+
+def _fitting(columns: Sequence[Column], most: int) -> list[int]:
+    """Return the width of each column, so that all of them fit."""
+    widths = [column.width for column in columns]
+    while sum(widths) > most:
+        wide = [at for at, one in enumerate(columns) if widths[at] > 1 and not one.is_whole]
+        if not wide:
+            break
+        widths[max(wide, key=lambda at: widths[at])] -= 1
+    return widths
+
+
+def _row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of one row."""
+    broken = [list(_broken(cell, width)) for cell, width in zip(cells, widths, strict=True)]
+    for at in range(max(map(len, broken))):
+        parts = []
+        for lines, column, width in zip(broken, columns, widths, strict=True):
+            text = lines[at] if at < len(lines) else ""
+            room = " " * (width - width_of(text))
+            parts.append(room + text if column.is_right else text + room)
+        yield (" " * GAP).join(parts)
+
+
+def _broken(cell: str, width: int) -> Iterator[str]:
+    """Yield a cell's lines: broken between words, and inside a word that is longer than a line."""
+    for text in cell.split("\n"):
+        line = ""
+        for word in text.split(" "):
+            if line and width_of(line) + 1 + width_of(word) > width:
+                yield line
+                line = ""
+            line = f"{line} {word}" if line else word
+            *whole, line = _chopped(line, width)
+            yield from whole
+        yield line
+
+
+def _chopped(word: str, width: int) -> Iterable[str]:
+    """Return a word in pieces that are as wide as a line at the most."""
+    pieces, room = [""], width
+    for letter in word:
+        wide = width_of(letter)
+        if wide > room and pieces[-1]:
+            pieces.append("")
+            room = width
+        pieces[-1] += letter
+        room -= wide
+    return pieces
+
+
+def width_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes: two for each Chinese letter, none for an accent."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(one) in "WF" else not combining(one) for one in text)

@@ -1,0 +1,92 @@
+"""What the terminal writes on."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from fab_static.report.paper import Paper
+from fab_static.report.stream import Stream
+from fab_static.report.table import Column
+
+SET = ("TERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "COLORTERM")
+
+
+class Tty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def lost(why):
+    raise AssertionError(why)
+
+
+def papers(stream, monkeypatch, variables):
+    for name in SET:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Paper(Stream(stream, lost))
+
+
+@pytest.mark.parametrize("stream", [Tty, io.StringIO])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TERM": "xterm"},
+        {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        {"TERM": "dumb"},
+        {"TERM": "unknown"},
+        {"TERM": "xterm", "NO_COLOR": "1"},
+        {"TERM": "xterm", "FORCE_COLOR": "1"},
+        {"TERM": "xterm", "FORCE_COLOR": ""},
+        {"TERM": "xterm", "TTY_COMPATIBLE": "1"},
+        {"TERM": "xterm", "TTY_COMPATIBLE": "0"},
+        {},
+    ],
+)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("12:00:01 ", ("seal", "bold")),
+        (("error:", "bold red"), " ", "it\tfailed\nfor good"),
+        ("a\tb", ("c", "yellow")),
+        (("", "dim"),),
+    ],
+)
+def test_lines_have_the_styles_that_rich_gives_them(stream, variables, parts, monkeypatch):
+    """It wrote ours before, and writes the lines that come above the table of a deploy."""
+    ours, theirs = stream(), stream()
+    papers(ours, monkeypatch, variables).line(*parts)
+    console = Console(file=theirs, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console.print(Text.assemble(*parts))
+    assert ours.getvalue() == theirs.getvalue()
+
+
+def test_lines_go_above_what_stands_there_as_long_as_it_does(monkeypatch):
+    stream, above = io.StringIO(), []
+    paper = papers(stream, monkeypatch, {})
+    with paper.above(above.append):
+        paper.line("seal", ("done", "green"))
+    paper.line("after")
+    assert above == [("seal", ("done", "green"))]
+    assert stream.getvalue() == "after\n"
+
+
+@pytest.mark.parametrize(("columns", "width"), [("57", 57), ("0", 80), ("x", 80)])
+def test_a_terminal_is_as_wide_as_it_says(columns, width, monkeypatch):
+    paper = papers(Tty(), monkeypatch, {"COLUMNS": columns})
+    monkeypatch.setattr("os.get_terminal_size", lambda _: (_ for _ in ()).throw(OSError()))
+    assert paper.width == width
+
+
+def test_a_log_is_100_columns_wide_whatever_the_terminal(monkeypatch):
+    assert papers(io.StringIO(), monkeypatch, {"COLUMNS": "57"}).width == 100
+
+
+def test_a_stream_without_utf_8_gets_a_rule_that_it_can_hold(monkeypatch):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    papers(stream, monkeypatch, {}).table([Column("id", ["a"])])
+    assert raw.getvalue().decode() == "id\n--\na \n"

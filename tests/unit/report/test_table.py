@@ -1,0 +1,64 @@
+"""Tables as lines of text."""
+
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from fab_static.report.table import Column, laid_out, width_of
+
+cells = st.text("abc ü界\u0301-/.", max_size=24).map(str.strip)
+
+
+def by_rich(columns, width):
+    """Return the lines of the same table as rich lays it out: it drew our tables before."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.is_right else "left")
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*row)
+    console = Console(file=io.StringIO(), width=width, markup=False, emoji=False)
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+@given(st.lists(st.tuples(cells, cells, st.integers(0, 10**9).map(str)), min_size=1, max_size=5))
+def test_a_table_that_fits_is_as_rich_draws_it(rows):
+    columns = [
+        Column("host", [row[0] for row in rows]),
+        Column("by", [row[1] for row in rows]),
+        Column("bytes", [row[2] for row in rows], is_right=True),
+    ]
+    assert list(laid_out(columns, 100)) == by_rich(columns, 100)
+
+
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5), st.integers(12, 40))
+def test_a_table_is_no_wider_than_the_paper_and_loses_no_letter(rows, width):
+    columns = [Column("a", [row[0] for row in rows]), Column("b", [row[1] for row in rows])]
+    lines = list(laid_out(columns, width))
+    assert max(map(width_of, lines)) <= width
+    told = sorted("".join(lines[2:]).replace(" ", ""))
+    assert told == sorted("".join(map("".join, rows)).replace(" ", ""))
+
+
+def test_the_widest_column_is_broken_first_between_words():
+    columns = [Column("phase", ["seal"]), Column("why", ["nothing that it reads has changed"])]
+    assert list(laid_out(columns, 27)) == [
+        "phase   why                ",
+        "───────────────────────────",
+        "seal    nothing that it    ",
+        "        reads has changed  ",
+    ]
+
+
+def test_an_id_is_never_broken_for_somebody_copies_it():
+    release = "20261122T170102Z-3f9c1a7b"
+    columns = [Column("id", [release], is_whole=True), Column("by", ["anna@desk"])]
+    assert release in "\n".join(laid_out(columns, 20))
+
+
+def test_a_line_without_utf_8_has_another_rule():
+    assert list(laid_out([Column("a", ["b"])], 20, rule="-")) == ["a", "-", "b"]
