@@ -6,7 +6,7 @@ from fab_static.errors import RemoteError
 from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost, opening
 from fab_static.remote.starting import Start, reason, silence
-from tests.unit.remote.test_channel import Wire, environment_at
+from tests.unit.remote.wires import Wire, environment_at
 
 BECOME = Start("python3", "deploy", "anna", "ssh anna@edge1")
 PLAIN = Start("/opt/python3", None, "anna", "ssh anna@edge1")

@@ -6,8 +6,6 @@ import os
 import sys
 import threading
 import time
-import tracemalloc
-import zlib
 
 import pytest
 
@@ -15,100 +13,13 @@ from fab_static.errors import RemoteError
 from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
 from fab_static.phases.run.project import ProjectOnHost
-from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.remote import Fleet, RemoteHost, deflated, frames, patience
+from fab_static.remote import frames, patience
 from fab_static.remote.channels import SshChannel
-from fab_static.remote.output import Output
 from fab_static.remote.requests import Requests
 from fab_static.timeline import Timeline
 from tests.processes import alive, becomes
-
-FACTS = {
-    **{"free_bytes": 1, "free_inodes": 1, "writable": True, "exists": True, "now": 1.0},
-    **{"inodes": None, "unwritable": [], "elsewhere": [], "exposed": [], "is_a_groups": False},
-}
-
-
-def environment_at(folder, names=("build1",), **ssh):
-    return Environment(
-        name="production",
-        app="shop",
-        deploy_to=f"{folder}/{{host}}",
-        hosts=tuple(Host(name, name, ("build", "static"), local=True) for name in names),
-        project=Project(path="/srv/shop/code"),
-        ssh=Ssh(**ssh),
-    )
-
-
-def frame(head, body=b""):
-    text = head if isinstance(head, bytes) else json.dumps(head).encode()
-    return FRAME.pack(len(text), len(body)) + text + body
-
-
-class Wire:
-    """A channel whose other end is played by the test: bytes, or what is done instead."""
-
-    def __init__(self, *pieces):
-        self.pieces = list(pieces)
-        self.sent = []
-        self.closed = False
-
-    def send(self, data):
-        self.sent.append(bytes(data))
-
-    def is_ready(self):
-        return True
-
-    def receive(self, most, timeout_seconds):
-        if self.closed or not self.pieces:
-            return b""
-        piece = self.pieces.pop(0)
-        if isinstance(piece, BaseException):
-            raise piece
-        if callable(piece):
-            piece = piece(timeout_seconds)
-        if len(piece) > most:
-            self.pieces.insert(0, piece[most:])
-        return piece[:most]
-
-    def last_words(self):
-        return None, ""
-
-    def close(self):
-        self.closed = True
-
-    def heads(self):
-        """Return the heads of all that was sent."""
-        data, heads = b"".join(self.sent), []
-        while data:
-            head, body = FRAME.unpack_from(data)
-            heads.append(json.loads(data[FRAME.size : FRAME.size + head]))
-            data = data[FRAME.size + head + body :]
-        return heads
-
-
-class Ticking(Wire):
-    """Ticks for ever, and counts what is done or does not."""
-
-    def __init__(self, moves=lambda: 0, then=()):
-        super().__init__(*then)
-        self.moves = moves
-
-    def receive(self, most, timeout_seconds):
-        if self.closed:
-            return b""
-        return super().receive(most, timeout_seconds) or frame(
-            {"tick": True, "moved": self.moves()}
-        )
-
-
-def host_with(channel, tmp_path, **ssh):
-    environment = environment_at(tmp_path, **ssh)
-    host = RemoteHost(environment.hosts[0], environment)
-    host._agent._channel = channel
-    return host
-
+from tests.unit.remote.wires import FACTS, Ticking, Wire, frame, host_with, peak
 
 # ---- what an answer says
 
@@ -148,12 +59,6 @@ def test_what_is_wrong_with_an_answer_is_told_word_for_word(tmp_path):
     )
 
 
-def test_an_object_with_other_bytes_than_its_name_is_not_taken(tmp_path):
-    host = host_with(Wire(frame({"ok": True}, b"5")), tmp_path)
-    with pytest.raises(RemoteError, match="has other bytes than its name says"):
-        host.ask(verbs.READ_OBJECT, asks.Object(object="0" * 64))
-
-
 @pytest.mark.parametrize(
     "said", [b"5", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": 5}', b'{"a": {"gz": 5}}']
 )
@@ -179,83 +84,6 @@ def test_what_a_project_answers_is_judged_too(tmp_path, said):
         asked.ask({"ask": "sources"})
     host.close_agent()
     assert caught.value.where == "build1"
-
-
-# ---- numbers
-
-
-def test_an_answer_to_another_request_is_never_taken(tmp_path):
-    """After Ctrl-C each request got the answer to the one before it (fleet A5)."""
-    host = host_with(Wire(), tmp_path)
-    host._requests._number = 3
-    host._agent._channel.pieces = [
-        frame({"ok": True, "n": 2, "confirmed": True}),
-        frame({"tick": True, "n": 3}),
-        frame({"ok": True, "n": 4, **FACTS, "free_bytes": 77}),
-    ]
-    assert host.ask(verbs.FACTS)[0]["free_bytes"] == 77
-
-
-def test_answers_to_earlier_requests_without_end_are_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(patience, "SILENCE_SECONDS", 0.05)
-    monkeypatch.setattr(patience, "TICK_SECONDS", 0.01)
-
-    class Old(Wire):
-        def receive(self, most, timeout_seconds):
-            return frame({"ok": True, "n": 0})
-
-    with pytest.raises(RemoteError, match="an answer to the request 0"):
-        host_with(Old(), tmp_path).ask(verbs.FACTS)
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
-def test_whoever_is_interrupted_has_the_agent_end_its_work_and_waits_for_that(
-    tmp_path, interruption
-):
-    channel = Wire(
-        interruption(),
-        frame({"output": True, "n": 1}, b"more"),
-        frame({"error": {"what": "interrupted", "where": "", "mend": "", "kind": "x"}, "n": 1}),
-        frame({"ok": True, "n": 2, **FACTS}),
-    )
-    host = host_with(channel, tmp_path)
-    with pytest.raises(interruption):
-        host.ask(verbs.SNAPSHOT, asks.Snapshot(root="/", extra=[]))
-    assert [head.get("do", head.get("cancel")) for head in channel.heads()] == ["snapshot", 1]
-    assert (
-        host.ask(verbs.FACTS)[0]["free_bytes"] == 1
-    )  # through the same channel, and its own answer
-
-
-def test_an_agent_that_does_not_end_its_work_is_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(patience, "CANCEL_SECONDS", 0.1)
-    channel = Ticking(then=[KeyboardInterrupt()])
-    with pytest.raises(KeyboardInterrupt):
-        host_with(channel, tmp_path).ask(verbs.FACTS)
-    assert channel.closed
-
-
-def test_half_a_frame_is_followed_by_none(tmp_path):
-    """Ctrl-C in the middle of a seal of 1.5 MB: the next request would be read as its rest."""
-
-    class Cut(Wire):
-        def send(self, data):
-            raise KeyboardInterrupt
-
-    channel = Cut()
-    with pytest.raises(KeyboardInterrupt):
-        host_with(channel, tmp_path).ask(verbs.PUT_OBJECT, body=b"x")
-    assert channel.closed
-
-
-def test_a_stream_that_nobody_reads_to_its_end_ends_with_its_channel(tmp_path):
-    wanted = RECORD.pack(b"\0" * 32, 10)
-    pack = RECORD.pack(b"\0" * 32, 10) + b"x" * 10
-    channel = Wire(frame({"pack": "plain", "raw": 42}, pack[:42]))
-    stream = host_with(channel, tmp_path).packs(verbs.FETCH, wanted)
-    next(stream)
-    stream.close()
-    assert channel.closed
 
 
 @pytest.fixture
@@ -552,87 +380,6 @@ def test_a_receiver_that_moves_no_more_is_not_waited_for(tmp_path, monkeypatch):
     assert closed
 
 
-# ---- what an idle channel is
-
-
-@pytest.fixture
-def again(tmp_path, monkeypatch):
-    """Return a host with a channel that was closed while idle; the next one answers."""
-
-    def made(lost, *heads):
-        host, opened = host_with(lost, tmp_path), []
-
-        def open_anew():
-            assert not opened, "opened twice"
-            opened.append(True)
-            host._agent._channel = Wire(*[frame(head) for head in heads])
-
-        monkeypatch.setattr(host._agent, "_open", open_anew)
-        return host, opened
-
-    return made
-
-
-class Broken(Wire):
-    """A channel to which nothing can be sent any more."""
-
-    def send(self, data):
-        raise BrokenPipeError("broken")
-
-
-@pytest.mark.parametrize("lost", [Wire, Broken])
-def test_who_only_looks_asks_again_where_an_idle_channel_was_closed(again, lost):
-    """ClientAliveInterval, or a firewall, ended a run in "the connection was cut" (fleet C17)."""
-    host, opened = again(lost(), {"tick": True}, {"ok": True, **FACTS})
-    head, _ = host.ask(verbs.FACTS)
-    assert head["ok"]
-    assert opened
-
-
-def test_who_only_looks_asks_again_once(again):
-    host, opened = again(Wire())
-    with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask(verbs.FACTS)
-    assert opened
-
-
-@pytest.mark.parametrize(
-    ("lost", "do"),
-    [
-        (Wire(), "flip"),  # it may have been done
-        (Wire(), "unlock"),
-        (Wire(frame({"tick": True})), "facts"),  # it was not idle
-        (Wire(frame({"ok": True})[:-2]), "facts"),
-    ],
-)
-def test_what_may_have_begun_is_not_asked_again(again, lost, do):
-    host, opened = again(lost, {"ok": True, **FACTS})
-    with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask(verbs.VERBS[do])
-    assert not opened
-
-
-def test_who_is_interrupted_does_not_ask_again(again):
-    host, opened = again(Wire(lambda _: (host.close_agent(), b"")[1]), {"ok": True, **FACTS})
-    with pytest.raises(RemoteError, match="the connection was cut"):
-        host.ask(verbs.FACTS)
-    assert not opened
-
-
-# ---- size
-
-
-def peak(work):
-    """Return the most memory, in bytes, that was taken meanwhile."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(RemoteError) as caught:
-            work()
-        return tracemalloc.get_traced_memory()[1], caught.value
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize(
     ("head_size", "body_size"), [(2**32 - 1, 0), (2, 2**32 - 1), (2, 1_200_000_000), (2, 2**21)]
 )
@@ -654,119 +401,3 @@ def test_a_head_of_many_small_values_is_not_read(tmp_path, values):
     used, error = peak(lambda: host_with(channel, tmp_path).ask(verbs.STATE))
     assert used < 60_000_000
     assert "a head of more than 500,000 values" in error.what
-
-
-def test_a_body_that_a_verb_does_not_have_is_refused(tmp_path):
-    with pytest.raises(RemoteError, match="a body of 5 bytes, which ping does not have"):
-        host_with(Wire(frame({"ok": True}, b"12345")), tmp_path).ask(verbs.PING)
-
-
-def test_no_host_lacks_more_than_it_was_asked_for(tmp_path):
-    record = RECORD.pack(b"\0" * 32, 10)
-    with pytest.raises(RemoteError, match="a body of 80 bytes, which missing does not have"):
-        host_with(Wire(frame({"ok": True}, record * 2)), tmp_path).ask(
-            verbs.MISSING, asks.Missing(), record
-        )
-
-
-def test_of_a_question_that_goes_deflated_the_whole_size_counts(tmp_path):
-    records = RECORD.pack(b"\0" * 32, 10) * 1000
-    host = host_with(Wire(frame({"ok": True}, records)), tmp_path)
-    assert host.ask(verbs.MISSING, asks.Missing(), deflated(records))[1] == records
-
-
-def test_what_is_inflated_is_no_more_than_was_asked_for(tmp_path):
-    """A kilobyte inflates to a megabyte, and a megabyte to a gigabyte."""
-    wanted = RECORD.pack(b"\0" * 32, 10)
-    bomb = zlib.compress(b"\0" * 300_000_000, 9)
-    channel = Wire(frame({"pack": "deflate", "raw": RECORD.size + 10}, bomb))
-    used, error = peak(lambda: list(host_with(channel, tmp_path).objects(wanted)))
-    assert used < 5_000_000
-    assert error.what.endswith("a pack of another size than it says")
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        {"pack": "plain", "raw": 0}, {"pack": "plain", "raw": -1}, {"pack": "plain", "raw": 10**9},
-        {"pack": "plain"}, {"pack": "plain", "raw": "1"}, {"pack": "plain", "raw": 2}, {"pack": 5, "raw": 1},
-        {"pack": "deflate", "raw": 1000}, {"pack": "zip", "raw": 1},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_stream_holds_what_was_asked_for(tmp_path, head):
-    wanted = RECORD.pack(b"\0" * 32, 10)
-    channel = Wire(*[frame(head, b"x")] * 100)
-    with pytest.raises(RemoteError, match=r"(objects that were|an object that was) not asked for"):
-        list(host_with(channel, tmp_path).objects(wanted))
-    assert channel.closed
-
-
-def test_an_object_that_nobody_asked_for_is_not_gathered(tmp_path):
-    wanted = RECORD.pack(b"\0" * 32, 10_000_000)
-    other = RECORD.pack(b"\1" * 32, 10_000_000) + b"x" * 1000
-    channel = Wire(frame({"pack": "plain", "raw": len(other)}, other))
-    with pytest.raises(RemoteError, match="an object that was not asked for"):
-        list(host_with(channel, tmp_path).objects(wanted))
-
-
-def test_a_stream_that_ends_too_early_is_told(tmp_path):
-    with pytest.raises(RemoteError, match="fewer objects than were asked for"):
-        list(
-            host_with(Wire(frame({"ok": True})), tmp_path).packs(
-                verbs.FETCH, RECORD.pack(b"\0" * 32, 1)
-            )
-        )
-
-
-def test_of_very_much_output_the_beginning_and_the_end_are_kept():
-    output = Output(most=1000)
-    for number in range(10_000):
-        output.add(b"%05d\n" % number)
-    text = output.all()
-    assert text.startswith(b"00000\n00001\n")
-    assert text.endswith(b"09998\n09999\n")
-    assert b"\n\xe2\x80\xa6 59,000 bytes are left out here \xe2\x80\xa6\n" in text
-    assert len(text) < 1100
-
-
-@pytest.mark.parametrize("sizes", [[], [0], [10, 10], [499, 1, 500], [1000], [501, 499]])
-def test_output_that_is_not_much_is_kept_whole(sizes):
-    output, pieces = Output(most=1000), [os.urandom(size) for size in sizes]
-    for piece in pieces:
-        output.add(piece)
-    assert output.all() == b"".join(pieces)
-
-
-# ---- whatever comes, every host is asked
-
-
-def test_a_bug_on_one_host_keeps_no_other_from_its_work(tmp_path):
-    """It closed their agents in the middle of it (fleet D1)."""
-    fleet = Fleet(environment_at(tmp_path, ("a", "b", "c")))
-    failed, done = threading.Event(), []
-
-    def work(host):
-        if host.name == "a":
-            failed.set()
-            raise ZeroDivisionError("of ours")
-        failed.wait()
-        host.ask(verbs.PUT_OBJECT, body=b"x" * PIECE)
-        done.append(host.name)
-
-    with pytest.raises(ZeroDivisionError) as caught:
-        fleet.on(fleet.hosts, work)
-    fleet.close()
-    assert sorted(done) == ["b", "c"]
-    assert caught.value.__notes__ == ["on a; the first: a"]
-
-
-def test_closing_a_fleet_closes_every_host_whatever_one_of_them_says(tmp_path, monkeypatch):
-    fleet = Fleet(environment_at(tmp_path, ("a", "b", "c")))
-    fleet.on(fleet.hosts, lambda host: host.ask(verbs.PING))
-    processes = [host._agent._channel._process for host in fleet.hosts]
-    monkeypatch.setattr(fleet.hosts[0], "close_agent", lambda: 1 / 0)
-    fleet.close()
-    assert [process.poll() for process in processes[1:]] == [0, 0]
-    monkeypatch.undo()
-    fleet.hosts[0].close_agent()
