@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fab_static.remote.output import Output
+from fab_static.remote.output import Output, Ran
 
 
 def test_of_very_much_output_the_beginning_and_the_end_are_kept():
@@ -24,3 +24,20 @@ def test_output_that_is_not_much_is_kept_whole(sizes):
     for piece in pieces:
         output.add(piece)
     assert output.all() == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("head", "ran"),
+    [
+        ({"code": 0}, Ran(0, "said")),
+        ({"code": 127, "cannot_start": ": no such file"}, Ran(127, "said: no such file")),
+        ({"code": -15, "timed_out": True}, Ran(-15, "said", timed_out=True)),
+        (
+            {"code": 0, "token": "t", "unseen": ["it started sh", "sh"], "written": ["a", "b"]},
+            Ran(0, "said", token="t", unseen="it started sh", written=("a", "b")),
+        ),
+        ({"code": 0, "token": None, "unseen": None}, Ran(0, "said")),
+    ],
+)
+def test_how_a_command_ended_is_read_from_the_answers_head(head, ran):
+    assert Ran.told(head, "said") == ran

@@ -1,0 +1,174 @@
+"""How an agent is started on a host, and what is said where none starts."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static.errors import RemoteError
+from fab_static.host.agent.protocol import FRAME
+from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.remote import sent
+from fab_static.remote.opening import Opening
+from tests.unit.remote.wires import Wire
+
+
+class Said(Wire):
+    """A process that prints this and ends."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def last_words(self) -> tuple[int | None, str]:
+        return 0, self.words
+
+
+class Connection:
+    """Takes down the commands that it is to start."""
+
+    def __init__(self, user: str | None = "deploy") -> None:
+        self.user = user
+        self.commands: list[str] = []
+        self.answer = Wire()
+
+    def channel(self, command: str) -> Any:
+        self.commands.append(command)
+        return self.answer
+
+    def ssh_command(self) -> str:
+        return "ssh edge1"
+
+
+def opening(
+    connection: Connection | None = None, *, local: bool = False, **ssh: Any
+) -> tuple[Opening, Connection]:
+    host = Host("edge1", "10.0.0.21", ("static",), local=local)
+    environment = Environment(
+        name="staging",
+        app="shop",
+        deploy_to="/srv/{host}/static",
+        hosts=(host,),
+        project=Project(path="/srv/shop/code"),
+        ssh=Ssh(**ssh),
+    )
+    connection = connection or Connection()
+    return Opening(host, environment, connection), connection  # type: ignore[arg-type]
+
+
+def test_an_agent_is_started_by_the_python_that_the_inventory_names() -> None:
+    made, connection = opening(python="/opt/python 3.11/bin/python")
+    made.channel()
+    (command,) = connection.commands
+    assert command.startswith("'/opt/python 3.11/bin/python' -I -S -X utf8 -c ")
+
+
+def test_an_agent_that_becomes_another_user_is_started_by_a_sudo_that_never_asks() -> None:
+    made, connection = opening(become="www-data", python="python3")
+    made.channel()
+    assert connection.commands[0].startswith("sudo -n -u www-data -- python3 -I -S ")
+
+
+def test_the_program_and_the_first_request_go_in_one_trip() -> None:
+    first = opening()[0].first_bytes()
+    archive = sent.agent_for(["static"]).archive
+    assert first.startswith(archive)
+    head_size, body_size = FRAME.unpack_from(first, len(archive))
+    head = first[len(archive) + FRAME.size :]
+    assert (len(head), body_size) == (head_size, 0)
+    assert json.loads(head) == {
+        "do": "open",
+        "deploy_to": "/srv/edge1/static",
+        "app": "shop",
+        "environment": "staging",
+    }
+
+
+def test_on_this_machine_an_agent_runs_in_our_own_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, connection = opening(local=True, python="/not/there")
+    monkeypatch.setattr("fab_static.remote.opening.LocalChannel", lambda command: command)
+    assert made.channel()[0] == sys.executable  # type: ignore[index]
+    assert connection.commands == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "what"),
+    [(None, "No such file or directory"), (0o644, "Permission denied")],
+)
+def test_a_python_of_this_machine_that_does_not_start_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int | None, what: str
+) -> None:
+    python = tmp_path / "python"
+    if mode:
+        python.write_text("")
+        python.chmod(mode)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(RemoteError) as caught:
+        opening(local=True)[0].channel()
+    assert f"{python}: {what}" in caught.value.what
+    assert caught.value.where == "edge1"
+
+
+# ---- why there is no agent
+
+CUT = EOFError("the connection ended")
+
+
+def test_what_stood_on_standard_error_is_the_reason() -> None:
+    error = opening()[0].failed(1, "bash: /etc/profile: oops", CUT)
+    assert "bash: /etc/profile: oops" in error.what
+    assert error.where == "edge1"
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "reason"),
+    [("", CUT, "the connection ended"), ("", EOFError(), "exit status 3")],
+)
+def test_without_words_the_error_or_the_exit_status_is_the_reason(
+    words: str, error: EOFError, reason: str
+) -> None:
+    assert reason in opening()[0].failed(3, words, error).what
+
+
+def test_a_login_that_says_nothing_is_given_up_after_so_many_seconds() -> None:
+    made, _ = opening()
+    silent = made.failed(None, "", TimeoutError())
+    assert f"{made.seconds:g} seconds" in silent.what
+    assert made.failed(255, "", TimeoutError()).what != silent.what  # it ended: that says more
+
+
+def test_a_python_that_is_too_old_is_told_with_its_version_by_the_agents_own_words() -> None:
+    error = opening(python="python3")[0].failed(1, "fab_static: Python 3.6.8\n", CUT)
+    assert error.what == "python3 is 3.6.8, 3.8 is needed"
+    assert error.mend.endswith("ssh: {python: /usr/bin/python3.11}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"), [("Python 2.7.18", "2.7.18"), ("", "older than 3.4")]
+)
+def test_a_python_that_does_not_know_our_options_is_asked_for_its_version(
+    answer: str, version: str
+) -> None:
+    made, connection = opening(python="python", become="www-data")
+    connection.answer = Said(answer)
+    error = made.failed(2, "Unknown option: -I\nusage: python …", CUT)
+    assert error.what == f"python is {version}, 3.8 is needed"
+    assert connection.commands == ["sudo -n -u www-data -- python -V"]
+    assert connection.answer.closed
+
+
+def test_who_logs_in_is_known_where_no_user_is_named() -> None:
+    made, _ = opening(Connection(user=None), become="www-data")
+    error = made.failed(1, "sudo: a password is required", CUT)
+    assert getpass.getuser() in f"{error.what} {error.mend}"
+
+
+def test_a_person_reaches_the_host_by_the_same_command() -> None:
+    made: Any = opening()[0]
+    assert made.ssh_command == "ssh edge1"
+    assert made._start.by_hand == "ssh edge1"
