@@ -1,0 +1,379 @@
+"""What the looking tasks found, in words and tables."""
+
+import io
+
+from fab_static.report import found
+from fab_static.report.terminal import Terminal
+from tests.unit.report.screens import shown
+
+STATUS = {
+    "environment": "production",
+    "app": "shop",
+    "live": "20261122T170102Z-3f9c1a7b",
+    "agreed": True,
+    "lock": None,
+    "origins": [],
+    "hosts": [
+        {
+            "host": "edge1",
+            "roles": ["static"],
+            "reachable": True,
+            "live": "20261122T170102Z-3f9c1a7b",
+            "previous": None,
+            "provisional": False,
+            "missing": 0,
+            "changed": 0,
+            "offline_manifest_sha256": "a" * 64,
+            "versions_sha256": None,
+            "error": None,
+        }
+    ],
+}
+
+
+def test_status_says_in_one_line_what_is_live():
+    terminal, stream = shown()
+    found.show_status(terminal, STATUS)
+    first, *rest = stream.getvalue().splitlines()
+    assert first == "shop production: live is 20261122T170102Z-3f9c1a7b on every host"
+    assert "mend it" not in stream.getvalue()
+    assert any("aaaaaaaa" in line for line in rest)
+
+
+def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
+    host = {**STATUS["hosts"][0], "missing": 3}
+    gone = {
+        **host,
+        "host": "web1",
+        "reachable": False,
+        "live": None,
+        "missing": 0,
+        "error": "no route",
+    }
+    lock = {"owner": "anna@desk", "since": "2026-11-22T17:01:02Z", "phase": "compress"}
+    terminal, stream = shown()
+    other = {**host, "host": "web2", "live": None, "missing": 0}
+    hosts = [host, gone, other]
+    found.show_status(terminal, {**STATUS, "agreed": False, "lock": lock, "hosts": hosts})
+    text = stream.getvalue()
+    assert (
+        f"shop production: HOSTS DISAGREE: live is {host['live']} on edge1; nothing yet on web2; "
+        "web1 cannot be reached\n"
+    ) in text
+    assert "web1: no route\n" in text
+    assert "unreachable" in text
+    assert "locked by anna@desk since 2026-11-22T17:01:02Z, now at compress\n" in text
+    assert "edge1: not as sealed; mend it with: fab production deploy\n" in text
+    assert (
+        "bring the hosts together with: fab production rollback, or fab production deploy\n" in text
+    )
+
+
+def test_status_with_a_host_down_says_what_is_live_on_the_others_and_calls_it_no_disagreement():
+    """(fleet C23)."""
+    host = STATUS["hosts"][0]
+    gone = {**host, "host": "web1", "reachable": False, "live": None, "error": "no route"}
+    terminal, stream = shown()
+    hosts = [host, {**host, "host": "edge2"}, gone]
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": hosts})
+    text = stream.getvalue()
+    assert text.startswith(
+        f"shop production: live is {host['live']} on edge1, edge2; web1 cannot be reached\n"
+    )
+    assert "see why web1 cannot be reached: fab production check; what it missed, the next " in text
+    assert "bring the hosts together" not in text
+    terminal, stream = shown()
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [gone]})
+    assert stream.getvalue().startswith("shop production: web1 cannot be reached\n")
+
+
+def test_status_of_a_flip_that_has_not_ended_says_so():
+    host = {**STATUS["hosts"][0], "provisional": True}
+    terminal, stream = shown()
+    found.show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [host]})
+    assert stream.getvalue().startswith(
+        f"shop production: live is {host['live']} on edge1, and not for good: a flip has not ended\n"
+    )
+
+
+def test_tables_fit_a_hundred_columns_and_ids_stay_whole():
+    """A log, and a terminal beside another: an id that is broken cannot be copied into `rollback --to`."""
+    live = STATUS["live"]
+    host = {**STATUS["hosts"][0], "host": "static-eu-west-1", "roles": ["build", "static", "web"]}
+    host |= {"missing": 12345, "changed": 12345, "versions_sha256": "b" * 64}
+    release = {
+        "id": live, "state": "previous", "revision": "f" * 40, "created_at": "2026-11-22T17:01:02Z",
+        "created_by": "ada.lovelace@ci-runner-17.internal.example.com", "files": 123_456, "bytes": 10**10,
+    }  # fmt: skip
+    long = "a/very/long/path/" * 8
+    bundle = {"path": long, "bytes": 10**7, "gzip": 10**6, "brotli": 10**6}
+    for show, value in (
+        (found.show_status, {**STATUS, "hosts": [host] * 2}),
+        (found.show_releases, [release]),
+        (found.show_bundles, [{"bundle": long, "before": bundle, "now": bundle}]),
+    ):
+        terminal, stream = shown()
+        show(terminal, value)
+        lines = stream.getvalue().splitlines()
+        assert max(map(len, lines)) <= 100
+        assert show is found.show_bundles or any(live in line for line in lines[1:])
+
+
+def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
+    terminal, stream = shown()
+    files = {"added": [f"{n}.js" for n in range(1500)], "changed": [], "removed": ["x.js"]}
+    found.show_files(terminal, files)
+    lines = stream.getvalue().splitlines()
+    assert lines[:2] == ["1,500 files added:", "  + 0.js"]
+    assert lines[21:] == [
+        "  \u2026 and 1,480 more",
+        "0 files changed",
+        "1 file removed:",
+        "  - x.js",
+    ]
+
+
+def test_an_invalidation_says_its_price():
+    terminal, stream = shown()
+    found.show_invalidation(terminal, {"paths": ["/static/a.png"], "price_usd": 0.005})
+    assert stream.getvalue() == "CloudFront forgets 1 path, at most $0.005:\n  /static/a.png\n"
+    terminal, stream = shown()
+    found.show_invalidation(terminal, {"paths": [], "price_usd": 0})
+    assert stream.getvalue() == (
+        "CloudFront keeps all it has: no URL keeps its name with other bytes\n"
+    )
+
+
+BUNDLES = [
+    {
+        "bundle": "shop/base.html, css 1",
+        "before": {"path": "CACHE/a.css", "bytes": 4000, "gzip": 1000, "brotli": None},
+        "now": {"path": "CACHE/b.css", "bytes": 5000, "gzip": 900, "brotli": None},
+    },
+    {
+        "bundle": "js/new.js",
+        "before": None,
+        "now": {"path": "js/new.js", "bytes": 70, "gzip": None, "brotli": None},
+    },
+    {
+        "bundle": "js/old.js",
+        "before": {"path": "js/old.js", "bytes": 7, "gzip": None, "brotli": None},
+        "now": None,
+    },
+]
+
+
+def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
+    terminal, stream = shown()
+    found.show_bundles(terminal, BUNDLES)
+    title, _, _, *rows = stream.getvalue().splitlines()
+    assert title == "3 bundles changed:"
+    assert [row.split("  ", 1)[0] for row in rows] == [
+        "shop/base.html, css 1",
+        "js/new.js",
+        "js/old.js",
+    ]
+    assert [" ".join(row.split()) for row in rows] == [
+        "shop/base.html, css 1 5.0 kB (+1.0 kB) 900 B (-100 B) -",
+        "js/new.js 70 B (new) - -",
+        "js/old.js gone - -",
+    ]
+    terminal, stream = shown()
+    found.show_bundles(terminal, [])
+    assert stream.getvalue() == ""
+
+
+PLAN = {
+    "environment": "production",
+    "live": "20261122T170102Z-3f9c1a7b",
+    "release": None,
+    "exact": False,
+    "phases": [{"name": "compress", "will_run": True, "why": "2 collected files changed"}],
+    "files": {"added": [], "changed": ["js/a.js"], "removed": []},
+    "urls": [{"before": "/static/js/a.js?version=1a2b3c4", "now": None}],
+    "bundles": None,
+    "hosts": [{"host": "edge1", "objects": 3, "bytes": 1234}],
+    "origins": [],
+    "flip": [
+        {"do": "flip", "hosts": ["edge1", "edge2"], "reloads": False},
+        {"do": "publish", "bucket": "s3://shop/static/"},
+        {"do": "invalidate"},
+        {"do": "flip", "hosts": ["web1"], "reloads": True},
+        {"do": "confirm", "hosts": ["edge1", "edge2", "web1"]},
+    ],
+    "invalidation": {"paths": [], "price_usd": 0},
+}
+
+
+def test_a_plan_says_what_only_a_build_can_tell():
+    terminal, stream = shown()
+    found.show_plan(terminal, PLAN)
+    text = stream.getvalue()
+    assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
+    assert "1 URL changes:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
+
+
+def test_a_plan_says_in_which_order_hosts_go_live():
+    terminal, stream = shown()
+    found.show_plan(terminal, PLAN)
+    assert (
+        "it goes live in this order:\n"
+        "  flip edge1 edge2\n"
+        "  copy to the live keys of s3://shop/static/\n"
+        "  ask CloudFront to forget\n"
+        "  flip web1, reload, check\n"
+        "  confirm: edge1 edge2 web1\n"
+    ) in stream.getvalue()
+
+
+def test_an_exact_plan_shows_bundles_and_both_urls():
+    terminal, stream = shown()
+    urls = [{"before": None, "now": f"/static/{at}"} for at in range(22)]
+    found.show_plan(terminal, {**PLAN, "exact": True, "bundles": BUNDLES, "urls": urls})
+    text = stream.getvalue()
+    assert "3 bundles changed:" in text
+    assert "22 URLs change:\n  (none) -> /static/0\n" in text
+    assert "  … and 2 more\n" in text
+
+
+PATH = {
+    "path": "js/a.js",
+    "kind": "versioned",
+    "asked_version": None,
+    "release": "R2",
+    "in_release": True,
+    "version": "1a2b3c4",
+    "sha256": "a" * 64,
+    "size": 12345,
+    "phases": [
+        {"phase": "collectstatic", "sha256": "c" * 64},
+        {"phase": "build_requirejs", "sha256": "a" * 64},
+    ],
+    "source": "/srv/shop/code/shop/static/js/a.js",
+    "shadowed": ["/srv/shop/venv/lib/other/static/js/a.js"],
+    "releases": ["R1", "R2"],
+    "releases_of_version": ["R2"],
+    "hosts": [
+        {
+            "host": "edge1",
+            "current": "a" * 64,
+            "pool": "a" * 64,
+            "named": None,
+            "gone": None,
+            "as_sealed": True,
+        },
+        {
+            "host": "edge2",
+            "current": "b" * 64,
+            "pool": None,
+            "named": None,
+            "gone": None,
+            "as_sealed": False,
+        },
+        {"host": "edge3", "error": "the host cannot be reached"},
+    ],
+    "verdict": "as the live release has it",
+}
+
+
+def why_lines(known):
+    terminal, stream = shown()
+    found.show_why(terminal, known)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    return [line for line in lines if line.strip("─")]
+
+
+def test_why_of_a_url_reads_from_its_origin_to_what_each_host_has():
+    assert why_lines(PATH) == [
+        "as the live release has it",
+        "path: js/a.js",
+        "kind: versioned",
+        f"version: 1a2b3c4, 12,345 bytes, sha256 {'a' * 64}",
+        "made by: collectstatic, sha256 cccccccccccc",
+        "changed by: build_requirejs, sha256 aaaaaaaaaaaa",
+        "source: /srv/shop/code/shop/static/js/a.js",
+        "shadowed: /srv/shop/venv/lib/other/static/js/a.js: collectstatic takes the first of this name",
+        "live release: R2",
+        "releases that hold it: R1, R2",
+        "releases with version 1a2b3c4: R2",
+        "host    current                      pool           named   gone   as sealed",
+        "edge1   aaaaaaaaaaaa                 aaaaaaaaaaaa   -       -      yes",
+        "edge2   bbbbbbbbbbbb                 -              -       -      NO",
+        "edge3   the host cannot be reached",
+    ]
+
+
+def test_why_of_a_file_that_a_phase_wrote_names_the_phase():
+    phases = [{"phase": "compress", "sha256": "a" * 64}]
+    lines = why_lines({**PATH, "phases": phases, "source": None, "shadowed": []})
+    assert "written by: compress, sha256 aaaaaaaaaaaa" in lines
+    gone = [*PATH["phases"], {"phase": "compress", "sha256": None}]
+    assert "removed by: compress" in why_lines({**PATH, "phases": gone})
+
+
+def test_why_of_a_key_shows_who_renders_it_and_what_was_built():
+    asked = {
+        "host": "web2",
+        "template": "page.html",
+        "in": "base.html",
+        "block": 1,
+        "line": 7,
+        "context": 0,
+        "language": "de",
+        "text": "<script>\n  var a;\n</script>",
+        "nearest": ["the nearest built block is …", "built: x", "here:  y"],
+    }
+    known = {
+        "key": "k" * 64,
+        "release": "R2",
+        "in_release": False,
+        "releases": {"R1": "<script src=x></script>\n"},
+        "asked_by": [asked],
+        "unasked": [{"host": "web3", "error": "the host cannot be reached"}],
+        "verdict": "the live manifest lacks it",
+    }
+    assert why_lines(known) == [
+        "the live manifest lacks it",
+        f"key: {'k' * 64}",
+        "live release: R2",
+        "in R1: <script src=x></script>",
+        "rendered on web2 by page.html, block 1, line 7 of base.html, in language de:",
+        "    <script>",
+        "      var a;",
+        "    </script>",
+        "  the nearest built block is …",
+        "  built: x",
+        "  here:  y",
+        "web3 did not answer: the host cannot be reached",
+    ]
+
+
+def test_status_tells_of_a_bucket_what_is_live_there_and_what_a_broken_flip_left():
+    origin = {
+        "origin": "s3://shop/static/",
+        "reachable": True,
+        "live": "20261122T170102Z-3f9c1a7b",
+        "pending": "20261123T170102Z-3f9c1a7b",
+        "missing": 2,
+        "error": None,
+    }
+    gone = {
+        **origin,
+        "origin": "s3://gone/",
+        "reachable": False,
+        "missing": 0,
+        "error": "there is no bucket",
+    }
+    stream = io.StringIO()
+    found.show_status(
+        Terminal({}, stream=stream), {**STATUS, "agreed": False, "origins": [origin, gone]}
+    )
+    told = stream.getvalue()
+    assert "s3://shop/static/: live is 20261122T170102Z-3f9c1a7b" in told
+    assert "s3://shop/static/: a flip to 20261123T170102Z-3f9c1a7b began and did not end" in told
+    assert "s3://shop/static/: 2 objects are missing" in told
+    assert "s3://shop/static/, s3://gone/" not in told
+    assert "s3://shop/static/" in next(
+        line for line in told.splitlines() if "not as sealed" in line
+    )
+    assert "s3://gone/: there is no bucket" in told
