@@ -303,7 +303,7 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
     terminal.table(
         ("host", "current", "pool", "named", "gone", "as sealed"),
         [
-            (one["host"], one["error"], "", "", "")
+            (one["host"], one["error"], "", "", "", "")
             if "error" in one
             else (
                 one["host"],
