@@ -27,6 +27,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -49,7 +50,7 @@ from fab_static.remote import Fleet, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
 from fab_static.sessions import holding, looking, running
 from fab_static.tasks import TASKS, chosen
-from tests.unit.host.agent.rooms import replace
+from tests.unit.host.agent import rooms
 
 # the last 8 digits are those of what they hold
 OLD, NEW = "20261121T170102Z-c6411c8e", "20261122T170102Z-40b46b94"
@@ -107,6 +108,7 @@ class Project:
             "unlisted": {"tracked": [], "unlisted": []},
             "collected": COLLECTED,
             "shadowed": {"shadowed": {}},
+            "sources": {"files": {}, "below": "", "unjudged": None},
             "coverage": COVERED,
             "faults": {"faults": []},
         }
@@ -308,10 +310,10 @@ class Site:
         self.project = Project(folder / "code")
         self._patch = monkeypatch
         self._patch.setattr(looking, "operator", lambda: "anna@desk")
-        replace(self._patch, "start_watchdog", lambda *_: None)
-        replace(self._patch, "to_disk", lambda _: None)  # no test switches the machine off
+        rooms.replace(self._patch, "start_watchdog", lambda *_: None)
+        rooms.replace(self._patch, "to_disk", lambda _: None)  # no test switches the machine off
         self._patch.setattr(os, "fsync", lambda _: None)
-        replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
+        rooms.replace(self._patch, "LOCK_WATCH_SECONDS", 0.05)
         self.open()
         for name, image in ((OLD, b"old"), (NEW, b"new")):
             self.hold(name, image)
@@ -346,7 +348,10 @@ class Site:
         return deploy
 
     def hold(self, name: str, image: bytes = b"new", **more: Any) -> Release:
-        """Seal a release of two files, and have every host hold it; `more` are fields of the seal."""
+        """Seal a release of two files, and have every host hold it; `more` are fields of the seal.
+
+        A name that is only a time gets the digits of what the release holds.
+        """
         texts = {"logo.svg": image, "site.css": b"body {}"}
         known: dict[str, Any] = {
             "id": name,
@@ -365,6 +370,8 @@ class Site:
             "versions_size": len(VERSIONS),
         }
         release = Release(**(known | more))
+        if "-" not in name:
+            release = replace(release, id=f"{name}-{release.digest[:8]}")
         for host in self.hosts.values():
             for data in (*texts.values(), VERSIONS):
                 host.ask(verbs.PUT_OBJECT, body=data)
