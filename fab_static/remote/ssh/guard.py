@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import paramiko
 
 from fab_static.remote.ssh import known_hosts
-from fab_static.remote.ssh.host_certificate import SUFFIX, Certificate, parse, why_not
+from fab_static.remote.ssh.certificate import SUFFIX, Certificate, parse, why_not
 from fab_static.remote.ssh.known_hosts import AUTHORITY, REVOKED, Line
 from fab_static.remote.ssh.refusal import HopError
+from fab_static.remote.ssh.revoked import revoked_by
 from fab_static.remote.ssh.settings import DEFAULT_PORT, Settings
 
 KINDS = {  # of keys that we can verify: by the algorithms that a host is asked for
@@ -83,24 +82,26 @@ class Guard:
             raise HopError("the host's certificate is for another key", _ANEW)
         self._refuse_revoked(plain, certificate)
         problem = None
-        for lines in (self._lines, self._without_port):
-            if certificate and any(
-                line.marker == AUTHORITY and line.key == certificate.authority for line in lines
-            ):
-                problem = why_not(
-                    certificate,
-                    (self._settings.host_key_alias or self._settings.hostname).lower(),
-                    self._settings.ca_signature_algorithms,
-                )
-                if problem is None:
-                    return
-            if any(not line.marker and line.key == plain for line in lines):
+        if certificate and self._is_of_authority(certificate):
+            problem = why_not(
+                certificate,
+                (self._settings.host_key_alias or self._settings.hostname).lower(),
+                self._settings.ca_signature_algorithms,
+            )
+            if problem is None:
                 return
+        if _has(plain, self._lines) or (not _keys(self._lines) and _has(plain, self._without_port)):
+            return
         if problem:
             self._bad_certificate(problem)
-        if known := [line for line in self._lines if not line.marker]:
+        if known := _keys(self._lines):
             self._changed(plain, known)
         self._unknown(plain, certificate)
+
+    def _is_of_authority(self, certificate: Certificate) -> bool:
+        """Tell whether who signed it may sign for this host."""
+        authorities = _keys(self._lines, AUTHORITY) or _keys(self._without_port, AUTHORITY)
+        return any(line.key == certificate.authority for line in authorities)
 
     def _certificate(self, blob: bytes) -> Certificate | None:
         if not paramiko.Message(blob).get_text().endswith(SUFFIX):
@@ -125,7 +126,7 @@ class Guard:
                     "somebody may hold a copy of that key: give the host a new one before anything else",
                 )
         file = self._settings.revoked_host_keys
-        if file and (problem := _revoked_by(file, shown)):
+        if file and (problem := revoked_by(file, shown)):
             raise HopError(
                 f"the host's key {problem} (RevokedHostKeys)",
                 "give the host a new key, or mend RevokedHostKeys in ssh's configuration",
@@ -190,27 +191,13 @@ def fingerprint(key: bytes) -> str:
     return f"SHA256:{digest}"
 
 
+def _keys(lines: Iterable[Line], marker: str = "") -> list[Line]:
+    return [line for line in lines if line.marker == marker]
+
+
+def _has(key: bytes, lines: Iterable[Line]) -> bool:
+    return any(line.key == key for line in _keys(lines))
+
+
 def _plain(algorithm: str) -> str:
     return algorithm.removesuffix(SUFFIX)
-
-
-def _revoked_by(file: str, keys: set[bytes]) -> str | None:
-    """Return what a file of revoked keys, or a KRL, says of these keys; None where nothing."""
-    for key in keys:
-        kind = paramiko.Message(key).get_text()
-        with tempfile.NamedTemporaryFile("w", suffix=".pub") as public:
-            public.write(f"{kind} {base64.b64encode(key).decode()}\n")
-            public.flush()
-            try:
-                ran = subprocess.run(  # noqa: S603 - no shell between
-                    ["ssh-keygen", "-Q", "-f", file, public.name],  # noqa: S607 - the operator's own
-                    capture_output=True,
-                    check=False,
-                    timeout=10,
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return f"cannot be looked up in {file}: {error}"
-        if ran.returncode:
-            is_revoked = b"REVOKED" in ran.stdout
-            return f"is REVOKED by {file}" if is_revoked else f"cannot be looked up in {file}"
-    return None

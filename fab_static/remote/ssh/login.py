@@ -13,11 +13,11 @@ from typing import Any
 
 import paramiko
 from paramiko.agent import AgentKey
-from paramiko.pkey import PublicBlob, UnknownKeyType
+from paramiko.pkey import PublicBlob
 
 from fab_static.plan.inventory import Ssh
 from fab_static.remote.ssh.agent import Agent
-from fab_static.remote.ssh.host_certificate import SUFFIX
+from fab_static.remote.ssh.certificate import SUFFIX, parse
 from fab_static.remote.ssh.key_files import CERTIFICATE, KeyFile, UnusableKeyError, certificate_in
 from fab_static.remote.ssh.refusal import HopError
 from fab_static.remote.ssh.settings import Settings
@@ -109,9 +109,27 @@ class Login:
         for shown in self._all_keys(agent):
             public = shown.key.public_blob
             wire = public.key_blob if public else _wire(shown.key)
-            if wire not in seen:
-                seen.add(wire)
+            if wire in seen:
+                continue
+            seen.add(wire)
+            if self._may_be_shown(wire):
                 yield shown
+            else:
+                self._passed_over.append(
+                    UnusableKeyError(
+                        f"{shown.name}: PubkeyAcceptedAlgorithms does not allow its kind",
+                        "mend PubkeyAcceptedAlgorithms in ssh's configuration, or take another key",
+                    )
+                )
+
+    def _may_be_shown(self, wire: bytes) -> bool:
+        """Tell whether the configuration allows keys of this kind."""
+        kind, allowed = paramiko.Message(wire).get_text(), self._settings.pubkey_algorithms
+        names = [kind]
+        if kind.removesuffix(SUFFIX) == "ssh-rsa":
+            suffix = SUFFIX if kind.endswith(SUFFIX) else ""
+            names = [f"rsa-sha2-512{suffix}", f"rsa-sha2-256{suffix}"]
+        return not allowed or any(name in allowed for name in names)
 
     def _all_keys(self, agent: Agent) -> Iterator[Shown]:
         held = {_wire(key): key for key in agent.keys}
@@ -157,8 +175,8 @@ class Login:
         if blob is None:
             return
         try:
-            wanted = paramiko.PKey.from_type_string(blob.key_type, blob.key_blob).asbytes()
-        except (UnknownKeyType, paramiko.SSHException):
+            wanted = parse(blob.key_blob).key
+        except ValueError:  # of a kind of key that no file of ours holds
             return
         key: paramiko.PKey | None = held.get(wanted)
         for file in (*self._named, *self._files):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -46,16 +47,21 @@ class ProxyCommand:
         return "; ".join(self._words.decode(errors="replace").split("\n")).strip("; \r")
 
     def close(self) -> None:
-        """Close the socket, and end the program if it does not end by that."""
+        """Close the socket, and end the program with all that it started, as ssh does."""
         self._socket.close()
+        self._signal(signal.SIGHUP)
         threading.Thread(target=self._end, daemon=True).start()
 
     def _end(self) -> None:
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._process.wait()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)  # its own group: it began a session
 
     def _read(self, stderr: IO[bytes]) -> None:
         while piece := stderr.read(256):

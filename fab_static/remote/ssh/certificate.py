@@ -1,11 +1,10 @@
-"""Reads a host's certificate, and says whether it is good for a host.
+"""Reads certificates of OpenSSH, and says whether one is good for a host.
 
 The format: https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.certkeys
 """
 
 from __future__ import annotations
 
-import fnmatch
 import time
 from dataclasses import dataclass
 
@@ -26,7 +25,7 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate, as its signer signed it."""
+    """A certificate, as its signer signed it: of a host, or of a user."""
 
     kind: str  # of the key that it is for
     key: bytes  # that key, as it goes over the wire
@@ -102,9 +101,7 @@ def why_not(certificate: Certificate, hostname: str, algorithms: tuple[str, ...]
         return f"it expired at {_date(certificate.valid_until)}"
     if certificate.critical:
         return "it has critical options, and a host's may have none"
-    if certificate.principals and not any(
-        fnmatch.fnmatchcase(hostname, name.replace("[", "[[]")) for name in certificate.principals
-    ):
+    if certificate.principals and hostname not in certificate.principals:
         return f"it is for {', '.join(certificate.principals)}, not for {hostname}"
     if certificate.algorithm not in algorithms:
         return (
