@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -23,7 +24,8 @@ from fab_static.tasks.options import (
 from fab_static.tasks.printing import confirmation
 
 if TYPE_CHECKING:
-    from fab_static.phases.run.deployment import Reuse
+    from fab_static import api
+    from fab_static.phases.run.deployment import Deployment, Reuse
 
 
 @task(
@@ -64,16 +66,19 @@ def deploy(
     if dry_run:
         show_plan(project_path, as_json=json)
         return
-    with task_session(verbose=verbose, quiet=quiet) as session:
-        done = session.deploy(
+    _make_live(
+        lambda session, confirm: session.deploy(
             resume=resume,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
             wait_seconds=wait,
-            confirm=confirmation(session, yes=yes),
+            confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
-        )
-        tell_live(session, done)
+        ),
+        yes=yes,
+        verbose=verbose,
+        quiet=quiet,
+    )
 
 
 @task(
@@ -136,13 +141,16 @@ def activate(
 
     fab production activate
     """
-    with task_session(verbose=verbose, quiet=quiet) as session:
-        done = session.activate(
+    _make_live(
+        lambda session, confirm: session.activate(
             wait_seconds=wait,
-            confirm=confirmation(session, yes=yes),
+            confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
-        )
-        tell_live(session, done)
+        ),
+        yes=yes,
+        verbose=verbose,
+        quiet=quiet,
+    )
 
 
 @task(
@@ -173,15 +181,26 @@ def rollback(
     fab production rollback --to 20261122T170102Z-3f9c1a7b
     fab production rollback --repair          first ship what a host lacks
     """
+    _make_live(
+        lambda session, confirm: session.rollback(
+            to, check=check, repair=repair, wait_seconds=wait, confirm=confirm
+        ),
+        yes=yes,
+        verbose=verbose,
+        quiet=quiet,
+    )
+
+
+def _make_live(
+    run: Callable[[api.Session, api.Confirm | None], Deployment],
+    *,
+    yes: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Have a release made live, if the operator wants it, and say what is live then."""
     with task_session(verbose=verbose, quiet=quiet) as session:
-        done = session.rollback(
-            to,
-            check=check,
-            repair=repair,
-            wait_seconds=wait,
-            confirm=confirmation(session, yes=yes),
-        )
-        tell_live(session, done)
+        tell_live(session, run(session, confirmation(session, yes=yes)))
 
 
 def _reuse(*, rebuild: bool, verify_cache: bool) -> Reuse:
