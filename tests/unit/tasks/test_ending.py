@@ -1,0 +1,137 @@
+"""How a task ends: words on standard error, and the exit code that says so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from invoke.exceptions import Exit
+
+from fab_static import interruption
+from fab_static.errors import CdnError, InventoryError, ReleaseError
+from fab_static.plan.ending import Ending
+from fab_static.tasks import ending
+from fab_static.tasks.ending import task_session, tell_live
+
+ENDING = Ending(["edge1"], {"edge1": "R1"}, set(), "fab staging deploy")
+LIVE = (
+    "  live: R1 on every host\n  undone: nothing: no host had flipped\n  next: fab staging deploy\n"
+)
+
+
+class Session:
+    """A session whose run ended so."""
+
+    def __init__(self) -> None:
+        self.code = 1
+        self.said: list[str] = []
+        self.show = SimpleNamespace(say=self.said.append)
+        self.environment = SimpleNamespace(name="staging")
+
+    def exit_code(self, _: object) -> int:
+        return self.code
+
+    def ending(self) -> Any:
+        return ENDING
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Session:
+    made = Session()
+    monkeypatch.setattr(ending, "chosen_session", lambda _: made)
+    monkeypatch.setattr(interruption, "heed", lambda: None)
+    return made
+
+
+def fails(error: BaseException) -> int:
+    with pytest.raises(Exit) as caught, task_session():
+        raise error
+    return int(caught.value.code)
+
+
+def test_a_failure_says_what_where_how_to_mend_it_and_what_is_live(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.code = 5
+    assert fails(ReleaseError("it broke", where="edge1", mend="mend it")) == 5
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "error: it broke\n  where: edge1\n  mend:  mend it\n" + LIVE)
+
+
+def test_bad_input_says_nothing_of_what_is_live(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(InventoryError("no such key", where="x", mend="y")) == 2
+    assert "live:" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1, "interrupted; what was live before is live\n"),
+        (4, "interrupted after the release went live\n"),
+    ],
+)
+def test_an_interruption_says_on_which_side_of_the_flip_it_came(
+    session: Session, capsys: pytest.CaptureFixture[str], code: int, words: str
+) -> None:
+    session.code = code
+    assert fails(KeyboardInterrupt()) == code
+    assert capsys.readouterr().err == words + LIVE
+
+
+def test_a_bug_keeps_its_traceback_and_says_what_is_live(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(ZeroDivisionError("of ours")) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.endswith("ZeroDivisionError: of ours\n" + LIVE)
+
+
+def test_an_ending_that_cannot_be_told_hides_nothing(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "ending", lambda: {}["bug"])
+    assert fails(ReleaseError("it broke", where="edge1", mend="mend it")) == 1
+    assert capsys.readouterr().err == "error: it broke\n  where: edge1\n  mend:  mend it\n"
+
+
+def test_a_task_that_ends_with_a_code_of_its_own_keeps_it(session: Session) -> None:
+    assert fails(Exit(code=7)) == 7
+
+
+def test_a_run_that_went_live_says_where_its_changes_stand(session: Session) -> None:
+    done: Any = SimpleNamespace(after_flip=[], is_flipped=True, release=SimpleNamespace(id="R2"))
+    tell_live(session, done)  # type: ignore[arg-type]
+    assert session.said == ["R2 is live on staging; what changed: fab staging report --open"]
+    done.is_flipped = False  # a rehearsal
+    tell_live(session, done)  # type: ignore[arg-type]
+    assert len(session.said) == 1
+
+
+def test_what_failed_after_the_flip_is_told_and_ends_with_its_own_code(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.code = 4
+    failed = CdnError("denied", where="E1", mend="allow it")
+    done: Any = SimpleNamespace(after_flip=[failed], release=SimpleNamespace(id="R2"))
+    with pytest.raises(Exit) as caught, task_session():
+        tell_live(session, done)  # type: ignore[arg-type]
+    assert caught.value.code == 4
+    assert capsys.readouterr().err == (
+        "error: denied\n  where: E1\n  mend:  allow it\n"
+        "R2 is LIVE, but what stands above failed after it went live\n" + LIVE
+    )
+    assert session.said == []
+
+
+@pytest.mark.parametrize(("as_json", "stream"), [(False, "out"), (True, "err")])
+def test_beside_json_words_go_to_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool, stream: str
+) -> None:
+    monkeypatch.setattr(ending, "chosen_session", lambda show: show.say("a word"))
+    with task_session(as_json=as_json):
+        pass
+    assert "a word" in getattr(capsys.readouterr(), stream)
