@@ -13,7 +13,7 @@ import pytest
 
 from fab_static.errors import InventoryError, ReleaseError, RemoteError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.project import UnsetError
+from fab_static.phases.run.settings import UnsetError
 from fab_static.plan import inventory
 from fab_static.report.archive import Archive
 from fab_static.sessions import looking
