@@ -348,6 +348,42 @@ def test_functions_are_short():
     assert sum(span > LONG_LINES for span in spans) <= MOST_LONG
 
 
+# ---- tests stand where the code does
+
+
+UNIT = Path(__file__).parent
+ROOMS = ("aws", "doctor", "looking", "remote", "report", "sessions", "tasks", "telling")
+# modules whose tests stand in another file of the mirrored room; the table only shrinks
+TESTED_IN = {
+    "fab_static.remote.channels": "test_line",
+    "fab_static.remote.connection": "test_remote_local",
+    "fab_static.remote.frames": "test_agent_channel",
+    "fab_static.remote.host": "test_remote_local",
+    "fab_static.tasks.options": "test_tasks",  # words alone, which `fab --help` prints
+}
+
+
+def modules_of(*rooms):
+    folders = [PACKAGE / room for room in rooms]
+    return [path for path in FILES if path.parent in folders and path.name != "__init__.py"]
+
+
+@named(modules_of(*ROOMS))
+def test_a_module_has_its_unit_tests_in_the_mirrored_folder(path):
+    """Whoever changes a module finds what it promises without a search."""
+    name = TESTED_IN.get(module_of(path), f"test_{path.stem}")
+    tests = UNIT / path.parent.relative_to(PACKAGE) / f"{name}.py"
+    assert tests.exists(), f"{module_of(path)} has no {tests.relative_to(UNIT)}"
+    assert "def test_" in tests.read_text("utf-8")
+
+
+def test_the_table_of_tests_elsewhere_only_shrinks():
+    for name in TESTED_IN:
+        *folders, module = name.split(".")[1:]
+        assert not UNIT.joinpath(*folders, f"test_{module}.py").exists(), f"take {name} out"
+    assert TESTED_IN.keys() <= {module_of(path) for path in modules_of(*ROOMS)}
+
+
 # ---- Python 3.8; all tests of the agent run in one, see tests/unit/host/test_every_python.py
 
 
