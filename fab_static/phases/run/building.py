@@ -192,6 +192,13 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         name: the phase.
         base: the phase whose static root it works on; None for the first.
     """
+    try:
+        return _what_is_known(deploy, name, base)
+    except listings.DamagedError as error:
+        return Known(None, f"what the last build left cannot be read: {error.what}")
+
+
+def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     phases = deploy.journal.phases
     entry = phases.get(name)
     if entry is None:
@@ -215,18 +222,17 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         return Known(entry, listing=entry["listing"] or "")
     if not entry["base"] or not given:
         return Known(None, "the phases before it are others")
-    head, _ = deploy.build.ask(
-        verbs.REPLAY,
-        asks.Replay(
-            name=name,
-            token=token,
-            root=deploy.facts(deploy.build)["static_root"],
-            was=entry["base"],
-            left=entry["listing"],
-            now=given,
-            keep=deploy.lock is not None,
-        ),
+    replay = asks.Replay(
+        name=name,
+        token=token,
+        root=deploy.facts(deploy.build)["static_root"],
+        was=entry["base"],
+        left=entry["listing"],
+        now=given,
+        keep=deploy.lock is not None,
     )
+    with listings.needed(deploy, entry["base"], entry["listing"], given):
+        head, _ = deploy.build.ask(verbs.REPLAY, replay)
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
     return Known(None, other) if other else Known(entry, listing=head["listing"])
 
@@ -337,17 +343,17 @@ def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
         deploy.reuse == "yes" and not deploy.by_itself and is_recorded and bool(entry.get("record"))
     )
     listing = entry["listing"] if goes_on else None
-    deploy.build.ask(
-        verbs.EMPTY, asks.Empty(root=facts["static_root"], listing=listing, **kept(deploy))
-    )
+    request = asks.Empty(root=facts["static_root"], listing=listing, **kept(deploy))
+    with listings.needed(deploy, listing):
+        deploy.build.ask(verbs.EMPTY, request)
     return listing, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
 
 
 def _restore(deploy: Deployment, listing: str) -> None:
     """Make the static root what a listing says."""
-    deploy.build.ask(
-        verbs.RESTORE, asks.Restore(listing=listing, root=deploy.facts(deploy.build)["static_root"])
-    )
+    request = asks.Restore(listing=listing, root=deploy.facts(deploy.build)["static_root"])
+    with listings.needed(deploy, listing):
+        deploy.build.ask(verbs.RESTORE, request)
 
 
 @contextmanager

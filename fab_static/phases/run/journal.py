@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -119,6 +119,16 @@ class Journal:
         count = 1 + max((entry["ran"] for entry in self.phases.values()), default=0)
         self.phases[phase] = {"ran": count, **facts}
         self.save()
+
+    def forget(self, listings: Collection[str], *, saves: bool) -> None:
+        """Drop the phases that left one of these listings; who only looks saves nothing."""
+        self.phases = {
+            name: entry
+            for name, entry in self.phases.items()
+            if entry.get("listing") not in listings
+        }
+        if saves:
+            self.save()
 
     @property
     def ran(self) -> dict[str, int]:

@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import asks, verbs
 
 Listing = Mapping[str, Any]
 
 
+class DamagedError(ReleaseError):
+    """The build host cannot read what a phase left: that phase must run again."""
+
+
 def read(deploy: Deployment, sha256: str) -> Listing:
-    """Return the listing that the build host keeps as this object."""
-    _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
+    """Return the listing that the build host keeps as this object.
+
+    Raises:
+        DamagedError: it is damaged, or gone.
+    """
+    with needed(deploy, sha256):
+        _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
     listing: dict[str, Any] = json.loads(data)
     return listing
+
+
+@contextmanager
+def needed(deploy: Deployment, *listings: str | None) -> Iterator[None]:
+    """Have the phases that left these listings run again in the next build, where the host cannot read one.
+
+    Raises:
+        DamagedError: in place of the error that names a listing.
+    """
+    try:
+        yield
+    except FabStaticError as error:
+        lost = {name for name in listings if name and name in f"{error.what} {error.where}"}
+        if not lost:
+            raise
+        deploy.journal.forget(lost, saves=deploy.lock is not None)
+        raise DamagedError(
+            error.what,
+            where=error.where,
+            mend=f"build anew: fab {deploy.environment.name} deploy",
+        ) from error
 
 
 def listing_of(deploy: Deployment, phase: str) -> Listing:
