@@ -11,6 +11,7 @@ import pytest
 from fab_static.errors import DisagreementError, RemoteError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import Flipping, worked_out
+from fab_static.phases.run.undoing import undo_on_failure
 from fab_static.remote import Ran
 from tests.unit.site import NEW, OLD, Site
 
@@ -77,7 +78,7 @@ def test_the_way_back_of_a_host_that_was_never_reloaded_needs_no_reload_that_wor
     deploy = site.deployment()
     flipping, web1 = worked(site, deploy), site.hosts["web1"]
     web1.before["run"] = lambda: Ran(1, "no such unit")
-    with pytest.raises(RemoteError), deploy.undo_on_failure() as undo:
+    with pytest.raises(RemoteError), undo_on_failure(deploy) as undo:
         flipping.move(undo, ["web1"], reloads=True)
     assert site.live() == dict.fromkeys(site.hosts, NEW)
     assert deploy.left == set()
@@ -88,7 +89,7 @@ def test_the_way_back_of_a_host_that_was_reloaded_must_reload_it(site: Site) -> 
     """Its processes run the new release's pages, and go on with them."""
     deploy = site.deployment()
     flipping, web1 = worked(site, deploy), site.hosts["web1"]
-    with pytest.raises(DisagreementError) as caught, deploy.undo_on_failure() as undo:  # noqa: PT012
+    with pytest.raises(DisagreementError) as caught, undo_on_failure(deploy) as undo:  # noqa: PT012
         flipping.move(undo, ["web1"], reloads=True)
         web1.before["run"] = lambda: Ran(1, "no such unit")
         raise ZeroDivisionError
