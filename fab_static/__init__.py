@@ -15,7 +15,7 @@
     tasks/        SPEAKS: the command line, fab <environment> <task>; alone imports invoke, prints and exits
     errors.py     the one tree of errors      interruption.py  how Ctrl-C is answered, and what it waits for
     timeline.py   what ran when, and where    workers.py       threads that nobody waits for
-    wording.py    how sentences are put together   show.py   what shows a run, whoever gives it
+    show.py       what shows a run, whoever gives it
 
 In a fabfile: `from fab_static import namespace`.
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.plan.wire import verbs
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
-from fab_static.wording import counted
 
 LEAST_FREE_BYTES = 500_000_000
 

@@ -8,8 +8,8 @@ from typing import Any
 from fab_static.doctor.findings import Finding, advice, good
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
-from fab_static.wording import counted
 
 
 def of_templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:

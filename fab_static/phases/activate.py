@@ -9,7 +9,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import Flipping, worked_out
 from fab_static.phases.run.undoing import Undo, undo_on_failure
 from fab_static.plan.flip import Confirm, Forget, Move, Publish, Step
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 def activate(deploy: Deployment) -> None:

@@ -9,7 +9,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
-from fab_static.wording import counted, first_of
+from fab_static.plan.wording import counted, first_of
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 

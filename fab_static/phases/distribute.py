@@ -15,8 +15,8 @@ from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wording import counted
 from fab_static.remote import CANCEL_SECONDS, Head, RemoteHost, deflated, together
-from fab_static.wording import counted
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once

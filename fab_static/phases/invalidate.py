@@ -15,7 +15,7 @@ from fab_static.plan.cdn import ledger
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.cdn.queries import united
 from fab_static.plan.wire import asks, verbs
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 PATIENCE = (
     6  # times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait

@@ -17,7 +17,7 @@ from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
-from fab_static.wording import counted, first_of
+from fab_static.plan.wording import counted, first_of
 from fab_static.workers import Workers
 
 SAMPLE = 50  # files asked of each server beside those that changed

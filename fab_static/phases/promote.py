@@ -13,8 +13,8 @@ from fab_static.phases.run.settings import baked_settings, manifest_path
 from fab_static.plan.history import bad
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
-from fab_static.wording import counted
 
 
 def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:

@@ -7,7 +7,7 @@ from fab_static.phases.run.publication import Publication
 from fab_static.plan.history import to_prune
 from fab_static.plan.publication import to_delete
 from fab_static.plan.wire import asks, verbs
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 def prune(deploy: Deployment) -> None:

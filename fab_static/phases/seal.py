@@ -39,7 +39,7 @@ from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 def seal(deploy: Deployment) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.plan.ending import listed
+from fab_static.plan.wording import counted, first_of
 from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
-from fab_static.wording import counted, first_of
 
 
 def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:

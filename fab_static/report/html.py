@@ -17,8 +17,8 @@ from typing import Any
 
 from fab_static.errors import DISAGREE
 from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.wording import counted
 from fab_static.report.amounts import size
-from fab_static.wording import counted
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once

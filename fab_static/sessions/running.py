@@ -14,8 +14,8 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import verbs
+from fab_static.plan.wording import counted
 from fab_static.sessions import Confirm
-from fab_static.wording import counted
 
 
 def check(deploy: Deployment, names: Sequence[str]) -> None:

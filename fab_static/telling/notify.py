@@ -15,7 +15,7 @@ from typing import Any
 from fab_static import interruption
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
-from fab_static.wording import first_line
+from fab_static.plan.wording import first_line
 
 TIMEOUT_SECONDS = 10.0  # for a webhook's whole answer
 REPORT_SECONDS = 60.0  # for the report's way into a bucket

@@ -15,12 +15,12 @@ from typing import Any
 from fab_static.errors import DONE, FAILED, LIVE_BUT, DisagreementError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.ending import Ending
+from fab_static.plan.wording import first_line
 from fab_static.report import html
 from fab_static.report.archive import Archive, name_of
 from fab_static.report.secrets import Secrets, every_text
 from fab_static.telling import hooks, notify
 from fab_static.telling.summary import summary
-from fab_static.wording import first_line
 
 
 class Telling:

@@ -64,7 +64,6 @@ def named(paths):
 # what each part may import of ours, besides itself
 ARROWS = {
     "errors": (),
-    "wording": (),
     "workers": (),
     "interruption": (),
     "plan": ("errors",),
@@ -76,20 +75,20 @@ ARROWS = {
     "aws": ("plan", "errors", "workers"),
     "timeline": (),
     "show": ("timeline",),
-    "report": ("plan", "errors", "timeline", "show", "wording"),
+    "report": ("plan", "errors", "timeline", "show"),
     "phases": (
-        *("plan", "errors", "remote", "aws", "timeline", "show", "host", "wording"),
+        *("plan", "errors", "remote", "aws", "timeline", "show", "host"),
         *("interruption", "workers"),
     ),
-    "doctor": ("plan", "errors", "remote", "aws", "phases", "wording"),
-    "looking": ("plan", "errors", "remote", "aws", "phases", "host", "wording"),
+    "doctor": ("plan", "errors", "remote", "aws", "phases"),
+    "looking": ("plan", "errors", "remote", "aws", "phases", "host"),
     "telling": (
         *("plan", "errors", "aws", "phases", "looking", "report"),
-        *("interruption", "timeline", "show", "workers", "wording"),
+        *("interruption", "timeline", "show", "workers"),
     ),
     "sessions": (
         *("plan", "errors", "remote", "phases", "doctor", "looking", "telling", "report"),
-        *("interruption", "timeline", "show", "wording"),
+        *("interruption", "timeline", "show"),
     ),
     "django_app": ("plan", "errors"),
 }

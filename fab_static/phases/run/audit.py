@@ -12,7 +12,7 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
-from fab_static.wording import counted, first_of
+from fab_static.plan.wording import counted, first_of
 
 SHOWN = 20  # paths named in one message
 

@@ -34,8 +34,8 @@ from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wording import first_of
 from fab_static.remote import Ran
-from fab_static.wording import first_of
 
 SHOWN = 20  # paths named in one message
 WARNING = "warning: "  # begins a line of our commands that the operator should read

@@ -20,7 +20,7 @@ from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 def refuse_what_is_not_held(deploy: Deployment) -> None:

@@ -14,9 +14,9 @@ from fab_static.phases.run.settings import manifest_path, staticfiles_manifest_p
 from fab_static.plan import record as records
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wording import counted
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.timeline import Timeline
-from fab_static.wording import counted
 
 if TYPE_CHECKING:
     from fab_static.phases.run.caching import Caching

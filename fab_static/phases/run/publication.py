@@ -11,7 +11,7 @@ from fab_static.plan import publication as plan
 from fab_static.plan.inventory import S3, Environment
 from fab_static.plan.publication import MANIFEST, Item, Manifest
 from fab_static.plan.release import Release
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 class Publication:

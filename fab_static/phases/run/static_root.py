@@ -17,7 +17,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.sources import is_for_visitors
 from fab_static.plan.wire import asks, verbs
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 
 def refuse_unsafe(deploy: Deployment) -> None:

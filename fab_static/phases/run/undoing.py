@@ -11,7 +11,7 @@ from fab_static import interruption
 from fab_static.errors import DisagreementError, FabStaticError, expected
 from fab_static.phases.run.deployment import Deployment, Named
 from fab_static.phases.run.publication import Publication
-from fab_static.wording import counted
+from fab_static.plan.wording import counted
 
 N = TypeVar("N", bound=Named)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.wording import counted, first_line, first_of
+from fab_static.plan.wording import counted, first_line, first_of
 
 
 @pytest.mark.parametrize(
