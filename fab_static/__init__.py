@@ -4,7 +4,7 @@
 
     plan/         DECIDES: inventory, order of the build, versions, LESS, what caches must forget; values in, values out
     phases/       ACTS: one file for each phase, from collectstatic to prune; run/ holds what phases share
-    remote/       CARRIES: connections, frames, what is sent to a host; alone imports fabric
+    remote/       CARRIES: SSH as ssh does it, frames, what is sent to a host; alone imports paramiko
     host/         WORKS ON A HOST, with the standard library alone: the agent, and what runs in the project's interpreter
     aws/          speaks to CloudFront and S3; alone imports boto3
     doctor/       what is wrong, and the cure      looking/   what status, releases, diff, plan and why tell

@@ -1,10 +1,11 @@
 """CARRIES: SSH connections, the channel to each host's agent, and work on many hosts at once.
 
-This folder alone imports fabric and paramiko. It decides nothing and knows no phase. What comes from a
+This folder alone imports paramiko. It decides nothing and knows no phase. What comes from a
 host is that host's word: it is taken only within bounds, in time, and in the shape of plan/wire/.
 
-From the socket up: line · channels · known_hosts, unreachable, connection · frames · sent · opening,
-starting · agent_channel · requests · packs · host · fleet; patience holds how long each may take.
+From the socket up: line · ssh/, the way to each host as `ssh` would go · channels, connection · frames ·
+sent · opening, starting · agent_channel · requests · packs · host · fleet; patience holds how long each
+may take.
 
 Other parts of the package import what stands in `__all__`, from here; the modules are for this folder.
 """
@@ -15,5 +16,15 @@ from fab_static.remote.host import RemoteHost
 from fab_static.remote.output import Ran
 from fab_static.remote.patience import CANCEL_SECONDS
 from fab_static.remote.sent import deflated
+from fab_static.remote.ssh.login import locked_key
 
-__all__ = ["CANCEL_SECONDS", "Fleet", "Head", "Ran", "RemoteHost", "deflated", "together"]
+__all__ = [
+    "CANCEL_SECONDS",
+    "Fleet",
+    "Head",
+    "Ran",
+    "RemoteHost",
+    "deflated",
+    "locked_key",
+    "together",
+]

@@ -63,6 +63,13 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def _of_keys(environment: Environment) -> dict[str, str]:
+    """Return what was typed to log in: never to be shown."""
+    given = environment.ssh.given
+    typed = {"the SSH passphrase": given.passphrase, "the SSH password": given.password}
+    return {name: value for name, value in typed.items() if value}
+
+
 class Looking:
     """The connections to one environment, and every task that changes nothing."""
 
@@ -95,6 +102,7 @@ class Looking:
         self.hidden = {
             **self.secrets,
             **(hidden(self._webhook) if self._webhook else {}),
+            **_of_keys(environment),
         }
         self.show = show or Quiet()
         self.operator = operator()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fab_static import interruption
 from fab_static.errors import InventoryError
 from fab_static.plan.spelling import spelled
-from fab_static.sessions.environments import environments
+from fab_static.sessions.environments import environments, read_environment
 from fab_static.tasks import names
+from fab_static.tasks.fabric_settings import with_given, with_passphrase
 
 if TYPE_CHECKING:
     from fab_static import api
@@ -45,7 +46,9 @@ def chosen_session(show: Terminal) -> api.Session:
     name = CHOSEN["environment"]
     session: api.Session | None = CHOSEN.get("session")
     if session is None or session.environment.name != name:
-        session = api.Session(name, inventories=CHOSEN["inventories"], show=show)
+        environment = read_environment(name, CHOSEN["inventories"])
+        environment = with_passphrase(with_given(environment, CHOSEN.get("given")))
+        session = api.Session(environment, inventories=CHOSEN["inventories"], show=show)
         session.spell = spell()
         CHOSEN["session"] = session
         atexit.register(session.close)

@@ -19,6 +19,7 @@ from fab_static.sessions.environments import environments
 from fab_static.tasks import names
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
+from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
 from fab_static.tasks.living import activate, deploy, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
 from fab_static.tasks.serving import cdn_function, nginx
@@ -59,7 +60,7 @@ def namespace_beside(folder: Path) -> Collection:
             collection.add_task(_environment_task(name, inventories, alike), spelled(name))
     ENVIRONMENTS[:] = known
     CHOSEN.setdefault("inventories", inventories)
-    _let_invoke_find(known)
+    _meet_program(known, set(collection.task_names))
     return collection
 
 
@@ -74,20 +75,29 @@ def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str
                 mend="rename one of them",
             )
             refuse(terminal_for({}, stream=sys.stderr, errors=None), error)
-        CHOSEN.update(environment=name, inventories=inventories)
+        try:
+            given = given_by(c.config)
+        except InventoryError as error:
+            refuse(terminal_for({}, stream=sys.stderr, errors=None), error)
+        CHOSEN.update(environment=name, inventories=inventories, given=given)
 
     choose.__doc__ = f"Environment · inventories/{name}.yml"
     return Task(choose, name=spelled(name))
 
 
-def _let_invoke_find(environments: list[str]) -> None:
-    """Let `fab eu_west` and `fab eu.west` mean the task eu-west: Invoke knows names with dashes alone."""
+def _meet_program(environments: list[str], ours: set[str]) -> None:
+    """Tell `fab` itself of our names, and what must not end our tasks.
+
+    `fab eu_west` and `fab eu.west` shall mean the task eu-west: Invoke knows names with dashes alone.
+    """
     frame = sys._getframe()  # no other way: it has no hook between reading our tasks and its words
     while frame := frame.f_back:  # type: ignore[assignment]
         program = frame.f_locals.get("self")
         if isinstance(program, Program) and hasattr(program, "core"):
             words = program.core.unparsed
             words[:] = [names.as_spelled(word, environments) for word in words]
+            if hasattr(program.config, "load_ssh_config"):
+                let_fabric_go_on(program, ours)
             return
 
 

@@ -366,7 +366,15 @@ class Client:
             "project": {"path": "/srv/code"},
         }
         environment = inventory.parse(json.dumps(whole), name="staging", source="staging.yml")
-        ssh = dataclasses.replace(environment.ssh, given=inventory.Given(**given))
+        ssh = dataclasses.replace(
+            environment.ssh,
+            given=inventory.Given(
+                **{
+                    key: tuple(value) if isinstance(value, list) else value
+                    for key, value in given.items()
+                }
+            ),
+        )
         environment = dataclasses.replace(environment, ssh=ssh)
         connection = SharedConnection(environment.hosts[0], environment)
         try:

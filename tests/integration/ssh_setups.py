@@ -203,6 +203,22 @@ KEYS: list[Row] = [
      "as_ssh": True},
 ]  # fmt: skip
 
+FABRIC: list[Row] = [
+    {"name": "fab -i", "config": NO_KEY, "given": {"key_files": ["{keys}/ck"]}, "words": ["-i", "{keys}/ck"]},
+    {"name": "fab -i, a PuTTY file", "config": NO_KEY, "given": {"key_files": ["{keys}/putty"]}, "words": ["-i", "{keys}/putty"],
+     "says": "is a key of PuTTY", "where": "fab -i", "exit_code": 2},
+    {"name": "fab -S", "config": "Host web1\n  HostName 127.0.0.9\n", "files": {"team": HOST}, "given": {"config_file": "{home}/.ssh/team"},
+     "words": ["-F", "{home}/.ssh/team"]},
+    {"name": "fab -S, a file that is not there", "given": {"config_file": "{home}/absent"}, "words": ["-F", "{home}/absent"], "says": "Can't open user config file",
+     "exit_code": 2},
+    {"name": "fab --prompt-for-passphrase", "config": key("locked"), "given": {"passphrase": "secret"}, "not_for_ssh": "it asks on a terminal alone"},
+    {"name": "fab --prompt-for-passphrase, a wrong one", "config": key("locked"), "given": {"passphrase": "wrong"}, "not_for_ssh": "it asks on a terminal alone",
+     "says": "the passphrase is not that of .*/locked"},
+    {"name": "allow_agent: false", "config": NO_KEY, "agent": "one", "given": {"allow_agent": False}, "words": ["-o", "IdentityAgent=none"], "says": "there is no key"},
+    {"name": "look_for_keys: false", "given": {"look_for_keys": False}, "not_for_ssh": "it has no such option", "says": "there is no key"},
+    {"name": "disabled_algorithms", "given": {"disabled_algorithms": {"ciphers": ["aes128-ctr"]}}, "not_for_ssh": "it has Ciphers"},
+]  # fmt: skip
+
 HOPS: list[Row] = [
     {"name": "ProxyJump", "config": VIA_JUMP, "known": KNOWN + at("bastion")},
     {"name": "ProxyJump, the jump host's key is not known", "config": VIA_JUMP, "says": "the host's key is not known", "where": "jump host jump"},
@@ -252,5 +268,6 @@ TABLE: dict[str, list[Row]] = {
     "~/.ssh/config": CONFIGURATION,
     "known_hosts": KNOWN_HOSTS,
     "keys": KEYS,
+    "fab and fabric.yml": FABRIC,
     "hops": HOPS,
 }

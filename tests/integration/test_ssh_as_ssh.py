@@ -45,7 +45,7 @@ def spelt_out(row: Row) -> Row:
     }
 
 
-@pytest.mark.parametrize(("row", "name"), zip(ROWS, NAMES, strict=True), ids=NAMES)
+@pytest.mark.parametrize(("row", "name"), list(zip(ROWS, NAMES, strict=True)), ids=NAMES)
 def test_we_are_let_in_where_ssh_is_and_refused_where_it_is(
     found: dict[str, Any], row: Row, name: str
 ) -> None:

@@ -72,6 +72,7 @@ ARROWS = {
     "remote.frames": ("host",),
     "remote.line": ("remote.frames",),
     "remote.starting": (),
+    "remote.ssh": ("plan", "errors", "workers", "remote.line", "remote.patience"),
     "aws": ("plan", "errors", "workers"),
     "timeline": (),
     "show": ("timeline",),

@@ -61,6 +61,12 @@ class KeyFile:
                 return key
         return None
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether a passphrase is needed to read the private key."""
+        data = _read(self.path)
+        return data is not None and not _public(data) and _is_encrypted(data)
+
     def private(self, passphrase: str | None) -> paramiko.PKey:
         """Return the private key.
 

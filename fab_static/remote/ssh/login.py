@@ -15,9 +15,10 @@ import paramiko
 from paramiko.agent import AgentKey
 from paramiko.pkey import PublicBlob
 
-from fab_static.plan.inventory import Ssh
+from fab_static.plan.inventory import Environment, Ssh
 from fab_static.remote.ssh.agent import Agent
 from fab_static.remote.ssh.certificate import SUFFIX, parse
+from fab_static.remote.ssh.hops import Ways
 from fab_static.remote.ssh.key_files import CERTIFICATE, KeyFile, UnusableKeyError, certificate_in
 from fab_static.remote.ssh.refusal import HopError
 from fab_static.remote.ssh.settings import Settings
@@ -36,6 +37,7 @@ class Login:
 
     def __init__(self, settings: Settings, ssh: Ssh) -> None:
         self._settings = settings
+        self._ssh = ssh
         self._given = ssh.given
         self._named = [KeyFile(path) for path in (*ssh.given.key_files, ssh.identity) if path]
         looked_for = settings.identity_files if ssh.given.look_for_keys else ()
@@ -100,6 +102,18 @@ class Login:
             if not transport.is_active():
                 raise self._cut_off(error) from error
             return False
+
+    def locked(self) -> str | None:
+        """Return the first file of a key that needs a passphrase, and that no agent holds."""
+        agent = Agent(self._settings.identity_agent)
+        try:
+            held = {_wire(key) for key in agent.keys}
+        finally:
+            agent.close()
+        for file in self._named or self._files:
+            if file.is_locked and file.public not in held:
+                return file.path
+        return None
 
     # ---- the keys, in order
 
@@ -244,6 +258,20 @@ class Login:
             "allow public keys alone for this user there (AuthenticationMethods, PubkeyAuthentication of "
             "its sshd_config)",
         )
+
+
+def locked_key(environment: Environment) -> str | None:
+    """Return the file of a key that hosts are to be shown, where nobody has said its passphrase.
+
+    Raises:
+        InventoryError: ssh's configuration cannot be followed, or the inventory names no key.
+    """
+    ways = Ways(environment)
+    for host in environment.hosts:
+        for hop in () if host.local else ways.to(host):
+            if found := Login(hop.settings, environment.ssh).locked():
+                return found
+    return None
 
 
 def _with(blob: PublicBlob, key: paramiko.PKey) -> Any:

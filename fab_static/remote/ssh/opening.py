@@ -10,8 +10,8 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fab_static.plan.inventory import Ssh
-from fab_static.remote import patience
 from fab_static.remote.line import Line, end
+from fab_static.remote.patience import SILENCE_SECONDS
 from fab_static.remote.ssh.guard import KINDS, Guard
 from fab_static.remote.ssh.hops import Hop
 from fab_static.remote.ssh.login import Login
@@ -45,7 +45,7 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
     """
     seconds = hop.settings.patience
     guard = Guard(hop.settings, tell, is_direct=isinstance(stream, socket.socket))
-    line: Any = Line(stream, patience.SILENCE_SECONDS)  # what paramiko uses of a socket, it has
+    line: Any = Line(stream, SILENCE_SECONDS)  # what paramiko uses of a socket, it has
     transport = Transport(
         line,
         disabled_algorithms=dict(ssh.given.disabled_algorithms),
