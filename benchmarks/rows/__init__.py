@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks.rows import (
     building,
+    commands,
     deploying,
     distributing,
     looking,
@@ -27,5 +28,6 @@ MODULES = {
     "memory": memory,
     "scale": scaling,
     "start": starting,
+    "commands": commands,
     "thousand": thousand,
 }

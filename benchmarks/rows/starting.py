@@ -27,7 +27,7 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
             continue
         bare, whole = [], []
         for _ in range(times if small else max(times, TIMES)):
-            bare.append(_milliseconds([python, "-I", "-S", "-X", "utf8", "-c", "pass"], b"", 0))
+            bare.append(milliseconds([python, "-I", "-S", "-X", "utf8", "-c", "pass"], b"", 0))
             whole.append(_started(python, folder))
         tell(f"Python {version}: {Figure.of(whole, 'CPU ms')} against {Figure.of(bare, 'CPU ms')}")
         yield Row(
@@ -46,10 +46,10 @@ def _started(python: str, folder: Path) -> float:
     agent = agent_for(["static"])
     opening = {"do": "open", "deploy_to": str(folder), "app": "bench", "environment": "bench"}
     asked = framed({**opening, "n": 1}, b"") + framed({"do": "state", "n": 2}, b"")
-    return _milliseconds(agent.command(python), agent.archive + asked, answers=2)
+    return milliseconds(agent.command(python), agent.archive + asked, answers=2)
 
 
-def _milliseconds(command: list[str], data: bytes, answers: int) -> float:
+def milliseconds(command: list[str], data: bytes, answers: int) -> float:
     """Run a program until it has answered this often, and return its CPU milliseconds."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
