@@ -14,22 +14,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, GO_LIVE, PREPARE, ROLLBACK
-from fab_static.phases.run.deployment import Deployment, Reuse
-from fab_static.plan.history import goes_back
-from fab_static.plan.inventory import Environment
-from fab_static.plan.release import Release
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import asks, verbs
-from fab_static.plan.wire.answers import Holder
 from fab_static.sessions import Confirm
 from fab_static.sessions.ending import PATIENCE_SECONDS
 from fab_static.sessions.environments import environments, read_environment
 from fab_static.sessions.looking import Looking, Quiet, operator
 from fab_static.show import Show
+
+if TYPE_CHECKING:
+    from fab_static.phases.run.deployment import Deployment, Reuse
+    from fab_static.plan.inventory import Environment
+    from fab_static.plan.release import Release
+    from fab_static.plan.wire.answers import Holder
 
 # Each method imports what acts itself: `status` starts sooner.
 
@@ -219,6 +220,7 @@ class Session(Looking):
             InventoryError: `to` is no release.
             ReleaseError: there is nothing to go back to, or a host does not hold all of it.
         """
+        from fab_static.plan.history import goes_back
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run
 

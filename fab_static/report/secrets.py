@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 import shlex
@@ -131,6 +130,8 @@ def _in_urls(raw: bytes) -> Iterator[str]:
 
 
 def _in_html(value: str) -> Iterator[str]:
+    import html  # not above: it loads the names of all entities, and most runs have no secret
+
     for quotes in (
         ("&#x27;", "&quot;"),
         ("&#39;", "&#34;"),

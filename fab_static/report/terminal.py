@@ -7,19 +7,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from fab_static.errors import LINES_SHOWN, FabStaticError
-from fab_static.plan import failures
-from fab_static.plan.ending import Ending
 from fab_static.report.paper import Paper
 from fab_static.report.secrets import Secrets
 from fab_static.report.stream import Stream
 from fab_static.report.table import Column
-from fab_static.timeline import Timeline
+
+if TYPE_CHECKING:
+    from fab_static.plan.ending import Ending
+    from fab_static.timeline import Timeline
 
 RIGHT = ("objects", "bytes", "gzip", "brotli", "files", "missing", "changed")  # columns of numbers
 WHOLE = ("id", "live", "host")  # columns whose cells are never broken
@@ -149,12 +150,12 @@ class Terminal:
             self._paper.line((f"  {word}:", "dim"), " ", self.clean(text))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table."""
+        """Print a table; a row may lack its last cells."""
         cells = [[self.clean(cell) for cell in row] for row in rows]
         self._paper.table(
             [
-                Column(name, [row[at] for row in cells], name in RIGHT, name in WHOLE)
-                for at, name in enumerate(columns)
+                Column(name, list(column), name in RIGHT, name in WHOLE)
+                for name, *column in zip_longest(columns, *cells, fillvalue="")
             ]
         )
 
@@ -197,6 +198,8 @@ class Terminal:
 
         Without the frames of tracebacks, which the log has.
         """
+        from fab_static.plan import failures  # not above: only where one is
+
         for host, pairs in groupby(self._output, key=itemgetter(0)):
             lines = failures.lines_of("\n".join(text for _, text in pairs))
             for text in lines if len(lines) > LINES_SHOWN else ():

@@ -49,7 +49,7 @@ def status(c: Context, json: bool = False) -> None:
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
     from fab_static.looking.status import agreement
-    from fab_static.report.found import show_status
+    from fab_static.report.status import show_status
 
     found = tell(lambda session: session.status(), show_status, as_json=json)
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]

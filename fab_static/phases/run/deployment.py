@@ -9,9 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.settings import manifest_path, staticfiles_manifest_path
-from fab_static.plan import record as records
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wording import counted
@@ -20,15 +18,18 @@ from fab_static.timeline import Timeline
 
 if TYPE_CHECKING:
     from fab_static.phases.run.caching import Caching
+    from fab_static.phases.run.journal import Journal
     from fab_static.phases.run.lock import Lock
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.phases.run.publication import Publication
     from fab_static.plan.history import Activation
     from fab_static.plan.inventory import Environment
+    from fab_static.plan.record import Record
     from fab_static.plan.release import Release
     from fab_static.show import Show
 
-# What a method alone works with is imported there: `status` needs no bucket, no project and no seal, and starts sooner.
+# What a method alone works with is imported there: `status` needs no bucket, project,
+# journal, record or seal, and starts sooner.
 
 T = TypeVar("T")
 # no: everything is run; verify: everything is run, and compared with what would have been used again
@@ -135,7 +136,9 @@ class Deployment:
             RemoteError: naming every host that does not answer.
             CdnError: the bucket is not there, or may not be read.
         """
-        from fab_static.phases.run.publication import Publication  # not above: see there
+        # not above: see there
+        from fab_static.phases.run.journal import Journal
+        from fab_static.phases.run.publication import Publication
 
         self.look_again()
         state = self.states[self.build]
@@ -155,10 +158,12 @@ class Deployment:
 
     def look_again(self) -> None:
         """Ask every host what is live, what was, which releases it holds, and for the record."""
+        from fab_static.plan import record  # not above: see there
+
         self.states = self.on(self.hosts(), lambda host: host.ask(verbs.STATE)[0])
         for host, state in self.states.items():
             self.tell_odd(host, state["odd"])
-            strange = records.read(state["record"]).strange
+            strange = record.read(state["record"]).strange
             if strange:
                 are = "is" if strange == 1 else "are"
                 lines = counted(strange, "line")
@@ -268,9 +273,11 @@ class Deployment:
         return live.pop() if len(live) == 1 else None
 
     @property
-    def log(self) -> records.Record:
+    def log(self) -> Record:
         """What log.jsonl on the build host says."""
-        return records.read(self.states[self.build]["record"])
+        from fab_static.plan import record  # not above: see there
+
+        return record.read(self.states[self.build]["record"])
 
     @property
     def record(self) -> tuple[Activation, ...]:

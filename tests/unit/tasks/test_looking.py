@@ -12,7 +12,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from fab_static.looking import status as looking_status
-from fab_static.report import found
+from fab_static.report import found, status
 from fab_static.tasks import looking, printing
 from tests.unit.tasks.sessions import Session
 
@@ -49,7 +49,9 @@ def test_what_is_found_is_shown_in_words(
     shows: str,
 ) -> None:
     shown: list[Any] = []
-    monkeypatch.setattr(found, shows, lambda *words: shown.append(words))
+    monkeypatch.setattr(
+        status if shows == "show_status" else found, shows, lambda *words: shown.append(words)
+    )
     task(C, **options)
     assert session.calls == [call]
     assert shown == [(("terminal", session.hidden), session.answers.get(call[0]))]

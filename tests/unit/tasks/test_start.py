@@ -54,24 +54,55 @@ def below(names, *modules):
     }
 
 
+def rooms_of(names):
+    """Return the folders of fab_static that these modules lie in, and the modules right below it."""
+    ours = {name.removeprefix("fab_static.") for name in names if name.startswith("fab_static.")}
+    packages = {name for name in ours if (ROOT / "fab_static" / name.replace(".", "/")).is_dir()}
+    return {name if name in packages else name.rpartition(".")[0] or name for name in ours}
+
+
 # for deploys, for doctors and for reports alone
 LATE = (
-    "boto3", "botocore", "urllib3", "django",
-    "fab_static.report.html", "fab_static.report.archive",
-    "fab_static.sessions.running", "fab_static.sessions.holding", "fab_static.aws.cloudfront",
-    "fab_static.aws.s3", "fab_static.telling.run", "fab_static.doctor", "fab_static.phases.distribute", "fab_static.phases.compress",
-    "fab_static.phases.invalidate", "fab_static.phases.probe", "fab_static.phases.activate",
+    "boto3", "botocore", "urllib3", "django", "rich", "urllib.request", "html",
+    "fab_static.aws", "fab_static.django_app", "fab_static.doctor", "fab_static.host.project",
+    "fab_static.plan.bundles", "fab_static.plan.cdn", "fab_static.plan.diff", "fab_static.plan.flip",
+    "fab_static.plan.less", "fab_static.plan.nginx", "fab_static.plan.publication", "fab_static.plan.release",
+    "fab_static.report.archive", "fab_static.report.found", "fab_static.report.html", "fab_static.report.live",
+    "fab_static.sessions.holding", "fab_static.sessions.running",
+    "fab_static.telling.notify", "fab_static.telling.run",
 )  # fmt: skip
+LIST = {"errors", "interruption", "phases", "plan", "report", "sessions", "tasks"}
+STATUS = LIST | {
+    "api", "host", "host.agent", "looking", "phases.run", "plan.inventory", "plan.wire", "remote",
+    "remote.ssh", "show", "telling", "timeline", "workers",
+}  # fmt: skip
 
 
-def test_the_list_of_tasks_loads_none_of_what_they_do(folder):
+@pytest.mark.parametrize("words", [["--list"], ["--help"], ["here", "status", "--help"]])
+def test_the_list_of_tasks_and_their_help_load_none_of_what_they_do(folder, words):
+    modules, _ = loaded_by(folder, *words)
+    assert rooms_of(modules) <= LIST
+    assert not below(modules, *LATE, "fab_static.report.terminal")
+
+
+def test_the_list_tells_what_each_phase_does_though_none_is_loaded(folder):
     modules, told = loaded_by(folder, "--list")
-    assert "Phase 1 · " in told
-    everything = (*LATE, "rich", "fab_static.remote", "fab_static.host", "fab_static.api")
-    assert not below(modules, *everything)
+    assert "Phase 1 · Collect" in told
+    assert {name for name in modules if name.startswith("fab_static.phases.")} == set()
 
 
-def test_status_loads_nothing_that_only_a_deploy_needs(folder):
+def test_status_loads_the_rooms_that_it_needs(folder):
+    """A module that pulls in half of the house for a constant shows itself here."""
     modules, told = loaded_by(folder, "here", "status")
     assert "here" in told
+    assert rooms_of(modules) == STATUS
     assert not below(modules, *LATE)
+
+
+def test_status_loads_of_the_phases_only_what_every_task_is_given(folder):
+    modules, _ = loaded_by(folder, "here", "status")
+    assert {name for name in modules if name.startswith("fab_static.phases.")} == {
+        "fab_static.phases.run",
+        "fab_static.phases.run.deployment",
+        "fab_static.phases.run.settings",
+    }

@@ -1,0 +1,102 @@
+"""What `status` found, in words and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fab_static.plan.ending import listed
+from fab_static.report.terminal import Terminal
+
+
+def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
+    """Print what `status` found."""
+    terminal.text(f"{status['app']} {status['environment']}: {_what_is_live(status)}")
+    if status["agreed"]:
+        before = {host["previous"] for host in status["hosts"] if host["previous"]}
+        if before:
+            terminal.text(f"before it: {', '.join(sorted(before))}")
+    terminal.table(
+        ("host", "roles", "live", "missing", "changed", "manifest", "versions"),
+        [
+            (
+                host["host"],
+                " ".join(host["roles"]),
+                host["live"] or ("-" if host["reachable"] else "unreachable"),
+                str(host["missing"]),
+                str(host["changed"]),
+                (host["offline_manifest_sha256"] or "-")[:8],
+                (host["versions_sha256"] or "-")[:8],
+            )
+            for host in status["hosts"]
+        ],
+    )
+    for origin in status["origins"]:
+        if origin["error"]:
+            terminal.text(f"{origin['origin']}: {origin['error']}")
+            continue
+        terminal.text(f"{origin['origin']}: live is {origin['live'] or 'nothing yet'}")
+        if origin["pending"]:
+            terminal.text(
+                f"{origin['origin']}: a flip to {origin['pending']} began and did not end; unless a "
+                "deploy is at work, the next one mends it"
+            )
+        if origin["missing"]:
+            terminal.text(f"{origin['origin']}: {origin['missing']} objects are missing")
+    for host in status["hosts"]:
+        if host["error"]:
+            terminal.text(f"{host['host']}: {host['error']}")
+        if host["provisional"]:
+            terminal.text(
+                f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
+                "work, it goes back by itself"
+            )
+    lock = status["lock"]
+    if lock:
+        terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
+    damaged = [host["host"] for host in status["hosts"] if host["missing"] or host["changed"]]
+    damaged += [origin["origin"] for origin in status["origins"] if origin["missing"]]
+    name = status["environment"]
+    if damaged:
+        terminal.text(f"{', '.join(damaged)}: not as sealed; mend it with: fab {name} deploy")
+    silent = _silent(status)
+    if silent:
+        terminal.text(
+            f"see why {listed(silent)} cannot be reached: fab {name} check; what it missed, the next "
+            "deploy or rollback gives it"
+        )
+    if not status["agreed"] and (not silent or len(_live_on(status)) > 1):
+        terminal.text(f"bring the hosts together with: fab {name} rollback, or fab {name} deploy")
+
+
+def _what_is_live(status: Mapping[str, Any]) -> str:
+    """Return in words what is live where, and which hosts did not answer."""
+    live, silent = _live_on(status), _silent(status)
+    if status["agreed"]:
+        where = "on every host and in the bucket" if status["origins"] else "on every host"
+        return f"live is {next(iter(live))} {where}"
+    words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
+    if len(live) == 1 and not silent:
+        words = f"live is {words}, and not for good: a flip has not ended"
+    elif words:
+        words = f"live is {words}"
+    if len(live) > 1:
+        words = f"HOSTS DISAGREE: {words}"
+    unreached = [f"{listed(silent)} cannot be reached"] if silent else []
+    return "; ".join(filter(None, [words, *unreached]))
+
+
+def _live_on(status: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the releases that are live, each with the hosts and buckets that answered so."""
+    found: dict[str, list[str]] = {}
+    for one in (*status["hosts"], *status["origins"]):
+        if one["reachable"]:
+            found.setdefault(one["live"] or "nothing yet", []).append(
+                one.get("host") or one["origin"]
+            )
+    return found
+
+
+def _silent(status: Mapping[str, Any]) -> list[str]:
+    members = (*status["hosts"], *status["origins"])
+    return [one.get("host") or one["origin"] for one in members if not one["reachable"]]
