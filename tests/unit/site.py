@@ -347,12 +347,14 @@ class Site:
         deploy.look()
         return deploy
 
-    def hold(self, name: str, image: bytes = b"new", **more: Any) -> Release:
+    def hold(
+        self, name: str, image: bytes = b"new", css: bytes = b"body {}", **more: Any
+    ) -> Release:
         """Seal a release of two files, and have every host hold it; `more` are fields of the seal.
 
         A name that is only a time gets the digits of what the release holds.
         """
-        texts = {"logo.svg": image, "site.css": b"body {}"}
+        texts = {"logo.svg": image, "site.css": css}
         known: dict[str, Any] = {
             "id": name,
             "app": "shop",
