@@ -185,12 +185,20 @@ class Session(Looking):
         from fab_static.phases.run.building import all_stale
         from fab_static.sessions.running import Run
 
+        own = self.environment.build.own
+        if name not in (*EVERYTHING, *own):
+            raise InventoryError(
+                f"{self.environment.name} has no phase {name}",
+                where="build.phases in its inventory",
+                mend="add it there, or choose an environment that has it"
+                + (f"; its own phases are {', '.join(own)}" if own else ""),
+            )
         deploy = self._deployment(project_path=project_path)
         deploy.by_itself = True
         deploy.options = options or {}
         with self._told(deploy, name, wait_seconds, others=False):
             Run(deploy).all((name,))
-            if name in BUILD:
+            if name in (*BUILD, *own):
                 stale = [task_name(one) for one in all_stale(deploy)]
                 self._show.say(
                     f"stale now: {', '.join(stale)}. To run just those and go live: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import cleandoc
@@ -32,7 +33,10 @@ class _Phases(dict[str, Phase]):
     """
 
     def __missing__(self, name: str) -> Phase:
-        phase: Phase = getattr(import_module(f"{__name__}.{name}"), name)
+        if name in (*EVERYTHING, "promote"):
+            phase: Phase = getattr(import_module(f"{__name__}.{name}"), name)
+        else:  # one of the project's own
+            phase = partial(import_module(f"{__name__}.own_phase").own_phase, name=name)
         self[name] = phase
         return phase
 

@@ -27,6 +27,20 @@ class BuildPhase:
         return self.command.split()[1]
 
 
+@dataclass(frozen=True)
+class OwnPhase:
+    """A phase of the project's own: a line that a shell runs in the checkout.
+
+    `writes` are files and folders of the checkout that it makes; `reads` are globs of what it makes them of. Both
+    are relative to `project.path`.
+    """
+
+    name: str
+    run: str
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
 PHASES = {
     phase.name: phase
     for phase in (
@@ -61,16 +75,24 @@ WRITES_SOURCES = BuildPhase("compilejsi18n", "manage.py compilejsi18n", (), ("so
 CATALOGUES_FIRST = (WRITES_SOURCES.name, *(name for name in PHASES if name != WRITES_SOURCES.name))
 
 
-def order_of(configured: Iterable[str], *, catalogues_are_sources: bool) -> tuple[str, ...]:
+def order_of(configured: Iterable[str], *, catalogues_are_sources: bool = False) -> tuple[str, ...]:
     """Return all build phases in the order that follows from what they read and write in a project.
 
+    Those of the project's own stand where the inventory has them: after the phase that they follow there.
+
     Args:
-        configured: the phases that this environment builds with.
+        configured: the phases that this environment builds with, as the inventory lists them.
         catalogues_are_sources: compilejsi18n writes into a folder that finders read.
     """
-    if catalogues_are_sources and {"compilejsi18n", "collectstatic"} <= set(configured):
-        return CATALOGUES_FIRST
-    return BUILD_PHASES
+    listed = tuple(configured)
+    is_first = catalogues_are_sources and {"compilejsi18n", "collectstatic"} <= set(listed)
+    order = list(CATALOGUES_FIRST if is_first else BUILD_PHASES)
+    at = 0
+    for name in listed:
+        if name not in PHASES:
+            order.insert(at, name)
+        at = order.index(name) + 1
+    return tuple(order)
 
 
 def is_of_sources(phase: str, order: Sequence[str]) -> bool:

@@ -17,14 +17,13 @@ from fab_static.remote.frames import Head
 # only where a project is built, or runs, does an agent need these modules
 OF_PROJECTS = (
     "commands",
-    "copies",
-    "lift",
     "processes",
     "project_modules",
     "project_start",
     "recorded",
     "static_root",
 )
+OF_BUILDS = ("copies", "lift", "writes")  # and only where it is built, these
 TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words
 MUCH = 4096  # bytes of a request that are worth deflating
 
@@ -43,12 +42,12 @@ class Program:
 
 def agent_for(roles: Collection[str]) -> Program:
     """Return the agent of a host with these roles."""
-    return _agent(has_project=not {"build", "web"}.isdisjoint(roles))
+    without = () if "build" in roles else OF_BUILDS
+    return _agent(without if {"build", "web"} & {*roles} else (*without, *OF_PROJECTS))
 
 
 @cache  # most runs of fab send it to many hosts; some to none
-def _agent(*, has_project: bool) -> Program:
-    without = () if has_project else OF_PROJECTS
+def _agent(without: tuple[str, ...]) -> Program:
     return Program(archive(agent, without=[f"{agent.__name__}.{name}" for name in without]))
 
 

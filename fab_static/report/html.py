@@ -16,7 +16,6 @@ from string import Template
 from typing import Any
 
 from fab_static.errors import DISAGREE
-from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.plan.wording import counted
 from fab_static.report.amounts import size
 
@@ -323,9 +322,9 @@ def _data(summary: Summary) -> dict[str, Any]:
 
 
 def _group(phase: str) -> str:
-    if phase in (*BUILD_PHASES, "seal"):
-        return "build"
-    return phase if phase in ("distribute", "verify") else "go live"
+    if phase in ("distribute", "verify"):
+        return phase
+    return "go live" if phase in ("activate", "invalidate", "probe", "prune") else "build"
 
 
 # ---- pieces of HTML

@@ -12,19 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fab_static.plan.build_order import BUILD_PHASES
 from fab_static.report.amounts import clock, size
 from fab_static.report.paper import Part
 from fab_static.report.stream import Stream
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
-COLUMNS = (  # what hosts take part in; invalidation and probe are no host's
-    ("build", (*BUILD_PHASES, "seal")),
-    ("distribute", ("distribute",)),
-    ("verify", ("verify",)),
-    ("activate", ("activate",)),
-    ("prune", ("prune",)),
-)
+AFTER_BUILD = ("distribute", "verify", "activate", "prune")  # what hosts take part in
+NO_HOSTS = ("invalidate", "probe")
 BAR = 12  # characters
 ROOMY = 100  # columns; narrower terminals get the share as a number alone
 
@@ -60,9 +54,10 @@ def table(
     Where there are more hosts than lines, those at work and those that failed come first, and the rest
     is counted. Where columns are few, hosts' names are cut, and no number is.
     """
-    columns = [
-        (name, phases) for name, phases in COLUMNS if not set(phases).isdisjoint(timeline.planned)
-    ]
+    later = (*AFTER_BUILD, *NO_HOSTS)
+    building = tuple(name for name in timeline.planned if name not in later)
+    columns = [("build", building)] if building else []
+    columns += [(name, (name,)) for name in AFTER_BUILD if name in timeline.planned]
     spans = timeline.spans
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     rows.add_column("host", min_width=6)  # it may wrap, by which rich takes room from it alone

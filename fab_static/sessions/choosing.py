@@ -11,18 +11,18 @@ from fab_static.plan.history import previous
 
 
 def configured(deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the phases without those of the build that the inventory leaves out."""
-    wanted = deploy.environment.build.phases
-    return tuple(name for name in names if name not in BUILD or name in wanted)
+    """Return the phases, those of the build as the inventory has them."""
+    return (*deploy.environment.build.phases, *(name for name in names if name not in BUILD))
 
 
 def in_order(deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:
     """Return phases in the order that follows from what they read and write in this project."""
-    if not {*names} & {*BUILD}:
+    own = deploy.environment.build.own
+    if not {*names} & {*BUILD, *own}:
         return tuple(names)
     return (
         *(name for name in deploy.order if name in names),
-        *(name for name in names if name not in BUILD),
+        *(name for name in names if name not in deploy.order),
     )
 
 

@@ -49,6 +49,22 @@ def read_environment(name: str, inventories: Path) -> Environment:
         ) from error
 
 
+def own_phases(inventories: Path) -> list[str]:
+    """Return the names of the phases that the inventories name as their own; of a file that cannot be read none."""
+    found: set[str] = set()
+    for ending in ("yml", "yaml"):
+        for path in inventories.glob(f"*.{ending}"):
+            try:
+                text = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError):  # it is refused, in words, when it is asked for
+                continue
+            if "run:" in text:  # few have any, and the others need not be read for `fab --list`
+                from fab_static.plan.inventory.own_phases import spelled_phases
+
+                found.update(spelled_phases(text))
+    return sorted(found)
+
+
 def environments(inventories: Path) -> list[str]:
     """Return the names of all environments: one file each, the documenting example left out."""
     found = {path.stem for ending in ("yml", "yaml") for path in inventories.glob(f"*.{ending}")}

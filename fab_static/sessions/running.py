@@ -33,7 +33,8 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
                 f"{host.layout.deploy_to}",
             )
     refuse_shared(deploy, asked)
-    roles = ("build", "web") if {*names} & {*BUILD, "promote"} else ("web",)
+    own = deploy.environment.build.own
+    roles = ("build", "web") if {*names} & {*BUILD, *own, "promote"} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)
     if "invalidate" in names:
         preflight(deploy, goes_live="activate" in names)
@@ -89,7 +90,7 @@ class Run:
         if name == "activate":
             self._ask()
         started = time.monotonic()
-        at_build = name in (*BUILD, "seal", "promote")
+        at_build = name in (*BUILD, *deploy.environment.build.own, "seal", "promote")
         with (
             deploy.timeline.phase(name),
             deploy.show.phase(task_name(name)),

@@ -14,8 +14,8 @@ from invoke.tasks import Task
 
 from fab_static.errors import InventoryError
 from fab_static.phases import EVERYTHING
-from fab_static.plan.spelling import spelled
-from fab_static.sessions.environments import environments
+from fab_static.plan.spelling import spelled, task_name
+from fab_static.sessions.environments import environments, own_phases
 from fab_static.tasks import names
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
@@ -58,6 +58,9 @@ def namespace_beside(folder: Path) -> Collection:
     for name in known:
         if spelled(name) not in taken:
             collection.add_task(_environment_task(name, inventories, alike), spelled(name))
+    for name in own_phases(inventories):
+        if task_name(name) not in {*collection.task_names, *known}:
+            collection.add_task(phase_task(name))
     ENVIRONMENTS[:] = known
     CHOSEN.setdefault("inventories", inventories)
     _meet_program(known, set(collection.task_names))

@@ -16,8 +16,8 @@ from fab_static.tasks.options import PATH, QUIET, VERBOSE, WAIT
 
 def phase_task(name: str) -> Task[Any]:
     """Return the task that runs one phase, with the phase's own documentation."""
-    words = (documentation(name) or name).splitlines()
-    at = EVERYTHING.index(name) + 1
+    is_own = name not in EVERYTHING
+    words = documentation("own_phase" if is_own else name).splitlines()
     examples = f"fab staging {task_name(name)}"
 
     def alone(c: Context, wait: float = 0.0, verbose: bool = False, quiet: bool = False) -> None:
@@ -54,9 +54,9 @@ def phase_task(name: str) -> Task[Any]:
         with task_session(verbose=verbose, quiet=quiet) as session:
             session.phase(name, wait_seconds=wait, options={"again": again})
 
-    body: Callable[..., None] = build if name in BUILD else alone
+    body: Callable[..., None] = build if is_own or name in BUILD else alone
     options = {"wait": WAIT, "verbose": VERBOSE, "quiet": QUIET}
-    if name in BUILD:
+    if body is build:
         options["project_path"] = PATH
     if name == "verify":
         body = audited
@@ -66,5 +66,6 @@ def phase_task(name: str) -> Task[Any]:
         options["again"] = (
             "ask anew for all that kept releases have under the same name with other bytes"
         )
+    at = "of your own" if is_own else str(EVERYTHING.index(name) + 1)
     body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
     return Task(body, name=task_name(name), help=options)

@@ -122,7 +122,7 @@ def listings(host: Host) -> Iterator[str]:
     """Yield the objects that the journal says were left by phases, or given to them."""
     phases = (host.known("journal.json") or {}).get("phases")
     for phase in phases.values() if isinstance(phases, dict) else ():
-        for key in ("base", "listing"):
+        for key in ("base", "listing", "wrote"):
             name = phase.get(key) if isinstance(phase, dict) else None
             if isinstance(name, str) and re.fullmatch(OBJECT, name):
                 yield name

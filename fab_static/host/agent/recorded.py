@@ -13,11 +13,14 @@ from fab_static.host.agent.digests import begun_sha256, digest_of
 from fab_static.host.agent.disk import make_folders, remove_tree, set_aside
 from fab_static.host.agent.names import checked
 from fab_static.host.agent.plain import is_ours
+from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.static_root import listing_of
 from fab_static.host.agent.transfer import put_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
 
@@ -99,6 +102,35 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     given = given_to(agent, {**head, "what": order["what"]}, os.urandom(16).hex())
     start = time.time()
     return {"to": path, "before": before, "token": token, "given": given, "start": start, **order}
+
+
+def declared_reads(told: Head) -> list[Any]:
+    """Return the inputs that an order's globs name, as they are now; `writes` of the same phase are none.
+
+    Raises:
+        RefusedError: no file matches one of them.
+    """
+    from fab_static.host.project.reads import declared  # late: it comes with `learn`
+
+    folder = told["folder"]
+    found, nothing = declared.inputs_of(
+        folder, told["reads"], told["writes"], int(told["start"] * 1e9)
+    )
+    if nothing:
+        raise RefusedError(
+            f"no file matches {', '.join(nothing)}, which phase {told['name']} is said to read",
+            folder,
+            "correct its `reads` in the inventory: they are relative to project.path",
+            "build",
+        )
+    return found
+
+
+def write_declared(told: Head, inputs: list[Any]) -> None:
+    """Write the record of a run that reads what its order says."""
+    from fab_static.host.project.reads import run  # late: it comes with `learn`
+
+    run.write_record(told, inputs, [], {"inside": {"reads": [], "writes": [], "parts": {}}}, None)
 
 
 def read_record(path: str) -> Head | None:

@@ -71,6 +71,8 @@ VERBS = {
     "empty": "static_root",
     "snapshot": "static_root",
     "restore": "static_root",
+    "keep_writes": "writes",
+    "put_writes_back": "writes",
     "to_lift": "lift",
     "lift": "lift",
     "lower": "lift",

@@ -19,7 +19,7 @@ from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError, ManifestError
-from fab_static.phases.run import listings
+from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import beside_root, manifest_path
@@ -97,6 +97,8 @@ def build_phase(
             with _manifests_as_files(deploy):
                 _restore(deploy, known.listing)
                 check()
+        if known.entry.get("wrote"):
+            writes.put_back(deploy, known.entry["wrote"])
         deploy.show.say("reused: nothing that it reads has changed")
         left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {
             "reused": True,
@@ -107,9 +109,9 @@ def build_phase(
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
         left = _run(deploy, name, base, check, compare)
-        if known.entry and known.listing:
-            _refuse_another(deploy, name, known, left["listing"])
-            left["listing"] = known.listing  # for the next phase to be compared as well
+        if known.entry and (known.listing or left.get("wrote")):
+            _refuse_another(deploy, name, known, left)
+            left["listing"] = known.listing or None  # for the next phase to be compared as well
     deploy.journal.done(
         name,
         at=time.time(),
@@ -128,6 +130,7 @@ def _run(
 ) -> dict[str, Any]:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
+    own = deploy.environment.build.own.get(name)
     deploy.set_up_web_hosts()
     of_sources = is_of_sources(name, deploy.order)
     worked_on = deploy.journal.phases[base]["listing"] if base else None
@@ -147,6 +150,7 @@ def _run(
             name=name,
             inside=inside,
             collect=collect,
+            own=own,
         )
         _pass_on_warnings(deploy, ran)
         found = check()
@@ -159,6 +163,8 @@ def _run(
         if left and name == "collectstatic":
             refuse_unusable_names(deploy, listings.read(deploy, left["listing"])["files"])
         found = {**found, **compare()}
+        if own:
+            found = {**found, "is_own": True, "wrote": writes.keep(deploy, own)}
     if worked_on and left and left["listing"] == worked_on:
         tell_of_written_elsewhere(deploy, name, ran.written)
     late = [] if of_sources or not worked_on else among_sources(deploy, ran.written)
@@ -203,8 +209,10 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     entry = phases.get(name)
     if entry is None:
         return Known(None, "it never ran here")
-    if command_of(deploy, name).split(maxsplit=1)[0] != "manage.py":
-        return Known(None, "it is a shell line, and what that reads is not seen")
+    own = deploy.environment.build.own.get(name)
+    if command_of(deploy, name).split(maxsplit=1)[0] != "manage.py" and not (own and own.reads):
+        more = ": name it in its `reads`" if own else ""
+        return Known(None, f"it is a shell line, and what that reads is not seen{more}")
     if entry.get("unseen"):
         return Known(None, str(entry["unseen"]))
     if not entry.get("record"):
@@ -212,7 +220,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     left: dict[str, list[str | None]] = {}
     if base is None and entry["listing"]:
         left = _versions_files_left(deploy, entry)
-    token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left)
+    token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left, own)
     if token is None:
         return Known(None, why)
     if token != entry["record"]:
@@ -266,14 +274,29 @@ def _versions_files_left(
     }
 
 
-def _refuse_another(deploy: Deployment, name: str, known: Known, made: str) -> None:
+def _refuse_another(deploy: Deployment, name: str, known: Known, left: Mapping[str, Any]) -> None:
     """Refuse to go on when a phase, run to verify, left something else than would have been used again.
 
     Raises:
         BuildError: naming the files that differ.
     """
-    if known.listing == made:
-        return
+    made = left["listing"] or ""
+    then = known.entry["wrote"] if known.entry and "wrote" in known.entry else None
+    paths = writes.differing(deploy, then, left.get("wrote"))
+    if known.listing != made:
+        paths += _differing(deploy, known, made)
+    if paths:
+        raise BuildError(
+            f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
+            + "\n".join(f"    {line}" for line in first_of(paths, SHOWN)),
+            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
+            mend="what it reads was not seen, or it does not always make the same of it; deploy with "
+            "--rebuild until it does, and report what it reads",
+        )
+
+
+def _differing(deploy: Deployment, known: Known, made: str) -> list[str]:
+    """Return the files of the static root that a run left otherwise than would have been used again."""
     then, now = (listings.read(deploy, listing) for listing in (known.listing, made))
     manifest = manifest_path(deploy.facts(deploy.build))
     files = {path: known[0] for path, known in then["files"].items()}
@@ -286,14 +309,7 @@ def _refuse_another(deploy: Deployment, name: str, known: Known, made: str) -> N
     ]
     if known.entry and known.entry["base"]:  # the first phase finds what the last build wrote
         paths += [path for path in now["extra"] if now["extra"][path] != then["extra"].get(path)]
-    if paths:
-        raise BuildError(
-            f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
-            + "\n".join(f"    {line}" for line in first_of(paths, SHOWN)),
-            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
-            mend="what it reads was not seen, or it does not always make the same of it; deploy with "
-            "--rebuild until it does, and report what it reads",
-        )
+    return paths
 
 
 def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> bool:
@@ -308,7 +324,10 @@ def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> boo
 
 def command_of(deploy: Deployment, name: str) -> str:
     """Return the command of a phase: the inventory's, or the usual one."""
-    return deploy.environment.build.commands.get(name, PHASES[name].command)
+    build = deploy.environment.build
+    if name in build.own:
+        return build.own[name].run
+    return build.commands.get(name, PHASES[name].command)
 
 
 def all_stale(deploy: Deployment) -> tuple[str, ...]:

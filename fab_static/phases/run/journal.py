@@ -28,6 +28,7 @@ class Journal:
 
     `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
     since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
+    "wrote": that of the files that it made in the checkout (phases of the project's own),
     "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last.
     `to_invalidate` are paths below the static root that the CDN may still hold with old bytes, and under
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
@@ -142,7 +143,11 @@ class Journal:
         A build phase that ran since has begun a release of this environment's own.
         """
         seal = self.phases.get("seal", {})
-        built = [self.ran[name] for name in build_order.BUILD_PHASES if name in self.phases]
+        built = [
+            self.ran[name]
+            for name, entry in self.phases.items()
+            if name in build_order.BUILD_PHASES or entry.get("is_own")
+        ]
         if any(ran > seal.get("ran", 0) for ran in built):
             return None
         environment: str | None = seal.get("promoted_from")
@@ -191,6 +196,8 @@ class _Entry(TypedDict):
     unseen: NotRequired[str | None]
     project_path: NotRequired[str | None]
     promoted_from: NotRequired[str | None]
+    is_own: NotRequired[bool]
+    wrote: NotRequired[str | None]
     versions_file: NotRequired[str | None]
     release: NotRequired[str | None]
     places: NotRequired[list[_Place]]
@@ -227,7 +234,8 @@ def _is_entry(name: str, entry: Any) -> bool:
     """Tell whether this is what the journal says of a phase."""
     if misshapen(_Entry, entry) is not None:
         return False
-    objects = [entry[key] for key in ("listing", "base") if entry.get(key) is not None]
+    kept = (entry.get(key) for key in ("listing", "base", "wrote"))
+    objects = [one for one in kept if one is not None]
     may_lack = name not in build_order.BUILD_PHASES or name == build_order.WRITES_SOURCES.name
     is_whole = may_lack or bool(entry.get("listing"))
     return is_whole and all(_OBJECT.fullmatch(object) for object in objects)

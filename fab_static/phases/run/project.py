@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from fab_static.errors import BuildError
@@ -15,6 +16,7 @@ from fab_static.host import project as modules
 from fab_static.host.archive import archive, digest_of
 from fab_static.host.project.probe import MARKER
 from fab_static.plan import failures
+from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Ran, RemoteHost
@@ -87,7 +89,11 @@ class ProjectOnHost:
         """Return the words of a command: `manage.py …` with the project's Python, else a shell line."""
         if text.split(maxsplit=1)[0] == "manage.py":
             return [self.python, *shlex.split(text)]
-        return ["/bin/sh", "-c", text]
+        if "/" not in self.python:
+            return ["/bin/sh", "-c", text]
+        # what such a line starts may call `python`, and means the project's
+        programs = PurePosixPath(self.path) / PurePosixPath(self.python).parent
+        return ["/bin/sh", "-c", f'PATH={shlex.quote(str(programs))}:"$PATH"; export PATH\n{text}']
 
     def is_recorded(self, text: str) -> bool:
         """Tell whether a run of a command leaves a record of what it read: not a shell line's."""
@@ -101,6 +107,7 @@ class ProjectOnHost:
         name: str | None = None,
         inside: Sequence[str] = (),
         collect: Mapping[str, Any] | None = None,
+        own: OwnPhase | None = None,
     ) -> Ran:
         """Run a command in the checkout.
 
@@ -111,6 +118,7 @@ class ProjectOnHost:
             inside: files and folders whose states the record leaves out, because the caller keeps them.
             collect: of collectstatic, the static root, and the run that left what is in it: see
                 host/project/one_start.py.
+            own: the phase that it is, of the project's own.
 
         Raises:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
@@ -129,6 +137,15 @@ class ProjectOnHost:
                 **self._redirected({}),
             }
             words, main = [self.python, "-"], RECORDER
+        elif name and own and own.reads and self.records:
+            self._teach()
+            record = {
+                "name": name,
+                "what": self._what(text, own),
+                "folder": self.path,
+                "reads": list(own.reads),
+                "writes": list(own.writes),
+            }
         ran = self.host.run(
             words,
             folder=self.path,
@@ -136,14 +153,18 @@ class ProjectOnHost:
             main=main,
             on_output=on_output,
             record=record,
-            shares_start=record is not None,
+            shares_start=main is not None,
         )
         if ran.code != 0:
             raise self._failed(text, ran)
         return ran
 
     def recall(
-        self, text: str, name: str, left: Mapping[str, Sequence[str | None]]
+        self,
+        text: str,
+        name: str,
+        left: Mapping[str, Sequence[str | None]],
+        own: OwnPhase | None = None,
     ) -> tuple[str | None, str]:
         """Return the token of a command's recorded run, if it would read the same now; else None, and why not.
 
@@ -151,8 +172,9 @@ class ProjectOnHost:
             text: the command.
             name: under which it was recorded.
             left: files besides, with the SHA-256 that each may have; None: it may be absent.
+            own: the phase that it is, of the project's own.
         """
-        head, _ = self._recall(name, text, left)
+        head, _ = self._recall(name, text, left, own=own)
         return head.get("token"), head.get("why", "")
 
     def _recall(
@@ -161,13 +183,14 @@ class ProjectOnHost:
         text: str,
         left: Mapping[str, Sequence[str | None]],
         shown: Mapping[str, str] | None = None,
+        own: OwnPhase | None = None,
     ) -> tuple[answers.Recalled, bytes]:
         self._teach()
         return self.host.ask(
             verbs.RECALL,
             asks.Recall(
                 name=name,
-                what=self._what(text),
+                what=self._what(text, own),
                 folder=self.path,
                 environment=dict(self.variables),
                 left={path: list(states) for path, states in left.items()},
@@ -176,9 +199,11 @@ class ProjectOnHost:
             ),
         )
 
-    def _what(self, text: str) -> list[str]:
-        trust = ",".join(sorted(self.host.environment.build.trust))
-        return [self.python, text, hashlib.sha256((_digest() + trust).encode()).hexdigest()]
+    def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:
+        known: list[Any] = [_digest(), sorted(self.host.environment.build.trust)]
+        if own:
+            known += [own.reads, own.writes]
+        return [self.python, text, hashlib.sha256(json.dumps(known).encode()).hexdigest()]
 
     def _teach(self) -> None:
         """Send host/project/ to the host's agent, unless it has it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 
-from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.build_order import BUILD_PHASES, order_of
 from fab_static.plan.encodings import ENDINGS
 from fab_static.plan.inventory.environment import Build, Project
+from fab_static.plan.inventory.own_phases import read_phases
 from fab_static.plan.inventory.section import Section, no_such
 
 _OPERATORS = ";&|<>"  # of a shell
@@ -36,7 +37,7 @@ def read_project(section: Section) -> Project:
 
 def read_build(section: Section) -> Build:
     """Return the phases of the build in the order that they run, with their commands."""
-    phases = section.choices("phases", BUILD_PHASES, what="build phase", default=BUILD_PHASES)
+    phases, own = read_phases(section)
     commands = section.texts("commands")
     for phase in commands:
         if phase not in BUILD_PHASES:
@@ -50,9 +51,9 @@ def read_build(section: Section) -> Build:
     )
     trust = section.list_of_text("trust")
     section.close()
-    # the order follows from what phases read and write, not from the list
-    ordered = tuple(phase for phase in BUILD_PHASES if phase in phases)
-    return Build(ordered, commands, precompress, trust)
+    # the order of the usual ones follows from what they read and write, not from the list
+    ordered = tuple(phase for phase in order_of(phases) if phase in phases)
+    return Build(ordered, own, commands, precompress, trust)
 
 
 def _of_command(text: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from fab_static.plan.build_order import BUILD_PHASES
+from fab_static.plan.build_order import BUILD_PHASES, OwnPhase
 from fab_static.plan.layout import Layout
 
 FOLDER = "{folder}"  # the fabfile's: only this machine has it
@@ -73,6 +73,9 @@ class Build:
     """Which phases build the release, with which commands where not the usual ones; encodings made."""
 
     phases: tuple[str, ...] = BUILD_PHASES
+    own: Mapping[str, OwnPhase] = field(
+        default_factory=dict
+    )  # those of them that are the project's
     commands: Mapping[str, str] = field(default_factory=dict)
     precompress: tuple[str, ...] = ("gzip",)
     trust: tuple[str, ...] = ()  # native modules that read nothing unseen

@@ -215,6 +215,27 @@ class Section:
                 self.problem(f"{key}[{at}]", f"must be text, not {shown(value)}")
         return tuple(value for value in values if isinstance(value, str))
 
+    def list_of_sections(self, key: str, what: str) -> Iterator[tuple[str, Section | None]]:
+        """Yield the items of a list: text as it is, a mapping as a section."""
+        values = self._get(key, (list, str), "a list", [])
+        if isinstance(values, str):
+            self.problem(key, f"must be a list: [{values}]")
+            return
+        for at, value in enumerate(values):
+            place = f"{self.place}.{key}[{at}]"
+            if isinstance(value, dict):
+                yield "", Section(value, place, self._problems, self._lines)
+            elif isinstance(value, str):
+                yield value, None
+            else:
+                self.problem(
+                    f"{key}[{at}]", f"must be the name of {what}, or a mapping, not {shown(value)}"
+                )
+
+    def is_wrong(self, key: str) -> bool:
+        """Tell whether the value of a key is no list."""
+        return self.has(key) and not isinstance(self._data[key], list)
+
     def texts(self, key: str) -> dict[str, str]:
         """Read a mapping of names to text; a number is text too, as in an environment variable."""
         section = self.section(key)

@@ -133,6 +133,13 @@ class Snapshot(TypedDict):
     extra: dict[str, list[Any] | None]
 
 
+class KeptWrites(TypedDict):
+    """The name of a listing, and which files and folders are not there."""
+
+    listing: str
+    absent: list[str]
+
+
 class Changed(TypedDict):
     """How many files were changed."""
 

@@ -135,6 +135,20 @@ class Snapshot(TypedDict):
     before: NotRequired[str | None]
 
 
+class KeepWrites(TypedDict):
+    """Files and folders of the checkout, relative to its folder."""
+
+    folder: str
+    paths: list[str]
+
+
+class PutWritesBack(TypedDict):
+    """The listing that such files and folders are made of again."""
+
+    folder: str
+    listing: str
+
+
 class Restore(TypedDict):
     """The listing that a static root is made of again."""
 

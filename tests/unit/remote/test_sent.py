@@ -11,7 +11,7 @@ import pytest
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
 from fab_static.phases.run.project import project_archive
-from fab_static.remote.sent import OF_PROJECTS, agent_for
+from fab_static.remote.sent import OF_BUILDS, OF_PROJECTS, agent_for
 
 
 def sources(roles):
@@ -35,11 +35,12 @@ def test_what_goes_to_a_web_host_in_all_is_small():
 
 @pytest.mark.parametrize("roles", [["build"], ["web"], ["static", "web"], ["static", "build"]])
 def test_where_a_project_is_built_or_runs_every_module_is_sent(roles):
-    assert {*VERBS.values(), *OF_PROJECTS, "wire"} <= names_in(roles)
+    wanted = {*VERBS.values(), *OF_PROJECTS, "wire"}
+    assert wanted - names_in(roles) == ({*OF_BUILDS} if "build" not in roles else set())
 
 
 def test_a_static_host_gets_all_but_what_concerns_a_project():
-    assert {*VERBS.values()} - names_in(["static"]) == {*OF_PROJECTS} - {"processes"}
+    assert {*VERBS.values()} - names_in(["static"]) == {*OF_PROJECTS, *OF_BUILDS} - {"processes"}
 
 
 def imported(text):
@@ -53,7 +54,8 @@ def imported(text):
 
 
 def test_no_module_that_a_static_host_gets_needs_one_that_it_does_not_get():
-    needed = {path: imported(text) & {*OF_PROJECTS} for path, text in sources(["static"]).items()}
+    absent = {*OF_PROJECTS, *OF_BUILDS}
+    needed = {path: imported(text) & absent for path, text in sources(["static"]).items()}
     # by which it ends commands, where it has started any
     assert needed.pop("fab_static/host/agent/wire.py") == {"processes"}
     assert not any(needed.values()), needed

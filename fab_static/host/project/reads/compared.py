@@ -87,6 +87,8 @@ def changed(
             continue
         is_now = state_of(aspect, path) if state else ""
         if is_now != state or not state:
+            if aspect == "matches":
+                return "other files match {}".format(path.split(":")[0])
             if is_now == "absent":
                 return f"{path} is gone"
             return "{} {}".format(path, "is there now" if state == "absent" else "has changed")

@@ -8,6 +8,8 @@ import os
 import stat
 from typing import Any, Callable, Tuple
 
+from fab_static.host.project.reads.globs import matching
+
 FORMAT = 2
 # A file changed within a tick of its file system's clock before the run may have been changed again since,
 # unseen: above the kernel's 10 ms, or where whole seconds are kept, two seconds
@@ -24,11 +26,13 @@ def state_of(aspect: str, path: str) -> str:
     """Return one aspect of a path as it is now.
 
     `bytes`: SHA-256; `names`, `modules`, `packages`: of a folder's names, all or those that can be imported or
-    are metadata; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time.
+    are metadata; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time; `matches`: of the files that a glob matches.
     """
     try:
         if aspect == "bytes":
             return _sha256(path)
+        if aspect == "matches":
+            return _digest(matching(path))
         if aspect in LISTINGS:
             return _digest(sorted(filter(None, map(LISTINGS[aspect], entries_of(path)))))
         if aspect == "link" and stat.S_ISLNK(_lstat(path).st_mode):

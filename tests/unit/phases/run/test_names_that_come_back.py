@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fab_static.phases.run.forgetting import forgetting
-from fab_static.plan.diff import ANY_QUERY
+from fab_static.plan.cdn.queries import ANY_QUERY
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import Manifest, visible, with_other_bytes
 from fab_static.plan.release import Release

@@ -1,0 +1,87 @@
+"""Keeps what a phase of the project's own has made in the checkout, and puts it back when it need not run."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from fab_static.host.agent.claims import claim
+from fab_static.host.agent.disk import lasting
+from fab_static.host.agent.names import checked_path
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.static_root import (
+    is_unchanged,
+    listing_of,
+    put_all_back,
+    put_back,
+    take_in,
+)
+from fab_static.host.agent.transfer import put_object
+from fab_static.host.agent.walking import is_inside, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.wire import Agent
+
+
+@lasting
+def keep_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Keep files and folders of the checkout as objects, and so the listing of them.
+
+    That is one as of the static root, with "folders": [path]; all relative to `folder`. Returns its name, and
+    which of `paths` are not there.
+    """
+    claim(agent.host)
+    folder = head["folder"]
+    listing: Head = {"files": {}, "extra": {}, "folders": []}
+    absent = []
+    for path in head["paths"]:
+        place = within(folder, path)
+        if os.path.isdir(place):
+            listing["folders"].append(path)
+            for name, _status in walk(place):
+                known = take_in(agent.host, os.path.join(place, name), os.path.realpath(place))
+                listing["files"][f"{path}/{name}"] = known
+        elif os.path.lexists(place):
+            listing["files"][path] = take_in(agent.host, place)
+        else:
+            absent.append(path)
+    stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())
+    return {"listing": stored["object"], "absent": absent}, b""
+
+
+def put_writes_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Make files and folders of the checkout what a listing says; return how many had to be changed.
+
+    In such a folder nothing else stays: what an earlier run left there would be collected.
+    """
+    folder, listing = head["folder"], listing_of(agent, head["listing"])
+    changed = 0
+    alone = dict(listing["files"])
+    for path in listing["folders"]:
+        inside = {
+            name[len(path) + 1 :]: alone.pop(name)
+            for name in listing["files"]
+            if name.startswith(path + "/")
+        }
+        changed += put_all_back(agent.host, within(folder, path), inside)
+    for path, known in alone.items():
+        place = within(folder, path)
+        if not (os.path.isfile(place) and is_unchanged(os.lstat(place), known)):
+            put_back(agent.host, place, known)
+            changed += 1
+    return {"changed": changed}, b""
+
+
+def within(folder: str, path: str) -> str:
+    """Return a path of the checkout, if it lies in it: links are followed."""
+    place = os.path.join(folder, checked_path(path))
+    if not is_inside(os.path.realpath(place), os.path.realpath(folder)):
+        raise RefusedError(
+            f"{path} leads out of the checkout",
+            place,
+            "name the folder that it leads to, below project.path; or remove the link",
+            "build",
+        )
+    return place

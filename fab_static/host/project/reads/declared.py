@@ -1,0 +1,39 @@
+"""What a phase of the project's own says that it reads: files that match globs.
+
+Their states are taken before it runs: what changes while it runs is another input for the next time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterable
+
+from fab_static.host.project.reads.globs import matching
+from fab_static.host.project.reads.states import settled, stamp_of, state_of
+
+
+def inputs_of(
+    folder: str, patterns: Iterable[str], apart: Iterable[str], start_ns: int
+) -> tuple[list[Any], list[str]]:
+    """Return the inputs that globs name, as a record has them; and the globs that no file matches.
+
+    Args:
+        folder: the globs are relative to it.
+        patterns: the globs; one without a wildcard that names a folder means all that is in it.
+        apart: files and folders, relative too, that are left out: the phase writes them.
+        start_ns: when the run began.
+    """
+    places = tuple(os.path.normpath(os.path.join(folder, path)) for path in apart)
+    inputs: dict[str, list[Any]] = {}
+    nothing = []
+    for pattern in patterns:
+        glob = ":".join((os.path.normpath(os.path.join(folder, pattern)), *places))
+        found = matching(glob)
+        inputs[glob] = ["matches", glob, state_of("matches", glob), None]
+        for path in found:
+            stamp = stamp_of(path)
+            is_settled = stamp is not None and settled(stamp, start_ns)
+            inputs[path] = ["bytes", path, state_of("bytes", path), stamp if is_settled else None]
+        if not found:
+            nothing.append(pattern)
+    return list(inputs.values()), nothing

@@ -1,0 +1,84 @@
+"""What a phase of the project's own makes in the checkout: kept when it has run, put back when it need not run."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from fab_static.errors import BuildError
+from fab_static.phases.run import listings
+from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.build_order import OwnPhase, is_of_sources
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wording import counted, first_of
+
+SHOWN = 10  # paths named in one message
+
+
+def refuse_unfit(deploy: Deployment, own: OwnPhase) -> None:
+    """Refuse `writes` that cannot be kept and put back.
+
+    Raises:
+        BuildError: they hold sources, or lie where collectstatic begins anew.
+    """
+    project = deploy.project(deploy.build)
+    where = f"inventories/{deploy.environment.name}.yml: build.phases, {own.name}"
+    inside = _in_static_root(deploy, own)
+    if inside and is_of_sources(own.name, deploy.order):
+        raise BuildError(
+            f"{own.name} writes {inside[0]}, which lies in STATIC_ROOT, and collectstatic empties that after it",
+            where=where,
+            mend="put it after collectstatic in build.phases, or have it write to a folder that finders read",
+        )
+    if not own.writes:
+        return
+    ran = deploy.build.run(["git", "ls-files", "-z", "--", *own.writes], folder=project.path)
+    tracked = [path for path in ran.output.split("\0") if path] if ran.code == 0 else []
+    if tracked:
+        raise BuildError(
+            f"`writes` holds {counted(len(tracked), 'file')} that git tracks, and putting back what {own.name} made "
+            "would put back these:\n"
+            + "\n".join(f"    {line}" for line in first_of(tracked, SHOWN)),
+            where=where,
+            mend="name a folder that holds nothing but what the phase makes, and let git ignore it",
+        )
+
+
+def keep(deploy: Deployment, own: OwnPhase) -> str | None:
+    """Keep what a phase has made; return the listing of it, and None where that is all in the static root.
+
+    Raises:
+        BuildError: it has not made all that it says it writes.
+    """
+    paths = [path for path in own.writes if path not in _in_static_root(deploy, own)]
+    if not paths:
+        return None
+    folder = deploy.project(deploy.build).path
+    kept, _ = deploy.build.ask(verbs.KEEP_WRITES, asks.KeepWrites(folder=folder, paths=paths))
+    if kept["absent"]:
+        raise BuildError(
+            f"{own.name} ended well, and has not made {', '.join(kept['absent'])}",
+            where=f"{deploy.build.name}: {folder}",
+            mend="correct its `writes` in the inventory, or see what its line does: it is in the log",
+        )
+    return kept["listing"]
+
+
+def put_back(deploy: Deployment, listing: str) -> None:
+    """Make the files and folders of a phase what a listing says."""
+    folder = deploy.project(deploy.build).path
+    deploy.build.ask(verbs.PUT_WRITES_BACK, asks.PutWritesBack(folder=folder, listing=listing))
+
+
+def differing(deploy: Deployment, then: str | None, now: str | None) -> list[str]:
+    """Return the files that two listings have otherwise."""
+    if not then or not now or then == now:
+        return []
+    one, other = (listings.read(deploy, listing)["files"] for listing in (then, now))
+    return sorted(path for path in {*one, *other} if one.get(path) != other.get(path))
+
+
+def _in_static_root(deploy: Deployment, own: OwnPhase) -> list[str]:
+    """Return which of a phase's `writes` lie in the static root: they are kept with all that is there."""
+    root = deploy.facts(deploy.build)["static_root"]
+    folder = PurePosixPath(deploy.project(deploy.build).path)
+    return [path for path in own.writes if root and (folder / path).is_relative_to(root)]
