@@ -32,6 +32,7 @@ def page() -> str:
         "One file for each environment, `inventories/<environment>.yml`, beside the fabfile; from "
         "[`inventories/example.yml`](../inventories/example.yml).",
         _keys(),
+        "What comes from the inventory, from `fab` and from ssh's own configuration: [SSH](ssh.md).",
         "## JSON",
         "Every looking task prints JSON alone on standard output with `--json`. More keys may follow in "
         "later versions; those below stay.",

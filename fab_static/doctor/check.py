@@ -12,6 +12,7 @@ from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad
 from fab_static.doctor.hosts import of_host
 from fab_static.doctor.project import of_build, of_web
+from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
 from fab_static.phases.run import sharing
 from fab_static.phases.run.deployment import Deployment
@@ -19,12 +20,14 @@ from fab_static.phases.run.deployment import Deployment
 
 def check(deploy: Deployment) -> list[Finding]:
     """Return every finding, the good ones too, host by host."""
-    findings: list[Finding] = []
+    ways, _ = deploy.fleet.attempt(deploy.hosts(), of_way)
     answers, failures = deploy.fleet.attempt(deploy.hosts(), of_host)
+    findings: list[Finding] = []
     for host in deploy.hosts():
+        findings += ways.get(host, [])
         if host in failures:
             error = failures[host]
-            findings.append(bad(host.name, "SSH", error.what, error.mend))
+            findings.append(bad(host.name, "SSH", told_of(error, host.name), error.mend))
         else:
             findings += answers[host][0]
     facts = {host: known for host, (_, known) in answers.items()}

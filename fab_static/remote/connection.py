@@ -13,6 +13,7 @@ from fab_static.plan.inventory import Environment, Host
 from fab_static.remote import patience
 from fab_static.remote.channels import SshChannel
 from fab_static.remote.line import end
+from fab_static.remote.ssh.comparing import Comparison, compared
 from fab_static.remote.ssh.hops import Hop, Ways
 from fab_static.remote.ssh.opening import opened
 from fab_static.remote.ssh.reaching import reached
@@ -90,6 +91,14 @@ class SharedConnection:
         return RemoteError(
             error.what, where=f"{self.host.name}{by_way} ({hop.settings.at})", mend=error.mend
         )
+
+    def compared(self) -> Comparison:
+        """Return how the host is reached, beside what ssh makes of it; nothing is contacted.
+
+        Raises:
+            InventoryError: ssh's configuration cannot be followed.
+        """
+        return compared(self._ways.to(self.host))
 
     def ssh_command(self) -> str:
         """Return the ssh command by which a person reaches the host."""

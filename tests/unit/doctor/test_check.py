@@ -48,6 +48,7 @@ class Doctor:
         self.shared: list[Any] = []
         for name in ("of_build", "of_templates", "of_web"):
             monkeypatch.setattr(check, name, self._part(name))
+        monkeypatch.setattr(check, "of_way", lambda host: self._asked("ssh_config", host))
         monkeypatch.setattr(check, "of_host", lambda host: (self._asked("SSH", host), {}))
         monkeypatch.setattr(check.origin_doctor, "check", self._part("nginx"))
         monkeypatch.setattr(check.cdn_doctor, "check", lambda _: [good("cdn", "CDN", "")])
@@ -84,7 +85,7 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
 
 
 EVERYTHING = [
-    *(f"{name} SSH" for name, _ in HOSTS),
+    *(f"{name} {part}" for name, _ in HOSTS for part in ("ssh_config", "SSH")),
     *("build1 of_build", "build1 of_templates", "web1 of_web", "web2 of_web"),
     *("edge1 nginx", "web2 nginx", "cdn CDN"),
 ]
