@@ -102,7 +102,7 @@ def test_no_secret_survives_whatever_stands_around_it(secret, before, after):
     terminal, _ = shown({"TOKEN": secret})
     cleaned = terminal.clean(before + secret + after)
     visible = CONTROL.sub("", secret)
-    if len(visible) >= 4:
+    if len(visible.strip()) >= 4:  # a shorter one is blanked as a word alone
         assert visible not in cleaned.replace("[TOKEN]", "\0")
 
 
