@@ -8,7 +8,7 @@ from typing import Any
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.plan.wire import verbs
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, first_of
 from fab_static.remote import RemoteHost
 
 LEAST_FREE_BYTES = 500_000_000
@@ -100,13 +100,11 @@ def _below(where: str, facts: Mapping[str, Any], user: str, folder: str) -> Iter
             f"take it out of PATH for {user}, or: sudo chown root {one}; sudo chmod go-w {one}",
         )
     if facts["exposed"]:
-        more = len(facts["exposed"]) - 3
         tell = advice if facts["is_a_groups"] else bad  # a group that deploys together wants it so
         yield tell(
             where,
             "deploy_to",
-            "; ".join(facts["exposed"][:3])
-            + (f"; and {more} more" if more > 0 else "")
+            "; ".join(first_of(facts["exposed"], 3))
             + ": whoever may write there decides what visitors get",
             f"sudo chown -R {user} {folder}; sudo chmod -R go-w {folder}. Where several accounts deploy, let "
             "them become one: ssh.become",

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from fab_static.plan.wording import some_of
+
 LINES_SHOWN = 12  # of a block's text
 GAPS_SHOWN = 20
+WORDS_SHOWN = 4  # of codes and names in one sentence
 WIDTH_SHOWN = 100  # characters of a line that differs
 COMPARED = 2000  # characters of two texts that are compared for likeness
 CANDIDATES = 8
@@ -262,7 +265,7 @@ def problems(
     for gap in answer["untranslated"]:
         languages.setdefault(_place(gap), []).append(gap["language"])
     found += [
-        f"{place}: visitors in {_some(codes)} get another text than was built"
+        f"{place}: visitors in {some_of(codes, WORDS_SHOWN)} get another text than was built"
         for place, codes in languages.items()
     ]
     return found
@@ -294,7 +297,7 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
         names = [name for name in gap["variables"] if name not in gap.get("set_by", {})]
         if names:
             found.append(
-                f"{_place(gap)}: no offline context gives {_some(names)}: a page that does gets "
+                f"{_place(gap)}: no offline context gives {some_of(names, WORDS_SHOWN)}: a page that does gets "
                 "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
             )
     found += [
@@ -329,13 +332,8 @@ def _varies(asks: Sequence[str]) -> str:
     if not asks:
         return "renders another text each time"
     clocks = [name for name in asks if name != "random"]
-    words = [f"asks the clock ({_some(clocks)})"] if clocks else []
+    words = [f"asks the clock ({some_of(clocks, WORDS_SHOWN)})"] if clocks else []
     return " and ".join(words + (["asks for a random value"] if "random" in asks else []))
-
-
-def _some(words: Sequence[str], most: int = 4) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
 
 
 def cures(answer: Mapping[str, Any]) -> str:

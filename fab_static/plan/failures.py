@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from fab_static.errors import LINES_SHOWN
+from fab_static.plan.text import without_colours
 
 _BEFORE = 8  # lines kept before an exception: collectstatic names the file there
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BEGIN = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
 # the frame that an exception group is drawn in: | at the left, and a line with + before each exception
 _GROUP = re.compile(r" +\+ (?=Exception Group Traceback )")
@@ -50,7 +50,7 @@ def _folded(output: str) -> tuple[list[str], int | None]:
     found: list[str] = []
     first: int | None = None
     trace: list[str] | None = None  # the lines of the traceback that we are in
-    for line in _unframed(_ANSI.sub("", output).rstrip().splitlines()):
+    for line in _unframed(without_colours(output).rstrip().splitlines()):
         if trace is not None and line.startswith("  "):
             trace.append(line)
             continue

@@ -1,8 +1,9 @@
-"""Bytes of the project's -> text: the one place that says what is wrong where they are of another encoding."""
+"""What programs wrote -> plain text: decoded, or refused in words, and without a terminal's colours."""
 
 from __future__ import annotations
 
 import codecs
+import re
 
 from fab_static.errors import BuildError, FabStaticError
 
@@ -12,6 +13,13 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+# colours, and what moves a cursor: ECMA-48, control sequences
+_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
+
+
+def without_colours(text: str) -> str:
+    """Return the text without the sequences that colour it on a terminal, or move the cursor."""
+    return _SEQUENCE.sub("", text)
 
 
 def decoded(data: bytes, *, where: str, error: type[FabStaticError] = BuildError) -> str:

@@ -18,8 +18,18 @@ def first_of(lines: Sequence[str], most: int, count: int | None = None) -> list[
         most: how many are shown.
         count: how many there are; None: as many as `lines`.
     """
-    left = (len(lines) if count is None else count) - most
-    return [*lines[:most], *([f"… and {left:,} more"] if left > 0 else [])]
+    return [*lines[:most], *left_out((len(lines) if count is None else count) - most)]
+
+
+def left_out(count: int) -> list[str]:
+    """Return the line that says how many more there are; no line where there are no more."""
+    return [f"… and {count:,} more"] if count > 0 else []
+
+
+def some_of(words: Sequence[str], most: int) -> str:
+    """Return the first words as a sentence has them: "a, b and 3 more"."""
+    left = len(words) - most
+    return ", ".join(words[:most]) + (f" and {left:,} more" if left > 0 else "")
 
 
 def first_line(text: str) -> str:

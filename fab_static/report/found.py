@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fab_static.plan.wording import counted, first_of
+from fab_static.plan.wording import counted, first_of, left_out
 from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
 
@@ -94,8 +94,8 @@ def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most:
             for one in bundles[:most]
         ],
     )
-    if len(bundles) > most:
-        terminal.text(f"  … and {len(bundles) - most:,} more")
+    for line in left_out(len(bundles) - most):
+        terminal.text(f"  {line}")
 
 
 def _growth(bundle: Mapping[str, Any], kind: str) -> str:
@@ -161,10 +161,8 @@ def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> 
         for one in advice[:ADVICE_SHOWN]:
             terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
             cures.update(dict.fromkeys(one["mend"].split("; ")))
-        if len(advice) > ADVICE_SHOWN:
-            terminal.text(
-                f"     … and {len(advice) - ADVICE_SHOWN} more: check --json has them all"
-            )
+        for line in left_out(len(advice) - ADVICE_SHOWN):
+            terminal.text(f"     {line}: check --json has them all")
         for cure in cures:
             terminal.text(f"       {cure}")
         terminal.text("")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-_ANSI = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]")
+from fab_static.plan.text import without_colours
+
 # what makes text read in another order than it is written (U+202E), or begins a line
 _UNSEEN = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -152,7 +153,7 @@ def _is_from_bytes(value: str) -> bool:
 
 def plain(text: str) -> str:
     """Return the text without control characters, but for tabs and newlines; what turns it around is spelt out."""
-    text = _CONTROL.sub("", _ANSI.sub("", text))
+    text = _CONTROL.sub("", without_colours(text))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

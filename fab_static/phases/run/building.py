@@ -34,7 +34,7 @@ from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wording import first_of
+from fab_static.plan.wording import first_of, left_out
 from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
@@ -186,8 +186,8 @@ def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:
     lines = [line for line in ran.output.splitlines() if line.startswith(WARNING)]
     for line in lines[:SHOWN]:
         deploy.show.warn(line.removeprefix(WARNING))
-    if len(lines) > SHOWN:
-        deploy.show.warn(f"… and {len(lines) - SHOWN} more warnings, in the log")
+    for line in left_out(len(lines) - SHOWN):
+        deploy.show.warn(f"{line} warnings, in the log")
 
 
 def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:

@@ -126,6 +126,6 @@ def test_what_others_may_write_is_a_fault_unless_a_group_deploys_together(
     (one,) = [one for one in told if "decides what visitors get" in one["what"]]
     assert one["ok"] is is_a_groups
     assert one["what"] == (
-        "; ".join(exposed[:3]) + "; and 2 more: whoever may write there decides what visitors get"
+        "; ".join(exposed[:3]) + "; … and 2 more: whoever may write there decides what visitors get"
     )
     assert one["mend"].startswith(f"{OWN}; sudo chmod -R go-w {FOLDER}. ")

@@ -1,7 +1,7 @@
 import pytest
 
 from fab_static.errors import BuildError, ManifestError
-from fab_static.plan.text import decoded
+from fab_static.plan.text import decoded, without_colours
 
 
 def test_a_byte_order_mark_is_no_text():
@@ -26,3 +26,10 @@ def test_an_encoding_that_names_itself_is_named(encoding):
         decoded("{}".encode(encoding), where="manifest.json", error=ManifestError)
     assert refused.value.what == f"it is {encoding.upper()}, not UTF-8"
     assert f"iconv -f {encoding.upper()} -t UTF-8" in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred\x1b[0m", "\x9b1mred\x9bm", "\x1b[1;31 qred", "\x1b[2Kr\x1b[1@ed", "red"]
+)
+def test_colours_and_moves_of_the_cursor_are_taken_out(text):
+    assert without_colours(text) == "red"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.plan.wording import counted, first_line, first_of
+from fab_static.plan.wording import counted, first_line, first_of, left_out, some_of
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,23 @@ from fab_static.plan.wording import counted, first_line, first_of
 )
 def test_the_first_lines_are_shown_and_the_others_counted(lines, most, count, shown):
     assert first_of(lines, most, count) == shown
+
+
+def test_a_list_that_is_no_longer_than_it_may_be_has_no_line_of_more():
+    assert [left_out(count) for count in (-1, 0, 1, 1234)] == [
+        [],
+        [],
+        ["… and 1 more"],
+        ["… and 1,234 more"],
+    ]
+
+
+def test_in_a_sentence_the_first_words_stand_and_the_others_are_counted():
+    assert [some_of(list(words), 2) for words in ("a", "ab", "abcde")] == [
+        "a",
+        "a, b",
+        "a, b and 3 more",
+    ]
 
 
 def test_a_number_stands_with_its_noun():
