@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 OLDEST = "3.8"  # that an agent runs in
+OPERATORS = (3, 11)  # the oldest that the operator's program runs in: hosts may have older ones
 VERSIONS = [f"3.{minor}" for minor in range(8, 20)]
 IN_CI = bool(os.environ.get("CI"))
 PYENV = Path.home() / ".pyenv" / "versions"
@@ -40,20 +41,29 @@ def can_be_had() -> str | None:
 
 
 def with_tests(version: str, folder: Path) -> str:
-    """Return a Python of a version that has pytest and hypothesis, made below a folder when it is not there.
+    """Return a Python of a version that has what tests of the agent need, made below a folder if it is not there.
 
     Raises:
-        subprocess.CalledProcessError: pip cannot install them.
+        subprocess.CalledProcessError: pip cannot install it.
     """
     place = folder / version
     python = place / "bin" / "python"
-    if not (place / "ready").exists():
+    packages = ["pytest", "hypothesis"]
+    if runs_the_operator(version):  # some tests have the operator sign what a host fetches
+        packages += ["PyYAML", "boto3"]
+    ready = place / "ready"
+    if not ready.exists() or ready.read_text("utf-8") != " ".join(packages):
         base = found(version)
         assert base, f"there is no Python {version} here"
         _run(base, "-m", "venv", "--clear", str(place))
-        _run(str(python), "-m", "pip", "install", "--quiet", "pytest", "hypothesis")
-        (place / "ready").touch()
+        _run(str(python), "-m", "pip", "install", "--quiet", *packages)
+        ready.write_text(" ".join(packages), "utf-8")
     return str(python)
+
+
+def runs_the_operator(version: str) -> bool:
+    """Tell whether the operator's program runs in a version, too, and not only a host's agent."""
+    return tuple(map(int, version.split("."))) >= OPERATORS
 
 
 def _says(python: str) -> str | None:

@@ -39,7 +39,7 @@ def test_the_agent_passes_its_tests_in_this_python(version, tmp_path):
         [
             *(python_with_tests(version), "-m", "pytest", "-q", "--import-mode=importlib"),
             *("-c", os.devnull, "--rootdir", str(ROOT), "-o", f"pythonpath={ROOT}"),
-            *("-o", f"cache_dir={tmp_path}", "--basetemp", str(tmp_path / "tests")),
+            *("-rs", "-o", f"cache_dir={tmp_path}", "--basetemp", str(tmp_path / "tests")),
             str(ROOT / "tests/unit/host/agent"),
             str(ROOT / "tests/unit/host/project/test_replay.py"),
         ],
@@ -51,6 +51,7 @@ def test_the_agent_passes_its_tests_in_this_python(version, tmp_path):
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
     assert " passed" in ran.stdout
+    assert ("the operator signs" in ran.stdout) is not pythons.runs_the_operator(version)
 
 
 def test_every_verb_is_asked_by_the_tests_of_the_agent():

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from fab_static.host.agent.protocol import PIECE, TICKET
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.walking import files_below
 from fab_static.host.agent.wire import function_of
+from tests.pythons import OPERATORS
 from tests.unit.host.agent.agents import FakeAgent
 from tests.unit.host.agent.rooms import replace
 
@@ -45,8 +45,8 @@ def tickets_for(store, bodies):
 
 @pytest.fixture
 def hub(monkeypatch):
-    if sys.version_info < (3, 11) or not find_spec("yaml"):
-        pytest.skip("what signs these URLs is the operator's")
+    if sys.version_info < OPERATORS:
+        pytest.skip("the operator signs these URLs, and its program needs Python 3.11")
     from tests.strict_s3 import StrictS3
 
     with StrictS3("hub") as store:
