@@ -22,6 +22,7 @@ from fab_static.aws.refusals import RefusedError, bare
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY, Item
+from fab_static.plan.wording import indented
 from fab_static.workers import Workers
 
 T = TypeVar("T")
@@ -303,11 +304,11 @@ class FailedError(CdnError):
         self, place: S3, failures: Mapping[str, CdnError], done: Sequence[tuple[Item, str]]
     ) -> None:
         first = next(iter(failures.values()))
-        lines = [f"    {key}: {error.what}" for key, error in sorted(failures.items())[:20]]
+        lines = [f"{key}: {error.what}" for key, error in sorted(failures.items())]
         super().__init__(
             first.what
             if len(failures) == 1
-            else f"{len(failures)} objects could not be written, such as:\n" + "\n".join(lines),
+            else f"{len(failures)} objects could not be written, such as:\n" + indented(lines, 20),
             where=first.where if len(failures) == 1 else str(place),
             mend=first.mend,
         )

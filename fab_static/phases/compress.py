@@ -9,7 +9,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
-from fab_static.plan.wording import counted, first_of
+from fab_static.plan.wording import counted, first_of, indented
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
@@ -93,7 +93,7 @@ def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
     if lines:
         raise BuildError(
             "FAB_STATIC_CDN_IN_BLOCKS is False, but the build depends on STATIC_CDN:\n"
-            + "\n".join(f"    {line}" for line in first_of(lines, 20)),
+            + indented(lines, 20),
             where=where,
             mend="write {% static %} itself into the block, no filter, included template or overridden "
             "{% block %}; use compressor.filters.css_default.CssRelativeFilter for CSS",

@@ -17,7 +17,7 @@ from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
-from fab_static.plan.wording import counted, first_of
+from fab_static.plan.wording import counted, indented
 from fab_static.workers import Workers
 
 SAMPLE = 50  # files asked of each server beside those that changed
@@ -95,7 +95,7 @@ def probe(deploy: Deployment) -> None:
             f"{asker.slow[0]}: serve them as `fab {deploy.environment.name} nginx` says"
         )
     if asker.problems:
-        shown = "\n".join(f"    {line}" for line in first_of(asker.problems, SHOWN))
+        shown = indented(asker.problems, SHOWN)
         raise ProbeError(
             f"{len(asker.problems)} of {asker.answers} answers are not as the release recorded them:\n"
             + shown,

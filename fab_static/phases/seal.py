@@ -39,7 +39,7 @@ from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, indented
 
 
 def seal(deploy: Deployment) -> None:
@@ -331,8 +331,7 @@ def _checked_manifest(
     problems = offline_manifest.problems(manifest, hashes, before)
     if problems:
         raise ManifestError(
-            "the offline manifest cannot be served:\n"
-            + "\n".join(f"    {problem}" for problem in problems[:20]),
+            "the offline manifest cannot be served:\n" + indented(problems, 20),
             where=where,
             mend=f"mend that, and build anew: fab {deploy.environment.name} deploy",
         )

@@ -16,6 +16,7 @@ from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wording import indented
 from fab_static.remote import RemoteHost
 
 
@@ -146,7 +147,7 @@ def _published(deploy: Deployment, origin: Publication, release: Release) -> Non
             origin.forget(astray)
             raise ReleaseError(
                 f"{len(astray)} objects are not as they were written:\n"
-                + "\n".join(f"    {key} {how}" for key, how in sorted(astray.items())[:20]),
+                + indented([f"{key} {how}" for key, how in sorted(astray.items())], 20),
                 where=origin.name,
                 mend=f"write them anew: fab {name} deploy",
             )

@@ -25,6 +25,7 @@ from fab_static.plan.content_types import content_type
 from fab_static.plan.ids import is_id
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from fab_static.plan.release import Release
+from fab_static.plan.wording import indented
 
 FORMAT = 1
 PRIVATE = ".fab_static/"  # below it stands what no visitor asks for
@@ -259,8 +260,7 @@ def refuse_impossible(release: Release) -> None:
             problems.append(f"{path} is a name that fab_static uses in the bucket itself")
     if problems:
         raise ReleaseError(
-            f"{len(problems)} files cannot stand in a bucket:\n"
-            + "\n".join(f"    {problem}" for problem in problems[:20]),
+            f"{len(problems)} files cannot stand in a bucket:\n" + indented(problems, 20),
             where=f"release {release.id}",
             mend="rename them in the project",
         )

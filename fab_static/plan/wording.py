@@ -21,6 +21,11 @@ def first_of(lines: Sequence[str], most: int, count: int | None = None) -> list[
     return [*lines[:most], *left_out((len(lines) if count is None else count) - most)]
 
 
+def indented(lines: Sequence[str], most: int, count: int | None = None) -> str:
+    """Return the first lines one below the other, as they stand under an error's first line; as `first_of`."""
+    return "\n".join(f"    {line}" for line in first_of(lines, most, count))
+
+
 def left_out(count: int) -> list[str]:
     """Return the line that says how many more there are; no line where there are no more."""
     return [f"… and {count:,} more"] if count > 0 else []

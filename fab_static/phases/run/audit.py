@@ -12,7 +12,7 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
-from fab_static.plan.wording import counted, first_of
+from fab_static.plan.wording import counted, indented
 
 SHOWN = 20  # paths named in one message
 
@@ -29,7 +29,7 @@ def refuse_unusable_names(deploy: Deployment, paths: Iterable[str]) -> None:
     lines = [f"{names.shown(path)}: its name {why}" for path, why in found.items()]
     raise BuildError(
         f"{counted(len(found), 'file')} cannot be served under {'its' if len(found) == 1 else 'their'} name:\n"
-        + "\n".join(f"    {line}" for line in first_of(lines, SHOWN)),
+        + indented(lines, SHOWN),
         where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
         mend="rename it where it comes from, or leave it out of what is collected: build.commands: "
         "{collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
@@ -160,4 +160,4 @@ def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[
 
 def lines(paths: Iterable[str], count: int | None = None) -> str:
     """Return the first of them, one a line, and how many more there are; `count` of all, where these are some."""
-    return "\n".join(f"    {line}" for line in first_of(list(paths), SHOWN, count))
+    return indented(list(paths), SHOWN, count)

@@ -34,7 +34,7 @@ from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wording import first_of, left_out
+from fab_static.plan.wording import indented, left_out
 from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
@@ -288,7 +288,7 @@ def _refuse_another(deploy: Deployment, name: str, known: Known, left: Mapping[s
     if paths:
         raise BuildError(
             f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
-            + "\n".join(f"    {line}" for line in first_of(paths, SHOWN)),
+            + indented(paths, SHOWN),
             where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
             mend="what it reads was not seen, or it does not always make the same of it; deploy with "
             "--rebuild until it does, and report what it reads",

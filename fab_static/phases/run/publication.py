@@ -11,7 +11,7 @@ from fab_static.plan import publication as plan
 from fab_static.plan.inventory import S3, Environment
 from fab_static.plan.publication import MANIFEST, Item, Manifest
 from fab_static.plan.release import Release
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, indented
 
 
 class Publication:
@@ -107,7 +107,7 @@ class Publication:
         if keys:
             raise ReleaseError(
                 f"{len(keys)} keys have other bytes in the bucket, and a URL must never change its "
-                "bytes:\n" + "\n".join(f"    {key}" for key in keys[:20]),
+                "bytes:\n" + indented(keys, 20),
                 where=self.name,
                 mend="run resource_static after all that writes the files, then deploy again",
             )

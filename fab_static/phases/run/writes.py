@@ -9,7 +9,7 @@ from fab_static.phases.run import listings
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.build_order import OwnPhase, is_of_sources
 from fab_static.plan.wire import asks, verbs
-from fab_static.plan.wording import counted, first_of
+from fab_static.plan.wording import counted, indented
 
 SHOWN = 10  # paths named in one message
 
@@ -36,8 +36,7 @@ def refuse_unfit(deploy: Deployment, own: OwnPhase) -> None:
     if tracked:
         raise BuildError(
             f"`writes` holds {counted(len(tracked), 'file')} that git tracks, and putting back what {own.name} made "
-            "would put back these:\n"
-            + "\n".join(f"    {line}" for line in first_of(tracked, SHOWN)),
+            "would put back these:\n" + indented(tracked, SHOWN),
             where=where,
             mend="name a folder that holds nothing but what the phase makes, and let git ignore it",
         )

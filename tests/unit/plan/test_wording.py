@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.plan.wording import counted, first_line, first_of, left_out, some_of
+from fab_static.plan.wording import counted, first_line, first_of, indented, left_out, some_of
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_a_number_stands_with_its_noun():
 
 def test_an_empty_text_has_an_empty_first_line():
     assert [first_line(""), first_line("a\nb")] == ["", "a"]
+
+
+def test_lines_under_an_errors_first_one_are_indented_and_the_others_counted():
+    assert indented(["a", "b"], 2) == "    a\n    b"
+    assert indented(["a", "b", "c"], 1) == "    a\n    … and 2 more"
+    assert indented(["a"], 1, 3) == "    a\n    … and 2 more"
