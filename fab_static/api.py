@@ -121,7 +121,7 @@ class Session(Looking):
         project_path: str | None = None,
         wait_seconds: float = 0,
     ) -> Release:
-        """Do all that no visitor can see: build, seal, distribute, verify.
+        """Build and ship without changing what visitors get: build, seal, distribute, verify.
 
         Args:
             promote_from: take what this environment sealed instead of building: the very same release.

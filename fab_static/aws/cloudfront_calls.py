@@ -1,7 +1,7 @@
 """Calls to CloudFront's API: each in time, again where that may help, and each refusal with its cure.
 
-Every wait is bounded, and the clock is the caller's: botocore repeats a call by its own clock, and would ask
-a server that hangs eight times. So we repeat, as its standard mode does, until a deadline.
+Every wait is bounded, and the clock is the caller's. botocore repeats a call by its own clock: it would ask a server
+that hangs eight times. So we repeat calls ourselves until a deadline, by the rules of its standard mode.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The doctor for buckets: are they there, may they be read, written and listed, is in them what we put there."""
+"""The doctor for buckets: are they there, may we read, write and list them, and do they hold what we wrote?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fab_static.plan.publication import PROBE, PROBE_COPY
 def check(deploy: Deployment) -> list[Finding]:
     """Return every finding, as doctor.check does.
 
-    It writes two objects to find out, and removes them where s3:DeleteObject is allowed.
+    It writes two objects to find out. It removes them where s3:DeleteObject is allowed.
     """
     places = dict.fromkeys((deploy.environment.origin, deploy.environment.hub))
     return [finding for place in places if place for finding in _of(deploy, place)]

@@ -1,8 +1,8 @@
 """The doctor for a CDN: what its settings, and its answers, would make of the next deploy.
 
-Asks the CloudFront API where the credentials may (cdn_settings). What it may not ask, and what only an edge can
-tell, it asks over HTTP with versions and names that nobody has (cdn_answers). Changes nothing, and invalidates
-nothing.
+It asks the CloudFront API, where the credentials allow that (cdn_settings). It asks an edge over HTTP what the API
+may not tell, or cannot: with versions and names that nobody has (cdn_answers). It changes nothing, and
+invalidates nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _versioned_urls(deploy: Deployment) -> list[str]:
 
 
 def check(deploy: Deployment) -> Iterator[Finding]:
-    """Yield what is found of the environment's CDN, the good too; nothing where there is none."""
+    """Yield what is found of the CDN, the good too; an environment without a CDN has no findings."""
     cdn = deploy.environment.cdn
     if cdn is None:
         return
@@ -85,7 +85,7 @@ def check(deploy: Deployment) -> Iterator[Finding]:
 
 
 def _live(deploy: Deployment) -> Release | None:
-    """Return the live release, where the hosts can tell."""
+    """Return the live release; None when the hosts cannot tell."""
     try:
         deploy.look()
         live = deploy.last_live
@@ -95,7 +95,7 @@ def _live(deploy: Deployment) -> Release | None:
 
 
 def _paths(deploy: Deployment, release: Release | None) -> list[str]:
-    """Return a versioned script and a stylesheet as URL paths, where nothing is live likely ones."""
+    """Return the URL paths of a versioned script and stylesheet; likely ones while nothing is live."""
     if release is None:
         try:
             base = static_url_of(deploy.facts(deploy.build), deploy.build.name)

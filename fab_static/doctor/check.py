@@ -1,8 +1,9 @@
 """The doctor: looks at everything that a deploy will need, and says how to mend what is not right.
 
-Changes nothing that is served or built. It tries what only a try can tell: hosts whose folders look alike
-set a file `.mark-*` in deploy_to for a moment, and a bucket gets two small objects (see bucket). It
-removes these again; a bucket keeps them where s3:DeleteObject is denied.
+It changes nothing that is served or built. It writes only what a test needs, and removes it again:
+
+- hosts whose folders look alike set a file `.mark-*` in deploy_to for a moment;
+- a bucket gets two small objects (see bucket), and keeps them where s3:DeleteObject is denied.
 """
 
 from __future__ import annotations

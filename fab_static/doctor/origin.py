@@ -42,7 +42,7 @@ def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
 
 
 def _live(host: RemoteHost) -> Release | None:
-    """Return the release that is live there; None where none is."""
+    """Return the release that is live there, if any is."""
     try:
         current = host.ask(verbs.STATE)[0]["current"]
         if not current:
@@ -54,7 +54,7 @@ def _live(host: RemoteHost) -> Release | None:
 
 
 def _some(release: Release) -> str | None:
-    """Return the smallest file that has an URL without a version; a page first, which nginx may change."""
+    """Return the smallest file with a URL that has no version. Pages come first: nginx may change them."""
     paths = [
         path
         for path, file in release.content.items()

@@ -39,9 +39,9 @@ from fab_static.remote import RemoteHost
 def plan(deploy: Deployment) -> dict[str, Any]:
     """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
 
-    When the release sealed last is of the sources as they are, it is exact; else the files are those
-    that collectstatic would collect, before the later phases work on them, and what only a build can tell
-    (new URLs, bundles) is None.
+    The plan is exact when the sources are as they were when the last release was sealed. Otherwise its files are
+    those that collectstatic would collect; later phases change some of them. What only a build can tell (new URLs,
+    bundles) is None then.
     """
     deploy.look()
     live_name = deploy.last_live

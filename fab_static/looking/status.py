@@ -108,7 +108,7 @@ def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
 def _with_another_seal(
     deploy: Deployment, known: Mapping[RemoteHost, tuple[Mapping[str, Any], str | None]]
 ) -> list[RemoteHost]:
-    """Return the hosts whose seal of their live release differs from that of most; of two, from the build host's."""
+    """Return the hosts whose seal of the live release differs from most hosts' seal; the build host breaks a tie."""
     found = []
     for live in {answer["live"] for answer, _ in known.values()}:
         seals = {host: seal for host, (one, seal) in known.items() if seal and one["live"] == live}
@@ -156,7 +156,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
 
 
 def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
-    """Return who holds the lock; None where nobody does, or only one who is dead."""
+    """Return who holds the lock; None if nobody does, or if the holder has died."""
     head, _ = deploy.build.ask(verbs.LOOK_AT_LOCK)
     holder = head["holder"]
     if holder is None or holder["dead"]:
@@ -170,7 +170,7 @@ def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
 
 
 def agreement(answer: Mapping[str, Any]) -> Literal["agreed", "silent", "disagree"]:
-    """Tell from a status whether all agree, whether one only cannot be reached, or whether they disagree."""
+    """Tell from a status whether all agree, whether some only cannot be reached, or whether they disagree."""
     if answer["agreed"]:
         return "agreed"
     members = (*answer["hosts"], *answer["origins"])

@@ -131,7 +131,7 @@ def _of_path(
 
 
 def _sources(deploy: Deployment, path: str) -> list[str]:
-    """Return the files of this name that the project's finders see; none where it does not answer."""
+    """Return the files of this name that the project's finders see; an empty list if it does not answer."""
     with suppress(FabStaticError):
         found: list[str] = deploy.project(deploy.build).ask({"ask": "find", "name": path})["found"]
         return found

@@ -1,4 +1,4 @@
-"""All hosts of an environment: work on them at once, and whatever fails on any of them is told."""
+"""All hosts of an environment: works on them at once, and tells what failed on which."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Fleet:
     ) -> tuple[dict[RemoteHost, T], dict[RemoteHost, FabStaticError]]:
         """Do the work on all hosts at once; return the answers and the failures.
 
-        A bug on one host is raised when all were worked on.
+        A bug on one host is raised once the work on all hosts has ended.
 
         Raises:
             InventoryError: ssh's configuration cannot be followed; nothing was contacted.

@@ -173,9 +173,15 @@ class RemoteHost:
     ) -> Ran:
         """Run a command on the host; its environment never stands on a command line.
 
-        With `record`, as the agent takes it, what the command read is recorded there; with `shares_start`
-        one of manage.py, or the record's `main`, may run in a fork of a process that has set the project up. With
-        `main`, the command is a Python that runs this module of host/project/; the agent must have learned it.
+        Args:
+            command: its words; with `main`, a Python.
+            folder: where it runs.
+            environment: variables that it gets besides the agent's own.
+            main: the module of host/project/ that this Python runs; the agent must have learned it.
+            on_output: is given what it prints, as it comes.
+            record: what the agent needs to record there what the command reads.
+            shares_start: it may run in a fork of a process that has set the project up: a command of
+                manage.py, or the record's `main`.
         """
         kept = Output()
 

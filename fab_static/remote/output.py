@@ -35,7 +35,7 @@ class Ran:
 
 
 class Output:
-    """What a command printed: all of it, or where that is very much, its beginning and its end."""
+    """What a command printed: all of it; of a very long output, the beginning and the end."""
 
     def __init__(self, most: int = KEPT_OUTPUT) -> None:
         self.size = 0

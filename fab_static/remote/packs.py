@@ -1,4 +1,4 @@
-"""Objects that come from a host, packed: no others than were asked for, and each with its own bytes."""
+"""Fetches objects from a host in packs: only those that were asked for, each with its own bytes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Packs:
                     raise self._requests.stalled(do, limit)
 
     def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
-        """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time."""
+        """Yield objects, SHA-256 and bytes, as they come. Only one at a time is in memory."""
         asked = set(RECORD.iter_unpack(wanted))
         buffer = bytearray()
         for head, data in self.stream("fetch", wanted):

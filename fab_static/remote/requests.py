@@ -21,7 +21,7 @@ STREAMS = ("fetch", "store")  # nothing can be said between their frames: they e
 
 
 class Requests:
-    """The requests to one agent. Whoever leaves one early ends the work on it, too."""
+    """The requests to one agent. Whoever leaves one early also ends the work on it."""
 
     def __init__(self, agent: AgentChannel, ssh: Ssh) -> None:
         self.agent = agent
@@ -39,7 +39,7 @@ class Requests:
         on_output: Callable[[bytes], None] | None = None,
         timeout_seconds: float | None = None,
     ) -> tuple[Head, bytes]:
-        """Send a request and return its answer; once more where an idle channel had been closed."""
+        """Send a request and return its answer. Ask again if the idle channel had been closed meanwhile."""
         was_open = self.agent.is_open
         try:
             with self.begun(do, params, body):
@@ -61,7 +61,7 @@ class Requests:
 
     @contextmanager
     def begun(self, do: str, params: Mapping[str, Any], body: bytes) -> Iterator[None]:
-        """Send a request; whoever leaves without the end of its answer ends the work on it, too."""
+        """Send a request. Whoever leaves before its answer has ended also ends the work on it."""
         with self._turn:
             self._number += 1
             self.agent.expect_answer()
@@ -76,7 +76,7 @@ class Requests:
                 self._under_way = None
 
     def cancel(self) -> None:
-        """Have the agent end what it works on; who waits for the answer is told. From any thread."""
+        """Have the agent end what it works on. Whoever waits for the answer is told. Any thread may call it."""
         do = self._under_way
         seconds = patience.CANCEL_SECONDS / 4
         if do in STREAMS or (do and not self.agent.tell({"cancel": self._number}, seconds)):

@@ -1,8 +1,12 @@
 """What stands behind fab_static.api: which phases run, under which lock, and how a run ended.
 
-environments reads inventories · choosing finds out which phases, or which release · running runs them ·
-holding keeps the lock and tells others · ending says what is live in the end. Only api imports them,
-and the command line, which asks for the names of environments.
+- environments reads inventories;
+- choosing finds out which phases run, or which release goes live;
+- running runs the phases;
+- holding keeps the lock, and tells others of the run;
+- ending says what is live in the end.
+
+Only api imports them, and the command line, which asks for the names of environments.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 Reads words, clock and files, calls the api, prints, and exits with the code that says how it ended. This
 folder alone imports invoke, prints and exits.
 
-namespace is what a fabfile gets · living, looking, serving and single hold the tasks · ending turns how one
-ends into words and a code · chosen and names know how things are called on this command line.
+- namespace is what a fabfile gets;
+- living, looking, serving and single hold the tasks;
+- ending turns how a task ends into words and a code;
+- chosen and names know how things are called on this command line.
 
-`fab --list` runs no task. So a task imports what it works with itself, in its body: the list is there at
-once, and `status` waits for nothing that only a deploy needs.
+`fab --list` runs no task. So each task imports what it needs in its body. The list is there at once, and
+`status` does not wait for what only a deploy needs.
 """
 
 from fab_static.tasks.ending import EXIT_CODES

@@ -104,7 +104,7 @@ def prepare(
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Live · Build and ship; no visitor can see it.
+    """Live · Build and ship; visitors see no change.
 
     fab production prepare --project-path /srv/shop/releases/2026-11-22
     fab production prepare --from staging     the very release that is live there
@@ -155,7 +155,8 @@ def activate(
 
 @task(
     help={
-        "to": "the release to go back to (default: the one that was live before)",
+        "to": "the release to make live: an earlier one or, to undo a rollback, the newer one (default: the one "
+        "that was live before)",
         "check": "only prove that it would work; nothing is changed",
         "repair": "first ship what a host lacks from one that has it",
         "wait": WAIT,
@@ -174,7 +175,7 @@ def rollback(
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Live · Make an earlier release live again; never builds.
+    """Live · Make another release live; never builds.
 
     fab production rollback                   to what was live before
     fab production rollback --check           would it work?

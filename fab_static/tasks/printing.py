@@ -62,7 +62,7 @@ def tell(
 
 
 def confirmation(session: api.Session, *, yes: bool) -> api.Confirm | None:
-    """Return what asks the operator before anything goes live; None where nobody need be asked."""
+    """Return what asks the operator before anything goes live; None if the operator need not be asked."""
     if yes or not session.environment.confirm:
         return None
 

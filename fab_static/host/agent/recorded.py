@@ -31,9 +31,10 @@ RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently 
 def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say of a recorded run whether all that it read is as it was.
 
-    `left` are files besides that must be as one of the states given: {path: [SHA-256 or null]}; `shown` are files,
-    and others that the run would be shown in place of them. Returns
-    `token`, and the answer that the run gave as body; or `why` it must be run again.
+    `left` maps further files to the SHA-256s that are acceptable; null: the file may be absent. `shown` maps files to
+    those that the run would read in their place.
+
+    Returns `token`, with the answer of that run as body; or `why` it must run again.
     """
     from fab_static.host.project.reads import compared  # late: it comes with `learn`
 

@@ -14,9 +14,13 @@ commands come, a line of JSON each, and answers go:
     {"why": words}                        it did not begin: what the setting up read has changed since, say;
      with "alone": true another start would not do either
 
-A command must not be able to tell the difference. So it is started by itself where the project looked at its
-command line while it was set up, started threads, or did anything that reads/recorder cannot see; and when
-anything that was read then has changed since. Its fork runs what stands after the command in manage.py, too.
+A command must not be able to tell the difference. So a command starts the project by itself where
+
+- the project looked at its command line while it was set up;
+- the project started threads, or did anything that reads/recorder cannot see;
+- something that the setting up read has changed since.
+
+The fork also runs the rest of manage.py.
 
 Python 3.8 or later, standard library, and the project's Django.
 """
