@@ -1,7 +1,7 @@
 """Packs modules for a host: one archive of their sources, and the line of Python that runs it there.
 
 An archive is JSON, deflated: {"fab_static/host/agent/disk.py": its text}. It holds host/loader.py too, which imports the
-others. Nothing is written on the host.
+others, by names that begin with fab_static_sent. Nothing is written on the host.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
 
     Args:
         modules: what the program imports.
-        without: names of modules that it never imports.
+        without: names of modules, as they are sent, that it never imports.
     """
     sources = {
-        path: bare(text)
+        path: renamed(bare(text))
         for path, text in sources_of(loader, *modules).items()
         if loader.name_of(path) not in without
     }
@@ -57,6 +57,11 @@ def bare(source: str) -> str:
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
     return COMMENT.sub("", source)
+
+
+def renamed(source: str) -> str:
+    """Return a module's text, which imports our modules by the names that they are sent under."""
+    return source.replace(f"{loader.OURS}host", loader.PACKAGE)
 
 
 def _files_of(module: ModuleType) -> Iterator[Path]:

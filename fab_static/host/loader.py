@@ -1,6 +1,9 @@
 """Imports the modules of an archive, on a host where nothing of ours is installed; see host/archive.py.
 
 Each module is compiled when it is imported first. A traceback names its file and shows its lines.
+
+The file fab_static/host/agent/disk.py is sent as the module fab_static_sent.host.agent.disk. A project may have
+fab_static installed, in another version: the two have no name in common, so neither imports the other's modules.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-PACKAGE = "fab_static.host"
+OURS = "fab_static."  # how the names of our modules begin
+SENT = "fab_static_sent."  # and how they begin where they were sent
+PACKAGE = SENT + "host"
 INIT = "/__init__.py"
 
 
@@ -66,10 +71,10 @@ class Modules:
         return self._files[name][1]
 
     def install(self) -> None:
-        """Let these modules be imported, before any of their names that are installed.
+        """Let these modules be imported.
 
-        `fab_static` itself is left alone: a project may have it installed, in another version. To import a module,
-        Python imports the packages that it lies in, the outermost first. So ours are all there beforehand.
+        To import a module, Python imports the packages that it lies in, the outermost first. So ours are all there
+        beforehand.
         """
         outermost = sys.modules[PACKAGE] = ModuleType(PACKAGE)
         outermost.__path__ = []  # it is a package, and nothing else is found in it
@@ -90,7 +95,7 @@ class Modules:
 def name_of(file: str) -> str:
     """Return the name by which a file of an archive is imported."""
     path = file[: -len(INIT if file.endswith(INIT) else ".py")]
-    return path.replace("/", ".")
+    return SENT + path.replace("/", ".")[len(OURS) :]
 
 
 def sources_in(data: bytes) -> dict[str, str]:

@@ -14,6 +14,7 @@ from fab_static.host.agent.protocol import FRAME
 from fab_static.host.archive import archive, bootstrap
 from fab_static.remote.frames import Head
 
+AGENT = "fab_static_sent.host.agent"  # its name on hosts
 # only where a project is built, or runs, does an agent need these modules
 OF_PROJECTS = (
     "commands",
@@ -36,7 +37,7 @@ class Program:
 
     def command(self, python: str) -> list[str]:
         """Return the words of the command: no packages of user or site, and UTF-8 whatever the locale."""
-        program = bootstrap(self.archive, "fab_static.host.agent.wire")
+        program = bootstrap(self.archive, f"{AGENT}.wire")
         return [python, "-I", "-S", "-X", "utf8", "-c", program]
 
 
@@ -48,7 +49,7 @@ def agent_for(roles: Collection[str]) -> Program:
 
 @cache  # most runs of fab send it to many hosts; some to none
 def _agent(without: tuple[str, ...]) -> Program:
-    return Program(archive(agent, without=[f"{agent.__name__}.{name}" for name in without]))
+    return Program(archive(agent, without=[f"{AGENT}.{name}" for name in without]))
 
 
 class Deflated(bytes):

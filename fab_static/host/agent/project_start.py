@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
 
-ONE_START = "fab_static.host.project.one_start"
+ONE_START = "fab_static_sent.host.project.one_start"
 
 
 def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

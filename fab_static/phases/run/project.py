@@ -22,8 +22,8 @@ from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Ran, RemoteHost
 
 # what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
-PROBE = "fab_static.host.project.probe"
-RECORDER = "fab_static.host.project.reads.run"
+PROBE = "fab_static_sent.host.project.probe"
+RECORDER = "fab_static_sent.host.project.reads.run"
 # questions whose answer is that of the last time, while nothing that was read for it has changed
 REMEMBERED = ("settings", "coverage", "shadowed", "collected")
 

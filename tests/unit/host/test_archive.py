@@ -21,7 +21,7 @@ SOURCES = {
     f"{PACKED}/start.py": """\
 import sys
 import traceback
-from fab_static.host.packed import deep
+from fab_static_sent.host.packed import deep
 
 def main():
     try:
@@ -48,12 +48,12 @@ def load(name):
     print(getattr(sys.modules[name], "WHOSE", "the archive's"))
 
 def lazily():
-    print("fab_static.host.packed.late" in sys.modules)
-    from fab_static.host.packed import late
+    print("fab_static_sent.host.packed.late" in sys.modules)
+    from fab_static_sent.host.packed import late
     print(late.VALUE, late.__name__, hasattr(late, "__file__"))
 
 def broken():
-    from fab_static.host.packed import broken
+    from fab_static_sent.host.packed import broken
 """,
     f"{PACKED}/late.py": "VALUE = 5\n",
     f"{PACKED}/within.py": """\
@@ -72,7 +72,7 @@ def main():
 def start(*words, python=sys.executable, rest=b"", folder=None, options=("-I", "-S")):
     """Run `main` of the packed package with these words, as on a host."""
     data = zlib.compress(json.dumps(SOURCES).encode())
-    program = archive.bootstrap(data, "fab_static.host.packed.start")
+    program = archive.bootstrap(data, "fab_static_sent.host.packed.start")
     return subprocess.run(
         [python, *options, "-c", program, *words],
         input=data + rest,
@@ -91,12 +91,12 @@ def printed(*words, **how):
 def test_only_what_is_imported_is_compiled():
     """Compiling is what the start of an agent costs on every host."""
     assert printed("modules").split() == [
-        "fab_static.host",
-        "fab_static.host.packed",
-        "fab_static.host.packed.deep",
-        "fab_static.host.packed.start",
+        "fab_static_sent.host",
+        "fab_static_sent.host.packed",
+        "fab_static_sent.host.packed.deep",
+        "fab_static_sent.host.packed.start",
     ]
-    assert printed("lazily").split() == ["False", "5", "fab_static.host.packed.late", "False"]
+    assert printed("lazily").split() == ["False", "5", "fab_static_sent.host.packed.late", "False"]
 
 
 def test_what_follows_the_archive_is_left_to_the_program():
@@ -119,7 +119,9 @@ def test_a_module_that_is_no_python_is_named_with_its_line():
     assert "SyntaxError: " in told
 
 
-@pytest.mark.parametrize("name", ["fab_static.host.packed.nothing", "fab_static.host.nothing"])
+@pytest.mark.parametrize(
+    "name", ["fab_static_sent.host.packed.nothing", "fab_static_sent.host.nothing"]
+)
 def test_a_module_that_is_not_in_the_archive_is_named(name):
     assert f"ModuleNotFoundError: No module named '{name}'" in start("load", name).stderr.decode()
 
@@ -131,17 +133,22 @@ def installed(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").write_text("WHOSE = 'the project\\'s'\n")
     for name in ("loader", "packed"):
-        (tmp_path / f"fab_static/host/{name}.py").write_text("raise ValueError('another version')")
+        (tmp_path / f"fab_static/host/{name}.py").write_text("WHOSE = 'the project\\'s'\n")
+    asking = "from fab_static.host.packed import WHOSE\n"
+    (tmp_path / "fab_static/django_app/asking.py").write_text(asking)
     return tmp_path
 
 
 @pytest.mark.parametrize(
     ("name", "whose"),
     [
-        ("fab_static.host.packed", "the archive's"),
-        ("fab_static.host.packed.late", "the archive's"),
+        ("fab_static_sent.host.packed", "the archive's"),
+        ("fab_static_sent.host.packed.late", "the archive's"),
         ("fab_static", "the project's"),
         ("fab_static.django_app", "the project's"),
+        ("fab_static.django_app.asking", "the project's"),
+        ("fab_static.host.packed", "the project's"),
+        ("fab_static.host.loader", "the project's"),
     ],
 )
 @pytest.mark.parametrize("options", [(), ("-S",)])
@@ -166,9 +173,9 @@ def test_without_an_installed_version_there_is_none():
 @pytest.mark.parametrize(
     ("file", "name"),
     [
-        ("fab_static/host/agent.py", "fab_static.host.agent"),
-        ("fab_static/host/agent/__init__.py", "fab_static.host.agent"),
-        ("fab_static/host/agent/disk.py", "fab_static.host.agent.disk"),
+        ("fab_static/host/agent.py", "fab_static_sent.host.agent"),
+        ("fab_static/host/agent/__init__.py", "fab_static_sent.host.agent"),
+        ("fab_static/host/agent/disk.py", "fab_static_sent.host.agent.disk"),
     ],
 )
 def test_a_file_has_the_name_that_python_gives_it(file, name):
@@ -181,7 +188,14 @@ def test_an_archive_of_a_package_holds_its_modules_and_the_loader():
     assert "fab_static/host/loader.py" in sources
     for name in ("__init__.py", "wire.py", "disk.py"):
         path = Path(agent.__file__).with_name(name)
-        assert sources[f"fab_static/host/agent/{name}"] == archive.bare(path.read_text("utf-8"))
+        bare = archive.bare(path.read_text("utf-8"))
+        assert sources[f"fab_static/host/agent/{name}"] == archive.renamed(bare)
+
+
+def test_no_module_is_sent_that_names_one_of_an_installed_version():
+    sources = json.loads(zlib.decompress(archive.archive(agent, project)))
+    assert len(sources) > 50
+    assert not [path for path, text in sources.items() if "fab_static.host" in text]
 
 
 def without_docstrings(source):
@@ -222,7 +236,7 @@ def test_a_record_is_trusted_by_the_program_that_wrote_it_alone():
 def run_program(name, *options, python=sys.executable, folder=None):
     """Run `main` of the packed package as the project's Python runs it: `python -`."""
     data = zlib.compress(json.dumps(SOURCES).encode())
-    program = loader.program(data, f"fab_static.host.packed.{name}")
+    program = loader.program(data, f"fab_static_sent.host.packed.{name}")
     return subprocess.run(
         [python, *options, "-"], input=program, capture_output=True, cwd=folder, check=False
     )
@@ -241,14 +255,14 @@ def test_a_projects_python_finds_itself_as_python_without_a_script(version, inst
 
 def test_the_program_holds_no_line_of_a_module():
     data = zlib.compress(json.dumps(SOURCES).encode())
-    program = loader.program(data, "fab_static.host.packed.start").decode("ascii")
+    program = loader.program(data, "fab_static_sent.host.packed.start").decode("ascii")
     assert len(program.splitlines()) == 8
     assert "it failed" not in program
 
 
 def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():
     """A login shell such as csh takes no newline in an argument."""
-    program = archive.bootstrap(b"x" * 5, "fab_static.host.agent")
+    program = archive.bootstrap(b"x" * 5, "fab_static_sent.host.agent")
     assert "\n" not in program
     assert '"' not in program
     assert "read(5)" in program

@@ -11,7 +11,7 @@ import pytest
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
 from fab_static.phases.run.project import project_archive
-from fab_static.remote.sent import OF_BUILDS, OF_PROJECTS, agent_for
+from fab_static.remote.sent import AGENT, OF_BUILDS, OF_PROJECTS, agent_for
 
 
 def sources(roles):
@@ -50,7 +50,7 @@ def imported(text):
         if isinstance(node, ast.If):
             node.body = []
     found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {name.rpartition(".")[2] for name in found if name.startswith("fab_static.host.agent.")}
+    return {name.rpartition(".")[2] for name in found if name.startswith(f"{AGENT}.")}
 
 
 def test_no_module_that_a_static_host_gets_needs_one_that_it_does_not_get():
@@ -66,7 +66,7 @@ def test_every_verb_of_an_agent_is_found_in_it(roles):
     """By the loader, in a process that has nothing else of ours."""
     archive = agent_for(roles).archive
     verbs = [verb for verb, module in VERBS.items() if module in names_in(roles)]
-    program = bootstrap(archive, "fab_static.host.agent.wire")
+    program = bootstrap(archive, f"{AGENT}.wire")
     program = program.replace("import main;main()", "import function_of")
     program += f";print(*(function_of(verb).__name__ for verb in {verbs!r}))"
     ran = subprocess.run(

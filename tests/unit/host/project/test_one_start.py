@@ -54,14 +54,15 @@ print("by itself", flush=True)
 """
 
 
-PROGRAMS = "fab_static.host.project.programs"
+PROGRAMS = "fab_static_sent.host.project.programs"
 
 
 def with_programs(archive):
     """Return the archive with a module that runs what a test has written."""
     sources = sources_in(archive)
-    file = PROGRAMS.replace(".", "/") + ".py"
-    sources[file] = "import os\ndef main():\n    exec(os.environ.pop('PROGRAM'), {})\n"
+    sources["fab_static/host/project/programs.py"] = (
+        "import os\ndef main():\n    exec(os.environ.pop('PROGRAM'), {})\n"
+    )
     return zlib.compress(json.dumps(sources).encode())
 
 
@@ -208,7 +209,7 @@ def test_a_program_that_asks_the_project_shares_it_too(project):
 
 SHOW_ANOTHER = """
     import os
-    from fab_static.host.project.redirect import redirect
+    from fab_static_sent.host.project.redirect import redirect
     redirect({os.path.abspath("versions.txt"): os.path.abspath("new.txt")})
     import site_settings
     print(site_settings.version(), flush=True)
