@@ -6,22 +6,21 @@ template's text could.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from importlib import import_module
-from typing import Any
 from urllib.parse import unquote
 
 from django.apps import apps
 from django.conf import settings
-from django.template import Context
 
-from fab_static.django_app import project, templates
-
-_MAY_HOLD_A_BLOCK = re.compile(r"\{%[-+]?\s*(?:compress|extends)\s")
-_HOLDS_A_BLOCK = re.compile(r"\{%[-+]?\s*compress\s")
+from fab_static.django_app import project
+from fab_static.errors import BuildError
+from fab_static.host.project.compressor import offline_contexts
+from fab_static.host.project.engines.django import Engine
+from fab_static.host.project.engines.known import as_pages_are, engines
+from fab_static.host.project.engines.pages import Page, walk
+from fab_static.host.project.refusals import ProbeError
 
 
 @dataclass
@@ -31,85 +30,55 @@ class Blocks:
     entries: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)  # "page.html: why"
 
+    def look(self, page: Page) -> None:
+        """Note what the blocks of a page link to."""
+        for block in page.blocks()[0]:
+            try:
+                reader = _Reader()
+                reader.feed(block.rendered()[0])
+            except Exception as error:  # what a page would answer 500 with
+                self.note(page.engine, page.name, _told(error))
+                continue
+            self.entries |= reader.entries
+            if reader.has_inline_less:
+                self.note(page.engine, page.name, 'what an inline <style type="text/less"> imports')
+
+    def is_broken(self, engine: Engine, name: str, error: Exception) -> None:
+        """Note a template that cannot be parsed, where it holds a block."""
+        if engine.has_compress(name):
+            self.note(engine, name, _told(error))
+
+    def note(self, engine: Engine, name: str, why: str) -> None:
+        """Note what is not known of a template: Jinja2's by its file, since Django's may have one of that name."""
+        if engine.kind == "jinja2":
+            environment = engine.parser.env
+            with suppress(UnicodeDecodeError):
+                name = environment.loader.get_source(environment, name)[1] or name
+        if (note := f"{name}: {why}") not in self.unknown:
+            self.unknown.append(note)
+
 
 def read() -> Blocks:
-    """Render every block of every template, in each of compressor's offline contexts."""
+    """Render every block that the gate sees, in each of compressor's offline contexts.
+
+    Raises:
+        BuildError: a function of the project's that compress needs, too, fails.
+    """
     blocks = Blocks()
     if not apps.is_installed("compressor"):
         return blocks
-    contexts = _offline_contexts()
-    for parser, name, text in _parsed_by():
-        if not _MAY_HOLD_A_BLOCK.search(text):
-            continue
-        try:
-            for rendered in _rendered(parser, name, contexts, blocks):
-                reader = _Reader()
-                reader.feed(rendered)
-                blocks.entries |= reader.entries
-                if reader.has_inline_less:
-                    _note(blocks, name, 'what an inline <style type="text/less"> imports')
-        except Exception as error:  # tags of the project raise what they like
-            if _HOLDS_A_BLOCK.search(text):
-                _note(blocks, name, f"{type(error).__name__}: {error}")
+    try:
+        contexts = offline_contexts()
+        with as_pages_are():
+            for engine in engines():
+                walk(engine, contexts, blocks.look, blocks.is_broken)
+    except ProbeError as error:
+        raise BuildError(**error.error) from error
     return blocks
 
 
-def _rendered(parser: Any, name: str, contexts: list[Any], blocks: Blocks) -> Iterator[str]:
-    template = parser.parse(name)
-    template.template_name = name
-    for values in contexts:
-        context = Context(parser.get_init_context(values))
-        for node in list(parser.walk_nodes(template, context=context)):
-            with context.push():
-                if not parser.process_template(template, context):
-                    continue
-                try:
-                    parser.process_node(template, context, node)
-                    yield parser.render_nodelist(template, context, node)
-                except Exception as error:
-                    _note(blocks, name, f"{type(error).__name__}: {error}")
-
-
-def _note(blocks: Blocks, name: str, why: str) -> None:
-    if (note := f"{name}: {why}") not in blocks.unknown:
-        blocks.unknown.append(note)
-
-
-def _parsed_by() -> Iterator[tuple[Any, str, str]]:
-    """Yield (compressor's parser, template's name for it, text) of every template."""
-    from compressor.conf import settings as compressor_settings
-    from compressor.offline.django import DjangoParser
-
-    django_parser = DjangoParser(charset="utf-8")
-    for source in templates.every():
-        if source.is_django:
-            yield django_parser, source.name, source.text
-    get_environment: Callable[[], Any] = compressor_settings.COMPRESS_JINJA2_GET_ENVIRONMENT
-    try:
-        environment = get_environment()
-        from compressor.offline.jinja2 import Jinja2Parser
-    except Exception:  # the project has no Jinja2, as most
-        return
-    if environment and environment.loader and Jinja2Parser.COMPRESSOR_ID in environment.extensions:
-        parser = Jinja2Parser(charset="utf-8", env=environment)
-        for name in environment.list_templates():
-            try:
-                text, file, _ = environment.loader.get_source(environment, name)
-            except Exception:  # noqa: S112  # an image among templates
-                continue
-            if file:
-                yield parser, file, text
-
-
-def _offline_contexts() -> list[Any]:
-    """Return COMPRESS_OFFLINE_CONTEXT as a list, read as compress reads it."""
-    from compressor.conf import settings as compressor_settings
-
-    contexts = compressor_settings.COMPRESS_OFFLINE_CONTEXT
-    if isinstance(contexts, str):
-        module, _, function = contexts.rpartition(".")
-        return list(getattr(import_module(module), function)())
-    return list(contexts) if isinstance(contexts, (list, tuple)) else [contexts]
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def static_prefixes() -> tuple[str, ...]:

@@ -243,6 +243,8 @@ def _named_by_templates() -> list[str]:
     """Return the names of LESS files that stand in templates, as names or as URLs; not in comments."""
     names: set[str] = set()
     for template in templates.every():
+        if ".less" not in template.text:
+            continue
         for found in _LESS_NAME.findall(templates.without_comments(template)):
             name = found.split(settings.STATIC_URL, 1)[-1] if settings.STATIC_URL else found
             names.add(name.lstrip("/"))

@@ -154,7 +154,7 @@ def mains() -> dict[str, str]:
     """
     named: dict[str, str] = {}
     for template in templates.every():
-        if not template.is_django or TAG not in template.text:
+        if TAG not in template.text:
             continue
         for line, arguments in templates.tag_arguments(template, TAG):
             where = f"{template.name}:{line}"

@@ -330,6 +330,7 @@ def test_entries_that_jinja2_templates_name_are_followed(make_project):
             "href=\"{{ static('style/less/' ~ name ~ '.less') }}\">{% endfor %}"
             "{% endcompress %}{% endblock %}",
             "jinja/failing.html": "{% compress css %}{{ nonesuch.there }}{% endcompress %}",
+            "jinja/latin.html": b"\xe9{% compress css %}{% endcompress %}",
             "jinja/picture.png": b"\x89PNG\xff",
         }
     )
@@ -340,6 +341,7 @@ def test_entries_that_jinja2_templates_name_are_followed(make_project):
     ]
     assert "in no template's reach: style/less/quiet.less:1:" in notes
     assert "jinja/failing.html: UndefinedError" in notes
+    assert "latin.html: UnicodeDecodeError" in notes
 
 
 def test_one_string_that_would_have_to_be_two_paths_is_told(make_project):

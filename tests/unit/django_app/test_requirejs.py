@@ -43,6 +43,71 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPT
     )
 
 
+def test_a_template_that_no_loader_lists_is_read_where_another_names_it(make_project):
+    """Pages get it by that name, from a database, say."""
+    settings = """
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "templates"],
+    "OPTIONS": {"loaders": ["loading.Loader", "django.template.loaders.filesystem.Loader"]}}]
+"""
+    loader = """
+from django.template import Origin, TemplateDoesNotExist
+from django.template.loaders.base import Loader as Base
+
+TEXTS = {"stored/base.html": "{% requirejs_main 'two/js/base' %}{% include '../stored/part.html' %}",
+         "stored/part.html": "{% requirejs_main 'two/js/part' %}",
+         "stored/unused.html": "{% requirejs_main 'no/unused' %}"}
+
+class Loader(Base):
+    def get_template_sources(self, name):
+        yield Origin(name, name, self)
+    def get_contents(self, origin):
+        if origin.name not in TEXTS:
+            raise TemplateDoesNotExist(origin)
+        return TEXTS[origin.name]
+"""
+    project = make_project(
+        {
+            "loading.py": loader,
+            "templates/a.html": "{% extends 'stored/base.html' %}{% include 'none.html' %}",
+        },
+        settings,
+    )
+    assert project.python(MAINS).strip() == repr(
+        {"two/js/base": "stored/base.html:1", "two/js/part": "stored/part.html:1"}
+    )
+
+
+def test_each_engine_has_its_own_template_of_a_name(make_project):
+    """Pages ask for it by `using`; and Jinja2 has the tag where the project gives it one."""
+    settings = """
+DJANGO = "django.template.backends.django.DjangoTemplates"
+JINJA2 = "django.template.backends.jinja2.Jinja2"
+TEMPLATES = [{"BACKEND": DJANGO, "NAME": "one", "DIRS": [BASE_DIR / "one"]},
+             {"BACKEND": DJANGO, "NAME": "two", "DIRS": [BASE_DIR / "two"]},
+             {"BACKEND": JINJA2, "DIRS": [BASE_DIR / "three"],
+              "OPTIONS": {"block_start_string": "<%", "block_end_string": "%>"}}]
+"""
+    project = make_project(
+        {
+            "one/a.html": "{% requirejs_main 'two/js/one' %}",
+            "two/a.html": "{% requirejs_main 'two/js/two' %}",
+            "three/a.html": "<% requirejs_main 'two/js/tag' %>\n{{ requirejs_main('two/js/call') }}",
+            "three/none.html": "{# <% requirejs_main 'no/a' %> #}<% raw %><% requirejs_main 'no/b' %><% endraw %>"
+            "{% requirejs_main 'no/c' %}<% requirejs_main %>{{ requirejs_main }}{{ requirejs_main(page) }}",
+            "three/broken.html": "<% requirejs_main 'no/d' ) %>",
+        },
+        settings,
+    )
+    assert project.python(MAINS).strip() == repr(
+        {
+            "two/js/one": "a.html:1",
+            "two/js/two": "a.html:1",
+            "two/js/tag": "a.html:1",
+            "two/js/call": "a.html:2",
+        }
+    )
+
+
 def test_a_loader_that_lists_nothing_is_asked_first_where_it_stands_first(make_project):
     """Templates from a database, say, which shadow those on disk."""
     settings = """

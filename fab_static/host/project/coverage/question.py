@@ -11,7 +11,7 @@ from fab_static.host.project.compressor import compress_settings, offline_contex
 from fab_static.host.project.coverage.languages import languages
 from fab_static.host.project.coverage.passed_over import PassedOver
 from fab_static.host.project.coverage.walk import TEXT_LIMIT, Walk
-from fab_static.host.project.engines.known import engines
+from fab_static.host.project.engines.known import as_pages_are, engines
 from fab_static.host.project.libraries import libraries
 from fab_static.host.project.paths import absolute
 
@@ -30,19 +30,16 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     `passed_over` are blocks that compress does not find, `handed_over` tags that give compressor the text of
     many templates.
     """
-    from django.utils import translation
-
     compress = compress_settings()
     walk = Walk({})
     passed_over = PassedOver(walk)
     if compress:
         manifest = offline_manifest(request.get("manifest"))
         contexts = offline_contexts()
-        # a context function may have chosen a language; compress's threads have none
-        translation.deactivate()
         walk = Walk(manifest, languages(), request.get("other_cdn"))
         passed_over = PassedOver(walk)
-        walk_through(walk, passed_over, contexts)
+        with as_pages_are():
+            walk_through(walk, passed_over, contexts)
     return {
         **told_of(walk),
         **told_besides(walk, request),

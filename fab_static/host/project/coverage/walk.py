@@ -5,69 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Mapping
 
-from fab_static.host.project.blocks.around import Around
 from fab_static.host.project.coverage.languages import Heard, Languages
 from fab_static.host.project.coverage.needs import Needs
 from fab_static.host.project.coverage.surrounded import Surrounded
 from fab_static.host.project.engines.django import Engine
+from fab_static.host.project.engines.pages import Block, Page, walk
 
 TEXT_LIMIT = 20_000  # characters of a block told
-
-
-class Page:
-    """A template in one offline context."""
-
-    def __init__(self, engine: Engine, name: str, template: Any, number: int, values: Any) -> None:
-        from django.template import Context
-
-        self.engine = engine
-        self.name = name
-        self.template = template
-        self.number = number  # of the offline context
-        self.values = values
-        self.context = Context(engine.parser.get_init_context(values))
-
-    def blocks(self) -> tuple[list[Block], list[Block]]:
-        """Return the blocks that stand in the template, and those of the templates that it includes."""
-        found = self.engine.nodes(self.template, self.context)
-        own = [each for each in found if not each[1].is_included]
-        return (
-            [Block(self, at, *each) for at, each in enumerate(own)],
-            [Block(self, -1, *each) for each in found if each[1].is_included],
-        )
-
-
-class Block:
-    """A compress block of a page."""
-
-    def __init__(self, page: Page, at: int, node: Any, around: Around) -> None:
-        self.page = page
-        self.node = node
-        self.around = around
-        self.met = page.engine.place(page.name, at, node)
-        self.once = (page.engine.kind, *self.met)  # the same in whatever page it is rendered
-        self.place = {
-            "engine": page.engine.kind,
-            "template": page.name,
-            "block": at,
-            "line": line_of(node),
-            "in": origin_of(node) or page.name,
-            "context": page.number,
-        }
-
-    def rendered(self) -> tuple[str, str]:
-        """Return its text, and its key in the offline manifest."""
-        from compressor.cache import get_offline_hexdigest
-
-        page, parser = self.page, self.page.engine.parser
-        page.context.push()
-        try:
-            parser.process_template(page.template, page.context)
-            parser.process_node(page.template, page.context, self.node)
-            text = parser.render_nodelist(page.template, page.context, self.node)
-            return text, get_offline_hexdigest(text)
-        finally:
-            page.context.pop()
 
 
 class Walk:
@@ -100,21 +44,7 @@ class Walk:
     def through(self, engine: Engine, contexts: list[Any]) -> None:
         """Walk all templates of one engine."""
         self.needs.are_given_by(engine, contexts)
-        for name in engine.names:
-            try:
-                template = engine.parse(name)
-            except Exception as error:  # tags of the project raise what they like
-                self._is_broken(engine, name, error)
-                continue
-            self.templates += 1
-            errors: list[Exception] = []
-            for number, values in enumerate(contexts):
-                try:
-                    self._look_up_all(Page(engine, name, template, number, values))
-                except Exception as error:
-                    errors.append(error)
-            if errors and len(errors) == len(contexts):  # a parent may be named by one context only
-                self._is_broken(engine, name, errors[0])
+        self.templates += walk(engine, contexts, self._look_up_all, self._is_broken)
 
     def _look_up_all(self, page: Page) -> None:
         own, included = page.blocks()
@@ -233,14 +163,3 @@ def static_cdn(value: str) -> Iterator[None]:
         yield
     finally:
         settings.STATIC_CDN = before
-
-
-def line_of(node: Any) -> int | None:
-    """Return the line of a block, in the template that it stands in."""
-    token = getattr(node, "token", None)
-    return getattr(token, "lineno", None) or getattr(node, "lineno", None)
-
-
-def origin_of(node: Any) -> str | None:
-    """Return the name of the template that a block stands in: often one that the page extends."""
-    return getattr(getattr(node, "origin", None), "template_name", None)

@@ -11,9 +11,8 @@ from fab_static.host.project.blocks.around import Around, template_included
 from fab_static.host.project.blocks.depends import Asked, noting_context
 from fab_static.host.project.blocks.links import Link
 from fab_static.host.project.blocks.parsed import HANDED, PLACE, handed_to
-from fab_static.host.project.templates import is_page
+from fab_static.host.project.templates import EXTENDS, is_page, tokens_of
 
-_EXTENDS = re.compile(r"""\{%-?\s*extends\s+["']([^"']+)["']""")
 _MAY_EXTEND = re.compile(r"\{%-?\s*extends\s")
 _COMPRESS = re.compile(r"\{%[-+]?\s*compress\s")
 
@@ -169,25 +168,21 @@ class Engine:
             return True
         return any(
             self.has_compress(parent, (*seen, name))
-            for parent in _EXTENDS.findall(text)
+            for parent in EXTENDS.findall(text)
             if parent not in (*seen, name)
         )
 
     def is_in(self, text: str) -> bool:
         """Does a text hold a compress block, or hand its own to compressor? Comments do not count."""
-        from django.template.base import Lexer, TokenType
+        from django.template.base import TokenType
 
         if not _COMPRESS.search(text) and "processor" not in text:
             return False
-        in_comment = False
-        for token in Lexer(text).tokenize():
-            if token.token_type is TokenType.BLOCK:
-                word = (token.contents.split() or [""])[0]
-                if in_comment or word == "comment":
-                    in_comment = word != "endcomment"
-                elif word == "compress" or handed_to(token.contents):
-                    return True
-        return False
+        return any(
+            token.contents.split()[:1] == ["compress"] or handed_to(token.contents)
+            for token in tokens_of(text)
+            if token.token_type is TokenType.BLOCK
+        )
 
 
 class Rendering:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import Any, Iterator
 
 from fab_static.host.project.engines.django import Engine, is_walked
-from fab_static.host.project.templates import Templates, is_page, jinja2_environments, jinja2_texts
+from fab_static.host.project.templates import (
+    Templates,
+    is_page,
+    jinja2_environments,
+    jinja2_sources,
+)
 
 
-def engines() -> Iterator[Engine]:
-    """Yield the template languages of the project that compressor knows."""
+@contextmanager
+def as_pages_are() -> Iterator[None]:
+    """Have compressor find blocks where pages have them, in the language that compress speaks: the project's."""
     import copy
 
-    from compressor.conf import settings
     from compressor.offline import django as offline
+    from django.utils import translation
 
     def copied(node: Any) -> Any:
         twin = copy.copy(node)
@@ -21,9 +28,25 @@ def engines() -> Iterator[Engine]:
             twin.conditions_nodelists = list(twin.conditions_nodelists)
         return twin
 
+    language = translation.get_language()
+    # a context function may have chosen a language; compress's threads have none
+    translation.deactivate()
     # compressor replaces a child's blocks below an `if` of the *cached* parent: every later page then
     # seems to hold the first child's blocks (copy() shares that list); pages render without this
     offline.copy = copied
+    try:
+        yield
+    finally:
+        offline.copy = copy.copy
+        if language:
+            translation.activate(language)
+
+
+def engines() -> Iterator[Engine]:
+    """Yield the template languages of the project that compressor knows; to be walked within as_pages_are()."""
+    from compressor.conf import settings
+    from compressor.offline import django as offline
+
     charset = getattr(settings, "FILE_CHARSET", None) or "utf-8"
     templates = Templates()
     yield Engine(
@@ -44,7 +67,8 @@ def engines() -> Iterator[Engine]:
     for environment in environments:
         if Jinja2Parser.COMPRESSOR_ID not in environment.extensions or not environment.loader:
             continue
-        texts = jinja2_texts(environment, of_any_encoding=True)
+        sources = jinja2_sources(environment, of_any_encoding=True)
+        texts = {source.name: source.text for source in sources}
         parser = Jinja2Parser(charset=charset, env=environment)
         engine = Jinja2Engine("jinja2", parser, [], texts.__getitem__)
         engine.names = [name for name, text in texts.items() if is_page(name) or engine.is_in(text)]

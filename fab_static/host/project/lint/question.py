@@ -7,10 +7,9 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Mapping
 
-from fab_static.host.project.compressor import compress_settings
 from fab_static.host.project.lint.pages import lint
 from fab_static.host.project.paths import base_dir
-from fab_static.host.project.templates import Templates, jinja2_environments, jinja2_texts
+from fab_static.host.project.templates import every
 
 
 def ask_lint(_: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,21 +18,13 @@ def ask_lint(_: Mapping[str, Any]) -> dict[str, Any]:
     from django.contrib.staticfiles import finders
     from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_storage
 
-    templates = Templates()
-    sources = {}
+    sources: dict[str, str] = {}
     own = []
-    for name in templates.names:
-        with suppress(LookupError, UnicodeDecodeError):
-            sources[name], place = templates.find(name)
-            if is_own(place):
-                own.append(name)
-    for environment in jinja2_environments() if compress_settings() else []:
-        for name, text in jinja2_texts(environment).items():
-            if name not in sources and is_own(
-                str(environment.loader.get_source(environment, name)[1] or "")
-            ):
-                sources[name] = text
-                own.append(name)
+    for source in every():
+        if source.name not in sources and (source.is_django or source.environment):
+            sources[source.name] = source.text
+            if is_own(source.place):
+                own.append(source.name)
 
     def style(name: str) -> str | None:
         try:
