@@ -198,23 +198,37 @@ def test_no_module_is_sent_that_names_one_of_an_installed_version():
     assert not [path for path, text in sources.items() if "fab_static.host" in text]
 
 
-def without_docstrings(source):
-    """Return what a text says to Python, and the line of each of its nodes."""
+def is_for_types(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def what_python_does(source):
+    """Return what a text says to Python that runs it, and the line of each of its nodes."""
     tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not is_for_types(node)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
         ):
             node.body[0].value.value = ""
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
     lines = [(type(node), getattr(node, "lineno", None)) for node in ast.walk(tree)]
     return ast.dump(tree), lines
 
 
 @pytest.mark.parametrize("path", sorted(archive.HOST.rglob("*.py")), ids=lambda path: path.stem)
 def test_what_is_sent_says_the_same_to_python_on_the_same_lines(path):
-    """Docstrings and comments stay at home; a text that only looks like one does not."""
+    """Docstrings, comments and types stay at home; a text that only looks like one does not."""
     source = path.read_text("utf-8")
-    assert without_docstrings(archive.bare(source)) == without_docstrings(source)
+    assert what_python_does(archive.bare(source)) == what_python_does(source)
+
+
+def test_types_of_results_and_imports_for_types_are_not_sent():
+    source = archive.bare(Path(loader.__file__).read_text("utf-8"))
+    assert "Callable" in Path(loader.__file__).read_text("utf-8").partition("class ")[0]
+    assert "Callable" not in source
+    assert " -> " not in source
 
 
 def test_no_docstring_and_no_comment_line_is_sent():
