@@ -303,8 +303,11 @@ Script = tuple[dict[str, Break], dict[str, Break]]
 class Site:
     """The hosts, their project, and the operator's session."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "staging"
+    ) -> None:
         self.folder = folder
+        self.name = name  # of the environment
         self.hosts: dict[str, ScriptedHost] = {}
         self.asked: list[tuple[str, str]] = []  # host, verb: all that hosts were asked, in order
         self.project = Project(folder / "code")
@@ -322,7 +325,7 @@ class Site:
     def open(self, more: str = "") -> None:
         """Give the operator a new session, with more in the inventory; hosts break no more."""
         text = INVENTORY.format(folder=self.folder, more=more)
-        environment = inventory.parse(text, name="staging", source="staging.yml")
+        environment = inventory.parse(text, name=self.name, source="staging.yml")
         session = api.Session(environment)
         session._fleet = Fleet(environment)
         self.hosts = {
@@ -334,7 +337,7 @@ class Site:
             if name not in self.project.settings:
                 self.project.add(name)
         self._patch.setattr(
-            chosen, "CHOSEN", {"environment": "staging", "inventories": Path("inventories")}
+            chosen, "CHOSEN", {"environment": self.name, "inventories": Path("inventories")}
         )
         chosen.CHOSEN["session"] = session
 
@@ -358,7 +361,7 @@ class Site:
         known: dict[str, Any] = {
             "id": name,
             "app": "shop",
-            "environment": "staging",
+            "environment": self.name,
             "revision": None,
             "created_at": "2026-11-22T17:01:02Z",
             "created_by": "anna@desk",

@@ -1,0 +1,181 @@
+"""The Django project on a host: with what its Python is started, and how it says no."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fab_static.errors import BuildError, RemoteError
+from fab_static.host.project.probe import MARKER
+from fab_static.phases.run.project import PROBE, RECORDER, ProjectOnHost
+from fab_static.remote import Ran
+from tests.unit.site import ScriptedHost, Site
+
+SECRET = "hunter2"
+
+
+class Started:
+    """Keeps with what a host was to start a command, and has it end as wanted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, host: ScriptedHost) -> None:
+        self.host = host
+        self.ends = Ran(0, "")
+        self.commands: list[list[str]] = []
+        self.params: dict[str, Any] = {}
+
+        def run(_: Any, command: list[str], **params: Any) -> Ran:
+            self.commands.append(command)
+            self.params = params
+            return self.ends
+
+        monkeypatch.setattr(ScriptedHost, "run", run)
+
+    def project(self, **more: Any) -> ProjectOnHost:
+        return ProjectOnHost.on(self.host, {"DATABASE_PASSWORD": SECRET}, None, **more)
+
+
+@pytest.fixture
+def started(site: Site, monkeypatch: pytest.MonkeyPatch) -> Started:
+    site.open("build: {trust: [mysite.generated]}")
+    return Started(monkeypatch, site.hosts["web1"])
+
+
+def test_a_secret_goes_by_the_environment_and_never_on_a_command_line(started: Started) -> None:
+    """`ps` shows everybody's command lines (G8)."""
+    project = started.project(records=True)
+    project.run("manage.py compress --force", print, name="compress")
+    started.ends = Ran(0, MARKER + '{"ok": true}')
+    project.ask({"ask": "settings"})
+    project.set_up()
+    assert started.params["environment"]["DATABASE_PASSWORD"] == SECRET
+    assert SECRET not in str(started.commands) + str(started.params["record"])
+
+
+def test_the_checkout_may_be_another_and_may_be_named_for_its_host(started: Started) -> None:
+    project = ProjectOnHost.on(started.host, {}, "/srv/{host}/20261122")
+    project.run("manage.py check", print)
+    assert started.params["folder"] == "/srv/web1/20261122"
+
+
+def test_a_management_command_runs_in_the_projects_python_and_a_shell_line_in_a_shell(
+    started: Started,
+) -> None:
+    project = started.project()
+    project.run("manage.py compress --extension 'html txt'", print)
+    project.run("npm run build && ls", print)
+    python = project.python
+    assert started.commands == [
+        [python, "manage.py", "compress", "--extension", "html txt"],
+        ["/bin/sh", "-c", "npm run build && ls"],
+    ]
+
+
+def test_what_a_management_command_reads_is_recorded_where_the_lock_is_held(
+    started: Started,
+) -> None:
+    """Who only looks leaves nothing on a host."""
+    started.project().run("manage.py compress", print, name="compress")
+    assert (started.params["main"], started.params["record"]) == (None, None)
+    recording = started.project(records=True)
+    recording.run("manage.py compress", print, name="compress", inside=["/srv/static"])
+    assert started.params["main"] == RECORDER
+    record = started.params["record"]
+    assert (record["name"], record["manage"]) == ("compress", ["compress"])
+    assert (record["inside"], record["trust"]) == (["/srv/static"], ["mysite.generated"])
+    recording.run("make static", print, name="collectstatic")
+    assert started.params["record"] is None
+
+
+def test_a_record_is_not_that_of_another_python_command_or_list_of_trusted_modules(
+    site: Site, started: Started
+) -> None:
+    known = started.project()._what("manage.py compress")
+    assert started.project()._what("manage.py compress") == known
+    assert started.project()._what("manage.py compress --force") != known
+    site.open("build: {trust: [mysite.generated, another]}")
+    other = ProjectOnHost.on(site.hosts["web1"], {}, None)
+    assert other._what("manage.py compress") != known
+
+
+@pytest.mark.parametrize(
+    ("ran", "what", "where"),
+    [
+        (Ran(127, "CODE: No such file"), "there is no folder CODE", "web1"),
+        (
+            Ran(127, "PYTHON: No such file"),
+            "the project's Python PYTHON cannot be started there",
+            "web1",
+        ),
+        (
+            Ran(-9, "", timed_out=True),
+            "manage.py compress was ended after 1800 seconds",
+            "web1: CODE",
+        ),
+        (
+            Ran(1, "KeyError: 'x'\n"),
+            "manage.py compress failed with exit code 1:\n    KeyError: 'x'",
+            "web1: CODE",
+        ),
+    ],
+    ids=["no folder", "no Python", "too long", "failed"],
+)
+def test_a_command_that_fails_says_how(started: Started, ran: Ran, what: str, where: str) -> None:
+    project = started.project()
+
+    def meant(text: str) -> str:
+        return text.replace("CODE", project.path).replace("PYTHON", project.python)
+
+    started.ends = Ran(ran.code, meant(ran.output), timed_out=ran.timed_out)
+    with pytest.raises(BuildError) as caught:
+        project.run("manage.py compress", print)
+    assert caught.value.what == meant(what)
+    assert caught.value.where == meant(where)
+
+
+# ---- questions
+
+
+def test_what_the_project_prints_before_its_answer_is_not_the_answer(started: Started) -> None:
+    started.ends = Ran(0, f'loading…\n{MARKER}{{"ok": true, "static_url": "/s/"}}\nbye\n')
+    assert started.project().ask({"ask": "settings"})["static_url"] == "/s/"
+    assert started.params["main"] == PROBE
+    assert json.loads(started.params["environment"]["FAB_STATIC_PROBE"]) == {"ask": "settings"}
+
+
+def test_a_project_that_cannot_answer_says_where_and_gets_the_cure_that_is_known(
+    started: Started,
+) -> None:
+    error = {"what": "No module named 'shop'", "where": "settings shop.settings", "mend": "look"}
+    started.ends = Ran(0, MARKER + json.dumps({"error": error}))
+    with pytest.raises(BuildError) as caught:
+        started.project().ask({"ask": "settings"})
+    assert caught.value.what == error["what"]
+    assert caught.value.where == "web1: settings shop.settings"
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("answer", ["[]", "nonsense", '{"ok": "yes"}', '{"error": "no"}'])
+def test_an_answer_of_another_shape_is_no_answer(started: Started, answer: str) -> None:
+    """A host is not obeyed: what it says is looked at first (G8)."""
+    started.ends = Ran(0, MARKER + answer)
+    with pytest.raises(RemoteError, match="the project's answer to settings"):
+        started.project().ask({"ask": "settings"})
+
+
+def test_no_answer_at_all_is_a_failure(started: Started) -> None:
+    started.ends = Ran(0, "Segmentation fault")
+    with pytest.raises(BuildError, match="the probe of the Django project failed"):
+        started.project().ask({"ask": "settings"})
+
+
+def test_an_answer_is_recalled_only_by_who_may_and_only_to_questions_that_are_remembered(
+    started: Started,
+) -> None:
+    started.host.before["recall"] = lambda: ({"token": "t"}, b'{"ok": true, "from": "record"}')
+    started.ends = Ran(0, MARKER + '{"ok": true, "from": "project"}')
+    may, may_not = started.project(recalls=True), started.project()
+    assert may.ask({"ask": "settings"})["from"] == "record"
+    assert may_not.ask({"ask": "settings"})["from"] == "project"
+    assert may.ask({"ask": "sources"})["from"] == "project"
