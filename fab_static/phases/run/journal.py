@@ -126,7 +126,7 @@ class Journal:
         self.phases = {
             name: entry
             for name, entry in self.phases.items()
-            if entry.get("listing") not in listings
+            if entry.get("listing") not in listings and entry.get("wrote") not in listings
         }
         if saves:
             self.save()

@@ -63,9 +63,15 @@ def keep(deploy: Deployment, own: OwnPhase) -> str | None:
 
 
 def put_back(deploy: Deployment, listing: str) -> None:
-    """Make the files and folders of a phase what a listing says."""
+    """Make the files and folders of a phase what a listing says.
+
+    Raises:
+        DamagedError: the build host has lost the listing.
+    """
     folder = deploy.project(deploy.build).path
-    deploy.build.ask(verbs.PUT_WRITES_BACK, asks.PutWritesBack(folder=folder, listing=listing))
+    request = asks.PutWritesBack(folder=folder, listing=listing)
+    with listings.needed(deploy, listing):
+        deploy.build.ask(verbs.PUT_WRITES_BACK, request)
 
 
 def differing(deploy: Deployment, then: str | None, now: str | None) -> list[str]:
