@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from fab_static.errors import InventoryError
+from fab_static.errors import InventoryError, RemoteError
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote.ssh.asking import Asked, answer_of_ssh
 from fab_static.remote.ssh.key_files import refuse_wrong_identity
@@ -19,6 +20,7 @@ from fab_static.remote.ssh.settings import Settings
 from fab_static.remote.ssh.without_ssh import answer_of_paramiko, not_followed
 from fab_static.workers import Workers
 
+MOST_AT_ONCE = 8  # of ssh: each takes 7 ms of a processor
 MOST_HOPS = 8  # as long as no way is; one that leads to itself is found before
 _SPELT = re.compile(
     r"(?:ssh://)?(?:(?P<user>.+)@)?(?:\[(?P<six>[^]]+)\]|(?P<name>[^:]+))(?::(?P<port>\d+))?/?"
@@ -54,30 +56,44 @@ class Ways:
 
     def __init__(self, environment: Environment, tell: Callable[[str], None] | None = None) -> None:
         self._ssh = environment.ssh
-        self._parallel = environment.ssh.parallel
         self._hosts = tuple(host for host in environment.hosts if not host.local)
         self._tell = tell
-        self._answers: dict[Asked, Settings | InventoryError] = {}
-        self._has_ssh = True
-        self._finding = threading.Lock()
+        self._answers: dict[Asked, Future[Settings]] = {}
+        self._answering = threading.Lock()
+        self._has_begun = False
+        self._beginning = threading.Lock()
 
     def to(self, host: Host) -> Way:
         """Return the way to a host.
 
-        All ways are found when the first is needed, so that nothing is contacted where one cannot be followed.
+        The first host's is found before anything is contacted: ssh reads every line of its configuration for
+        every host. The others' are found while those that are known are gone.
 
         Raises:
             InventoryError: ssh's configuration cannot be followed, or the inventory names no key.
+            RemoteError: it cannot be followed for this host alone.
         """
-        asked = self.asked(host)
-        with self._finding:
-            if asked not in self._answers:
-                self._ask_for_all({self.asked(each) for each in (*self._hosts, host)})
+        first = self._begin(host)
+        try:
+            return self._way(self.asked(host))
+        except InventoryError as error:
+            if host == first:
+                raise
+            where = f"{host.name}: {error.where}"
+            raise RemoteError(error.what, where=where, mend=error.mend) from error
+
+    def _begin(self, host: Host) -> Host:
+        """Find the first host's way, and begin to find the others'; return that host."""
+        first, *others = self._hosts or (host,)
+        with self._beginning:
+            if not self._has_begun:
+                self._way(self.asked(first))
                 refuse_wrong_identity(self._ssh)
-            for found in self._answers.values():
-                if isinstance(found, InventoryError):
-                    raise found
-            return self._way(asked)
+                self._has_begun = True
+                workers = Workers(min(self._ssh.parallel, MOST_AT_ONCE), "fab_static ssh -G")
+                for other in others:
+                    workers.submit(self._way, self.asked(other))
+        return first
 
     def asked(self, host: Host) -> Asked:
         """Return how ssh is asked for a host: the inventory's keys over the configuration's."""
@@ -103,8 +119,7 @@ class Ways:
                 where=f"ProxyJump of {asked.alias}",
                 mend=f"add to ~/.ssh/config: Host {asked.alias}, and below it: ProxyJump none",
             )
-        found = self._answers[asked]
-        assert isinstance(found, Settings)  # noqa: S101 - `to` has raised what is none
+        found = self._settings(asked)
         role = ""
         if behind:
             role = "gateway" if self._ssh.gateway and behind[0].jump else "jump host"
@@ -136,39 +151,32 @@ class Ways:
 
     # ---- asking
 
-    def _ask_for_all(self, wanted: Iterable[Asked]) -> None:
-        """Ask for all of them at once, and then for the hops that they name."""
-        missing = [asked for asked in wanted if asked not in self._answers]
-        while missing:
-            if self._has_ssh:
-                with Workers(self._parallel, "fab_static ssh -G") as workers:
-                    asked_for = {asked: workers.submit(self._kept, asked) for asked in missing}
-                    self._answers |= {asked: one.result() for asked, one in asked_for.items()}
-            else:
-                self._answers |= {asked: answer_of_paramiko(asked) for asked in missing}
-            found = {asked: self._answers[asked] for asked in missing}
-            hops = (
-                self._before(asked, one)
-                for asked, one in found.items()
-                if isinstance(one, Settings)
-            )
-            missing = [hop for hop in dict.fromkeys(hops) if hop and hop not in self._answers]
+    def _settings(self, asked: Asked) -> Settings:
+        """Return what ssh makes of its configuration; it is asked once."""
+        with self._answering:
+            is_first = asked not in self._answers
+            answer = self._answers.setdefault(asked, Future())
+        if is_first:
+            try:
+                answer.set_result(self._answered(asked))
+            except BaseException as error:
+                answer.set_exception(error)
+        return answer.result()
 
-    def _kept(self, asked: Asked) -> Settings | InventoryError:
+    def _answered(self, asked: Asked) -> Settings:
         try:
             return answer_of_ssh(asked)
-        except InventoryError as error:
-            return error
         except FileNotFoundError:
-            self._without_ssh(asked.file)
+            self._tell_what_is_lost(asked.file)
             return answer_of_paramiko(asked)
 
-    def _without_ssh(self, file: str | None) -> None:
-        """Go on with Paramiko's reader, and tell once what it does not follow."""
-        told, self._has_ssh = self._has_ssh, False
-        lost = not_followed(file)
-        if told and lost and self._tell:
-            self._tell(
+    def _tell_what_is_lost(self, file: str | None) -> None:
+        """Tell once what is not followed where there is no ssh."""
+        with self._answering:
+            tell, self._tell = self._tell, None
+        lost = not_followed(file) if tell else []
+        if tell and lost:
+            tell(
                 "there is no `ssh` on this machine, and without it this is not followed: "
                 + "; ".join(lost)
             )

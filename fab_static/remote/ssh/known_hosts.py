@@ -12,8 +12,9 @@ import hmac
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 REVOKED = "@revoked"
@@ -39,40 +40,50 @@ class Line:
         return f"{self.file}, line {self.number}"
 
 
-@dataclass(frozen=True)
 class KnownHosts:
-    """All lines of some files. Most name one host; those are found by their name."""
+    """All lines of some files, with an index: a fleet asks for each of its hosts."""
 
-    lines: tuple[Line, ...] = ()
-    unreadable: tuple[str, ...] = ()  # where, and why
-    _plain: dict[str, list[Line]] = field(default_factory=dict, compare=False)
-    _other: list[Line] = field(default_factory=list, compare=False)  # hashed, or with patterns
-    _place: dict[Line, int] = field(default_factory=dict, compare=False)
-
-    def __post_init__(self) -> None:
-        for at, line in enumerate(self.lines):
-            self._place[line] = at
-            if re.search(r"[*?!]", line.names) or line.names.startswith("|"):
-                self._other.append(line)
+    def __init__(self, lines: Iterable[Line] = (), unreadable: Iterable[str] = ()) -> None:
+        self.unreadable = tuple(unreadable)  # where, and why
+        self._plain: dict[str, list[tuple[int, Line]]] = {}
+        self._hashed: list[tuple[bytes, bytes, int, Line]] = []
+        self._patterns: list[tuple[int, Line]] = []
+        for at, line in enumerate(lines):
+            if parts := _salt_and_digest(line.names):
+                self._hashed.append((*parts, at, line))
+            elif re.search(r"[*?!]", line.names):
+                self._patterns.append((at, line))
             else:
                 for name in set(line.names.lower().split(",")):
-                    self._plain.setdefault(name, []).append(line)
+                    self._plain.setdefault(name, []).append((at, line))
 
     def of(self, name: str) -> tuple[Line, ...]:
         """Return the lines that name a host, in the order of the files."""
         name = name.lower()
+        encoded = name.encode()
         found = [*self._plain.get(name, ())]
-        found += [line for line in self._other if is_named(name, line.names)]
-        return tuple(sorted(found, key=self._place.__getitem__))
+        found += [
+            (at, line)
+            for salt, digest, at, line in self._hashed
+            if hmac.digest(salt, encoded, "sha1") == digest
+        ]
+        found += [(at, line) for at, line in self._patterns if _is_among(name, line.names)]
+        return tuple(line for _, line in sorted(found, key=itemgetter(0)))
 
 
-def is_named(name: str, names: str) -> bool:
-    """Tell whether a host's name, in lower case, is among the names of a line."""
+def _salt_and_digest(names: str) -> tuple[bytes, bytes] | None:
+    """Return what stands for a name that is hidden (HashKnownHosts)."""
     hashed = _HASHED.fullmatch(names)
-    if hashed:
-        return _is_hashed(name, hashed[1], hashed[2])
+    try:
+        return (base64.b64decode(hashed[1]), base64.b64decode(hashed[2])) if hashed else None
+    except binascii.Error:
+        return None
+
+
+def _is_among(name: str, patterns: str) -> bool:
+    """Tell whether a name matches one of the patterns, and none that begins with !."""
     is_found = False
-    for pattern in names.lower().split(","):
+    for pattern in patterns.lower().split(","):
         if pattern.startswith("!"):
             if _matches(name, pattern[1:]):
                 return False
@@ -83,14 +94,6 @@ def is_named(name: str, names: str) -> bool:
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))  # only * and ? mean more
-
-
-def _is_hashed(name: str, salt: str, digest: str) -> bool:
-    try:
-        expected = hmac.digest(base64.b64decode(salt), name.encode(), "sha1")
-        return hmac.compare_digest(expected, base64.b64decode(digest))
-    except (binascii.Error, ValueError):
-        return False
 
 
 def read(files: Iterable[str], tell: Callable[[str], None] | None = None) -> KnownHosts:
@@ -133,7 +136,7 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> KnownHosts:
                 lines.append(parsed)
             elif parsed:
                 unreadable.append(f"{file}, line {number}: {parsed}")
-    return KnownHosts(tuple(lines), tuple(unreadable))
+    return KnownHosts(lines, unreadable)
 
 
 def parse(text: str, file: str, number: int) -> Line | str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.errors import InventoryError
+from fab_static.errors import InventoryError, RemoteError
 from fab_static.remote.ssh import asking, hops
 from fab_static.remote.ssh.asking import Asked
 from fab_static.remote.ssh.hops import Ways, spelt
@@ -87,11 +87,21 @@ def test_ssh_is_asked_once_for_each_host(reached: Reached, monkeypatch: pytest.M
 def test_what_ssh_refuses_is_told_in_its_words_whichever_host_is_asked_for(
     reached: Reached,
 ) -> None:
-    environment = reached("Host web2\n  ProxyJump web2\n", "web1", "web2")
+    environment = reached("Host web2\n  Port none\n", "web1", "web2")
     for host in environment.hosts:
-        with pytest.raises(InventoryError, match="for web2: jumphost loop via web2") as caught:
+        with pytest.raises(InventoryError, match=r"config line 2: Bad port 'none'") as caught:
             Ways(environment).to(host)
-        assert caught.value.mend.endswith("ssh -G web2")
+        assert caught.value.mend.endswith("ssh -G web1")
+
+
+def test_what_ssh_refuses_for_one_host_is_that_hosts_failure(reached: Reached) -> None:
+    environment = reached("Host web2\n  ProxyJump web2\n", "web1", "web2", "web3")
+    ways = Ways(environment)
+    with pytest.raises(RemoteError, match="for web2: jumphost loop via web2") as caught:
+        ways.to(environment.hosts[1])
+    assert caught.value.where == "h1: ssh -G web2"
+    for host in (environment.hosts[0], environment.hosts[2]):
+        assert ways.to(host)
 
 
 def test_a_way_that_leads_to_itself_is_refused(reached: Reached) -> None:
