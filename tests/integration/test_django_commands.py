@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.django_app import requirejs
+from fab_static.django_app.requirejs.minifying import MINIFIERS
 from fab_static.host.loader import program
 from fab_static.phases.run.project import PROBE, project_archive
 from fab_static.plan import versions
@@ -22,7 +22,7 @@ from fab_static.plan import versions
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/sample_project"
 # swc is not installed: its lock file names packages of all systems, and not every registry has them
-INSTALLED = tuple(name for name in requirejs.MINIFIERS if name != "swc")
+INSTALLED = tuple(name for name in MINIFIERS if name != "swc")
 MINIFIERS = INSTALLED[1:]  # without "none"
 BUNDLES = (
     "cart/js/bundle.js",

@@ -17,7 +17,9 @@ from django.template.loader_tags import BlockNode
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from fab_static.django_app import project, requirejs, resource_versions
+from fab_static.django_app import project, resource_versions
+from fab_static.django_app.requirejs.config import config
+from fab_static.django_app.requirejs.pages import TAG
 
 register = template.Library()
 
@@ -64,7 +66,7 @@ def cachebuster(name: str) -> str:
     return resource_versions.version_of(name) or ""
 
 
-@register.tag(requirejs.TAG)
+@register.tag(TAG)
 def requirejs_main(parser: Parser, token: Token) -> BlockNode:
     """Set the variable requirejs_main to a page's main module, for its base template to load.
 
@@ -72,7 +74,7 @@ def requirejs_main(parser: Parser, token: Token) -> BlockNode:
     """
     _, *arguments = token.split_contents()
     if len(arguments) > 1:
-        raise template.TemplateSyntaxError(f"{requirejs.TAG} takes one module at most")
+        raise template.TemplateSyntaxError(f"{TAG} takes one module at most")
     value = parser.compile_filter(arguments[0]) if arguments else None
     # A block of its own, so that a child template's overrides its base's.
     return BlockNode("__requirejs_main", template.NodeList([_MainNode(value)]))
@@ -83,18 +85,18 @@ class _MainNode(template.Node):
         self.value = value
 
     def render(self, context: template.Context) -> SafeString:
-        if self.value is not None and not context.get(requirejs.TAG):
-            context.dicts[-2][requirejs.TAG] = self.value.resolve(context)  # outside of the block
+        if self.value is not None and not context.get(TAG):
+            context.dicts[-2][TAG] = self.value.resolve(context)  # outside of the block
         return mark_safe("")
 
 
 @register.simple_tag(takes_context=True)
 def requirejs_scripts(context: template.Context) -> SafeString:
     """Return the script elements that load the page's main module: bundled where built, else file by file."""
-    main = context.get(requirejs.TAG)
+    main = context.get(TAG)
     if not main:
         return mark_safe("")
-    made = requirejs.config()
+    made = config()
     built = [made.versions_name] if resource_versions.version_of(made.versions_name) else []
     nonce = getattr(context.get("request"), "csp_nonce", None)
     attribute = format_html(' nonce="{}"', str(nonce)) if nonce else ""

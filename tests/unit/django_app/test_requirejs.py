@@ -8,7 +8,7 @@ BASE = {
     "staticfiles/one/js/cart.js": "define([], function () {});",
     "templates/cart.html": '{% load fab_static %}{% requirejs_main "one/js/cart" %}',
 }
-MAINS = "from fab_static.django_app import requirejs\nprint(requirejs.mains())"
+MAINS = "from fab_static.django_app.requirejs.pages import mains\nprint(mains())"
 
 
 def test_main_modules_are_read_from_every_loader_as_templates_have_them(make_project):

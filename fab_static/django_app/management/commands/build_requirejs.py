@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from fab_static.django_app import requirejs
+from fab_static.django_app.requirejs.build import build
+from fab_static.django_app.requirejs.minifying import MINIFIERS, PACKAGES
 from fab_static.errors import FabStaticError
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         """Take --minify."""
         parser.add_argument(
             "--minify",
-            choices=requirejs.MINIFIERS,
+            choices=MINIFIERS,
             help="minify with this package of the project's node_modules, and write source maps; default: the "
             "first that is there of oxc, swc, uglify-js, terser, esbuild",
         )
@@ -28,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
         """Build, write, and tell."""
         try:
-            built = requirejs.build(options["minify"])
+            built = build(options["minify"])
         except FabStaticError as error:
             raise CommandError(str(error)) from error
         for name, version in built.versions.items():
@@ -40,7 +41,7 @@ class Command(BaseCommand):
                 f"minified with {built.minifier}: {built.traced_bytes:,} bytes to {built.written_bytes:,}"
             )
         elif options["minify"] is None:
-            packages = ", ".join(requirejs.PACKAGES.values())
+            packages = ", ".join(PACKAGES.values())
             self.stderr.write(
                 f"warning: the bundles are not minified: {built.written_bytes:,} bytes, about twice what they could "
                 f"be. None of {packages} is installed: npm install --save-dev oxc-minify (or say --minify none)"

@@ -1,0 +1,124 @@
+"""Builds all bundles into the static root."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fab_static.django_app import project, resource_versions, static_files
+from fab_static.django_app.requirejs.config import Config, config
+from fab_static.django_app.requirejs.driver import Driver
+from fab_static.django_app.requirejs.minifying import installed, minified
+from fab_static.django_app.requirejs.scripts import call, paths_script, versioned_paths
+from fab_static.django_app.requirejs.tracing import request_of, traced
+from fab_static.errors import BuildError
+from fab_static.plan import versions
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build has written: names with their versions; and what became of the bundles' bytes."""
+
+    versions: Mapping[str, str]
+    minifier: str | None
+    traced_bytes: int
+    written_bytes: int
+    not_utf8: tuple[str, ...]  # modules whose letters r.js does not read right
+
+
+def build(minify: str | None = None) -> Built:
+    """Build all bundles into the static root.
+
+    Args:
+        minify: one of MINIFIERS; None: the first that the project has.
+
+    Raises:
+        BuildError: node, r.js or the minifier failed; the module is named, and nothing was written.
+    """
+    made = config()
+    root = project.static_root()
+    static_files.refuse_sources(root)
+    known = resource_versions.read()
+    if not known:
+        raise BuildError(
+            "there are no resource versions for the bundles' own to join",
+            where=str(resource_versions.path()),
+            mend="run before it: manage.py resource_static",
+        )
+    with Driver() as driver:
+        answer = traced(driver, request_of(made, root), made)
+        places = [*made.resolve_from, *_folder_of_rjs(made)]
+        kind = minify or installed(places)
+        shrunk = minified(driver, answer["bundles"], kind or "none", places, is_asked=bool(minify))
+
+    written: dict[str, bytes] = {}
+    bundles: dict[str, list[str]] = {}
+    sizes = [0, 0]
+    placed: set[str] = set()
+    for bundle in answer["bundles"]:
+        name = bundle["name"]
+        modules = [each["module"] for each in bundle["sources"]]
+        sizes[0] += len(bundle["code"].encode())
+        bundle = shrunk.get(name, bundle)
+        code = bundle["code"].encode()
+        sizes[1] += len(code)
+        if "map" not in bundle:
+            (root / f"{name}.map").unlink(missing_ok=True)  # of a build that did minify
+            known.pop(f"{name}.map", None)
+        else:
+            source_map = bundle["map"].encode()
+            written[f"{name}.map"] = source_map
+            url = f"{posixpath.basename(name)}.map?version={versions.of(source_map)}"
+            code += f"//# sourceMappingURL={url}\n".encode()
+        written[name] = code
+        module = name.removesuffix(".js")
+        # A module in two bundles is the first one's: RequireJS wants one answer to where a module is.
+        bundles[module] = [each for each in modules if each not in {module, *placed}]
+        placed.update(bundles[module])
+    source = project.read_text(made.main_config) if made.main_config else call(made.options)
+    written[made.config_name] = f"{source.rstrip()}\n{call({'bundles': bundles})}".encode()
+    new = {name: versions.of(data) for name, data in written.items()}
+    paths = versioned_paths(versions.merge(known, new), answer["paths"], made)
+    written[made.versions_name] = paths_script(paths, made).encode()
+    new[made.versions_name] = versions.of(written[made.versions_name])
+
+    for name, data in written.items():
+        project.write_atomically(root / name, data)
+    resource_versions.write(versions.merge(known, new))
+    return Built(
+        versions=new,
+        minifier=None if kind == "none" else kind,
+        traced_bytes=sizes[0],
+        written_bytes=sizes[1],
+        not_utf8=tuple(_not_utf8(answer["bundles"], root)),
+    )
+
+
+def _folder_of_rjs(made: Config) -> list[str]:
+    """Return the folder of r.js, which may have packages of its own."""
+    above = [Path(place) for place in made.resolve_from]
+    for folder in [parent for place in above for parent in (place, *place.parents)]:
+        package = folder / "node_modules" / "requirejs"
+        if package.is_dir():
+            return [str(package)]
+    return []
+
+
+def _not_utf8(bundles: Sequence[Mapping[str, Any]], root: Path) -> Iterator[str]:
+    """Yield the modules of which Node could not read all letters, each with its first wrong byte."""
+    named = {
+        each["module"]
+        for bundle in bundles
+        for each in bundle["sources"]
+        if "\ufffd" in each["source"]
+    }
+    for module in sorted(named):
+        try:
+            project.read_text(root / f"{module}.js")
+        except BuildError as error:
+            yield f"{module}.js: {error.what}"
+        except OSError:  # not a file of its own
+            continue
