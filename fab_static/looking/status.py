@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -13,6 +13,18 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
 from fab_static.remote import RemoteHost
 
+# what is told of a host that does not answer
+_UNREACHED = {
+    "reachable": False,
+    "live": None,
+    "previous": None,
+    "provisional": False,
+    "missing": 0,
+    "changed": 0,
+    "offline_manifest_sha256": None,
+    "versions_sha256": None,
+}
+
 
 def status(deploy: Deployment) -> dict[str, Any]:
     """Return what is live on each host, whether it is whole, and who holds the lock.
@@ -20,25 +32,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
     A host that cannot be reached is reported, not raised. `missing` and `changed` count files of the
     live release that are not as they were sealed, by size and time; only `verify` reads their bytes.
     """
-
-    def asked(host: RemoteHost) -> tuple[dict[str, Any], str | None]:
-        state, _ = host.ask(verbs.STATE)
-        deploy.states[host] = state
-        deploy.tell_odd(host, state["odd"])
-        compared = _compared(deploy, host, state)
-        return {
-            "reachable": True,
-            "live": state["current"],
-            "previous": state["previous"],
-            "provisional": state["provisional"] is not None,
-            "missing": compared["missing"],
-            "changed": compared["changed"],
-            "offline_manifest_sha256": compared["offline_manifest_sha256"],
-            "versions_sha256": compared["versions_sha256"],
-            "error": None,
-        }, compared.get("seal_sha256")
-
-    known, failures = deploy.fleet.attempt(deploy.hosts(), asked)
+    known, failures = deploy.fleet.attempt(deploy.hosts(), lambda host: _asked(deploy, host))
     answers = {host: answer for host, (answer, _) in known.items()}
     for host in _with_another_seal(deploy, known):
         answers[host]["changed"] += 1
@@ -47,31 +41,14 @@ def status(deploy: Deployment) -> dict[str, Any]:
             f"{host.name}: release.json of {release} is not that of the other hosts; mend it: "
             f"fab {deploy.environment.name} rollback --to {release} --repair"
         )
-    hosts = []
-    for host in deploy.hosts():
-        failure = failures.get(host)
-        unreachable = {
-            "reachable": False,
-            "live": None,
-            "previous": None,
-            "provisional": False,
-            "missing": 0,
-            "changed": 0,
-            "offline_manifest_sha256": None,
-            "versions_sha256": None,
-            "error": failure and failure.what,
-        }
-        hosts.append(
-            {"host": host.name, "roles": list(host.roles), **answers.get(host, unreachable)}
-        )
-    origins = [_origin(deploy, answers)] if deploy.environment.origin else []
+    answers |= {host: {**_UNREACHED, "error": why.what} for host, why in failures.items()}
+    hosts = [
+        {"host": host.name, "roles": list(host.roles), **answers[host]} for host in deploy.hosts()
+    ]
+    reached = {host: answer for host, answer in answers.items() if host not in failures}
+    origins = [_origin(deploy, reached)] if deploy.environment.origin else []
     live = {one["live"] for one in (*hosts, *origins)}
-    agreed = (
-        len(live) == 1
-        and not failures
-        and not any(one["provisional"] for one in hosts)
-        and all(one["reachable"] and not one["pending"] for one in origins)
-    )
+    agreed = len(live) == 1 and not failures and _is_settled(hosts, origins)
     return {
         "environment": deploy.environment.name,
         "app": deploy.environment.app,
@@ -81,6 +58,32 @@ def status(deploy: Deployment) -> dict[str, Any]:
         "hosts": hosts,
         "origins": origins,
     }
+
+
+def _asked(deploy: Deployment, host: RemoteHost) -> tuple[dict[str, Any], str | None]:
+    """Return what a host says of itself, and the SHA-256 of its live release's seal."""
+    state, _ = host.ask(verbs.STATE)
+    deploy.states[host] = state
+    deploy.tell_odd(host, state["odd"])
+    compared = _compared(deploy, host, state)
+    return {
+        "reachable": True,
+        "live": state["current"],
+        "previous": state["previous"],
+        "provisional": state["provisional"] is not None,
+        "missing": compared["missing"],
+        "changed": compared["changed"],
+        "offline_manifest_sha256": compared["offline_manifest_sha256"],
+        "versions_sha256": compared["versions_sha256"],
+        "error": None,
+    }, compared.get("seal_sha256")
+
+
+def _is_settled(hosts: Sequence[Mapping[str, Any]], origins: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether no flip waits for its end."""
+    return not any(one["provisional"] for one in hosts) and all(
+        one["reachable"] and not one["pending"] for one in origins
+    )
 
 
 def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fab_static.errors import ReleaseError
@@ -11,6 +12,8 @@ from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.release import FORMAT, File, Release
 
 _FILE = {"sha256", "size", "version"}
+
+DAMAGED = "deploy anew; the damaged release is never made live"
 
 
 def _read(data: dict[str, Any]) -> Any:
@@ -38,51 +41,62 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
                 where=where,
                 mend="use the version of fab_static that sealed it, or deploy anew",
             )
-        versions = data["versions"] or {}
-        manifest = data["offline_manifest"] or {}
-        hashed_names = data.get("staticfiles_manifest") or {}  # seals of earlier versions have none
-        release = Release(
-            id=data["id"],
-            app=data["app"],
-            environment=data["environment"],
-            revision=data["revision"],
-            created_at=data["created_at"],
-            created_by=data["created_by"],
-            settings=data["settings"],
-            phases=tuple(data["phases"]),
-            files=data["files"],
-            versions=data["versioned"],
-            named=tuple(data["named"]),
-            offline_manifest=manifest.get("path"),
-            versions_sha256=versions.get("sha256"),
-            versions_size=versions.get("size", 0),
-            bundles={
-                path: tuple(names)
-                for path, names in data.get("bundles", {}).items()  # older seals have none
-                if path in data["files"]
-            },
-            staticfiles_manifest=hashed_names.get("path"),
-            manifests=dict(data.get("manifests", {})),
-            copies=frozenset(data.get("copies", ())),
-        )
-        is_whole = is_id(release.id) and release.digest == data.get("digest")
-        is_whole = is_whole and all(map(_is_outside, release.manifests))
-        if name is not None:
-            is_named = release.id == name and name.endswith("-" + release.digest[:8])
-            is_whole = is_whole and is_named
+        release = _release(data)
+        is_whole = _is_whole(release, data.get("digest"), name)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ReleaseError(
             f"release.json cannot be read: {type(error).__name__}: {error}",
             where=where,
-            mend="deploy anew; the damaged release is never made live",
+            mend=DAMAGED,
         ) from error
     if not is_whole:
         raise ReleaseError(
             "release.json is not what was sealed: its digest does not fit its content",
             where=where,
-            mend="deploy anew; the damaged release is never made live",
+            mend=DAMAGED,
         )
     return release
+
+
+def _release(data: Mapping[str, Any]) -> Release:
+    """Return the release of a seal's keys; those that earlier versions did not write may lack."""
+    versions = data["versions"] or {}
+    manifest = data["offline_manifest"] or {}
+    hashed_names = data.get("staticfiles_manifest") or {}
+    return Release(
+        id=data["id"],
+        app=data["app"],
+        environment=data["environment"],
+        revision=data["revision"],
+        created_at=data["created_at"],
+        created_by=data["created_by"],
+        settings=data["settings"],
+        phases=tuple(data["phases"]),
+        files=data["files"],
+        versions=data["versioned"],
+        named=tuple(data["named"]),
+        offline_manifest=manifest.get("path"),
+        versions_sha256=versions.get("sha256"),
+        versions_size=versions.get("size", 0),
+        bundles={
+            path: tuple(names)
+            for path, names in data.get("bundles", {}).items()
+            if path in data["files"]
+        },
+        staticfiles_manifest=hashed_names.get("path"),
+        manifests=dict(data.get("manifests", {})),
+        copies=frozenset(data.get("copies", ())),
+    )
+
+
+def _is_whole(release: Release, digest: object, name: str | None) -> bool:
+    """Tell whether a release is what its digest says, and what its name does where that is known."""
+    is_sound = (
+        is_id(release.id) and release.digest == digest and all(map(_is_outside, release.manifests))
+    )
+    if name is None:
+        return is_sound
+    return is_sound and release.id == name and name.endswith("-" + release.digest[:8])
 
 
 def _is_outside(path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.plan.ending import listed
@@ -16,6 +16,25 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
         before = {host["previous"] for host in status["hosts"] if host["previous"]}
         if before:
             terminal.text(f"before it: {', '.join(sorted(before))}")
+    _show_hosts(terminal, status["hosts"])
+    for origin in status["origins"]:
+        _show_origin(terminal, origin)
+    for host in status["hosts"]:
+        if host["error"]:
+            terminal.text(f"{host['host']}: {host['error']}")
+        if host["provisional"]:
+            terminal.text(
+                f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
+                "work, it goes back by itself"
+            )
+    lock = status["lock"]
+    if lock:
+        terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
+    _show_what_to_do(terminal, status)
+
+
+def _show_hosts(terminal: Terminal, hosts: Sequence[Mapping[str, Any]]) -> None:
+    """Print a row for each host."""
     terminal.table(
         ("host", "roles", "live", "missing", "changed", "manifest", "versions"),
         [
@@ -28,32 +47,29 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
                 (host["offline_manifest_sha256"] or "-")[:8],
                 (host["versions_sha256"] or "-")[:8],
             )
-            for host in status["hosts"]
+            for host in hosts
         ],
     )
-    for origin in status["origins"]:
-        if origin["error"]:
-            terminal.text(f"{origin['origin']}: {origin['error']}")
-            continue
-        terminal.text(f"{origin['origin']}: live is {origin['live'] or 'nothing yet'}")
-        if origin["pending"]:
-            terminal.text(
-                f"{origin['origin']}: a flip to {origin['pending']} began and did not end; unless a "
-                "deploy is at work, the next one mends it"
-            )
-        if origin["missing"]:
-            terminal.text(f"{origin['origin']}: {origin['missing']} objects are missing")
-    for host in status["hosts"]:
-        if host["error"]:
-            terminal.text(f"{host['host']}: {host['error']}")
-        if host["provisional"]:
-            terminal.text(
-                f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
-                "work, it goes back by itself"
-            )
-    lock = status["lock"]
-    if lock:
-        terminal.text(f"locked by {lock['owner']} since {lock['since']}, now at {lock['phase']}")
+
+
+def _show_origin(terminal: Terminal, origin: Mapping[str, Any]) -> None:
+    """Print what is live in a bucket, and what it lacks."""
+    name = origin["origin"]
+    if origin["error"]:
+        terminal.text(f"{name}: {origin['error']}")
+        return
+    terminal.text(f"{name}: live is {origin['live'] or 'nothing yet'}")
+    if origin["pending"]:
+        terminal.text(
+            f"{name}: a flip to {origin['pending']} began and did not end; unless a "
+            "deploy is at work, the next one mends it"
+        )
+    if origin["missing"]:
+        terminal.text(f"{name}: {origin['missing']} objects are missing")
+
+
+def _show_what_to_do(terminal: Terminal, status: Mapping[str, Any]) -> None:
+    """Print which commands mend what is not as it should be."""
     damaged = [host["host"] for host in status["hosts"] if host["missing"] or host["changed"]]
     damaged += [origin["origin"] for origin in status["origins"] if origin["missing"]]
     name = status["environment"]

@@ -54,32 +54,16 @@ def build(minify: str | None = None) -> Built:
         kind = minify or installed(places)
         shrunk = minified(driver, answer["bundles"], kind or "none", places, is_asked=bool(minify))
 
-    written: dict[str, bytes] = {}
-    bundles: dict[str, list[str]] = {}
-    sizes = [0, 0]
-    placed: set[str] = set()
-    for bundle in answer["bundles"]:
-        name = bundle["name"]
-        modules = [each["module"] for each in bundle["sources"]]
-        sizes[0] += len(bundle["code"].encode())
-        bundle = shrunk.get(name, bundle)
-        code = bundle["code"].encode()
-        sizes[1] += len(code)
-        if "map" not in bundle:
-            (root / f"{name}.map").unlink(missing_ok=True)  # of a build that did minify
-            known.pop(f"{name}.map", None)
-        else:
-            source_map = bundle["map"].encode()
-            written[f"{name}.map"] = source_map
-            url = f"{posixpath.basename(name)}.map?version={versions.of(source_map)}"
-            code += f"//# sourceMappingURL={url}\n".encode()
-        written[name] = code
-        module = name.removesuffix(".js")
-        # A module in two bundles is the first one's: RequireJS wants one answer to where a module is.
-        bundles[module] = [each for each in modules if each not in {module, *placed}]
-        placed.update(bundles[module])
+    bundles = [
+        shrunk.get(each["name"], each) | {"name": each["name"]} for each in answer["bundles"]
+    ]
+    written = dict(_written(bundles))
+    for stale in {f"{each['name']}.map" for each in bundles} - written.keys():
+        (root / stale).unlink(missing_ok=True)  # of a build that did minify
+        known.pop(stale, None)
     source = project.read_text(made.main_config) if made.main_config else call(made.options)
-    written[made.config_name] = f"{source.rstrip()}\n{call({'bundles': bundles})}".encode()
+    placed = call({"bundles": _placed(answer["bundles"])})
+    written[made.config_name] = f"{source.rstrip()}\n{placed}".encode()
     new = {name: versions.of(data) for name, data in written.items()}
     paths = versioned_paths(versions.merge(known, new), answer["paths"], made)
     written[made.versions_name] = paths_script(paths, made).encode()
@@ -91,10 +75,38 @@ def build(minify: str | None = None) -> Built:
     return Built(
         versions=new,
         minifier=None if kind == "none" else kind,
-        traced_bytes=sizes[0],
-        written_bytes=sizes[1],
+        traced_bytes=_bytes_of(answer["bundles"]),
+        written_bytes=_bytes_of(bundles),
         not_utf8=tuple(_not_utf8(answer["bundles"], root)),
     )
+
+
+def _written(bundles: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of bundles, by their names; the URL of a source map has the map's own version."""
+    for bundle in bundles:
+        name, code = bundle["name"], bundle["code"].encode()
+        if "map" in bundle:
+            source_map = bundle["map"].encode()
+            yield f"{name}.map", source_map
+            url = f"{posixpath.basename(name)}.map?version={versions.of(source_map)}"
+            code += f"//# sourceMappingURL={url}\n".encode()
+        yield name, code
+
+
+def _placed(bundles: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the modules of each bundle. One in two is the first one's: RequireJS wants one answer."""
+    found: dict[str, list[str]] = {}
+    placed: set[str] = set()
+    for bundle in bundles:
+        own = bundle["name"].removesuffix(".js")
+        modules = [each["module"] for each in bundle["sources"]]
+        found[own] = [each for each in modules if each not in {own, *placed}]
+        placed.update(found[own])
+    return found
+
+
+def _bytes_of(bundles: Sequence[Mapping[str, Any]]) -> int:
+    return sum(len(bundle["code"].encode()) for bundle in bundles)
 
 
 def _folder_of_rjs(made: Config) -> list[str]:
