@@ -66,31 +66,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         staged = deploy.current_release()
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
-    built_bundles: list[dict[str, Any]] | None = None
-    if staged:
-        urls = url_changes(live, staged)
-        built_bundles = bundles.weighed(live, staged)
-    else:
-        urls = [
-            {"before": printed_url(live, path), "now": None}
-            for path in diff.changed
-            if live and path in live.versions
-        ]
-    paths = Invalidation()
-    cdn = deploy.environment.cdn
-    if cdn and live:
-        deploy.caching = see(distribution_of(cdn), deploy.show.warn)
-        if staged:
-            changed = forgotten(deploy, live, staged)
-        else:
-            changed = as_cached(
-                path
-                for path in (*diff.changed, *diff.removed)
-                if path in live.files
-                and not is_versioned(path, live)
-                and not is_for_the_server(path, live)
-            )
-        paths = planned(deploy, live, united(changed, journal.to_invalidate))
+    paths = _invalidation(deploy, live, staged, diff)
     return {
         "environment": deploy.environment.name,
         "live": live_name,
@@ -102,8 +78,8 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             "changed": list(diff.changed),
             "removed": list(diff.removed),
         },
-        "urls": urls,
-        "bundles": built_bundles,
+        "urls": _urls(live, staged, diff),
+        "bundles": bundles.weighed(live, staged) if staged else None,
         "hosts": [
             {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
             for host, objects in lacking.items()
@@ -114,6 +90,38 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
+
+
+def _urls(live: Release | None, staged: Release | None, diff: Diff) -> list[dict[str, str | None]]:
+    """Return the URLs that pages would print otherwise; only a build tells what they will be."""
+    if staged:
+        return url_changes(live, staged)
+    return [
+        {"before": printed_url(live, path), "now": None}
+        for path in diff.changed
+        if live and path in live.versions
+    ]
+
+
+def _invalidation(
+    deploy: Deployment, live: Release | None, staged: Release | None, diff: Diff
+) -> Invalidation:
+    """Return what CloudFront would be asked to forget."""
+    cdn = deploy.environment.cdn
+    if not cdn or not live:
+        return Invalidation()
+    deploy.caching = see(distribution_of(cdn), deploy.show.warn)
+    if staged:
+        changed = forgotten(deploy, live, staged)
+    else:
+        changed = as_cached(
+            path
+            for path in (*diff.changed, *diff.removed)
+            if path in live.files
+            and not is_versioned(path, live)
+            and not is_for_the_server(path, live)
+        )
+    return planned(deploy, live, united(changed, deploy.journal.to_invalidate))
 
 
 def _to_publish(

@@ -155,19 +155,24 @@ def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> 
         if one["mend"]:
             terminal.text(f"       mend: {one['mend']}")
     if advice:
-        terminal.text("")
-        terminal.text("advice; a deploy does well without it:")
-        cures: dict[str, None] = {}
-        for one in advice[:ADVICE_SHOWN]:
-            terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
-            cures.update(dict.fromkeys(one["mend"].split("; ")))
-        for line in left_out(len(advice) - ADVICE_SHOWN):
-            terminal.text(f"     {line}: check --json has them all")
-        for cure in cures:
-            terminal.text(f"       {cure}")
-        terminal.text("")
+        _show_advice(terminal, advice)
     bad = sum(not one["ok"] for one in rest)
     terminal.text(f"{bad} of {len(rest)} findings need mending" if bad else "all is well")
+
+
+def _show_advice(terminal: Terminal, advice: Sequence[Mapping[str, Any]]) -> None:
+    """Print the first few pieces of advice, and the cures of all these together."""
+    terminal.text("")
+    terminal.text("advice; a deploy does well without it:")
+    cures: dict[str, None] = {}
+    for one in advice[:ADVICE_SHOWN]:
+        terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
+        cures.update(dict.fromkeys(one["mend"].split("; ")))
+    for line in left_out(len(advice) - ADVICE_SHOWN):
+        terminal.text(f"     {line}: check --json has them all")
+    for cure in cures:
+        terminal.text(f"       {cure}")
+    terminal.text("")
 
 
 def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,8 @@ def config() -> Config:
         BuildError: there is none, or it names files that are not there.
     """
     file = _config_file()
-    try:
-        document = yaml.safe_load(project.read_text(file)) or {}
-    except yaml.YAMLError as error:
-        raise BuildError(f"not YAML: {error}", where=str(file), mend="correct the file") from error
-    if not isinstance(document, dict):
-        raise BuildError("not a mapping of keys", where=str(file), mend="correct the file")
-    modules = document.get("modules") or []
-    if document.get("commonModule"):
-        modules = [{"name": document["commonModule"]}, *modules]
-    if not all(isinstance(each, dict) and each.get("name") for each in modules):
-        raise BuildError("modules: each needs a name", where=str(file), mend="correct the file")
+    document = _document(file)
+    modules = _modules(file, document)
     main = document.get("mainConfigFile")
     config_name = document.get("bundlesConfigOutFile") or main
     if not config_name:
@@ -107,26 +98,36 @@ def config() -> Config:
         main_config=_main_config(file, main) if main else None,
         config_name=posixpath.normpath(config_name),
         library=document.get("library", "requirejs/require.js"),
-        modules=tuple(modules),
+        modules=modules,
         options={key: value for key, value in document.items() if key not in _OURS},
     )
 
 
+def _document(file: Path) -> dict[str, Any]:
+    """Return the keys of a requirejs.yml."""
+    try:
+        document = yaml.safe_load(project.read_text(file)) or {}
+    except yaml.YAMLError as error:
+        raise BuildError(f"not YAML: {error}", where=str(file), mend="correct the file") from error
+    if not isinstance(document, dict):
+        raise BuildError("not a mapping of keys", where=str(file), mend="correct the file")
+    return document
+
+
+def _modules(file: Path, document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return the modules that pages share."""
+    modules = document.get("modules") or []
+    if document.get("commonModule"):
+        modules = [{"name": document["commonModule"]}, *modules]
+    if not all(isinstance(each, dict) and each.get("name") for each in modules):
+        raise BuildError("modules: each needs a name", where=str(file), mend="correct the file")
+    return tuple(modules)
+
+
 def _config_file() -> Path:
+    """Return the one requirejs.yml of a project, among the static files."""
     named = getattr(settings, "FAB_STATIC_REQUIREJS", None)
-    folders = [
-        "",
-        *(
-            part
-            for app in apps.get_app_configs()
-            for part in (f"{app.label}/", f"{app.label}/yaml/")
-        ),
-    ]
-    names: Sequence[str] = (
-        [named]
-        if named
-        else [f"{folder}requirejs.{end}" for folder in folders for end in ("yml", "yaml")]
-    )
+    names = [named] if named else _usual_names()
     # listed once: each finder asked for each name would be thousands of looks
     served = static_files.first_hits()
     found = [file for name in names if name in served and (file := served[name].file)]
@@ -138,6 +139,16 @@ def _config_file() -> Path:
         where=", ".join(map(str, found)) or "the staticfiles finders",
         mend='name it in the settings: FAB_STATIC_REQUIREJS = "shop/yaml/requirejs.yml"',
     )
+
+
+def _usual_names() -> list[str]:
+    """Return where a requirejs.yml is looked for, below the static root."""
+    apps_own = [
+        folder
+        for app in apps.get_app_configs()
+        for folder in (f"{app.label}/", f"{app.label}/yaml/")
+    ]
+    return [f"{folder}requirejs.{end}" for folder in ("", *apps_own) for end in ("yml", "yaml")]
 
 
 def _main_config(file: Path, name: str) -> Path:

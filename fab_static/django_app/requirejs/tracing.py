@@ -6,7 +6,7 @@ import json
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,39 @@ def request_of(made: Config, root: Path) -> dict[str, Any]:
     Raises:
         BuildError: a main module was not collected, or one that pages share has no source.
     """
+    bundles = [*_shared(made), *_of_folders(made, root)]
+    sources = {name: _source(made, name) for name in _own_files(made)}
+    if made.main_config:
+        sources[made.config_name.removesuffix(".js")] = made.main_config
+    return {
+        "do": "trace",
+        "resolveFrom": made.resolve_from,
+        "baseUrl": str(root),
+        "mainConfigFile": str(made.main_config) if made.main_config else None,
+        "rawText": {module: project.read_text(file) for module, file in sources.items()},
+        "options": made.options,
+        "bundles": bundles,
+    }
+
+
+def _own_files(made: Config) -> list[str]:
+    """Return the shared modules whose bundle is written over their own file."""
+    return [each["name"] for each in made.modules if each["name"] not in made.created]
+
+
+def _shared(made: Config) -> Iterator[dict[str, Any]]:
+    """Yield the bundles of what pages share."""
+    for each in made.modules:
+        yield {
+            "name": f"{each['name']}.js",
+            "module": None if each.get("create") else each["name"],
+            "include": list(each.get("include", ())),
+            "exclude": list(each.get("exclude", ())),
+        }
+
+
+def _of_folders(made: Config, root: Path) -> Iterator[dict[str, Any]]:
+    """Yield a bundle for each folder of main modules, without what pages share."""
     folders: dict[str, list[str]] = defaultdict(list)
     for main, where in mains().items():
         if main in made.common:
@@ -36,38 +69,10 @@ def request_of(made: Config, root: Path) -> dict[str, Any]:
                 mend=f"collect {main}.js, or correct the template",
             )
         folders[posixpath.dirname(main)].append(main)
-    shared = [
-        {
-            "name": f"{each['name']}.js",
-            "module": None if each.get("create") else each["name"],
-            "include": list(each.get("include", ())),
-            "exclude": list(each.get("exclude", ())),
-        }
-        for each in made.modules
-    ]
-    traced = [name for name in made.common if name not in made.created]
-    own = [
-        {
-            "name": posixpath.join(folder, "bundle.js"),
-            "module": None,
-            "include": sorted(modules),
-            "exclude": traced,
-        }
-        for folder, modules in sorted(folders.items())
-    ]
-    rewritten = [each["name"] for each in made.modules if each["name"] not in made.created]
-    sources = {module: _source(made, module) for module in rewritten}
-    if made.main_config:
-        sources[made.config_name.removesuffix(".js")] = made.main_config
-    return {
-        "do": "trace",
-        "resolveFrom": made.resolve_from,
-        "baseUrl": str(root),
-        "mainConfigFile": str(made.main_config) if made.main_config else None,
-        "rawText": {module: project.read_text(file) for module, file in sources.items()},
-        "options": made.options,
-        "bundles": [*shared, *own],
-    }
+    shared = [name for name in made.common if name not in made.created]
+    for folder, modules in sorted(folders.items()):
+        name = posixpath.join(folder, "bundle.js")
+        yield {"name": name, "module": None, "include": sorted(modules), "exclude": shared}
 
 
 def traced(driver: Driver, request: Mapping[str, Any], made: Config) -> dict[str, Any]:
