@@ -22,7 +22,9 @@ def deployment(**known: Any) -> Any:
     told: list[str] = []
     shown = SimpleNamespace(warn=told.append)
     given = {"live": R2, "recorded_live": R2, "went_back": False, "record": (), "order": BUILD}
-    environment = SimpleNamespace(name="staging", build=SimpleNamespace(phases=PHASES))
+    environment = SimpleNamespace(
+        name="staging", build=SimpleNamespace(phases=PHASES, own={"vite": "its own"})
+    )
     states = {"build1": {"releases": [R1, R2]}, "edge1": {"releases": [R2, R3]}}
     fixed = {"environment": environment, "states": states, "show": shown, "told": told}
     return SimpleNamespace(build=SimpleNamespace(name="build1"), **fixed, **{**given, **known})
@@ -30,13 +32,19 @@ def deployment(**known: Any) -> Any:
 
 def test_phases_that_the_inventory_leaves_out_are_not_run_and_all_others_are() -> None:
     chosen = choosing.configured(deployment(), EVERYTHING)
-    assert chosen == ("collectstatic", "compilejsi18n", "compress", *PREPARE, *GO_LIVE)
+    assert chosen == (*PHASES, *PREPARE, *GO_LIVE)
 
 
 def test_build_phases_go_in_the_projects_own_order_before_the_others() -> None:
     names = ("collectstatic", "compilejsi18n", "seal", "activate")
     chosen = choosing.in_order(deployment(order=CATALOGUES_FIRST), names)
     assert chosen == ("compilejsi18n", "collectstatic", "seal", "activate")
+
+
+def test_a_phase_of_the_projects_own_stands_where_the_order_has_it() -> None:
+    deploy = deployment(order=("vite", *BUILD))
+    assert choosing.in_order(deploy, ("compress", "vite", "seal")) == ("vite", "compress", "seal")
+    assert choosing.in_order(deploy, ("vite", "seal")) == ("vite", "seal")
 
 
 def test_the_project_is_not_asked_for_an_order_where_nothing_is_built() -> None:

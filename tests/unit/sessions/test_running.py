@@ -39,6 +39,7 @@ class Host:
 
 
 HOST = Host()
+BUILD = SimpleNamespace(own={"vite": "a phase of the project's own"})
 
 
 class Show:
@@ -84,7 +85,7 @@ class Fleet:
         monkeypatch.setattr(Deployment, "last_live", OLD)
         monkeypatch.setattr(Deployment, "read_release", lambda _, name: known[name])
         fleet = SimpleNamespace(hosts=(HOST,), build=HOST)
-        environment = SimpleNamespace(name="staging", origin=None)
+        environment = SimpleNamespace(name="staging", origin=None, build=BUILD)
         self.show = Show()
         self.deploy = Deployment(environment, fleet, self.show, "anna@desk")  # type: ignore[arg-type]
         self.deploy.journal = Journal()  # type: ignore[assignment]
@@ -217,6 +218,7 @@ def test_what_the_probe_found_wrong_goes_back_to_what_was_live(fleet: Fleet) -> 
         f"mend what the probe found, then deploy again; {NEW} is marked bad"
     )
     assert (fleet.deploy.after_flip, fleet.deploy.undone) == ([], {HOST})
+    assert fleet.show.told == [f"the probe failed; going back to {OLD}"]
 
 
 def test_what_fails_on_the_way_back_once_it_is_live_is_told_too(fleet: Fleet) -> None:
@@ -237,6 +239,7 @@ def test_where_going_back_fails_the_wrong_release_stays_and_the_rest_goes_on(
     assert [error.what for error in fleet.deploy.after_flip] == [FOUND, "gone"]
     assert fleet.deploy.command == f"rollback --to {OLD}"
     assert fleet.deploy.stays
+    assert fleet.deploy.undone == set()
 
 
 def test_there_may_be_nothing_to_go_back_to(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +266,7 @@ class Asked:
         self.roles: list[tuple[str, ...]] = []
         self.cdn: list[bool] = []
         self.show = Show()
+        self.environment = SimpleNamespace(build=BUILD)
         self.facts = lambda _: None
         self.on = lambda hosts, work: {host: work(host) for host in hosts}
         monkeypatch.setattr(running, "refuse_shared", lambda *_: None)
@@ -278,6 +282,7 @@ class Asked:
     [
         (("collectstatic", "activate", "invalidate"), ("build", "web"), [True]),
         (("promote", "distribute"), ("build", "web"), []),
+        (("vite", "seal"), ("build", "web"), []),
         (("verify", "activate"), ("web",), []),
         (("invalidate", "probe"), ("web",), [False]),
     ],

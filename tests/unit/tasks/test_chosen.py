@@ -22,10 +22,10 @@ class Shown:
 
 
 class Opened:
-    """A session with an environment of this name."""
+    """A session with this environment."""
 
-    def __init__(self, name: str, **_: Any) -> None:
-        self.environment = SimpleNamespace(name=name)
+    def __init__(self, environment: Any, **_: Any) -> None:
+        self.environment = environment
         self.hidden = {"PASSWORD": "tiger"}
         self.forgotten = 0
         self.show: Any = None
@@ -45,6 +45,9 @@ def choose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(chosen, "ENVIRONMENTS", [])
     monkeypatch.setattr(chosen, "TASK_WORDS", ["deploy", "status"])
     monkeypatch.setattr(chosen.atexit, "register", lambda _: None)
+    monkeypatch.setattr(chosen, "read_environment", lambda name, _: SimpleNamespace(name=name))
+    for name in ("with_given", "with_passphrase"):
+        monkeypatch.setattr(chosen, name, lambda environment, *_: environment)
     monkeypatch.setattr(api, "Session", Opened)
     return known
 

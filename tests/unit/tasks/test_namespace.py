@@ -50,7 +50,8 @@ def run(collection: Any, name: str) -> None:
 def test_the_task_of_an_environment_chooses_it_for_those_after_it(folder: Path) -> None:
     written(folder, "staging", "eu_west")
     run(namespace_beside(folder), "eu-west")
-    assert {"environment": "eu_west", "inventories": folder / "inventories"} == chosen.CHOSEN
+    assert chosen.CHOSEN["environment"] == "eu_west"
+    assert chosen.CHOSEN["inventories"] == folder / "inventories"
 
 
 def test_two_inventories_of_one_word_are_refused_when_either_is_asked_for(
