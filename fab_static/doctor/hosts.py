@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.plan.wire import verbs
+from fab_static.plan.wire.answers import Facts
 from fab_static.plan.wording import counted, first_of
 from fab_static.remote import RemoteHost
 
@@ -20,7 +20,7 @@ LEAST_FREE_INODES = 20_000
 MOST_SKEW_SECONDS = 5.0
 
 
-def of_host(host: RemoteHost) -> tuple[list[Finding], Mapping[str, Any]]:
+def of_host(host: RemoteHost) -> tuple[list[Finding], Facts]:
     """Return what is found of a host, and the facts that it told."""
     asked = time.time()
     facts, _ = host.ask(verbs.FACTS)
@@ -66,7 +66,7 @@ def of_host(host: RemoteHost) -> tuple[list[Finding], Mapping[str, Any]]:
     return found, facts
 
 
-def _below(where: str, facts: Mapping[str, Any], user: str, folder: str) -> Iterator[Finding]:
+def _below(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding]:
     """Yield what is wrong below deploy_to: whose it is, who may write there, where it lies."""
     if facts["unwritable"]:
         some = ", ".join(facts["unwritable"][:3])
@@ -92,7 +92,7 @@ def _below(where: str, facts: Mapping[str, Any], user: str, folder: str) -> Iter
             f"remove the link, and move the folder itself to {folder} if the link led to it; to keep all of it "
             f"on another disk, let {folder} as a whole be a link to there",
         )
-    for one in facts["open_path"]:
+    for one in facts.get("open_path", ()):
         yield bad(
             where,
             "PATH",

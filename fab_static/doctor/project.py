@@ -130,7 +130,7 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     }
     if other:
         words = ", ".join(
-            f"{name} {mine} here, {theirs} there" for name, (mine, theirs) in other.items()
+            f"{name} {mine or 'not'} here, {theirs} there" for name, (mine, theirs) in other.items()
         )
         yield bad(
             host.name,

@@ -249,4 +249,8 @@ def _are_queries(data: Any) -> bool:
 
 
 def _queries(data: Mapping[str, list[str] | None]) -> dict[str, Queries]:
-    return {path: None if some is None else frozenset(some) for path, some in data.items()}
+    return {
+        path: None if some is None else frozenset(some)
+        for path, some in data.items()
+        if some != []  # no query is no URL, and nothing to forget
+    }

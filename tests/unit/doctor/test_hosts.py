@@ -30,16 +30,18 @@ WELL = Facts(
 
 
 def found(ahead: float = 0.0, **facts: Any) -> list[Finding]:
-    """Return the findings of a host that tells these facts, and whose clock is so many seconds ahead."""
+    """Return the findings of a host that tells these facts (None: says nothing of it), its clock so much ahead."""
+    told = {**WELL, "now": time.time() + ahead, **facts}
+    answer = {key: value for key, value in told.items() if value is not None}
     host: Any = SimpleNamespace(
         name="edge1",
         hello={"user": "deploy", "python": "3.11.2"},
         layout=SimpleNamespace(deploy_to=FOLDER),
         environment=SimpleNamespace(name="staging"),
-        ask=lambda _: ({**WELL, "now": time.time() + ahead, **facts}, b""),
+        ask=lambda _: (answer, b""),
     )
-    findings, told = of_host(host)
-    assert told["free_bytes"] == facts.get("free_bytes", WELL["free_bytes"])
+    findings, returned = of_host(host)
+    assert returned == answer
     return findings
 
 
@@ -50,6 +52,11 @@ def test_of_a_host_that_is_well_each_thing_is_told_once() -> None:
         ("disk", True, "10.0 GB free", None),
         ("clock", True, "agrees with this machine's", None),
     ]
+
+
+def test_what_a_host_may_leave_out_is_not_missed() -> None:
+    """A host that said nothing of PATH ended `check` with a KeyError; the others were not told of."""
+    assert found(open_path=None, linked=None) == found()
 
 
 OWN = f"sudo chown -R deploy {FOLDER}"

@@ -194,7 +194,7 @@ def test_a_web_host_like_the_build_host_has_nothing_to_mend() -> None:
         (
             {"libraries": {"django": "5.1"}},
             "libraries",
-            "not those of build1: django 5.1 here, 5.2 there, babel None here, 2.17 there",
+            "not those of build1: django 5.1 here, 5.2 there, babel not here, 2.17 there",
         ),
         (
             {"compress": {"enabled": True, "offline": False}},

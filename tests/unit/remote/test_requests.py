@@ -154,3 +154,10 @@ def test_of_a_question_that_goes_deflated_the_whole_size_counts(tmp_path):
     records = RECORD.pack(b"\0" * 32, 10) * 1000
     host = host_with(Wire(frame({"ok": True}, records)), tmp_path)
     assert host.ask(verbs.MISSING, asks.Missing(), deflated(records))[1] == records
+
+
+def test_what_comes_before_the_answer_is_given_piece_by_piece_to_who_asked(tmp_path):
+    frames = [frame({"output": True}, b"a"), frame({"tick": True}), frame({"output": True}, b"b")]
+    host, pieces = host_with(Wire(*frames, frame({"ok": True, **FACTS})), tmp_path), []
+    assert host.ask(verbs.FACTS, on_output=pieces.append)[0]["ok"]
+    assert pieces == [b"a", b"b"]

@@ -116,3 +116,12 @@ def test_a_static_root_is_noted_once_and_before_it_is_filled(site: Site, journal
     assert site.asked == [("build1", "write_journal")]
     written: Any = json.loads((site.folder / "build1" / "journal.json").read_text())
     assert written["static_root"] == "/srv/static"
+
+
+def test_a_path_without_any_query_is_nothing_that_caches_must_forget(site: Site) -> None:
+    """CloudFront was to be asked for no path at all, and `plan` and `invalidate` ended with an IndexError."""
+    data = {"to_invalidate": {"a.js": [], "b.js": [""]}, "if_undone": {"c.js": []}}
+    found, why = Journal.read(site.hosts["build1"], data)
+    assert why is None
+    assert found.to_invalidate == {"b.js": frozenset({""})}
+    assert found.if_undone == {}
