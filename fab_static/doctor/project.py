@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.phases.run import static_root
@@ -11,7 +10,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand_url
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
 COMPRESSOR_WITHOUT_RACES = (
@@ -90,7 +89,7 @@ def _brotli(host: RemoteHost) -> Finding:
 
 
 def _compressor(
-    host: RemoteHost, facts: Mapping[str, Any], compress: Mapping[str, Any]
+    host: RemoteHost, facts: questions.Settings, compress: questions.Compress
 ) -> Iterator[Finding]:
     version = tuple(int(part) for part in str(facts["compressor"]).split(".")[:2] if part.isdigit())
     if version < COMPRESSOR_WITHOUT_RACES:
@@ -114,13 +113,16 @@ def _compressor(
 def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     """Yield where a web host's project differs from the build host's, and whether its pages answer."""
     here, there = deploy.facts(host), deploy.facts(deploy.build)
-    for key, name in (("static_url", "STATIC_URL"), ("static_cdn", "STATIC_CDN")):
-        may_differ = key == "static_cdn" and here["cdn_independent"] and there["cdn_independent"]
-        if here[key] != there[key] and not may_differ:
+    knows_no_cdn = here["cdn_independent"] and there["cdn_independent"]
+    for name, mine, theirs, may_differ in (
+        ("STATIC_URL", here["static_url"], there["static_url"], False),
+        ("STATIC_CDN", here["static_cdn"], there["static_cdn"], knows_no_cdn),
+    ):
+        if mine != theirs and not may_differ:
             yield bad(
                 host.name,
                 "settings",
-                f"{name} is {here[key]!r} here and {there[key]!r} on {deploy.build.name}",
+                f"{name} is {mine!r} here and {theirs!r} on {deploy.build.name}",
                 "set it alike: it stands in the blocks whose hashes are the manifest's keys",
             )
     other = {
@@ -130,7 +132,7 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     }
     if other:
         words = ", ".join(
-            f"{name} {mine or 'not'} here, {theirs} there" for name, (mine, theirs) in other.items()
+            f"{name} {own or 'not'} here, {version} there" for name, (own, version) in other.items()
         )
         yield bad(
             host.name,

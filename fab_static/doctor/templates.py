@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fab_static.doctor.findings import Finding, advice, good
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.wire import questions
 from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
@@ -15,13 +15,13 @@ from fab_static.remote import RemoteHost
 def of_templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:
     """Return advice on the project's templates: fewer requests, and cached for longer."""
     try:
-        answer = deploy.project(host).ask({"ask": "lint"})
+        answer = deploy.project(host).ask(questions.LINT)
     except FabStaticError as error:
         return [advice(host.name, "templates", f"cannot be read: {error.what}", error.mend)]
     return template_findings(host.name, answer)
 
 
-def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
+def template_findings(where: str, answer: questions.Lint) -> list[Finding]:
     """Return the lint's answer as findings: one of all pages, and one for each template to mend.
 
     Args:
@@ -29,27 +29,27 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
         answer: see host/project/lint.
     """
     templates = answer["templates"]
-    pages = [one for one in templates if one["page"]]
+    pages = {one["template"]: one["requests"] for one in templates if one["requests"]}
     found = []
     if pages:
-        most = max(pages, key=lambda one: one["requests"]["total"])
-        count = sum(one["requests"]["total"] for one in pages) / len(pages)
+        most = max(pages, key=lambda page: pages[page]["total"])
+        count = sum(requests["total"] for requests in pages.values()) / len(pages)
         found.append(
             {
                 **good(
                     where,
                     "templates",
                     f"{counted(len(pages), 'page')} in {counted(len(templates), 'template')}; a page asks for "
-                    f"{count:.1f} static files on average, {most['template']} for "
-                    f"{most['requests']['total']}, the most",
+                    f"{count:.1f} static files on average, {most} for "
+                    f"{pages[most]['total']}, the most",
                 ),
-                "details": {one["template"]: one["requests"] for one in pages},
+                "details": pages,
             }
         )
     for one in templates:
         what, mend = _of_template(one)
         if what:
-            if one["page"]:
+            if one["requests"]:
                 what.append(f"the page asks for {counted(one['requests']['total'], 'static file')}")
             subject = f"template {one['template']}"
             found.append(advice(where, subject, "; ".join(what), "; ".join(mend), details=one))
@@ -68,7 +68,7 @@ def template_findings(where: str, answer: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
-def _of_template(one: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _of_template(one: questions.Linted) -> tuple[list[str], list[str]]:
     """Return what could be better in a template, and how."""
     what, mend = [], []
     for kind in ("script", "stylesheet"):

@@ -13,7 +13,7 @@ from fab_static.phases.run.collected import hashed_names
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import steps
 from fab_static.phases.run.forgetting import forgotten, planned
-from fab_static.phases.run.listings import Listing, listing_of
+from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.settings import staticfiles_manifest_path
 from fab_static.phases.run.static_root import refuse_unsafe, words_of_collectstatic
@@ -32,7 +32,8 @@ from fab_static.plan.diff import (
 from fab_static.plan.flip import printed
 from fab_static.plan.release import Release
 from fab_static.plan.sources import since_collected
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire.kept import Kept, Listing
 from fab_static.remote import RemoteHost
 
 
@@ -48,7 +49,9 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     live = deploy.read_release(live_name) if live_name else None
     refuse_unsafe(deploy)
     words = words_of_collectstatic(deploy)
-    sources = deploy.project(deploy.build).ask({"ask": "sources", "words": words})["files"]
+    sources = deploy.project(deploy.build).ask(
+        questions.SOURCES, questions.OfCollectstatic(words=words)
+    )["files"]
     listing = _collected(deploy)
     collected = listing["files"]
     diff = Diff()
@@ -127,8 +130,8 @@ def _invalidation(
 def _to_publish(
     origin: Publication,
     staged: Release | None,
-    sources: Mapping[str, Any],
-    collected: Mapping[str, Any],
+    sources: Mapping[str, tuple[str, int]],
+    collected: Mapping[str, Kept],
 ) -> dict[str, Any]:
     """Return how many objects would be sent to the bucket, and their bytes."""
     if staged:
@@ -165,8 +168,8 @@ def _would_collect_the_same(deploy: Deployment) -> bool:
 def _lacking(
     deploy: Deployment,
     staged: Release | None,
-    sources: Mapping[str, Any],
-    collected: Mapping[str, Any],
+    sources: Mapping[str, tuple[str, int]],
+    collected: Mapping[str, Kept],
 ) -> dict[RemoteHost, dict[str, int]]:
     """Return the objects that each host would be sent."""
 

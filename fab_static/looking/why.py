@@ -41,7 +41,7 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import coverage, offline_manifest
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
 _KEY = re.compile(r"[0-9a-f]{12,64}")  # messages show the first 12
@@ -133,8 +133,7 @@ def _of_path(
 def _sources(deploy: Deployment, path: str) -> list[str]:
     """Return the files of this name that the project's finders see; an empty list if it does not answer."""
     with suppress(FabStaticError):
-        found: list[str] = deploy.project(deploy.build).ask({"ask": "find", "name": path})["found"]
-        return found
+        return deploy.project(deploy.build).ask(questions.FIND, questions.Name(name=path))["found"]
     return []
 
 
@@ -157,10 +156,10 @@ def _verdict(release: Release, path: str, version: str | None, held: Sequence[st
     return "as the live release has it"
 
 
-def _phases(deploy: Deployment, path: str) -> list[dict[str, Any]]:
+def _phases(deploy: Deployment, path: str) -> list[dict[str, str | None]]:
     """Return the build phases that wrote the file, in order, with the bytes each left."""
-    found = []
-    last = None
+    found: list[dict[str, str | None]] = []
+    last: str | None = None
     for name, listing in after_each(deploy):
         known = listing["files"].get(path)
         sha256 = known and known[0]
@@ -182,9 +181,9 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
                 decoded(text, where=name, error=ManifestError), where=name
             )
 
-    def asked(host: RemoteHost) -> dict[str, Any]:
+    def asked(host: RemoteHost) -> questions.Coverage:
         return deploy.project(host).ask(
-            {"ask": "coverage", "manifest": None, "redirect": {}, "texts": True}
+            questions.COVERAGE, questions.OfManifest(manifest=None, redirect={}, texts=True)
         )
 
     hosts = list(dict.fromkeys((deploy.build, *deploy.hosts("web"))))
@@ -202,15 +201,19 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
     asked_by = [
         {
             "host": host.name,
-            **{name: found.get(name) for name in ("template", "in", "block", "line", "context")},
-            "language": found.get("language"),
-            "text": found["text"],
+            "template": block["template"],
+            "in": block["in"],
+            "block": block["block"],
+            "line": block["line"],
+            "context": block["context"],
+            "language": block["language"],
+            "text": block["text"],
             "nearest": []
             if key in live_manifest
-            else coverage.describe(coverage.block_of(found, found["text"]), built),
+            else coverage.describe(coverage.block_of(block, block["text"]), built),
         }
         for host, answer in answers.items()
-        for found in blocks_of(answer, key)
+        for block in blocks_of(answer, key)
     ]
     return {
         "key": key,
@@ -229,14 +232,23 @@ def whole_key(digits: str, known: Iterable[Iterable[str]]) -> str:
     return keys.pop() if len(keys) == 1 else digits
 
 
-def blocks_of(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+class Met(questions.Gap):
+    """A block that has the key; in `language` where that is not the build's."""
+
+    language: str | None
+
+
+def blocks_of(answer: questions.Coverage, key: str) -> list[Met]:
     """Return the blocks of a coverage answer that have this key, each place once, with their text."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for block in (*answer["rendered"], *answer["untranslated"]):
-        if block["key"] == key:
-            place = (block["template"], block["block"], block.get("language"))
-            text = block.get("text") or answer["texts"][key]
-            found.setdefault(place, {**block, "text": text})
+    met: list[Met] = [
+        {**block, "text": answer["texts"][key], "language": None}
+        for block in answer["rendered"]
+        if block["key"] == key
+    ]
+    met += [{**block} for block in answer["untranslated"] if block["key"] == key]
+    found: dict[tuple[str, int, str | None], Met] = {}
+    for block in met:
+        found.setdefault((block["template"], block["block"], block["language"]), block)
     return list(found.values())
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
+from fab_static.plan.wire import questions
+from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import counted, first_of, indented
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
@@ -22,15 +23,17 @@ def compress(deploy: Deployment) -> None:
     If it fails: nothing that is live has changed; `deploy --resume` goes on here.
     """
 
-    def every_block_is_there() -> dict[str, Any]:
+    def every_block_is_there() -> Left:
         facts = deploy.facts(deploy.build)
         if not facts["compress"]:
             return {}
-        question = question_of(facts)
-        answer = deploy.project(deploy.build).ask(question)
+        request = request_of(facts)
+        answer = deploy.project(deploy.build).ask(questions.COVERAGE, request)
         # only here: what was live with such a block must not be kept from coming back
         if not coverage.is_covered(answer) or answer["untranslated"]:
-            told = deploy.project(deploy.build).ask({**question, "texts": True})
+            told = deploy.project(deploy.build).ask(
+                questions.COVERAGE, questions.OfManifest(**{**request, "texts": True})
+            )
             lacking = {gap["key"] for gap in told["missing"]}
             built = [each for each in coverage.built_blocks(told) if each.key not in lacking]
             raise gaps_refused(answer, built, where=f"{deploy.build.name}: phase compress")
@@ -45,10 +48,9 @@ def compress(deploy: Deployment) -> None:
     build_phase(deploy, "compress", check=every_block_is_there)
 
 
-def question_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+def request_of(facts: questions.Settings) -> questions.OfManifest:
     """Return what the build host's project is asked of the manifest that compress has written."""
     return {
-        "ask": "coverage",
         "manifest": facts["offline_manifest"],
         "redirect": {},
         "places": True,
@@ -66,7 +68,9 @@ def refuse_unbuilt(deploy: Deployment) -> None:
     compress = deploy.facts(deploy.build)["compress"]
     if not (compress and compress["enabled"] and compress["offline"]):
         return
-    answer = deploy.project(deploy.build).ask({"ask": "coverage", "manifest": None, "redirect": {}})
+    answer = deploy.project(deploy.build).ask(
+        questions.COVERAGE, questions.OfManifest(manifest=None, redirect={})
+    )
     if answer["missing"] or answer["passed_over"] or answer["handed_over"]:
         refused = gaps_refused(answer, [], where=f"{deploy.build.name}: phase seal")
         raise BuildError(
@@ -74,7 +78,7 @@ def refuse_unbuilt(deploy: Deployment) -> None:
         )
 
 
-def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
+def _refuse_a_cdn(answer: questions.Coverage, *, where: str) -> None:
     """Refuse a build that says it knows no CDN, and does.
 
     Raises:
@@ -101,7 +105,7 @@ def _refuse_a_cdn(answer: dict[str, Any], *, where: str) -> None:
 
 
 def gaps_refused(
-    answer: Mapping[str, Any],
+    answer: questions.Coverage,
     built: Sequence[coverage.Block],
     *,
     where: str,
@@ -114,7 +118,7 @@ def gaps_refused(
     whose result nobody reads, and templates that do not parse are passed over.
 
     Args:
-        answer: the probe's, to {"ask": "coverage"}.
+        answer: the project's.
         built: blocks that were built, to compare with.
         where: the host, and what was looked at.
         static_urls: STATIC_URL of the build host and there.

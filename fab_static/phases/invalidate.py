@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 
 from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
@@ -118,8 +117,8 @@ def _plan(deploy: Deployment, distribution: Distribution, live: str | None) -> I
     """Return what to ask for; while the same flip holds, what was asked for, so that nothing is paid twice."""
     journal, cdn = deploy.journal, deploy.environment.cdn
     known = journal.invalidation
-    same = {"live": live, "changed": listed(journal.to_invalidate)}
-    if known and live is not None and same == {key: known.get(key) for key in same}:
+    changed = listed(journal.to_invalidate)
+    if known and live is not None and (known["live"], known["changed"]) == (live, changed):
         return Invalidation(tuple(tuple(batch) for batch in known["batches"]))
     if deploy.caching is None:  # a rollback did not wait for it
         deploy.caching = Caching(distribution, deploy.show.warn)
@@ -131,7 +130,8 @@ def _plan(deploy: Deployment, distribution: Distribution, live: str | None) -> I
         most_batches=4 if cdn and cdn.wait else 1,  # who does not wait has no second batch
     )
     journal.invalidation = {
-        **same,
+        "live": live,
+        "changed": changed,
         "reference": f"fabstatic-{live}-{time.time_ns()}",
         "batches": [list(batch) for batch in plan.batches],
     }
@@ -149,7 +149,8 @@ def _ask(
 
     What it has accepted since this flip is not asked for again: it is found by its id.
     """
-    asked = deploy.journal.invalidation or {}
+    asked = deploy.journal.invalidation
+    assert asked  # noqa: S101 - of `_plan`
     if "requests" in asked:
         requests = [
             Request(one["id"], one["reference"], tuple(one["paths"])) for one in asked["requests"]
@@ -172,7 +173,10 @@ def _ask(
         plan.batches, asked["reference"], wait_seconds=wait_seconds, on_accepted=noted
     )
     if not accepted.refused:
-        asked["requests"] = [asdict(request) for request in accepted.requests]
+        asked["requests"] = [
+            {"id": one.id, "reference": one.reference, "paths": list(one.paths)}
+            for one in accepted.requests
+        ]
         deploy.journal.save()
     charged = sum(len(request.paths) for request in new)
     if charged:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.distribute import ship
 from fab_static.phases.run.audit import refuse_contradictions
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import baked_settings, manifest_path
+from fab_static.plan.baked import Baked
 from fab_static.plan.history import bad
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
@@ -48,6 +48,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     ship(deploy, release, (source.build, *source.hosts("static")))
     deploy.release = release
     deploy.journal.release = name
+    sealed = source.journal.phases.get("seal")
     deploy.journal.done(
         "seal",
         at=time.time(),
@@ -55,7 +56,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
         by=deploy.operator,
         release=name,
         project_path=deploy.project_path,
-        versions_file=source.journal.phases.get("seal", {}).get("versions_file"),
+        versions_file=sealed.get("versions_file") if sealed else None,
         promoted_from=source.environment.name,
     )
 
@@ -84,12 +85,12 @@ def _live(source: Deployment) -> str:
 
 
 def _refuse_obstacles(deploy: Deployment, source: Deployment, release: Release) -> None:
-    def settings(host: RemoteHost) -> dict[str, Any]:
+    def settings(host: RemoteHost) -> Baked:
         facts = deploy.facts(host)
         asked = baked_settings(facts)
         if "web" in host.roles:
-            compress = facts["compress"] or {}
-            is_read = compress.get("enabled") and compress.get("offline")
+            compress = facts["compress"]
+            is_read = compress and compress["enabled"] and compress["offline"]
             asked["offline_manifest"] = manifest_path(facts) if is_read else None
         return asked
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
 
 from fab_static.errors import BuildError, ManifestError, ReleaseError
 from fab_static.phases.compress import refuse_unbuilt
@@ -38,7 +37,8 @@ from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
+from fab_static.plan.wire.kept import Listing
 from fab_static.plan.wording import counted, indented
 
 
@@ -180,12 +180,12 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
 
 
 def _as_built(
-    path: str | None, absolute: str, files: Mapping[str, File], listing: Mapping[str, Any]
+    path: str | None, absolute: str | None, files: Mapping[str, File], listing: Listing
 ) -> File | None:
     """Return a manifest as the last phase left it, inside the static root or not; None: there is none."""
     if path is None or not path.startswith(OUTSIDE):
         return files.get(path or "")
-    known = listing["extra"].get(absolute)
+    known = listing["extra"].get(absolute or "")
     return File(*known) if known else None
 
 
@@ -194,7 +194,7 @@ def _kept_in(path: str, files: dict[str, File], outside: dict[str, File]) -> dic
 
 
 def _refuse_lost_names(
-    deploy: Deployment, configured: tuple[str, ...], facts: Mapping[str, Any]
+    deploy: Deployment, configured: tuple[str, ...], facts: questions.Settings
 ) -> None:
     """Refuse a storage that prints hashed names whose manifest no release could hold.
 
@@ -254,7 +254,7 @@ def _precompressed(deploy: Deployment, release: Release) -> Release:
     return with_encodings(release, found)
 
 
-def _copies(deploy: Deployment, listing: Mapping[str, Any]) -> frozenset[str]:
+def _copies(deploy: Deployment, listing: Listing) -> frozenset[str]:
     """Return the compressed copies that the project made itself, and warn of those with other bytes.
 
     A copy with other bytes than its file is an ordinary file, which nginx sends in the other one's place to
@@ -290,7 +290,7 @@ def _saving(release: Release) -> str:
 
 
 def _versions(
-    deploy: Deployment, listing: Mapping[str, Any], facts: Mapping[str, Any]
+    deploy: Deployment, listing: Listing, facts: questions.Settings
 ) -> tuple[dict[str, str], tuple[str, int] | None]:
     """Return the recorded versions, and the object that is resource_versions.yml.
 
@@ -317,7 +317,7 @@ def _checked_manifest(
     file: File,
     hashes: Mapping[str, str],
     before: Mapping[str, str],
-    facts: Mapping[str, Any],
+    facts: questions.Settings,
 ) -> dict[str, str]:
     """Return the offline manifest.
 
@@ -346,7 +346,7 @@ def _canonical_manifest(deploy: Deployment, manifest: Mapping[str, str]) -> File
 
 
 def _canonical_names(
-    deploy: Deployment, file: File, hashes: Mapping[str, str], facts: Mapping[str, Any]
+    deploy: Deployment, file: File, hashes: Mapping[str, str], facts: questions.Settings
 ) -> tuple[File, frozenset[str]]:
     """Store Django's staticfiles.json with its keys in order; return it, and the hashed names in it.
 

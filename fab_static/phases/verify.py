@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from fab_static.errors import FabStaticError, ManifestError, ReleaseError
-from fab_static.phases.compress import gaps_refused, question_of
+from fab_static.phases.compress import gaps_refused, request_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.settings import baked_settings
@@ -15,7 +14,7 @@ from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
 from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wording import indented
 from fab_static.remote import RemoteHost
 
@@ -73,7 +72,7 @@ def _refuse_other_urls(deploy: Deployment, release: Release) -> None:
 def _refuse_gaps(deploy: Deployment, release: Release) -> None:
     """Have every web host look its compress blocks up; the build host's are fetched only on a miss."""
 
-    def asked(host: RemoteHost) -> dict[str, Any]:
+    def asked(host: RemoteHost) -> questions.Coverage:
         folder = host.layout.release(release.id)
         redirect = {}
         if release.versions_sha256:
@@ -86,18 +85,20 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
         if host == deploy.build and deploy.built_manifest:
             # it was asked when it had built: of the same files it would say the same
             built = str(host.layout.object(deploy.built_manifest))
-            shown = {**redirect, facts["offline_manifest"]: built}
-            answer = project.recall_answer(question_of(facts), shown)
+            shown = {**redirect, str(facts["offline_manifest"]): built}
+            answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
             if answer is not None:
                 return answer
-        return project.ask({"ask": "coverage", "manifest": manifest, "redirect": redirect})
+        return project.ask(
+            questions.COVERAGE, questions.OfManifest(manifest=manifest, redirect=redirect)
+        )
 
     answers = deploy.on(deploy.hosts("web"), asked)
     lacking = [host for host, answer in answers.items() if not coverage.is_covered(answer)]
     if not lacking:
         return
     built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
-    there: dict[str, Any] | None = None
+    there: questions.Settings | None = None
     with suppress(FabStaticError):
         there = deploy.facts(deploy.build)
 
@@ -132,7 +133,7 @@ def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
             decoded(text, where=release.id, error=ManifestError), where=release.id
         )
         answer = deploy.project(deploy.build).ask(
-            {"ask": "coverage", "manifest": None, "redirect": {}, "texts": True}
+            questions.COVERAGE, questions.OfManifest(manifest=None, redirect={}, texts=True)
         )
         return coverage.built_blocks(answer, manifest)
     return []

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from fab_static.plan import offline_manifest
 from fab_static.plan.release import Release
+from fab_static.plan.wire.questions import BlockPlace
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,30 @@ class Change:
     new: str | None
 
 
+class Weight(TypedDict):
+    """What a bundle weighs, in bytes; null where no such copy was made."""
+
+    path: str
+    bytes: int
+    gzip: int | None
+    brotli: int | None
+
+
+class Bundle(TypedDict):
+    """A bundle whose bytes are others than before, as JSON."""
+
+    bundle: str
+    before: Weight | None
+    now: Weight | None
+
+
 def of_blocks(
-    places: Iterable[Mapping[str, Any]], manifest: Mapping[str, str]
+    places: Iterable[BlockPlace], manifest: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """Return the files that stand in pages for compress blocks: path -> names, sorted.
 
     Args:
-        places: as the probe tells them: [{"in": the template that it stands in, "line", "block",
-            "context", "keys": {key: the first template that renders it so}}].
+        places: as the project tells them.
         manifest: the offline manifest.
     """
     by_page: dict[tuple[str, int, str], list[tuple[str, int, int, str]]] = defaultdict(list)
@@ -41,7 +58,7 @@ def of_blocks(
                 # a base template's block that each page fills has a bundle for each page
                 page = place["in"] if len(place["keys"]) == 1 else template
                 order = (place["in"], place["line"] or 0, place["block"], path)
-                by_page[page, place["context"], _kind(path)].append(order)
+                by_page[page, place["context"] or 0, _kind(path)].append(order)
     names = defaultdict(set)
     for (page, context, kind), found in by_page.items():
         for number, (_, _, _, path) in enumerate(sorted(found), 1):
@@ -85,8 +102,8 @@ def changes(old: Release | None, new: Release) -> list[Change]:
     return sorted(found, key=lambda change: (change.name, change.old or "", change.new or ""))
 
 
-def weighed(old: Release | None, new: Release) -> list[dict[str, Any]]:
-    """Return `changes` as JSON: [{"bundle": name, "before", "now": as `_weight`, or null}]."""
+def weighed(old: Release | None, new: Release) -> list[Bundle]:
+    """Return `changes` as JSON."""
     return [
         {
             "bundle": change.name,
@@ -97,8 +114,8 @@ def weighed(old: Release | None, new: Release) -> list[dict[str, Any]]:
     ]
 
 
-def _weight(release: Release | None, path: str | None) -> dict[str, Any] | None:
-    """Return {"path", "bytes", "gzip", "brotli"}: sizes in bytes, None where no such copy was made."""
+def _weight(release: Release | None, path: str | None) -> Weight | None:
+    """Return what a bundle weighs."""
     if release is None or path is None:
         return None
     file = release.files[path]

@@ -7,11 +7,11 @@ differs from what was built somewhere: the nearest built block shows in which li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
+from fab_static.plan.wire import questions
 from fab_static.plan.wording import some_of
 
 LINES_SHOWN = 12  # of a block's text
@@ -59,12 +59,12 @@ class Difference:
     only_whitespace: bool
 
 
-def block_of(told: Mapping[str, Any], text: str) -> Block:
+def block_of(told: questions.Rendered, text: str) -> Block:
     """Return the block that the probe tells of."""
     return Block(told["template"], told["block"], told["line"], told["in"], told["key"], text)
 
 
-def built_blocks(answer: Mapping[str, Any], manifest: Iterable[str] | None = None) -> list[Block]:
+def built_blocks(answer: questions.Coverage, manifest: Iterable[str] | None = None) -> list[Block]:
     """Return the blocks of a coverage answer with texts; with a manifest only those whose key it has."""
     keys = None if manifest is None else {*manifest}
     return [
@@ -173,7 +173,7 @@ def _cut(one: str | None, other: str | None, *, whitespace: bool) -> tuple[str, 
     return shown[0], shown[1]
 
 
-def other_than(here: Mapping[str, Any], there: Mapping[str, Any], build: str) -> list[str]:
+def other_than(here: questions.Settings, there: questions.Settings, build: str) -> list[str]:
     """Return in words what differs between two hosts that may stand in a rendered block.
 
     Args:
@@ -200,7 +200,7 @@ def _told(value: object) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def is_covered(answer: Mapping[str, Any]) -> bool:
+def is_covered(answer: questions.Coverage) -> bool:
     """Tell whether no page can raise OfflineGenerationError, as far as templates and contexts tell.
 
     That goes for the language that compress speaks; `untranslated` are the blocks that have another text
@@ -218,7 +218,7 @@ def is_covered(answer: Mapping[str, Any]) -> bool:
 
 
 def problems(
-    answer: Mapping[str, Any],
+    answer: questions.Coverage,
     built: Sequence[Block] = (),
     static_urls: tuple[str, str] = ("", ""),
 ) -> list[str]:
@@ -228,16 +228,16 @@ def problems(
         for gap in answer["broken"]
         if gap["has_compress"]
     ]
-    for gap in answer["failed"]:
-        found.append(
-            f"{_place(gap)} fails while it is rendered for its key, which compress does not tell: "
-            f"{gap['error']}"
-        )
-    for gap in answer["missing"]:
-        block = block_of(gap, gap["text"])
+    found += [
+        f"{_place(gap)} fails while it is rendered for its key, which compress does not tell: "
+        f"{gap['error']}"
+        for gap in answer["failed"]
+    ]
+    for missing in answer["missing"]:
+        block = block_of(missing, missing["text"])
         lines = [
-            f"{_place(gap)}: its key {gap['key'][:12]}… is not in the manifest; it renders as",
-            *(f"  {line}" for line in gap["text"].strip().splitlines()[:LINES_SHOWN]),
+            f"{_place(missing)}: its key {missing['key'][:12]}… is not in the manifest; it renders as",
+            *(f"  {line}" for line in missing["text"].strip().splitlines()[:LINES_SHOWN]),
         ]
         if len(found) < GAPS_SHOWN:  # comparing is dear
             lines += describe(block, built, static_urls) if built else []
@@ -248,22 +248,22 @@ def problems(
         "puts together, and compress builds no such text"
         for gap in answer.get("handed_over", ())
     ]
-    for gap in answer["unfilled"]:
-        found += [
-            f"{_place(gap)} uses {name}, which {{% {tag} %}} outside of the block sets: compress renders the "
-            "block alone, without it"
-            for name, tag in gap.get("set_by", {}).items()
-        ]
-    for gap in answer.get("surrounded", ()):
-        lines = gap["text"].strip().splitlines()[:LINES_SHOWN]
+    found += [
+        f"{_place(unfilled)} uses {name}, which {{% {tag} %}} outside of the block sets: compress renders the "
+        "block alone, without it"
+        for unfilled in answer["unfilled"]
+        for name, tag in unfilled.get("set_by", {}).items()
+    ]
+    for surrounded in answer.get("surrounded", ()):
+        lines = surrounded["text"].strip().splitlines()[:LINES_SHOWN]
         told = (
-            f"{_place(gap)} is another text within {gap['tag']}, and compress renders the block alone; pages "
-            "render it as"
+            f"{_place(surrounded)} is another text within {surrounded['tag']}, and compress renders the block "
+            "alone; pages render it as"
         )
         found.append("\n".join([told, *(f"  {line}" for line in lines)]))
     languages: dict[str, list[str]] = {}
-    for gap in answer["untranslated"]:
-        languages.setdefault(_place(gap), []).append(gap["language"])
+    for untranslated in answer["untranslated"]:
+        languages.setdefault(_place(untranslated), []).append(untranslated["language"])
     found += [
         f"{place}: visitors in {some_of(codes, WORDS_SHOWN)} get another text than was built"
         for place, codes in languages.items()
@@ -271,7 +271,7 @@ def problems(
     return found
 
 
-def _passed_over(gap: Mapping[str, Any]) -> str:
+def _passed_over(gap: questions.PassedOver) -> str:
     """Return in words that compress does not find a block, with what a page would have of it."""
     place = f"{gap['template']}, line {gap['line']}"
     told = f"{place}: compress does not find the block in {gap['tag']}"
@@ -281,12 +281,12 @@ def _passed_over(gap: Mapping[str, Any]) -> str:
     return "\n".join([f"{told}; it renders as", *(f"  {line}" for line in lines)])
 
 
-def _place(gap: Mapping[str, Any]) -> str:
+def _place(gap: questions.Place) -> str:
     context = f", offline context {gap['context']}" if gap["context"] else ""
-    return block_of({"key": "", **gap}, "").place + context
+    return block_of(questions.Rendered(**{**gap, "key": ""}), "").place + context
 
 
-def advice(answer: Mapping[str, Any]) -> list[str]:
+def advice(answer: questions.Coverage) -> list[str]:
     """Return what does not stop a release, and should be known: one line each."""
     found = [
         f"{gap['template']} does not parse, and holds no compress block: {gap['error']}"
@@ -305,11 +305,13 @@ def advice(answer: Mapping[str, Any]) -> list[str]:
         "OfflineGenerationError then; keep it out of the block"
         for gap in answer.get("varying", ())
     ]
-    for gap in answer.get("made", ()):
-        file = gap["file"] or "what compress made of it"
-        found.append(_MADE[gap["what"]].format(_place(gap), file=file, name=gap["name"]))
-    for gap in answer["ambiguous"]:
-        places = "; ".join(f"{_place(each)} asks for {each['form']}" for each in gap["blocks"])
+    for made in answer.get("made", ()):
+        file = made["file"] or "what compress made of it"
+        found.append(_MADE[made["what"]].format(_place(made), file=file, name=made["name"]))
+    for ambiguous in answer["ambiguous"]:
+        places = "; ".join(
+            f"{_place(each)} asks for {each['form']}" for each in ambiguous["blocks"]
+        )
         found.append(
             f"one text, and so one key, for different output: {places}; which of them pages get is "
             "left to chance: make the texts differ, by a comment"
@@ -336,7 +338,7 @@ def _varies(asks: Sequence[str]) -> str:
     return " and ".join(words + (["asks for a random value"] if "random" in asks else []))
 
 
-def cures(answer: Mapping[str, Any]) -> str:
+def cures(answer: questions.Coverage) -> str:
     """Return how to mend what `problems` names."""
     found = []
     if any(gap["has_compress"] for gap in answer["broken"]) or answer["failed"]:

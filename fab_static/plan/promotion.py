@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
+from fab_static.plan.baked import Baked
 from fab_static.plan.release import Release
 
 # They render the blocks whose text is the key in the offline manifest; the others (minifiers, parsers,
@@ -17,7 +17,7 @@ RENDERING = (
 
 def obstacles(
     release: Release,
-    asked: Mapping[str, Mapping[str, Any]],
+    asked: Mapping[str, Baked],
     *,
     names: Collection[str] | None = None,
 ) -> list[str]:
@@ -47,7 +47,7 @@ def obstacles(
     ]
 
 
-def _compared(settings: Mapping[str, Any], *, no_cdn: bool) -> Iterator[tuple[str, Any]]:
+def _compared(settings: Baked, *, no_cdn: bool) -> Iterator[tuple[str, str | bool | None]]:
     """Yield what must be equal for one build to be both environments'; `no_cdn`: it knows no CDN."""
     cdn, url = settings.get("STATIC_CDN") or "", settings.get("COMPRESS_URL")
     yield "FAB_STATIC_CDN_IN_BLOCKS", not settings.get("cdn_independent", False)
@@ -60,5 +60,5 @@ def _compared(settings: Mapping[str, Any], *, no_cdn: bool) -> Iterator[tuple[st
         yield name, libraries.get(name)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: str | bool | None) -> str:
     return "nothing" if value is None else repr(value)

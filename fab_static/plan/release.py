@@ -8,14 +8,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Never, NotRequired, TypedDict
 
 from fab_static.errors import ReleaseError
+from fab_static.plan.baked import Baked
 
 FORMAT = 1
 AT_ONCE = 1000  # files whose text is made at once
 # one for all: a release has tens of thousands of files
-_NONE: Mapping[str, Any] = MappingProxyType({})
+_NONE: Mapping[str, Never] = MappingProxyType({})
+
+
+class Took(TypedDict):
+    """How long a phase took."""
+
+    name: str
+    seconds: float
+
+
+class EncodedData(TypedDict):
+    """What release.json says of a precompressed copy."""
+
+    sha256: str
+    size: int
+
+
+class FileData(TypedDict):
+    """What release.json says of a file: `encodings` are its copies, by their endings."""
+
+    sha256: str
+    size: int
+    version: str
+    encodings: NotRequired[dict[str, EncodedData]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +63,9 @@ class File:
     version: str
     encodings: Mapping[str, Encoded] = field(default_factory=lambda: _NONE)
 
-    def to_data(self) -> dict[str, Any]:
+    def to_data(self) -> FileData:
         """Return what release.json says of it; nothing of encodings where there are none."""
-        data: dict[str, Any] = {"sha256": self.sha256, "size": self.size, "version": self.version}
+        data: FileData = {"sha256": self.sha256, "size": self.size, "version": self.version}
         if self.encodings:
             data["encodings"] = {
                 ending: {"sha256": one.sha256, "size": one.size}
@@ -50,7 +74,7 @@ class File:
         return data
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> File:
+    def from_data(cls, data: FileData) -> File:
         """Return the file that release.json describes."""
         encodings = {
             ending: Encoded(one["sha256"], one["size"])
@@ -81,8 +105,8 @@ class Release:
     revision: str | None
     created_at: str
     created_by: str
-    settings: Mapping[str, Any]
-    phases: tuple[Mapping[str, Any], ...]
+    settings: Baked
+    phases: tuple[Took, ...]
     files: Mapping[str, File]
     versions: Mapping[str, str]
     named: tuple[str, ...]
@@ -211,7 +235,7 @@ def without_files(release: Release) -> Release:
 def digest(
     files: Mapping[str, File],
     versions_sha256: str | None,
-    settings: Mapping[str, Any],
+    settings: Baked,
     manifests: Mapping[str, File] = _NONE,
 ) -> str:
     """Return the digest of a release's content; two builds of one revision have the same.

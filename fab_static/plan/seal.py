@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from fab_static.errors import ReleaseError
 from fab_static.plan.ids import is_id
 from fab_static.plan.layout import OUTSIDE
-from fab_static.plan.release import FORMAT, File, Release
+from fab_static.plan.release import FORMAT, File, FileData, Release
 
 _FILE = {"sha256", "size", "version"}
 
 DAMAGED = "deploy anew; the damaged release is never made live"
 
 
-def _read(data: dict[str, Any]) -> Any:
+def _read(data: dict[str, object]) -> File | dict[str, object]:
     """Return what an object of release.json stands for, as soon as it is read: a file's, or itself."""
-    return File.from_data(data) if data.keys() >= _FILE else data
+    return File.from_data(cast("FileData", data)) if data.keys() >= _FILE else data
 
 
 def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Release:

@@ -168,7 +168,7 @@ class RemoteHost:
         environment: Mapping[str, str] | None = None,
         main: str | None = None,
         on_output: Callable[[bytes], None] | None = None,
-        record: Mapping[str, Any] | None = None,
+        record: asks.Record | asks.OwnRecord | None = None,
         shares_start: bool = False,
     ) -> Ran:
         """Run a command on the host; its environment never stands on a command line.
@@ -199,7 +199,7 @@ class RemoteHost:
                 environment=dict(environment or {}),
                 timeout=limit,
                 main=main,
-                record=dict(record) if record else None,
+                record=record,
                 shares_start=shares_start,
             ),
             on_output=collect,

@@ -103,7 +103,7 @@ class Run:
                 at=time.time(),
                 seconds=round(time.monotonic() - started, 3),
                 by=deploy.operator,
-                release=deploy.release and deploy.release.id,
+                release=deploy.release.id if deploy.release else None,
             )
 
     def _ask(self) -> None:

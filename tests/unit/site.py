@@ -122,7 +122,14 @@ class Project:
         code = self.folder / host
         code.mkdir(parents=True, exist_ok=True)
         self.settings[host] = {
+            "django": "5.2",
+            "python": "3.11.2",
+            "compressor": None,
             "folder": str(code),
+            "base_dir": str(code),
+            "installed_apps": [],
+            "ignored_storage": None,
+            "catalogues": None,
             "static_root": str(self.root_on(host)),
             "static_url": "/static/",
             "static_cdn": "",
@@ -196,6 +203,14 @@ COVERED: dict[str, Any] = {  # every compress block is in the offline manifest
     "with_cdn": [],
     "files_with_cdn": [],
     "relative_inline": [],
+    "keys": 1,
+    "surrounded": [],
+    "varying": [],
+    "rendered": [],
+    "texts": {},
+    "made": [],
+    "compress": None,
+    "libraries": {},
 }
 
 

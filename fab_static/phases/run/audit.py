@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from fab_static.errors import BuildError, ReleaseError
 from fab_static.host.agent.protocol import RECORD
@@ -12,6 +11,8 @@ from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
 from fab_static.plan.diff import contradictions, unversioned_changes
 from fab_static.plan.release import Release
+from fab_static.plan.wire import questions
+from fab_static.plan.wire.kept import Kept, Listing
 from fab_static.plan.wording import counted, indented
 
 SHOWN = 20  # paths named in one message
@@ -37,14 +38,14 @@ def refuse_unusable_names(deploy: Deployment, paths: Iterable[str]) -> None:
 
 
 def refuse_wrong_versions(
-    deploy: Deployment, recorded: Mapping[str, str], listing: Mapping[str, Any]
+    deploy: Deployment, recorded: Mapping[str, str], listing: Listing
 ) -> None:
     """Refuse a recorded version that is not the hash of the bytes that are served under it.
 
     Args:
         deploy: whose build host has the objects.
         recorded: path -> version, as resource_versions.yml has it.
-        listing: the static root after the last phase: {"files": {path: [sha256, size, version]}}.
+        listing: the static root after the last phase.
 
     Raises:
         ReleaseError: naming every such file, both versions, and the phase that wrote it last.
@@ -87,7 +88,9 @@ def tell_of_shadowed(deploy: Deployment, words: list[str] | None) -> None:
         deploy: of whose build host.
         words: of collectstatic's command; None: it is a shell line.
     """
-    found = deploy.project(deploy.build).ask({"ask": "shadowed", "words": words})["shadowed"]
+    found = deploy.project(deploy.build).ask(
+        questions.SHADOWED, questions.OfCollectstatic(words=words)
+    )["shadowed"]
     if found:
         deploy.show.say(
             f"{counted(len(found), 'name is', 'names are')} found more than once, and the first is served:\n"
@@ -139,7 +142,7 @@ def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
     if deploy.journal.promoted_from:
         return {}
     found: dict[str, str] = {}
-    before: dict[str, Any] = {}
+    before: Mapping[str, Kept] = {}
     paths = list(paths)
     for phase, listing in after_each(deploy):
         files = listing["files"]
@@ -150,7 +153,7 @@ def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _contents(deploy: Deployment, files: Iterable[list[Any]]) -> Iterator[tuple[str, bytes]]:
+def _contents(deploy: Deployment, files: Iterable[Kept]) -> Iterator[tuple[str, bytes]]:
     """Yield (SHA-256, bytes) of a few files, in one round trip."""
     wanted = sorted({(known[0], known[1]) for known in files})
     if wanted:

@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from fab_static import interruption
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.settings import beside_root, manifest_path
+from fab_static.phases.run.journal import left_by
+from fab_static.phases.run.settings import beside_root, manifest_path, static_root_of
 from fab_static.phases.run.static_root import (
     among_sources,
     kept,
@@ -34,19 +34,19 @@ from fab_static.plan.build_order import PHASES, before, is_of_sources
 from fab_static.plan.spelling import task_name
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import indented, left_out
 from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
 WARNING = "warning: "  # begins a line of our commands that the operator should read
-OF_A_RUN = {"ran", "at", "seconds", "by"}  # what the journal keeps of that, not of what it left
 
 
 @dataclass(frozen=True)
 class Known:
     """What a phase would leave, by an earlier run that read the same; else why that is not known."""
 
-    entry: Mapping[str, Any] | None  # of the journal
+    entry: Entry | None
     why: str = ""
     listing: str = ""  # of what it would leave
 
@@ -55,8 +55,8 @@ def build_phase(
     deploy: Deployment,
     name: str,
     *,
-    check: Callable[[], Mapping[str, Any]] = dict,
-    compare: Callable[[], Mapping[str, Any]] = dict,
+    check: Callable[[], Left] = Left,
+    compare: Callable[[], Left] = Left,
 ) -> None:
     """Run one build phase on the build host, and keep the static root's state after it.
 
@@ -97,14 +97,14 @@ def build_phase(
             with _manifests_as_files(deploy):
                 _restore(deploy, known.listing)
                 check()
-        if known.entry.get("wrote"):
-            writes.put_back(deploy, known.entry["wrote"])
+        wrote = known.entry.get("wrote")
+        if wrote:
+            writes.put_back(deploy, wrote)
         deploy.show.say("reused: nothing that it reads has changed")
-        left = {key: known.entry[key] for key in known.entry.keys() - OF_A_RUN} | {
-            "reused": True,
-            "base": deploy.journal.phases[base]["listing"] if base else None,
-            "listing": known.listing or None,
-        }
+        left = left_by(known.entry)
+        left["reused"] = True
+        left["base"] = deploy.journal.phases[base]["listing"] if base else None
+        left["listing"] = known.listing or None
     else:
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
@@ -125,9 +125,9 @@ def _run(
     deploy: Deployment,
     name: str,
     base: str | None,
-    check: Callable[[], Mapping[str, Any]],
-    compare: Callable[[], Mapping[str, Any]],
-) -> dict[str, Any]:
+    check: Callable[[], Left],
+    compare: Callable[[], Left],
+) -> Left:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
     own = deploy.environment.build.own.get(name)
@@ -135,7 +135,7 @@ def _run(
     of_sources = is_of_sources(name, deploy.order)
     worked_on = deploy.journal.phases[base]["listing"] if base else None
     beside = beside_root(facts)
-    inside = [] if of_sources else [facts["static_root"]]
+    inside = [] if of_sources else [static_root_of(facts)]
     # Django's manifest is collectstatic's own; the other phases read it as any input
     inside += [path for path in beside if base and path != facts["staticfiles_manifest"]]
     known, collect = worked_on, None
@@ -156,9 +156,8 @@ def _run(
         found = check()
         left: answers.Snapshot | None = None
         if not of_sources:
-            left = deploy.build.ask(
-                verbs.SNAPSHOT, asks.Snapshot(before=known, root=facts["static_root"], extra=beside)
-            )[0]
+            snapshot = asks.Snapshot(before=known, root=static_root_of(facts), extra=beside)
+            left = deploy.build.ask(verbs.SNAPSHOT, snapshot)[0]
         # first: finders and storages may spell such a name in two ways
         if left and name == "collectstatic":
             refuse_unusable_names(deploy, listings.read(deploy, left["listing"])["files"])
@@ -171,14 +170,16 @@ def _run(
     written = [path for path in facts["versions_files"] if left and left["extra"].get(path)]
     if written and facts["resource_versions"] not in written:
         deploy.forget_facts(deploy.build)  # it has the name that the project's own command gave it
-    return {
+    noted: Left = {
         "listing": left["listing"] if left else None,
         "base": worked_on,
         "record": ran.token,
-        **({"unseen": ran.unseen} if ran.unseen else {}),
-        **({"wrote_sources": late} if late else {}),
-        **found,
     }
+    if ran.unseen:
+        noted["unseen"] = ran.unseen
+    if late:
+        noted["wrote_sources"] = late
+    return {**noted, **found}
 
 
 def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:
@@ -233,7 +234,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     replay = asks.Replay(
         name=name,
         token=token,
-        root=deploy.facts(deploy.build)["static_root"],
+        root=static_root_of(deploy.facts(deploy.build)),
         was=entry["base"],
         left=entry["listing"],
         now=given,
@@ -245,7 +246,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     return Known(None, other) if other else Known(entry, listing=head["listing"])
 
 
-def _other_part(deploy: Deployment, parts: Mapping[str, Any]) -> str | None:
+def _other_part(deploy: Deployment, parts: Mapping[str, answers.Part]) -> str | None:
     """Return what has another version now of all that a phase asked the versions files for; None: nothing."""
     for path, part in parts.items():
         found: Mapping[str, str] = {}
@@ -258,23 +259,28 @@ def _other_part(deploy: Deployment, parts: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _versions_files_left(
-    deploy: Deployment, entry: Mapping[str, Any]
-) -> dict[str, list[str | None]]:
+def _versions_files_left(deploy: Deployment, entry: Entry) -> dict[str, list[str | None]]:
     """Return the states in which a build may meet the versions files: as then, or as it left them.
 
     The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
     """
     last = deploy.journal.phases.get(deploy.phases[-1], entry)
-    extras = [listings.read(deploy, one["listing"])["extra"] for one in (entry, last)]
+    extras = [
+        {
+            path: file[0] if file else None
+            for path, file in listings.read(deploy, one["listing"])["extra"].items()
+        }
+        for one in (entry, last)
+        if one["listing"]
+    ]
     return {
-        path: list(dict.fromkeys(known[path] and known[path][0] for known in extras))
+        path: list(dict.fromkeys(known[path] for known in extras))
         for path in extras[0]
         if all(path in known for known in extras)
     }
 
 
-def _refuse_another(deploy: Deployment, name: str, known: Known, left: Mapping[str, Any]) -> None:
+def _refuse_another(deploy: Deployment, name: str, known: Known, left: Left) -> None:
     """Refuse to go on when a phase, run to verify, left something else than would have been used again.
 
     Raises:
@@ -349,28 +355,28 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
         )
 
 
-def _begin_anew(deploy: Deployment) -> tuple[str | None, dict[str, Any]]:
+def _begin_anew(deploy: Deployment) -> tuple[str | None, asks.Collect]:
     """Empty the static root, or make it what collectstatic left there: return that listing, and what it is told.
 
     A warm collectstatic trusts file times, and keeps what was removed. host/project/collecting.py does not; where it
     cannot do the work, it empties the root itself.
     """
-    facts = deploy.facts(deploy.build)
-    entry = deploy.journal.phases.get("collectstatic", {})
+    root = static_root_of(deploy.facts(deploy.build))
+    entry = deploy.journal.phases.get("collectstatic")
     is_recorded = deploy.project(deploy.build).is_recorded(command_of(deploy, "collectstatic"))
-    goes_on = (
-        deploy.reuse == "yes" and not deploy.by_itself and is_recorded and bool(entry.get("record"))
-    )
-    listing = entry["listing"] if goes_on else None
-    request = asks.Empty(root=facts["static_root"], listing=listing, **kept(deploy))
+    listing = onto = None
+    if entry and deploy.reuse == "yes" and not deploy.by_itself and is_recorded:
+        onto = entry.get("record") or None
+        listing = entry["listing"] if onto else None
+    request = asks.Empty(root=root, listing=listing, **kept(deploy))
     with listings.needed(deploy, listing):
         deploy.build.ask(verbs.EMPTY, request)
-    return listing, {"root": facts["static_root"], "onto": entry["record"] if goes_on else None}
+    return listing, {"root": root, "onto": onto}
 
 
 def _restore(deploy: Deployment, listing: str) -> None:
     """Make the static root what a listing says."""
-    request = asks.Restore(listing=listing, root=deploy.facts(deploy.build)["static_root"])
+    request = asks.Restore(listing=listing, root=static_root_of(deploy.facts(deploy.build)))
     with listings.needed(deploy, listing):
         deploy.build.ask(verbs.RESTORE, request)
 

@@ -7,19 +7,19 @@ before. Also what they do unseen counts: a shell line, a child process, a link t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.building import what_is_known
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.listings import Listing, listing_of
+from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.settings import beside_root, staticfiles_manifest_path
 from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
 from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire.kept import Entry, Kept, Listing
 from fab_static.plan.wording import counted
 
 
@@ -40,7 +40,9 @@ def refuse_what_is_not_held(deploy: Deployment) -> None:
     if is_whole and what_is_known(deploy, "collectstatic", None).entry:
         return
     words = words_of_collectstatic(deploy)
-    answer = deploy.project(deploy.build).ask({"ask": "sources", "words": words, "places": True})
+    answer = deploy.project(deploy.build).ask(
+        questions.SOURCES_WITH_PLACES, questions.Placed(words=words, places=True)
+    )
     below, unjudged, left_out = answer["below"], answer["unjudged"], entry.get("left_out", ())
     besides = beside_root(deploy.facts(deploy.build))
     sources = {
@@ -82,8 +84,8 @@ def _refuse_removed(deploy: Deployment, paths: list[str]) -> None:
 
 def _refuse_late(deploy: Deployment, paths: list[str]) -> None:
     phase = _written_late_by(deploy, paths)
-    entry = deploy.journal.phases[phase] if phase else {}
-    did = "changed nothing in STATIC_ROOT, and " if phase and _left_all(entry) else ""
+    left_all = phase and _left_all(deploy.journal.phases[phase])
+    did = "changed nothing in STATIC_ROOT, and " if left_all else ""
     raise BuildError(
         f"{phase or 'something'} {did}wrote sources that collectstatic has collected already:\n{lines(paths)}",
         where=f"{deploy.build.name}: "
@@ -93,14 +95,14 @@ def _refuse_late(deploy: Deployment, paths: list[str]) -> None:
     )
 
 
-def _left_all(entry: Mapping[str, Any]) -> bool:
-    return bool(entry["listing"] == entry["base"])
+def _left_all(entry: Entry) -> bool:
+    return entry["listing"] == entry["base"]
 
 
 def _removed_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
     """Return which phase took each file out of the static root last."""
     found: dict[str, str] = {}
-    before: Mapping[str, Any] = {}
+    before: Mapping[str, Kept] = {}
     wanted = set(paths)
     for phase in deploy.phases:
         if deploy.journal.phases[phase]["listing"]:
@@ -122,8 +124,10 @@ def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
     """Return name -> name with a hash, as Django's manifest in a listing has them; nothing where there is none."""
     facts = deploy.facts(deploy.build)
     path = staticfiles_manifest_path(facts)
-    known = listing["files"].get(path) or listing["extra"].get(facts["staticfiles_manifest"])
-    if path is None or known is None:
+    if path is None:
+        return {}
+    known = listing["files"].get(path) or listing["extra"].get(str(facts["staticfiles_manifest"]))
+    if known is None:
         return {}
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
     _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known[0]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.settings import manifest_path, staticfiles_manifest_path
 from fab_static.plan.build_order import order_of
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wording import counted
 from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.timeline import Timeline
@@ -84,7 +84,7 @@ class Deployment:
     static_root: str | None = None  # its real path, once it was found safe to build in
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
-    _facts: dict[RemoteHost, dict[str, Any]] = field(default_factory=dict)
+    _facts: dict[RemoteHost, questions.Settings] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
     _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
     _told: set[tuple[str, str]] = field(default_factory=set)
@@ -192,10 +192,10 @@ class Deployment:
             verifies=self.reuse == "verify",
         )
 
-    def facts(self, host: RemoteHost) -> dict[str, Any]:
+    def facts(self, host: RemoteHost) -> questions.Settings:
         """Return what the project's settings say there; asked once."""
         if host not in self._facts:
-            self._facts[host] = self.project(host).ask({"ask": "settings"})
+            self._facts[host] = self.project(host).ask(questions.SETTINGS)
         return self._facts[host]
 
     @property
@@ -226,13 +226,13 @@ class Deployment:
     @property
     def _built_versions_file(self) -> str | None:
         """The name of the file that the last sealed build wrote; None where it has no versions."""
-        name: str | None = self.journal.phases.get("seal", {}).get("versions_file")
-        return name
+        sealed = self.journal.phases.get("seal")
+        return sealed.get("versions_file") if sealed else None
 
     def versions_file(self, host: RemoteHost) -> str:
         """Return the file from which the project there reads its resource versions, there or to come."""
         facts = self.facts(host)
-        path: str = facts["resource_versions"]
+        path = facts["resource_versions"]
         built = self._built_versions_file
         if facts["is_versions_file_known"] or not built:
             return path
@@ -253,11 +253,11 @@ class Deployment:
         manifest = manifest_path(facts)
         if manifest:
             sealed = release.offline_manifest if release else None
-            links[facts["offline_manifest"]] = str(host.layout.live_file(sealed or manifest))
+            links[str(facts["offline_manifest"])] = str(host.layout.live_file(sealed or manifest))
         hashed_names = staticfiles_manifest_path(facts)
         if hashed_names:
             sealed = release.staticfiles_manifest if release else None
-            links[facts["staticfiles_manifest"]] = str(
+            links[str(facts["staticfiles_manifest"])] = str(
                 host.layout.live_file(sealed or hashed_names)
             )
         return links
@@ -381,5 +381,6 @@ class Deployment:
                 )
             self.release = self.read_release(self.journal.release)
             if self.project_path is None:  # its web processes read the checkout it was built from
-                self.project_path = self.journal.phases.get("seal", {}).get("project_path")
+                sealed = self.journal.phases.get("seal")
+                self.project_path = sealed.get("project_path") if sealed else None
         return self.release

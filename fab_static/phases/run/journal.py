@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from fab_static.plan import build_order
 from fab_static.plan.cdn.queries import Queries, united
 from fab_static.plan.ids import is_id
 from fab_static.plan.wire import verbs
+from fab_static.plan.wire.kept import Asked, Done, Entry, Left
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.remote import RemoteHost
 
@@ -26,10 +27,7 @@ _OBJECT = re.compile(r"[0-9a-f]{64}")
 class Journal:
     """The journal of one environment.
 
-    `phases` maps a phase to its last success: {"ran": a number that grows with every run, "at": seconds
-    since 1970, "seconds", "by", "listing": object with the static root's state after it (build phases),
-    "wrote": that of the files that it made in the checkout (phases of the project's own),
-    "places": of compress blocks (compress), "release": id (the others)}. `release` is the one sealed last.
+    `phases` maps a phase to its last success. `release` is the one sealed last.
     `to_invalidate` are paths below the static root that the CDN may still hold with old bytes, and under
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
     `by_tag` tells that all of them were given out with cache tags. `static_root` is the folder that a build
@@ -37,17 +35,17 @@ class Journal:
     """
 
     host: RemoteHost
-    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    phases: dict[str, Entry] = field(default_factory=dict)
     release: str | None = None
     to_invalidate: dict[str, Queries] = field(default_factory=dict)
     if_undone: dict[str, Queries] = field(default_factory=dict)
     by_tag: bool = False
-    invalidation: dict[str, Any] | None = None
+    invalidation: Asked | None = None
     static_root: str | None = None
 
     @classmethod
     def read(
-        cls, host: RemoteHost, data: dict[str, Any] | None, *, is_ours: bool = True
+        cls, host: RemoteHost, data: Mapping[str, Any] | None, *, is_ours: bool = True
     ) -> tuple[Journal, str | None]:
         """Return the journal that the host's state holds, and in words what of it was passed over.
 
@@ -62,14 +60,14 @@ class Journal:
             and all(_is_entry(name, entry) for name, entry in phases.items())
             and (release is None or is_id(release))
             and all(_are_queries(data.get(key, {})) for key in ("to_invalidate", "if_undone"))
-            and (invalidation is None or misshapen(_Asked, invalidation) is None)
+            and (invalidation is None or misshapen(Asked, invalidation) is None)
             and (static_root is None or isinstance(static_root, str))
         )
         if not is_sound:
             return cls(host), "journal.json does not hold what we write; it is passed over"
         return cls(
             host,
-            phases={name: {**_LACKING, **entry} for name, entry in phases.items()}
+            phases={name: _with_all_asked_for(entry) for name, entry in phases.items()}
             if is_ours
             else {},
             release=release,
@@ -115,7 +113,7 @@ class Journal:
         self.to_invalidate = united(self.to_invalidate, self.if_undone)
         self.if_undone = {}
 
-    def done(self, phase: str, **facts: Any) -> None:
+    def done(self, phase: str, **facts: Unpack[Done]) -> None:
         """Note that a phase has succeeded."""
         count = 1 + max((entry["ran"] for entry in self.phases.values()), default=0)
         self.phases[phase] = {"ran": count, **facts}
@@ -142,16 +140,15 @@ class Journal:
 
         A build phase that ran since has begun a release of this environment's own.
         """
-        seal = self.phases.get("seal", {})
+        seal = self.phases.get("seal")
         built = [
             self.ran[name]
             for name, entry in self.phases.items()
             if name in build_order.BUILD_PHASES or entry.get("is_own")
         ]
-        if any(ran > seal.get("ran", 0) for ran in built):
+        if seal is None or any(ran > seal["ran"] for ran in built):
             return None
-        environment: str | None = seal.get("promoted_from")
-        return environment
+        return seal.get("promoted_from")
 
     def stale(self, configured: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
         """Return the build phases that must run before a release can be sealed, in order."""
@@ -183,56 +180,22 @@ def listed(queries: Mapping[str, Queries]) -> dict[str, list[str] | None]:
     return {path: None if some is None else sorted(some) for path, some in queries.items()}
 
 
-class _Entry(TypedDict):
-    """What the journal says of any phase."""
-
-    ran: int
-    seconds: float
-    listing: NotRequired[str | None]
-    base: NotRequired[str | None]
-    by: NotRequired[str | None]
-    root: NotRequired[str | None]
-    record: NotRequired[str | None]
-    unseen: NotRequired[str | None]
-    project_path: NotRequired[str | None]
-    promoted_from: NotRequired[str | None]
-    is_own: NotRequired[bool]
-    wrote: NotRequired[str | None]
-    versions_file: NotRequired[str | None]
-    release: NotRequired[str | None]
-    places: NotRequired[list[_Place]]
+def _with_all_asked_for(entry: Entry) -> Entry:
+    """Return an entry with each key that its readers ask for."""
+    return {"listing": None, "base": None, "release": None, **entry}
 
 
-_Place = TypedDict(
-    "_Place",
-    {"in": str, "line": int | None, "block": int, "context": int | None, "keys": dict[str, str]},
-)
+OF_A_RUN = ("ran", "at", "seconds", "by")  # what an entry says of the run, not of what it left
 
 
-class _Request(TypedDict):
-    """A request that CloudFront has accepted."""
-
-    id: str
-    reference: str
-    paths: list[str]
-
-
-class _Asked(TypedDict):
-    """What `invalidate` has asked CloudFront for."""
-
-    live: str | None
-    changed: dict[str, list[str] | None]
-    reference: str
-    batches: list[list[str]]
-    requests: NotRequired[list[_Request]]
-
-
-_LACKING = dict.fromkeys(("listing", "base", "release"))  # who reads an entry asks for any of them
+def left_by(entry: Entry) -> Left:
+    """Return what an entry keeps of what the phase left."""
+    return cast("Left", {key: value for key, value in entry.items() if key not in OF_A_RUN})
 
 
 def _is_entry(name: str, entry: Any) -> bool:
     """Tell whether this is what the journal says of a phase."""
-    if misshapen(_Entry, entry) is not None:
+    if misshapen(Entry, entry) is not None:
         return False
     kept = (entry.get(key) for key in ("listing", "base", "wrote"))
     objects = [one for one in kept if one is not None]

@@ -1,17 +1,14 @@
-"""What each build phase left in the static root: {"files": {path: [sha256, size, version]}, "extra": …}."""
+"""What each build phase left in the static root."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import asks, verbs
-
-Listing = Mapping[str, Any]
+from fab_static.plan.wire.kept import Listing
 
 
 class DamagedError(ReleaseError):
@@ -26,8 +23,7 @@ def read(deploy: Deployment, sha256: str) -> Listing:
     """
     with needed(deploy, sha256):
         _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
-    listing: dict[str, Any] = json.loads(data)
-    return listing
+        return deploy.build.said(f"listing {sha256}", data, Listing)
 
 
 @contextmanager
@@ -53,12 +49,14 @@ def needed(deploy: Deployment, *listings: str | None) -> Iterator[None]:
 
 def listing_of(deploy: Deployment, phase: str) -> Listing:
     """Return what a phase left."""
-    return read(deploy, deploy.journal.phases[phase]["listing"])
+    listing = deploy.journal.phases[phase]["listing"]
+    assert listing  # noqa: S101 - the journal has one of each phase that writes the static root
+    return read(deploy, listing)
 
 
 def after_each(deploy: Deployment) -> Iterator[tuple[str, Listing]]:
     """Yield each build phase with what it left, in the order that they ran; one that left nothing is passed over."""
     for phase in deploy.phases:
         entry = deploy.journal.phases.get(phase)
-        if entry is not None and entry["listing"]:
-            yield phase, read(deploy, entry["listing"])
+        if entry is not None and (listing := entry["listing"]):
+            yield phase, read(deploy, listing)

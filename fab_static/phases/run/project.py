@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar, overload
 
 from fab_static.errors import BuildError
 from fab_static.host import project as modules
@@ -18,14 +19,16 @@ from fab_static.host.project.probe import MARKER
 from fab_static.plan import failures
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.inventory import Environment, expand
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
+from fab_static.plan.wire.questions import Question
 from fab_static.remote import Ran, RemoteHost
 
 # what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
 PROBE = "fab_static_sent.host.project.probe"
 RECORDER = "fab_static_sent.host.project.reads.run"
-# questions whose answer is that of the last time, while nothing that was read for it has changed
-REMEMBERED = ("settings", "coverage", "shadowed", "collected")
+EMPTY: Mapping[str, str] = MappingProxyType({})
+R = TypeVar("R", bound=Mapping[str, object])
+A = TypeVar("A")
 
 
 @cache
@@ -106,7 +109,7 @@ class ProjectOnHost:
         *,
         name: str | None = None,
         inside: Sequence[str] = (),
-        collect: Mapping[str, Any] | None = None,
+        collect: asks.Collect | None = None,
         own: OwnPhase | None = None,
     ) -> Ran:
         """Run a command in the checkout.
@@ -124,18 +127,16 @@ class ProjectOnHost:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
         """
         words = self.command(text)
-        record, main = None, None
+        record: asks.Record | asks.OwnRecord | None = None
+        main = None
         if name and self.is_recorded(text):
             self._teach()
-            record = {
-                "name": name,
-                "what": self._what(text),
-                "manage": words[2:],
-                "inside": list(inside),
-                "trust": list(self.host.environment.build.trust),
-                **({"collect": collect} if collect else {}),
-                **self._redirected({}),
-            }
+            known = self._record(name, self._what(text))
+            known["manage"] = words[2:]
+            known["inside"] = list(inside)
+            if collect:
+                known["collect"] = collect
+            record = known
             words, main = [self.python, "-"], RECORDER
         elif name and own and own.reads and self.records:
             self._teach()
@@ -200,7 +201,7 @@ class ProjectOnHost:
         )
 
     def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:
-        known: list[Any] = [_digest(), sorted(self.host.environment.build.trust)]
+        known: list[object] = [_digest(), sorted(self.host.environment.build.trust)]
         if own:
             known += [own.reads, own.writes]
         return [self.python, text, hashlib.sha256(json.dumps(known).encode()).hexdigest()]
@@ -210,46 +211,49 @@ class ProjectOnHost:
         self.host.teach(project_archive())
 
     def recall_answer(
-        self, question: Mapping[str, Any], shown: Mapping[str, str] | None = None
-    ) -> dict[str, Any] | None:
+        self, question: Question[R, A], request: R, shown: Mapping[str, str] | None = None
+    ) -> A | None:
         """Return what the project answered the last time, if it would read the same now; else None.
 
         Args:
-            question: as it was asked.
+            question: what was asked.
+            request: as it was asked.
             shown: files, and others that the project would be shown in place of these now.
         """
         if not self.recalls:
             return None
-        head, known = self._recall(_record_of(question), PROBE, {}, shown)
+        name = _record_of(question, _asked(question, request))
+        head, known = self._recall(name, PROBE, {}, shown)
         if not head.get("token") or not known:
             return None
-        return dict(self.host.said("recall", known, answers.ProjectSaid))
+        return self.host.said("recall", known, question.answer)
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    @overload
+    def ask(self, question: Question[questions.Nothing, A], request: None = None) -> A: ...
+
+    @overload
+    def ask(self, question: Question[R, A], request: R) -> A: ...
+
+    def ask(self, question: Question[Any, A], request: Any = None) -> A:
         """Ask the project itself, in its own interpreter, without anything installed there.
 
         Raises:
             BuildError: the project cannot answer: no manage.py, settings that do not import, …
         """
-        asked = json.dumps(question, sort_keys=True)
+        asked = _asked(question, request)
         variables = {"FAB_STATIC_PROBE": asked}
         main = PROBE
         self._teach()
-        record: dict[str, Any] | None = None
-        if question["ask"] in REMEMBERED:
-            known = self.recall_answer(question)
+        record: asks.Record | None = None
+        if question.is_remembered:
+            known = self.recall_answer(question, request)
             if known is not None:
                 return known
             if self.records:
-                record = {
-                    "name": _record_of(question),
-                    "what": self._what(PROBE),
-                    "inside": [],
-                    "trust": list(self.host.environment.build.trust),
-                    "variables": variables,
-                    "main": PROBE,
-                    **self._redirected(question.get("redirect") or {}),
-                }
+                redirect: Mapping[str, str] = (request or {}).get("redirect", {})
+                record = self._record(_record_of(question, asked), self._what(PROBE), redirect)
+                record["variables"] = variables
+                record["main"] = main
                 main = RECORDER
         ran = self.host.run(
             [self.python, "-"],
@@ -262,13 +266,21 @@ class ProjectOnHost:
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:
             raise self._failed("the probe of the Django project", ran)
-        said = f"the project's answer to {question['ask']}"
-        answer = self.host.said(said, lines[-1][len(MARKER) :], answers.ProjectSaid)
-        if answer.get("ok"):
-            return dict(answer)
-        if "error" not in answer:
+        return self._said(question, lines[-1][len(MARKER) :], ran)
+
+    def _said(self, question: Question[Any, A], line: str, ran: Ran) -> A:
+        """Return the answer that a line holds.
+
+        Raises:
+            BuildError: the project says why it cannot answer.
+        """
+        said = f"the project's answer to {question.name}"
+        told = self.host.said(said, line, answers.ProjectSaid)
+        if told.get("ok"):
+            return self.host.said(said, line, question.answer)
+        if "error" not in told:
             raise self._failed("the probe of the Django project", ran)
-        error = answer["error"]
+        error = told["error"]
         raise BuildError(
             error["what"],
             where=f"{self.host.name}: {error['where']}",
@@ -278,21 +290,35 @@ class ProjectOnHost:
     def set_up(self) -> None:
         """Have the host set the project up meanwhile, for a question to come; how that goes, it will say then."""
         self._teach()
-        environment = self.host.environment
+        record: asks.Trusted = {"trust": self._trusted}
+        self._tell_redirected(record, {})
         self.host.ask(
             verbs.SET_UP,
             asks.SetUp(
                 command=[self.python, "-"],
                 folder=self.path,
                 environment=dict(self.variables),
-                timeout=environment.ssh.command_timeout,
-                record={"trust": list(environment.build.trust), **self._redirected({})},
+                timeout=self.host.environment.ssh.command_timeout,
+                record=record,
             ),
         )
 
-    def _redirected(self, files: Mapping[str, str]) -> dict[str, list[str]]:
-        """Return, of a host that is shown a release before it is live, in place of which files it is now."""
-        return {"redirected": sorted(files)} if "web" in self.host.roles else {}
+    def _record(
+        self, name: str, what: list[str], redirect: Mapping[str, str] = EMPTY
+    ) -> asks.Record:
+        """Return what a run is to be recorded as."""
+        record: asks.Record = {"name": name, "what": what, "inside": [], "trust": self._trusted}
+        self._tell_redirected(record, redirect)
+        return record
+
+    @property
+    def _trusted(self) -> list[str]:
+        return list(self.host.environment.build.trust)
+
+    def _tell_redirected(self, order: asks.Trusted, files: Mapping[str, str]) -> None:
+        """Tell a web host in place of which files it is shown others: a release before it is live."""
+        if "web" in self.host.roles:
+            order["redirected"] = sorted(files)
 
     def _failed(self, text: str, ran: Ran) -> BuildError:
         where = f"{self.host.name}: {self.path}"
@@ -324,7 +350,11 @@ class ProjectOnHost:
         )
 
 
-def _record_of(question: Mapping[str, Any]) -> str:
+def _asked(question: Question[R, A], request: R | None) -> str:
+    """Return a question as the probe takes it."""
+    return json.dumps({"ask": question.name, **(request or {})}, sort_keys=True)
+
+
+def _record_of(question: Question[R, A], asked: str) -> str:
     """Return the name by which the last answer to a question is known."""
-    text = json.dumps(question, sort_keys=True)
-    return f"{question['ask']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{question.name}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import RemoteHost
 
 
-def refuse_shared(deploy: Deployment, facts: Mapping[RemoteHost, Mapping[str, Any]]) -> None:
+def refuse_shared(deploy: Deployment, facts: Mapping[RemoteHost, answers.Facts]) -> None:
     """Refuse hosts that share a folder, before anything is written to it.
 
     Raises:
@@ -35,7 +34,7 @@ def what(hosts: Sequence[RemoteHost]) -> str:
 
 
 def shared(
-    deploy: Deployment, facts: Mapping[RemoteHost, Mapping[str, Any]], *, only_looks: bool = True
+    deploy: Deployment, facts: Mapping[RemoteHost, answers.Facts], *, only_looks: bool = True
 ) -> list[list[RemoteHost]]:
     """Return the groups of hosts that share a folder.
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from fab_static.errors import BuildError, FabStaticError
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.build_order import PHASES
 from fab_static.plan.sources import is_for_visitors
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import counted
 
 
@@ -65,7 +65,7 @@ def kept(deploy: Deployment) -> asks.Kept:
 
 
 def _of_settings(
-    deploy: Deployment, facts: Mapping[str, Any], *, is_written: bool
+    deploy: Deployment, facts: questions.Settings, *, is_written: bool
 ) -> Iterator[FabStaticError]:
     where = _settings(deploy)
     if facts["sources_unknown"]:
@@ -104,7 +104,7 @@ def _of_settings(
 
 def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
     """Yield the refusal of a folder that holds what no build, and no collectstatic, can have left there."""
-    answer = deploy.project(deploy.build).ask({"ask": "unlisted"})
+    answer = deploy.project(deploy.build).ask(questions.UNLISTED)
     names, count, why = answer["tracked"], len(answer["tracked"]), "git tracks"
     if not names and answer["unlisted"]:
         head, _ = deploy.build.ask(
@@ -136,7 +136,7 @@ def words_of_collectstatic(deploy: Deployment) -> list[str] | None:
     return shlex.split(command)[1:] if command.split(maxsplit=1)[0] == "manage.py" else None
 
 
-def compare_with_finders(deploy: Deployment) -> dict[str, Any]:
+def compare_with_finders(deploy: Deployment) -> Left:
     """Compare what collectstatic left with what the finders list.
 
     Returns:
@@ -147,7 +147,9 @@ def compare_with_finders(deploy: Deployment) -> dict[str, Any]:
     """
     words = words_of_collectstatic(deploy)
     command = command_of_collectstatic(deploy)
-    answer = deploy.project(deploy.build).ask({"ask": "collected", "words": words})
+    answer = deploy.project(deploy.build).ask(
+        questions.COLLECTED, questions.OfCollectstatic(words=words)
+    )
     facts = deploy.facts(deploy.build)
     finders = ", ".join(facts["finders"])
     if not answer["listed"] and (answer["is_empty"] or not answer["unjudged"]):
@@ -193,7 +195,7 @@ def refuse_faulty_sources(deploy: Deployment, failure: BuildError) -> None:
     """
     try:
         answer = deploy.project(deploy.build).ask(
-            {"ask": "faults", "words": words_of_collectstatic(deploy)}
+            questions.FAULTS, questions.OfCollectstatic(words=words_of_collectstatic(deploy))
         )
     except BuildError:  # what has failed says more
         return

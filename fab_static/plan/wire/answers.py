@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from fab_static.plan.wire.kept import Kept
 from fab_static.plan.wire.shapes import Moment
 
 
@@ -130,7 +131,7 @@ class Snapshot(TypedDict):
 
     listing: str
     read: int
-    extra: dict[str, list[Any] | None]
+    extra: dict[str, Kept | None]
 
 
 class KeptWrites(TypedDict):
@@ -302,4 +303,4 @@ class ProjectSaid(TypedDict):
 
 
 # of `encode`: object -> ending of a copy -> the copy's object and size; null where it saves too little
-Copies = dict[str, dict[str, list[Any] | None]]
+Copies = dict[str, dict[str, tuple[str, int] | None]]

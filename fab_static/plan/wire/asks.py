@@ -168,6 +168,42 @@ class Lower(Links):
     lifted: list[str]
 
 
+class Trusted(TypedDict):
+    """Native modules that read nothing unseen."""
+
+    trust: list[str]
+    redirected: NotRequired[list[str]]  # files in whose place a project is shown others
+
+
+class Collect(TypedDict):
+    """The static root, and the run that left what is in it; null: it is empty."""
+
+    root: str
+    onto: str | None
+
+
+class Record(Trusted):
+    """What a run is recorded as; host/project/reads/ takes it."""
+
+    name: str
+    what: list[str]
+    inside: list[str]  # files and folders whose states the caller keeps
+    manage: NotRequired[list[str]]  # the words of manage.py
+    main: NotRequired[str]  # in its place: the module of host/project/
+    collect: NotRequired[Collect]
+    variables: NotRequired[dict[str, str]]
+
+
+class OwnRecord(TypedDict):
+    """What a phase of the project's own is recorded as: its globs, relative to the folder."""
+
+    name: str
+    what: list[str]
+    folder: str
+    reads: list[str]
+    writes: list[str]
+
+
 class Run(TypedDict):
     """A command, and what it runs in."""
 
@@ -176,7 +212,7 @@ class Run(TypedDict):
     environment: dict[str, str]
     timeout: float  # seconds
     main: str | None  # the module of host/project/ that the command, a Python, runs
-    record: dict[str, Any] | None  # of what it reads; host/project/reads/ takes it
+    record: Record | OwnRecord | None  # of what it reads
     shares_start: bool  # it may run in a fork of a process that has set the project up
 
 
@@ -187,7 +223,7 @@ class SetUp(TypedDict):
     folder: str
     environment: dict[str, str]
     timeout: float
-    record: dict[str, Any]
+    record: Trusted
 
 
 class Recall(TypedDict):

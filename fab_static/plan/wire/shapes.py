@@ -1,6 +1,7 @@
 """Whether a value that came from a host has the shape that it should have; and if not, what is wrong with it.
 
-A shape is a TypedDict, or what its keys may be: text, numbers, lists, objects, null.
+A shape is a TypedDict, or what its keys may be: text, numbers, lists, objects, null. `tuple[str, int]` is a list of
+two values, of these shapes: JSON has no other lists.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def _problem(shape: Any, value: Any, at: str) -> str | None:
             return _is_not(at, value, "a list")
         items = ((f"{at}[{place}]", item) for place, item in enumerate(value))
         return _first(parts[0], items)
+    if origin is tuple:
+        return _problem_of_places(parts, value, at)
     if origin is dict:
         if not isinstance(value, dict):
             return _is_not(at, value, "an object")
@@ -55,6 +58,18 @@ def _problem(shape: Any, value: Any, at: str) -> str | None:
 
 def _first(shape: Any, items: Any) -> str | None:
     return next((wrong for at, item in items if (wrong := _problem(shape, item, at))), None)
+
+
+def _problem_of_places(shapes: tuple[Any, ...], value: Any, at: str) -> str | None:
+    if not isinstance(value, list):
+        return _is_not(at, value, "a list")
+    if len(value) != len(shapes):
+        return f"{at or 'it'} has {len(value)} values, not {len(shapes)}"
+    items = (
+        _problem(shape, item, f"{at}[{place}]")
+        for place, (shape, item) in enumerate(zip(shapes, value, strict=True))
+    )
+    return next(filter(None, items), None)
 
 
 def _problem_of_keys(shape: Any, value: Any, at: str) -> str | None:

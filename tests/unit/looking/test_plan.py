@@ -56,7 +56,7 @@ def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> Plan:
         site.open(BUILD + more)
         plain = Deployment.facts
         monkeypatch.setattr(Deployment, "facts", lambda *_: {**plain(*_), **facts})
-        project = SimpleNamespace(ask=lambda _: {"files": known(sources)})
+        project = SimpleNamespace(ask=lambda *_: {"files": known(sources)})
         monkeypatch.setattr(Deployment, "project", lambda *_: project)
         build = site.hosts["build1"]
         phases: dict[str, Any] = {}

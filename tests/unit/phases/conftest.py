@@ -27,7 +27,15 @@ def shop(site: Site) -> Site:
         root = project.root_on(name)
         project.settings[name].update(
             offline_manifest=str(root / "CACHE" / "manifest.json"),
-            compress={"enabled": True, "offline": True, "url": "/static/", "root": str(root)},
+            compress={
+                "root": str(root),
+                "output_dir": "CACHE",
+                "manifest_name": "manifest.json",
+                "url": "/static/",
+                "enabled": True,
+                "offline": True,
+                "css_hashing_method": "content",
+            },
         )
 
     def collectstatic(root: Path) -> None:

@@ -12,7 +12,12 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.remote import Ran
 from tests.unit.site import COLLECTED, Site
 
-FAULT = {"what": "img/ö.png: its name is no UTF-8", "paths": ["/srv/img/x.png"], "is_listed": True}
+FAULT = {
+    "what": "img/ö.png: its name is no UTF-8",
+    "names": [],
+    "paths": ["/srv/img/x.png"],
+    "is_listed": True,
+}
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_the_blocks_that_were_found_are_told_and_where_they_stand_is_kept(
         ({"missing": [GAP]}, "page.html, block 0, line 3: its key ffffffffffff… is not in the manifest"),
         ({"failed": [{**GAP, "error": "KeyError"}]}, "fails while it is rendered for its key"),
         (
-            {"broken": [{"template": "a.html", "error": "Invalid block tag", "has_compress": True}]},
+            {"broken": [{"engine": "django", "template": "a.html", "error": "Invalid block tag", "has_compress": True}]},
             "a.html does not parse, and holds a compress block: Invalid block tag",
         ),
     ],
@@ -90,7 +90,7 @@ def test_a_project_without_django_compressor_is_asked_of_no_block(shop: Site, bu
 def test_a_build_that_says_it_knows_no_cdn_and_does_is_refused(shop: Site, build: Build) -> None:
     """Promoted to another environment, its pages would load from this one's CDN."""
     shop.project.settings["build1"]["cdn_independent"] = True
-    block = {"template": "a.html", "block": 1, "line": 5, "text": "\nsrc=//cdn/a.js\n"}
+    block = {**GAP, "template": "a.html", "block": 1, "line": 5, "text": "\nsrc=//cdn/a.js\n"}
     questions = answering(
         shop, with_cdn=[block], files_with_cdn=["CACHE/a.css"], relative_inline=["9" * 64]
     )

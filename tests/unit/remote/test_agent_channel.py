@@ -13,7 +13,7 @@ from fab_static.errors import RemoteError
 from fab_static.host.agent.protocol import FRAME, PIECE, RECORD
 from fab_static.phases.distribute import Receiver
 from fab_static.phases.run.project import ProjectOnHost
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.remote import frames, patience
 from fab_static.remote.channels import SshChannel
 from fab_static.remote.requests import Requests
@@ -81,7 +81,7 @@ def test_what_a_project_answers_is_judged_too(tmp_path, said):
     )
     (tmp_path / "python").chmod(0o755)
     with pytest.raises(RemoteError, match="the project's answer to sources: ") as caught:
-        asked.ask({"ask": "sources"})
+        asked.ask(questions.SOURCES, questions.OfCollectstatic(words=None))
     host.close_agent()
     assert caught.value.where == "build1"
 

@@ -1,0 +1,388 @@
+"""What the Django project on a host can be asked: of each question its name, its request, and its answer.
+
+`ProjectOnHost.ask` takes a question and its request, and returns its answer: the type checker knows both. The
+modules of host/project/ answer; probe.py says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, NotRequired, TypedDict, TypeVar
+
+R = TypeVar("R", bound=Mapping[str, object])
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Question(Generic[R, A]):
+    """One thing that the project on a host can be asked."""
+
+    name: str
+    request: type[R]
+    answer: type[A]
+    is_remembered: bool = (
+        False  # the last answer is used while nothing that was read for it has changed
+    )
+
+
+# ---- requests
+
+
+class Nothing(TypedDict):
+    """The question says it all."""
+
+
+class OfCollectstatic(TypedDict):
+    """The words of the command that collects; null stands for a shell line."""
+
+    words: list[str] | None
+
+
+class Placed(OfCollectstatic):
+    """Whether each file's real path is told too."""
+
+    places: bool
+
+
+class Name(TypedDict):
+    """A path below the static root."""
+
+    name: str
+
+
+class OfManifest(TypedDict):
+    """The offline manifest to look blocks up in; null: the one that the project's pages read."""
+
+    manifest: str | None
+    redirect: dict[str, str]  # file -> the one that the project is shown in its place
+    texts: NotRequired[bool]
+    places: NotRequired[bool]
+    made: NotRequired[bool]
+    other_cdn: NotRequired[
+        str | None
+    ]  # a prefix: says which blocks and files would not serve behind it
+
+
+# ---- answers: settings
+
+
+class Compress(TypedDict):
+    """django-compressor's settings, its defaults applied."""
+
+    root: str | None
+    output_dir: str
+    manifest_name: str
+    url: str
+    enabled: bool
+    offline: bool
+    css_hashing_method: str | None
+
+
+# `class` is no name in Python
+Storage = TypedDict("Storage", {"class": str | None, "folder": str | None, "error": str | None})
+
+
+class VersionsFile(TypedDict):
+    """The file of resource versions; where none is known yet, it will be one of `versions_files`."""
+
+    resource_versions: str
+    is_versions_file_known: bool
+    versions_files: list[str]
+
+
+class Sources(TypedDict):
+    """The folders that finders read, path -> whose it is; and why these are not all."""
+
+    sources: dict[str, str]
+    sources_unknown: str | None
+
+
+class Settings(VersionsFile, Sources):
+    """What a deploy needs of the settings. A path is absolute."""
+
+    django: str
+    python: str
+    compressor: str | None
+    static_root: str | None
+    static_url: str | None
+    cdn_independent: bool
+    static_cdn: str
+    folder: str
+    base_dir: str | None
+    installed_apps: list[str]
+    commands: dict[str, str]
+    compress: Compress | None
+    baked_in: dict[str, str | bool | None]
+    offline_manifest: str | None
+    staticfiles_manifest: str | None
+    prints_hashed_names: str | None
+    storage: Storage
+    ignored_storage: str | None
+    finders: list[str]
+    real_sources: list[str]
+    catalogues_are_sources: bool
+    held: dict[str, str]
+    catalogues: str | None
+    libraries: dict[str, str]
+
+
+# ---- answers: files
+
+
+class Collectable(TypedDict):
+    """SHA-256 and size of what collectstatic would collect now."""
+
+    files: dict[str, tuple[str, int]]
+
+
+class CollectableWithPlaces(TypedDict):
+    """SHA-256, size and real path of what collectstatic would collect now."""
+
+    files: dict[str, tuple[str, int, str]]
+    below: str  # where in the static root the files are kept: "", or a path that ends with a slash
+    unjudged: str | None  # why collectstatic may leave some out, or may make others of them
+
+
+class Shadowed(TypedDict):
+    """Name -> the file that is collected, and those of other bytes that are not."""
+
+    shadowed: dict[str, list[str]]
+
+
+class Found(TypedDict):
+    """The source files of a name."""
+
+    found: list[str]
+
+
+class Unlisted(TypedDict):
+    """Which files in the static root git tracks, and which neither finders list nor libraries write."""
+
+    tracked: list[str]
+    unlisted: list[str]
+
+
+class Collected(TypedDict):
+    """How what collectstatic left compares with what the finders list."""
+
+    listed: int
+    missing: list[str]
+    count: int
+    promised: list[str]
+    unjudged: str | None
+    is_empty: bool
+    pointers: list[str]
+
+
+class Fault(TypedDict):
+    """A source that collectstatic fails on."""
+
+    what: str
+    names: list[str]
+    paths: list[str]
+    is_listed: bool
+
+
+class Faults(TypedDict):
+    """What is wrong with the sources."""
+
+    faults: list[Fault]
+
+
+# ---- answers: compress blocks
+
+
+# `in` is no name in Python
+InTemplate = TypedDict(
+    "InTemplate", {"engine": str, "template": str, "in": str, "line": int | None}
+)
+# where a block stands in templates, and what it renders in each page: key -> the first template
+BlockPlace = TypedDict(
+    "BlockPlace",
+    {"in": str, "line": int | None, "block": int, "context": int | None, "keys": dict[str, str]},
+)
+
+
+class Place(InTemplate):
+    """A block: its number in the page, and the number of the offline context that it was rendered in."""
+
+    block: int
+    context: int
+
+
+class Rendered(Place):
+    """A block, and its key."""
+
+    key: str
+
+
+class Gap(Rendered):
+    """A block whose key is not in the manifest, and its text."""
+
+    text: str
+
+
+class Untranslated(Gap):
+    """A block that has another text in another language."""
+
+    language: str
+
+
+class Failed(Place):
+    """A block that fails while it is rendered."""
+
+    error: str
+
+
+class WithText(Place):
+    """A block, and its text."""
+
+    text: str
+
+
+class Surrounded(WithText):
+    """A block that is another text within a tag around it."""
+
+    tag: str
+
+
+class Unfilled(Place):
+    """A block that uses what no offline context gives; `set_by`: the tags that set it."""
+
+    variables: list[str]
+    set_by: dict[str, str]
+
+
+class Varying(Place):
+    """A block that asks for the time, or for a random value."""
+
+    asks: list[str]
+
+
+class Made(Rendered):
+    """What is wrong with a file that compress made; see host/project/coverage/made.py."""
+
+    file: str | None
+    what: str
+    name: str
+
+
+class Formed(Place):
+    """A block, and the output that it asks for."""
+
+    form: str
+
+
+class Ambiguous(TypedDict):
+    """Blocks of one text, and so one key, for different output."""
+
+    key: str
+    blocks: list[Formed]
+
+
+class Broken(TypedDict):
+    """A template that does not parse."""
+
+    engine: str
+    template: str
+    error: str
+    has_compress: bool
+
+
+class PassedOver(InTemplate):
+    """A block that compress does not find: with the text that pages render, or with their error."""
+
+    tag: str
+    context: int
+    key: NotRequired[str]
+    text: NotRequired[str]
+    error: NotRequired[str]
+
+
+class HandedOver(InTemplate):
+    """A tag that gives compressor the text of many templates."""
+
+    tag: str
+
+
+class Coverage(TypedDict):
+    """Whether pages find every compress block; see host/project/coverage/question.py."""
+
+    templates: int
+    blocks: int
+    keys: int
+    missing: list[Gap]
+    failed: list[Failed]
+    broken: list[Broken]
+    untranslated: list[Untranslated]
+    unfilled: list[Unfilled]
+    surrounded: list[Surrounded]
+    varying: list[Varying]
+    ambiguous: list[Ambiguous]
+    passed_over: list[PassedOver]
+    handed_over: list[HandedOver]
+    rendered: list[Rendered]
+    texts: dict[str, str]
+    places: list[BlockPlace]
+    made: list[Made]
+    with_cdn: list[WithText]
+    files_with_cdn: list[str]
+    relative_inline: list[str]
+    compress: Compress | None
+    libraries: dict[str, str]
+
+
+# ---- answers: what templates spend on requests
+
+
+class Requests(TypedDict):
+    """How many static files a page asks for."""
+
+    scripts: int
+    stylesheets: int
+    images: int
+    other: int
+    total: int
+
+
+class Tag(TypedDict):
+    """A script or stylesheet tag that a compress block could take in."""
+
+    line: int
+    kind: str
+    url: str
+
+
+# `in` is the stylesheet that names the URL, where that is not the template
+Reference = TypedDict("Reference", {"line": int, "url": str, "in": NotRequired[str]})
+
+
+class Linted(TypedDict):
+    """A template; `page` tells whether it is rendered as a whole."""
+
+    template: str
+    page: bool
+    requests: Requests | None
+    outside: list[Tag]
+    hard_coded: list[Reference]
+    unversioned: list[Reference]
+
+
+class Lint(TypedDict):
+    """The project's own templates, and those whose `static` tag prints no version."""
+
+    templates: list[Linted]
+    unversioned_tag: list[str]
+
+
+SETTINGS = Question("settings", Nothing, Settings, is_remembered=True)
+SOURCES = Question("sources", OfCollectstatic, Collectable)
+SOURCES_WITH_PLACES = Question("sources", Placed, CollectableWithPlaces)
+SHADOWED = Question("shadowed", OfCollectstatic, Shadowed, is_remembered=True)
+FIND = Question("find", Name, Found)
+UNLISTED = Question("unlisted", Nothing, Unlisted)
+COLLECTED = Question("collected", OfCollectstatic, Collected, is_remembered=True)
+FAULTS = Question("faults", OfCollectstatic, Faults)
+COVERAGE = Question("coverage", OfManifest, Coverage, is_remembered=True)
+LINT = Question("lint", Nothing, Lint)
