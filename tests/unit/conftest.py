@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from demo.cloudfront import CloudFront
     from tests.unit.site import Said, Site
 
 # two busy cores make one example slow now and then: no deadline, the suite's seconds are watched instead
@@ -44,3 +46,14 @@ def said(site: Site, capsys: pytest.CaptureFixture[str]) -> Said:
     from tests.unit.site import run_task
 
     return partial(run_task, site, capsys)
+
+
+@pytest.fixture
+def cloudfront(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
+    """A strict CloudFront, and credentials that it takes."""
+    from demo.cloudfront import CloudFront  # not above: it loads boto3
+
+    for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with CloudFront() as made:
+        yield made

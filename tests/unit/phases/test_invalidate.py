@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -65,14 +64,6 @@ def release(contents: dict[str, str], name: str = NAMES[0]) -> Release:
 
 OLD = release({"a.js": "aaaaaa1", "img/a.svg": "aaaaaa1", "img/a.svgz": "aaaaaa1", "b.png": "1"})
 NEW = release({"a.js": "aaaaaa2", "img/a.svg": "aaaaaa2", "img/a.svgz": "aaaaaa1", "b.png": "1"}, NAMES[1])  # fmt: skip
-
-
-@pytest.fixture
-def cloudfront(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
-    for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with CloudFront() as made:
-        yield made
 
 
 def deployment(
