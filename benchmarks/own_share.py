@@ -70,4 +70,5 @@ if __name__ == "__main__":
     _measure(kept)
     from fabric.main import program
 
-    program.run(["fab", *sys.argv[1:]])
+    # else Invoke has Python compile what it imports anew at each start
+    program.run(["fab", "--write-pyc", *sys.argv[1:]])
