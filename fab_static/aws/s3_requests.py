@@ -1,7 +1,7 @@
 """Asks one bucket: each request is signed, sent, and tried again where that may help.
 
-boto3 needs 2 to 3 ms of Python for one PUT, whatever the number of threads. Here botocore signs, with the
-SHA-256 that an object's name is anyway, and urllib3 carries: both are there with boto3.
+boto3 needs 2 to 3 ms of Python for one PUT, whatever the number of threads. So botocore only
+signs, with the SHA-256 that is the object's name, and urllib3 carries. Both come with boto3.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a doctor has found: {"where", "subject", "ok", "what", "mend"}.
 
-"where" is a host or a part, "what" is one sentence, "mend" says what to do, or is null where all is well. Advice
-is "ok" and has "advice": true besides: a deploy will do well without it, and pages would do better with it.
-Advice on a template has "details" as host/project/lint gives them: every tag and URL with its line.
+"where" is a host or a part. "what" is one sentence. "mend" says what to do; it is null where all is well.
+
+Advice is "ok", and has "advice": true. A deploy does well without it, and pages would do better with it. Advice on a
+template has "details", as host/project/lint gives them: every tag and URL with its line.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """CARRIES: SSH connections, the channel to each host's agent, and work on many hosts at once.
 
-This folder alone imports paramiko. It decides nothing and knows no phase. What comes from a
-host is that host's word: it is taken only within bounds, in time, and in the shape of plan/wire/.
+This folder alone imports paramiko. It decides nothing and knows no phase. A host may say anything: an answer
+counts only within bounds, in time, and in the shape of plan/wire/.
 
-From the socket up: line · ssh/, the way to each host as `ssh` would go · channels, connection · frames ·
-sent · opening, starting · agent_channel · requests · packs · host · fleet; patience holds how long each
-may take.
+From the socket up:
 
-Other parts of the package import what stands in `__all__`, from here; the modules are for this folder.
+- line, ssh/ (the way to each host, as `ssh` would go), connection, channels;
+- frames, sent, opening, starting, agent_channel;
+- requests, packs, output, host, fleet.
+
+patience holds how long each may take. Other parts of the package import only the names in `__all__`, from here.
 """
 
 from fab_static.remote.fleet import Fleet, together

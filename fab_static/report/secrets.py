@@ -1,4 +1,4 @@
-"""Blanks secrets out of what is shown or kept, by their values, in every form that programs print them in."""
+"""Blanks the values of secrets out of what is shown or kept, in every form that programs print them in."""
 
 from __future__ import annotations
 
