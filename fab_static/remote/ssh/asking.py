@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fab_static.errors import InventoryError
-from fab_static.remote.ssh.settings import Settings, settings
+from fab_static.remote.ssh.settings import Values
 
 PROGRAM = "ssh"
 ANSWER_SECONDS = 15.0  # how long `Match exec` and names that are looked up may take
@@ -43,23 +45,29 @@ class Asked:
         return " ".join([PROGRAM, *words, f"{user}{self.alias}"])
 
 
-def answer_of_ssh(asked: Asked) -> Settings:
-    """Return what ssh makes of its configuration for a host.
+def answer_of_ssh(asked: Asked) -> tuple[Values, list[Path]]:
+    """Return what ssh makes of its configuration for a host, and which files it read for that.
 
     Raises:
         InventoryError: it refuses the configuration, with its own words.
         FileNotFoundError: there is no ssh.
     """
-    return settings(asked.alias, values_of_ssh([*asked.options, "--", asked.alias], asked.alias))
+    said = _run(["-v", *asked.options, "--", asked.alias], asked.alias)
+    files = re.findall(r"^debug1: Reading configuration data (.+?)\r?$", _text(said.stderr), re.M)
+    return parsed(said.stdout.decode(errors="surrogateescape")), [Path(file) for file in files]
 
 
-def values_of_ssh(words: Sequence[str], alias: str) -> Mapping[str, Sequence[str]]:
+def values_of_ssh(words: Sequence[str], alias: str) -> Values:
     """Return what `ssh -G` prints, given these words.
 
     Raises:
         InventoryError: it refuses, with its own words.
         FileNotFoundError: there is no ssh.
     """
+    return parsed(_run(words, alias).stdout.decode(errors="surrogateescape"))
+
+
+def _run(words: Sequence[str], alias: str) -> subprocess.CompletedProcess[bytes]:
     try:
         ran = subprocess.run(  # noqa: S603 - the operator's own ssh, no shell between
             [PROGRAM, "-G", *words],
@@ -81,7 +89,7 @@ def values_of_ssh(words: Sequence[str], alias: str) -> Mapping[str, Sequence[str
             where=f"ssh -G {alias}",
             mend=f"mend the line that it names, until this works: ssh -G {alias}",
         )
-    return parsed(ran.stdout.decode(errors="surrogateescape"))
+    return ran
 
 
 def parsed(text: str) -> dict[str, list[str]]:
@@ -94,5 +102,10 @@ def parsed(text: str) -> dict[str, list[str]]:
 
 
 def _sentences(stderr: bytes) -> str:
-    lines = stderr.decode(errors="replace").splitlines()
-    return "; ".join(line.strip() for line in lines if line and "Pseudo-terminal" not in line)
+    lines = _text(stderr).splitlines()
+    passed = ("debug1:", "OpenSSH_", "Pseudo-terminal")
+    return "; ".join(line.strip() for line in lines if line and not line.startswith(passed))
+
+
+def _text(stderr: bytes) -> str:
+    return stderr.decode(errors="replace")

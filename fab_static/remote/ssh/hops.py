@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from fab_static.errors import InventoryError, RemoteError
 from fab_static.plan.inventory import Environment, Host
+from fab_static.remote.ssh.alike import Answers
 from fab_static.remote.ssh.asking import Asked, answer_of_ssh
 from fab_static.remote.ssh.key_files import refuse_wrong_identity
 from fab_static.remote.ssh.settings import Settings
@@ -60,6 +61,7 @@ class Ways:
         self._tell = tell
         self._answers: dict[Asked, Future[Settings]] = {}
         self._answering = threading.Lock()
+        self._said = Answers(answer_of_ssh)
         self._has_begun = False
         self._beginning = threading.Lock()
 
@@ -165,7 +167,7 @@ class Ways:
 
     def _answered(self, asked: Asked) -> Settings:
         try:
-            return answer_of_ssh(asked)
+            return self._said.of(asked)
         except FileNotFoundError:
             self._tell_what_is_lost(asked.file)
             return answer_of_paramiko(asked)

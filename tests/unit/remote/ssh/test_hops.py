@@ -10,7 +10,7 @@ from fab_static.errors import InventoryError, RemoteError
 from fab_static.remote.ssh import asking, hops
 from fab_static.remote.ssh.asking import Asked
 from fab_static.remote.ssh.hops import Ways, spelt
-from fab_static.remote.ssh.settings import Settings
+from fab_static.remote.ssh.settings import Values
 from tests.unit.remote.ssh.conftest import Reached
 
 JUMPS = """
@@ -72,12 +72,12 @@ def test_time_is_the_configurations_where_the_inventory_has_none(
 def test_ssh_is_asked_once_for_each_host(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(one: Asked) -> Settings:
+    def answer(one: Asked) -> tuple[Values, list[Path]]:
         asked.append(one.alias)
         return asking.answer_of_ssh(one)
 
     monkeypatch.setattr(hops, "answer_of_ssh", answer)
-    environment = reached("Host web*\n  ProxyJump near\n", "web1", "web2", "web3")
+    environment = reached("Match host web*\n  ProxyJump near\n", "web1", "web2", "web3")
     ways = Ways(environment)
     for host in (*environment.hosts, *environment.hosts):
         ways.to(host)
