@@ -45,7 +45,7 @@ def host(folder: Path) -> Iterator[RemoteHost]:
         name="production",
         app="shop",
         deploy_to=str(folder / "deploy_to"),
-        hosts=(Host("edge1", "edge1", ("static", "web"), local=True),),
+        hosts=(Host("edge1", "edge1", ("build", "static", "web"), local=True),),
         project=Project(path="/srv/shop/code"),
     )
     fleet = Fleet(environment)
