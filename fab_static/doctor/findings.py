@@ -1,16 +1,8 @@
-"""What a doctor has found: {"where", "subject", "ok", "what", "mend"}.
-
-"where" is a host or a part. "what" is one sentence. "mend" says what to do; it is null where all is well.
-
-Advice is "ok", and has "advice": true. A deploy does well without it, and pages would do better with it. Advice on a
-template has "details", as host/project/lint gives them: every tag and URL with its line.
-"""
+"""What a doctor has found: what is well, what must be mended, and advice."""
 
 from __future__ import annotations
 
-from typing import Any
-
-Finding = dict[str, Any]
+from fab_static.plan.printed import Finding as Finding
 
 
 def good(where: str, subject: str, what: str) -> Finding:
@@ -23,9 +15,12 @@ def bad(where: str, subject: str, what: str, mend: str) -> Finding:
     return {"where": where, "subject": subject, "ok": False, "what": what, "mend": mend}
 
 
-def advice(where: str, subject: str, what: str, mend: str, **more: Any) -> Finding:
+def advice(where: str, subject: str, what: str, mend: str, details: object = None) -> Finding:
     """Return what a deploy does well without, and pages or builds would do better with."""
-    return {**good(where, subject, what), "advice": True, "mend": mend, **more}
+    found: Finding = {**good(where, subject, what), "advice": True, "mend": mend}
+    if details is not None:
+        found["details"] = details
+    return found
 
 
 def is_well(findings: list[Finding]) -> bool:

@@ -30,7 +30,7 @@ def template_findings(where: str, answer: questions.Lint) -> list[Finding]:
     """
     templates = answer["templates"]
     pages = {one["template"]: one["requests"] for one in templates if one["requests"]}
-    found = []
+    found: list[Finding] = []
     if pages:
         most = max(pages, key=lambda page: pages[page]["total"])
         count = sum(requests["total"] for requests in pages.values()) / len(pages)

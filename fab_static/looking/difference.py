@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.plan import bundles
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import compare, unversioned_changes, url_changes
+from fab_static.plan.printed import Difference
 from fab_static.plan.release import Release
 
 
-def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str, Any]:
+def difference(deploy: Deployment, old: str | None, new: str | None) -> Difference:
     """Return what differs between two releases: by default the one before and the live one."""
     deploy.look()
     new = new or deploy.needs_live()
@@ -25,7 +24,7 @@ def difference(deploy: Deployment, old: str | None, new: str | None) -> dict[str
     return difference_of(deploy, old, deploy.read_release(new))
 
 
-def difference_of(deploy: Deployment, old: str | None, new: Release) -> dict[str, Any]:
+def difference_of(deploy: Deployment, old: str | None, new: Release) -> Difference:
     """Return what going from one release to another changes for visitors.
 
     What the CDN forgets is told as exactly as the CDN's settings are known by then.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.history import bad
+from fab_static.plan.printed import ReleaseLine
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.answers import Summary
 
 
-def releases(deploy: Deployment) -> list[dict[str, Any]]:
+def releases(deploy: Deployment) -> list[ReleaseLine]:
     """Return every release that any host holds, newest first."""
     deploy.look()
     found: dict[str, Summary] = {}

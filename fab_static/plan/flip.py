@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fab_static.plan.cdn.queries import Queries
 from fab_static.plan.wire import asks
+
+if TYPE_CHECKING:
+    from fab_static.plan.printed import Step as PrintedStep
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,12 @@ def batches(hosts: Sequence[str], size: str) -> list[Sequence[str]]:
     return [hosts[at : at + count] for at in range(0, len(hosts), count)]
 
 
-def printed(found: Sequence[Step]) -> list[dict[str, Any]]:
+def printed(found: Sequence[Step]) -> list[PrintedStep]:
     """Return the steps as `plan --json` prints them: {"do", "hosts", "reloads"}, or {"do", "bucket"}."""
     return [_printed(step) for step in found]
 
 
-def _printed(step: Step) -> dict[str, Any]:
+def _printed(step: Step) -> PrintedStep:
     match step:
         case Move(hosts, reloads):
             return {"do": "flip", "hosts": list(hosts), "reloads": reloads}

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fab_static.plan.wording import counted, first_of, left_out
 from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
 
+if TYPE_CHECKING:
+    from fab_static.plan.bundles import Bundle
+    from fab_static.plan.printed import Difference, Finding, Forgotten, ReleaseLine, Step
 
-def show_releases(terminal: Terminal, releases: Sequence[Mapping[str, Any]]) -> None:
+Weight = Literal["bytes", "gzip", "brotli"]
+KINDS: tuple[Literal["added", "changed", "removed"], ...] = ("added", "changed", "removed")
+WEIGHTS: tuple[Weight, ...] = ("bytes", "gzip", "brotli")
+
+
+def show_releases(terminal: Terminal, releases: Sequence[ReleaseLine]) -> None:
     """Print the releases, newest first."""
     terminal.table(
         ("id", "state", "revision", "created", "by", "files", "bytes"),
@@ -58,7 +66,7 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     show_invalidation(terminal, plan["invalidation"])
 
 
-def show_flip(terminal: Terminal, steps: Sequence[Mapping[str, Any]]) -> None:
+def show_flip(terminal: Terminal, steps: Sequence[Step]) -> None:
     """Print the order in which hosts would go live."""
     terminal.text("it goes live in this order:")
     for step in steps:
@@ -82,23 +90,20 @@ def show_files(terminal: Terminal, files: Mapping[str, Sequence[str]], most: int
             terminal.text(f"  {line}")
 
 
-def show_bundles(terminal: Terminal, bundles: Sequence[Mapping[str, Any]], most: int = 20) -> None:
+def show_bundles(terminal: Terminal, bundles: Sequence[Bundle], most: int = 20) -> None:
     """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
     if not bundles:
         return
     terminal.text(f"{counted(len(bundles), 'bundle')} changed:")
     terminal.table(
         ("bundle", "bytes", "gzip", "brotli"),
-        [
-            (one["bundle"], *(_growth(one, kind) for kind in ("bytes", "gzip", "brotli")))
-            for one in bundles[:most]
-        ],
+        [(one["bundle"], *(_growth(one, kind) for kind in WEIGHTS)) for one in bundles[:most]],
     )
     for line in left_out(len(bundles) - most):
         terminal.text(f"  {line}")
 
 
-def _growth(bundle: Mapping[str, Any], kind: str) -> str:
+def _growth(bundle: Bundle, kind: Weight) -> str:
     """Return a bundle's size now and how it changed: 12.3 kB (+1.1 kB); "-" where it has none."""
     before, now = (one and one[kind] for one in (bundle["before"], bundle["now"]))
     if bundle["now"] is None:
@@ -120,7 +125,7 @@ def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most
         terminal.text(f"  {line}")
 
 
-def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> None:
+def show_invalidation(terminal: Terminal, invalidation: Forgotten) -> None:
     """Print what CloudFront would be asked to forget, and the price."""
     paths = invalidation["paths"]
     if not paths:
@@ -133,10 +138,10 @@ def show_invalidation(terminal: Terminal, invalidation: Mapping[str, Any]) -> No
         terminal.text(f"  {line}")
 
 
-def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
+def show_difference(terminal: Terminal, difference: Difference) -> None:
     """Print what differs between two releases."""
     terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
-    show_files(terminal, difference)
+    show_files(terminal, {kind: difference[kind] for kind in KINDS})
     show_bundles(terminal, difference["bundles"])
     show_urls(terminal, difference["urls"])
     show_invalidation(terminal, difference["invalidation"])
@@ -145,7 +150,7 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Any]) -> None:
 ADVICE_SHOWN = 20
 
 
-def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> None:
+def show_findings(terminal: Terminal, findings: Sequence[Finding]) -> None:
     """Print the doctor's findings: what is well in a line, what is not with its cure; advice apart."""
     advice = [one for one in findings if one.get("advice")]
     rest = [one for one in findings if not one.get("advice")]
@@ -160,14 +165,14 @@ def show_findings(terminal: Terminal, findings: Sequence[Mapping[str, Any]]) -> 
     terminal.text(f"{bad} of {len(rest)} findings need mending" if bad else "all is well")
 
 
-def _show_advice(terminal: Terminal, advice: Sequence[Mapping[str, Any]]) -> None:
+def _show_advice(terminal: Terminal, advice: Sequence[Finding]) -> None:
     """Print the first few pieces of advice, and the cures of all these together."""
     terminal.text("")
     terminal.text("advice; a deploy does well without it:")
     cures: dict[str, None] = {}
     for one in advice[:ADVICE_SHOWN]:
         terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
-        cures.update(dict.fromkeys(one["mend"].split("; ")))
+        cures.update(dict.fromkeys((one["mend"] or "").split("; ")))
     for line in left_out(len(advice) - ADVICE_SHOWN):
         terminal.text(f"     {line}: check --json has them all")
     for cure in cures:

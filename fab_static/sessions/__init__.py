@@ -11,8 +11,11 @@ Only api imports them, and the command line, which asks for the names of environ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fab_static.plan.printed import Difference
 
 # is shown what goes live, and says whether it may
-Confirm = Callable[[Mapping[str, Any]], bool]
+Confirm = Callable[["Difference"], bool]

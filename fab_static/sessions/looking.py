@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fab_static.errors import FabStaticError, InventoryError, ReleaseError
 from fab_static.looking.status import status
@@ -25,6 +25,9 @@ from fab_static.sessions.secrets import secrets_among
 from fab_static.show import Show
 from fab_static.telling.webhook import hidden, webhook
 from fab_static.timeline import Timeline
+
+if TYPE_CHECKING:  # `status` starts sooner without
+    from fab_static.plan.printed import Difference, Finding, ReleaseLine
 
 # Each task but `status` imports what it needs itself: `status` starts sooner.
 
@@ -156,13 +159,13 @@ class Looking:
         """Return what is live on each host, as `status --json` prints it."""
         return status(self._deployment(secrets=False))
 
-    def releases(self) -> list[dict[str, Any]]:
+    def releases(self) -> list[ReleaseLine]:
         """Return every release, newest first, as `releases --json` prints it."""
         from fab_static.looking.releases import releases
 
         return releases(self._deployment(secrets=False))
 
-    def diff(self, old: str | None = None, new: str | None = None) -> dict[str, Any]:
+    def diff(self, old: str | None = None, new: str | None = None) -> Difference:
         """Return what differs between two releases."""
         from fab_static.looking.difference import difference
 
@@ -176,7 +179,7 @@ class Looking:
 
         return plan(self._deployment(project_path=project_path))
 
-    def check(self) -> list[dict[str, Any]]:
+    def check(self) -> list[Finding]:
         """Return the doctor's findings, as `check --json` prints them."""
         from fab_static.doctor import bucket, check
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fab_static.errors import FabStaticError
@@ -16,6 +16,7 @@ from fab_static.tasks.ending import task_session, terminal_for
 
 if TYPE_CHECKING:
     from fab_static import api
+    from fab_static.plan.printed import Difference
     from fab_static.report.terminal import Terminal
 
 
@@ -66,7 +67,7 @@ def confirmation(session: api.Session, *, yes: bool) -> api.Confirm | None:
     if yes or not session.environment.confirm:
         return None
 
-    def ask(difference: Mapping[str, Any]) -> bool:
+    def ask(difference: Difference) -> bool:
         from fab_static.report.found import show_difference
 
         show_difference(terminal_for(session.hidden), difference)

@@ -10,10 +10,14 @@ import pytest
 from fab_static.errors import BuildError, RemoteError
 from fab_static.host.project.probe import MARKER
 from fab_static.phases.run.project import PROBE, RECORDER, ProjectOnHost
+from fab_static.plan.wire.questions import Nothing, Question
 from fab_static.remote import Ran
 from tests.unit.site import ScriptedHost, Site
 
 SECRET = "hunter2"
+# questions that any object answers
+SETTINGS = Question("settings", Nothing, Nothing, is_remembered=True)
+SOURCES = Question("sources", Nothing, Nothing)
 
 
 class Started:
@@ -47,7 +51,7 @@ def test_a_secret_goes_by_the_environment_and_never_on_a_command_line(started: S
     project = started.project(records=True)
     project.run("manage.py compress --force", print, name="compress")
     started.ends = Ran(0, MARKER + '{"ok": true}')
-    project.ask({"ask": "settings"})
+    project.ask(SETTINGS)
     project.set_up()
     assert started.params["environment"]["DATABASE_PASSWORD"] == SECRET
     assert SECRET not in str(started.commands) + str(started.params["record"])
@@ -139,7 +143,7 @@ def test_a_command_that_fails_says_how(started: Started, ran: Ran, what: str, wh
 
 def test_what_the_project_prints_before_its_answer_is_not_the_answer(started: Started) -> None:
     started.ends = Ran(0, f'loading…\n{MARKER}{{"ok": true, "static_url": "/s/"}}\nbye\n')
-    assert started.project().ask({"ask": "settings"})["static_url"] == "/s/"
+    assert started.project().ask(SETTINGS)["static_url"] == "/s/"
     assert started.params["main"] == PROBE
     assert json.loads(started.params["environment"]["FAB_STATIC_PROBE"]) == {"ask": "settings"}
 
@@ -150,7 +154,7 @@ def test_a_project_that_cannot_answer_says_where_and_gets_the_cure_that_is_known
     error = {"what": "No module named 'shop'", "where": "settings shop.settings", "mend": "look"}
     started.ends = Ran(0, MARKER + json.dumps({"error": error}))
     with pytest.raises(BuildError) as caught:
-        started.project().ask({"ask": "settings"})
+        started.project().ask(SETTINGS)
     assert caught.value.what == error["what"]
     assert caught.value.where == "web1: settings shop.settings"
     assert caught.value.mend
@@ -161,13 +165,13 @@ def test_an_answer_of_another_shape_is_no_answer(started: Started, answer: str) 
     """A host is not obeyed: what it says is looked at first (G8)."""
     started.ends = Ran(0, MARKER + answer)
     with pytest.raises(RemoteError, match="the project's answer to settings"):
-        started.project().ask({"ask": "settings"})
+        started.project().ask(SETTINGS)
 
 
 def test_no_answer_at_all_is_a_failure(started: Started) -> None:
     started.ends = Ran(0, "Segmentation fault")
     with pytest.raises(BuildError, match="the probe of the Django project failed"):
-        started.project().ask({"ask": "settings"})
+        started.project().ask(SETTINGS)
 
 
 def test_an_answer_is_recalled_only_by_who_may_and_only_to_questions_that_are_remembered(
@@ -176,6 +180,6 @@ def test_an_answer_is_recalled_only_by_who_may_and_only_to_questions_that_are_re
     started.host.before["recall"] = lambda: ({"token": "t"}, b'{"ok": true, "from": "record"}')
     started.ends = Ran(0, MARKER + '{"ok": true, "from": "project"}')
     may, may_not = started.project(recalls=True), started.project()
-    assert may.ask({"ask": "settings"})["from"] == "record"
-    assert may_not.ask({"ask": "settings"})["from"] == "project"
-    assert may.ask({"ask": "sources"})["from"] == "project"
+    assert may.ask(SETTINGS)["from"] == "record"
+    assert may_not.ask(SETTINGS)["from"] == "project"
+    assert may.ask(SOURCES)["from"] == "project"
