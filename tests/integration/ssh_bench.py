@@ -27,6 +27,7 @@ from fab_static.errors import FabStaticError
 from fab_static.plan import inventory
 from fab_static.remote.connection import SharedConnection
 from fab_static.remote.ssh import settings
+from tests.integration.security_key import SecurityKey, agent
 
 ACCOUNTS = tuple(f"fab-static-ssh{number}" for number in range(3))
 PORT = 2208
@@ -65,6 +66,7 @@ KEYS = {
 }  # that let us in
 OTHER_KEYS = ("other", "certified", "expired", *(f"wrong{number}" for number in range(8)))
 PASSPHRASE = "secret"
+TOKEN = SecurityKey(b"32 bytes that nobody else chose.")
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Bench:
             (keys / name).chmod(0o600)
         (keys / "readable").chmod(0o644)
         allowed = (*KEYS, "locked", "old_pem", "pkcs8")
-        text = "".join((keys / f"{name}.pub").read_text() for name in allowed)
+        text = "".join((keys / f"{name}.pub").read_text() for name in allowed) + TOKEN.line
         (self.folder / "authorized_keys").write_text(text)
 
     def _sign(self, authority: str, key: Path, principals: str, valid: str, *more: str) -> None:
@@ -233,6 +235,7 @@ class Bench:
                     if name == "signed"
                 ),
                 *(f"ListenAddress {address(each)}:{PORT}" for each in served),
+                f"ListenAddress [::1]:{PORT}" if name == "plain" else "",
                 more,
                 *(
                     f"Match LocalAddress {address(each)}\n  {SERVERS[each][2].format(bench=self.folder)}"
@@ -281,7 +284,8 @@ class Client:
                         check=True,
                         stdin=subprocess.DEVNULL,
                     )
-            yield
+            with agent(TOKEN, Path(self._agent("token"))):
+                yield
         finally:
             for one in running:
                 one.terminate()
@@ -302,7 +306,7 @@ class Client:
             **known,
             **{name: self._public(name) for name in ("host_ca", "other_ca", "stranger")},
             **{f"at_{name}": address(name) for name in SERVERS},
-            **{f"agent_{name}": self._agent(name) for name in AGENTS},
+            **{f"agent_{name}": self._agent(name) for name in (*AGENTS, "token")},
             "hashed": (self.folder / "hashed").read_text().strip(),
             "keys": str(self.home / "keys"),
             "home": str(self.home),

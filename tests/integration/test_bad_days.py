@@ -196,6 +196,36 @@ def test_a_key_that_hosts_do_not_accept_is_named(unchanged: Operator) -> None:
     assert "authorized_keys" in error
 
 
+def test_a_key_that_is_not_there_is_refused_before_anything_is_contacted(
+    unchanged: Operator,
+) -> None:
+    with altered(unchanged, ssh={"identity": "/no/such/key"}):
+        error = unchanged.fab("status", code=2).stderr
+    assert "there is no /no/such/key" in error
+    assert re.search(r"where: ssh\.identity \(line \d+\)", error)
+
+
+def test_a_line_of_known_hosts_that_nobody_can_read_is_told_once(unchanged: Operator) -> None:
+    """It ended in a traceback, whatever host it named (fleet B)."""
+    known = unchanged.folder / "half_readable"
+    known.write_text(f"elsewhere ssh-ed25519 AAAAcut\n{unchanged.fleet.known_hosts.read_text()}")
+    with altered(unchanged, ssh={"known_hosts": str(known)}):
+        answer = unchanged.fab("status")
+    told = answer.stdout + answer.stderr
+    assert told.count("nobody can read") == 1
+    assert f"{known}, line 1" in told
+
+
+def test_check_shows_the_way_to_each_host(unchanged: Operator) -> None:
+    bastion = unchanged.fleet.hosts["build1"]
+    address = f"{unchanged.fleet.user}@{bastion.address}:{bastion.port}"
+    with altered(unchanged, ssh={"gateway": address}):
+        shown = unchanged._ran([unchanged.name, "check"], "", {}).stdout
+    edge1 = unchanged.fleet.hosts["edge1"]
+    way = f"{unchanged.fleet.user}@{edge1.address}:{edge1.port} by way of gateway {address}"
+    assert f"edge1: ssh_config: {way}, as ssh goes" in " ".join(shown.split())
+
+
 def test_become_does_all_as_that_user_through_sudo(tiny: Operator) -> None:
     name = elsewhere(tiny, "become", ssh={"become": "nobody"})
     for host in tiny.fleet.hosts.values():
