@@ -7,7 +7,6 @@ from typing import Any
 
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases import GO_LIVE, PREPARE
-from fab_static.phases.run.building import Known, what_is_known
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.collected import hashed_names
 from fab_static.phases.run.deployment import Deployment
@@ -15,6 +14,7 @@ from fab_static.phases.run.flipping import steps
 from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.reuse import Known, what_is_known
 from fab_static.phases.run.settings import staticfiles_manifest_path
 from fab_static.phases.run.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from fab_static.errors import BuildError, ManifestError, ReleaseError
 from fab_static.phases.compress import refuse_unbuilt
+from fab_static.phases.run import bundlers
 from fab_static.phases.run.audit import (
     refuse_contradictions,
     refuse_unusable_names,
@@ -147,6 +148,7 @@ def _composed(deploy: Deployment, configured: tuple[str, ...]) -> Release:
         _refuse_lost_names(deploy, configured, facts)
         hashed_names = None
     static_url_of(facts, deploy.build.name)
+    outside.update(bundlers.manifests_of(deploy, files, listing))
     settings = baked_settings(facts)
     content = {path: file for path, file in files.items() if path not in copies}
     now = datetime.now(UTC)

@@ -81,6 +81,9 @@ def _refuse_gaps(deploy: Deployment, release: Release) -> None:
         hashed_names = facts["staticfiles_manifest"]
         if release.staticfiles_manifest and hashed_names:
             redirect[hashed_names] = str(folder / in_folder(release.staticfiles_manifest))
+        for one in deploy.bundler_manifests(host):
+            if one.name in release.manifests:
+                redirect[one.path] = str(folder / in_folder(one.name))
         manifest = str(folder / in_folder(str(release.offline_manifest)))
         if host == deploy.build and deploy.built_manifest:
             # it was asked when it had built: of the same files it would say the same

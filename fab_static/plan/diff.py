@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fab_static.plan.bundles import changes
 from fab_static.plan.cdn.queries import PLAIN, Queries, as_cached
+from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.release import Release
 
 # reached through the `static` tag or a bundle's config alone, so their URLs carry the version; other
@@ -178,6 +179,7 @@ def is_for_the_server(path: str, *releases: Release) -> bool:
     """Tell whether no browser asks for it: the manifests, and sources that the offline one stands for."""
     return any(
         path in (release.offline_manifest, release.staticfiles_manifest)
+        or f"{OUTSIDE}static/{path}" in release.manifests  # a bundler's
         or (release.offline_manifest and path.endswith(SOURCES))
         for release in releases
     )

@@ -145,6 +145,7 @@ class Project:
             "is_versions_file_known": True,
             "versions_files": [str(code / "resource_versions.yml")],
             "offline_manifest": None,
+            "bundler_manifests": [],
             "staticfiles_manifest": None,
             "prints_hashed_names": None,
             "compress": None,

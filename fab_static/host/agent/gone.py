@@ -7,6 +7,7 @@ Each name has the bytes that it had when it was last live.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from fab_static.host.agent.claims import refuse_link
@@ -75,8 +76,11 @@ class Gone:
 
     def __init__(self, host: Host) -> None:
         self.entries: list[tuple[str, str, int]] = []
+        self._names: set[str] | None = None
         live = host.live()
-        self._names = set(seal_of(host, live)["files"]) if live else None
+        if live:
+            with contextlib.suppress(RefusedError):  # a damaged one: then nothing is pruned
+                self._names = set(seal_of(host, live)["files"])
 
     def add(self, seal: dict[str, Any]) -> None:
         """Add what no release so far has, neither the live one nor one that was live later."""

@@ -8,6 +8,7 @@ import re
 import sys
 from typing import Any, Mapping
 
+from fab_static.host.project.bundlers import manifests
 from fab_static.host.project.compressor import compress_settings, manifest_path
 from fab_static.host.project.libraries import libraries, version_of
 from fab_static.host.project.paths import absolute, base_dir
@@ -52,6 +53,7 @@ def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
         "compress": compress,
         "baked_in": baked_in(compress),
         "offline_manifest": manifest_path(compress) if compress else None,
+        "bundler_manifests": manifests(),
         "staticfiles_manifest": staticfiles_manifest(),
         "prints_hashed_names": prints_hashed_names(),
         **resource_versions(),

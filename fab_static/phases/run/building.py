@@ -10,45 +10,33 @@ this state or elsewhere: what it leaves is known, or what it did to that state i
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from fab_static import interruption
-from fab_static.errors import BuildError, ManifestError
+from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import left_by
-from fab_static.phases.run.settings import beside_root, manifest_path, static_root_of
+from fab_static.phases.run.reuse import Known, command_of, refuse_another, what_is_known
+from fab_static.phases.run.settings import beside_root, static_root_of
 from fab_static.phases.run.static_root import (
     among_sources,
     kept,
     refuse_unsafe,
     tell_of_written_elsewhere,
 )
-from fab_static.plan import versions
-from fab_static.plan.build_order import PHASES, before, is_of_sources
+from fab_static.plan.build_order import before, is_of_sources
 from fab_static.plan.spelling import task_name
-from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wire.kept import Entry, Left
-from fab_static.plan.wording import indented, left_out
+from fab_static.plan.wire.kept import Left
+from fab_static.plan.wording import left_out
 from fab_static.remote import Ran
 
 SHOWN = 20  # paths named in one message
 WARNING = "warning: "  # begins a line of our commands that the operator should read
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a phase would leave, by an earlier run that read the same; else why that is not known."""
-
-    entry: Entry | None
-    why: str = ""
-    listing: str = ""  # of what it would leave
 
 
 def build_phase(
@@ -93,13 +81,14 @@ def build_phase(
     if deploy.static_root:
         deploy.journal.fills(deploy.static_root)
     if known.entry and deploy.reuse == "yes":
-        if name == configured[-1]:
-            with _manifests_as_files(deploy):
-                _restore(deploy, known.listing)
-                check()
         wrote = known.entry.get("wrote")
-        if wrote:
-            writes.put_back(deploy, wrote)
+        if name == configured[-1] or wrote:
+            with _manifests_as_files(deploy):
+                if wrote:
+                    writes.put_back(deploy, wrote)
+                if name == configured[-1]:
+                    _restore(deploy, known.listing)
+                    check()
         deploy.show.say("reused: nothing that it reads has changed")
         left = left_by(known.entry)
         left["reused"] = True
@@ -110,7 +99,7 @@ def build_phase(
             deploy.show.say(f"runs: {known.why}")
         left = _run(deploy, name, base, check, compare)
         if known.entry and (known.listing or left.get("wrote")):
-            _refuse_another(deploy, name, known, left)
+            refuse_another(deploy, name, known, left)
             left["listing"] = known.listing or None  # for the next phase to be compared as well
     deploy.journal.done(
         name,
@@ -134,12 +123,13 @@ def _run(
     deploy.set_up_web_hosts()
     of_sources = is_of_sources(name, deploy.order)
     worked_on = deploy.journal.phases[base]["listing"] if base else None
-    beside = beside_root(facts)
+    beside = beside_root(facts, deploy.bundler_manifests(deploy.build))
     inside = [] if of_sources else [static_root_of(facts)]
     # Django's manifest is collectstatic's own; the other phases read it as any input
     inside += [path for path in beside if base and path != facts["staticfiles_manifest"]]
     known, collect = worked_on, None
     with _manifests_as_files(deploy):
+        writes.put_back_of_earlier(deploy, name)
         if worked_on is not None:
             _restore(deploy, worked_on)
         elif name == "collectstatic":
@@ -189,151 +179,6 @@ def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:
         deploy.show.warn(line.removeprefix(WARNING))
     for line in left_out(len(lines) - SHOWN):
         deploy.show.warn(f"{line} warnings, in the log")
-
-
-def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
-    """Return what a phase would leave, where it need not run to know.
-
-    Args:
-        deploy: asked, not changed.
-        name: the phase.
-        base: the phase whose static root it works on; None for the first.
-    """
-    try:
-        return _what_is_known(deploy, name, base)
-    except listings.DamagedError as error:
-        return Known(None, f"what the last build left cannot be read: {error.what}")
-
-
-def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
-    phases = deploy.journal.phases
-    entry = phases.get(name)
-    if entry is None:
-        return Known(None, "it never ran here")
-    own = deploy.environment.build.own.get(name)
-    if command_of(deploy, name).split(maxsplit=1)[0] != "manage.py" and not (own and own.reads):
-        more = ": name it in its `reads`" if own else ""
-        return Known(None, f"it is a shell line, and what that reads is not seen{more}")
-    if entry.get("unseen"):
-        return Known(None, str(entry["unseen"]))
-    if not entry.get("record"):
-        return Known(None, "what it reads is not known")
-    left: dict[str, list[str | None]] = {}
-    if base is None and entry["listing"]:
-        left = _versions_files_left(deploy, entry)
-    token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left, own)
-    if token is None:
-        return Known(None, why)
-    if token != entry["record"]:
-        return Known(None, "it ran elsewhere since")
-    given = phases[base]["listing"] if base else None
-    if entry["base"] == given:
-        return Known(entry, listing=entry["listing"] or "")
-    if not entry["base"] or not given:
-        return Known(None, "the phases before it are others")
-    replay = asks.Replay(
-        name=name,
-        token=token,
-        root=static_root_of(deploy.facts(deploy.build)),
-        was=entry["base"],
-        left=entry["listing"],
-        now=given,
-        keep=deploy.lock is not None,
-    )
-    with listings.needed(deploy, entry["base"], entry["listing"], given):
-        head, _ = deploy.build.ask(verbs.REPLAY, replay)
-    other: str | None = head.get("why") or _other_part(deploy, head["parts"])
-    return Known(None, other) if other else Known(entry, listing=head["listing"])
-
-
-def _other_part(deploy: Deployment, parts: Mapping[str, answers.Part]) -> str | None:
-    """Return what has another version now of all that a phase asked the versions files for; None: nothing."""
-    for path, part in parts.items():
-        found: Mapping[str, str] = {}
-        if part["object"]:
-            _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=part["object"]))
-            found = versions.parse(decoded(data, where=path, error=ManifestError), where=path)
-        for name, version in part["asked"].items():
-            if found.get(name) != version:
-                return f"the version of {name} is another"
-    return None
-
-
-def _versions_files_left(deploy: Deployment, entry: Entry) -> dict[str, list[str | None]]:
-    """Return the states in which a build may meet the versions files: as then, or as it left them.
-
-    The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
-    """
-    last = deploy.journal.phases.get(deploy.phases[-1], entry)
-    extras = [
-        {
-            path: file[0] if file else None
-            for path, file in listings.read(deploy, one["listing"])["extra"].items()
-        }
-        for one in (entry, last)
-        if one["listing"]
-    ]
-    return {
-        path: list(dict.fromkeys(known[path] for known in extras))
-        for path in extras[0]
-        if all(path in known for known in extras)
-    }
-
-
-def _refuse_another(deploy: Deployment, name: str, known: Known, left: Left) -> None:
-    """Refuse to go on when a phase, run to verify, left something else than would have been used again.
-
-    Raises:
-        BuildError: naming the files that differ.
-    """
-    made = left["listing"] or ""
-    then = known.entry["wrote"] if known.entry and "wrote" in known.entry else None
-    paths = writes.differing(deploy, then, left.get("wrote"))
-    if known.listing != made:
-        paths += _differing(deploy, known, made)
-    if paths:
-        raise BuildError(
-            f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
-            + indented(paths, SHOWN),
-            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
-            mend="what it reads was not seen, or it does not always make the same of it; deploy with "
-            "--rebuild until it does, and report what it reads",
-        )
-
-
-def _differing(deploy: Deployment, known: Known, made: str) -> list[str]:
-    """Return the files of the static root that a run left otherwise than would have been used again."""
-    then, now = (listings.read(deploy, listing) for listing in (known.listing, made))
-    manifest = manifest_path(deploy.facts(deploy.build))
-    files = {path: known[0] for path, known in then["files"].items()}
-    others = {path: known[0] for path, known in now["files"].items()}
-    paths = [
-        path
-        for path in sorted({*files, *others})
-        if files.get(path) != others.get(path)
-        and not (path == manifest and _is_same_json(deploy, files.get(path), others.get(path)))
-    ]
-    if known.entry and known.entry["base"]:  # the first phase finds what the last build wrote
-        paths += [path for path in now["extra"] if now["extra"][path] != then["extra"].get(path)]
-    return paths
-
-
-def _is_same_json(deploy: Deployment, one: str | None, other: str | None) -> bool:
-    """Tell whether two objects differ in the order of their keys only: compress writes them in any."""
-    if one is None or other is None:
-        return False
-    texts = [
-        deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=each))[1] for each in (one, other)
-    ]
-    return bool(json.loads(texts[0]) == json.loads(texts[1]))
-
-
-def command_of(deploy: Deployment, name: str) -> str:
-    """Return the command of a phase: the inventory's, or the usual one."""
-    build = deploy.environment.build
-    if name in build.own:
-        return build.own[name].run
-    return build.commands.get(name, PHASES[name].command)
 
 
 def all_stale(deploy: Deployment) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run.audit import lines
-from fab_static.phases.run.building import what_is_known
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
+from fab_static.phases.run.reuse import what_is_known
 from fab_static.phases.run.settings import beside_root, staticfiles_manifest_path
 from fab_static.phases.run.static_root import words_of_collectstatic
 from fab_static.plan import staticfiles_manifest
@@ -44,7 +44,7 @@ def refuse_what_is_not_held(deploy: Deployment) -> None:
         questions.SOURCES_WITH_PLACES, questions.Placed(words=words, places=True)
     )
     below, unjudged, left_out = answer["below"], answer["unjudged"], entry.get("left_out", ())
-    besides = beside_root(deploy.facts(deploy.build))
+    besides = beside_root(deploy.facts(deploy.build), deploy.bundler_manifests(deploy.build))
     sources = {
         name: (sha256, place)
         for name, (sha256, _, place) in answer["files"].items()

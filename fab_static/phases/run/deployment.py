@@ -9,7 +9,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.run.settings import manifest_path, staticfiles_manifest_path
+from fab_static.phases.run.settings import (
+    BundlerManifest,
+    bundler_manifests,
+    manifest_path,
+    staticfiles_manifest_path,
+)
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wording import counted
@@ -239,6 +244,10 @@ class Deployment:
         # none is there before the first release: the build has shown which of the names it is
         return str(PurePosixPath(path).with_name(built))
 
+    def bundler_manifests(self, host: RemoteHost) -> tuple[BundlerManifest, ...]:
+        """Return the manifests of bundlers that web processes read on a host."""
+        return bundler_manifests(self.environment, self.project(host).path, self.facts(host))
+
     def links(self, host: RemoteHost, release: Release | None = None) -> dict[str, str]:
         """Return what must be links on a web host: the project's own file -> its place in `current`.
 
@@ -260,6 +269,9 @@ class Deployment:
             links[str(facts["staticfiles_manifest"])] = str(
                 host.layout.live_file(sealed or hashed_names)
             )
+        for one in self.bundler_manifests(host):
+            if release is None or one.name in release.manifests:
+                links[one.path] = str(host.layout.live_file(one.name))
         return links
 
     # ---- releases

@@ -92,11 +92,14 @@ class ProjectOnHost:
         """Return the words of a command: `manage.py …` with the project's Python, else a shell line."""
         if text.split(maxsplit=1)[0] == "manage.py":
             return [self.python, *shlex.split(text)]
+        return ["/bin/sh", "-c", self._python_first() + text]
+
+    def _python_first(self) -> str:
+        """Return a shell line by which `python` is the project's: a bundler may call it."""
         if "/" not in self.python:
-            return ["/bin/sh", "-c", text]
-        # what such a line starts may call `python`, and means the project's
+            return ""
         programs = PurePosixPath(self.path) / PurePosixPath(self.python).parent
-        return ["/bin/sh", "-c", f'PATH={shlex.quote(str(programs))}:"$PATH"; export PATH\n{text}']
+        return f'PATH={shlex.quote(str(programs))}:"$PATH"; export PATH\n'
 
     def is_recorded(self, text: str) -> bool:
         """Tell whether a run of a command leaves a record of what it read: not a shell line's."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from fab_static.errors import BuildError
 from fab_static.plan.baked import Baked
+from fab_static.plan.inventory import Environment
 from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.wire.questions import Settings
 
@@ -83,11 +86,66 @@ def _in_release(absolute: str, facts: Settings, kind: str) -> str:
     return f"{OUTSIDE}{kind}/{path.name}"
 
 
-def beside_root(facts: Settings) -> list[str]:
+@dataclass(frozen=True)
+class BundlerManifest:
+    """A bundler's manifest on one host: where it is there, its name in a release, and who asks for it."""
+
+    path: str
+    name: str
+    below: str | None  # the folder of the static root that its names are relative to, if known
+    reader: str  # an app, or web.manifests
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether the inventory names it: then it must be there."""
+        return self.reader == IN_INVENTORY
+
+
+IN_INVENTORY = "web.manifests"
+
+
+def bundler_manifests(
+    environment: Environment, folder: str, facts: Settings
+) -> tuple[BundlerManifest, ...]:
+    """Return the manifests of bundlers that web processes read on a host, by the inventory and the settings.
+
+    Args:
+        environment: the inventory.
+        folder: the checkout there.
+        facts: what the project there has said.
+    """
+    found = {
+        str(PurePosixPath(folder) / one.path): (one.below, IN_INVENTORY)
+        for one in environment.web.manifests
+    }
+    for one in facts["bundler_manifests"]:
+        found.setdefault(one["path"], (one["below"], one["reader"]))
+    known = {facts["offline_manifest"], facts["staticfiles_manifest"], facts["resource_versions"]}
+    return tuple(
+        BundlerManifest(path, _name_of(path, folder, facts["static_root"], reader), below, reader)
+        for path, (below, reader) in found.items()
+        if path not in known
+    )
+
+
+def _name_of(path: str, folder: str, static_root: str | None, reader: str) -> str:
+    """Return a name that is the same on all hosts, wherever each has its checkout."""
+    place = PurePosixPath(path)
+    for kind, root in (("static", static_root), ("files", folder)):
+        if root and place.is_relative_to(root):
+            return f"{OUTSIDE}{kind}/{place.relative_to(root)}"
+    return f"{OUTSIDE}{reader}/{place.name}"
+
+
+def beside_root(facts: Settings, bundlers: Iterable[BundlerManifest] = ()) -> list[str]:
     """Return what a build writes outside the static root, and a release holds: versions, manifests."""
     named = (
         (facts.get("staticfiles_manifest"), staticfiles_manifest_path(facts)),
         (facts.get("offline_manifest"), manifest_path(facts)),
     )
     outside = [place for place, path in named if place and path and path.startswith(OUTSIDE)]
+    root = facts["static_root"]
+    outside += [
+        one.path for one in bundlers if not (root and PurePosixPath(one.path).is_relative_to(root))
+    ]
     return [*facts["versions_files"], *outside]

@@ -74,6 +74,20 @@ def put_back(deploy: Deployment, listing: str) -> None:
         deploy.build.ask(verbs.PUT_WRITES_BACK, request)
 
 
+def put_back_of_earlier(deploy: Deployment, name: str) -> None:
+    """Have a phase meet what those of the project's own before it have made.
+
+    On a host that also renders, manifests are links into what is live between two phases.
+    """
+    if "web" not in deploy.build.roles:
+        return
+    for earlier in deploy.order[: deploy.order.index(name)]:
+        entry = deploy.journal.phases.get(earlier)
+        wrote = entry.get("wrote") if entry else None
+        if wrote and earlier in deploy.environment.build.own:
+            put_back(deploy, wrote)
+
+
 def differing(deploy: Deployment, then: str | None, now: str | None) -> list[str]:
     """Return the files that two listings have otherwise."""
     if not then or not now or then == now:

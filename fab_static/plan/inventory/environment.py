@@ -82,6 +82,17 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """A file that web processes read, and that names static files; `path` is relative to project.path.
+
+    `below` is the folder of the static root that its names are relative to; None where nobody says.
+    """
+
+    path: str
+    below: str | None = None
+
+
+@dataclass(frozen=True)
 class Web:
     """What happens on web hosts at the flip."""
 
@@ -90,6 +101,7 @@ class Web:
     running: str | None = (
         None  # answered by fab_static.django_app: which release the process has read
     )
+    manifests: tuple[Manifest, ...] = ()  # besides those that the settings tell of
     batch: str = "100%"
     confirm_timeout: float = 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from pathlib import PurePosixPath
 
 import yaml
@@ -90,17 +91,18 @@ def _of_path(key: str, value: str) -> str | None:
 
 def _refuse_shared(section: Section, phases: Sequence[OwnPhase]) -> None:
     """Note each file or folder that two phases write: what one has made would be put back over the other's."""
-    for at, phase in enumerate(phases):
-        for other in phases[:at]:
-            for path in phase.writes:
-                for theirs in other.writes:
-                    mine, before = PurePosixPath(path), PurePosixPath(theirs)
-                    if mine.is_relative_to(before) or before.is_relative_to(mine):
-                        section.problem(
-                            "phases",
-                            f"{other.name} writes {theirs}, and {phase.name} {path}: "
-                            "give each a folder or a file of its own",
-                        )
+    for other, phase in combinations(phases, 2):
+        for theirs, path in product(other.writes, phase.writes):
+            if _overlap(PurePosixPath(theirs), PurePosixPath(path)):
+                section.problem(
+                    "phases",
+                    f"{other.name} writes {theirs}, and {phase.name} {path}: "
+                    "give each a folder or a file of its own",
+                )
+
+
+def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def spelled_phases(text: str) -> list[str]:

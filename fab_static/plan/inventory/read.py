@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from fab_static.errors import InventoryError
 from fab_static.plan.inventory.buckets import read_hub, read_origin, read_report
 from fab_static.plan.inventory.building import read_build, read_project
-from fab_static.plan.inventory.environment import FOLDER, Cdn, Environment, Notify, Probe, Web
+from fab_static.plan.inventory.environment import (
+    FOLDER,
+    Cdn,
+    Environment,
+    Manifest,
+    Notify,
+    Probe,
+    Web,
+)
 from fab_static.plan.inventory.hosts import read_hosts, read_ssh
 from fab_static.plan.inventory.section import NAME, Section
 from fab_static.plan.inventory.yaml_text import load
@@ -92,6 +101,7 @@ def _web(section: Section) -> Web:
         reload=section.optional_text("reload"),
         check=section.optional_text("check"),
         running=section.optional_text("running"),
+        manifests=tuple(_manifests(section)),
         batch=batch,
         confirm_timeout=section.number("confirm_timeout", 30),
     )
@@ -100,6 +110,24 @@ def _web(section: Section) -> Web:
             section.problem(key, "must be a URL such as http://127.0.0.1:8000/health")
     section.close()
     return web
+
+
+def _manifests(section: Section) -> Iterator[Manifest]:
+    """Yield the files that web processes read: a path, or a mapping with the folder that its names lie below."""
+    for at, (value, part) in enumerate(section.list_of_sections("manifests", "a file")):
+        path = value if part is None else part.text("path")
+        below = part.optional_text("below") if part else None
+        if part:
+            part.close()
+        place = f"manifests[{at}]"
+        if path.startswith("/") or ".." in path.split("/"):
+            section.problem(place, f'"{path}" must be relative to project.path, without ".."')
+        elif below is not None and (below.startswith("/") or ".." in below.split("/")):
+            section.problem(
+                place, f'below: "{below}" must be a folder of the static root, such as webpack'
+            )
+        elif path:
+            yield Manifest(path, below)
 
 
 def _cdn(section: Section) -> Cdn | None:

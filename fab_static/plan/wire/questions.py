@@ -98,6 +98,14 @@ class Sources(TypedDict):
     sources_unknown: str | None
 
 
+class BundlerFile(TypedDict):
+    """A bundler's manifest that an app of the project reads; `below`: the folder that its names are relative to."""
+
+    path: str
+    below: str
+    reader: str
+
+
 class Settings(VersionsFile, Sources):
     """What a deploy needs of the settings. A path is absolute."""
 
@@ -116,6 +124,7 @@ class Settings(VersionsFile, Sources):
     baked_in: dict[str, str | bool | None]
     offline_manifest: str | None
     staticfiles_manifest: str | None
+    bundler_manifests: list[BundlerFile]
     prints_hashed_names: str | None
     storage: Storage
     ignored_storage: str | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -45,10 +44,7 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
         HopError: it is not the hop that it should be, or does not let us in.
     """
     seconds = hop.settings.patience
-    is_direct = isinstance(stream, socket.socket)
-    guard = Guard(
-        hop.settings, tell, is_direct=is_direct, is_local=is_direct and _is_loopback(stream)
-    )
+    guard = Guard(hop.settings, tell, is_direct=isinstance(stream, socket.socket))
     line: Any = Line(stream, SILENCE_SECONDS)  # what paramiko uses of a socket, it has
     transport = Transport(
         line,
@@ -70,13 +66,6 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
         raise
     transport.set_keepalive(hop.settings.alive_interval or KEEPALIVE_SECONDS)
     return transport
-
-
-def _is_loopback(line: socket.socket) -> bool:
-    try:
-        return ipaddress.ip_address(line.getpeername()[0].partition("%")[0]).is_loopback
-    except (OSError, ValueError):
-        return False
 
 
 def _greet(transport: Transport, seconds: float, stream: Any, hop: Hop) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fab_static.looking import plan as looking_plan
-from fab_static.phases.run.building import Known
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.reuse import Known
 from fab_static.plan.wire import verbs
 from tests.releases import sealed
 from tests.unit.site import NEW, Site

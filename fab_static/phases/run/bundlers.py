@@ -1,0 +1,112 @@
+"""The manifests of bundlers in a build: all that they name must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
+
+from fab_static.errors import BuildError, ManifestError
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.settings import BundlerManifest, static_url_of
+from fab_static.plan.bundler_manifest import names_in, path_of
+from fab_static.plan.release import File
+from fab_static.plan.text import decoded
+from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.kept import Listing
+from fab_static.plan.wording import counted, first_of
+
+SHOWN = 10  # names told in one message
+
+
+def manifests_of(
+    deploy: Deployment, files: Mapping[str, File], listing: Listing
+) -> dict[str, File]:
+    """Return the manifests of bundlers that a release holds, by their names there.
+
+    Args:
+        deploy: of whose build host.
+        files: of the release.
+        listing: what the last phase left.
+
+    Raises:
+        BuildError: one that the inventory names is not there.
+        ManifestError: one cannot be read, or names a file that the release has not.
+    """
+    found = {}
+    for one in deploy.bundler_manifests(deploy.build):
+        known = _as_built(deploy, one, files, listing)
+        if known is None:
+            _tell_of_missing(deploy, one)
+            continue
+        _refuse_lost(deploy, one, known, files)
+        found[one.name] = File(known.sha256, known.size, known.version)
+    return found
+
+
+def _as_built(
+    deploy: Deployment,
+    one: BundlerManifest,
+    files: Mapping[str, File],
+    listing: Listing,
+) -> File | None:
+    inside = _in_static_root(deploy, one)
+    if inside is not None:
+        return files.get(inside)
+    known = listing["extra"].get(one.path)
+    return File(*known) if known else None
+
+
+def _in_static_root(deploy: Deployment, one: BundlerManifest) -> str | None:
+    root, path = deploy.facts(deploy.build)["static_root"], PurePosixPath(one.path)
+    return str(path.relative_to(root)) if root and path.is_relative_to(root) else None
+
+
+def _tell_of_missing(deploy: Deployment, one: BundlerManifest) -> None:
+    what = f"no phase has made {one.path}, which web processes read ({one.reader})"
+    if one.is_asked_for:
+        raise BuildError(
+            what,
+            where=f"{deploy.build.name}: web.manifests in inventories/{deploy.environment.name}.yml",
+            mend="correct the path, or add the phase that makes it to build.phases",
+        )
+    deploy.show.warn(
+        f"{what}: pages that need it fail, but where each web host has one of its own. Add the phase that makes it "
+        "to build.phases"
+    )
+
+
+def _refuse_lost(
+    deploy: Deployment, one: BundlerManifest, known: File, files: Collection[str]
+) -> None:
+    """Refuse a manifest that names files which the release has not: pages would ask for them.
+
+    Raises:
+        ManifestError: naming them.
+    """
+    where = f"{deploy.build.name}: {one.path}"
+    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known.sha256))
+    folders = _folders(one, _in_static_root(deploy, one))
+    names = names_in(decoded(text, where=where, error=ManifestError), where=where)
+    lost = [name for name in names if _is_lost(deploy, name, files, folders)]
+    if lost:
+        raise ManifestError(
+            f"it names {counted(len(lost), 'file')} that the release has not:\n"
+            + "\n".join(f"    {line}" for line in first_of(lost, SHOWN)),
+            where=where,
+            mend="let collectstatic run after the bundler, and find its files; where the names are relative to a folder "
+            f"of STATIC_ROOT, say so: web.manifests: [{{path: …, below: FOLDER}}] (now: {folders[0] or 'STATIC_ROOT'})",
+        )
+
+
+def _is_lost(
+    deploy: Deployment, name: str, files: Collection[str], folders: Collection[str]
+) -> bool:
+    static_url = static_url_of(deploy.facts(deploy.build), deploy.build.name)
+    return path_of(name, files, static_url=static_url, folders=folders) is None
+
+
+def _folders(one: BundlerManifest, inside: str | None) -> list[str]:
+    """Return the folders of the static root to which a manifest's names may be relative, the likeliest first."""
+    if one.below is not None:
+        return [one.below]
+    return ["", *(map(str, PurePosixPath(inside).parents) if inside else ())]
