@@ -170,6 +170,8 @@ KEYS: list[Row] = [
     {"name": "the agent alone", "config": NO_KEY, "agent": "one"},
     {"name": "an empty agent", "config": NO_KEY, "agent": "empty", "says": "there is no key"},
     {"name": "an agent that is gone", "config": NO_KEY, "environment": {"SSH_AUTH_SOCK": "/nowhere/agent"}, "says": "agent at /nowhere/agent does not answer"},
+    {"name": "an agent that does not sign, and a file", "config": key("ck_rsa"), "agent": "asking"},
+    {"name": "an agent that does not sign", "config": NO_KEY, "agent": "asking", "says": "the agent does not sign with", "cure": "a touch, a PIN"},
     {"name": "a security key in the agent", "config": NO_KEY, "agent": "token"},
     {"name": "a security key in the agent, after others", "config": key("other", "wrong0"), "agent": "token"},
     {"name": "IdentityAgent", "config": NO_KEY + "  IdentityAgent {agent_one}\n"},

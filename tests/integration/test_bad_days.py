@@ -202,7 +202,7 @@ def test_a_key_that_is_not_there_is_refused_before_anything_is_contacted(
     with altered(unchanged, ssh={"identity": "/no/such/key"}):
         error = unchanged.fab("status", code=2).stderr
     assert "there is no /no/such/key" in error
-    assert re.search(r"where: ssh\.identity \(line \d+\)", error)
+    assert re.search(r"where: \S*staging\.yml: ssh\.identity \(line \d+\)", error)
 
 
 def test_a_line_of_known_hosts_that_nobody_can_read_is_told_once(unchanged: Operator) -> None:

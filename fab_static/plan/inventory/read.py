@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fab_static.errors import InventoryError
 from fab_static.plan.inventory.buckets import read_hub, read_origin, read_report
@@ -47,7 +48,8 @@ def parse(text: str, *, name: str, source: str) -> Environment:
             mend="correct the file; inventories/example.yml documents every key",
         )
     assert environment is not None  # noqa: S101 - without problems every section was read
-    return environment
+    ssh = environment.ssh
+    return replace(environment, ssh=replace(ssh, identity_at=f"{source}: {ssh.identity_at}"))
 
 
 def _environment(root: Section, name: str) -> Environment:

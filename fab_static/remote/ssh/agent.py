@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import paramiko
 from paramiko.agent import AgentKey, AgentSSH
 
 LIST_SECONDS = 5.0
 SIGN_SECONDS = 60.0  # somebody may have to touch a key, or to type a PIN
+
+
+class HeldKey(AgentKey):
+    """A key that an agent holds. Where the agent does not sign with it, the next one gets its turn.
+
+    Paramiko signs in the thread that holds the connection: what is raised there would end it.
+    """
+
+    problem = ""  # why the agent did not sign
+
+    @property
+    def wants_a_touch(self) -> bool:
+        """Whether somebody may have to touch a security key before it signs."""
+        return self.get_name().startswith("sk-")
+
+    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
+        """Return a signature; an empty one, which no server takes, where the agent gives none."""
+        try:
+            return super().sign_ssh_data(data, algorithm)
+        except (OSError, paramiko.SSHException) as error:
+            self.problem = str(error) or type(error).__name__
+            return b""
 
 
 class Agent(AgentSSH):
@@ -33,9 +56,9 @@ class Agent(AgentSSH):
             self.problem = f"the agent at {path} does not answer: {reason.lower()}"
 
     @property
-    def keys(self) -> tuple[AgentKey, ...]:
+    def keys(self) -> tuple[HeldKey, ...]:
         """The keys that it holds, in its order."""
-        return tuple(self.get_keys())
+        return tuple(HeldKey(self, key.blob, key.comment) for key in self.get_keys())
 
     def close(self) -> None:
         """Close the connection."""

@@ -38,7 +38,7 @@ class UnusableKeyError(Exception):
         super().__init__(what)
         self.what = what
         self.mend = mend
-        self.is_locked = is_locked  # a passphrase is all that it lacks
+        self.is_locked = is_locked  # a passphrase, or a yes, is all that it lacks
 
 
 @dataclass(frozen=True)

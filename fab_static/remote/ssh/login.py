@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import paramiko
-from paramiko.agent import AgentKey
 from paramiko.pkey import PublicBlob
 
 from fab_static.plan.inventory import Environment, Ssh
-from fab_static.remote.ssh.agent import Agent
+from fab_static.remote.ssh.agent import SIGN_SECONDS, Agent, HeldKey
 from fab_static.remote.ssh.certificate import SUFFIX, parse
 from fab_static.remote.ssh.hops import Ways
 from fab_static.remote.ssh.key_files import CERTIFICATE, KeyFile, UnusableKeyError, certificate_in
@@ -67,6 +66,8 @@ class Login:
         user = self._settings.user
         for shown in keys:
             self._shown.append(shown.name)
+            is_touched = isinstance(shown.key, HeldKey) and shown.key.wants_a_touch
+            transport.auth_timeout = SIGN_SECONDS if is_touched else self._settings.patience
             try:
                 wants = transport.auth_publickey(user, shown.key)
             except paramiko.BadAuthenticationType as error:
@@ -76,6 +77,7 @@ class Login:
             except paramiko.AuthenticationException as error:
                 if not transport.is_active():
                     raise self._cut_off(error) from error
+                self._note_unsigned(shown)
                 continue
             except paramiko.SSHException as error:
                 if not transport.is_active():
@@ -90,10 +92,23 @@ class Login:
                 raise self._other_methods(wants, besides="a key, and then ")
         return self._is_let_in_by_password(transport)
 
+    def _note_unsigned(self, shown: Shown) -> None:
+        """Note a key with which the agent did not sign."""
+        problem = getattr(shown.key, "problem", "")
+        if problem:
+            self._passed_over.append(
+                UnusableKeyError(
+                    f"the agent does not sign with {shown.name}: {problem}",
+                    "see whether it waits for a touch, a PIN or a yes: ssh-add -T KEY.pub",
+                    is_locked=True,
+                )
+            )
+
     def _is_let_in_by_password(self, transport: paramiko.Transport) -> bool:
         if self._given.password is None:
             return False
         self._shown.append("the password")
+        transport.auth_timeout = self._settings.patience
         try:
             return not transport.auth_password(self._settings.user, self._given.password)
         except paramiko.BadAuthenticationType as error:
@@ -164,7 +179,7 @@ class Login:
             yield from self._of_file(file, held)
 
     def _of_file(
-        self, file: KeyFile, held: Mapping[bytes, AgentKey], *, is_named: bool = False
+        self, file: KeyFile, held: Mapping[bytes, HeldKey], *, is_named: bool = False
     ) -> Iterator[Shown]:
         public = file.public
         if public in held and public:
@@ -178,12 +193,12 @@ class Login:
         except UnusableKeyError as error:
             self._passed_over.append(error)
 
-    def _beside(self, file: KeyFile, held: Mapping[bytes, AgentKey]) -> Iterator[Shown]:
+    def _beside(self, file: KeyFile, held: Mapping[bytes, HeldKey]) -> Iterator[Shown]:
         path = f"{file.path}{CERTIFICATE}"
         yield from self._certified(certificate_in(path), path, held)
 
     def _certified(
-        self, blob: PublicBlob | None, path: str, held: Mapping[bytes, AgentKey]
+        self, blob: PublicBlob | None, path: str, held: Mapping[bytes, HeldKey]
     ) -> Iterator[Shown]:
         """Yield the key that a certificate is for, with it."""
         if blob is None:
@@ -277,13 +292,13 @@ def locked_key(environment: Environment) -> str | None:
 def _with(blob: PublicBlob, key: paramiko.PKey) -> Any:
     """Return the key with a certificate, and leave the key itself without."""
     signed: Any = (
-        AgentKey(key.agent, key.blob, key.comment) if isinstance(key, AgentKey) else copy.copy(key)
+        HeldKey(key.agent, key.blob, key.comment) if isinstance(key, HeldKey) else copy.copy(key)
     )
     signed.public_blob = blob
     return signed
 
 
-def _as_listed(key: AgentKey) -> paramiko.PKey:
+def _as_listed(key: HeldKey) -> paramiko.PKey:
     """Return an agent's key: as a certificate where it is listed as one."""
     is_certificate = key.get_name().endswith(SUFFIX)
     return _with(PublicBlob(key.get_name(), key.blob), key) if is_certificate else key

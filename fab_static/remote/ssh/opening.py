@@ -53,7 +53,6 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
     transport.host_key_algorithms = guard.algorithms()
     transport.use_compression(hop.settings.compression)
     transport.banner_timeout = seconds
-    transport.auth_timeout = seconds
     try:
         _greet(transport, seconds, stream, hop)
         guard.judge(transport.get_remote_server_key())
