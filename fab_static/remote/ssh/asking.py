@@ -13,6 +13,7 @@ from fab_static.errors import InventoryError
 from fab_static.remote.ssh.settings import Values
 
 PROGRAM = "ssh"
+NO_ACCOUNT = b"No user exists for uid"  # its words where it cannot work at all
 ANSWER_SECONDS = 15.0  # how long `Match exec` and names that are looked up may take
 
 
@@ -50,7 +51,7 @@ def answer_of_ssh(asked: Asked) -> tuple[Values, list[Path]]:
 
     Raises:
         InventoryError: it refuses the configuration, with its own words.
-        FileNotFoundError: there is no ssh.
+        FileNotFoundError: there is no ssh, or none that works here.
     """
     said = _run(["-v", *asked.options, "--", asked.alias], asked.alias)
     files = re.findall(r"^debug1: Reading configuration data (.+?)\r?$", _text(said.stderr), re.M)
@@ -62,7 +63,7 @@ def values_of_ssh(words: Sequence[str], alias: str) -> Values:
 
     Raises:
         InventoryError: it refuses, with its own words.
-        FileNotFoundError: there is no ssh.
+        FileNotFoundError: there is no ssh, or none that works here.
     """
     return parsed(_run(words, alias).stdout.decode(errors="surrogateescape"))
 
@@ -82,6 +83,8 @@ def _run(words: Sequence[str], alias: str) -> subprocess.CompletedProcess[bytes]
             where=f"ssh -G {alias}",
             mend="see what it waits for: a command of `Match exec`, or a name that is looked up",
         ) from error
+    if ran.returncode and NO_ACCOUNT in ran.stderr:  # a container whose user is a number alone
+        raise FileNotFoundError(f"{PROGRAM} works for accounts alone")
     if ran.returncode:
         said = _sentences(ran.stderr) or f"exit status {ran.returncode}"
         raise InventoryError(

@@ -26,7 +26,6 @@ NOT_FOLLOWED = {
     "kexalgorithms": "Paramiko's own are used",
     "knownhostscommand": "write its lines into a file of known_hosts",
     "macs": "Paramiko's own are used",
-    "nohostauthenticationforlocalhost": "the key is verified there, too",
     "pkcs11provider": "let ssh-agent hold the key: ssh-add -s",
     "preferredauthentications": "logins are by key",
     "proxyusefdpass": "a ProxyCommand must carry the bytes itself",

@@ -38,6 +38,7 @@ class Guard:
         tell: Callable[[str], None] | None = None,
         *,
         is_direct: bool = True,
+        is_local: bool = False,
     ) -> None:
         """Look up what is known of the hop.
 
@@ -45,9 +46,11 @@ class Guard:
             settings: of the hop.
             tell: takes what is told once.
             is_direct: whether no other machine or program lies between.
+            is_local: whether it is at a loopback address of this machine.
         """
         self._settings = settings
         self._is_direct = is_direct
+        self._is_trusted = is_local and settings.trusts_localhost and not settings.host_key_alias
         known = known_hosts.read((*settings.user_known_hosts, *settings.global_known_hosts), tell)
         self._lines = known.of(settings.known_as)
         self._without_port: tuple[Line, ...] = ()
@@ -57,6 +60,8 @@ class Guard:
     def algorithms(self) -> tuple[str, ...]:
         """Return the algorithms to ask the host for: those of known keys first, in the settings' order."""
         allowed = [name for name in self._settings.host_key_algorithms if _plain(name) in KINDS]
+        if not self._settings.host_key_algorithms:  # an ssh that does not say
+            allowed = [*(f"{name}{SUFFIX}" for name in KINDS), *KINDS]
         lines = (*self._lines, *self._without_port)
         kinds = {line.kind for line in lines if not line.marker}
         has_authority = any(line.marker == AUTHORITY for line in lines)
@@ -81,12 +86,14 @@ class Guard:
         if certificate and certificate.key != plain:
             raise HopError("the host's certificate is for another key", _ANEW)
         self._refuse_revoked(plain, certificate)
+        if self._is_trusted:  # as the operator's configuration says
+            return
         problem = None
         if certificate and self._is_of_authority(certificate):
             problem = why_not(
                 certificate,
                 (self._settings.host_key_alias or self._settings.hostname).lower(),
-                self._settings.ca_signature_algorithms,
+                self._settings.ca_signature_algorithms or tuple(KINDS),
             )
             if problem is None:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from fab_static.remote.patience import SILENCE_SECONDS
 from fab_static.remote.ssh.guard import KINDS, Guard
 from fab_static.remote.ssh.hops import Hop
 from fab_static.remote.ssh.login import Login
+from fab_static.remote.ssh.reaching import Stream
 from fab_static.remote.ssh.refusal import HopError
 
 KEEPALIVE_SECONDS = 15  # a dead peer is noticed, a firewall kept open
@@ -31,7 +33,9 @@ class Transport(paramiko.Transport):
         return self.host_key_algorithms
 
 
-def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None = None) -> Transport:
+def opened(
+    hop: Hop, stream: Stream, ssh: Ssh, tell: Callable[[str], None] | None = None
+) -> Transport:
     """Return a connection to a hop whose key is known, and which has let us in.
 
     Args:
@@ -44,7 +48,12 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
         HopError: it is not the hop that it should be, or does not let us in.
     """
     seconds = hop.settings.patience
-    guard = Guard(hop.settings, tell, is_direct=isinstance(stream, socket.socket))
+    guard = Guard(
+        hop.settings,
+        tell,
+        is_direct=isinstance(stream, socket.socket),
+        is_local=isinstance(stream, socket.socket) and _is_loopback(stream),
+    )
     line: Any = Line(stream, SILENCE_SECONDS)  # what paramiko uses of a socket, it has
     transport = Transport(
         line,
@@ -67,7 +76,14 @@ def opened(hop: Hop, stream: Any, ssh: Ssh, tell: Callable[[str], None] | None =
     return transport
 
 
-def _greet(transport: Transport, seconds: float, stream: Any, hop: Hop) -> None:
+def _is_loopback(line: socket.socket) -> bool:
+    try:
+        return ipaddress.ip_address(line.getpeername()[0].partition("%")[0]).is_loopback
+    except (OSError, ValueError):
+        return False
+
+
+def _greet(transport: Transport, seconds: float, stream: Stream, hop: Hop) -> None:
     """Agree on keys for the connection, each side's name first."""
     try:
         transport.start_client(timeout=seconds)
@@ -82,7 +98,7 @@ def _greet(transport: Transport, seconds: float, stream: Any, hop: Hop) -> None:
         raise _silent(hop)
 
 
-def _no_greeting(hop: Hop, error: BaseException, stream: Any) -> HopError:
+def _no_greeting(hop: Hop, error: BaseException, stream: Stream) -> HopError:
     if words := getattr(stream, "words", ""):
         return HopError(
             f"its ProxyCommand leads nowhere: {words}",

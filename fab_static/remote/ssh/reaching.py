@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
 import paramiko
 
@@ -14,11 +13,13 @@ from fab_static.remote.ssh.refusal import HopError
 from fab_static.remote.ssh.settings import Settings
 
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]  # as getaddrinfo has them
+Stream = socket.socket | paramiko.Channel | ProxyCommand
 # RFC 4254, 5.1
 PROHIBITED, CONNECT_FAILED = 1, 2
 
 
-def reached(hop: Hop, before: paramiko.Transport | None, gateway: Hop | None) -> Any:
+def reached(hop: Hop, before: paramiko.Transport | None, gateway: Hop | None) -> Stream:
     """Return a socket, or what stands for one.
 
     Args:
@@ -89,7 +90,7 @@ def _connected(hop: Hop) -> socket.socket:
     raise _unreached(hop, errors) from errors[-1]
 
 
-def _connected_to(kind: int, address: Any, settings: Settings) -> socket.socket:
+def _connected_to(kind: int, address: Address, settings: Settings) -> socket.socket:
     sock = socket.socket(kind, socket.SOCK_STREAM)
     try:
         sock.settimeout(settings.patience)

@@ -35,6 +35,7 @@ class Settings:
     identity_agent: str | None = None  # the agent's socket
     pubkey_authentication: bool = True
     host_key_alias: str | None = None
+    trusts_localhost: bool = False  # NoHostAuthenticationForLocalhost
     user_known_hosts: tuple[str, ...] = ()
     global_known_hosts: tuple[str, ...] = ()
     revoked_host_keys: str | None = None
@@ -106,6 +107,7 @@ def settings(alias: str, values: Values) -> Settings:
         identities_only=one.is_on("identitiesonly"),
         identity_agent=one.agent(),
         pubkey_authentication=one.is_on("pubkeyauthentication", default=True),
+        trusts_localhost=one.is_on("nohostauthenticationforlocalhost"),
         host_key_alias=one.optional("hostkeyalias"),
         user_known_hosts=one.paths("userknownhostsfile"),
         global_known_hosts=one.paths("globalknownhostsfile"),

@@ -170,6 +170,18 @@ def test_without_ssh_paramikos_reader_is_asked(reached: Reached) -> None:
     assert told == []
 
 
+def test_an_ssh_that_works_for_accounts_alone_is_as_none(
+    reached: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container whose user is a number, ssh refuses to work, and Paramiko does not."""
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\necho 'No user exists for uid 1000650000' >&2\nexit 255\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(asking, "PROGRAM", str(program))
+    environment = reached(JUMPS)
+    assert Ways(environment).to(environment.hosts[0])[-1].settings.at == "10.0.0.1:2208"
+
+
 @pytest.mark.usefixtures("no_ssh")
 def test_without_ssh_what_is_not_followed_is_told_once(reached: Reached, tmp_path: Path) -> None:
     told: list[str] = []
