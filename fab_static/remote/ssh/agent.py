@@ -19,6 +19,7 @@ class HeldKey(AgentKey):
     """
 
     problem = ""  # why the agent did not sign
+    public_blob = None  # a certificate for it; Paramiko 3 knows none of agents' keys
 
     @property
     def wants_a_touch(self) -> bool:
