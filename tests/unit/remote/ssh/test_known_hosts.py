@@ -89,6 +89,13 @@ def test_all_lines_of_a_host_are_found_in_their_order(written: Written) -> None:
         (f"web1 ssh-rsa {KEY.split()[1]}", "its key is no ssh-rsa"),
         (f"web1 {KEY[:-8]}", "its key is no ssh-ed25519"),
     ],
+    ids=[
+        "a marker",
+        "no key",
+        "no base64",
+        "another type",
+        "cut off",
+    ],  # each worker has other keys
 )
 def test_a_line_that_nobody_can_read_is_told_once_and_harms_no_other(
     written: Written, text: str, problem: str
