@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,11 +87,13 @@ def test_only_algorithms_that_are_allowed_may_sign(folder: Path) -> None:
     assert problem == "it is signed with ssh-ed25519, which CASignatureAlgorithms does not allow"
 
 
-@pytest.mark.parametrize("kept", range(0, 400, 37))
-def test_a_certificate_that_is_cut_off_is_refused(folder: Path, kept: int) -> None:
+def test_a_certificate_that_is_cut_off_is_refused(folder: Path) -> None:
+    """At whatever byte: one in sixteen signatures ends with a zero, which Paramiko reads beyond the end."""
     whole = certificate(folder, "-h", "-n", "web1")
-    try:
-        found = parse(whole[: min(kept, len(whole) - 1)])
-    except ValueError:
-        return
-    assert why_not(found, "web1", ALGORITHMS)
+    accepted = []
+    for kept in range(len(whole)):
+        with suppress(ValueError):
+            accepted.append(parse(whole[:kept]))
+    assert accepted == []
+    with pytest.raises(ValueError, match="cut off"):
+        parse(whole + b"\0")
