@@ -396,7 +396,7 @@ def test_functions_are_short():
 
 UNIT = Path(__file__).parent
 ROOMS = (
-    *("aws", "doctor", "looking", "phases", "phases/run", "remote", "report"),
+    *("aws", "doctor", "looking", "phases", "phases/run", "remote", "remote/ssh", "report"),
     *("sessions", "tasks", "telling"),
 )
 # modules whose tests stand in another file of the mirrored room; the table only shrinks
@@ -409,6 +409,10 @@ TESTED_IN = {
     "fab_static.remote.connection": "test_remote_local",
     "fab_static.remote.frames": "test_agent_channel",
     "fab_static.remote.host": "test_remote_local",
+    "fab_static.remote.ssh.agent": "test_login",
+    "fab_static.remote.ssh.asking": "test_hops",
+    "fab_static.remote.ssh.refusal": "test_opening",  # a name for what both raise
+    "fab_static.remote.ssh.without_ssh": "test_hops",
     "fab_static.tasks.options": "test_tasks",  # words alone, which `fab --help` prints
 }
 # their tests ask for them as others do: by the names of the room's __init__.py, or by a task
