@@ -210,9 +210,10 @@ def seen_by_gate(project):
 def seen_by_commands(project):
     script = (
         "import django, json; django.setup()\n"
-        "from fab_static.django_app import compress_blocks, requirejs\n"
+        "from fab_static.django_app import compress_blocks\n"
+        "from fab_static.django_app.requirejs import pages\n"
         "blocks = compress_blocks.read()\n"
-        "print(json.dumps([sorted(blocks.entries), blocks.unknown, requirejs.mains()]))"
+        "print(json.dumps([sorted(blocks.entries), blocks.unknown, pages.mains()]))"
     )
     entries, unknown, mains = json.loads(python(project, "-c", script))
     assert unknown == []
