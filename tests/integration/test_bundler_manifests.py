@@ -204,3 +204,35 @@ def test_one_that_nobody_makes_is_told_and_refused_where_the_inventory_names_it(
     refused = pytest.raises(FabStaticError, match=r"no phase has made .*stats\.json")
     with on_this_machine(code, **asked) as (session, _), refused:
         session.deploy()
+
+
+def test_a_manifest_that_collectstatic_collects_too_is_no_stranger_on_a_host_that_renders(
+    tmp_path: Path, code: Path
+) -> None:
+    """The link in its place is no source that somebody has changed: collectstatic met the file that the phase made."""
+    (code / "settings.py").write_text(
+        (code / "settings.py")
+        .read_text()
+        .replace('BASE_DIR / "vite.json"', 'BASE_DIR / "assets/dist/vite.json"')
+    )
+    (code / "bundle.py").write_text(
+        BUNDLER.replace('Path("vite.json")', 'Path("assets/dist/vite.json")')
+    )
+    pack = {**PACK, "writes": ["assets/dist", "stats.json"]}
+    asked = {
+        **inventory(tmp_path),
+        "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
+        "build": {"phases": [pack, "collectstatic"]},
+    }
+    with on_this_machine(code, **asked) as (session, told):
+        first = session.deploy().current_release()
+        before = page(code)
+        assert session.deploy().current_release().id == first.id
+        assert told.said.count("reused: nothing that it reads has changed") == 2
+        (code / "frontend/lazy.js").write_text("lazy(2)\n")
+        second = session.deploy().current_release()
+        assert page(code) != before
+        assert not [path for path in second.files if path.endswith("before-fab-static")]
+        session.rollback()
+        assert page(code) == before
+        assert session.deploy().current_release().digest == second.digest

@@ -11,10 +11,8 @@ this state or elsewhere: what it leaves is known, or what it did to that state i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from fab_static import interruption
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
@@ -83,7 +81,7 @@ def build_phase(
     if known.entry and deploy.reuse == "yes":
         wrote = known.entry.get("wrote")
         if name == configured[-1] or wrote:
-            with _manifests_as_files(deploy):
+            with writes.manifests_as_files(deploy):
                 if wrote:
                     writes.put_back(deploy, wrote)
                 if name == configured[-1]:
@@ -128,7 +126,7 @@ def _run(
     # Django's manifest is collectstatic's own; the other phases read it as any input
     inside += [path for path in beside if base and path != facts["staticfiles_manifest"]]
     known, collect = worked_on, None
-    with _manifests_as_files(deploy):
+    with writes.manifests_as_files(deploy):
         writes.put_back_of_earlier(deploy, name)
         if worked_on is not None:
             _restore(deploy, worked_on)
@@ -224,22 +222,3 @@ def _restore(deploy: Deployment, listing: str) -> None:
     request = asks.Restore(listing=listing, root=static_root_of(deploy.facts(deploy.build)))
     with listings.needed(deploy, listing):
         deploy.build.ask(verbs.RESTORE, request)
-
-
-@contextmanager
-@interruption.whole
-def _manifests_as_files(deploy: Deployment) -> Iterator[None]:
-    """On a host that builds and renders, keep the build from writing through links into what is live."""
-    if "web" not in deploy.build.roles:
-        yield
-        return
-    links = deploy.links(deploy.build)
-    head, _ = deploy.build.ask(
-        verbs.TO_LIFT, asks.Links(links=links)
-    )  # known even if the answer to `lift` is lost
-    try:
-        deploy.build.ask(verbs.LIFT, asks.Links(links=links))
-        yield
-    finally:
-        if head["lifted"]:
-            deploy.build.ask(verbs.LOWER, asks.Lower(links=links, lifted=head["lifted"]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fab_static.errors import BuildError, ManifestError
+from fab_static.phases.run import writes
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
@@ -33,6 +34,12 @@ def refuse_what_is_not_held(deploy: Deployment) -> None:
     """
     if "collectstatic" not in deploy.phases:
         return
+    with writes.manifests_as_files(deploy):  # a source may be one: its link leads to what is live
+        writes.put_back_of_earlier(deploy, "collectstatic")
+        _refuse_what_is_not_held(deploy)
+
+
+def _refuse_what_is_not_held(deploy: Deployment) -> None:
     entry = deploy.journal.phases["collectstatic"]
     collected = listing_of(deploy, "collectstatic")
     last = listing_of(deploy, deploy.phases[-1])

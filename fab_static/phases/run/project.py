@@ -169,6 +169,7 @@ class ProjectOnHost:
         name: str,
         left: Mapping[str, Sequence[str | None]],
         own: OwnPhase | None = None,
+        shown: Mapping[str, str] | None = None,
     ) -> tuple[str | None, str]:
         """Return the token of a command's recorded run, if it would read the same now; else None, and why not.
 
@@ -177,8 +178,9 @@ class ProjectOnHost:
             name: under which it was recorded.
             left: files besides, with the SHA-256 that each may have; None: it may be absent.
             own: the phase that it is, of the project's own.
+            shown: files, and others that it would meet in place of these.
         """
-        head, _ = self._recall(name, text, left, own=own)
+        head, _ = self._recall(name, text, left, shown, own)
         return head.get("token"), head.get("why", "")
 
     def _recall(

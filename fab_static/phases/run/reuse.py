@@ -67,7 +67,9 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     left: dict[str, list[str | None]] = {}
     if base is None and entry["listing"]:
         left = _versions_files_left(deploy, entry)
-    token, why = deploy.project(deploy.build).recall(command_of(deploy, name), name, left, own)
+    token, why = deploy.project(deploy.build).recall(
+        command_of(deploy, name), name, left, own, writes.manifests_before(deploy, name)
+    )
     if token is None:
         return Known(None, why)
     if token != entry["record"]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 
+from fab_static import interruption
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings
 from fab_static.phases.run.deployment import Deployment
@@ -79,13 +82,50 @@ def put_back_of_earlier(deploy: Deployment, name: str) -> None:
 
     On a host that also renders, manifests are links into what is live between two phases.
     """
+    for listing in _of_earlier(deploy, name):
+        put_back(deploy, listing)
+
+
+def manifests_before(deploy: Deployment, name: str) -> dict[str, str]:
+    """Return which manifests a phase would not meet as they are now: link -> the object that it meets there."""
+    found: dict[str, str] = {}
+    for listing in _of_earlier(deploy, name):
+        made = listings.read(deploy, listing)["files"]
+        folder = PurePosixPath(deploy.project(deploy.build).path)
+        for link in deploy.links(deploy.build):
+            path = PurePosixPath(link)
+            if path.is_relative_to(folder) and (known := made.get(str(path.relative_to(folder)))):
+                found[link] = str(deploy.build.layout.object(known[0]))
+    return found
+
+
+def _of_earlier(deploy: Deployment, name: str) -> list[str]:
+    """Return the listings of what phases before this one have made, where manifests hide some of it."""
     if "web" not in deploy.build.roles:
+        return []
+    own = deploy.environment.build.own
+    earlier = [one for one in deploy.order[: deploy.order.index(name)] if one in own]
+    entries = [deploy.journal.phases.get(one) for one in earlier]
+    return [wrote for entry in entries if entry and (wrote := entry.get("wrote"))]
+
+
+@contextmanager
+@interruption.whole
+def manifests_as_files(deploy: Deployment) -> Iterator[None]:
+    """On a host that builds and renders, keep the build from writing through links into what is live."""
+    if "web" not in deploy.build.roles:
+        yield
         return
-    for earlier in deploy.order[: deploy.order.index(name)]:
-        entry = deploy.journal.phases.get(earlier)
-        wrote = entry.get("wrote") if entry else None
-        if wrote and earlier in deploy.environment.build.own:
-            put_back(deploy, wrote)
+    links = deploy.links(deploy.build)
+    head, _ = deploy.build.ask(
+        verbs.TO_LIFT, asks.Links(links=links)
+    )  # known even if the answer to `lift` is lost
+    try:
+        deploy.build.ask(verbs.LIFT, asks.Links(links=links))
+        yield
+    finally:
+        if head["lifted"]:
+            deploy.build.ask(verbs.LOWER, asks.Lower(links=links, lifted=head["lifted"]))
 
 
 def differing(deploy: Deployment, then: str | None, now: str | None) -> list[str]:

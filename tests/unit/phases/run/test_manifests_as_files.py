@@ -8,7 +8,7 @@ import pytest
 
 from fab_static.errors import RemoteError
 from fab_static.host.agent.lock import abandon_lock
-from fab_static.phases.run.building import _manifests_as_files
+from fab_static.phases.run.writes import manifests_as_files
 from fab_static.plan.wire import asks, verbs
 from tests.unit.site import Site
 
@@ -39,7 +39,7 @@ def as_before(site: Site, links: dict[str, str]) -> bool:
 
 
 def test_a_link_is_a_file_meanwhile_and_a_link_again(site: Site, links: dict[str, str]) -> None:
-    with _manifests_as_files(site.session._deployment()):
+    with manifests_as_files(site.session._deployment()):
         assert not (site.folder / "own.yml").is_symlink()
     assert as_before(site, links)
 
@@ -52,14 +52,14 @@ def test_a_link_is_put_back_where_the_answer_to_lifting_it_is_lost(
     build.after["lift"] = build.cut
     with (
         pytest.raises(RemoteError, match="connection was cut"),
-        _manifests_as_files(site.session._deployment()),
+        manifests_as_files(site.session._deployment()),
     ):
         raise AssertionError("nothing is built")
     assert as_before(site, links)
 
 
 def test_a_link_is_put_back_where_a_build_fails(site: Site, links: dict[str, str]) -> None:
-    with pytest.raises(ZeroDivisionError), _manifests_as_files(site.session._deployment()):
+    with pytest.raises(ZeroDivisionError), manifests_as_files(site.session._deployment()):
         _ = 1 / 0
     assert as_before(site, links)
 
