@@ -12,7 +12,7 @@ import os
 
 from fab_static.host.agent.claims import refuse_link
 from fab_static.host.agent.disk import link_or_copy, make_folders
-from fab_static.host.agent.names import checked_path
+from fab_static.host.agent.names import checked_path, places_of
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.pool import place_for
 from fab_static.host.agent.record import record_of
@@ -69,6 +69,11 @@ def link_all(host: Host, wanted: Iterable[tuple[str, str, int]]) -> None:
         refuse_link(host, folder)
         make_folders(folder)
         link_or_copy(host.object(sha256), host.path(place))
+        for other in {*places_of(path)} - {
+            place
+        }:  # of earlier bytes; it would stand in a folder's way
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                os.unlink(host.path(other))
 
 
 class Gone:

@@ -24,9 +24,10 @@ def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | Non
     A name may be a file in one release and a folder in the next. While both are kept, the later one
     stands in the second pool.
     """
-    for place in places_of(path):
-        if objects.has_link(host.path(place), sha256):
-            return None
+    places = places_of(path)
+    if any(objects.has_link(host.path(place), sha256) for place in places):
+        return None
+    for place in places:
         if not is_blocked(host.path(place)):
             return place
     raise RefusedError(

@@ -150,6 +150,17 @@ def test_a_name_that_is_a_folder_now_is_still_answered(agent, root):
     assert both == {(b"a file", "pool/gone~"), (b"in a folder", "pool/gone")}
 
 
+def test_a_name_may_be_a_file_and_a_folder_by_turns(agent, root):
+    build(agent, A, {**FILES, "lib": b"a file"})
+    build(agent, B, {**FILES, "lib/x.txt": b"in a folder"})
+    build(agent, C, {**FILES, "lib": b"another file"})
+    for release in (A, B, C, B, A, B, C, A):
+        flip(agent, release)
+        prune(agent)
+    assert answered(root, "lib") == (b"a file", "current/static")
+    assert answered(root, "lib/x.txt")[0] == b"in a folder"
+
+
 def test_hosts_that_serve_no_files_keep_none(agent, root):
     build(agent, A, {**FILES, CHUNK: b"one"}, roles=["web"])
     flip(agent, A)
