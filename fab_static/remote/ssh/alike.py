@@ -88,7 +88,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def of(self, asked: Asked) -> Settings:
-        """Return what ssh says of a host; what it raises is raised to all that are alike."""
+        """Return what ssh says of a host, or raise its refusal."""
         alias, values = self._once(self._key(asked), asked)
         if alias != asked.alias and any(
             asked.alias in jump for jump in values.get("proxyjump", ())
@@ -112,6 +112,8 @@ class Answers:
                 said.set_exception(error)
             else:
                 self._learn(files, asked, said)
+        if said.exception() and not is_first and key != asked:
+            return self._once(asked, asked)  # what ssh refuses for one host it may take for another
         return said.result()
 
     def _learn(self, files: Sequence[Path], asked: Asked, said: Future[tuple[str, Values]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as trying
 from hypothesis import strategies as some
 
@@ -125,6 +125,7 @@ LINES = some.sampled_from(
 
 
 @trying(max_examples=40, deadline=None)
+@example(["Host web1", "Host *", "ProxyJump web2"])  # ssh refuses it for web2, and for no other
 @given(some.lists(LINES, max_size=8))
 def test_whatever_the_configuration_each_host_gets_its_own_answer(lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
