@@ -23,9 +23,15 @@ DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
 # of a comment behind code: one without quotes, else it may be part of a string
 COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
 
-# what a function returns, and what is imported for types alone
+# what a function returns, what it takes, what an object holds, and what is imported for types alone
 RETURNS = re.compile(r"^( *def .*\)| *\)) -> [^\n]*:$", re.MULTILINE)
-FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?: +.*\n|\n(?= ))+", re.MULTILINE)
+SIGNATURE = re.compile(r"^ *def \w+\((?:[^()]|\([^()]*\))*\):$", re.MULTILINE)
+_TYPE = r"(?:[\w.| ]|\[(?:[^][\n]|\[(?:[^][\n]|\[[^][\n]*\])*\])*\])+?"
+PARAMETER = re.compile(rf"(?<=\w): {_TYPE}(?=,|\)| = )")
+ATTRIBUTE = re.compile(rf"^( +self\.\w+): {_TYPE}(?= = )", re.MULTILINE)
+FOR_TYPES = re.compile(
+    r"^(?:TYPE_CHECKING = False\n)?if TYPE_CHECKING:\n(?: +.*\n|\n(?= ))+", re.MULTILINE
+)
 
 
 def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
@@ -61,6 +67,7 @@ def bare(source: str) -> str:
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
     source = RETURNS.sub(r"\1:", COMMENT.sub("", source))
+    source = SIGNATURE.sub(lambda found: PARAMETER.sub("", found[0]), ATTRIBUTE.sub(r"\1", source))
     return FOR_TYPES.sub(lambda found: "\n" * found[0].count("\n"), source)
 
 

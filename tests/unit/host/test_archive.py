@@ -202,10 +202,28 @@ def is_for_types(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
+class WithoutTypes(ast.NodeTransformer):
+    """Drops the types of parameters, and of attributes that get a value: no code asks for them."""
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):
+        if node.value is None or not isinstance(node.target, ast.Attribute):
+            return self.generic_visit(node)
+        assigned = ast.Assign([node.target], node.value)
+        return self.generic_visit(ast.copy_location(assigned, node))
+
+
 def what_python_does(source):
     """Return what a text says to Python that runs it, and the line of each of its nodes."""
-    tree = ast.parse(source)
-    tree.body = [node for node in tree.body if not is_for_types(node)]
+    tree = WithoutTypes().visit(ast.parse(source))
+    tree.body = [
+        node
+        for node in tree.body
+        if not is_for_types(node) and ast.unparse(node) != "TYPE_CHECKING = False"
+    ]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
@@ -222,6 +240,30 @@ def test_what_is_sent_says_the_same_to_python_on_the_same_lines(path):
     """Docstrings, comments and types stay at home; a text that only looks like one does not."""
     source = path.read_text("utf-8")
     assert what_python_does(archive.bare(source)) == what_python_does(source)
+
+
+def test_types_of_parameters_and_attributes_are_not_sent():
+    source = """\
+def one(self, name: str, *rest: int, way: dict[str, list[tuple[int, str]]] | None = None) -> int:
+    self.found: dict[str, int] = {"a": 1}
+def two(
+    name: str,
+    otherwise: Callable[[str], None] = print,
+):
+    return {name: otherwise, "b": 2}
+"""
+    assert (
+        archive.bare(source)
+        == """\
+def one(self, name, *rest, way = None):
+    self.found = {"a": 1}
+def two(
+    name,
+    otherwise = print,
+):
+    return {name: otherwise, "b": 2}
+"""
+    )
 
 
 def test_types_of_results_and_imports_for_types_are_not_sent():
