@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 from importlib import import_module
-from typing import Any, Mapping
 
 from fab_static.host.project.paths import absolute
 from fab_static.host.project.refusals import ProbeError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def compress_settings() -> dict[str, Any] | None:
+    from fab_static.plan.wire.questions import Compress
+
+
+def compress_settings() -> Compress | None:
     """Return django-compressor's settings, its defaults applied; None where it is not used."""
     from django.apps import apps
 
@@ -31,14 +36,14 @@ def compress_settings() -> dict[str, Any] | None:
     }
 
 
-def compressor_setting(name: str, default: Any = None) -> Any:
+def compressor_setting(name: str, default: object = None) -> Any:
     """Return a setting, compressor's defaults applied."""
     from compressor.conf import settings
 
     return getattr(settings, name, default)
 
 
-def manifest_path(compress: Mapping[str, Any]) -> str:
+def manifest_path(compress: Compress) -> str:
     """Return where compressor reads its offline manifest: its storage's word, where it has one."""
     try:
         from compressor.storage import default_offline_manifest_storage as storage
@@ -46,11 +51,11 @@ def manifest_path(compress: Mapping[str, Any]) -> str:
         return str(os.path.abspath(storage.path(compress["manifest_name"])))
     except (ImportError, NotImplementedError, AttributeError):
         return str(
-            os.path.join(compress["root"], compress["output_dir"], compress["manifest_name"])
+            os.path.join(str(compress["root"]), compress["output_dir"], compress["manifest_name"])
         )
 
 
-def offline_manifest(path: str | None) -> dict[str, Any]:
+def offline_manifest(path: str | None) -> dict[str, str]:
     """Return the manifest in a file, or the one that this project's pages would read.
 
     A link where theirs stands may lead nowhere yet: no release with a manifest was live. That is an empty one.
@@ -73,7 +78,7 @@ def offline_manifest(path: str | None) -> dict[str, Any]:
         ) from error
 
 
-def offline_contexts() -> list[Any]:
+def offline_contexts() -> list[dict[str, object]]:
     """Return COMPRESS_OFFLINE_CONTEXT as a list, read as compress reads it."""
     from compressor.conf import settings
 

@@ -1,7 +1,7 @@
 """What the Django project on a host can be asked: of each question its name, its request, and its answer.
 
 `ProjectOnHost.ask` takes a question and its request, and returns its answer: the type checker knows both. The
-modules of host/project/ answer; probe.py says which.
+modules of host/project/ answer; probe.py says which. Over 400 lines because it is a list: of each question, all types.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ class Question(Generic[R, A]):
     name: str
     request: type[R]
     answer: type[A]
-    is_remembered: bool = (
-        False  # the last answer is used while nothing that was read for it has changed
-    )
+    # the last answer is used while nothing that was read for it has changed
+    is_remembered: bool = False
 
 
 # ---- requests
@@ -59,9 +58,8 @@ class OfManifest(TypedDict):
     texts: NotRequired[bool]
     places: NotRequired[bool]
     made: NotRequired[bool]
-    other_cdn: NotRequired[
-        str | None
-    ]  # a prefix: says which blocks and files would not serve behind it
+    # a prefix: says which blocks and files would not serve behind it
+    other_cdn: NotRequired[str | None]
 
 
 # ---- answers: settings
@@ -315,8 +313,8 @@ class HandedOver(InTemplate):
     tag: str
 
 
-class Coverage(TypedDict):
-    """Whether pages find every compress block; see host/project/coverage/question.py."""
+class Walked(TypedDict):
+    """What is told of every walk through the templates; see host/project/coverage/question.py."""
 
     templates: int
     blocks: int
@@ -329,8 +327,11 @@ class Coverage(TypedDict):
     surrounded: list[Surrounded]
     varying: list[Varying]
     ambiguous: list[Ambiguous]
-    passed_over: list[PassedOver]
-    handed_over: list[HandedOver]
+
+
+class Besides(TypedDict):
+    """What is told where the request asks for it; else empty."""
+
     rendered: list[Rendered]
     texts: dict[str, str]
     places: list[BlockPlace]
@@ -338,6 +339,13 @@ class Coverage(TypedDict):
     with_cdn: list[WithText]
     files_with_cdn: list[str]
     relative_inline: list[str]
+
+
+class Coverage(Walked, Besides):
+    """Whether pages find every compress block."""
+
+    passed_over: list[PassedOver]
+    handed_over: list[HandedOver]
     compress: Compress | None
     libraries: dict[str, str]
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterator
+
+    from compressor.templatetags.compress import CompressorNode
+    from django.template import Context
+
+    from fab_static.host.project.blocks.depends import Noting
 
 _TEXTS_OF_A_LOOP = 50
 
@@ -11,14 +19,14 @@ _TEXTS_OF_A_LOOP = 50
 class Leaf:
     """Renders a block in the place that tags around it give it, and keeps its texts."""
 
-    def __init__(self, block: Any, context: Any, outside: Outside) -> None:
+    def __init__(self, block: CompressorNode, context: Noting, outside: Outside) -> None:
         from django.template.base import Node
 
         leaf = self
         self.texts: list[str] = []
 
         class Place(Node):
-            def render(self, here: Any) -> str:
+            def render(self, here: Context) -> str:
                 sought = {*context.variables, *context.names} - {"forloop", "csrf_token"}
                 if sought or len(leaf.texts) == _TEXTS_OF_A_LOOP:
                     raise LookupError(sought)
@@ -60,8 +68,8 @@ class Outside:
             else:
                 delattr(kind, name)
 
-    def _guarded(self, function: Any) -> Any:
-        def guarded(*args: Any) -> Any:
+    def _guarded(self, function: Callable[..., object]) -> Callable[..., object]:
+        def guarded(*args: object) -> object:
             if not self.is_open:
                 raise ConnectionRefusedError("compress runs no tag around a block")
             return function(*args)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeGuard
+
+    from django.template import Context
+    from django.template.base import Node, NodeList, Template
 
 
 class Link:
     """One tag around a block, with the template that it includes, if it includes one."""
 
-    def __init__(self, node: Any, template: Any = None) -> None:
+    def __init__(self, node: Node, template: Template | None = None) -> None:
         self.node = node
         self.template = template
         token = getattr(node, "token", None)
@@ -39,7 +44,7 @@ class Link:
             return Repeated(held)
         if is_scope and not is_scope_tag(self.node) and self.template is None:
             return held
-        twin = copy.copy(self.node)
+        twin: Any = copy.copy(self.node)
         if self.template is not None:
             included = copy.copy(self.template)
             included.nodelist = held
@@ -59,10 +64,10 @@ class Link:
 class Fixed:
     """Stands for a template's name in a tag."""
 
-    def __init__(self, template: Any) -> None:
+    def __init__(self, template: Template) -> None:
         self.template = template
 
-    def resolve(self, _: Any) -> Any:
+    def resolve(self, _: object) -> Template:
         """Return the template, whatever the context."""
         return self.template
 
@@ -70,16 +75,16 @@ class Fixed:
 class Repeated:
     """A loop over nobody knows what: it repeats what it holds, and sets no variable of its own."""
 
-    def __init__(self, nodelist: Any) -> None:
+    def __init__(self, nodelist: NodeList) -> None:
         self.nodelist = nodelist
 
-    def render(self, context: Any) -> str:
+    def render(self, context: Context) -> str:
         """Render it twice, as Django's `for` does."""
         with context.push(forloop={}):
             return "".join(self.nodelist.render(context) for _ in range(2))
 
 
-def is_scope_tag(node: Any) -> bool:
+def is_scope_tag(node: Node) -> bool:
     """Is it one of Django's tags that change how values are written, and need no data for it?"""
     from django.template.defaulttags import AutoEscapeControlNode
     from django.templatetags.i18n import LanguageNode
@@ -90,7 +95,7 @@ def is_scope_tag(node: Any) -> bool:
     return isinstance(node, kinds)
 
 
-def may_change(node: Any) -> bool:
+def may_change(node: Node | Template) -> TypeGuard[Node]:
     """May a tag change the text of a block that it holds?
 
     {% if %} and {% ifchanged %} only ask for it or not, and {% cache %} would keep what stands in for a page.

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Iterator, Tuple
+
+    from compressor.templatetags.compress import CompressorNode
+    from django.template.base import Node, NodeList, Parser, Template, Token
+
+    Place = Tuple[str, str, int, int]  # template, file, line, number in that line
 
 PLACE = "_fab_static_place"
 HANDED = re.compile(r"""\s(?:post|pre)processor\s+["']?([\w.]+)""")  # django-sekizai
@@ -17,7 +25,9 @@ class Noted:
     Its `place` is (template, file, line, number in that line), the same however often it is parsed.
     """
 
-    def __init__(self, parsed: Parsed, parser: Any, node: Any, place: tuple[Any, ...]) -> None:
+    def __init__(
+        self, parsed: Parsed, parser: Parser, node: CompressorNode | None, place: Place
+    ) -> None:
         self.parsed = parsed
         self.node = node
         self.place = place
@@ -28,16 +38,16 @@ class Noted:
         shown = around[-1][1] if is_block and around else own
         self.tag = "{% " + shown.contents + " %}"
 
-    def template_of(self) -> Any:
+    def template_of(self) -> Template | None:
         """Return the template that it stands in; None where that has no name."""
         from django.template.loader import get_template
 
         with suppress(Exception):
-            backend: Any = get_template(self.template)
-            return backend.template
+            found: Template | None = getattr(get_template(self.template), "template", None)
+            return found
         return None
 
-    def is_dead(self, contexts: list[Any]) -> bool:
+    def is_dead(self, contexts: list[dict[str, object]]) -> bool:
         """Can no page ask for it? So it is with what a child template holds outside of its parents' blocks."""
         words = [each[0] for each in self.around]
         if not any("extends" in word for word in words) or any("partial" in word for word in words):
@@ -47,7 +57,7 @@ class Noted:
             return True
         return not any(name in names for names in self.blocks_of_parents(contexts))
 
-    def blocks_of_parents(self, contexts: list[Any]) -> Iterator[set[str]]:
+    def blocks_of_parents(self, contexts: list[dict[str, object]]) -> Iterator[set[str]]:
         """Yield the names of the blocks of each template that this one extends, in any offline context."""
         from django.template import Context
         from django.template.loader_tags import ExtendsNode
@@ -68,11 +78,11 @@ class Parsed:
     """Hears of every compress block that Django's parser meets, whatever tag keeps it."""
 
     def __init__(self) -> None:
-        self.blocks: dict[tuple[Any, ...], Noted] = {}
-        self.handed: dict[tuple[Any, ...], Noted] = {}
+        self.blocks: dict[Place, Noted] = {}
+        self.handed: dict[Place, Noted] = {}
         self.names: dict[str, set[str]] = {}  # a template's file -> its {% block %}s
         self.included: dict[str, set[str]] = {}  # a template -> what {% include … with %} gives it
-        self._parsers: list[Any] = []
+        self._parsers: list[Parser] = []
 
     def listen(self) -> None:
         """Have the parser and compressor's node tell of all to come."""
@@ -81,19 +91,19 @@ class Parsed:
 
         parse, extend, init = Parser.parse, Parser.extend_nodelist, CompressorNode.__init__
 
-        def parsing(parser: Any, *args: Any, **kwargs: Any) -> Any:
+        def parsing(parser: Parser, parse_until: Iterable[str] | None = None) -> NodeList:
             self._parsers.append(parser)
             try:
-                return parse(parser, *args, **kwargs)
+                return parse(parser, parse_until)
             finally:
                 self._parsers.pop()
 
-        def extending(parser: Any, nodelist: Any, node: Any, token: Any) -> Any:
+        def extending(parser: Parser, nodelist: NodeList, node: Node, token: Token) -> None:
             if token.token_type is TokenType.BLOCK:
                 self.hear(parser, node, token)
-            return extend(parser, nodelist, node, token)
+            extend(parser, nodelist, node, token)
 
-        def made(node: Any, *args: Any, **kwargs: Any) -> None:
+        def made(node: CompressorNode, *args: object, **kwargs: object) -> None:
             init(node, *args, **kwargs)
             if self._parsers and self._parsers[-1].command_stack:
                 noted = self.note(self._parsers[-1], node)
@@ -107,7 +117,7 @@ class Parsed:
         ):
             setattr(kind, name, function)
 
-    def note(self, parser: Any, node: Any) -> Noted:
+    def note(self, parser: Parser, node: CompressorNode | None) -> Noted:
         """Return what stands at the tag that a parser reads now."""
         line = int(parser.command_stack[-1][1].lineno or 0)
         count = parser.__dict__.setdefault("_fab_static_lines", {})
@@ -116,7 +126,7 @@ class Parsed:
         template = str(getattr(origin, "template_name", None) or getattr(origin, "name", origin))
         return Noted(self, parser, node, (template, str(getattr(origin, "name", "")), line, number))
 
-    def hear(self, parser: Any, node: Any, token: Any) -> None:
+    def hear(self, parser: Parser, node: Node, token: Token) -> None:
         """Note of a tag what a block may depend on."""
         from django.template.loader_tags import BlockNode, IncludeNode
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Callable, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Container
+
+    from fab_static.plan.wire.questions import Place, Untranslated
 
 
 class Heard:
@@ -23,7 +28,7 @@ class Heard:
                 heard.language = True
                 return getattr(heard._active, name)
 
-            def __setattr__(_, name: str, value: Any) -> None:  # noqa: N805
+            def __setattr__(_, name: str, value: object) -> None:  # noqa: N805
                 setattr(heard._active, name, value)
 
             def __delattr__(_, name: str) -> None:  # noqa: N805
@@ -50,14 +55,12 @@ def languages() -> tuple[str, ...]:
 class Languages:
     """Looks blocks up in each other language that the site speaks."""
 
-    def __init__(self, languages: tuple[str, ...], manifest: Mapping[str, Any]) -> None:
+    def __init__(self, languages: tuple[str, ...], manifest: Container[str]) -> None:
         self._languages = languages
         self._manifest = manifest
-        self._gaps: dict[tuple[Any, ...], dict[str, Any] | None] = {}
+        self._gaps: dict[tuple[object, ...], Untranslated | None] = {}
 
-    def look_up(
-        self, place: Mapping[str, Any], rendered: Callable[[], tuple[str, str]], limit: int
-    ) -> None:
+    def look_up(self, place: Place, rendered: Callable[[], tuple[str, str]], limit: int) -> None:
         """Look a block up as visitors of each other language get it; `limit`: characters of a text told."""
         from django.utils import translation
 
@@ -67,9 +70,14 @@ class Languages:
                 continue
             with translation.override(language), suppress(Exception):
                 text, key = rendered()
-                gap = dict(place, language=language, key=key, text=text[:limit])
+                gap: Untranslated = {
+                    **place,
+                    "language": language,
+                    "key": key,
+                    "text": text[:limit],
+                }
                 self._gaps[at] = None if key in self._manifest else gap
 
-    def untranslated(self) -> list[dict[str, Any]]:
+    def untranslated(self) -> list[Untranslated]:
         """Return the blocks that no offline context has built for a language the site speaks."""
         return [gap for gap in self._gaps.values() if gap]

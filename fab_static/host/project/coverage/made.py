@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterator, Mapping
 
 from fab_static.host.project.compressor import compressor_setting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Mapping
+
+    from fab_static.plan.wire.questions import Made, Rendered
 
 _SCANNED = re.compile(
     r"""/\*.*?\*/"""
@@ -26,15 +31,15 @@ _PLAIN_TYPES = re.compile(r"|(text|application)/(x-)?(java|ecma)script|text/css"
 
 
 def made(
-    rendered: list[dict[str, Any]], texts: Mapping[str, str], manifest: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+    rendered: list[Rendered], texts: Mapping[str, str], manifest: Mapping[str, str]
+) -> list[Made]:
     """Return what pages will miss of what compress made: {the block, "file" or null, "what", "name"}.
 
     `what` is: "attribute", which the block has and its value has not; "import" and "url", which lead to no file;
     "late", an @import that follows rules, so that browsers pass over it.
     """
-    found = []
-    first: dict[str, dict[str, Any]] = {}
+    found: list[Made] = []
+    first: dict[str, Rendered] = {}
     for each in sorted(rendered, key=lambda each: each["template"] != each["in"]):
         if each["key"] in manifest:
             first.setdefault(each["key"], each)
@@ -43,16 +48,16 @@ def made(
     for key, place in first.items():
         value = str(manifest[key]).replace(placeholder, str(compressor_setting("COMPRESS_URL")))
         for name in lost_attributes(texts[key], value):
-            found.append(dict(place, file=None, what="attribute", name=name))
+            found.append({**place, "file": None, "what": "attribute", "name": name})
         for inline in _STYLE.findall(value):
             for what, name in wrong_links(inline, None):
-                found.append(dict(place, file=None, what=what, name=name))
+                found.append({**place, "file": None, "what": what, "name": name})
         for file in {below_root(_attributes(tag).get("href", ""), "") for _, tag in _tags(value)}:
             if file and file.endswith(".css") and file not in seen:
                 seen.add(file)
                 text = text_below_root(file)
                 for what, name in wrong_links(text, os.path.dirname(file)):
-                    found.append(dict(place, file=file, what=what, name=name))
+                    found.append({**place, "file": file, "what": what, "name": name})
     return found
 
 

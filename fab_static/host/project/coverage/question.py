@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Mapping
 
 from fab_static.host.project.blocks.parsed import Parsed
 from fab_static.host.project.compressor import compress_settings, offline_contexts, offline_manifest
@@ -15,8 +14,14 @@ from fab_static.host.project.engines.known import as_pages_are, engines
 from fab_static.host.project.libraries import libraries
 from fab_static.host.project.paths import absolute
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping
 
-def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
+    from fab_static.plan.wire.questions import Besides, Coverage, Made, OfManifest, Walked
+
+
+def ask_coverage(request: OfManifest) -> Coverage:
     """Render every compress block as compressor does, and look its key up in the offline manifest.
 
     compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
@@ -50,7 +55,7 @@ def ask_coverage(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def walk_through(walk: Walk, passed_over: PassedOver, contexts: list[Any]) -> None:
+def walk_through(walk: Walk, passed_over: PassedOver, contexts: list[dict[str, object]]) -> None:
     """Walk the templates of every language, and look for blocks that this does not meet."""
     parsed = Parsed()
     parsed.listen()
@@ -63,7 +68,7 @@ def walk_through(walk: Walk, passed_over: PassedOver, contexts: list[Any]) -> No
             passed_over.account_for(engine, contexts, parsed)
 
 
-def told_of(walk: Walk) -> dict[str, Any]:
+def told_of(walk: Walk) -> Walked:
     """Return what is told of every walk."""
     unfilled = walk.needs.unfilled()
     return {
@@ -81,7 +86,7 @@ def told_of(walk: Walk) -> dict[str, Any]:
     }
 
 
-def told_besides(walk: Walk, request: Mapping[str, Any]) -> dict[str, Any]:
+def told_besides(walk: Walk, request: OfManifest) -> Besides:
     """Return what is told where the request asks for it; nothing of it where not."""
     is_told = bool(request.get("texts"))
     return {
@@ -95,7 +100,7 @@ def told_besides(walk: Walk, request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def made_by(walk: Walk) -> list[dict[str, Any]]:
+def made_by(walk: Walk) -> list[Made]:
     """Return what is wrong with the files of the blocks."""
     from fab_static.host.project.coverage.made import made  # late: not every question asks for it
 

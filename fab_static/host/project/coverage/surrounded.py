@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Mapping
 
 from fab_static.host.project.blocks.around import Around
 from fab_static.host.project.engines.django import Engine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Container, Mapping, Tuple
+
+    from compressor.templatetags.compress import CompressorNode
+
+    from fab_static.plan.wire.questions import Place, Unfilled
+    from fab_static.plan.wire.questions import Surrounded as Told
+
+    Key = Tuple[object, ...]
 
 
 class Surrounded:
     """Looks each block up as the tags around it have pages render it."""
 
-    def __init__(self, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, manifest: Container[str]) -> None:
         self._manifest = manifest
-        self._looked_up: set[tuple[Any, ...]] = set()
-        self._placed: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-        self._found: dict[tuple[Any, ...], tuple[tuple[Any, ...], str, str]] = {}
+        self._looked_up: set[Key] = set()
+        self._placed: dict[Key, Place] = {}
+        self._found: dict[Key, tuple[Key, str, str]] = {}
 
-    def is_at(self, once: tuple[Any, ...], place: Mapping[str, Any]) -> None:
+    def is_at(self, once: Key, place: Place) -> None:
         """Note where a block stands that compress builds."""
         self._placed.setdefault(once, place)
 
     def look_up(
         self,
         engine: Engine,
-        once: tuple[Any, ...],
+        once: Key,
         template: Any,
         number: int,
-        values: Any,
-        node: Any,
+        values: Mapping[str, object],
+        node: CompressorNode,
         around: Around,
     ) -> None:
         """Look a block up, once in each offline context and each surrounding."""
@@ -50,7 +60,7 @@ class Surrounded:
             if found is not None:
                 self._found.setdefault((*once, found[0]), (once, *found))
 
-    def found(self, unfilled: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    def found(self, unfilled: list[Unfilled], limit: int) -> list[Told]:
         """Return the blocks that are another text within a tag around them.
 
         Args:
@@ -59,7 +69,7 @@ class Surrounded:
         """
         set_by = [(told["in"], told["line"]) for told in unfilled if told["set_by"]]
         return [
-            dict(self._placed[once], tag=tag, text=text[:limit])
+            {**self._placed[once], "tag": tag, "text": text[:limit]}
             for once, tag, text in self._found.values()
             if once in self._placed
             and (self._placed[once]["in"], self._placed[once]["line"]) not in set_by

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import Any, Iterator, Mapping
 
 from fab_static.host.project.coverage.languages import Heard, Languages
 from fab_static.host.project.coverage.needs import Needs
 from fab_static.host.project.coverage.surrounded import Surrounded
 from fab_static.host.project.engines.django import Engine
 from fab_static.host.project.engines.pages import Block, Page, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, Mapping, Tuple
+
+    from fab_static.plan.wire.questions import (
+        Ambiguous,
+        BlockPlace,
+        Broken,
+        Failed,
+        Gap,
+        Place,
+        Rendered,
+        WithText,
+    )
+
+    Key = Tuple[object, ...]
 
 TEXT_LIMIT = 20_000  # characters of a block told
 
@@ -19,7 +35,7 @@ class Walk:
 
     def __init__(
         self,
-        manifest: Mapping[str, Any],
+        manifest: Mapping[str, str],
         languages: tuple[str, ...] = (),
         other_cdn: str | None = None,
     ) -> None:
@@ -30,18 +46,18 @@ class Walk:
         self.surrounded = Surrounded(manifest)
         self.templates = 0
         self.blocks = 0
-        self.missing: list[dict[str, Any]] = []
-        self.failed: list[dict[str, Any]] = []
-        self.broken: list[dict[str, Any]] = []
-        self.with_cdn: list[dict[str, Any]] = []
-        self.rendered: list[dict[str, Any]] = []
+        self.missing: list[Gap] = []
+        self.failed: list[Failed] = []
+        self.broken: list[Broken] = []
+        self.with_cdn: list[WithText] = []
+        self.rendered: list[Rendered] = []
         self.texts: dict[str, str] = {}
-        self.met: set[tuple[Any, ...]] = set()
-        self._forms: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
-        self._failed: set[tuple[Any, ...]] = set()
-        self._watched: set[tuple[Any, ...]] = set()
+        self.met: set[Key] = set()
+        self._forms: dict[str, dict[tuple[str | None, ...], Place]] = {}
+        self._failed: set[Key] = set()
+        self._watched: set[Key] = set()
 
-    def through(self, engine: Engine, contexts: list[Any]) -> None:
+    def through(self, engine: Engine, contexts: list[dict[str, object]]) -> None:
         """Walk all templates of one engine."""
         self.needs.are_given_by(engine, contexts)
         self.templates += walk(engine, contexts, self._look_up_all, self._is_broken)
@@ -63,14 +79,14 @@ class Walk:
             if self.other_cdn is not None and key not in self.texts:
                 with static_cdn(self.other_cdn):
                     if block.rendered()[0] != text:
-                        self.with_cdn.append(dict(block.place, text=text[:TEXT_LIMIT]))
+                        self.with_cdn.append({**block.place, "text": text[:TEXT_LIMIT]})
         except Exception as error:  # what a page would answer 500 with
             self._has_failed(block, f"{type(error).__name__}: {error}")
             return
         if key not in self.texts and key not in self.manifest:
-            self.missing.append(dict(block.place, key=key, text=text[:TEXT_LIMIT]))
+            self.missing.append({**block.place, "key": key, "text": text[:TEXT_LIMIT]})
         self.texts[key] = text[:TEXT_LIMIT]
-        self.rendered.append(dict(block.place, key=key))
+        self.rendered.append({**block.place, "key": key})
         self.surrounded.is_at(block.once, block.place)
         self._surround(block)
         self._watch(block, text, key)
@@ -103,7 +119,7 @@ class Walk:
         at = (block.page.engine.kind, block.page.name, block.place["block"], told)
         if at not in self._failed:
             self._failed.add(at)
-            self.failed.append(dict(block.place, error=told))
+            self.failed.append({**block.place, "error": told})
 
     def _is_broken(self, engine: Engine, name: str, error: Exception) -> None:
         """Note a template that cannot be parsed, with whether that matters."""
@@ -116,10 +132,10 @@ class Walk:
             }
         )
 
-    def places(self) -> list[dict[str, Any]]:
+    def places(self) -> list[BlockPlace]:
         """Return each block of a template once, however many pages render it, with its keys."""
-        found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        met: set[tuple[Any, ...]] = set()
+        found: dict[Key, BlockPlace] = {}
+        met: set[Key] = set()
         for each in self.rendered:
             at = (each["in"], each["line"], each["context"])
             page = (each["engine"], each["template"])
@@ -127,14 +143,20 @@ class Walk:
             while (*page, *at, number) in met:
                 number += 1
             met.add((*page, *at, number))
-            place = {name: each[name] for name in ("in", "line", "block", "context")}
-            known = found.setdefault((*at, number), dict(place, keys={}))
+            place: BlockPlace = {
+                "in": each["in"],
+                "line": each["line"],
+                "block": each["block"],
+                "context": each["context"],
+                "keys": {},
+            }
+            known = found.setdefault((*at, number), place)
             known["block"] = min(known["block"], each["block"])
             template = known["keys"].setdefault(each["key"], each["template"])
             known["keys"][each["key"]] = min(template, each["template"])
         return list(found.values())
 
-    def ambiguous(self) -> list[dict[str, Any]]:
+    def ambiguous(self) -> list[Ambiguous]:
         """Return blocks of one text, and so one key, that ask for different output.
 
         compress keeps what it made first, by chance: a page may get a link in place of inline code.
@@ -143,7 +165,7 @@ class Walk:
             {
                 "key": key,
                 "blocks": [
-                    dict(place, form=" ".join(str(word) for word in form if word))
+                    {**place, "form": " ".join(str(word) for word in form if word)}
                     for form, place in forms.items()
                 ],
             }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any, Callable, Iterator
 
 from fab_static.host.project.blocks.alone import Leaf, Outside
 from fab_static.host.project.blocks.around import Around, template_included
@@ -13,15 +12,27 @@ from fab_static.host.project.blocks.links import Link
 from fab_static.host.project.blocks.parsed import HANDED, PLACE, handed_to
 from fab_static.host.project.templates import EXTENDS, is_page, tokens_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Mapping
+
+    from compressor.offline.django import DjangoParser
+    from compressor.templatetags.compress import CompressorNode
+    from django.template import Context
+    from django.template.base import Node, Template
+
 _MAY_EXTEND = re.compile(r"\{%-?\s*extends\s")
 _COMPRESS = re.compile(r"\{%[-+]?\s*compress\s")
 
 
 class Engine:
-    """One template language: its templates, and compressor's offline parser for it."""
+    """One template language: its templates, and compressor's offline parser for it.
+
+    `Any` stands for its template, which is of another class in each language.
+    """
 
     def __init__(
-        self, kind: str, parser: Any, names: list[str], source: Callable[[str], str]
+        self, kind: str, parser: DjangoParser, names: list[str], source: Callable[[str], str]
     ) -> None:
         self.kind = kind
         self.parser = parser
@@ -35,13 +46,13 @@ class Engine:
         template.template_name = name
         return template
 
-    def nodes(self, template: Any, context: Any) -> list[tuple[Any, Around]]:
+    def nodes(self, template: Any, context: Context) -> list[tuple[CompressorNode, Around]]:
         """Return the compress blocks that compressor finds, and those of the templates that this one includes."""
         return list(self._within(template, template, context, Around()))
 
     def _within(
-        self, node: Any, template: Any, context: Any, outer: Around
-    ) -> Iterator[tuple[Any, Around]]:
+        self, node: Node | Template, template: Template, context: Context, outer: Around
+    ) -> Iterator[tuple[CompressorNode, Around]]:
         """Yield what compressor's own walk_nodes() yields, with what stands around each."""
         from compressor.templatetags.compress import CompressorNode
         from django.template.base import TextNode, VariableNode
@@ -62,8 +73,8 @@ class Engine:
             around = around.behind(child)
 
     def _included(
-        self, node: Any, template: Any, context: Any, around: Around
-    ) -> Iterator[tuple[Any, Around]]:
+        self, node: Node, template: Template, context: Context, around: Around
+    ) -> Iterator[tuple[CompressorNode, Around]]:
         """Yield the blocks of the template that a tag includes, if it includes one."""
         from django.template import Context
 
@@ -81,8 +92,8 @@ class Engine:
     def otherwise(
         self,
         template: Any,
-        values: Any,
-        node: Any,
+        values: Mapping[str, object],
+        node: CompressorNode,
         around: Around,
         is_built: Callable[[str], bool],
     ) -> tuple[str, str] | None:
@@ -105,7 +116,13 @@ class Engine:
         return None
 
     def _texts(
-        self, template: Any, values: Any, links: Any, node: Any, *, is_scope: bool = False
+        self,
+        template: Template,
+        values: Mapping[str, object],
+        links: tuple[Link, ...],
+        node: CompressorNode,
+        *,
+        is_scope: bool = False,
     ) -> list[str]:
         """Return the texts of a block within tags; none where they do not render it, or lack something.
 
@@ -121,15 +138,17 @@ class Engine:
                 inner.render(context)
         return leaf.texts
 
-    def form(self, node: Any) -> tuple[Any, ...]:
+    def form(self, node: CompressorNode) -> tuple[str | None, ...]:
         """Return what a block asks for: kind, mode and name."""
         return (node.kind, node.mode, node.name)
 
-    def place(self, name: str, at: int, node: Any) -> tuple[Any, ...]:
+    def place(self, name: str, at: int, node: CompressorNode) -> tuple[object, ...]:
         """Return what is the same for a block in whatever page it is rendered."""
         return getattr(node, PLACE, None) or (name, at)
 
-    def again(self, template: Any, values: Any, context: Any, node: Any) -> Rendering:
+    def again(
+        self, template: Any, values: Mapping[str, object], context: Context, node: CompressorNode
+    ) -> Rendering:
         """Render a block as if for the first time, and note what it looks for in vain, and asks."""
         from django.template.loader_tags import BLOCK_CONTEXT_KEY
 
@@ -148,7 +167,7 @@ class Engine:
         """Return the variables that templates set for one that they use, where the walk itself does not see it."""
         return {}
 
-    def is_given(self, name: str, values: Any) -> bool:
+    def is_given(self, name: str, values: Mapping[str, object]) -> bool:
         """Does an offline context give this variable?"""
         from django.template import Context, Variable, VariableDoesNotExist
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any, Callable, Iterator
 
 from fab_static.host.project.blocks.around import Around
 from fab_static.host.project.blocks.depends import Asked, noting_undefined
 from fab_static.host.project.engines.django import Engine, Rendering
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Mapping, Sequence
+
+    from django.template import Context
+    from jinja2.nodes import CallBlock, Keyword, Node, ScopedEvalContextModifier
+    from jinja2.nodes import Template as PlainTemplate
+
+    class Template(PlainTemplate):
+        """A template that knows its name."""
+
+        template_name: str
 
 
 class Jinja2Engine(Engine):
@@ -18,33 +30,33 @@ class Jinja2Engine(Engine):
         super().__init__(*args)
         self.uses: dict[str, list[tuple[str, dict[str, str]]]] = {}  # template -> its users
 
-    def parse(self, name: str) -> Any:
+    def parse(self, name: str) -> Template:
         """Return a template as pages get it: by its loader."""
         environment = self.parser.env
         source = environment.loader.get_source(environment, name)[0]
-        template = environment.parse(source, name=name)
+        template: Template = environment.parse(source, name=name)
         template.template_name = name
         return template
 
-    def nodes(self, template: Any, context: Any) -> list[tuple[Any, Around]]:
+    def nodes(self, template: Template, context: Context) -> list[tuple[CallBlock, Around]]:
         """Return every compress block of a template, those that compressor passes over too."""
         from jinja2.nodes import Call, CallBlock, ExtensionAttribute
 
         list(self.parser.walk_nodes(template, context=context))  # has each built, not looked up
-        found = []
+        found: list[tuple[CallBlock, Around]] = []
         # compressor does not look into `elif`, nor behind the body of a loop
         for node, around in jinja2_nodes(template, Around()):
-            call = node.call if isinstance(node, CallBlock) else None
             if (
-                isinstance(call, Call)
-                and isinstance(call.node, ExtensionAttribute)
-                and call.node.identifier == self.parser.COMPRESSOR_ID
+                isinstance(node, CallBlock)
+                and isinstance(node.call, Call)
+                and isinstance(node.call.node, ExtensionAttribute)
+                and node.call.node.identifier == self.parser.COMPRESSOR_ID
             ):
                 found.append((node, around))
             self._note_use(template, node, around)
         return sorted(found, key=lambda each: int(each[0].lineno))
 
-    def _note_use(self, template: Any, node: Any, around: Around) -> None:
+    def _note_use(self, template: Template, node: Node, around: Around) -> None:
         """Note what a template sets for one that it includes or extends."""
         from jinja2 import nodes
 
@@ -68,12 +80,18 @@ class Jinja2Engine(Engine):
                 found.update({**self.set_for(user, (*seen, name)), **names})
         return found
 
-    def form(self, node: Any) -> tuple[Any, ...]:
+    def form(self, node: CallBlock) -> tuple[str | None, ...]:
         """Return what a block asks for: kind, mode and name."""
         kind, mode, name = (getattr(argument, "value", None) for argument in node.call.args)
         return (kind, mode, name)
 
-    def again(self, template: Any, values: Any, _context: Any, node: Any) -> Rendering:
+    def again(
+        self,
+        template: Template,
+        values: Mapping[str, object],
+        _context: Context,
+        node: CallBlock,
+    ) -> Rendering:
         """Render a block as if for the first time, and note what it looks for in vain, and asks."""
         from jinja2 import meta, nodes
 
@@ -87,9 +105,9 @@ class Jinja2Engine(Engine):
 
     def otherwise(
         self,
-        template: Any,
-        values: Any,
-        node: Any,
+        template: Template,
+        values: Mapping[str, object],
+        node: CallBlock,
         around: Around,
         is_built: Callable[[str], bool],
     ) -> tuple[str, str] | None:
@@ -109,7 +127,7 @@ class Jinja2Engine(Engine):
                 return tag, text
         return None
 
-    def _by_name(self, template: Any) -> Iterator[tuple[str, list[Any]]]:
+    def _by_name(self, template: Template) -> Iterator[tuple[str, list[Keyword]]]:
         """Yield what an environment that escapes by names does for this template's, where compress has none."""
         from jinja2 import nodes
 
@@ -118,7 +136,7 @@ class Jinja2Engine(Engine):
             is_on = nodes.Const(choose(template.template_name))
             yield "the environment's autoescape", [nodes.Keyword("autoescape", is_on)]
 
-    def is_given(self, name: str, values: Any) -> bool:
+    def is_given(self, name: str, values: Mapping[str, object]) -> bool:
         """Does an offline context give this variable?"""
         return name in self.parser.get_init_context(values)
 
@@ -128,18 +146,18 @@ class Jinja2Engine(Engine):
         return bool(re.search(start + r"[-+]?\s*compress\s", text))
 
 
-def escaping(modifier: Any) -> tuple[str, list[Any]]:
+def escaping(modifier: ScopedEvalContextModifier) -> tuple[str, list[Keyword]]:
     """Return a Jinja2 `autoescape` tag, as it is told, and what it sets."""
     value = getattr(modifier.options[0].value, "value", "…")
     return f"{{% autoescape {str(value).lower()} %}}", modifier.options
 
 
-def jinja2_nodes(node: Any, around: Around) -> Iterator[tuple[Any, Around]]:
+def jinja2_nodes(node: Node, around: Around) -> Iterator[tuple[Node, Around]]:
     """Yield every node of a Jinja2 template, with what stands around it."""
     from jinja2 import nodes
 
     within: dict[str, str] = {}
-    links: tuple[Any, ...] = ()
+    links: tuple[Node, ...] = ()
     if isinstance(node, nodes.For):
         within = {**names_in(node.target, "for"), "loop": "for"}
     elif isinstance(node, nodes.With):
@@ -162,12 +180,12 @@ def jinja2_nodes(node: Any, around: Around) -> Iterator[tuple[Any, Around]]:
             inner = inner.plus(dict.fromkeys(names, "from"))
 
 
-def names_in(target: Any, tag: str) -> dict[str, str]:
+def names_in(target: Node | Sequence[Node], tag: str) -> dict[str, str]:
     """Return the names that a Jinja2 tag sets: {name: the tag}."""
     from jinja2 import nodes
 
     found = {}
-    for each in target if isinstance(target, list) else [target]:
+    for each in [target] if isinstance(target, nodes.Node) else target:
         for name in [each, *each.find_all(nodes.Name)]:
             if isinstance(name, nodes.Name):
                 found[name.name] = tag

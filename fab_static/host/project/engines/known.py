@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator
 
 from fab_static.host.project.engines.django import Engine, is_walked
 from fab_static.host.project.templates import (
@@ -12,6 +11,12 @@ from fab_static.host.project.templates import (
     jinja2_environments,
     jinja2_sources,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from django.template import Node
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def as_pages_are() -> Iterator[None]:
     from compressor.offline import django as offline
     from django.utils import translation
 
-    def copied(node: Any) -> Any:
+    def copied(node: Node) -> Node:
         twin = copy.copy(node)
         if hasattr(twin, "conditions_nodelists"):
             twin.conditions_nodelists = list(twin.conditions_nodelists)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from fab_static.host.project.blocks.around import Around
 from fab_static.host.project.engines.django import Engine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping
+
+    from compressor.templatetags.compress import CompressorNode
+
+    from fab_static.plan.wire.questions import Place
 
 
 def walk(
     engine: Engine,
-    contexts: list[Any],
+    contexts: list[dict[str, object]],
     look: Callable[[Page], None],
     is_broken: Callable[[Engine, str, Exception], None],
 ) -> int:
@@ -44,7 +50,9 @@ def walk(
 class Page:
     """A template in one offline context."""
 
-    def __init__(self, engine: Engine, name: str, template: Any, number: int, values: Any) -> None:
+    def __init__(
+        self, engine: Engine, name: str, template: Any, number: int, values: Mapping[str, object]
+    ) -> None:
         from django.template import Context
 
         self.engine = engine
@@ -67,13 +75,13 @@ class Page:
 class Block:
     """A compress block of a page."""
 
-    def __init__(self, page: Page, at: int, node: Any, around: Around) -> None:
+    def __init__(self, page: Page, at: int, node: CompressorNode, around: Around) -> None:
         self.page = page
         self.node = node
         self.around = around
         self.met = page.engine.place(page.name, at, node)
         self.once = (page.engine.kind, *self.met)  # the same in whatever page it is rendered
-        self.place = {
+        self.place: Place = {
             "engine": page.engine.kind,
             "template": page.name,
             "block": at,
@@ -97,12 +105,12 @@ class Block:
             page.context.pop()
 
 
-def line_of(node: Any) -> int | None:
+def line_of(node: CompressorNode) -> int | None:
     """Return the line of a block, in the template that it stands in."""
     token = getattr(node, "token", None)
     return getattr(token, "lineno", None) or getattr(node, "lineno", None)
 
 
-def origin_of(node: Any) -> str | None:
+def origin_of(node: CompressorNode) -> str | None:
     """Return the name of the template that a block stands in: often one that the page extends."""
     return getattr(getattr(node, "origin", None), "template_name", None)
