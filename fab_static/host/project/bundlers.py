@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
 
 from fab_static.host.project.paths import absolute
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
 
-def manifests() -> list[dict[str, str]]:
+    from fab_static.plan.wire.questions import BundlerFile
+
+
+def manifests() -> list[BundlerFile]:
     """Return each manifest: its path, the folder of the static root that its names are relative to, who reads it."""
     from django.apps import apps
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from typing import Any
 
 
 def begin() -> None:
@@ -27,7 +26,7 @@ def begin() -> None:
     turns = _Turns()
     sys.addaudithook(turns.hook)
 
-    def in_turn(*args: Any) -> Any:
+    def in_turn(*args: object) -> object:
         turns.take()
         try:
             return render.__func__(*args)
@@ -53,6 +52,6 @@ class _Turns:
             self._here.has_turn = False
             self._lock.release()
 
-    def hook(self, event: str, _arguments: Any) -> None:
+    def hook(self, event: str, _arguments: object) -> None:
         if event in ("subprocess.Popen", "fab_static.waits"):
             self.give()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Mapping
 
 from fab_static.host.project.finders import collecting_options, default_patterns, source_folders
 from fab_static.host.project.paths import absolute, is_below
 from fab_static.host.project.refusals import ProbeError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterator
 
-def ask_faults(request: Mapping[str, Any]) -> dict[str, Any]:
+    from fab_static.plan.wire.questions import Fault, Faults, OfCollectstatic
+
+
+def ask_faults(request: OfCollectstatic) -> Faults:
     """Return what is wrong with the sources; `words` are those of collectstatic's command, or null."""
     patterns, _ = collecting_options(request.get("words"))
     return {"faults": faults_of_sources(patterns)}
@@ -28,7 +33,7 @@ def sources_looked_through(patterns: list[str] | None) -> Iterator[None]:
         raise
 
 
-def refuse_faults(patterns: list[str] | None, is_why: Callable[[Mapping[str, Any]], bool]) -> None:
+def refuse_faults(patterns: list[str] | None, is_why: Callable[[Fault], bool]) -> None:
     """Refuse the sources that collectstatic fails of, if one of them is why something has failed.
 
     Raises:
@@ -46,7 +51,7 @@ def refuse_faults(patterns: list[str] | None, is_why: Callable[[Mapping[str, Any
         )
 
 
-def faults_of_sources(patterns: list[str] | None) -> list[dict[str, Any]]:
+def faults_of_sources(patterns: list[str] | None) -> list[Fault]:
     """Return every source that collectstatic fails of: `what` is wrong with it, and its `names`.
 
     By one of `paths` an error names it. `is_listed` tells that Django's own finders list it for sure.
@@ -54,7 +59,7 @@ def faults_of_sources(patterns: list[str] | None) -> list[dict[str, Any]]:
     from django.conf import settings
 
     root = absolute(settings.STATIC_ROOT) or ""
-    faults: list[dict[str, Any]] = []
+    faults: list[Fault] = []
     names: dict[str, str] = {}
     for prefix, folder, is_listed in source_folders():
         for within, path, fault in walked(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator
 
 from fab_static.host.project.paths import folder_of
 from fab_static.host.project.refusals import ProbeError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from django.core.files.storage import Storage
+
 FINDERS = "django.contrib.staticfiles.finders"
 
 
-def collected(patterns: list[str] | None = None) -> Iterator[tuple[str, str, Any]]:
+def collected(patterns: list[str] | None = None) -> Iterator[tuple[str, str, Storage]]:
     """Yield name, path and storage of every file that collectstatic meets, the one it collects first.
 
     Args:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, Iterator
 
 from fab_static.host.project.finders import FINDERS
 from fab_static.host.project.paths import absolute, base_dir, folder_of, is_below, own_apps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from fab_static.plan.wire.questions import Sources
 
 _WRITTEN = (
     *("MEDIA_ROOT", "SESSION_FILE_PATH", "FILE_UPLOAD_TEMP_DIR", "EMAIL_FILE_PATH"),
@@ -16,7 +21,7 @@ _WRITTEN = (
 )
 
 
-def source_places() -> dict[str, Any]:
+def source_places() -> Sources:
     """Return `sources`, the folders that finders read: path -> whose it is; and why that is not all, if it is not."""
     from django.contrib.staticfiles.finders import get_finders
 
@@ -59,7 +64,7 @@ def held_places() -> dict[str, str]:
     """Return what lies in folders that hold more than collected files: what it is -> its path."""
     from django.conf import settings
 
-    places: dict[str, Any] = {
+    places: dict[str, str | None] = {
         "BASE_DIR": base_dir(),
         "the libraries of the project's Python": os.path.join(sys.prefix, "lib"),
     }
@@ -103,7 +108,7 @@ def written_places() -> Iterator[tuple[str, str]]:
             yield setting, folder
 
 
-def is_in_a_file(kind: Any, place: Any) -> bool:
+def is_in_a_file(kind: object, place: object) -> bool:
     """Does a database or a cache keep what it has in a file? Its place may be a URL that holds a password."""
     if not isinstance(place, (str, os.PathLike)) or place == ":memory:":
         return False

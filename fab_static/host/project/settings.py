@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import sys
-from typing import Any, Mapping
 
 from fab_static.host.project.bundlers import manifests
 from fab_static.host.project.compressor import compress_settings, manifest_path
@@ -25,10 +24,14 @@ from fab_static.host.project.storage import (
     staticfiles_manifest,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.plan.wire.questions import Compress, Settings, VersionsFile
+
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object, in its repr
 
 
-def ask_settings(_: Mapping[str, Any]) -> dict[str, Any]:
+def ask_settings(_: object) -> Settings:
     """Return what a deploy needs of the settings."""
     import django
     from django.conf import settings
@@ -79,7 +82,7 @@ def is_cdn_independent() -> bool:
     )
 
 
-def baked_in(compress: Mapping[str, Any] | None) -> dict[str, Any]:
+def baked_in(compress: Compress | None) -> dict[str, str | bool | None]:
     """Return the settings that may stand in a rendered block, and so in its key, or in a file built."""
     from django.conf import settings
 
@@ -101,7 +104,7 @@ def baked_in(compress: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def resource_versions() -> dict[str, Any]:
+def resource_versions() -> VersionsFile:
     """Return the versions file, as fab_static.django_app.resource_versions.path() does.
 
     Where nothing names it and none is there yet (`is_versions_file_known`), it will be one of

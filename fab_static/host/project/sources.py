@@ -6,15 +6,22 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from typing import Any, Mapping
 
 from fab_static.host.project.faults import sources_looked_through
 from fab_static.host.project.finders import collected, collecting_options
 from fab_static.host.project.paths import absolute
 from fab_static.host.project.storage import static_storage, unjudged_storage
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def ask_sources(request: Mapping[str, Any]) -> dict[str, Any]:
+    from django.core.files.storage import Storage
+
+    from fab_static.plan.wire.questions import Found, Name, OfCollectstatic, Placed, Shadowed
+
+
+def ask_sources(request: Placed) -> dict[str, Any]:
     """Return {name: [SHA-256, size]} of what collectstatic would collect now; `words` are its own, or null.
 
     With `places`, each file has its real path too; `below` is where in the static root the files are kept, and
@@ -44,9 +51,9 @@ def place_below_root() -> str:
     return "" if below == "." else below + "/"
 
 
-def ask_shadowed(request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_shadowed(request: OfCollectstatic) -> Shadowed:
     """Return {name: [the file that is collected, those of other bytes that are not]}; `words` as of sources."""
-    hits: dict[str, list[tuple[Any, str]]] = {}
+    hits: dict[str, list[tuple[Storage, str]]] = {}
     patterns, _ = collecting_options(request.get("words"))
     with sources_looked_through(patterns):
         for name, path, storage in collected(patterns):
@@ -61,7 +68,7 @@ def ask_shadowed(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"shadowed": shadowed}
 
 
-def ask_find(request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_find(request: Name) -> Found:
     """Return the source files of this name: collectstatic takes the first, the others are shadowed."""
     found: list[str] = []
     for name, path, storage in collected():
@@ -71,7 +78,7 @@ def ask_find(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"found": found}
 
 
-def place_in(storage: Any, path: str) -> str:
+def place_in(storage: Storage, path: str) -> str:
     """Return where a storage has a file: its path, where it has one."""
     try:
         return str(storage.path(path))

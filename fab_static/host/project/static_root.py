@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import Any, Callable, Mapping
 
 from fab_static.host.project.compressor import compress_settings
 from fab_static.host.project.faults import refuse_faults, sources_looked_through
@@ -20,6 +19,12 @@ from fab_static.host.project.storage import (
     unjudged_storage,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from fab_static.plan.wire.questions import Collected, OfCollectstatic, Unlisted
+
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_BYTES = 1024  # more than any pointer has (git-lfs, docs/spec.md)
 _PLACEHOLDERS = (".gitkeep", ".gitignore", ".keep")
@@ -28,7 +33,7 @@ _HASH = re.compile(r"\.[0-9a-f]{12}(?=\.[^./]*$|$)")  # django.contrib.staticfil
 _NAMES_TOLD = 5000
 
 
-def ask_unlisted(_: Mapping[str, Any]) -> dict[str, Any]:
+def ask_unlisted(_: object) -> Unlisted:
     """Return which files in the static root git tracks, and which neither finders list nor libraries write."""
     from django.conf import settings
 
@@ -124,7 +129,7 @@ def git_lines(folder: str, *words: str) -> list[str]:
     return [line for line in ran.stdout.decode("utf-8", "surrogateescape").split("\0") if line]
 
 
-def ask_collected(request: Mapping[str, Any]) -> dict[str, Any]:
+def ask_collected(request: OfCollectstatic) -> Collected:
     """Compare what collectstatic left with what the finders list; `words` are its own, or null.
 
     `missing` are the first names that are not there, `count` is how many; `unjudged` says why that may be meant so.

@@ -9,13 +9,17 @@ from typing import Any, cast
 
 from fab_static.host.project.paths import absolute
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.plan.wire.questions import Storage
 
-def static_storage() -> dict[str, Any]:
+
+def static_storage() -> Storage:
     """Return the staticfiles storage's class, and the folder that it writes; None: no folder of this machine."""
     from django.contrib.staticfiles.storage import staticfiles_storage
     from django.core.exceptions import ImproperlyConfigured
 
-    found: dict[str, Any] = {"class": None, "folder": None, "error": None}
+    found: Storage = {"class": None, "folder": None, "error": None}
     try:
         kind: type = staticfiles_storage.__class__
     except (ImportError, ImproperlyConfigured) as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Mapping
+from typing import Any
 
 from fab_static.host.project.lint.pages import lint
 from fab_static.host.project.paths import base_dir
 from fab_static.host.project.templates import every
 
 
-def ask_lint(_: Mapping[str, Any]) -> dict[str, Any]:
+def ask_lint(_: object) -> dict[str, Any]:
     """Return what the project's own templates spend on requests; see lint()."""
     from django.conf import settings
     from django.contrib.staticfiles import finders
