@@ -215,3 +215,28 @@ def test_a_link_that_leads_out_of_the_checkout_is_not_followed(tmp_path: Path, c
     with on_this_machine(code, **asked) as (session, _), refused:
         session.deploy()
     assert (tmp_path / "elsewhere/precious").exists()
+
+
+@pytest.mark.parametrize("place", ["stats.json", "assets/dist/stats.json"])
+def test_nothing_is_written_through_a_link_that_another_environment_has_made(
+    tmp_path: Path, code: Path, place: str
+) -> None:
+    """Both have one checkout: the link leads into what the other one has live."""
+    live = tmp_path / "live.json"
+    live.write_text("of the other environment")
+    (code / "assets/dist").mkdir()
+    (code / place).symlink_to(live)
+    pack = {**PACK, "run": f"echo new > {place}", "writes": ["assets/dist", "stats.json"]}
+    asked = inventory(tmp_path, pack, "collectstatic")
+    refused = pytest.raises(FabStaticError, match=r"stats\.json leads out of the checkout")
+    with on_this_machine(code, **asked) as (session, _), refused:
+        session.deploy()
+    assert live.read_text() == "of the other environment"
+
+
+def test_a_link_to_a_folder_is_refused_with_words_for_phases(tmp_path: Path, code: Path) -> None:
+    pack = {**PACK, "run": "sh bundle.sh; mkdir assets/dist/v1; ln -s v1 assets/dist/latest"}
+    asked = inventory(tmp_path, pack, "collectstatic")
+    refused = pytest.raises(FabStaticError, match="can only be kept as files")
+    with on_this_machine(code, **asked) as (session, _), refused:
+        session.deploy()

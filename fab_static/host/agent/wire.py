@@ -71,6 +71,7 @@ VERBS = {
     "empty": "static_root",
     "snapshot": "static_root",
     "restore": "static_root",
+    "guard_writes": "writes",
     "keep_writes": "writes",
     "put_writes_back": "writes",
     "to_lift": "lift",

@@ -17,12 +17,27 @@ from fab_static.host.agent.static_root import (
     take_in,
 )
 from fab_static.host.agent.transfer import put_object
-from fab_static.host.agent.walking import is_inside, walk
+from fab_static.host.agent.walking import files_below, is_inside, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterator
+
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
+
+
+def guard_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Refuse links through which a phase would write outside of the checkout.
+
+    One may stand there that the deploy of another environment has made: it leads into what is live.
+    """
+    for path in head["paths"]:
+        place = within(head["folder"], path)
+        for file in files_below(place):
+            if os.path.islink(file):
+                within(head["folder"], os.path.relpath(file, head["folder"]))
+    return {}, b""
 
 
 @lasting
@@ -40,7 +55,7 @@ def keep_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         place = within(folder, path)
         if os.path.isdir(place):
             listing["folders"].append(path)
-            for name, _status in walk(place):
+            for name in kept_below(place):
                 known = take_in(agent.host, os.path.join(place, name), os.path.realpath(place))
                 listing["files"][f"{path}/{name}"] = known
         elif os.path.lexists(place):
@@ -49,6 +64,24 @@ def keep_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             absent.append(path)
     stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())
     return {"listing": stored["object"], "absent": absent}, b""
+
+
+def kept_below(folder: str) -> Iterator[str]:
+    """Yield the files of a folder that a phase has made.
+
+    Raises:
+        RefusedError: at a link to a folder, or out of this one; at what is no file.
+    """
+    try:
+        for name, _status in walk(folder):
+            yield name
+    except RefusedError as error:
+        raise RefusedError(
+            f"{error.what}, and what a phase makes can only be kept as files",
+            folder,
+            "have the phase make a copy there, or remove it: a link must lead to a file in the same folder",
+            "build",
+        ) from error
 
 
 def put_writes_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -81,7 +114,8 @@ def within(folder: str, path: str) -> str:
         raise RefusedError(
             f"{path} leads out of the checkout",
             place,
-            "name the folder that it leads to, below project.path; or remove the link",
+            "remove the link, or name the folder that it leads to, below project.path; if it leads into what another "
+            "environment has live, give each environment a checkout of its own",
             "build",
         )
     return place

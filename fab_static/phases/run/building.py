@@ -132,6 +132,8 @@ def _run(
             _restore(deploy, worked_on)
         elif name == "collectstatic":
             known, collect = _begin_anew(deploy)
+        if own:
+            writes.refuse_leading_out(deploy, own)
         ran = deploy.project(deploy.build).run(
             command_of(deploy, name),
             lambda data: deploy.show.output(deploy.build.name, data),

@@ -45,6 +45,13 @@ def refuse_unfit(deploy: Deployment, own: OwnPhase) -> None:
         )
 
 
+def refuse_leading_out(deploy: Deployment, own: OwnPhase) -> None:
+    """Refuse to run a phase that would write through a link into another place than the checkout."""
+    folder = deploy.project(deploy.build).path
+    request = asks.KeepWrites(folder=folder, paths=list(own.writes))
+    deploy.build.ask(verbs.GUARD_WRITES, request)
+
+
 def keep(deploy: Deployment, own: OwnPhase) -> str | None:
     """Keep what a phase has made; return the listing of it, and None where that is all in the static root.
 
