@@ -15,7 +15,7 @@ from tests.cures import names_check
 PACKAGE = Path(fab_static.__file__).parent
 # module -> the integration test that provokes it, and sees `check` fail
 SHOWN = {
-    "report/found.py": "test_bad_days.py::test_a_host_that_is_down_is_named",
+    "report/status.py": "test_bad_days.py::test_a_host_that_is_down_is_named",
 }
 
 
