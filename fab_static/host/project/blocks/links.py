@@ -37,9 +37,9 @@ class Link:
         from django.template.base import NodeList
         from django.template.defaulttags import CycleNode, ForNode
 
-        held = NodeList([inner])
+        held = NodeList([as_node(inner)])
         if isinstance(self.node, CycleNode):
-            return NodeList([self.node, inner])
+            return NodeList([self.node, *held])
         if is_scope and isinstance(self.node, ForNode):
             return Repeated(held)
         if is_scope and not is_scope_tag(self.node) and self.template is None:
@@ -59,6 +59,20 @@ class Link:
             if getattr(twin, name, None):
                 setattr(twin, name, held)
         return twin
+
+
+def as_node(inner: Node | NodeList | Repeated | Template) -> Node:
+    """Return what a list of nodes can hold: it renders as this does."""
+    from django.template.base import Node
+
+    if isinstance(inner, Node):
+        return inner
+
+    class Held(Node):
+        def render(self, context: Context) -> str:
+            return inner.render(context)
+
+    return Held()
 
 
 class Fixed:

@@ -565,6 +565,24 @@ def test_a_tag_around_the_block_that_changes_its_text_is_refused(make_compressed
     )
 
 
+@pytest.mark.parametrize(
+    ("between", "after"),
+    [
+        ("{% for i in unknown %}", "{% endfor %}"),
+        ("{% with y=unknown %}", "{% endwith %}"),
+        ("{% cycle 'a' 'b' as row %}", ""),
+    ],
+)
+def test_so_is_one_that_is_told_through_a_tag_that_needs_data(make_compressed, between, after):
+    page = "{% load compress %}{% autoescape off %}" + between + block("{{ amp }}") + after
+    files = {"templates/a.html": page + "{% endautoescape %}"}
+    answer = asked(make_compressed(files, INSTALLED + FORMATS))
+    assert coverage.problems(answer) == [
+        "a.html, block 0, line 1 is another text within {% autoescape off %}, and compress renders the "
+        "block alone; pages render it as\n  <script>&</script>"
+    ]
+
+
 def test_a_tag_around_the_block_that_changes_nothing_is_no_gap(make_compressed):
     """What it needs of a page, nobody knows here; the cure, the tag within the block, is no gap either."""
     texts = [
