@@ -23,6 +23,7 @@ import yaml
 from chaos.project import change, write
 from demo.cloudfront import CloudFront
 from demo.fleet import Fleet
+from fab_static.plan.build_order import BUILD_PHASES
 from tests.documented import commands, fences
 from tests.integration.conftest import FAB, Operator, operator_of
 
@@ -30,6 +31,9 @@ ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
     "fab <environment> <task> [options]": "the form of all of them",
     "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
+    "fab -i": "prose of docs/ssh.md: an option, as are the next two, which ask a person",
+    "fab --prompt-for-passphrase": "see there",
+    "fab --prompt-for-login-password": "see there",
 }
 # phases whose commands the project would bring; tests/integration/test_sample_project.py runs ours
 COMMANDS = {
@@ -38,6 +42,12 @@ COMMANDS = {
     "resource_static": f"{sys.executable} -I -S versions.py",
     "build_requirejs": "true",
 }
+
+BUNDLER = {
+    "name": "vite",
+    "run": "true",
+    "reads": ["manage.py"],
+}  # test_own_phases.py has real ones
 
 
 @dataclass
@@ -117,7 +127,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
                 "deploy_to": str(folder / name / "static"),
                 "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
                 "project": {"path": str(code), "python": sys.executable},
-                "build": {"commands": COMMANDS},
+                "build": {"commands": COMMANDS, "phases": [BUNDLER, *BUILD_PHASES]},
                 "cdn": {
                     "distribution_id": cloudfront.add_distribution().id,
                     "endpoint_url": cloudfront.endpoint,
