@@ -31,7 +31,8 @@ ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
     "fab <environment> <task> [options]": "the form of all of them",
     "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
-    "fab -i": "prose of docs/ssh.md: an option, as are the next two, which ask a person",
+    "fab -i": "prose of docs/ssh.md: an option, as are the next three",
+    "fab -S": "see there",
     "fab --prompt-for-passphrase": "see there",
     "fab --prompt-for-login-password": "see there",
 }
@@ -127,7 +128,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
                 "deploy_to": str(folder / name / "static"),
                 "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
                 "project": {"path": str(code), "python": sys.executable},
-                "build": {"commands": COMMANDS, "phases": [BUNDLER, *BUILD_PHASES]},
+                "build": {
+                    "commands": COMMANDS,
+                    "phases": [*([BUNDLER] if name == "staging" else []), *BUILD_PHASES],
+                },
                 "cdn": {
                     "distribution_id": cloudfront.add_distribution().id,
                     "endpoint_url": cloudfront.endpoint,
