@@ -31,8 +31,9 @@ ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
     "fab <environment> <task> [options]": "the form of all of them",
     "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
-    "fab -i": "prose of docs/ssh.md: an option, as are the next three",
+    "fab -i": "prose of docs/ssh.md: an option, as are the next four",
     "fab -S": "see there",
+    "fab -t": "see there",
     "fab --prompt-for-passphrase": "see there",
     "fab --prompt-for-login-password": "see there",
 }
