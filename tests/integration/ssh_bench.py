@@ -468,6 +468,7 @@ def _remove(account: str) -> None:
                 return
             _end_all_of(uid)
             time.sleep(0.1)
+        raise AssertionError(f"the account {account} has processes that do not end; it stays")
 
 
 def _end_all_of(uid: int) -> None:
