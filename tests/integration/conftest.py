@@ -257,6 +257,27 @@ class Told(api.Quiet):
         self.warned.append(text)
 
 
+RENDERED = """\
+import django
+django.setup()
+from django.test import Client
+print(Client(raise_request_exception=True).get("/").content.decode())
+"""
+
+
+def rendered(code: Path, settings: str) -> str:
+    """Return the page that a new web process renders."""
+    ran = subprocess.run(
+        [sys.executable, "-c", RENDERED],
+        cwd=code,
+        env={"DJANGO_SETTINGS_MODULE": settings, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 @contextmanager
 def on_this_machine(
     code: Path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from fab_static.errors import FabStaticError, ManifestError
 from tests.integration import plain_project
-from tests.integration.conftest import on_this_machine
+from tests.integration.conftest import on_this_machine, rendered
 
 # writes what Vite and webpack-bundle-tracker write: names with a hash of the bytes, and the manifest of them
 BUNDLER = """\
@@ -54,25 +53,10 @@ PACK = {
     "writes": ["assets/dist", "vite.json", "stats.json"],
     "reads": ["frontend", "bundle.py"],
 }
-RENDERED = """\
-import django
-django.setup()
-from django.test import Client
-print(Client(raise_request_exception=True).get("/").content.decode())
-"""
 
 
 def page(code: Path) -> str:
-    """Return the page that a new web process renders."""
-    ran = subprocess.run(
-        [sys.executable, "-c", RENDERED],
-        cwd=code,
-        env={"DJANGO_SETTINGS_MODULE": "settings", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return rendered(code, "settings")
 
 
 def inventory(folder: Path, **more: Any) -> Mapping[str, Any]:

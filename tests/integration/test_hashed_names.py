@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.integration.conftest import on_this_machine, write_tiny
+from tests.integration.conftest import on_this_machine, rendered, write_tiny
 
 STORAGES = """
 STORAGES = {
@@ -17,25 +15,10 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 """
-PAGE = """
-import django
-django.setup()
-from django.test import Client
-print(Client(raise_request_exception=True).get("/").content.decode())
-"""
 
 
 def page(code: Path) -> str:
-    """Return the page that a new web process renders."""
-    ran = subprocess.run(
-        [sys.executable, "-c", PAGE],
-        cwd=code,
-        env={"DJANGO_SETTINGS_MODULE": "tiny.settings", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return rendered(code, "tiny.settings")
 
 
 def test_a_web_host_of_its_own_prints_the_names_of_the_live_release_and_old_ones_stay(

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
-from fab_static.phases.run.deployment import Deployment
 from fab_static.remote import Ran
+from tests.unit.phases.run.builds import Build, appends, left
 from tests.unit.site import Site
-
-Build = Callable[..., Deployment]
-
-
-def left(site: Site) -> set[str]:
-    root = site.project.root
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-
-
-def appends(root: Path) -> None:
-    """Write as r.js does: what it makes of its own output is another thing."""
-    with (root / "site.css").open("a") as file:
-        file.write("/* once more */")
 
 
 def test_a_phase_that_is_run_again_never_works_on_its_own_output(shop: Site, build: Build) -> None:

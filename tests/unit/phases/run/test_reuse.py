@@ -9,23 +9,10 @@ from typing import Any
 import pytest
 
 from fab_static.errors import BuildError
-from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.reuse import what_is_known
 from fab_static.remote import Ran
+from tests.unit.phases.run.builds import Build, appends, left
 from tests.unit.site import Site
-
-Build = Callable[..., Deployment]
-
-
-def left(site: Site) -> set[str]:
-    root = site.project.root
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-
-
-def appends(root: Path) -> None:
-    """Write as r.js does: what it makes of its own output is another thing."""
-    with (root / "site.css").open("a") as file:
-        file.write("/* once more */")
 
 
 class Recorded:
