@@ -8,7 +8,6 @@ from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.phases.run import static_root
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
-from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
@@ -29,7 +28,7 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     yield good(host.name, "project", f"Django {facts['django']}, Python {facts['python']}")
     yield from _static_root(deploy, host)
     for name in environment.build.phases:
-        text = environment.build.commands.get(name, PHASES[name].command).split()
+        text = environment.build.command_of(name).split()
         if text[0] == "manage.py" and text[1] not in facts["commands"]:
             yield bad(
                 host.name,

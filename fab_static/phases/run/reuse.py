@@ -11,7 +11,6 @@ from fab_static.phases.run import listings, writes
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import manifest_path, static_root_of
 from fab_static.plan import versions
-from fab_static.plan.build_order import PHASES
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
@@ -21,11 +20,8 @@ SHOWN = 20  # paths named in one message
 
 
 def command_of(deploy: Deployment, name: str) -> str:
-    """Return the command of a phase: the inventory's, or the usual one."""
-    build = deploy.environment.build
-    if name in build.own:
-        return build.own[name].run
-    return build.commands.get(name, PHASES[name].command)
+    """Return the command of a phase."""
+    return deploy.environment.build.command_of(name)
 
 
 @dataclass(frozen=True)

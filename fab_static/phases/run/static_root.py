@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from fab_static.errors import BuildError, FabStaticError
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.build_order import PHASES
 from fab_static.plan.sources import is_for_visitors
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wire.kept import Left
@@ -124,7 +123,7 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
 
 def command_of_collectstatic(deploy: Deployment) -> str:
     """Return the inventory's command of collectstatic, or the usual one."""
-    return deploy.environment.build.commands.get("collectstatic", PHASES["collectstatic"].command)
+    return deploy.environment.build.command_of("collectstatic")
 
 
 def words_of_collectstatic(deploy: Deployment) -> list[str] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from fab_static.plan.build_order import BUILD_PHASES, OwnPhase
+from fab_static.plan.build_order import BUILD_PHASES, PHASES, OwnPhase
 from fab_static.plan.layout import Layout
 
 FOLDER = "{folder}"  # the fabfile's: only this machine has it
@@ -79,6 +79,12 @@ class Build:
     commands: Mapping[str, str] = field(default_factory=dict)
     precompress: tuple[str, ...] = ("gzip",)
     trust: tuple[str, ...] = ()  # native modules that read nothing unseen
+
+    def command_of(self, phase: str) -> str:
+        """Return the command of a phase: its own line, the inventory's command, or the usual one."""
+        if phase in self.own:
+            return self.own[phase].run
+        return self.commands.get(phase, PHASES[phase].command)
 
 
 @dataclass(frozen=True)

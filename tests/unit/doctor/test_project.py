@@ -11,7 +11,8 @@ from fab_static.doctor import project
 from fab_static.doctor.findings import Finding, bad
 from fab_static.errors import BuildError
 from fab_static.phases.run.journal import Journal
-from fab_static.plan.inventory import Host
+from fab_static.plan.build_order import OwnPhase
+from fab_static.plan.inventory import Build, Host
 from fab_static.remote import Ran
 
 FACTS: dict[str, Any] = {
@@ -52,15 +53,15 @@ class Machine:
         return (told if verb.name == "state" else {"answer": self.answer}), b""
 
 
-def deployment(build: Machine, **settings: Any) -> Any:
-    known = {"phases": PHASES, "commands": {}, "precompress": (), **settings}
+def deployment(build: Machine, check: str | None = None, **settings: Any) -> Any:
+    known = {"phases": PHASES, "precompress": (), **settings}
     return SimpleNamespace(
         build=build,
         facts=lambda host: host.facts,
         project=lambda _: SimpleNamespace(variables={}),
         environment=SimpleNamespace(
-            build=SimpleNamespace(**known),
-            web=SimpleNamespace(check=known.get("check")),
+            build=Build(**known),
+            web=SimpleNamespace(check=check),
         ),
     )
 
@@ -108,6 +109,18 @@ def test_a_phase_whose_command_the_project_lacks_is_found_and_one_of_a_shell_is_
             "the project has no management command build_requirejs for phase build_requirejs",
         ),
         ("phases", "the project has no management command compress_all for phase compress"),
+    ]
+
+
+def test_a_phase_of_the_project_s_own_is_a_line_of_a_shell_or_a_command_that_must_be_there() -> (
+    None
+):
+    own = {
+        "vite": OwnPhase("vite", "npm run build"),
+        "css": OwnPhase("css", "manage.py tailwind build"),
+    }
+    assert wrong(of_build(Machine("build1"), phases=("vite", "css", *PHASES), own=own)) == [
+        ("phases", "the project has no management command tailwind for phase css"),
     ]
 
 
