@@ -75,11 +75,12 @@ def test_a_signal_at_any_line_leaves_the_exit_code_and_the_journal_true(
         finally:
             press.is_over = True
 
-    def sent_again(pid: int, number: int) -> None:
-        if not press.is_over:  # a program that has ended gets no signal; this one goes on
-            os.kill(pid, number)
+    def sent_again(nth: int, number: int) -> None:
+        # a program that has ended gets no signal; this one goes on, and a late timer is of the round before
+        if nth == press.nth and not press.is_over:
+            os.kill(os.getpid(), number)
 
-    again = SimpleNamespace(kill=sent_again, getpid=os.getpid)
+    again = SimpleNamespace(kill=sent_again, getpid=lambda: press.nth)
     monkeypatch.setattr(interruption, "os", again)
     monkeypatch.setitem(TASK, "rollback", ended)
     monkeypatch.setattr(Journal, "undone", note)

@@ -27,6 +27,7 @@ LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the reque
     "mismatched": (None, b'[["br", "%(a)s", "%(a)s"]]' % {b"a": sha256_of(SCRIPT).encode()}),
     "is_marked": (asks.Marks(marks=["0" * 16]), b""),
     "guard": (asks.Guard(root="/srv/shop/out", keep={}, sources={}, written=None), b""),
+    "guard_writes": (asks.KeepWrites(folder="/srv/shop", paths=["dist"]), b""),
     "not_ours": (asks.Root(root="/srv/shop/out"), b'["js/a.js"]'),
     "to_lift": (asks.Links(links={"/srv/shop/own.yml": "/srv/live/own.yml"}), b""),
     "closed_to_nginx": (asks.ClosedToNginx(path="current/static/js/a.js"), b""),
