@@ -17,7 +17,7 @@ from fab_static.host.agent.protocol import HELLO, PIECE
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.wire import verbs
 from fab_static.remote import patience
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.client import Connection
 from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooSlowError
 from fab_static.remote.opening import Opening
 from fab_static.remote.sent import framed
@@ -29,7 +29,7 @@ MAX_PACK = 4 * PIECE  # bytes of objects in one frame; an agent sends less than 
 class AgentChannel:
     """The operator's end of one agent."""
 
-    def __init__(self, host: Host, environment: Environment, connection: SharedConnection) -> None:
+    def __init__(self, host: Host, environment: Environment, connection: Connection) -> None:
         self.name = host.name
         self.hello: Head = {}  # the agent's first words
         self.sent = 0  # frames, and openings

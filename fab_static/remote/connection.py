@@ -1,10 +1,9 @@
-"""One SSH connection to a host, shared by all its channels."""
+"""One SSH connection of Fabric's client to a host, shared by all its channels."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cached_property
 
 import paramiko
 
@@ -12,15 +11,15 @@ from fab_static.errors import RemoteError
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote import patience
 from fab_static.remote.channels import SshChannel
+from fab_static.remote.client import Connection
 from fab_static.remote.line import end
-from fab_static.remote.ssh.comparing import Comparison, compared
 from fab_static.remote.ssh.hops import Hop, Ways
 from fab_static.remote.ssh.opening import opened
 from fab_static.remote.ssh.reaching import reached
 from fab_static.remote.ssh.refusal import HopError
 
 
-class SharedConnection:
+class SharedConnection(Connection):
     """One SSH connection to one host, for all its channels; opened when first needed."""
 
     def __init__(
@@ -30,10 +29,7 @@ class SharedConnection:
         ways: Ways | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        self.host = host
-        self.environment = environment
-        self._ways = ways or Ways(environment, tell)
-        self._tell = tell
+        super().__init__(host, environment, ways, tell)
         self._opening = threading.Lock()
         self._transport: paramiko.Transport | None = None
 
@@ -63,11 +59,6 @@ class SharedConnection:
         if transport is not None:
             end(transport)
 
-    @cached_property
-    def user(self) -> str | None:
-        """Who logs in, where the inventory says so."""
-        return self.host.user or self.environment.ssh.user
-
     def _connect(self) -> paramiko.Transport:
         """Open the way to the host, hop by hop."""
         before: paramiko.Transport | None = None
@@ -85,23 +76,3 @@ class SharedConnection:
             gateway = hop
         assert before is not None  # noqa: S101 - a way has one hop at least: the host
         return before
-
-    def _at(self, hop: Hop, error: HopError) -> RemoteError:
-        by_way = f" ({hop.name})" if hop.role else ""
-        return RemoteError(
-            error.what, where=f"{self.host.name}{by_way} ({hop.settings.at})", mend=error.mend
-        )
-
-    def compared(self) -> Comparison:
-        """Return how the host is reached, beside what ssh makes of it; nothing is contacted.
-
-        Raises:
-            InventoryError: ssh's configuration cannot be followed.
-        """
-        return compared(self._ways.to(self.host))
-
-    def ssh_command(self) -> str:
-        """Return the ssh command by which a person reaches the host."""
-        if self.host.local:
-            return "a shell on this machine,"
-        return self._ways.asked(self.host).by_hand

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 from fab_static.errors import FabStaticError, InventoryError, RemoteError
 from fab_static.plan.inventory import Environment
 from fab_static.remote import patience
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.clients import client_of
 from fab_static.remote.host import RemoteHost
-from fab_static.remote.ssh.hops import Ways
 from fab_static.workers import Workers
 
 T = TypeVar("T")
@@ -29,10 +28,9 @@ class Fleet:
             tell: takes words of warning, each once.
         """
         self.environment = environment
-        ways = Ways(environment, tell)
+        connection_to = client_of(environment, tell)
         self.hosts = tuple(
-            RemoteHost(host, environment, SharedConnection(host, environment, ways, tell))
-            for host in environment.hosts
+            RemoteHost(host, environment, connection_to(host)) for host in environment.hosts
         )
         self._workers = Workers(environment.ssh.parallel, "fab_static host")
 

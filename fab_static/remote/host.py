@@ -13,7 +13,8 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.plan.wire.verbs import Verb
 from fab_static.remote.agent_channel import AgentChannel
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.client import Connection
+from fab_static.remote.clients import client_of
 from fab_static.remote.frames import Head
 from fab_static.remote.output import Output, Ran
 from fab_static.remote.packs import Packs
@@ -28,12 +29,12 @@ class RemoteHost:
     """One host, through one connection and one agent; both are opened when first needed."""
 
     def __init__(
-        self, host: Host, environment: Environment, connection: SharedConnection | None = None
+        self, host: Host, environment: Environment, connection: Connection | None = None
     ) -> None:
         self.host = host
         self.environment = environment
         self.layout: Layout = environment.layout(host)
-        self.connection = connection or SharedConnection(host, environment)
+        self.connection = connection or client_of(environment)(host)
         self._agent = AgentChannel(host, environment, self.connection)
         self._requests = Requests(self._agent, environment.ssh)
         self._packs = Packs(self._requests, environment)

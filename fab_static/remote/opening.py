@@ -10,14 +10,14 @@ from fab_static.errors import RemoteError
 from fab_static.plan.inventory import Environment, Host, expand
 from fab_static.remote import patience, sent, starting
 from fab_static.remote.channels import LocalChannel
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.client import Connection
 from fab_static.remote.frames import Channel
 
 
 class Opening:
     """How an agent is started on one host: by which command, for whom, with which first words."""
 
-    def __init__(self, host: Host, environment: Environment, connection: SharedConnection) -> None:
+    def __init__(self, host: Host, environment: Environment, connection: Connection) -> None:
         self._host = host
         self._environment = environment
         self._ssh = environment.ssh
