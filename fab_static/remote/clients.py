@@ -8,6 +8,7 @@ from fab_static.plan.inventory import Environment, Host
 from fab_static.remote.client import Connection
 from fab_static.remote.connection import SharedConnection
 from fab_static.remote.ssh.hops import Ways
+from fab_static.remote.ssh.shared import SharedWays
 
 
 def client_of(
@@ -20,8 +21,9 @@ def client_of(
         tell: takes words of warning, each once.
     """
     ways = Ways(environment, tell)
+    shared = SharedWays(environment.ssh, tell)
 
     def connection_to(host: Host) -> Connection:
-        return SharedConnection(host, environment, ways, tell)
+        return SharedConnection(host, environment, ways, tell, shared)
 
     return connection_to

@@ -13,10 +13,8 @@ from fab_static.remote import patience
 from fab_static.remote.channels import SshChannel
 from fab_static.remote.client import Connection
 from fab_static.remote.line import end
-from fab_static.remote.ssh.hops import Hop, Ways
-from fab_static.remote.ssh.opening import opened
-from fab_static.remote.ssh.reaching import reached
-from fab_static.remote.ssh.refusal import HopError
+from fab_static.remote.ssh.hops import Ways
+from fab_static.remote.ssh.shared import NoWayError, SharedWays
 
 
 class SharedConnection(Connection):
@@ -28,8 +26,19 @@ class SharedConnection(Connection):
         environment: Environment,
         ways: Ways | None = None,
         tell: Callable[[str], None] | None = None,
+        shared: SharedWays | None = None,
     ) -> None:
+        """Open nothing yet.
+
+        Args:
+            host: whose connection it is.
+            environment: the host's.
+            ways: to all hosts of the environment.
+            tell: takes words of warning, each once.
+            shared: the connections to gateways that other hosts are reached through, too.
+        """
         super().__init__(host, environment, ways, tell)
+        self._shared = shared or SharedWays(environment.ssh, tell)
         self._opening = threading.Lock()
         self._transport: paramiko.Transport | None = None
 
@@ -54,25 +63,15 @@ class SharedConnection(Connection):
             return self._transport
 
     def close(self) -> None:
-        """Close the connection, and its gateways' after it, without a word to the host."""
+        """Close the connection without a word to the host; the last one closes the gateways, too."""
         transport, self._transport = self._transport, None
         if transport is not None:
             end(transport)
+        self._shared.left_by(self)
 
     def _connect(self) -> paramiko.Transport:
         """Open the way to the host, hop by hop."""
-        before: paramiko.Transport | None = None
-        gateway: Hop | None = None
-        for hop in self._ways.to(self.host):
-            try:
-                stream = reached(hop, before, gateway)
-                before = opened(hop, stream, self.environment.ssh, self._tell)
-            except BaseException as error:
-                if before is not None:
-                    end(before)
-                if isinstance(error, HopError):
-                    raise self._at(hop, error) from error
-                raise
-            gateway = hop
-        assert before is not None  # noqa: S101 - a way has one hop at least: the host
-        return before
+        try:
+            return self._shared.opened(self._ways.to(self.host), self)
+        except NoWayError as error:
+            raise self._at(error.hop, error.refusal) from error

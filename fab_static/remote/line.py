@@ -16,6 +16,7 @@ from typing import Any
 from fab_static.remote.frames import Pace, TooSlowError
 
 TRY_SECONDS = 0.1  # as long as paramiko lets a socket wait
+FIRST_BYTES = 200  # that are kept: a server that lets nobody in may say why
 STILL_SECONDS = 2.0  # a packet that is under way for so long may never end
 
 
@@ -27,9 +28,19 @@ class Line:
         self._silence = silence_seconds
         self._pace: Pace | None = None  # of the packet that is under way
         self._began = 0.0
+        self.heard = 0  # bytes that came
+        self.first = b""  # of them
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
+
+    def recv(self, most: int) -> bytes:
+        """Return some of what came."""
+        data: bytes = self._sock.recv(most)
+        if self.heard < FIRST_BYTES:
+            self.first += data[: FIRST_BYTES - self.heard]
+        self.heard += len(data)
+        return data
 
     def send(self, data: bytes) -> int:
         """Send some of what is left of a packet.
@@ -98,12 +109,17 @@ def _takes_more(file: Any, seconds: float) -> bool:
 
 
 def end(transport: Any) -> None:
-    """End an SSH transport without a word: its line may take none."""
+    """End an SSH transport without a word: its line may take none.
+
+    Its channel through a gateway is closed, and that takes a word to the gateway. Where the gateway takes none,
+    its connection ends, too: nobody else gets through it either.
+    """
     gateway = getattr(transport.sock, "transport", None)
-    if gateway is not None:  # to close its channel takes a word, too
-        end(gateway)
-    with contextlib.suppress(OSError, EOFError):
+    bounded = ended_after(gateway, STILL_SECONDS) if gateway else contextlib.nullcontext()
+    with contextlib.suppress(OSError, EOFError), bounded:
         transport.close()
+    if getattr(gateway and gateway.sock, "has_given_up", False):
+        end(gateway)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,8 @@
 settings is what OpenSSH says of one host · asking has `ssh -G` say it, alike once for all hosts that no line
 tells apart, without_ssh Paramiko's reader where no ssh is · hops finds the way to a host, jump hosts and all ·
 reaching makes the stream of bytes to the next hop, with proxy_command where the configuration has one ·
-opening opens one hop on it: greet, guard, log in · known_hosts, certificate, revoked and guard judge the key
+opening opens one hop on it: greet, guard, log in · shared opens whole ways, a gateway once for all hosts
+behind it, through doors: few at once, and again where one says "not now" · known_hosts, certificate, revoked and guard judge the key
 that a hop shows · key_files, agent and login choose the keys that we show · comparing says for `check` what is
 not followed · refusal is what each of them raises.
 

@@ -33,7 +33,6 @@ NOT_FOLLOWED = {
     "requiredrsasize": "Paramiko's own bound holds",
     "securitykeyprovider": "let ssh-agent hold the key",
     "sendenv": "set project.environment in the inventory",
-    "serveralivecountmax": "a host that says nothing is given up after 30 seconds",
     "setenv": "set project.environment in the inventory",
     "stricthostkeychecking": "an unknown key is always refused",
     "verifyhostkeydns": "keys are looked up in known_hosts",

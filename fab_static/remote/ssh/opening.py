@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import logging
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import paramiko
+from paramiko.common import cMSG_GLOBAL_REQUEST
 from paramiko.ssh_exception import IncompatiblePeer
 
 from fab_static.plan.inventory import Ssh
@@ -19,13 +23,49 @@ from fab_static.remote.ssh.login import Login
 from fab_static.remote.ssh.reaching import Stream
 from fab_static.remote.ssh.refusal import HopError
 
-KEEPALIVE_SECONDS = 15  # a dead peer is noticed, a firewall kept open
+KEEPALIVE_SECONDS = 15  # where the configuration has no ServerAliveInterval
+HUNG_UP = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE)
+# what the ssh of a ProxyCommand says of a door that was closed to it
+CLOSED_TO_SSH = re.compile(r"(kex|ssh)_exchange_identification|banner exchange|MaxStartups")
+
+# what Paramiko meets it also logs, and with nobody to take that Python prints it, tracebacks and all
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Transport(paramiko.Transport):
-    """An SSH connection that asks for just these kinds of host keys, in this order."""
+    """An SSH connection that asks for just these kinds of host keys, in this order, and whether the host lives."""
 
     host_key_algorithms: tuple[str, ...] = tuple(KINDS)
+
+    def __init__(self, line: Line, **options: Any) -> None:
+        sock: Any = line  # what paramiko uses of a socket, it has
+        super().__init__(sock, **options)
+        self.line = line
+
+    def ask_whether_alive(self, interval: int, most: int) -> None:
+        """Ask the host whether it lives whenever nothing was said for so long.
+
+        Args:
+            interval: in seconds.
+            most: so many questions may stay without any word from the host; then the connection is given up.
+        """
+        unanswered, heard = 0, self.line.heard
+
+        def ask() -> None:
+            nonlocal unanswered, heard
+            unanswered = unanswered + 1 if self.line.heard == heard else 1
+            heard = self.line.heard
+            if unanswered > most:
+                raise EOFError(f"the host has said nothing for {interval * most:g} seconds")
+            if self.line.is_ready():
+                question = paramiko.Message()
+                question.add_byte(cMSG_GLOBAL_REQUEST)
+                question.add_string("keepalive@openssh.com")
+                question.add_boolean(True)  # an answer is wanted
+                send: Any = self._send_user_message  # type: ignore[attr-defined]  # no stub has it
+                send(question)
+
+        self.packetizer.set_keepalive(interval, ask)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -54,9 +94,8 @@ def opened(
         is_direct=isinstance(stream, socket.socket),
         is_local=isinstance(stream, socket.socket) and _is_loopback(stream),
     )
-    line: Any = Line(stream, SILENCE_SECONDS)  # what paramiko uses of a socket, it has
     transport = Transport(
-        line,
+        Line(stream, SILENCE_SECONDS),
         disabled_algorithms=dict(ssh.given.disabled_algorithms),
     )
     transport.host_key_algorithms = guard.algorithms()
@@ -72,7 +111,9 @@ def opened(
     except BaseException:
         end(transport)
         raise
-    transport.set_keepalive(hop.settings.alive_interval or KEEPALIVE_SECONDS)
+    transport.ask_whether_alive(
+        hop.settings.alive_interval or KEEPALIVE_SECONDS, hop.settings.alive_count
+    )
     return transport
 
 
@@ -93,22 +134,35 @@ def _greet(transport: Transport, seconds: float, stream: Stream, hop: Hop) -> No
             "let its sshd offer one that Paramiko knows (host keys ed25519, ecdsa, rsa with SHA-2)",
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise _no_greeting(hop, error, stream) from error
+        raise _no_greeting(hop, error, stream, transport.line.first) from error
     if not transport.initial_kex_done:
         raise _silent(hop)
 
 
-def _no_greeting(hop: Hop, error: BaseException, stream: Stream) -> HopError:
+def _no_greeting(hop: Hop, error: BaseException, stream: Stream, first: bytes) -> HopError:
+    """Return why no keys were agreed on.
+
+    Args:
+        hop: which hop.
+        error: what ended it.
+        stream: to the hop.
+        first: the first bytes that came from it.
+    """
     if words := getattr(stream, "words", ""):
         return HopError(
             f"its ProxyCommand leads nowhere: {words}",
             f"try it: {hop.settings.proxy_command}",
+            is_busy=CLOSED_TO_SSH.search(words) is not None,
         )
     if isinstance(error.__context__, TimeoutError):
         return _silent(hop)
-    if "banner" in str(error) or isinstance(error, EOFError):
+    has_hung_up = isinstance(error, EOFError) or getattr(error, "errno", None) in HUNG_UP
+    if has_hung_up or "banner" in str(error):
+        words = first.decode(errors="replace").split("\n")[0].strip()
+        when = "while keys were exchanged" if words.startswith("SSH-") else "before a word was said"
+        said = f"it said: {words}" if words and not words.startswith("SSH-") else error or "EOF"
         return HopError(
-            f"the SSH server closed the connection before a word was said ({error or 'EOF'})",
+            f"the SSH server closed the connection {when} ({said})",
             "it takes few logins at once: raise MaxStartups in its sshd_config, or lower ssh.parallel; "
             f"else see its log: {hop.by_hand}",
             is_busy=True,

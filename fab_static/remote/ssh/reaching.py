@@ -16,7 +16,7 @@ _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]  # as getaddrinfo has them
 Stream = socket.socket | paramiko.Channel | ProxyCommand
 # RFC 4254, 5.1
-PROHIBITED, CONNECT_FAILED = 1, 2
+PROHIBITED, CONNECT_FAILED, SHORTAGE = 1, 2, 4
 
 
 def reached(hop: Hop, before: paramiko.Transport | None, gateway: Hop | None) -> Stream:
@@ -63,6 +63,7 @@ def _through(before: paramiko.Transport, gateway: Hop, hop: Hop) -> paramiko.Cha
         raise HopError(
             f"the host cannot be reached from the {gateway.name}: {error.text.lower()}",
             f"see from there whether it runs and its SSH server listens at {settings.at}: {gateway.by_hand}",
+            is_busy=error.code == SHORTAGE,
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         if "Timeout" in str(error):
@@ -113,7 +114,8 @@ def _unreached(hop: Hop, errors: list[OSError]) -> HopError:
     cure = f"see whether it runs and its SSH server listens: {hop.by_hand}"
     if any(error.errno == errno.EADDRNOTAVAIL for error in errors) and hop.settings.bind_address:
         cure = f"this machine has no address {hop.settings.bind_address}: mend BindAddress"
-    return HopError(f"the host cannot be reached: {'; '.join(words)}", cure)
+    is_busy = all(error.errno == errno.ECONNRESET for error in errors)
+    return HopError(f"the host cannot be reached: {'; '.join(words)}", cure, is_busy=is_busy)
 
 
 def _silent(settings: Settings) -> HopError:

@@ -46,7 +46,8 @@ class Settings:
     bind_address: str | None = None
     connect_timeout: float | None = None
     connection_attempts: int = 1
-    alive_interval: int = 0
+    alive_interval: int = 0  # seconds; 0: not set
+    alive_count: int = 3
     compression: bool = False
 
     @cached_property
@@ -120,6 +121,7 @@ def settings(alias: str, values: Values) -> Settings:
         connect_timeout=one.seconds("connecttimeout"),
         connection_attempts=int(one.seconds("connectionattempts") or 1),
         alive_interval=int(one.seconds("serveraliveinterval") or 0),
+        alive_count=int(one.seconds("serveralivecountmax") or 3),
         compression=one.is_on("compression"),
     )
 
