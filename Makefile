@@ -5,6 +5,7 @@ STAMP := $(VENV)/.installed
 PROJECT := tests/sample_project
 MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
+BUNDLERS := tests/bundlers/node_modules/.installed
 
 .PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs recording servers compiled clean
 
@@ -14,7 +15,7 @@ demo: $(STAMP) $(MODULES) compiled
 test: unit served chaos-short
 
 # what the tests stand on: `make -j3 ready` lets pip, npm and apt work side by side
-ready: $(STAMP) $(MODULES) $(AXE) servers compiled
+ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled
 
 unit: $(STAMP) compiled
 	$(VENV)/bin/pytest -q -n 2 tests/unit
@@ -22,11 +23,11 @@ unit: $(STAMP) compiled
 # the order is conftest.py's own: by number of tests, the longest file would begin last
 SERVED := $(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-integration: $(STAMP) $(MODULES) servers compiled
+integration: $(STAMP) $(MODULES) $(BUNDLERS) servers compiled
 	$(SERVED) tests/integration
 
 # both in one session: neither leaves a core idle at its end
-served: $(STAMP) $(MODULES) $(AXE) servers compiled
+served: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled
 	$(SERVED) tests/integration tests/browser
 
 browser: $(STAMP) $(AXE) servers
@@ -86,5 +87,9 @@ $(AXE): tests/browser/package-lock.json
 	cd tests/browser && npm ci --no-audit --no-fund --silent
 	touch $@
 
+$(BUNDLERS): tests/bundlers/package-lock.json
+	cd tests/bundlers && npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PROJECT)/node_modules tests/browser/node_modules .demo
+	rm -rf $(VENV) $(PROJECT)/node_modules tests/browser/node_modules tests/bundlers/node_modules .demo

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("unit")
+
+
+if find_spec("botocore"):  # tests of the agent run where it is not installed
+    from botocore import loaders
+
+    # botocore's tables are 2 MB of JSON: each session reads them anew, for most of a test's time
+    loaders.create_loader = cache(loaders.create_loader)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """What a host's agent answers: one shape for each verb; verbs.py says which."""
 
-from __future__ import annotations
-
 from typing import Any, NotRequired, TypedDict
 
 from fab_static.plan.wire.kept import Kept

@@ -4,8 +4,6 @@ The keys are those of the request's head. A request may have a body too: the ver
 A key that is not required may be left out, and the agent does without.
 """
 
-from __future__ import annotations
-
 from typing import Any, NotRequired, TypedDict
 
 

@@ -1,7 +1,5 @@
 """What a host keeps for the operator, as JSON: listings of the static root, and the journal."""
 
-from __future__ import annotations
-
 from typing import NotRequired, TypedDict
 
 from fab_static.plan.wire.questions import BlockPlace

@@ -4,8 +4,6 @@
 modules of host/project/ answer; probe.py says which. Over 400 lines because it is a list: of each question, all types.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, NotRequired, TypedDict, TypeVar

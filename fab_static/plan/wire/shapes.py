@@ -4,8 +4,6 @@ A shape is a TypedDict, or what its keys may be: text, numbers, lists, objects, 
 two values, of these shapes: JSON has no other lists.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 from types import NoneType, UnionType

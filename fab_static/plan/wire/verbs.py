@@ -4,8 +4,6 @@
 agent's own table (host/agent/wire.py) has the same names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
