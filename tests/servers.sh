@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, Chromium for the report, and the
-# shells that complete our tasks.
+# Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, Chromium, gettext for catalogues, and
+# the shells that complete our tasks.
 # Installs what is missing with apt when it may, and says what is missing when it may not.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -11,6 +11,7 @@ command -v nginx >/dev/null || missing="$missing nginx-light"
 command -v sudo >/dev/null || missing="$missing sudo"
 command -v git >/dev/null || missing="$missing git"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v msgfmt >/dev/null || missing="$missing gettext"
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
 [ -n "$missing" ] || exit 0

@@ -77,15 +77,15 @@ class Npm:
     def runs(self) -> int:
         """Return how often the bundler was started."""
         text = (self.folder / "runs").read_text() if (self.folder / "runs").exists() else ""
-        return len([line for line in text.splitlines() if line.split()[1:] == ["run", "build"]])
+        return len([line for line in text.splitlines() if line.split()[-1] == "build"])
 
 
 def npm(folder: Path) -> Npm:
-    """Put an `npm` into a folder."""
+    """Put an `npm` and a `yarn` into a folder."""
     folder.mkdir(parents=True)
-    real = shutil.which("npm")
-    assert real, "npm is not installed"
-    script = folder / "npm"
-    script.write_text(NPM.format(runs=folder / "runs", packages=PACKAGES, real=real))
-    script.chmod(0o755)
+    for name, real in (("npm", shutil.which("npm")), ("yarn", PACKAGES / ".bin/yarn")):
+        assert real, "npm is not installed"
+        script = folder / name
+        script.write_text(NPM.format(runs=folder / "runs", packages=PACKAGES, real=real))
+        script.chmod(0o755)
     return Npm(folder)

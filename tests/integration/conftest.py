@@ -258,17 +258,18 @@ class Told(api.Quiet):
 
 
 RENDERED = """\
+import sys
 import django
 django.setup()
 from django.test import Client
-print(Client(raise_request_exception=True).get("/").content.decode())
+print(Client(raise_request_exception=True).get(sys.argv[1]).content.decode())
 """
 
 
-def rendered(code: Path, settings: str) -> str:
+def rendered(code: Path, settings: str, path: str = "/") -> str:
     """Return the page that a new web process renders."""
     ran = subprocess.run(
-        [sys.executable, "-c", RENDERED],
+        [sys.executable, "-c", RENDERED, path],
         cwd=code,
         env={"DJANGO_SETTINGS_MODULE": settings, "PATH": "/usr/bin:/bin"},
         capture_output=True,

@@ -1,0 +1,3 @@
+import { said } from "hqwebapp/js/page";
+
+said("cases");

@@ -1,0 +1,1 @@
+export const said = (page) => document.title = `HQ: ${page}`;
