@@ -180,7 +180,8 @@ HOST_ARROWS = {
     "archive": ("loader",),  # runs on the operator's machine
     "loader": (),
     "project": (),
-    "project.reads": (),
+    "project.reads": ("project.traces",),
+    "project.traces": (),
 }
 
 

@@ -194,6 +194,7 @@ class Waiting:
 
     def _refusal(self) -> dict[str, str]:
         """Return why a command must not run in a fork of this; {} where it may."""
+        self._recorder.settle(all_of_them=True)
         if self._line.looked:
             return {"why": f"the project looks at its command line: {self._line.looked}"}
         if threading.active_count() > 1:

@@ -6,11 +6,13 @@ import hmac
 import json
 import os
 import socket
-from typing import Any, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from fab_static.host.project.reads.paths import forms
-from fab_static.host.project.reads.states import FORMAT, LISTINGS, stamp_of, state_of
+from fab_static.host.project.reads.states import FORMAT, LISTINGS, Row, stamp_of, state_of
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 # Of each login anew, or of the terminal; nothing that is built depends on it.
 OF_THE_SESSION = frozenset(
     [
@@ -63,7 +65,7 @@ def changed(
     if record.get("format") != FORMAT:
         return "it was recorded by another version of fab_static"
     if record["unseen"]:
-        return str(record["unseen"][0])
+        return "; ".join(map(str, record["unseen"]))
     then, today = record["given"], now(record["given"]["salt"])
     if then["variables"] != today["variables"]:
         names = {**then["variables"], **today["variables"]}
@@ -74,8 +76,13 @@ def changed(
             return words + " has changed"
     if json.loads(json.dumps(today)) != then:
         return "it ran elsewhere"
-    read = {path for aspect, path, _, _ in record["inputs"] if aspect == "bytes" and path in shown}
-    for aspect, path, state, stamp in record["inputs"]:
+    return first_change(record["inputs"], shown)
+
+
+def first_change(inputs: Sequence[Row], shown: Mapping[str, str] = NOTHING) -> str | None:
+    """Return which of a record's inputs is another now, in words; None where none is."""
+    read = {path for aspect, path, _, _ in inputs if aspect == "bytes" and path in shown}
+    for aspect, path, state, stamp in inputs:
         if path in shown:
             is_known = state == state_of(aspect, shown[path]) or (
                 aspect == "times" and path in read

@@ -6,15 +6,15 @@ Their states are taken before it runs: what changes while it runs is another inp
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable
+from typing import Iterable
 
 from fab_static.host.project.reads.globs import matching
-from fab_static.host.project.reads.states import settled, stamp_of, state_of
+from fab_static.host.project.reads.states import Row, settled, stamp_of, state_of
 
 
 def inputs_of(
     folder: str, patterns: Iterable[str], apart: Iterable[str], start_ns: int
-) -> tuple[list[Any], list[str]]:
+) -> tuple[Row, list[str]]:
     """Return the inputs that globs name, as a record has them; and the globs that no file matches.
 
     Args:
@@ -24,7 +24,7 @@ def inputs_of(
         start_ns: when the run began.
     """
     places = tuple(os.path.normpath(os.path.join(folder, path)) for path in apart)
-    inputs: dict[str, list[Any]] = {}
+    inputs: dict[str, Row] = {}
     nothing = []
     for pattern in patterns:
         glob = ":".join((os.path.normpath(os.path.join(folder, pattern)), *places))

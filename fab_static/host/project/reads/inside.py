@@ -40,6 +40,10 @@ class Inside:
         if path not in self._writes:
             self._looks.add((path, aspects))
 
+    def wrote(self, path: str) -> None:
+        """Note that a file was written, or that a name came or went."""
+        self._writes.add(path)
+
     def opened(self, path: str, mode: Any, flags: Any) -> None:
         """Note what an opening reads, and whether it writes."""
         writes = is_to_write(mode, flags)

@@ -43,6 +43,7 @@ class Looks:
         def look(path: Any, *args: Any, **kwargs: Any) -> Any:
             if notes.here.off:
                 return function(path, *args, **kwargs)
+            notes.settle()
             is_left_out = notes.is_left_out(path)
             notes.here.off = True  # exists() asks stat()
             try:

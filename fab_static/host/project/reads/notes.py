@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from fab_static.host.project.reads.inside import Inside
 from fab_static.host.project.reads.paths import absolute, forms, is_to_write, source_of
 from fab_static.host.project.reads.states import (
     LISTINGS,
     Input,
+    Row,
     Stamp,
     settled,
     stamp_of,
@@ -41,8 +42,11 @@ class Notes:
         self.unseen: list[str] = []
         self.here = Here()
         self.before: Mapping[str, Any] = {}  # the last run's record
-        self.states: dict[Input, list[Any]] = {}  # in it
+        self.states: dict[Input, Row] = {}  # in it
         self.more: dict[str, Any] = {}  # that is to be kept with this one
+        self.settle: Callable[..., None] = lambda: (
+            None
+        )  # called before each look: programs may have ended
 
     def knows(self, before: Mapping[str, Any] | None) -> None:
         """Take in the record of the last run: what is as it was then need not be read to know its state."""

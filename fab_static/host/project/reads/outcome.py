@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Iterable
+from typing import Iterable
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.paths import source_of
 from fab_static.host.project.reads.states import (
     Input,
+    Row,
     Stamp,
     is_device,
     settled,
@@ -31,7 +32,10 @@ READ_NOTHING = frozenset(
 )  # fmt: skip
 OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
 # known by stat data alone: only an installer writes there
-_INSTALLED = tuple(os.path.join(prefix, "lib", "") for prefix in {sys.prefix, sys.base_prefix})
+_INSTALLED = (
+    *(os.path.join(prefix, "lib", "") for prefix in {sys.prefix, sys.base_prefix}),
+    *("/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"),
+)
 
 
 class Outcome:
@@ -46,11 +50,15 @@ class Outcome:
         self._notes = notes
         self._trust = READ_NOTHING | set(trust)
 
-    def record(self) -> tuple[list[Any], list[str]]:
+    def record(self) -> tuple[list[Row], list[str]]:
         """Return the inputs with their states, and why the run must not be used again, if it must not."""
         self._notes.here.off = True
         self._modules()
-        inputs: dict[Input, list[Any]] = {}
+        return self.rows()
+
+    def rows(self) -> tuple[list[Row], list[str]]:
+        """Return the same of what was noted alone: this process's own modules are not asked."""
+        inputs: dict[Input, Row] = {}
         for (aspect, path), (stamp, state) in sorted(self._notes.inputs.items()):
             if self._is_anothers(path):
                 continue
@@ -65,7 +73,7 @@ class Outcome:
                     self._notes.more.setdefault("written", []).append(os.path.realpath(path))
         return list(inputs.values()), self._notes.unseen
 
-    def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> list[Any]:
+    def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> Row:
         is_settled = stamp is not None and settled(stamp, self._notes.start_ns)
         if aspect == "bytes" and stamp is not None:
             is_settled = is_settled and stamp == stamp_of(path)

@@ -3,7 +3,9 @@
 Code that knows better tells by audit events (`sys.audit` costs nothing where nobody listens):
 
     fab_static.child   the next process that this thread starts tells what it reads
-    fab_static.read    path, state: it was read by such a process; SHA-256, "absent" or "folder"
+    fab_static.read    path, state: it was read by such a process; SHA-256, "absent" or "folder". A third word names
+                       another aspect of it than its bytes
+    fab_static.seen    seen, start_ns: what programs have read and written since then: traces/seen
     fab_static.apart   path, then None: in between this thread reads that file; inside, only parts of it count
     fab_static.part    path, name, value: this part of it was asked for
     fab_static.cache   folder: what is in it never changes what a run makes
@@ -23,7 +25,9 @@ from fab_static.host.project.reads.looks import Looks
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
 from fab_static.host.project.reads.paths import absolute
-from fab_static.host.project.reads.states import entries_of
+from fab_static.host.project.reads.programs import take_in
+from fab_static.host.project.reads.started import Started
+from fab_static.host.project.reads.states import Row, entries_of
 
 STARTS = {
     "os.system": "it ran a shell command",
@@ -34,12 +38,13 @@ STARTS = {
     "os.forkpty": "it forked",
     "pty.spawn": "it started another program",
 }
+VOUCHED = ("os.system", "os.posix_spawn")  # which reads/started has traced
 CONNECTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
 HEARD = frozenset(
     [
         *("open", "import", "os.listdir", "os.scandir", "subprocess.Popen", "sqlite3.connect"),
         *("ctypes.dlopen", "fab_static.child", "fab_static.read", "fab_static.cache"),
-        *("fab_static.apart", "fab_static.part"),
+        *("fab_static.apart", "fab_static.part", "fab_static.seen"),
         *("fab_static.unseen", "fab_static.end", *CHANGES, *STARTS, *CONNECTS),
     ]
 )
@@ -54,6 +59,8 @@ class Recorder(Notes):
         super().__init__(start, inside)
         self._trust = frozenset(trust)
         self._databases = Databases(self)
+        self._started = Started(self, self._trust)
+        self.settle = self._started.settle
         self.ended: Callable[[str], None] = lambda _: None
 
     def begin(self) -> None:
@@ -63,6 +70,7 @@ class Recorder(Notes):
             self.note("modules", folder)
             self._note_path_files(folder)
         Looks(self).begin()
+        self._started.begin()
         sys.addaudithook(self.hook)
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -73,6 +81,7 @@ class Recorder(Notes):
             self.here.off = arguments[0] is not None and arguments[0] in self.inside
         if self.here.off:
             return
+        self.settle()
         if event == "open" and self.is_left_out(arguments[0]):
             if arguments[0] in self.inside:
                 self.inside.opened(*arguments)
@@ -100,12 +109,12 @@ class Recorder(Notes):
                 if path and path not in self.inside:
                     self.wrote(path)
         elif event == "subprocess.Popen":
-            if self.here.vouched:
+            self._begins(_shown(arguments[0], arguments[1]))
+        elif event in STARTS:
+            if self.here.vouched and event in VOUCHED:
                 self.here.vouched = False
             else:
-                self.is_unseen(f"it started {_shown(arguments[0], arguments[1])}")
-        elif event in STARTS:
-            self.is_unseen(STARTS[event])
+                self.is_unseen(STARTS[event])
         elif event in CONNECTS:
             if not str(arguments[-1]).startswith("/dev/log"):
                 self.is_unseen("it asked the network")
@@ -117,7 +126,10 @@ class Recorder(Notes):
         elif event == "fab_static.child":
             self.here.vouched = True
         elif event == "fab_static.read":
-            self.note("bytes", arguments[0], arguments[1])
+            path, state, *aspect = arguments
+            self.note(aspect[0] if aspect else "bytes", path, state)
+        elif event == "fab_static.seen":
+            take_in(self, *arguments)
         elif event == "fab_static.part":
             self.inside.asked(*arguments)
         elif event == "fab_static.cache":
@@ -126,6 +138,14 @@ class Recorder(Notes):
             self.is_unseen(str(arguments[0]))
         elif event == "fab_static.end":
             self.ended(arguments[0])
+
+    def _begins(self, program: str) -> None:
+        """Note that a program starts."""
+        if self.here.vouched:
+            self.here.vouched = False
+        elif program not in self._trust:
+            why = self._started.why_not() or "strace cannot start it as it is started here"
+            self.is_unseen(f"it started {program}, and {why}")
 
     def _note_path_files(self, folder: str) -> None:
         """Note the .pth files that were read before we listened."""
@@ -137,8 +157,9 @@ class Recorder(Notes):
             if name.endswith(".pth"):
                 self.note("bytes", os.path.join(folder, name))
 
-    def record(self) -> tuple[list[Any], list[str]]:
+    def record(self) -> tuple[list[Row], list[str]]:
         """Return the inputs with their states, and why the run must not be used again, if it must not."""
+        self.settle(all_of_them=True)
         return Outcome(self, self._trust).record()
 
 

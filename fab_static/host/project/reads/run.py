@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import Any, Mapping
 
 from fab_static.host.project.reads.recorder import Recorder
-from fab_static.host.project.reads.states import FORMAT, read_record
+from fab_static.host.project.reads.states import FORMAT, Row, read_record
 
 RECORD = "FAB_STATIC_RECORD"
 
@@ -60,7 +60,7 @@ def write(recorder: Recorder, order: Mapping[str, Any], answer: str | None = Non
 
 def write_record(
     order: Mapping[str, Any],
-    inputs: list[Any],
+    inputs: list[Row],
     unseen: list[str],
     more: Mapping[str, Any],
     answer: str | None,

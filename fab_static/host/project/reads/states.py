@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Iterable, List, Tuple
 
 from fab_static.host.project.reads.globs import matching
 
@@ -20,6 +20,7 @@ COARSE_TICK_NS = 2_000_000_000
 _open, _stat, _lstat, _readlink, _scandir = open, os.stat, os.lstat, os.readlink, os.scandir
 Stamp = Tuple[int, int, int, int]
 Input = Tuple[str, str]  # aspect, path
+Row = List[Any]  # of a record: aspect, path, state, stamp
 
 
 def state_of(aspect: str, path: str) -> str:
@@ -54,6 +55,11 @@ def entries_of(path: str) -> list[tuple[str, bool]]:
     """Return each name in a folder, and whether it is a folder."""
     with _scandir(path) as entries:
         return [(entry.name, entry.is_dir()) for entry in entries]
+
+
+def digest_of_names(entries: Iterable[tuple[str, bool]]) -> str:
+    """Return the state `names` of a folder that holds these names; with each, whether it is a folder."""
+    return _digest(sorted(filter(None, map(_any_name, entries))))
 
 
 def _any_name(entry: tuple[str, bool]) -> str:

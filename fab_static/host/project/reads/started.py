@@ -1,0 +1,212 @@
+"""The programs that this process starts: each runs under strace, where that can be, and tells what it reads.
+
+subprocess, os.system and os.posix_spawn are replaced. Whoever calls them notices nothing: the process has the number,
+the exit code, the output and the signals of the program itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shlex
+import subprocess
+import threading
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from fab_static.host.project.reads.notes import Notes
+from fab_static.host.project.reads.programs import pipes_of, take_in
+from fab_static.host.project.traces import running, strace
+from fab_static.host.project.traces.running import Following, Trace
+from fab_static.host.project.traces.seen import Seen, started_with
+
+_AS_ANOTHER = ("user", "group", "extra_groups")  # it could not write its trace
+
+
+class Started:
+    """Has the programs that this process starts traced, and takes in what they have read.
+
+    Args:
+        notes: is told what they read.
+        trust: names of programs whose connections do not count.
+    """
+
+    def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
+        self._notes = notes
+        self._trust = tuple(trust)
+        self._followed: list[tuple[Following, Callable[[], bool]]] = []  # with: has it ended
+        self._settling = threading.Lock()
+
+    def begin(self) -> None:
+        """Replace the functions that start programs."""
+        running.paused = self._notes.paused
+        subprocess.Popen.__init__ = self._popen(subprocess.Popen.__init__)  # type: ignore[method-assign]
+        os.system = self._system(os.system)  # type: ignore[assignment]  # a path is no command
+        os.posix_spawn = self._spawn(os.posix_spawn)
+        os.posix_spawnp = self._spawn(os.posix_spawnp)
+
+    def settle(self, *, all_of_them: bool = False) -> None:
+        """Take in what those have read that have ended: what they wrote is no input of what comes after."""
+        if not self._followed:
+            return
+        with self._settling, self._notes.paused():
+            for one in list(self._followed):
+                following, has_ended = one
+                if all_of_them or has_ended():
+                    self._followed.remove(one)
+                    take_in(self._notes, following.end(), following.trace.start_ns)
+
+    def why_not(self) -> str:
+        """Return why nothing can be traced here; "" where it can."""
+        with self._notes.paused():
+            return strace.why_not()
+
+    def _trace(self, words: list[str], folder: str, environment: Mapping[str, str]) -> Trace | None:
+        """Return a trace for a command to come; None where it must be started as it is."""
+        with self._notes.paused():
+            if strace.why_not():
+                return None
+            passed, found = _looked_for(words[0], folder, environment)
+            for path in passed:
+                self._notes.note("bytes", path)
+            # what is not there cannot be started, and reads nothing
+            self._notes.here.vouched = not found or _starts(found)
+            return Trace(folder, Seen(trust=self._trust)) if found and _starts(found) else None
+
+    def _popen(self, before: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(before)
+
+        def begin(process: subprocess.Popen[bytes], *args: object, **kwargs: object) -> None:
+            here = self._notes.here
+            if here.off or here.vouched:
+                return before(process, *args, **kwargs)
+            bound = signature.bind(process, *args, **kwargs)
+            given = bound.arguments
+            words = _words(given)
+            folder = os.fsdecode(given.get("cwd") or os.getcwd())
+            environment = os.environ if given.get("env") is None else _text(given["env"])
+            trace = self._trace(words, folder, environment) if words else None
+            if trace is None:
+                try:
+                    return before(process, *args, **kwargs)
+                finally:
+                    here.vouched = False
+            asked = given["args"]
+            given.update(
+                args=trace.words(words),
+                env=trace.variables(environment),
+                shell=False,
+                executable=None,
+            )
+            try:
+                before(*bound.args, **bound.kwargs)
+            except BaseException:
+                trace.drop()
+                raise
+            finally:
+                here.vouched = False
+            process.args = asked
+            with self._notes.paused():
+                pipes = [*pipes_of(process), *_descriptors(given)]
+                following = Following(trace, process.pid, pipes)
+            self._followed.append((following, lambda: process.returncode is not None))
+            return None
+
+        begin.__signature__ = signature  # type: ignore[attr-defined]
+        return begin
+
+    def _system(self, before: Callable[[str], int]) -> Callable[[str], int]:
+        def system(command: str) -> int:
+            line = os.fsdecode(command)
+            words = ["/bin/sh", "-c", line]
+            trace = None if self._notes.here.off else self._trace(words, os.getcwd(), os.environ)
+            if trace is None:
+                return before(command)
+            variables = [f"{name}={value}" for name, value in strace.VARIABLES.items()]
+            try:
+                status = before(
+                    "exec env " + " ".join(map(shlex.quote, [*variables, *trace.words(words)]))
+                )
+            finally:
+                self._notes.here.vouched = False
+                with self._notes.paused():
+                    take_in(self._notes, trace.finish(), trace.start_ns)
+            return status
+
+        return system
+
+    def _spawn(self, before: Callable[..., int]) -> Callable[..., int]:
+        def spawn(path: str, argv: Sequence[str], env: Mapping[str, str], **kwargs: object) -> int:
+            words = [os.fsdecode(each) for each in argv]
+            is_plain = words and os.fsdecode(path) == words[0] and "setsid" not in kwargs
+            variables = _text(env)
+            trace = None
+            if is_plain and not self._notes.here.off:
+                trace = self._trace(words, os.getcwd(), variables)
+            if trace is None:
+                self._notes.here.vouched = False
+                return before(path, argv, env, **kwargs)
+            traced = trace.words(words)
+            try:
+                number = before(traced[0], traced, trace.variables(variables), **kwargs)
+            finally:
+                self._notes.here.vouched = False
+            following = Following(trace, number, ())
+            self._followed.append((following, lambda: not os.path.exists(f"/proc/{number}")))
+            return number
+
+        return spawn
+
+
+def _words(given: Mapping[str, Any]) -> list[str]:
+    """Return the words of the command that Popen was asked for; none where strace could not start the same."""
+    if any(given.get(name) is not None for name in _AS_ANOTHER):
+        return []
+    asked, executable = given["args"], given.get("executable")
+    is_one = isinstance(asked, (str, bytes, os.PathLike))
+    words = [os.fsdecode(each) for each in ([asked] if is_one else asked)]
+    if given.get("shell"):
+        return [os.fsdecode(executable or "/bin/sh"), "-c", *words]
+    if executable is not None and os.fsdecode(executable) != words[0]:
+        return []
+    return words
+
+
+def _text(environment: Mapping[str, str]) -> dict[str, str]:
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+
+
+def _descriptors(given: Mapping[str, Any]) -> list[int]:
+    """Return the pipes that the caller gave Popen to print to."""
+    found = []
+    for name in ("stdout", "stderr"):
+        place = given.get(name)
+        number = place if isinstance(place, int) else getattr(place, "fileno", lambda: -1)()
+        if number >= 0:
+            found.append(number)
+    return found
+
+
+def _looked_for(
+    program: str, folder: str, environment: Mapping[str, str]
+) -> tuple[list[str], str | None]:
+    """Return where a program is looked for and is not, and where it is found; None: nowhere."""
+    if "/" in program:
+        places = [os.path.join(folder, program)]
+    else:
+        places = [os.path.join(folder, each, program) for each in os.get_exec_path(environment)]
+    for at, place in enumerate(places):
+        if os.path.isfile(place) and os.access(place, os.X_OK):
+            return places[:at], place
+    return places, None
+
+
+def _starts(place: str) -> bool:
+    """Tell whether the kernel starts a file: it is a program, or a script whose interpreter is there."""
+    try:
+        with open(place, "rb") as file:
+            begin = file.read(4)
+    except OSError:
+        return False
+    return (begin[:2] == b"#!" or begin == b"\x7fELF") and all(
+        map(os.path.exists, started_with(place))
+    )
