@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ if find_spec("botocore"):  # tests of the agent run where it is not installed
     from botocore import loaders
 
     # botocore's tables are 2 MB of JSON: each session reads them anew, for most of a test's time
-    loaders.create_loader = cache(loaders.create_loader)
+    loaders.create_loader = lru_cache(maxsize=None)(loaders.create_loader)
 
 
 @pytest.fixture(autouse=True)
