@@ -11,7 +11,7 @@ any time; what cannot be read in it is ignored, and where it cannot be written n
 
 Settings:
     FAB_STATIC_CACHE       the folder, which nobody else may write; None keeps nothing; default:
-                           fab_static/build in $XDG_CACHE_HOME or ~/.cache
+                           fab_static in $XDG_CACHE_HOME or ~/.cache
     FAB_STATIC_CACHE_SIZE  bytes that it may hold; default 256 MiB; the least recently used go first
 
 Environment:
@@ -20,17 +20,14 @@ Environment:
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
 import hashlib
 import json
 import os
 import stat
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,17 +35,15 @@ from django.conf import settings
 
 from fab_static.django_app import project
 from fab_static.errors import BuildError
+from fab_static.host.project import results
 
 ABSENT = "absent"
 FOLDER = "folder"
 
 _FORMAT = "fab_static cache 1"
-_SIZE = 256 * 1024 * 1024
-_RESULTS_OF_A_KEY = 8
 # A file written within one tick of its file system's clock may be written again unseen; FAT ticks in two
 # seconds (git's "racy" files: Documentation/technical/racy-git.txt).
 _RACY_NS = 2_000_000_000
-_LEFT_ASIDE_SECONDS = 3600
 
 Stat = tuple[int, int, int, int]
 
@@ -72,14 +67,8 @@ def folder() -> Path | None:
 
 
 def _folder() -> Path | None:
-    if hasattr(settings, "FAB_STATIC_CACHE"):
-        named = settings.FAB_STATIC_CACHE
-        return project.folder() / str(named) if named else None
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:  # a relative one is to be ignored, says the XDG specification
-        return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "fab_static"
-    except RuntimeError:  # a user without a home
-        return None
+    base = results.base_folder(getattr(settings, "FAB_STATIC_CACHE", True), str(project.folder()))
+    return Path(base) if base else None
 
 
 def from_settings() -> Cache | None:
@@ -90,7 +79,7 @@ def from_settings() -> Cache | None:
     roots = {"project": project.folder()}
     if settings.STATIC_ROOT:
         roots["static"] = Path(settings.STATIC_ROOT)
-    size = getattr(settings, "FAB_STATIC_CACHE_SIZE", _SIZE)
+    size = getattr(settings, "FAB_STATIC_CACHE_SIZE", results.SIZE)
     verify = os.environ.get("FAB_STATIC_VERIFY_CACHE", "0") != "0"
     return _opened(base / "results", tuple(roots.items()), size, verify)
 
@@ -112,10 +101,15 @@ class Cache:
     """
 
     def __init__(
-        self, folder: Path, roots: Mapping[str, Path], *, size: int = _SIZE, verify: bool = False
+        self,
+        folder: Path,
+        roots: Mapping[str, Path],
+        *,
+        size: int = results.SIZE,
+        verify: bool = False,
     ) -> None:
         self.folder = folder
-        self.size = size
+        self._results = results.Results(str(folder), _FORMAT, size)
         self.verify = verify
         places = {name: os.path.abspath(root) for name, root in roots.items()}  # noqa: PTH100  # as tools see it, links kept
         # innermost first: a static root inside the project is its own
@@ -126,7 +120,6 @@ class Cache:
             f"{name}~{os.path.relpath(root, first)}" for name, root in sorted(places.items())
         ]
         self._seen: dict[str, tuple[Stat, str]] = {}
-        self._written = size  # look at the folder's size when something is written first
 
     def result(self, key: str, make: Callable[[], Made]) -> bytes:
         """Return what is kept for the key if it still holds, else what is made now.
@@ -150,19 +143,17 @@ class Cache:
 
     def get(self, key: str) -> bytes | None:
         """Return a result of the key that holds for the files as they are now, or None."""
-        for path in self._results(key):
+        for path, head, data in self._results.of(key):
             try:
-                head, data = _read(path)
                 files = self._holds(head)
             except (OSError, ValueError, TypeError, KeyError):
                 continue
             if files is None:
                 continue
-            with contextlib.suppress(OSError):
-                if files != head["files"]:
-                    _write(path, {**head, "files": files}, data)
-                else:
-                    os.utime(path)  # it was used
+            if files != head["files"]:
+                self._results.write(path, {**head, "files": files}, data)
+            else:
+                self._results.used(path)
             return data
         return None
 
@@ -171,15 +162,7 @@ class Cache:
         named = {self.name(path): [state, None] for path, state in sorted(files.items())}
         inside = not any(name.startswith("/") for name in named)
         head = {"placed": self._shape if inside else self._place, "files": named}
-        path = self._folder_of(key) / digest(head)[:32]
-        with contextlib.suppress(OSError):
-            _write(path, head, data)
-            for old in self._results(key)[_RESULTS_OF_A_KEY:]:
-                old.unlink(missing_ok=True)
-            self._written += len(data)
-            if self._written > self.size // 16:
-                self._written = 0
-                self._prune()
+        self._results.put(key, digest(head)[:32], head, data)
 
     def name(self, path: str | Path) -> str:
         """Return how a path is known in keys and results: by its place below a root, else as it is."""
@@ -194,22 +177,6 @@ class Cache:
             return name
         root, _, below = name.partition(":")
         return f"{self._roots[root]}/{below}"
-
-    def _folder_of(self, key: str) -> Path:
-        return self.folder / key[:2] / key
-
-    def _results(self, key: str) -> list[Path]:
-        """Return the files of a key's results, the one used last first."""
-        try:
-            with os.scandir(self._folder_of(key)) as entries:
-                found = [
-                    (entry.stat().st_mtime_ns, entry.path)
-                    for entry in entries
-                    if not entry.name.startswith(".")
-                ]
-        except OSError:
-            return []
-        return [Path(path) for _, path in sorted(found, reverse=True)]
 
     def _holds(self, head: Mapping[str, object]) -> dict[str, list[object]] | None:
         """Return the files with their stat data of now if each is in its recorded state, else None."""
@@ -241,27 +208,6 @@ class Cache:
         if trusted:
             self._seen[path] = (trusted, now)
         return now, trusted
-
-    def _prune(self) -> None:
-        """Delete the least recently used results until the folder is within its size again."""
-        kept: list[tuple[int, int, str]] = []
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                path = f"{folder}/{name}"
-                found = _stat(path)
-                if found is None:
-                    continue
-                if name.startswith(".") and time.time() - found.st_mtime > _LEFT_ASIDE_SECONDS:
-                    Path(path).unlink(missing_ok=True)
-                kept.append((found.st_mtime_ns, found.st_size, path))
-        total = sum(size for _, size, _ in kept)
-        for _, size, path in sorted(kept):
-            if total <= self.size:
-                return
-            Path(path).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # other results are in it
-                Path(path).parent.rmdir()
-            total -= size
 
 
 @functools.cache
@@ -298,50 +244,3 @@ def _observed(path: str) -> tuple[str, Stat | None]:
         return FOLDER, None
     settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _RACY_NS
     return state, _shown(after) if settled and _shown(before) == _shown(after) else None
-
-
-def read_own(path: Path) -> bytes:
-    """Return the bytes of a file that nobody else can have written: what stands in it goes into a build.
-
-    Raises:
-        OSError: it cannot be read, or another account may have written it.
-    """
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(file, "rb") as stream:
-        found = os.fstat(file)
-        is_own = found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o022
-        if not (stat.S_ISREG(found.st_mode) and is_own):
-            raise PermissionError(errno.EPERM, "another account may have written it", str(path))
-        return stream.read()
-
-
-def _read(path: Path) -> tuple[dict[str, object], bytes]:
-    """Read a result: a line with the SHA-256 of the rest, a line of JSON, the data."""
-    sum_, _, rest = read_own(path).partition(b"\n")
-    if hashlib.sha256(rest).hexdigest().encode() != sum_:
-        raise ValueError
-    head, _, data = rest.partition(b"\n")
-    document = json.loads(head)
-    if document.get("format") != _FORMAT:
-        raise ValueError
-    return document, data
-
-
-def _write(path: Path, head: Mapping[str, object], data: bytes) -> None:
-    rest = json.dumps({**head, "format": _FORMAT}).encode() + b"\n" + data
-    with _aside(path) as aside:
-        aside.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
-
-
-@contextlib.contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """Give a file to write, which becomes `path` in one rename: threads and builds may write it at once."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from itertools import chain
 from pathlib import Path
 
 from fab_static.django_app import cache, project
+from fab_static.host.project import results
 
 FORMAT = 1
 KEPT_SECONDS = (
@@ -106,7 +107,7 @@ def _stamp(found: os.stat_result) -> str:
 def _read(file: Path) -> dict[str, str]:
     """Return what a cache holds; nothing of one that is broken, or of another age of the program."""
     try:
-        document = json.loads(cache.read_own(file))
+        document = json.loads(results.read_own(str(file)))
         entries: dict[str, str] = document["entries"] if document["format"] == FORMAT else {}
         # one look at all the versions: the stamps before them are compared with real ones
         is_ours = _ARE_VERSIONS("".join([entry[-7:] for entry in entries.values()]))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.django_app import cache, project, stat_cache
+from fab_static.django_app import project, stat_cache
 from fab_static.django_app.cache import Cache, Made
+from fab_static.host.project import results
 
 
 def planted(folder: Path, root: Path) -> Path:
@@ -47,7 +48,7 @@ def test_nor_is_one_behind_a_link_or_a_pipe(tmp_path: Path) -> None:
     file.unlink(missing_ok=True)
     os.mkfifo(file)
     with pytest.raises(OSError, match="another account"):
-        cache.read_own(file)
+        results.read_own(str(file))
 
 
 def test_versions_that_others_may_have_written_are_not_used(tmp_path: Path) -> None:
