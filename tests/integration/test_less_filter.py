@@ -25,11 +25,14 @@ import json, os, sys, threading
 from pathlib import Path
 from django.conf import settings
 given = json.loads(sys.argv[1])
+wanted = given.pop("FILTER")
 settings.configure(STATIC_URL="/static/", STATIC_ROOT=given["BASE_DIR"] + "/static", **given)
 import django
 django.setup()
 from compressor.exceptions import FilterError
-from fab_static.django_app import cache, less, node
+from django.utils.module_loading import import_string
+from fab_static.django_app import cache, node
+Filter = import_string(wanted)
 made = [0]
 ask = node.Pool.ask
 def counted(*words):
@@ -37,11 +40,11 @@ def counted(*words):
     return ask(*words)
 node.Pool.ask = counted
 
-def compiled(name):
+def compiled(name, content=None, **attrs):
     made[0] = 0
-    content = Path(name).read_bytes().decode("utf-8-sig")
+    content = content or Path(name).read_bytes().decode("utf-8-sig")
     try:
-        css = less.LessFilter(content, attrs={}, filter_type="css", filename=name, charset="utf-8").input(basename=name)
+        css = Filter(content, attrs=attrs, filter_type="css", filename=name, charset="utf-8").input(basename=name)
         return {"css": css, "made": made[0]}
     except FilterError as error:
         return {"error": str(error)}
@@ -78,9 +81,16 @@ for line in sys.stdin:
 class Compiler:
     """A folder with less installed, and a process that compiles in it."""
 
+    filter = "fab_static.django_app.less.LessFilter"
+
     def __init__(self, path: Path, **settings: Any) -> None:
         self.path = path
-        given = {"BASE_DIR": str(path), "FAB_STATIC_CACHE": str(path / "cache"), **settings}
+        given = {
+            "FILTER": self.filter,
+            "BASE_DIR": str(path),
+            "FAB_STATIC_CACHE": str(path / "cache"),
+            **settings,
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", ASKED, json.dumps(given)],
             stdin=subprocess.PIPE,

@@ -17,7 +17,7 @@ import os
 import stat
 import tempfile
 import time
-from typing import Any, Iterator, Mapping
+from typing import Iterator, Mapping
 
 SIZE = 256 * 1024 * 1024
 OF_A_KEY = 8
@@ -57,7 +57,7 @@ class Results:
         self._size = size
         self._written = size  # look at the folder's size when something is written first
 
-    def of(self, key: str) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    def of(self, key: str) -> Iterator[tuple[str, dict[str, object], bytes]]:
         """Yield the results of a key, the one used last first: its file, its head, its data."""
         for path in self._files(key):
             try:
@@ -147,7 +147,7 @@ def read_own(path: str) -> bytes:
         return stream.read()
 
 
-def _read(path: str) -> tuple[dict[str, Any], bytes]:
+def _read(path: str) -> tuple[dict[str, object], bytes]:
     """Read a result: a line with the SHA-256 of the rest, a line of JSON, the data."""
     sum_, _, rest = read_own(path).partition(b"\n")
     if hashlib.sha256(rest).hexdigest().encode() != sum_:
