@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from fab_static.errors import ProbeError
-from fab_static.phases.run.browser import ENCODINGS, Browser
+from fab_static.phases.run.browser import ENCODINGS, Answer, Browser
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import expectations
 from fab_static.plan.cdn.queries import as_cached, united
 from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
-from fab_static.plan.inventory import expand_url
+from fab_static.plan.inventory import Cdn, expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
 from fab_static.plan.wording import counted, indented
@@ -37,77 +37,102 @@ def probe(deploy: Deployment) -> None:
     Leaves: nothing; it only asks.
     If it fails: the release stays live (exit 4); every URL that did not answer as recorded is named.
     """
+    settings, cdn = deploy.environment.probe, deploy.environment.cdn
+    if not settings.pages and not settings.origin and not (cdn and cdn.url):
+        nothing = "no probe.pages, probe.origin or cdn.domain in the inventory; nothing asked"
+        deploy.show.say(nothing)
+        return
     # by itself it asks for what is live, whichever release was sealed last
     live = deploy.read_release(deploy.live) if deploy.live and not deploy.release else None
-    release = live or deploy.current_release()
-    settings, cdn = deploy.environment.probe, deploy.environment.cdn
-    through = cdn.url if cdn else None
-    if not settings.pages and not settings.origin and not through:
-        deploy.show.say(
-            "no probe.pages, probe.origin or cdn.domain in the inventory; nothing asked"
-        )
-        return
-    origins = [
-        expand_url(settings.origin, host.host).rstrip("/")
-        for host in deploy.hosts("static")
-        if settings.origin
-    ]
-    wanted = _wanted(deploy, release)
-    with Browser(settings.timeout) as browser:
-        asker = _Asker(browser, release, _page_origin(settings.pages), through)
-        asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
-        if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
-            bucket = deploy.environment.origin
-            if bucket:
-                exact = bucket.version_function
-                wanted = expectations.of_a_bucket(wanted, version_function=exact)
-            if not cdn.wait or deploy.journal.to_invalidate:
-                wanted = {
-                    url: want for url, want in wanted.items() if want.keep is not Keep.SHORTLY
-                }
-                deploy.show.say(
-                    f"{through} may not have forgotten yet what changed in place: not asked"
-                )
-            asker.ask(_asked(through, url, want, cors=True) for url, want in wanted.items())
-            _forget_again(deploy, asker.stale)
-        asker.ask_pages(settings.pages)
+    asker = _ask_all(deploy, live or deploy.current_release())
     deploy.probed = {
         "asked": asker.answers,
         "problems": asker.problems,
         "pages": {page: sorted(paths) for page, paths in asker.pages.items()},
     }
+    _warn(deploy, asker)
+    _refuse_problems(deploy, asker)
+    pages, files = len(settings.pages), asker.answers - len(settings.pages)
+    deploy.show.say(
+        f"{counted(pages, 'page')} and {counted(files, 'file')} answered as the release recorded them"
+    )
+
+
+def _ask_all(deploy: Deployment, release: Release) -> _Asker:
+    """Ask every static host, then the CDN, then pages."""
+    settings, cdn = deploy.environment.probe, deploy.environment.cdn
+    through = cdn.url if cdn else None
+    origins, wanted = _origins(deploy), _wanted(deploy, release)
+    with Browser(settings.timeout) as browser:
+        asker = _Asker(browser, release, _page_origin(settings.pages), through)
+        asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
+        if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
+            of_cdn = _wanted_of_cdn(deploy, cdn, wanted)
+            asker.ask(_asked(through, url, want, cors=True) for url, want in of_cdn.items())
+            _forget_again(deploy, asker.stale)
+        asker.ask_pages(settings.pages)
+    return asker
+
+
+def _origins(deploy: Deployment) -> list[str]:
+    """Return the base URL of each static host, where the inventory has probe.origin."""
+    origin = deploy.environment.probe.origin
+    hosts = deploy.hosts("static") if origin else []
+    return [expand_url(str(origin), host.host).rstrip("/") for host in hosts]
+
+
+def _wanted_of_cdn(
+    deploy: Deployment, cdn: Cdn, wanted: Mapping[str, Expected]
+) -> Mapping[str, Expected]:
+    """Return what the CDN must answer: as static hosts do, without what it may still have to forget."""
+    bucket = deploy.environment.origin
+    if bucket:
+        wanted = expectations.of_a_bucket(wanted, version_function=bucket.version_function)
+    if cdn.wait and not deploy.journal.to_invalidate:
+        return wanted
+    deploy.show.say(f"{cdn.url} may not have forgotten yet what changed in place: not asked")
+    return {url: want for url, want in wanted.items() if want.keep is not Keep.SHORTLY}
+
+
+def _warn(deploy: Deployment, asker: _Asker) -> None:
+    """Tell what is not as it should be, and is no fault of the release."""
+    nginx = f"`fab {deploy.environment.name} nginx`"
     for page in asker.bare:
         deploy.show.warn(f"{page} names no file of the release: is its STATIC_URL another one?")
     if asker.beside:
+        images = counted(len(asker.beside), "image")
         deploy.show.warn(
-            f"pages name {counted(len(asker.beside), 'image')} outside STATIC_URL that cannot be had: "
-            f"{asker.beside[0]}"
+            f"pages name {images} outside STATIC_URL that cannot be had: {asker.beside[0]}"
         )
     if asker.wrong_before:
+        answers = counted(len(asker.wrong_before), "answer has", "answers have")
         deploy.show.warn(
-            f"{counted(len(asker.wrong_before), 'answer has', 'answers have')} a type that browsers refuse, which this "
-            f"release has not changed: {asker.wrong_before[0]}; serve static hosts with what "
-            f"`fab {deploy.environment.name} nginx` prints"
+            f"{answers} a type that browsers refuse, which this release has not changed: "
+            f"{asker.wrong_before[0]}; serve static hosts with what {nginx} prints"
         )
     if asker.slow:
         deploy.show.warn(
             f"{len(asker.slow)} URLs whose bytes never change may only be kept for a while, such as "
-            f"{asker.slow[0]}: serve them as `fab {deploy.environment.name} nginx` says"
+            f"{asker.slow[0]}: serve them as {nginx} says"
         )
-    if asker.problems:
-        shown = indented(asker.problems, SHOWN)
-        raise ProbeError(
-            f"{len(asker.problems)} of {asker.answers} answers are not as the release recorded them:\n"
-            + shown,
-            where=f"release {release.id}, over HTTP",
-            mend="ask for one of them by hand (curl -sI URL), and mend what answers"
-            + (f" ({CHANGED_BYTES})" if any(OTHER_BYTES in one for one in asker.problems) else "")
-            + f"; then: fab {deploy.environment.name} probe; or go back: fab {deploy.environment.name} rollback",
-        )
-    pages = len(settings.pages)
-    deploy.show.say(
-        f"{counted(pages, 'page')} and {counted(asker.answers - pages, 'file')} answered as the release "
-        "recorded them"
+
+
+def _refuse_problems(deploy: Deployment, asker: _Asker) -> None:
+    """Refuse a release of which something was answered wrongly.
+
+    Raises:
+        ProbeError: what, and how to look at it.
+    """
+    problems, fab = asker.problems, f"fab {deploy.environment.name}"
+    if not problems:
+        return
+    hint = f" ({CHANGED_BYTES})" if any(OTHER_BYTES in one for one in problems) else ""
+    raise ProbeError(
+        f"{len(problems)} of {asker.answers} answers are not as the release recorded them:\n"
+        + indented(problems, SHOWN),
+        where=f"release {asker.release.id}, over HTTP",
+        mend=f"ask for one of them by hand (curl -sI URL), and mend what answers{hint}; "
+        f"then: {fab} probe; or go back: {fab} rollback",
     )
 
 
@@ -157,6 +182,9 @@ class _Question:
     cors: bool = False  # pages of another host must be given leave
     is_told: bool = False  # an answer that is wrong is told, and no failure of the release
 
+    def __str__(self) -> str:
+        return self.url if self.encoding == "identity" else f"{self.url} ({self.encoding})"
+
 
 def _asked(base: str, url: str, want: Expected, *, cors: bool = False) -> Iterator[_Question]:
     for encoding in want.encodings:
@@ -168,26 +196,20 @@ class _Asker:
     """Asks, many at once, and keeps what was wrong, in the order asked."""
 
     def __init__(
-        self,
-        browser: Browser,
-        release: Release,
-        page_origin: str | None,
-        through: str | None,
+        self, browser: Browser, release: Release, page_origin: str | None, through: str | None
     ) -> None:
+        self.release = release
+        self.answers = 0
         self.problems: list[str] = []
         self.pages: dict[str, set[str]] = {}  # page -> the files of the release that it names
         self.stale: set[str] = set()  # files that the CDN answered with other bytes
-        self.wrong_before: list[
-            str
-        ] = []  # answers of a type that browsers refuse, as they did before
+        # answers of a type that browsers refuse, as they did before
+        self.wrong_before: list[str] = []
         self.bare: list[str] = []  # pages that name no file of the release
-        self.beside: list[
-            str
-        ] = []  # images of pages that are no files of the release, and do not answer
+        # images of pages that are no files of the release, and do not answer
+        self.beside: list[str] = []
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
-        self.answers = 0
         self._browser = browser
-        self._release = release
         self._page_origin = page_origin
         self._through = through  # the CDN
         self._known: set[tuple[str, str]] = set()
@@ -210,37 +232,40 @@ class _Asker:
 
     def ask_pages(self, pages: Iterable[str]) -> None:
         """Ask pages, then every asset that they name."""
-        questions: list[_Question] = []
-        for page in pages:
+        self.ask([self._assets_of(page) for page in pages])
+
+    def _assets_of(self, page: str) -> list[_Question]:
+        """Ask for a page; return what to ask of its assets."""
+        self.answers += 1
+        answer = self._browser.get(page, follow=True)
+        if answer.status != 200:
+            self.problems.append(f"{page} answered {answer.status}")
+            return []
+        self.pages.setdefault(page, set())
+        named = assets(page, answer.body.decode(errors="replace"))
+        found = [self._asset(page, url, is_image) for url, is_image in named.items()]
+        if not self.pages[page]:
+            self.bare.append(page)
+        return [question for question in found if question]
+
+    def _asset(self, page: str, url: str, is_image: bool) -> _Question | None:
+        """Return what to ask of one asset of a page; None where that is known already, or another site's affair."""
+        path = expectations.static_path(url, self.release)
+        origin, of_page = _page_origin([url]), _page_origin([page])
+        if path is None:
+            if origin not in {of_page, _page_origin([self._through] if self._through else [])}:
+                return None
+            want = Expected(url, None, Keep.UNSAID, (200,))
+            # an image may be an upload, which no release has brought or lost
+            return _Question(url, want, "identity", is_page=True, is_told=is_image)
+        problem = expectations.other_version(url, self.release)
+        if problem:
             self.answers += 1
-            answer = self._browser.get(page, follow=True)
-            if answer.status != 200:
-                self.problems.append(f"{page} answered {answer.status}")
-                continue
-            named = self.pages.setdefault(page, set())
-            near = {_page_origin([page]), _page_origin([self._through] if self._through else [])}
-            for url, is_image in assets(page, answer.body.decode(errors="replace")).items():
-                path = expectations.static_path(url, self._release)
-                if path is None:
-                    if _page_origin([url]) in near:
-                        want = Expected(url, None, Keep.UNSAID, (200,))
-                        # an image may be an upload, which no release has brought or lost
-                        questions.append(
-                            _Question(url, want, "identity", is_page=True, is_told=is_image)
-                        )
-                    continue
-                problem = expectations.other_version(url, self._release)
-                if problem:
-                    self.answers += 1
-                    self.problems.append(problem)
-                    continue
-                named.add(path)
-                want = Expected(path, self._release.files[path], Keep.SHORTLY)
-                elsewhere = _page_origin([url]) != _page_origin([page])
-                questions.append(_Question(url, want, "identity", is_page=True, cors=elsewhere))
-            if not named:
-                self.bare.append(page)
-        self.ask([questions])
+            self.problems.append(problem)
+            return None
+        self.pages[page].add(path)
+        want = Expected(path, self.release.files[path], Keep.SHORTLY)
+        return _Question(url, want, "identity", is_page=True, cors=origin != of_page)
 
     def _compared(self, question: _Question) -> tuple[str | None, _Question | None]:
         """Return what is wrong with an answer, and the source map that it names."""
@@ -251,44 +276,47 @@ class _Asker:
             origin=self._page_origin if want.needs_cors and question.cors else None,
             follow=question.is_page,
         )
-        asked = url if question.encoding == "identity" else f"{url} ({question.encoding})"
         try:
             body = answer.body
         except ValueError as error:
-            return f"{asked}: {error}", None
+            return f"{question}: {error}", None
         if isinstance(answer.status, str) and "Errno" in answer.status:  # not one URL: the server
             return f"{_page_origin([url])} answered {answer.status}", None
+        problem = self._problem(question, answer, body)
+        if problem and question.is_told:
+            self.beside.append(f"{question} {problem}")
+            return None, None
+        if problem:
+            return f"{question} {problem}", None
+        if not question.is_page and expectations.is_kept_too_shortly(want, answer.headers):
+            self.slow.append(str(question))
+        named = want.file and expectations.source_map(url, body, self.release)
+        return self._map_of(url, named, question) if named else (None, None)
+
+    def _problem(self, question: _Question, answer: Answer, body: bytes) -> str | None:
+        """Return the first thing that is wrong: bytes, type, caching, leave for pages of other hosts."""
+        want, of_server = question.want, not question.is_page
         problem = expectations.wrong_bytes(want, answer.status, body, answer.content_type)
         refused = expectations.wrong_type(want, answer.content_type)
-        if problem and problem == refused and want.type_may_be_wrong and not question.is_page:
-            self.wrong_before.append(f"{asked} {refused}")
+        if problem and problem == refused and want.type_may_be_wrong and of_server:
+            self.wrong_before.append(f"{question} {refused}")
             problem = None
-        if problem not in (None, refused) and want.file and question.cors and not question.is_page:
+        if problem not in (None, refused) and want.file and question.cors and of_server:
             self.stale.add(want.path)
-        if not problem and not question.is_page:
+        if not problem and of_server:
             problem = expectations.wrong_caching(want, answer.headers)
         if not problem and self._page_origin and question.cors:
             problem = expectations.wrong_cors(want, answer.headers, self._page_origin)
-        if problem and question.is_told:
-            self.beside.append(f"{asked} {problem}")
-            return None, None
-        if problem:
-            return f"{asked} {problem}", None
-        if not question.is_page and expectations.is_kept_too_shortly(want, answer.headers):
-            self.slow.append(asked)
-        named = want.file and expectations.source_map(url, body, self._release)
-        if not named:
-            return None, None
-        return self._map_of(url, named, question)
+        return problem
 
     def _map_of(
         self, url: str, named: str, question: _Question
     ) -> tuple[str | None, _Question | None]:
-        if expectations.other_version(named, self._release):
+        if expectations.other_version(named, self.release):
             return f"{url} names the source map {named}, which is of another build", None
-        path = str(expectations.static_path(named, self._release))
+        path = str(expectations.static_path(named, self.release))
         keep = Keep.FOR_EVER if "version=" in named else Keep.SHORTLY
-        want = Expected(path, self._release.files[path], keep)
+        want = Expected(path, self.release.files[path], keep)
         return None, _Question(named, want, "identity", question.is_page)
 
 
@@ -324,11 +352,6 @@ class _Assets(HTMLParser):
         if tag == "link" and values.get("href"):
             kinds = (values.get("rel") or "").lower().split()
             if {"stylesheet", "icon", "preload", "modulepreload"} & set(kinds):
-                is_image = not {"stylesheet", "modulepreload"} & {*kinds} and values.get(
-                    "as"
-                ) not in (
-                    "script",
-                    "style",
-                    "font",
-                )
-                self.urls.append((str(values["href"]), is_image))
+                is_code = bool({"stylesheet", "modulepreload"} & set(kinds))
+                is_code = is_code or values.get("as") in ("script", "style", "font")
+                self.urls.append((str(values["href"]), not is_code))
