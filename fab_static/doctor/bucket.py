@@ -27,37 +27,40 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
     try:
         publication = Publication(place, deploy.environment).read()
         yield good(where, subject, "is there, and may be read")
-        subject = "S3 writing"
-        if publication.bucket.may_write():
-            yield good(where, subject, "objects may be written, and conditions hold")
-        else:
-            yield bad(
-                where,
-                subject,
-                "the store takes no notice of If-Match: two deploys at once would not see each other",
-                "let one operator deploy at a time, or use a store with conditional writes",
-            )
-        subject = "S3 copying"
-        if publication.bucket.may_copy():
-            yield good(where, subject, "objects may be copied inside the bucket")
-        else:
-            yield good(
-                where,
-                subject,
-                f"objects may be copied inside the bucket; {PROBE} and {PROBE_COPY} stay there, because "
-                "s3:DeleteObject is denied",
-            )
-        subject = "S3 content"
-        astray = publication.audit()
-        if astray:
-            yield bad(
-                where,
-                subject,
-                f"{len(astray)} objects are not as they were written, such as "
-                + ", ".join(f"{key} {how}" for key, how in sorted(astray.items())[:3]),
-                f"fab {deploy.environment.name} verify --audit, then deploy",
-            )
-        else:
-            yield good(where, subject, f"{len(publication.manifest.files)} objects, all as written")
+        for subject, look in (
+            ("S3 writing", _writing),
+            ("S3 copying", _copying),
+            ("S3 content", _content),
+        ):
+            yield look(publication, where, subject)
     except FabStaticError as error:
         yield bad(where, subject, error.what, error.mend)
+
+
+def _writing(publication: Publication, where: str, subject: str) -> Finding:
+    if publication.bucket.may_write():
+        return good(where, subject, "objects may be written, and conditions hold")
+    return bad(
+        where,
+        subject,
+        "the store takes no notice of If-Match: two deploys at once would not see each other",
+        "let one operator deploy at a time, or use a store with conditional writes",
+    )
+
+
+def _copying(publication: Publication, where: str, subject: str) -> Finding:
+    may = "objects may be copied inside the bucket"
+    if publication.bucket.may_copy():
+        return good(where, subject, may)
+    left = f"{PROBE} and {PROBE_COPY} stay there, because s3:DeleteObject is denied"
+    return good(where, subject, f"{may}; {left}")
+
+
+def _content(publication: Publication, where: str, subject: str) -> Finding:
+    astray = publication.audit()
+    if not astray:
+        return good(where, subject, f"{len(publication.manifest.files)} objects, all as written")
+    some = ", ".join(f"{key} {how}" for key, how in sorted(astray.items())[:3])
+    what = f"{len(astray)} objects are not as they were written, such as {some}"
+    cure = f"fab {publication.environment.name} verify --audit, then deploy"
+    return bad(where, subject, what, cure)

@@ -42,103 +42,120 @@ def of_answers(
     some = next((path for path in sorted(release.versions) if path in release.files), None)
     if some:
         yield from _versions(browser, url, base + quote(some), origin)
+    yield from _compression(browser, url, release)
+    if pages:
+        yield from _fonts(browser, url, release, site="/".join(pages[0].split("/")[:3]))
+
+
+def _compression(browser: Browser, url: str, release: Release) -> Iterator[Finding]:
     large = [
         path
         for path, file in release.files.items()
         if path.endswith((".css", ".js")) and file.size >= COMPRESSED_FROM
     ]
-    if large:
-        path = next(iter(expectations.urls_of(release, min(large))))
-        answer = browser.get(url + path, encoding="gzip, br")
-        encoding = answer.headers.get("content-encoding")
-        if encoding:
-            yield good(url, "compression", f"{path} comes compressed with {encoding}")
-        elif answer.status == 200:
-            cure = "turn on Compress in its behaviour"
-            yield bad(url, "compression", f"{path} comes uncompressed", cure)
+    if not large:
+        return
+    path = next(iter(expectations.urls_of(release, min(large))))
+    answer = browser.get(url + path, encoding="gzip, br")
+    encoding = answer.headers.get("content-encoding")
+    if encoding:
+        yield good(url, "compression", f"{path} comes compressed with {encoding}")
+    elif answer.status == 200:
+        cure = "turn on Compress in its behaviour"
+        yield bad(url, "compression", f"{path} comes uncompressed", cure)
+
+
+def _fonts(browser: Browser, url: str, release: Release, site: str) -> Iterator[Finding]:
     fonts = [path for path in release.files if path.endswith(expectations.FONTS)]
-    if fonts and pages:
-        site = "/".join(pages[0].split("/")[:3])
-        path = next(iter(expectations.urls_of(release, min(fonts))))
-        allowed = browser.get(url + path, origin=site).headers.get("access-control-allow-origin")
-        if allowed in ("*", site):
-            yield good(url, "CORS", f"fonts may be used by pages of {site}")
-        else:
-            yield bad(
-                url,
-                "CORS",
-                f"{path} comes without leave for pages of {site}: browsers throw the font away",
-                "let the static hosts' Access-Control-Allow-Origin through, or attach a response "
-                "headers policy with CORS",
-            )
+    if not fonts:
+        return
+    path = next(iter(expectations.urls_of(release, min(fonts))))
+    allowed = browser.get(url + path, origin=site).headers.get("access-control-allow-origin")
+    if allowed in ("*", site):
+        yield good(url, "CORS", f"fonts may be used by pages of {site}")
+        return
+    yield bad(
+        url,
+        "CORS",
+        f"{path} comes without leave for pages of {site}: browsers throw the font away",
+        "let the static hosts' Access-Control-Allow-Origin through, or attach a response "
+        "headers policy with CORS",
+    )
 
 
-def _missing(where: str, answer: Answer, origin: S3 | None) -> Iterator[Finding]:
+def _missing(url: str, answer: Answer, origin: S3 | None) -> Iterator[Finding]:
+    """Yield how a file is answered that nobody has."""
     control = answer.headers.get("cache-control", "")
     if answer.status == 404 and origin and not control:
         # S3 says nothing of caching then: for how long, the distribution's settings tell
-        yield good(where, "missing files", "answer 404")
+        yield good(url, "missing files", "answer 404")
     elif answer.status == 404 and "no-store" in control:
-        yield good(where, "missing files", "answer 404, and are not kept")
-    elif answer.status == 404:
-        yield bad(
-            where,
-            "missing files",
+        yield good(url, "missing files", "answer 404, and are not kept")
+    else:
+        yield bad(url, "missing files", *_why_wrong(answer, control))
+
+
+def _why_wrong(answer: Answer, control: str) -> tuple[str, str]:
+    """Return what is wrong with the answer for a missing file, and the cure."""
+    if answer.status == 404:
+        return (
             f'answer 404 with Cache-Control "{control}": caches may keep that',
             "send `Cache-Control: no-store` with 404s from the static hosts: fab … nginx prints how",
         )
-    elif answer.status == 403:
-        yield bad(
-            where,
-            "missing files",
+    if answer.status == 403:
+        return (
             "answer 403, which CloudFront keeps whatever the origin says",
             "give the distribution s3:ListBucket on the bucket, then S3 answers 404",
         )
-    else:
-        yield bad(
-            where,
-            "missing files",
-            f"a file that nobody has answers {answer.status}, as {answer.content_type}: what is missing "
-            "looks as if it were there",
-            "take the custom error response away, or give static files a distribution of their own",
-        )
+    return (
+        f"a file that nobody has answers {answer.status}, as {answer.content_type}: what is missing "
+        "looks as if it were there",
+        "take the custom error response away, or give static files a distribution of their own",
+    )
 
 
-def _versions(browser: Browser, where: str, path: str, origin: S3 | None) -> Iterator[Finding]:
-    made_up = [f"{where}{path}?version={secrets.token_hex(4)[:7]}" for _ in range(2)]
+def _versions(browser: Browser, url: str, path: str, origin: S3 | None) -> Iterator[Finding]:
+    """Yield how two versions are answered that nobody made."""
+    made_up = [f"{url}{path}?version={secrets.token_hex(4)[:7]}" for _ in range(2)]
     first = browser.get(made_up[0])
     if origin and origin.version_function:
-        if first.status == 200:
-            yield bad(
-                where,
-                "version function",
-                f"{path} is answered under a made-up version: no function sends versions to keys of their own",
-                "associate the one that `fab … cdn-function` prints (docs/s3.md)",
-            )
-        else:
-            yield good(where, "version function", "versions have keys of their own")
+        yield _function(url, path, first)
         return
     if _is_hit(browser.get(made_up[1])):
         yield bad(
-            where,
+            url,
             "cache key",
             "two made-up versions share a cache entry: the query is not in the cache key, and old bytes "
             "would be served under new URLs",
             ALLOW_ALL_QUERIES,
         )
         return
-    yield good(where, "cache key", "two made-up versions do not share a cache entry")
-    if origin:  # it answers by the path alone, so what comes back is invalidated: docs/s3.md
-        return
-    if _is_hit(browser.get(made_up[1])):
-        yield bad(
-            where,
-            "unknown versions",
-            "are kept, and so would be the bytes that a host which is not yet published answers",
-            "set the minimum TTL to 0, and serve static hosts with what fab … nginx prints",
-        )
-    else:
-        yield good(where, "unknown versions", "are not kept")
+    yield good(url, "cache key", "two made-up versions do not share a cache entry")
+    # a bucket answers by the path alone, so what comes back is invalidated: docs/s3.md
+    if not origin:
+        yield _unknown_version(url, browser.get(made_up[1]))
+
+
+def _function(url: str, path: str, made_up: Answer) -> Finding:
+    if made_up.status != 200:
+        return good(url, "version function", "versions have keys of their own")
+    return bad(
+        url,
+        "version function",
+        f"{path} is answered under a made-up version: no function sends versions to keys of their own",
+        "associate the one that `fab … cdn-function` prints (docs/s3.md)",
+    )
+
+
+def _unknown_version(url: str, again: Answer) -> Finding:
+    if not _is_hit(again):
+        return good(url, "unknown versions", "are not kept")
+    return bad(
+        url,
+        "unknown versions",
+        "are kept, and so would be the bytes that a host which is not yet published answers",
+        "set the minimum TTL to 0, and serve static hosts with what fab … nginx prints",
+    )
 
 
 def _is_hit(answer: Answer) -> bool:

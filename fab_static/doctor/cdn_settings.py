@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from fab_static.aws.cloudfront import Distribution
@@ -30,26 +30,7 @@ def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Ite
     """
     where = f"distribution {cdn.distribution_id}"
     distribution = distribution_of(cdn)
-    try:
-        config: dict[str, Any] | None = distribution.config()
-        yield good(where, "CloudFront", "is there, and may be asked")
-    except RefusedError as error:
-        if not error.is_denied:
-            yield bad(where, "CloudFront", error.what, error.mend)
-            return
-        config = None
-        yield bad(where, "rights", "GetDistributionConfig is denied: its settings cannot be seen", error.mend)  # fmt: skip
-    except CdnError as error:
-        yield bad(where, "CloudFront", error.what, error.mend)
-        return
-    for may in (distribution.may_invalidate, distribution.may_wait, distribution.in_progress):
-        try:
-            may()
-        except RefusedError as error:
-            yield bad(where, "rights", error.what, error.mend)
-        except CdnError as error:
-            yield bad(where, "CloudFront", error.what, error.mend)
-            return
+    config = yield from _of_rights(distribution, where)
     if config is None:
         return
     if not config.get("Enabled", True):
@@ -59,6 +40,33 @@ def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Ite
     if origin and origin.cache_tags:
         yield _of_tags(where, config)
     yield from _of_errors(where, config)
+
+
+def _of_rights(
+    distribution: Distribution, where: str
+) -> Generator[Finding, None, dict[str, Any] | None]:
+    """Yield what we may ask of CloudFront; return the distribution's settings, None where they cannot be seen."""
+    config: dict[str, Any] | None = None
+    try:
+        config = distribution.config()
+        yield good(where, "CloudFront", "is there, and may be asked")
+    except RefusedError as error:
+        if not error.is_denied:
+            yield bad(where, "CloudFront", error.what, error.mend)
+            return None
+        yield bad(where, "rights", "GetDistributionConfig is denied: its settings cannot be seen", error.mend)  # fmt: skip
+    except CdnError as error:
+        yield bad(where, "CloudFront", error.what, error.mend)
+        return None
+    for may in (distribution.may_invalidate, distribution.may_wait, distribution.in_progress):
+        try:
+            may()
+        except RefusedError as error:
+            yield bad(where, "rights", error.what, error.mend)
+        except CdnError as error:
+            yield bad(where, "CloudFront", error.what, error.mend)
+            return None
+    return config
 
 
 def _of_behaviour(
@@ -75,31 +83,27 @@ def _of_behaviour(
             return
     is_in_key = behaviours.is_in_cache_key(behaviour, policy)
     yield {**mixes_versions(behaviour, path, is_in_key, origin), "where": where}
-    seconds = behaviours.least_seconds(behaviour, policy)
-    if seconds:
-        yield bad(
-            where,
-            "minimum TTL",
-            f"{named} keeps everything for {seconds} s at least, what is marked no-store too",
-            "set the minimum TTL to 0",
-        )
-    lacking = {"gzip", "br"} - set(behaviours.compression(behaviour, policy))
-    if lacking:
-        yield bad(
-            where,
-            "compression",
-            f"{named} does not compress with {' nor '.join(sorted(lacking))}",
-            "turn on Compress, and gzip and Brotli in its cache policy",
-        )
+    yield from _of_caching(where, behaviour, policy, named)
     statuses = behaviours.failover(config, behaviour)
     if statuses is not None and not statuses >= behaviours.FAILING:
-        yield bad(
-            where,
-            "failover",
-            f"{named} asks its second origin not on {_listed(behaviours.FAILING - statuses)}",
-            "add these to the origin group's failover criteria",
-        )
+        not_on = _listed(behaviours.FAILING - statuses)
+        what = f"{named} asks its second origin not on {not_on}"
+        yield bad(where, "failover", what, "add these to the origin group's failover criteria")
     yield from _of_cors(distribution, where, behaviour, named)
+
+
+def _of_caching(
+    where: str, behaviour: behaviours.Config, policy: behaviours.Config | None, named: str
+) -> Iterator[Finding]:
+    seconds = behaviours.least_seconds(behaviour, policy)
+    if seconds:
+        what = f"{named} keeps everything for {seconds} s at least, what is marked no-store too"
+        yield bad(where, "minimum TTL", what, "set the minimum TTL to 0")
+    lacking = {"gzip", "br"} - set(behaviours.compression(behaviour, policy))
+    if lacking:
+        what = f"{named} does not compress with {' nor '.join(sorted(lacking))}"
+        cure = "turn on Compress, and gzip and Brotli in its cache policy"
+        yield bad(where, "compression", what, cure)
 
 
 def mixes_versions(

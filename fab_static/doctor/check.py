@@ -8,6 +8,8 @@ It changes nothing that is served or built. It writes only what a test needs, an
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad
@@ -17,10 +19,25 @@ from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
 from fab_static.phases.run import sharing
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.wire.answers import Facts
+from fab_static.remote import RemoteHost
 
 
 def check(deploy: Deployment) -> list[Finding]:
     """Return every finding, the good ones too, host by host."""
+    findings, facts = _of_hosts(deploy)
+    findings += [
+        bad(hosts[0].name, "deploy_to", sharing.what(hosts), sharing.MEND)
+        for hosts in sharing.shared(deploy, facts)
+    ]
+    findings += _of_projects(deploy, facts)
+    findings += _of_origins(deploy, [host for host in deploy.hosts("static") if host in facts])
+    findings += cdn_doctor.check(deploy)
+    return findings
+
+
+def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts]]:
+    """Return what is found of hosts, and what those told that can be reached."""
     ways, _ = deploy.fleet.attempt(deploy.hosts(), of_way)
     answers, failures = deploy.fleet.attempt(deploy.hosts(), of_host)
     findings: list[Finding] = []
@@ -31,28 +48,24 @@ def check(deploy: Deployment) -> list[Finding]:
             findings.append(bad(host.name, "SSH", told_of(error, host.name), error.mend))
         else:
             findings += answers[host][0]
-    facts = {host: known for host, (_, known) in answers.items()}
-    findings += [
-        bad(hosts[0].name, "deploy_to", sharing.what(hosts), sharing.MEND)
-        for hosts in sharing.shared(deploy, facts)
-    ]
-    reached = [host for host in deploy.hosts("build", "web") if host not in failures]
-    _, broken = deploy.fleet.attempt(reached, deploy.facts)
-    findings += [
-        bad(host.name, "project", error.what, error.mend) for host, error in broken.items()
-    ]
-    whole = [host for host in reached if host not in broken]
+    return findings, {host: facts for host, (_, facts) in answers.items()}
+
+
+def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Finding]:
+    asked = [host for host in deploy.hosts("build", "web") if host in reached]
+    _, broken = deploy.fleet.attempt(asked, deploy.facts)
+    findings = [bad(host.name, "project", error.what, error.mend) for host, error in broken.items()]
+    whole = [host for host in asked if host not in broken]
     for host in whole:
         if "build" in host.roles:
-            findings += of_build(deploy, host)
-            findings += of_templates(deploy, host)
+            findings += [*of_build(deploy, host), *of_templates(deploy, host)]
     if deploy.build in whole:
         for host in whole:
-            if "web" in host.roles:
-                findings += of_web(deploy, host)
-    static = [host for host in deploy.hosts("static") if host not in failures]
-    served, unasked = deploy.fleet.attempt(static, lambda host: origin_doctor.check(deploy, host))
-    findings += [finding for some in served.values() for finding in some]
-    findings += [bad(host.name, "nginx", error.what, error.mend) for host, error in unasked.items()]
-    findings += cdn_doctor.check(deploy)
+            findings += of_web(deploy, host) if "web" in host.roles else ()
     return findings
+
+
+def _of_origins(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding]:
+    served, unasked = deploy.fleet.attempt(hosts, lambda host: origin_doctor.check(deploy, host))
+    findings = [finding for some in served.values() for finding in some]
+    return findings + [bad(host.name, "nginx", one.what, one.mend) for host, one in unasked.items()]

@@ -24,58 +24,50 @@ def of_host(host: RemoteHost) -> tuple[list[Finding], Facts]:
     """Return what is found of a host, and the facts that it told."""
     asked = time.time()
     facts, _ = host.ask(verbs.FACTS)
-    answered = time.time()
+    skew = max(asked - facts["now"], facts["now"] - time.time(), 0.0)
     user, folder = host.hello["user"], str(host.layout.deploy_to)
     found = [good(host.name, "SSH", f"{user}, Python {host.hello['python']}")]
-    if facts["writable"]:
-        found.append(good(host.name, "deploy_to", f"{folder} can be written"))
-    else:
-        found.append(
-            bad(
-                host.name,
-                "deploy_to",
-                f"{user} may not write below {folder}",
-                f"sudo install -d -o {user} {folder}",
-            )
-        )
+    found.append(_writing(host.name, facts, user, folder))
     found += _below(host.name, facts, user, folder)
-    free = facts["free_bytes"]
-    if free < LEAST_FREE_BYTES or facts["free_inodes"] < LEAST_FREE_INODES:
-        found.append(
-            bad(
-                host.name,
-                "disk",
-                f"{free:,} bytes and {facts['free_inodes']:,} inodes are free",
-                f"free some space there; fab {host.environment.name} prune removes old releases",
-            )
-        )
-    else:
-        found.append(good(host.name, "disk", f"{free / 1e9:.1f} GB free"))
-    skew = max(asked - facts["now"], facts["now"] - answered, 0.0)
-    if skew > MOST_SKEW_SECONDS:
-        found.append(
-            bad(
-                host.name,
-                "clock",
-                f"its clock is {skew:.0f} seconds off this machine's",
-                "let it keep time by NTP: releases are named by time",
-            )
-        )
-    else:
-        found.append(good(host.name, "clock", "agrees with this machine's"))
+    found += [_disk(host, facts), _clock(host.name, skew)]
     return found, facts
 
 
+def _writing(where: str, facts: Facts, user: str, folder: str) -> Finding:
+    if facts["writable"]:
+        return good(where, "deploy_to", f"{folder} can be written")
+    cure = f"sudo install -d -o {user} {folder}"
+    return bad(where, "deploy_to", f"{user} may not write below {folder}", cure)
+
+
+def _disk(host: RemoteHost, facts: Facts) -> Finding:
+    free, inodes = facts["free_bytes"], facts["free_inodes"]
+    if free >= LEAST_FREE_BYTES and inodes >= LEAST_FREE_INODES:
+        return good(host.name, "disk", f"{free / 1e9:.1f} GB free")
+    what = f"{free:,} bytes and {inodes:,} inodes are free"
+    cure = f"free some space there; fab {host.environment.name} prune removes old releases"
+    return bad(host.name, "disk", what, cure)
+
+
+def _clock(where: str, skew: float) -> Finding:
+    if skew <= MOST_SKEW_SECONDS:
+        return good(where, "clock", "agrees with this machine's")
+    what = f"its clock is {skew:.0f} seconds off this machine's"
+    return bad(where, "clock", what, "let it keep time by NTP: releases are named by time")
+
+
 def _below(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding]:
-    """Yield what is wrong below deploy_to: whose it is, who may write there, where it lies."""
+    """Yield what is wrong below deploy_to: whose it is, where it lies, who may write there."""
     if facts["unwritable"]:
         some = ", ".join(facts["unwritable"][:3])
-        yield bad(
-            where,
-            "deploy_to",
-            f"{user} may not write in {counted(len(facts['unwritable']), 'folder')} there, such as {some}",
-            f"sudo chown -R {user} {folder}",
-        )
+        folders = counted(len(facts["unwritable"]), "folder")
+        what = f"{user} may not write in {folders} there, such as {some}"
+        yield bad(where, "deploy_to", what, f"sudo chown -R {user} {folder}")
+    yield from _led_elsewhere(where, facts, folder)
+    yield from _open_to_others(where, facts, user, folder)
+
+
+def _led_elsewhere(where: str, facts: Facts, folder: str) -> Iterator[Finding]:
     if facts["elsewhere"]:
         yield bad(
             where,
@@ -92,6 +84,9 @@ def _below(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding
             f"remove the link, and move the folder itself to {folder} if the link led to it; to keep all of it "
             f"on another disk, let {folder} as a whole be a link to there",
         )
+
+
+def _open_to_others(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding]:
     for one in facts.get("open_path", ()):
         yield bad(
             where,
@@ -101,11 +96,11 @@ def _below(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding
         )
     if facts["exposed"]:
         tell = advice if facts["is_a_groups"] else bad  # a group that deploys together wants it so
+        some = "; ".join(first_of(facts["exposed"], 3))
         yield tell(
             where,
             "deploy_to",
-            "; ".join(first_of(facts["exposed"], 3))
-            + ": whoever may write there decides what visitors get",
+            f"{some}: whoever may write there decides what visitors get",
             f"sudo chown -R {user} {folder}; sudo chmod -R go-w {folder}. Where several accounts deploy, let "
             "them become one: ssh.become",
         )

@@ -27,32 +27,36 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     environment = deploy.environment
     yield good(host.name, "project", f"Django {facts['django']}, Python {facts['python']}")
     yield from _static_root(deploy, host)
-    for name in environment.build.phases:
-        text = environment.build.command_of(name).split()
-        if text[0] == "manage.py" and text[1] not in facts["commands"]:
-            yield bad(
-                host.name,
-                "phases",
-                f"the project has no management command {text[1]} for phase {name}",
-                f"add the app that has it to INSTALLED_APPS, or take {name} out of build.phases",
-            )
-    node = host.run(["/bin/sh", "-c", "node --version"], environment=deploy.project(host).variables)
-    version = node.output.strip().lstrip("v").split(".")[0]
-    wants_node = {"build_requirejs", "fix_less_imports"} & set(environment.build.phases)
-    if node.code == 0 and version.isdigit() and int(version) >= NODE_AT_LEAST:
-        yield good(host.name, "Node.js", node.output.strip())
-    elif wants_node:
-        yield bad(
-            host.name,
-            "Node.js",
-            f"node is {node.output.strip() or 'not there'}",
-            f"install Node.js {NODE_AT_LEAST} or later, on the PATH of a login without a terminal",
-        )
+    yield from _commands(deploy, host)
+    yield from _node(deploy, host)
     if "br" in environment.build.precompress:
         yield _brotli(host)
     compress = facts["compress"]
     if "compress" in environment.build.phases and compress:
         yield from _compressor(host, facts, compress)
+
+
+def _commands(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    build, there = deploy.environment.build, deploy.facts(host)["commands"]
+    for name in build.phases:
+        text = build.command_of(name).split()
+        if text[0] == "manage.py" and text[1] not in there:
+            what = f"the project has no management command {text[1]} for phase {name}"
+            cure = f"add the app that has it to INSTALLED_APPS, or take {name} out of build.phases"
+            yield bad(host.name, "phases", what, cure)
+
+
+def _node(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    node = host.run(["/bin/sh", "-c", "node --version"], environment=deploy.project(host).variables)
+    said = node.output.strip()
+    version = said.lstrip("v").split(".")[0]
+    if node.code == 0 and version.isdigit() and int(version) >= NODE_AT_LEAST:
+        yield good(host.name, "Node.js", said)
+    elif {"build_requirejs", "fix_less_imports"} & set(deploy.environment.build.phases):
+        cure = (
+            f"install Node.js {NODE_AT_LEAST} or later, on the PATH of a login without a terminal"
+        )
+        yield bad(host.name, "Node.js", f"node is {said or 'not there'}", cure)
 
 
 def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
@@ -112,33 +116,8 @@ def _compressor(
 def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     """Yield where a web host's project differs from the build host's, and whether its pages answer."""
     here, there = deploy.facts(host), deploy.facts(deploy.build)
-    knows_no_cdn = here["cdn_independent"] and there["cdn_independent"]
-    for name, mine, theirs, may_differ in (
-        ("STATIC_URL", here["static_url"], there["static_url"], False),
-        ("STATIC_CDN", here["static_cdn"], there["static_cdn"], knows_no_cdn),
-    ):
-        if mine != theirs and not may_differ:
-            yield bad(
-                host.name,
-                "settings",
-                f"{name} is {mine!r} here and {theirs!r} on {deploy.build.name}",
-                "set it alike: it stands in the blocks whose hashes are the manifest's keys",
-            )
-    other = {
-        name: (here["libraries"].get(name), version)
-        for name, version in there["libraries"].items()
-        if here["libraries"].get(name) != version
-    }
-    if other:
-        words = ", ".join(
-            f"{name} {own or 'not'} here, {version} there" for name, (own, version) in other.items()
-        )
-        yield bad(
-            host.name,
-            "libraries",
-            f"not those of {deploy.build.name}: {words}",
-            "install the same versions: blocks may be rendered otherwise",
-        )
+    yield from _other_urls(host.name, here, there, deploy.build.name)
+    yield from _other_libraries(host.name, here, there, deploy.build.name)
     compress = here["compress"]
     if compress and not (compress["enabled"] and compress["offline"]):
         yield bad(
@@ -147,16 +126,42 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
             "COMPRESS_ENABLED or COMPRESS_OFFLINE is off: pages will not use the offline manifest",
             "set both True where pages are rendered",
         )
-    url = deploy.environment.web.check
-    if url:
-        url = expand_url(url, host.host)
-        answer, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=5))
-        if answer["answer"] == "200":
-            yield good(host.name, "web.check", f"{url} answers 200")
-        else:
-            yield bad(
-                host.name,
-                "web.check",
-                f"{url} answers {answer['answer']}",
-                "start the web processes, or correct web.check: a deploy would be put back",
-            )
+    if deploy.environment.web.check:
+        yield _answering(host, expand_url(deploy.environment.web.check, host.host))
+
+
+def _other_urls(
+    where: str, here: questions.Settings, there: questions.Settings, build: str
+) -> Iterator[Finding]:
+    knows_no_cdn = here["cdn_independent"] and there["cdn_independent"]
+    for name, mine, theirs, may_differ in (
+        ("STATIC_URL", here["static_url"], there["static_url"], False),
+        ("STATIC_CDN", here["static_cdn"], there["static_cdn"], knows_no_cdn),
+    ):
+        if mine != theirs and not may_differ:
+            what = f"{name} is {mine!r} here and {theirs!r} on {build}"
+            cure = "set it alike: it stands in the blocks whose hashes are the manifest's keys"
+            yield bad(where, "settings", what, cure)
+
+
+def _other_libraries(
+    where: str, here: questions.Settings, there: questions.Settings, build: str
+) -> Iterator[Finding]:
+    words = [
+        f"{name} {here['libraries'].get(name) or 'not'} here, {version} there"
+        for name, version in there["libraries"].items()
+        if here["libraries"].get(name) != version
+    ]
+    if words:
+        what = f"not those of {build}: {', '.join(words)}"
+        cure = "install the same versions: blocks may be rendered otherwise"
+        yield bad(where, "libraries", what, cure)
+
+
+def _answering(host: RemoteHost, url: str) -> Finding:
+    answer, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=5))
+    what = f"{url} answers {answer['answer']}"
+    if answer["answer"] == "200":
+        return good(host.name, "web.check", what)
+    cure = "start the web processes, or correct web.check: a deploy would be put back"
+    return bad(host.name, "web.check", what, cure)

@@ -29,43 +29,36 @@ def template_findings(where: str, answer: questions.Lint) -> list[Finding]:
         answer: see host/project/lint.
     """
     templates = answer["templates"]
-    pages = {one["template"]: one["requests"] for one in templates if one["requests"]}
-    found: list[Finding] = []
-    if pages:
-        most = max(pages, key=lambda page: pages[page]["total"])
-        count = sum(requests["total"] for requests in pages.values()) / len(pages)
-        found.append(
-            {
-                **good(
-                    where,
-                    "templates",
-                    f"{counted(len(pages), 'page')} in {counted(len(templates), 'template')}; a page asks for "
-                    f"{count:.1f} static files on average, {most} for "
-                    f"{pages[most]['total']}, the most",
-                ),
-                "details": pages,
-            }
-        )
+    found = _of_pages(where, templates)
     for one in templates:
-        what, mend = _of_template(one)
-        if what:
+        faults, cures = _of_template(one)
+        if faults:
             if one["requests"]:
-                what.append(f"the page asks for {counted(one['requests']['total'], 'static file')}")
+                total = one["requests"]["total"]
+                faults.append(f"the page asks for {counted(total, 'static file')}")
             subject = f"template {one['template']}"
-            found.append(advice(where, subject, "; ".join(what), "; ".join(mend), details=one))
+            found.append(advice(where, subject, "; ".join(faults), "; ".join(cures), details=one))
     plain = answer["unversioned_tag"]
     if plain:
-        found.append(
-            advice(
-                where,
-                "templates",
-                f"{{% static %}} prints no version in {counted(len(plain), 'template')}, such as "
-                f"{plain[0]}: caches cannot keep these files for long",
-                "{% load fab_static %} after `static` there, and have resource_static among build.phases",
-                details={"templates": plain},
-            )
-        )
+        what = f"{{% static %}} prints no version in {counted(len(plain), 'template')}, such as {plain[0]}"
+        what += ": caches cannot keep these files for long"
+        cure = "{% load fab_static %} after `static` there, and have resource_static among build.phases"
+        found.append(advice(where, "templates", what, cure, details={"templates": plain}))
     return found
+
+
+def _of_pages(where: str, templates: Sequence[questions.Linted]) -> list[Finding]:
+    """Return how many static files a page asks for, in one finding; none where no template is a page."""
+    pages = {one["template"]: one["requests"] for one in templates if one["requests"]}
+    if not pages:
+        return []
+    most = max(pages, key=lambda page: pages[page]["total"])
+    count = sum(requests["total"] for requests in pages.values()) / len(pages)
+    what = (
+        f"{counted(len(pages), 'page')} in {counted(len(templates), 'template')}; a page asks for "
+        f"{count:.1f} static files on average, {most} for {pages[most]['total']}, the most"
+    )
+    return [{**good(where, "templates", what), "details": pages}]
 
 
 def _of_template(one: questions.Linted) -> tuple[list[str], list[str]]:
