@@ -40,12 +40,9 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
 def _writing(publication: Publication, where: str, subject: str) -> Finding:
     if publication.bucket.may_write():
         return good(where, subject, "objects may be written, and conditions hold")
-    return bad(
-        where,
-        subject,
-        "the store takes no notice of If-Match: two deploys at once would not see each other",
-        "let one operator deploy at a time, or use a store with conditional writes",
-    )
+    what = "the store takes no notice of If-Match: two deploys at once would not see each other"
+    cure = "let one operator deploy at a time, or use a store with conditional writes"
+    return bad(where, subject, what, cure)
 
 
 def _copying(publication: Publication, where: str, subject: str) -> Finding:

@@ -139,23 +139,18 @@ def _versions(browser: Browser, url: str, path: str, origin: S3 | None) -> Itera
 def _function(url: str, path: str, made_up: Answer) -> Finding:
     if made_up.status != 200:
         return good(url, "version function", "versions have keys of their own")
-    return bad(
-        url,
-        "version function",
-        f"{path} is answered under a made-up version: no function sends versions to keys of their own",
-        "associate the one that `fab … cdn-function` prints (docs/s3.md)",
-    )
+    why = "no function sends versions to keys of their own"
+    cure = "associate the one that `fab … cdn-function` prints (docs/s3.md)"
+    what = f"{path} is answered under a made-up version: {why}"
+    return bad(url, "version function", what, cure)
 
 
 def _unknown_version(url: str, again: Answer) -> Finding:
     if not _is_hit(again):
         return good(url, "unknown versions", "are not kept")
-    return bad(
-        url,
-        "unknown versions",
-        "are kept, and so would be the bytes that a host which is not yet published answers",
-        "set the minimum TTL to 0, and serve static hosts with what fab … nginx prints",
-    )
+    what = "are kept, and so would be the bytes that a host which is not yet published answers"
+    cure = "set the minimum TTL to 0, and serve static hosts with what fab … nginx prints"
+    return bad(url, "unknown versions", what, cure)
 
 
 def _is_hit(answer: Answer) -> bool:

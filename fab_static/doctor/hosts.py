@@ -58,10 +58,9 @@ def _clock(where: str, skew: float) -> Finding:
 
 def _below(where: str, facts: Facts, user: str, folder: str) -> Iterator[Finding]:
     """Yield what is wrong below deploy_to: whose it is, where it lies, who may write there."""
-    if facts["unwritable"]:
-        some = ", ".join(facts["unwritable"][:3])
-        folders = counted(len(facts["unwritable"]), "folder")
-        what = f"{user} may not write in {folders} there, such as {some}"
+    if closed := facts["unwritable"]:
+        some = f"{counted(len(closed), 'folder')} there, such as {', '.join(closed[:3])}"
+        what = f"{user} may not write in {some}"
         yield bad(where, "deploy_to", what, f"sudo chown -R {user} {folder}")
     yield from _led_elsewhere(where, facts, folder)
     yield from _open_to_others(where, facts, user, folder)

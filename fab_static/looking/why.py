@@ -90,14 +90,10 @@ def _of_path(
     file = release.files.get(path)
     expected = release.versions.get(path)
     looked_for = version or expected
-    hosts, failures = deploy.fleet.attempt(
-        deploy.hosts("static"),
-        lambda host: host.ask(verbs.LOOK_AT, asks.LookAt(path=path, version=looked_for))[0],
-    )
     phases = _phases(deploy, path)
     is_collected = bool(phases) and phases[0]["phase"] == "collectstatic"
     sources = _sources(deploy, path) if is_collected or not phases else []
-    releases = {name: one for name, one in _kept(deploy).items() if path in one.files}
+    held = {name: one.files[path] for name, one in _kept(deploy).items() if path in one.files}
     return {
         "path": path,
         "asked_version": version,
@@ -110,24 +106,37 @@ def _of_path(
         "phases": phases,
         "source": sources[0] if sources else None,
         "shadowed": sources[1:],
-        "releases": [*releases],
-        "releases_of_version": [
-            name for name, one in releases.items() if one.files[path].version == looked_for
-        ],
-        "hosts": [
-            {
-                "host": host.name,
-                "current": found["current"],
-                "pool": found["pool"],
-                "named": found["named"],
-                "gone": found["gone"],
-                "as_sealed": found["current"] == (file.sha256 if file else None),
-            }
-            for host, found in hosts.items()
-        ]
-        + [{"host": host.name, "error": error.what} for host, error in failures.items()],
-        "verdict": _verdict(release, path, version, [*releases]),
+        "releases": [*held],
+        "releases_of_version": [name for name, one in held.items() if one.version == looked_for],
+        "hosts": _on_hosts(deploy, path, looked_for, file.sha256 if file else None),
+        "verdict": _verdict(release, path, version, [*held]),
     }
+
+
+def _on_hosts(
+    deploy: Deployment, path: str, version: str | None, sealed: str | None
+) -> list[dict[str, Any]]:
+    """Return what each static host has behind the URLs of a path."""
+    request = asks.LookAt(path=path, version=version)
+    hosts, failures = deploy.fleet.attempt(
+        deploy.hosts("static"), lambda host: host.ask(verbs.LOOK_AT, request)[0]
+    )
+    found: list[dict[str, Any]] = [
+        {
+            "host": host.name,
+            "current": answer["current"],
+            "pool": answer["pool"],
+            "named": answer["named"],
+            "gone": answer["gone"],
+            "as_sealed": answer["current"] == sealed,
+        }
+        for host, answer in hosts.items()
+    ]
+    return found + _failed(failures)
+
+
+def _failed(failures: Mapping[RemoteHost, FabStaticError]) -> list[dict[str, Any]]:
+    return [{"host": host.name, "error": error.what} for host, error in failures.items()]
 
 
 def _sources(deploy: Deployment, path: str) -> list[str]:
@@ -171,47 +180,21 @@ def _phases(deploy: Deployment, path: str) -> list[dict[str, str | None]]:
 
 def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
     """Return which kept releases have the key, and which blocks of which hosts ask for it."""
-    manifests: dict[str, Mapping[str, str]] = {}
-    for name, sealed in _kept(deploy).items():
-        if sealed.offline_manifest_sha256:
-            _, text = deploy.build.ask(
-                verbs.READ_OBJECT, asks.Object(object=sealed.offline_manifest_sha256)
-            )
-            manifests[name] = offline_manifest.parse(
-                decoded(text, where=name, error=ManifestError), where=name
-            )
-
-    def asked(host: RemoteHost) -> questions.Coverage:
-        return deploy.project(host).ask(
-            questions.COVERAGE, questions.OfManifest(manifest=None, redirect={}, texts=True)
-        )
-
+    manifests = _manifests(deploy)
     hosts = list(dict.fromkeys((deploy.build, *deploy.hosts("web"))))
-    answers, failures = deploy.fleet.attempt(hosts, asked)
+    question = questions.OfManifest(manifest=None, redirect={}, texts=True)
+    answers, failures = deploy.fleet.attempt(
+        hosts, lambda host: deploy.project(host).ask(questions.COVERAGE, question)
+    )
     texts = [answer["texts"] for answer in answers.values()]
     others = [gap["key"] for answer in answers.values() for gap in answer["untranslated"]]
     key = whole_key(key, [*manifests.values(), *texts, others])
     holders = {name: manifest[key] for name, manifest in manifests.items() if key in manifest}
-    live_manifest = manifests.get(release.id, {})
-    built = (
-        coverage.built_blocks(answers[deploy.build], live_manifest)
-        if deploy.build in answers
-        else []
-    )
+    live = manifests.get(release.id, {})
+    on_build = answers.get(deploy.build)
+    built = coverage.built_blocks(on_build, live) if on_build else []
     asked_by = [
-        {
-            "host": host.name,
-            "template": block["template"],
-            "in": block["in"],
-            "block": block["block"],
-            "line": block["line"],
-            "context": block["context"],
-            "language": block["language"],
-            "text": block["text"],
-            "nearest": []
-            if key in live_manifest
-            else coverage.describe(coverage.block_of(block, block["text"]), built),
-        }
+        _asking(host.name, block, None if key in live else built)
         for host, answer in answers.items()
         for block in blocks_of(answer, key)
     ]
@@ -221,9 +204,21 @@ def _of_key(deploy: Deployment, release: Release, key: str) -> dict[str, Any]:
         "in_release": release.id in holders,
         "releases": holders,
         "asked_by": asked_by,
-        "unasked": [{"host": host.name, "error": error.what} for host, error in failures.items()],
+        "unasked": _failed(failures),
         "verdict": _verdict_of_key(release.id in holders, [*holders], asked_by),
     }
+
+
+def _manifests(deploy: Deployment) -> dict[str, Mapping[str, str]]:
+    """Return the offline manifest of each release that is kept and has one."""
+    found: dict[str, Mapping[str, str]] = {}
+    for name, sealed in _kept(deploy).items():
+        if sealed.offline_manifest_sha256:
+            request = asks.Object(object=sealed.offline_manifest_sha256)
+            _, text = deploy.build.ask(verbs.READ_OBJECT, request)
+            known = decoded(text, where=name, error=ManifestError)
+            found[name] = offline_manifest.parse(known, where=name)
+    return found
 
 
 def whole_key(digits: str, known: Iterable[Iterable[str]]) -> str:
@@ -236,6 +231,22 @@ class Met(questions.Gap):
     """A block that has the key; in `language` where that is not the build's."""
 
     language: str | None
+
+
+def _asking(host: str, block: Met, built: Sequence[coverage.Block] | None) -> dict[str, Any]:
+    """Return a block that asks for the key, and how it differs from the nearest one of the blocks built, if these are given."""
+    here = coverage.block_of(block, block["text"])
+    return {
+        "host": host,
+        "template": block["template"],
+        "in": block["in"],
+        "block": block["block"],
+        "line": block["line"],
+        "context": block["context"],
+        "language": block["language"],
+        "text": block["text"],
+        "nearest": [] if built is None else coverage.describe(here, built),
+    }
 
 
 def blocks_of(answer: questions.Coverage, key: str) -> list[Met]:

@@ -8,6 +8,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import coverage
+from fab_static.plan.coverage_cures import cures
 from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import counted, first_of, indented
@@ -131,5 +132,5 @@ def gaps_refused(
         f"{count} would raise OfflineGenerationError:\n"
         + "\n".join(f"    {line}" for line in (*lines, *differing)),
         where=where,
-        mend=coverage.cures(answer),
+        mend=cures(answer),
     )

@@ -6,7 +6,6 @@ differs from what was built somewhere: the nearest built block shows in which li
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -234,41 +233,62 @@ def problems(
         for gap in answer["failed"]
     ]
     for missing in answer["missing"]:
-        block = block_of(missing, missing["text"])
-        lines = [
-            f"{_place(missing)}: its key {missing['key'][:12]}… is not in the manifest; it renders as",
-            *(f"  {line}" for line in missing["text"].strip().splitlines()[:LINES_SHOWN]),
-        ]
-        if len(found) < GAPS_SHOWN:  # comparing is dear
-            lines += describe(block, built, static_urls) if built else []
-        found.append("\n".join(lines))
-    found += [_passed_over(gap) for gap in answer.get("passed_over", ())]
-    found += [
+        compared = built if len(found) < GAPS_SHOWN else ()  # comparing is dear
+        found.append(_missing(missing, compared, static_urls))
+    found += map(_passed_over, answer.get("passed_over", ()))
+    found += map(_handed_over, answer.get("handed_over", ()))
+    for unfilled in answer["unfilled"]:
+        found += _set_outside(unfilled)
+    found += map(_surrounded, answer.get("surrounded", ()))
+    return found + _untranslated(answer["untranslated"])
+
+
+def _missing(gap: questions.Gap, built: Sequence[Block], static_urls: tuple[str, str]) -> str:
+    lines = [
+        f"{_place(gap)}: its key {gap['key'][:12]}… is not in the manifest; it renders as",
+        *_beginning(gap["text"]),
+    ]
+    if built:
+        lines += describe(block_of(gap, gap["text"]), built, static_urls)
+    return "\n".join(lines)
+
+
+def _handed_over(gap: questions.HandedOver) -> str:
+    return (
         f"{gap['template']}, line {gap['line']}: {gap['tag']} has compressor look up the text that each page "
         "puts together, and compress builds no such text"
-        for gap in answer.get("handed_over", ())
-    ]
-    found += [
-        f"{_place(unfilled)} uses {name}, which {{% {tag} %}} outside of the block sets: compress renders the "
+    )
+
+
+def _set_outside(gap: questions.Unfilled) -> list[str]:
+    return [
+        f"{_place(gap)} uses {name}, which {{% {tag} %}} outside of the block sets: compress renders the "
         "block alone, without it"
-        for unfilled in answer["unfilled"]
-        for name, tag in unfilled.get("set_by", {}).items()
+        for name, tag in gap.get("set_by", {}).items()
     ]
-    for surrounded in answer.get("surrounded", ()):
-        lines = surrounded["text"].strip().splitlines()[:LINES_SHOWN]
-        told = (
-            f"{_place(surrounded)} is another text within {surrounded['tag']}, and compress renders the block "
-            "alone; pages render it as"
-        )
-        found.append("\n".join([told, *(f"  {line}" for line in lines)]))
+
+
+def _surrounded(gap: questions.Surrounded) -> str:
+    told = (
+        f"{_place(gap)} is another text within {gap['tag']}, and compress renders the block "
+        "alone; pages render it as"
+    )
+    return "\n".join([told, *_beginning(gap["text"])])
+
+
+def _untranslated(gaps: Iterable[questions.Untranslated]) -> list[str]:
     languages: dict[str, list[str]] = {}
-    for untranslated in answer["untranslated"]:
-        languages.setdefault(_place(untranslated), []).append(untranslated["language"])
-    found += [
+    for gap in gaps:
+        languages.setdefault(_place(gap), []).append(gap["language"])
+    return [
         f"{place}: visitors in {some_of(codes, WORDS_SHOWN)} get another text than was built"
         for place, codes in languages.items()
     ]
-    return found
+
+
+def _beginning(text: str) -> list[str]:
+    """Return the first lines of a block's text, as they are shown."""
+    return [f"  {line}" for line in text.strip().splitlines()[:LINES_SHOWN]]
 
 
 def _passed_over(gap: questions.PassedOver) -> str:
@@ -277,8 +297,7 @@ def _passed_over(gap: questions.PassedOver) -> str:
     told = f"{place}: compress does not find the block in {gap['tag']}"
     if "error" in gap:
         return f"{told}, and it fails while it is rendered: {gap['error']}"
-    lines = gap["text"].strip().splitlines()[:LINES_SHOWN]
-    return "\n".join([f"{told}; it renders as", *(f"  {line}" for line in lines)])
+    return "\n".join([f"{told}; it renders as", *_beginning(gap["text"])])
 
 
 def _place(gap: questions.Place) -> str:
@@ -294,12 +313,7 @@ def advice(answer: questions.Coverage) -> list[str]:
         if not gap["has_compress"]
     ]
     for gap in answer["unfilled"]:
-        names = [name for name in gap["variables"] if name not in gap.get("set_by", {})]
-        if names:
-            found.append(
-                f"{_place(gap)}: no offline context gives {some_of(names, WORDS_SHOWN)}: a page that does gets "
-                "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
-            )
+        found += _not_given(gap)
     found += [
         f"{_place(gap)} {_varies(gap['asks'])}: its text is another one later, and pages get "
         "OfflineGenerationError then; keep it out of the block"
@@ -308,15 +322,24 @@ def advice(answer: questions.Coverage) -> list[str]:
     for made in answer.get("made", ()):
         file = made["file"] or "what compress made of it"
         found.append(_MADE[made["what"]].format(_place(made), file=file, name=made["name"]))
-    for ambiguous in answer["ambiguous"]:
-        places = "; ".join(
-            f"{_place(each)} asks for {each['form']}" for each in ambiguous["blocks"]
-        )
-        found.append(
-            f"one text, and so one key, for different output: {places}; which of them pages get is "
-            "left to chance: make the texts differ, by a comment"
-        )
-    return found
+    return found + [_ambiguous(gap["blocks"]) for gap in answer["ambiguous"]]
+
+
+def _not_given(gap: questions.Unfilled) -> list[str]:
+    names = [name for name in gap["variables"] if name not in gap.get("set_by", {})]
+    told = (
+        f"{_place(gap)}: no offline context gives {some_of(names, WORDS_SHOWN)}: a page that does gets "
+        "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block"
+    )
+    return [told] if names else []
+
+
+def _ambiguous(blocks: Iterable[questions.Formed]) -> str:
+    places = "; ".join(f"{_place(each)} asks for {each['form']}" for each in blocks)
+    return (
+        f"one text, and so one key, for different output: {places}; which of them pages get is "
+        "left to chance: make the texts differ, by a comment"
+    )
 
 
 _MADE = {
@@ -336,50 +359,3 @@ def _varies(asks: Sequence[str]) -> str:
     clocks = [name for name in asks if name != "random"]
     words = [f"asks the clock ({some_of(clocks, WORDS_SHOWN)})"] if clocks else []
     return " and ".join(words + (["asks for a random value"] if "random" in asks else []))
-
-
-def cures(answer: questions.Coverage) -> str:
-    """Return how to mend what `problems` names."""
-    found = []
-    if any(gap["has_compress"] for gap in answer["broken"]) or answer["failed"]:
-        found.append("correct the templates that fail")
-    if any("UnicodeDecodeError" in gap["error"] for gap in answer["broken"] if gap["has_compress"]):
-        found.append("save them as UTF-8")
-    if any(
-        re.search(r"VariableDoesNotExist|is undefined", gap["error"]) for gap in answer["failed"]
-    ):
-        found.append("or give what they look for in COMPRESS_OFFLINE_CONTEXT")
-    if any("extends" in gap["error"] for gap in answer["broken"] if gap["has_compress"]):
-        found.append("give variable parents of `extends` in COMPRESS_OFFLINE_CONTEXT")
-    if any(gap["engine"] == "jinja2" for gap in answer["missing"]):
-        found.append(
-            "build Jinja2 too: build.commands: {compress: manage.py compress --force --engine django "
-            "--engine jinja2} (it passes over blocks below `elif`, and templates that are no files)"
-        )
-    if any(not gap["template"].endswith(".html") for gap in answer["missing"]):
-        found.append(
-            "name endings other than .html in build.commands.compress: manage.py compress --extension"
-        )
-    if answer.get("passed_over"):
-        found.append(
-            "move each block that compress does not find into a template of its own, and {% include %} "
-            "that where the block stood"
-        )
-    if answer.get("handed_over"):
-        found.append(
-            "take the processor out, and compress where the files are named: {% addtoblock … %}{% compress … %}"
-            "…{% endcompress %}{% endaddtoblock %}"
-        )
-    if any(gap.get("set_by") for gap in answer["unfilled"]):
-        found.append(
-            "set these variables within the block, or give their values in COMPRESS_OFFLINE_CONTEXT"
-        )
-    if answer.get("surrounded"):
-        found.append("write within each block the tags that change its text, not around it")
-    if answer["untranslated"]:
-        found.append("keep translated text out of the block, or its language out of LANGUAGES")
-    if answer["missing"]:
-        found.append(
-            "build with the templates, settings, versions and libraries that web hosts render with"
-        )
-    return "; ".join(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
@@ -77,22 +77,41 @@ def nginx_server(
     Raises:
         ValueError: a value that nginx would read as something else than text.
     """
-    for text in (str(deploy_to or ""), listen, server_name, url, name, app or "", *static_hosts):
-        if re.search(r'["\\$;{}\x00-\x1f]', text):
-            raise ValueError(f"{text!r} cannot stand in an nginx configuration")
+    _refuse_words([str(deploy_to or ""), listen, server_name, url, name, app or "", *static_hosts])
     maps = static = ""
     if deploy_to:
-        maps, static = _static_location(deploy_to, url, name, precompressed)
+        maps = _maps(url, name)
+        static = _static_location(deploy_to, url, name, precompressed)
     elif static_hosts:
-        servers = "".join(f"    server {server};\n" for server in static_hosts)
-        maps = f"upstream {name}_hosts {{\n{servers}}}\n"
-        static = f"""
+        maps, static = _asked_of_hosts(static_hosts, url, name)
+    return f"""\
+{maps}
+server {{
+    listen {listen};
+    server_name {server_name};
+{static}{_behind(app) if app else ""}}}
+"""
+
+
+def _refuse_words(texts: Iterable[str]) -> None:
+    for text in texts:
+        if re.search(r'["\\$;{}\x00-\x1f]', text):
+            raise ValueError(f"{text!r} cannot stand in an nginx configuration")
+
+
+def _asked_of_hosts(hosts: Sequence[str], url: str, name: str) -> tuple[str, str]:
+    """Return the upstream, and the location of a host that asks static hosts for the files."""
+    servers = "".join(f"    server {server};\n" for server in hosts)
+    location = f"""
     location ^~ {url} {{
         proxy_pass http://{name}_hosts;
     }}
 """
-    behind = (
-        f"""
+    return f"upstream {name}_hosts {{\n{servers}}}\n", location
+
+
+def _behind(app: str) -> str:
+    return f"""
     location / {{
         proxy_pass http://{app};
         proxy_set_header Host $http_host;
@@ -100,28 +119,11 @@ def nginx_server(
         proxy_set_header X-Forwarded-Proto $scheme;
     }}
 """
-        if app
-        else ""
-    )
+
+
+def _maps(url: str, name: str) -> str:
+    """Return the maps of a host's releases: the version and the path that are asked for, and how caches may keep them."""
     return f"""\
-{maps}
-server {{
-    listen {listen};
-    server_name {server_name};
-{static}{behind}}}
-"""
-
-
-def _static_location(
-    deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]
-) -> tuple[str, str]:
-    """Return the maps, and the location that serves a host's releases (DESIGN §6).
-
-    `pool/named` comes before `current/static`: what compress or collectstatic named by content is found
-    where its name is a record, so that no rule has to guess from the shape of a name. `pool/gone` is last: it holds
-    names that the live release has no more.
-    """
-    maps = f"""\
 # a version is 7 hex digits: nothing else may become part of a path
 map $arg_version ${name}_version {{
     "" none;
@@ -142,32 +144,39 @@ map "$status ${name}_version $uri" ${name}_cache {{
     default no-store;
 }}
 """
+
+
+def _static_location(deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]) -> str:
+    """Return the location that serves a host's releases (DESIGN §6).
+
+    `pool/named` comes before `current/static`: what compress or collectstatic named by content is found
+    where its name is a record, so that no rule has to guess from the shape of a name. `pool/gone` is last: it holds
+    names that the live release has no more.
+    """
     headers = f"""\
         add_header Cache-Control ${name}_cache always;
         add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
 """
     encodings = "".join(f"        {line}\n" for line in _encodings(precompressed))
-    # pool/…~ holds names that another release has as a folder, or below such a file
-    places = " ".join(
-        f"/{place}/${name}_path"
-        for place in (
-            *(f"pool/${{{name}_version}}", f"pool/${{{name}_version}}~"),
-            *("pool/named", "pool/named~", "current/static", "pool/gone", "pool/gone~"),
-        )
-    )
     own = "".join(f"        {line}\n" for line in OWN_SETTINGS)
     # root stands inside the location, or the rest of the server could reach deploy_to
-    static = f"""
+    return f"""
     location ^~ {url} {{
         root "{deploy_to}";
-        try_files {places} =404;
+        try_files {_places(name)} =404;
         error_page 404 = @{name}_missing;
 {headers}{encodings}{own}{_types()}    }}
     location @{name}_missing {{  # or the server's own error page, with other headers, would answer
 {headers}        return 404;
     }}
 """
-    return maps, static
+
+
+def _places(name: str) -> str:
+    """Return where a file is looked for, in this order. pool/…~ holds names that another release has as a folder."""
+    version = f"pool/${{{name}_version}}"
+    pools = (version, version + "~", "pool/named", "pool/named~", "current/static")
+    return " ".join(f"/{place}/${name}_path" for place in (*pools, "pool/gone", "pool/gone~"))
 
 
 def _types() -> str:

@@ -7,10 +7,10 @@ without them. The charts are Chart.js (assets/chart.umd.js, MIT, from npm), embe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -27,34 +27,32 @@ Summary = Mapping[str, Any]
 
 def report(summary: Summary) -> str:
     """Return the page for a summary, as `fab_static.telling.summary` makes it."""
-    sections = [
-        ("timeline", "What ran when", _timeline(summary)),
-        ("pages", "What a visitor downloads", _pages(summary)),
-        ("bundles", "Bundles that changed", _bundles(summary)),
-        ("files", "Files that changed", _files(summary)),
-        ("cdn", "What CloudFront forgets", _invalidation(summary)),
-        ("probe", "What was asked over HTTP", _probe(summary)),
-        ("environment", "Environment", _environment(summary)),
-    ]
-    sections = [(name, title, body) for name, title, body in sections if body]
+    made = ((name, title, section(summary)) for name, title, section in SECTIONS)
+    sections = [(name, title, body) for name, title, body in made if body]
     title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
-    return Template((ASSETS / "report.html").read_text("utf-8")).substitute(
+    items = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
+    return Template(_asset("report.html")).substitute(
         title=escape(f"{title} · {summary['started_at']}"),
-        css=(ASSETS / "report.css").read_text("utf-8"),
+        css=_asset("report.css"),
         head=_head(summary, title),
-        nav="<ul>"
-        + "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
-        + "</ul>",
-        main="\n".join(
-            f'<section id="{name}" aria-labelledby="{name}-title">'
-            f'<h2 id="{name}-title">{title}</h2>\n{body}</section>'
-            for name, title, body in sections
-        ),
+        nav=f"<ul>{items}</ul>",
+        main="\n".join(starmap(_section, sections)),
         made=escape(_when(summary["started_at"])),
         # "<" would end the script, or begin a comment in it
         data=json.dumps(_data(summary)).replace("<", "\\u003c"),
-        chart=(ASSETS / "chart.umd.js").read_text("utf-8"),
-        script=(ASSETS / "report.js").read_text("utf-8"),
+        chart=_asset("chart.umd.js"),
+        script=_asset("report.js"),
+    )
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text("utf-8")
+
+
+def _section(name: str, title: str, body: str) -> str:
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title">{title}</h2>\n{body}</section>'
     )
 
 
@@ -71,22 +69,25 @@ def _head(summary: Summary, title: str) -> str:
         ("When", escape(_when(summary["started_at"]))),
         ("Took", f"{summary['seconds']:.1f} s"),
     )
-    boxes = ""
-    ending = summary.get("ending")
-    if ending and style != "good":
-        text = "\n".join(f"{word}: {ending[word]}" for word in ("live", "undone", "next"))
-        boxes += f'<p class="box note">{escape(text)}</p>'
-    if summary["error"]:
-        boxes += f'<p class="box">{escape(summary["error"])}</p>'
-    for one in summary["failed_after_flip"]:
-        text = f"{one['what']}\nwhere: {one['where']}\nmend: {one['mend']}"
-        boxes += f'<p class="box note">{escape(text)}</p>'
     return (
         f"<h1>{escape(title)}</h1>\n"
         f'<p class="outcome {style}">{escape(words)}</p>\n'
         + _facts((name, value) for name, value in facts if value)
-        + boxes
+        + "".join(_boxes(summary, style))
     )
+
+
+def _boxes(summary: Summary, style: str) -> Iterator[str]:
+    """Yield a box for how the run ended, where that was not well, and for each thing that went wrong."""
+    ending = summary.get("ending")
+    if ending and style != "good":
+        text = "\n".join(f"{word}: {ending[word]}" for word in ("live", "undone", "next"))
+        yield f'<p class="box note">{escape(text)}</p>'
+    if summary["error"]:
+        yield f'<p class="box">{escape(summary["error"])}</p>'
+    for one in summary["failed_after_flip"]:
+        text = f"{one['what']}\nwhere: {one['where']}\nmend: {one['mend']}"
+        yield f'<p class="box note">{escape(text)}</p>'
 
 
 def _how_it_ended(summary: Summary) -> tuple[str, str]:
@@ -141,38 +142,33 @@ def _pages(summary: Summary) -> str:
     pages = summary.get("pages") or []
     if not pages:
         return ""
-    rows = []
-    for page in pages:
-        before = page["before"] or {"requests": None, "bytes": None, "sent": None}
-        rows.append(
-            (
-                f'<span class="path">{escape(page["page"])}</span>',
-                str(page["requests"]),
-                size(page["bytes"]),
-                _size_or_dash(before["sent"]),
-                size(page["sent"]),
-                _change(before["sent"], page["sent"]) if page["before"] else "-",
-            )
-        )
     text = _table(
         "Scripts, stylesheets and images that each probed page names",
         ("Page", "#Requests", "#Bytes", "#Sent before", "#Sent now", "#Change"),
-        rows,
+        map(_row_of_page, pages),
     )
-    for page in pages:
-        assets = [
-            (
-                f'<span class="path">{escape(asset["path"])}</span>',
-                size(asset["bytes"]),
-                size(asset["sent"]),
-            )
-            for asset in sorted(page["assets"], key=lambda one: -one["sent"])
-        ]
-        table = _table(f"What {page['page']} names", ("File", "#Bytes", "#Sent"), assets)
-        text += f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
+    chart = _chart("pages", "Bytes sent per page, before and now; the table below says the same")
+    return chart + text + "".join(map(_assets, pages))
+
+
+def _row_of_page(page: Mapping[str, Any]) -> Sequence[str]:
+    before = (page["before"] or {}).get("sent")
     return (
-        _chart("pages", "Bytes sent per page, before and now; the table below says the same") + text
+        _path(page["page"]),
+        str(page["requests"]),
+        size(page["bytes"]),
+        _size_or_dash(before),
+        size(page["sent"]),
+        _change(before, page["sent"]) if page["before"] else "-",
     )
+
+
+def _assets(page: Mapping[str, Any]) -> str:
+    """Return what a page names, largest first."""
+    assets = sorted(page["assets"], key=lambda one: -one["sent"])
+    rows = [(_path(one["path"]), size(one["bytes"]), size(one["sent"])) for one in assets]
+    table = _table(f"What {page['page']} names", ("File", "#Bytes", "#Sent"), rows)
+    return f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
 
 
 def _bundles(summary: Summary) -> str:
@@ -192,7 +188,7 @@ def _bundles(summary: Summary) -> str:
             before, now = (side and side[kind] for side in (one["before"], one["now"]))
             has_none = before is None and now is None
             cells += [_size_or_dash(now), "" if has_none else _change(before, now)]
-        rows.append((f'<span class="path">{escape(one["bundle"])}</span>', *cells))
+        rows.append((_path(one["bundle"]), *cells))
     names = {"bytes": "#Bytes", "gzip": "#gzip", "brotli": "#Brotli"}
     return _table(
         "What compress and build_requirejs made of many files, as it is and as it is sent",
@@ -205,41 +201,42 @@ def _files(summary: Summary) -> str:
     difference = summary["difference"]
     if not difference:
         return ""
-    sizes = difference.get("sizes", {})
-    unversioned = set(difference["unversioned"])
     kinds = ("changed", "added", "removed")
-    rows = []
-    paths = ((kind, path) for kind in kinds for path in difference[kind])
-    for kind, path in islice(paths, MOST_FILES):
-        before, now = sizes.get(path, (None, None))
-        rows.append(
-            (
-                kind,
-                f'<span class="path">{escape(path)}</span>',
-                "same URL" if path in unversioned else "",
-                _size_or_dash(before),
-                _size_or_dash(now),
-                _change(before, now),
-            )
-        )
     text = f"<p>{', '.join(f'{len(difference[kind]):,} {kind}' for kind in kinds)}.</p>"
-    if not rows:
+    count = sum(len(difference[kind]) for kind in kinds)
+    if not count:
         return text
-    if sum(len(difference[kind]) for kind in kinds) > MOST_FILES:
+    if count > MOST_FILES:
         text += f"<p>The first {MOST_FILES:,} stand below; `fab … diff` shows all.</p>"
+    paths = ((kind, path) for kind in kinds for path in difference[kind])
+    unversioned = frozenset(difference["unversioned"])
+    sizes = difference.get("sizes", {})
+    rows = [
+        _row_of_file(kind, path, sizes.get(path, (None, None)), path in unversioned)
+        for kind, path in islice(paths, MOST_FILES)
+    ]
     table = _table(
         "Files of the static root, against the release before",
         ("What", "File", "URL", "#Before", "#Now", "#Change"),
         rows,
         name="files-table",
     )
+    return text + _search(len(rows)) + table.replace('class="wide"', 'class="wide tall"')
+
+
+def _row_of_file(
+    kind: str, path: str, sizes: Sequence[int | None], is_unversioned: bool
+) -> Sequence[str]:
+    before, now = sizes
+    url = "same URL" if is_unversioned else ""
+    return (kind, _path(path), url, _size_or_dash(before), _size_or_dash(now), _change(before, now))
+
+
+def _search(rows: int) -> str:
     return (
-        text
-        + '<div class="search"><label for="files-search">Search the files</label>'
-        + '<input id="files-search" type="search" autocomplete="off" data-table="files-table" '
-        + f'data-count="files-count"><span id="files-count" role="status">{len(rows)} of '
-        + f"{len(rows)} shown</span></div>"
-        + table.replace('class="wide"', 'class="wide tall"')
+        '<div class="search"><label for="files-search">Search the files</label>'
+        '<input id="files-search" type="search" autocomplete="off" data-table="files-table" '
+        f'data-count="files-count"><span id="files-count" role="status">{rows} of {rows} shown</span></div>'
     )
 
 
@@ -286,30 +283,26 @@ def _environment(summary: Summary) -> str:
     return hosts
 
 
+SECTIONS = (
+    ("timeline", "What ran when", _timeline),
+    ("pages", "What a visitor downloads", _pages),
+    ("bundles", "Bundles that changed", _bundles),
+    ("files", "Files that changed", _files),
+    ("cdn", "What CloudFront forgets", _invalidation),
+    ("probe", "What was asked over HTTP", _probe),
+    ("environment", "Environment", _environment),
+)
+
 # ---- what the charts need
 
 
 def _data(summary: Summary) -> dict[str, Any]:
-    spans = summary["timeline"]
+    spans, pages = summary["timeline"], summary.get("pages") or []
     start = min((span["started"] for span in spans), default=0)
-    hosts = [one["host"] for one in summary["hosts"]]
     met = {span["host"] for span in spans}
-    pages = summary.get("pages") or []
     return {
-        "rows": ["all", *(host for host in hosts if host in met)],
-        "spans": [
-            {
-                "y": span["host"] or "all",
-                "x": [
-                    round(span["started"] - start, 2),
-                    round(span["started"] - start + span["seconds"], 2),
-                ],
-                "phase": span["phase"].replace("_", "-"),
-                "group": _group(span["phase"]),
-                "outcome": span["outcome"],
-            }
-            for span in spans
-        ],
+        "rows": ["all", *(one["host"] for one in summary["hosts"] if one["host"] in met)],
+        "spans": [_bar(span, start) for span in spans],
         "pages": [
             {
                 "name": page["page"],
@@ -318,6 +311,17 @@ def _data(summary: Summary) -> dict[str, Any]:
             }
             for page in pages
         ],
+    }
+
+
+def _bar(span: Mapping[str, Any], start: float) -> dict[str, Any]:
+    began = span["started"] - start
+    return {
+        "y": span["host"] or "all",
+        "x": [round(began, 2), round(began + span["seconds"], 2)],
+        "phase": span["phase"].replace("_", "-"),
+        "group": _group(span["phase"]),
+        "outcome": span["outcome"],
     }
 
 
@@ -343,30 +347,29 @@ def _chart(name: str, words: str) -> str:
 
 
 def _table(
-    caption: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    name: str = "",
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, name: str = ""
 ) -> str:
     """Return a table; a column whose name begins with # holds numbers. Cells are HTML already."""
     numbers = [column.startswith("#") for column in columns]
-    names = [column.lstrip("#") for column in columns]
-
-    def cell(text: str, number: bool) -> str:
-        return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
-
     head = "".join(
-        f'<th scope="col"{" class=number" if number else ""}>{escape(text)}</th>'
-        for text, number in zip(names, numbers, strict=True)
+        f'<th scope="col"{" class=number" if number else ""}>{escape(column.lstrip("#"))}</th>'
+        for column, number in zip(columns, numbers, strict=True)
     )
-    body = "".join("<tr>" + "".join(map(cell, row, numbers)) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row, numbers)) + "</tr>\n" for row in rows)
     mark = f' id="{name}"' if name else ""
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(text: str, number: bool) -> str:
+    return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+
+
+def _path(text: str) -> str:
+    return f'<span class="path">{escape(text)}</span>'
 
 
 def _code(text: Any) -> str:

@@ -13,17 +13,34 @@ from fab_static.plan.spelling import task_name
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.options import PATH, QUIET, VERBOSE, WAIT
 
+Body = Callable[..., None]
+
 
 def phase_task(name: str) -> Task[Any]:
     """Return the task that runs one phase, with the phase's own documentation."""
     is_own = name not in EVERYTHING
     words = documentation("own_phase" if is_own else name).splitlines()
-    examples = f"fab staging {task_name(name)}"
+    builds = (_building, {"project_path": PATH}) if is_own or name in BUILD else (_alone, {})
+    make, options = _WITH_OPTIONS.get(name, builds)
+    body = make(name)
+    at = "of your own" if is_own else str(EVERYTHING.index(name) + 1)
+    example = f"fab staging {task_name(name)}"
+    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", example])
+    known = {"wait": WAIT, "verbose": VERBOSE, "quiet": QUIET, **options}
+    return Task(body, name=task_name(name), help=known)
 
+
+# Invoke reads the options of a task from the parameters of its function: one function for each set of options
+
+
+def _alone(name: str) -> Body:
     def alone(c: Context, wait: float = 0.0, verbose: bool = False, quiet: bool = False) -> None:
-        with task_session(verbose=verbose, quiet=quiet) as session:
-            session.phase(name, wait_seconds=wait)
+        _run(name, wait, verbose, quiet)
 
+    return alone
+
+
+def _building(name: str) -> Body:
     def build(
         c: Context,
         project_path: str | None = None,
@@ -31,9 +48,12 @@ def phase_task(name: str) -> Task[Any]:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        with task_session(verbose=verbose, quiet=quiet) as session:
-            session.phase(name, project_path=project_path, wait_seconds=wait)
+        _run(name, wait, verbose, quiet, project_path=project_path)
 
+    return build
+
+
+def _verifying(name: str) -> Body:
     def audited(
         c: Context,
         audit: bool = False,
@@ -41,9 +61,12 @@ def phase_task(name: str) -> Task[Any]:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        with task_session(verbose=verbose, quiet=quiet) as session:
-            session.phase(name, wait_seconds=wait, options={"audit": audit})
+        _run(name, wait, verbose, quiet, options={"audit": audit})
 
+    return audited
+
+
+def _invalidating(name: str) -> Body:
     def again(
         c: Context,
         again: bool = False,
@@ -51,21 +74,24 @@ def phase_task(name: str) -> Task[Any]:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        with task_session(verbose=verbose, quiet=quiet) as session:
-            session.phase(name, wait_seconds=wait, options={"again": again})
+        _run(name, wait, verbose, quiet, options={"again": again})
 
-    body: Callable[..., None] = build if is_own or name in BUILD else alone
-    options = {"wait": WAIT, "verbose": VERBOSE, "quiet": QUIET}
-    if body is build:
-        options["project_path"] = PATH
-    if name == "verify":
-        body = audited
-        options["audit"] = "list the bucket, too, and compare it with its manifest"
-    if name == "invalidate":
-        body = again
-        options["again"] = (
-            "ask anew for all that kept releases have under the same name with other bytes"
-        )
-    at = "of your own" if is_own else str(EVERYTHING.index(name) + 1)
-    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", examples])
-    return Task(body, name=task_name(name), help=options)
+    return again
+
+
+def _run(name: str, wait: float, verbose: bool, quiet: bool, **more: Any) -> None:
+    with task_session(verbose=verbose, quiet=quiet) as session:
+        session.phase(name, wait_seconds=wait, **more)
+
+
+# phases with an option of their own, and what it does
+_WITH_OPTIONS: dict[str, tuple[Callable[[str], Body], dict[str, str]]] = {
+    "verify": (
+        _verifying,
+        {"audit": "list the bucket, too, and compare it with its manifest"},
+    ),
+    "invalidate": (
+        _invalidating,
+        {"again": "ask anew for all that kept releases have under the same name with other bytes"},
+    ),
+}

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +23,19 @@ from typing import Any
 from fab_static.errors import FabStaticError
 from fab_static.looking.difference import difference_of
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.release import Release
+from fab_static.plan.release import File, Release
 
 FORMAT = 1
+WEIGHTS = ("requests", "bytes", "sent")  # of a page
+# the caller knows these: where it keeps the run, and how it ended
+NOT_KNOWN_YET: Mapping[str, Any] = {
+    "log": None,
+    "report": None,
+    "report_at": None,
+    "exit_code": None,
+    "interrupted": False,
+    "ending": None,
+}
 
 
 def summary(
@@ -49,18 +59,30 @@ def summary(
         before: the summary of the run that made live what this one replaced, where it is kept.
         anyway: the block in which a part is found that may be left out.
     """
-    release, timeline = deploy.withdrawn or deploy.release, deploy.timeline
     difference: dict[str, Any] | None = None
     pages: list[dict[str, Any]] = []
     with anyway("what this run changed could not be told"):
         difference = _difference(deploy) if outcome in ("live", "done") else None
     with anyway("what pages weigh could not be told"):
-        pages = _pages(deploy, release, before)
+        pages = _pages(deploy, deploy.withdrawn or deploy.release, before)
     return {
         "format": FORMAT,
         "task": task,
         "event": event,
         "outcome": outcome,
+        "error": error,
+        **_of_run(deploy),
+        "difference": difference,
+        "pages": pages,
+        **NOT_KNOWN_YET,
+    }
+
+
+def _of_run(deploy: Deployment) -> dict[str, Any]:
+    """Return what stands of a run, however it ends."""
+    release, timeline = deploy.withdrawn or deploy.release, deploy.timeline
+    probed = deploy.probed
+    return {
         "app": deploy.environment.app,
         "environment": deploy.environment.name,
         "operator": deploy.operator,
@@ -69,24 +91,13 @@ def summary(
         "previous": deploy.was_live,
         "started_at": f"{datetime.fromtimestamp(timeline.began, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "seconds": round(timeline.now - timeline.began, 3),
-        "error": error,
         "failed_after_flip": [
             {"what": one.what, "where": one.where, "mend": one.mend} for one in deploy.after_flip
         ],
         "hosts": [{"host": host.name, "roles": list(host.roles)} for host in deploy.hosts()],
         "timeline": timeline.to_json(),
-        "difference": difference,
         "settings": dict(release.settings) if release else None,
-        "probe": {key: deploy.probed[key] for key in ("asked", "problems")}
-        if deploy.probed
-        else None,
-        "pages": pages,
-        "log": None,
-        "report": None,
-        "report_at": None,
-        "exit_code": None,
-        "interrupted": False,
-        "ending": None,
+        "probe": {key: probed[key] for key in ("asked", "problems")} if probed else None,
     }
 
 
@@ -118,27 +129,27 @@ def _pages(
     if deploy.probed is None or release is None:
         return []
     earlier = {page["page"]: page for page in (before or {}).get("pages", [])}
-    weights = ("requests", "bytes", "sent")
-    found = []
-    for page, paths in deploy.probed["pages"].items():
-        files = {path: release.files[path] for path in paths if path in release.files}
-        assets = [
-            {
-                "path": path,
-                "bytes": file.size,
-                "sent": min([file.size, *(one.size for one in file.encodings.values())]),
-            }
-            for path, file in files.items()
-        ]
-        old = earlier.get(page)
-        found.append(
-            {
-                "page": page,
-                "requests": len(assets),
-                "bytes": sum(asset["bytes"] for asset in assets),
-                "sent": sum(asset["sent"] for asset in assets),
-                "before": {key: old[key] for key in weights} if old else None,
-                "assets": assets,
-            }
-        )
-    return found
+    return [
+        _page(page, release, paths, earlier.get(page))
+        for page, paths in deploy.probed["pages"].items()
+    ]
+
+
+def _page(
+    page: str, release: Release, paths: Iterable[str], earlier: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    files = ((path, release.files[path]) for path in paths if path in release.files)
+    assets = [{"path": path, "bytes": file.size, "sent": _sent(file)} for path, file in files]
+    return {
+        "page": page,
+        "requests": len(assets),
+        "bytes": sum(asset["bytes"] for asset in assets),
+        "sent": sum(asset["sent"] for asset in assets),
+        "before": {key: earlier[key] for key in WEIGHTS} if earlier else None,
+        "assets": assets,
+    }
+
+
+def _sent(file: File) -> int:
+    """Return the bytes that go over the wire: of the smallest encoding that the release holds."""
+    return min([file.size, *(one.size for one in file.encodings.values())])

@@ -9,7 +9,7 @@ in later batches, which take time: whatever is worth more (cover.py finds the op
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -119,16 +119,22 @@ def to_invalidate(
             covers = Covers(names, spared, costs, most, _is_path, allowed_prefix)
             return _cheapest(covers, quota, _billionths(worth.batch))
 
-    costs = Costs(_billionths(worth.path), _billionths(worth.needless))
-    cover = cover_at(costs)
-    while len(cover.names) + len(cover.prefixes) > worth.most_paths and costs.needless:
-        costs = Costs(costs.item, costs.needless // 4)
-        cover = cover_at(costs)
+    cover = _of_most_paths(cover_at, worth)
     if tags:
         items = sorted(f"#{tag_of(name)}" for name in (*cover.names, *cover.prefixes))
         return Invalidation(_batches(items, (), quota), cover.needless)
     wildcards = [prefix + "*" for prefix in cover.prefixes]
     return Invalidation(_batches(cover.names, wildcards, quota), cover.needless)
+
+
+def _of_most_paths(cover_at: Callable[[Costs], Cover], worth: Worth) -> Cover:
+    """Return the best cover of no more than `most_paths`: objects are worth less until it is."""
+    costs = Costs(_billionths(worth.path), _billionths(worth.needless))
+    cover = cover_at(costs)
+    while len(cover.names) + len(cover.prefixes) > worth.most_paths and costs.needless:
+        costs = Costs(costs.item, costs.needless // 4)
+        cover = cover_at(costs)
+    return cover
 
 
 def _urls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -128,76 +129,102 @@ class Sheet:
         self.text = text
         self.items: list[Import | Variable] = []
         self.strings: list[tuple[int, int]] = []
-        self.links: list[Link] = []
         self.defined: Counter[str] = Counter()
-        blocks = [_Block()]
-        links: list[tuple[Link, list[_Block]]] = []
-        depth = prelude = 0
-        parens = [0]
-        holder: str | None = None
+        reading = _Reading(self)
         for token in _TOKEN.finditer(text):
-            kind = token.lastgroup
-            if mark := token["mark"]:
-                if mark == "{":
-                    blocks.append(blocks[-1].inner(text[prelude : token.start()]))
-                    parens.append(0)
-                elif mark == "}" and len(blocks) > 1:
-                    blocks.pop()
-                    parens.pop()
-                elif mark in "()":
-                    parens[-1] += 1 if mark == "(" else -1
-                if mark in "{}" or (mark == ";" and parens[-1] <= 0):
-                    prelude, holder = token.end(), None
-                depth += {"{": 1, "(": 1, ";": 0}.get(mark, -1)
-            elif kind == "comment" and not text[prelude : token.start()].strip():
-                prelude = token.end()
-            elif kind in ("import", "import_url", "import_raw"):
-                start, end = _within(token, kind)
-                options = frozenset((token["options"] or "").replace(",", " ").split())
-                self.items.append(Import(text[start:end], start, end, options))
-                self.strings.append((start, end))
-            elif kind in ("value", "alias", "defined"):
-                holder = token["variable"] or token["defined"]
-                blocks[-1].names.add(holder)
-                if kind == "value":
-                    start, end = _within(token, kind)
-                    self.strings.append((start, end))
-                if depth == 0:
-                    self.defined[holder] += 1
-                    if kind == "value":
-                        self.items.append(Variable(holder, text[start:end], start, end))
-                    elif kind == "alias":
-                        at = token.start("alias")
-                        self.items.append(Variable(holder, f"@{{{token['alias'][1:]}}}", at, at))
-            elif token["call"]:
-                start, end = _within(token, kind or "")
-                if kind == "link_variable":
-                    end = start
-                    path = f"@{{{token[kind][1:]}}}"
-                else:
-                    path = text[start:end]
-                    self.strings.append((start, end))
-                name: Literal["url", "data-uri"] = "url" if token["call"] == "url" else "data-uri"
-                links.append((Link(name, path, start, end, holder=holder), [*blocks]))
-            elif kind == "string":
-                self.strings.append(_within(token, kind))
-        for link, around in links:
-            inner = around[1:]  # a block's variables are known when it ends: the last one counts
-            local = frozenset(name for block in inner for name in block.names)
-            is_global = link.holder is not None and not inner
-            self.links.append(
-                replace(
-                    link,
-                    is_conditional=any(block.is_conditional for block in inner),
-                    holder=link.holder if is_global else None,
-                    hidden=local,
-                )
-            )
+            reading.take(token)
+        self.links = list(reading.links())
 
     @cached_property
     def imports(self) -> list[Import]:
         """Its imports, in the order of the text."""
         return [item for item in self.items if isinstance(item, Import)]
+
+
+class _Reading:
+    """Where in a LESS text its reader stands: in which blocks, and in the value of which variable."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._blocks = [_Block()]
+        self._parens = [0]  # open ones, in each of these blocks
+        self._depth = 0  # of blocks and parentheses together
+        self._prelude = 0  # where what stands before the next block begins
+        self._holder: str | None = None
+        self._links: list[tuple[Link, list[_Block]]] = []
+
+    def take(self, token: re.Match[str]) -> None:
+        """Take the next token."""
+        kind = token.lastgroup or ""
+        if token["mark"]:
+            self._mark(token["mark"], token)
+        elif kind == "comment" and not self._before(token).strip():
+            self._prelude = token.end()
+        elif kind in ("import", "import_url", "import_raw"):
+            start, end = self._string(token, kind)
+            options = frozenset((token["options"] or "").replace(",", " ").split())
+            self._sheet.items.append(Import(self._sheet.text[start:end], start, end, options))
+        elif kind in ("value", "alias", "defined"):
+            self._variable(token, kind)
+        elif token["call"]:
+            self._link(token, kind)
+        elif kind == "string":
+            self._string(token, kind)
+
+    def _before(self, token: re.Match[str]) -> str:
+        return self._sheet.text[self._prelude : token.start()]
+
+    def _string(self, token: re.Match[str], kind: str) -> tuple[int, int]:
+        span = _within(token, kind)
+        self._sheet.strings.append(span)
+        return span
+
+    def _mark(self, mark: str, token: re.Match[str]) -> None:
+        if mark == "{":
+            self._blocks.append(self._blocks[-1].inner(self._before(token)))
+            self._parens.append(0)
+        elif mark == "}" and len(self._blocks) > 1:
+            self._blocks.pop()
+            self._parens.pop()
+        elif mark in "()":
+            self._parens[-1] += 1 if mark == "(" else -1
+        if mark in "{}" or (mark == ";" and self._parens[-1] <= 0):
+            self._prelude, self._holder = token.end(), None
+        self._depth += {"{": 1, "(": 1, ";": 0}.get(mark, -1)
+
+    def _variable(self, token: re.Match[str], kind: str) -> None:
+        name = self._holder = token["variable"] or token["defined"]
+        self._blocks[-1].names.add(name)
+        start, end = self._string(token, kind) if kind == "value" else (0, 0)
+        if self._depth != 0:
+            return
+        self._sheet.defined[name] += 1
+        if kind == "value":
+            self._sheet.items.append(Variable(name, self._sheet.text[start:end], start, end))
+        elif kind == "alias":
+            at = token.start("alias")
+            self._sheet.items.append(Variable(name, f"@{{{token['alias'][1:]}}}", at, at))
+
+    def _link(self, token: re.Match[str], kind: str) -> None:
+        if kind == "link_variable":
+            start, _ = _within(token, kind)
+            end, path = start, f"@{{{token[kind][1:]}}}"
+        else:
+            start, end = self._string(token, kind)
+            path = self._sheet.text[start:end]
+        name: Literal["url", "data-uri"] = "url" if token["call"] == "url" else "data-uri"
+        link = Link(name, path, start, end, holder=self._holder)
+        self._links.append((link, [*self._blocks]))
+
+    def links(self) -> Iterator[Link]:
+        """Yield the links, once all is read: a block's variables are known when it ends, and the last one counts."""
+        for link, (_, *inner) in self._links:
+            yield replace(
+                link,
+                is_conditional=any(block.is_conditional for block in inner),
+                holder=None if inner else link.holder,
+                hidden=frozenset(name for block in inner for name in block.names),
+            )
 
 
 def imports(text: str) -> list[Import]:

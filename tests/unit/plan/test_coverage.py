@@ -5,6 +5,7 @@ import pytest
 from fab_static.phases.compress import gaps_refused
 from fab_static.plan import coverage
 from fab_static.plan.coverage import Block, Difference
+from fab_static.plan.coverage_cures import cures
 
 SCRIPT = '<script src="/static/js/NAME.js?version=VERSION"></script>'
 
@@ -239,7 +240,7 @@ def test_many_missing_blocks_are_counted_and_the_first_shown():
     ],
 )
 def test_the_cure_fits_the_cause(told, cure):
-    assert cure in coverage.cures(told)
+    assert cure in cures(told)
 
 
 def test_a_block_that_other_languages_render_otherwise_is_told_with_the_languages():
@@ -251,7 +252,7 @@ def test_a_block_that_other_languages_render_otherwise_is_told_with_the_language
     assert coverage.problems(told) == [
         "page.html, block 0, line 3: visitors in de, fr, pl, it and 1 more get another text than was built"
     ]
-    assert coverage.cures(told) == (
+    assert cures(told) == (
         "keep translated text out of the block, or its language out of LANGUAGES"
     )
 

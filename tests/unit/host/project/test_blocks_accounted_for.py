@@ -3,6 +3,7 @@
 import pytest
 
 from fab_static.plan import coverage
+from fab_static.plan.coverage_cures import cures
 from tests.unit.host.project.test_probe import (
     JINJA2,
     make_built,
@@ -130,7 +131,7 @@ def test_a_block_in_a_tag_that_compress_does_not_look_into_is_refused(make_compr
         f"  <script>var n{n};</script>"
         for n, tag in enumerate(pages)
     ]
-    assert coverage.cures(answer) == (
+    assert cures(answer) == (
         "move each block that compress does not find into a template of its own, and {% include %} "
         "that where the block stood"
     )
@@ -256,7 +257,7 @@ def test_sekizai_that_has_compressor_look_up_whole_pages_is_refused(make_compres
         "look up the text that each page puts together, and compress builds no such text"
         for name in ("base", "calls", "imports")
     ]
-    assert coverage.cures(answer) == (
+    assert cures(answer) == (
         "take the processor out, and compress where the files are named: {% addtoblock … %}"
         "{% compress … %}…{% endcompress %}{% endaddtoblock %}"
     )
@@ -287,7 +288,7 @@ def test_a_template_that_is_not_utf_8_is_refused_where_it_holds_a_block(make_com
         "latin-1.xhtml",
         "utf-16.html",
     ]
-    assert coverage.cures(answer) == "correct the templates that fail; save them as UTF-8"
+    assert cures(answer) == "correct the templates that fail; save them as UTF-8"
     assert [line.split(":")[0] for line in coverage.advice(answer)] == [
         "plain.html does not parse, and holds no compress block"
     ]
@@ -375,7 +376,7 @@ def test_a_block_that_fails_without_a_variable_is_refused_with_the_cure(make_com
         make_compressed({**APP, **numbered(["{{ given|add:other }}"])}, INSTALLED + CONTEXTS)
     )
     assert [gap["template"] for gap in answer["failed"]] == ["0.html", "0.html"]
-    assert coverage.cures(answer) == (
+    assert cures(answer) == (
         "correct the templates that fail; or give what they look for in COMPRESS_OFFLINE_CONTEXT"
     )
 
@@ -478,7 +479,7 @@ def test_a_variable_that_is_set_outside_of_the_block_is_refused(make_compressed)
         for n, (_, name, tag) in enumerate(AROUND)
     ]
     assert coverage.advice(answer) == []
-    assert coverage.cures(answer) == (
+    assert cures(answer) == (
         "set these variables within the block, or give their values in COMPRESS_OFFLINE_CONTEXT"
     )
 
@@ -560,9 +561,7 @@ def test_a_tag_around_the_block_that_changes_its_text_is_refused(make_compressed
         f"pages render it as\n  <script>{n} {text}</script>"
         for n, (before, held, _, text) in enumerate(SURROUNDED)
     ]
-    assert coverage.cures(answer) == (
-        "write within each block the tags that change its text, not around it"
-    )
+    assert cures(answer) == ("write within each block the tags that change its text, not around it")
 
 
 @pytest.mark.parametrize(
