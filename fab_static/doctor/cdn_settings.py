@@ -111,26 +111,27 @@ def mixes_versions(
 ) -> Finding:
     """Tell whether a versioned URL can be answered with another version's bytes."""
     named = f"{behaviours.name_of(behaviour)}, which {path} falls to,"
-    function = behaviours.function_of(behaviour)
     if origin and origin.version_function:
-        if function:
-            return good("", "version function", f"{named} runs {function} on viewer requests")
-        return bad(
-            "",
-            "version function",
-            f"{named} runs no function on viewer requests, and the inventory says that one makes versions "
-            "exact: the bucket would answer old ones with new bytes",
-            "associate the one that `fab … cdn-function` prints (docs/s3.md), or take version_function out "
-            "of the inventory",
-        )
+        return _function(named, behaviours.function_of(behaviour))
     if is_in_key is False:
-        return bad(
-            "",
-            "cache key",
-            f"{named} does not hold the query's `version`: old bytes would be served under new URLs",
-            ALLOW_ALL_QUERIES,
+        what = (
+            f"{named} does not hold the query's `version`: old bytes would be served under new URLs"
         )
+        return bad("", "cache key", what, ALLOW_ALL_QUERIES)
     return good("", "cache key", f"{named} holds the query's `version`")
+
+
+def _function(named: str, function: str | None) -> Finding:
+    if function:
+        return good("", "version function", f"{named} runs {function} on viewer requests")
+    return bad(
+        "",
+        "version function",
+        f"{named} runs no function on viewer requests, and the inventory says that one makes versions "
+        "exact: the bucket would answer old ones with new bytes",
+        "associate the one that `fab … cdn-function` prints (docs/s3.md), or take version_function out "
+        "of the inventory",
+    )
 
 
 def _of_tags(where: str, config: dict[str, Any]) -> Finding:

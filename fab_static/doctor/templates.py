@@ -32,19 +32,23 @@ def template_findings(where: str, answer: questions.Lint) -> list[Finding]:
     found = _of_pages(where, templates)
     for one in templates:
         faults, cures = _of_template(one)
+        if faults and one["requests"]:
+            total = one["requests"]["total"]
+            faults.append(f"the page asks for {counted(total, 'static file')}")
         if faults:
-            if one["requests"]:
-                total = one["requests"]["total"]
-                faults.append(f"the page asks for {counted(total, 'static file')}")
             subject = f"template {one['template']}"
             found.append(advice(where, subject, "; ".join(faults), "; ".join(cures), details=one))
-    plain = answer["unversioned_tag"]
-    if plain:
-        what = f"{{% static %}} prints no version in {counted(len(plain), 'template')}, such as {plain[0]}"
-        what += ": caches cannot keep these files for long"
-        cure = "{% load fab_static %} after `static` there, and have resource_static among build.phases"
-        found.append(advice(where, "templates", what, cure, details={"templates": plain}))
-    return found
+    return found + _of_tag(where, answer["unversioned_tag"])
+
+
+def _of_tag(where: str, plain: Sequence[str]) -> list[Finding]:
+    """Return advice on the templates whose `static` prints no version."""
+    if not plain:
+        return []
+    some = f"{counted(len(plain), 'template')}, such as {plain[0]}"
+    what = f"{{% static %}} prints no version in {some}: caches cannot keep these files for long"
+    cure = "{% load fab_static %} after `static` there, and have resource_static among build.phases"
+    return [advice(where, "templates", what, cure, details={"templates": plain})]
 
 
 def _of_pages(where: str, templates: Sequence[questions.Linted]) -> list[Finding]:

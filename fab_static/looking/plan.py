@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
 
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases import GO_LIVE, PREPARE
@@ -37,6 +37,14 @@ from fab_static.plan.wire.kept import Kept, Listing
 from fab_static.remote import RemoteHost
 
 
+class PhasePlan(TypedDict):
+    """What a deploy would do with a phase, and why."""
+
+    name: str
+    will_run: bool
+    why: str
+
+
 def plan(deploy: Deployment) -> dict[str, Any]:
     """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
 
@@ -45,54 +53,60 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     bundles) is None then.
     """
     deploy.look()
-    live_name = deploy.last_live
-    live = deploy.read_release(live_name) if live_name else None
+    live = deploy.read_release(deploy.last_live) if deploy.last_live else None
     refuse_unsafe(deploy)
     words = words_of_collectstatic(deploy)
-    sources = deploy.project(deploy.build).ask(
-        questions.SOURCES, questions.OfCollectstatic(words=words)
-    )["files"]
+    question = questions.OfCollectstatic(words=words)
+    sources = deploy.project(deploy.build).ask(questions.SOURCES, question)["files"]
     listing = _collected(deploy)
     collected = listing["files"]
-    diff = Diff()
-    if not _would_collect_the_same(deploy):
-        diff = since_collected(
-            {path: known[0] for path, known in collected.items()},
-            {path: known[0] for path, known in sources.items()},
-            hashed=hashed_names(deploy, listing),
-            manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
-        )
-    journal = deploy.journal
-    same_sources = bool(collected) and diff == Diff()
-    staged = None
-    if (same_sources or journal.promoted_from) and journal.is_sealed(deploy.phases, deploy.order):
-        staged = deploy.current_release()
+    diff = _since_collected(deploy, sources, listing)
+    staged = _staged(deploy, is_as_sources=bool(collected) and diff == Diff())
+    if staged:
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
     paths = _invalidation(deploy, live, staged, diff)
+    origin = deploy.origin
     return {
         "environment": deploy.environment.name,
-        "live": live_name,
+        "live": deploy.last_live,
         "release": staged.id if staged else None,
         "exact": staged is not None,
-        "phases": _phases(deploy, diff, staged, live_name),
-        "files": {
-            "added": list(diff.added),
-            "changed": list(diff.changed),
-            "removed": list(diff.removed),
-        },
+        "phases": _phases(deploy, diff, staged),
+        "files": {kind: list(getattr(diff, kind)) for kind in ("added", "changed", "removed")},
         "urls": _urls(live, staged, diff),
         "bundles": bundles.weighed(live, staged) if staged else None,
         "hosts": [
             {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
             for host, objects in lacking.items()
         ],
-        "origins": [_to_publish(deploy.origin, staged, sources, collected)]
-        if deploy.origin
-        else [],
+        "origins": [_to_publish(origin, staged, sources, collected)] if origin else [],
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
+
+
+def _since_collected(
+    deploy: Deployment, sources: Mapping[str, tuple[str, int]], listing: Listing
+) -> Diff:
+    """Return what collectstatic would change of what it has collected."""
+    if _would_collect_the_same(deploy):
+        return Diff()
+    return since_collected(
+        {path: known[0] for path, known in listing["files"].items()},
+        {path: known[0] for path, known in sources.items()},
+        hashed=hashed_names(deploy, listing),
+        manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
+    )
+
+
+def _staged(deploy: Deployment, *, is_as_sources: bool) -> Release | None:
+    """Return the release that the next command would make live; None where it has to be built first."""
+    journal = deploy.journal
+    is_at_hand = is_as_sources or journal.promoted_from
+    if is_at_hand and journal.is_sealed(deploy.phases, deploy.order):
+        return deploy.current_release()
+    return None
 
 
 def _urls(live: Release | None, staged: Release | None, diff: Diff) -> list[dict[str, str | None]]:
@@ -193,45 +207,49 @@ def _lacking(
     return deploy.on(deploy.hosts(), asked)
 
 
-def _phases(
-    deploy: Deployment, diff: Diff, staged: Release | None, live: str | None
-) -> list[dict[str, Any]]:
-    configured = deploy.environment.build.phases
-    count = len(diff.added) + len(diff.changed) + len(diff.removed)
+def _phases(deploy: Deployment, diff: Diff, staged: Release | None) -> list[PhasePlan]:
+    return [*_of_build(deploy, _why_built(deploy, diff, staged)), *_after_build(deploy, staged)]
+
+
+def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
+    """Return in words why the first phase that runs does."""
     if not deploy.journal.phases:
-        reason = "nothing was built here yet"
-    elif staged and deploy.journal.promoted_from:
-        reason = f"a deploy builds anew; `activate` makes live what {deploy.journal.promoted_from} sealed"
-    elif staged:
-        reason = "collected files have not changed since the last build"
-    else:
-        reason = f"{count} collected files changed since the last build"
-    found = []
+        return "nothing was built here yet"
+    sealed_by = deploy.journal.promoted_from
+    if staged and sealed_by:
+        return f"a deploy builds anew; `activate` makes live what {sealed_by} sealed"
+    if staged:
+        return "collected files have not changed since the last build"
+    count = len(diff.added) + len(diff.changed) + len(diff.removed)
+    return f"{count} collected files changed since the last build"
+
+
+def _of_build(deploy: Deployment, reason: str) -> Iterator[PhasePlan]:
     before: str | None = None  # the phase before, whose files this one works on
     runs: str | None = None  # the first that runs
     for name in deploy.order:
-        will_run, why = False, "not in build.phases"
-        if name in configured:
-            known = what_is_known(deploy, name, before) if runs is None else Known(None)
-            will_run, why = known.entry is None, "nothing that it reads has changed"
-            if will_run:
-                why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
-                runs = runs or name
-            before = None if is_of_sources(name, deploy.order) else name
-        found.append({"name": name, "will_run": will_run, "why": why})
-    is_live = staged is not None and staged.id == live
+        if name not in deploy.environment.build.phases:
+            yield {"name": name, "will_run": False, "why": "not in build.phases"}
+            continue
+        known = what_is_known(deploy, name, before) if runs is None else Known(None)
+        why = "nothing that it reads has changed"
+        if known.entry is None:
+            why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
+            runs = runs or name
+        yield {"name": name, "will_run": known.entry is None, "why": why}
+        before = None if is_of_sources(name, deploy.order) else name
+
+
+def _after_build(deploy: Deployment, staged: Release | None) -> Iterator[PhasePlan]:
+    environment = deploy.environment
+    is_live = staged is not None and staged.id == deploy.last_live
+    probe, cdn = environment.probe, environment.cdn
+    nothing_to_probe = not (probe.pages or probe.origin or (cdn and cdn.url))
+    needless = {
+        "invalidate": cdn is None and "no cdn in the inventory",
+        "probe": nothing_to_probe and "no probe.pages in the inventory",
+        "activate": is_live and "this content is live already",
+    }
     for name in (*PREPARE, *GO_LIVE):
-        why = "after every build"
-        will_run = True
-        if name == "invalidate" and deploy.environment.cdn is None:
-            will_run, why = False, "no cdn in the inventory"
-        elif name == "probe" and not (
-            deploy.environment.probe.pages
-            or deploy.environment.probe.origin
-            or (deploy.environment.cdn and deploy.environment.cdn.url)
-        ):
-            will_run, why = False, "no probe.pages in the inventory"
-        elif name == "activate" and is_live:
-            will_run, why = False, "this content is live already"
-        found.append({"name": name, "will_run": will_run, "why": why})
-    return found
+        why = needless.get(name)
+        yield {"name": name, "will_run": not why, "why": why or "after every build"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.history import bad
 from fab_static.plan.printed import ReleaseLine
@@ -12,32 +14,12 @@ from fab_static.plan.wire.answers import Summary
 def releases(deploy: Deployment) -> list[ReleaseLine]:
     """Return every release that any host holds, newest first."""
     deploy.look()
-    found: dict[str, Summary] = {}
-    answers = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.SUMMARIES)[0])
-    for host, answer in answers.items():
-        deploy.tell_odd(host, answer["odd"])
-        for one in answer["releases"]:
-            found.setdefault(one["id"], one)
-    record = deploy.record
-    was_live = {activation.release for activation in record}
-    live = deploy.last_live
-    previous = {
-        state["previous"] for host, state in deploy.states.items() if state["current"] == live
-    }
-
-    def state_of(name: str) -> str:
-        if name == live:
-            return "live"
-        if name in bad(record):
-            return "bad"
-        if name in previous:
-            return "previous"
-        return "kept" if name in was_live else "staged"
-
+    found = _found(deploy)
+    states = _states(deploy, found)
     return [
         {
             "id": name,
-            "state": state_of(name),
+            "state": states[name],
             "revision": one["revision"],
             "created_at": one["created_at"],
             "created_by": one["created_by"],
@@ -47,3 +29,27 @@ def releases(deploy: Deployment) -> list[ReleaseLine]:
         }
         for name, one in sorted(found.items(), reverse=True)
     ]
+
+
+def _found(deploy: Deployment) -> dict[str, Summary]:
+    """Return what any host tells of each release that it holds."""
+    found: dict[str, Summary] = {}
+    answers = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.SUMMARIES)[0])
+    for host, answer in answers.items():
+        deploy.tell_odd(host, answer["odd"])
+        for one in answer["releases"]:
+            found.setdefault(one["id"], one)
+    return found
+
+
+def _states(deploy: Deployment, names: Iterable[str]) -> dict[str, str]:
+    """Return what each release is; the last that applies counts."""
+    live = deploy.last_live
+    of_live = [state for state in deploy.states.values() if state["current"] == live]
+    return {
+        **dict.fromkeys(names, "staged"),
+        **dict.fromkeys((activation.release for activation in deploy.record), "kept"),
+        **{state["previous"]: "previous" for state in of_live if state["previous"]},
+        **dict.fromkeys(bad(deploy.record), "bad"),
+        **({live: "live"} if live else {}),
+    }

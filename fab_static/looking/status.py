@@ -131,31 +131,26 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
 
     place = deploy.environment.origin
     assert place is not None  # noqa: S101 - the caller looked
-    try:
-        origin = Publication(place, deploy.environment).read()
-        live = origin.manifest.release
-        holders = [host for host in reached if live in deploy.states[host]["releases"]]
-        missing = 0
-        if live and holders:
-            release = deploy.read_release(live, holders[0])
-            missing = len(origin.manifest.lacks((*hidden(release), *origin.visible(release))))
-    except FabStaticError as error:
-        return {
-            "origin": str(place),
-            "reachable": False,
-            "live": None,
-            "pending": None,
-            "missing": 0,
-            "error": error.what,
-        }
-    return {
-        "origin": origin.name,
-        "reachable": True,
-        "live": live,
-        "pending": origin.manifest.pending,
-        "missing": missing,
+    found: dict[str, Any] = {
+        "origin": str(place),
+        "reachable": False,
+        "live": None,
+        "pending": None,
+        "missing": 0,
         "error": None,
     }
+    try:
+        origin = Publication(place, deploy.environment).read()
+        manifest = origin.manifest
+        holders = [host for host in reached if manifest.release in deploy.states[host]["releases"]]
+        if manifest.release and holders:
+            release = deploy.read_release(manifest.release, holders[0])
+            visible = origin.visible(release)
+            found["missing"] = len(manifest.lacks((*hidden(release), *visible)))
+    except FabStaticError as error:
+        return {**found, "error": error.what}
+    is_there = {"origin": origin.name, "reachable": True}
+    return {**found, **is_there, "live": manifest.release, "pending": manifest.pending}
 
 
 def lock_holder(deploy: Deployment) -> dict[str, Any] | None:

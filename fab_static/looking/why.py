@@ -35,12 +35,12 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from fab_static.errors import FabStaticError, InventoryError, ManifestError
+from fab_static.errors import FabStaticError, InventoryError
+from fab_static.phases.run import stored
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
-from fab_static.plan import coverage, offline_manifest
+from fab_static.plan import coverage
 from fab_static.plan.release import Release
-from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
@@ -214,10 +214,7 @@ def _manifests(deploy: Deployment) -> dict[str, Mapping[str, str]]:
     found: dict[str, Mapping[str, str]] = {}
     for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
-            request = asks.Object(object=sealed.offline_manifest_sha256)
-            _, text = deploy.build.ask(verbs.READ_OBJECT, request)
-            known = decoded(text, where=name, error=ManifestError)
-            found[name] = offline_manifest.parse(known, where=name)
+            found[name] = stored.blocks_of(deploy.build, sealed.offline_manifest_sha256, name)
     return found
 
 

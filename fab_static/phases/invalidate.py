@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from fab_static.aws.cloudfront import Distribution, Request
 from fab_static.errors import CdnError
@@ -13,13 +14,14 @@ from fab_static.phases.run.journal import listed
 from fab_static.plan.cdn import ledger
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.cdn.queries import united
+from fab_static.plan.inventory import Cdn
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
 
-PATIENCE = (
-    6  # times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait
-)
+# times cdn.timeout that CloudFront may go without one good answer; never more than cdn.wait
+PATIENCE = 6
 PATIENCE_IN_A_FLIP = 1  # hosts are of two releases meanwhile: what fails is done after the flip
+PATHS_SHOWN = 10
 
 
 def invalidate(deploy: Deployment) -> None:
@@ -43,37 +45,51 @@ def invalidate(deploy: Deployment) -> None:
         return
     if deploy.options.get("again"):
         _note_anew(deploy)
-    if not journal.to_invalidate:
-        deploy.show.say(
-            "no URL keeps its name with other bytes; nothing to invalidate. To ask CloudFront once more for "
-            f"what earlier flips changed: fab {deploy.environment.name} invalidate --again"
-        )
+    if journal.to_invalidate:
+        _ask_and_wait(deploy, cdn)
         return
+    deploy.show.say(
+        "no URL keeps its name with other bytes; nothing to invalidate. To ask CloudFront once more for "
+        f"what earlier flips changed: fab {deploy.environment.name} invalidate --again"
+    )
+
+
+def _ask_and_wait(deploy: Deployment, cdn: Cdn) -> None:
     started = time.monotonic()
     distribution = distribution_of(cdn, deploy.show.say, patience=PATIENCE)
     plan = _plan(deploy, distribution, deploy.live)
+    more = " …" if len(plan.paths) > PATHS_SHOWN else ""
     deploy.show.say(
-        f"{counted(len(plan.paths), 'path')}, at most ${plan.price_usd:g}: {', '.join(plan.paths[:10])}"
-        + (" …" if len(plan.paths) > 10 else "")
+        f"{counted(len(plan.paths), 'path')}, at most ${plan.price_usd:g}: "
+        f"{', '.join(plan.paths[:PATHS_SHOWN])}{more}"
     )
     requests, refused = _ask(deploy, distribution, plan, cdn.wait)
-    again = f"fab {deploy.environment.name} invalidate"
     if cdn.wait:
-        left = distribution.wait(requests, max(0.0, started + cdn.wait - time.monotonic()))
-        if left:
-            ids = ", ".join(request.id for request in left)
-            raise CdnError(
-                f"invalidation {ids} is not completed after {cdn.wait:g} seconds",
-                where=f"distribution {cdn.distribution_id}",
-                mend=f"wait on: {again} (it asks for the same one, and is not charged again)",
-            )
+        seconds = max(0.0, started + cdn.wait - time.monotonic())
+        _refuse_unfinished(deploy, cdn, distribution.wait(requests, seconds))
+    _refuse_untaken(deploy, cdn, refused)
+    _forget(deploy)
+
+
+def _refuse_unfinished(deploy: Deployment, cdn: Cdn, left: Sequence[Request]) -> None:
+    if left:
+        ids = ", ".join(request.id for request in left)
+        raise CdnError(
+            f"invalidation {ids} is not completed after {cdn.wait:g} seconds",
+            where=f"distribution {cdn.distribution_id}",
+            mend=f"wait on: fab {deploy.environment.name} invalidate (it asks for the same one, and is not "
+            "charged again)",
+        )
+
+
+def _refuse_untaken(deploy: Deployment, cdn: Cdn, refused: Sequence[str]) -> None:
     if refused:
         raise CdnError(
             f"CloudFront takes no path such as {', '.join(refused)}; all others are invalidated",
             where=f"distribution {cdn.distribution_id}",
-            mend=f"rename what lies there, or invalidate it by hand; then: {again}",
+            mend="rename what lies there, or invalidate it by hand; then: "
+            f"fab {deploy.environment.name} invalidate",
         )
-    _forget(deploy)
 
 
 def _note_anew(deploy: Deployment) -> None:
@@ -156,19 +172,11 @@ def _ask(
             Request(one["id"], one["reference"], tuple(one["paths"])) for one in asked["requests"]
         ]
         return requests, []
-    known = {one.id for one in deploy.log.invalidations}
     spent = ledger.paths_of_month(deploy.log.invalidations, time.time())
-    new: list[Request] = []
-
-    def noted(request: Request) -> None:
-        if request.id not in known:
-            new.append(request)
-            entry = {"event": "invalidation", "id": request.id, "paths": len(request.paths)}
-            deploy.build.ask(verbs.NOTE, asks.Note(entry=entry))
-
     warning = ledger.warning(len(plan.paths), spent)
     if warning:
         deploy.show.warn(warning)
+    noted = _Noted(deploy)
     accepted = distribution.invalidate(
         plan.batches, asked["reference"], wait_seconds=wait_seconds, on_accepted=noted
     )
@@ -178,13 +186,27 @@ def _ask(
             for one in accepted.requests
         ]
         deploy.journal.save()
-    charged = sum(len(request.paths) for request in new)
-    if charged:
+    if noted.charged:
         deploy.show.say(
-            f"{counted(charged, 'path')} charged, ${ledger.price_usd(charged, spent):g} if no other app of the "
-            f"account uses the free ones; {spent + charged} of this app's this month"
+            f"{counted(noted.charged, 'path')} charged, ${ledger.price_usd(noted.charged, spent):g} if no other "
+            f"app of the account uses the free ones; {spent + noted.charged} of this app's this month"
         )
     return accepted.requests, accepted.refused
+
+
+class _Noted:
+    """Notes each request that CloudFront accepted, once; and counts the paths that are charged."""
+
+    def __init__(self, deploy: Deployment) -> None:
+        self.charged = 0
+        self._build = deploy.build
+        self._known = {one.id for one in deploy.log.invalidations}
+
+    def __call__(self, request: Request) -> None:
+        if request.id not in self._known:
+            self.charged += len(request.paths)
+            entry = {"event": "invalidation", "id": request.id, "paths": len(request.paths)}
+            self._build.ask(verbs.NOTE, asks.Note(entry=entry))
 
 
 def _forget(deploy: Deployment) -> None:

@@ -164,10 +164,10 @@ def _forget_again(deploy: Deployment, stale: Collection[str]) -> None:
 
 def _wanted(deploy: Deployment, release: Release) -> dict[str, Expected]:
     """Return what each server must answer: the URLs are the same for all."""
-    previous = deploy.states[deploy.build]["previous"]
-    before = None
-    if previous and previous != release.id and previous in deploy.states[deploy.build]["releases"]:
-        before = deploy.read_release(previous, deploy.build)
+    state = deploy.states[deploy.build]
+    name = state["previous"]
+    is_held = name and name != release.id and name in state["releases"]
+    before = deploy.read_release(str(name), deploy.build) if is_held else None
     paths = sorted(release.files)
     sample = random.Random(release.id).sample(paths, min(SAMPLE, len(paths)))  # noqa: S311 - no secret
     return expectations.to_ask(release, before, sample) | expectations.never_there(release)

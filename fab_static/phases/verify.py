@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from fab_static.errors import FabStaticError, ManifestError, ReleaseError
+from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.compress import gaps_refused, request_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.settings import baked_settings
-from fab_static.plan import coverage, offline_manifest
+from fab_static.phases.run.stored import blocks_of
+from fab_static.plan import coverage
 from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
-from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wording import indented
 from fab_static.remote import RemoteHost
@@ -32,27 +32,26 @@ def verify(deploy: Deployment) -> None:
     """
     release = deploy.current_release()
     seal = deploy.seal_sha256(release)
-
-    def whole(host: RemoteHost) -> None:
-        answer, _ = host.ask(
-            verbs.VERIFY,
-            asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal),
-        )
-        if answer["missing"] or answer["changed"]:
-            raise ReleaseError(
-                f"release {release.id} is not whole: {answer['missing']} files are missing, "
-                f"{answer['changed']} were changed, such as {', '.join(answer['examples'])}",
-                where=host.name,
-                mend=f"ship what it lacks: fab {deploy.environment.name} deploy, or, to go back to it, "
-                f"rollback --to {release.id} --repair",
-            )
-
-    deploy.on(deploy.hosts(), whole)
+    deploy.on(deploy.hosts(), lambda host: _refuse_holes(host, release, seal))
     if deploy.origin:
         _published(deploy, deploy.origin, release)
     if release.offline_manifest:
         _refuse_gaps(deploy, release)
     _refuse_other_urls(deploy, release)
+
+
+def _refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
+    """Refuse a host that lacks a file of the release, or has other bytes in one."""
+    request = asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal)
+    answer, _ = host.ask(verbs.VERIFY, request)
+    if answer["missing"] or answer["changed"]:
+        raise ReleaseError(
+            f"release {release.id} is not whole: {answer['missing']} files are missing, "
+            f"{answer['changed']} were changed, such as {', '.join(answer['examples'])}",
+            where=host.name,
+            mend=f"ship what it lacks: fab {host.environment.name} deploy, or, to go back to it, "
+            f"rollback --to {release.id} --repair",
+        )
 
 
 def _refuse_other_urls(deploy: Deployment, release: Release) -> None:
@@ -71,55 +70,66 @@ def _refuse_other_urls(deploy: Deployment, release: Release) -> None:
 
 def _refuse_gaps(deploy: Deployment, release: Release) -> None:
     """Have every web host look its compress blocks up; the build host's are fetched only on a miss."""
-
-    def asked(host: RemoteHost) -> questions.Coverage:
-        folder = host.layout.release(release.id)
-        redirect = {}
-        if release.versions_sha256:
-            redirect[deploy.versions_file(host)] = str(folder / "resource_versions.yml")
-        facts, project = deploy.facts(host), deploy.project(host)
-        hashed_names = facts["staticfiles_manifest"]
-        if release.staticfiles_manifest and hashed_names:
-            redirect[hashed_names] = str(folder / in_folder(release.staticfiles_manifest))
-        for one in deploy.bundler_manifests(host):
-            if one.name in release.manifests:
-                redirect[one.path] = str(folder / in_folder(one.name))
-        manifest = str(folder / in_folder(str(release.offline_manifest)))
-        if host == deploy.build and deploy.built_manifest:
-            # it was asked when it had built: of the same files it would say the same
-            built = str(host.layout.object(deploy.built_manifest))
-            shown = {**redirect, str(facts["offline_manifest"]): built}
-            answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
-            if answer is not None:
-                return answer
-        return project.ask(
-            questions.COVERAGE, questions.OfManifest(manifest=manifest, redirect=redirect)
-        )
-
-    answers = deploy.on(deploy.hosts("web"), asked)
+    answers = deploy.on(deploy.hosts("web"), lambda host: _coverage(deploy, host, release))
     lacking = [host for host, answer in answers.items() if not coverage.is_covered(answer)]
     if not lacking:
         return
     built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
-    there: questions.Settings | None = None
-    with suppress(FabStaticError):
-        there = deploy.facts(deploy.build)
+    there = _facts_of_build(deploy)
 
     def refused(host: RemoteHost) -> None:
         here = deploy.facts(host)
-        differing = coverage.other_than(here, there, deploy.build.name) if there else ()
+        differing = [coverage.NOTHING_TO_COMPARE] if answers[host]["missing"] and not built else []
+        if there and host != deploy.build:
+            differing += coverage.other_than(here, there, deploy.build.name)
         raise gaps_refused(
             answers[host],
             built,
             where=f"{host.name}: templates and settings there, release {release.id}",
             static_urls=(str((there or here)["static_url"]), str(here["static_url"])),
-            differing=(
-                *([] if built or not answers[host]["missing"] else [coverage.NOTHING_TO_COMPARE]),
-                *(differing if host != deploy.build else ()),
-            ),
+            differing=differing,
         )
 
     deploy.on(lacking, refused)
+
+
+def _facts_of_build(deploy: Deployment) -> questions.Settings | None:
+    """Return what the build host says; None where it cannot answer: that must not hide what a web host lacks."""
+    with suppress(FabStaticError):
+        return deploy.facts(deploy.build)
+    return None
+
+
+def _coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.Coverage:
+    """Return what a web host's project answers when it is shown the release as if it were live."""
+    project, facts = deploy.project(host), deploy.facts(host)
+    redirect = _redirect(deploy, host, release)
+    if host == deploy.build and deploy.built_manifest:
+        # it was asked when it had built: of the same files it would say the same
+        built = str(host.layout.object(deploy.built_manifest))
+        shown = {**redirect, str(facts["offline_manifest"]): built}
+        answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
+        if answer is not None:
+            return answer
+    folder = host.layout.release(release.id)
+    manifest = str(folder / in_folder(str(release.offline_manifest)))
+    question = questions.OfManifest(manifest=manifest, redirect=redirect)
+    return project.ask(questions.COVERAGE, question)
+
+
+def _redirect(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str]:
+    """Return the manifests that web processes read -> where the release has them on this host."""
+    folder = host.layout.release(release.id)
+    redirect = {}
+    if release.versions_sha256:
+        redirect[deploy.versions_file(host)] = str(folder / "resource_versions.yml")
+    hashed_names = deploy.facts(host)["staticfiles_manifest"]
+    if release.staticfiles_manifest and hashed_names:
+        redirect[hashed_names] = str(folder / in_folder(release.staticfiles_manifest))
+    for one in deploy.bundler_manifests(host):
+        if one.name in release.manifests:
+            redirect[one.path] = str(folder / in_folder(one.name))
+    return redirect
 
 
 def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
@@ -131,10 +141,7 @@ def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
     if sealed is None:
         return []
     with suppress(FabStaticError):
-        _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sealed))
-        manifest = offline_manifest.parse(
-            decoded(text, where=release.id, error=ManifestError), where=release.id
-        )
+        manifest = blocks_of(deploy.build, sealed, release.id)
         answer = deploy.project(deploy.build).ask(
             questions.COVERAGE, questions.OfManifest(manifest=None, redirect={}, texts=True)
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from fab_static.errors import BuildError, ManifestError
+from fab_static.errors import BuildError
 from fab_static.phases.run import writes
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
@@ -16,10 +16,10 @@ from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.reuse import what_is_known
 from fab_static.phases.run.settings import beside_root, staticfiles_manifest_path
 from fab_static.phases.run.static_root import words_of_collectstatic
+from fab_static.phases.run.stored import text_of
 from fab_static.plan import staticfiles_manifest
 from fab_static.plan.sources import not_held
-from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Entry, Kept, Listing
 from fab_static.plan.wording import counted
 
@@ -137,8 +137,7 @@ def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
     if known is None:
         return {}
     where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
-    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known[0]))
-    return staticfiles_manifest.paths(decoded(text, where=where, error=ManifestError), where=where)
+    return staticfiles_manifest.paths(text_of(deploy.build, known[0], where), where=where)
 
 
 def _named(listing: Listing, below: str) -> dict[str, str]:

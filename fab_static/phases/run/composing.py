@@ -23,13 +23,13 @@ from fab_static.phases.run.settings import (
     staticfiles_manifest_path,
 )
 from fab_static.phases.run.static_root import words_of_collectstatic
+from fab_static.phases.run.stored import blocks_of, put, text_of
 from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, versions
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.ids import new_id
 from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.release import File, Release, digest
-from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire import questions, verbs
 from fab_static.plan.wire.kept import Listing
 from fab_static.plan.wording import counted, indented
 
@@ -59,11 +59,11 @@ def _release(
     deploy: Deployment,
     content: _Content,
     recorded: Mapping[str, str],
-    versions_file: tuple[str, int] | None,
+    versions_file: File | None,
     copies: frozenset[str],
 ) -> Release:
     files, settings, now = content.files, baked_settings(content.facts), datetime.now(UTC)
-    sha256, size = versions_file or (None, 0)
+    sha256 = versions_file.sha256 if versions_file else None
     own = {path: file for path, file in files.items() if path not in copies}
     ran = deploy.journal.phases
     return Release(
@@ -85,7 +85,7 @@ def _release(
         named=content.named,
         offline_manifest=content.offline_manifest,
         versions_sha256=sha256,
-        versions_size=size,
+        versions_size=versions_file.size if versions_file else 0,
         bundles={path: names for path, names in content.bundles.items() if path in files},
         staticfiles_manifest=content.staticfiles_manifest,
         manifests=content.outside,
@@ -122,12 +122,11 @@ class _Content:
             self.named = offline_manifest.content_named(self._built, before)
         file = self._as_built(path, self.facts["offline_manifest"])
         if "compress" in deploy.phases and path and file:
-            blocks = _checked_manifest(deploy, file, self._built, before or {}, self.facts)
+            blocks = _checked_blocks(deploy, file.sha256, self._built, before or {})
             deploy.built_manifest = file.sha256
             self._keep(path, offline_manifest.write(blocks))
-            self.bundles |= bundles.of_blocks(
-                deploy.journal.phases["compress"].get("places", ()), blocks
-            )
+            places = deploy.journal.phases["compress"].get("places", ())
+            self.bundles |= bundles.of_blocks(places, blocks)
             self.offline_manifest = path
 
     def take_hashed_names(self) -> None:
@@ -137,7 +136,7 @@ class _Content:
         if not path or not file:
             _refuse_lost_names(self._deploy, self.facts)
             return
-        canonical, names = _checked_names(self._deploy, file, self._built, self.facts)
+        canonical, names = _checked_names(self._deploy, file.sha256, self._built)
         self._keep(path, canonical)
         found = (name for name in names if not original(name, self.files))
         self.named = tuple(sorted({*self.named, *found}))
@@ -151,10 +150,8 @@ class _Content:
         return File(*known) if known else None
 
     def _keep(self, path: str, text: str) -> None:
-        data = text.encode()
-        head, _ = self._deploy.build.ask(verbs.PUT_OBJECT, body=data)
         kept = self.outside if path.startswith(OUTSIDE) else self.files
-        kept[path] = File(head["object"], head["size"], versions.of(data))
+        kept[path] = put(self._deploy.build, text)
 
 
 def _refuse_lost_names(deploy: Deployment, facts: questions.Settings) -> None:
@@ -220,69 +217,56 @@ def _copies(deploy: Deployment, listing: Listing) -> frozenset[str]:
     return frozenset(copy for _, copy, _ in copies if copy not in wrong)
 
 
-def _versions(
-    deploy: Deployment, listing: Listing
-) -> tuple[dict[str, str], tuple[str, int] | None]:
-    """Return the recorded versions, and the object that is resource_versions.yml.
+def _versions(deploy: Deployment, listing: Listing) -> tuple[dict[str, str], File | None]:
+    """Return the recorded versions, and resource_versions.yml as the release will have it.
 
     Versions of compressed copies are left out: no page asks for a copy, and they change with every build.
     """
-    facts = deploy.facts(deploy.build)
-    known = listing["extra"].get(facts["resource_versions"])
+    path = deploy.facts(deploy.build)["resource_versions"]
+    known = listing["extra"].get(path)
     if known is None:
         return {}, None
-    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known[0]))
-    where = f"{deploy.build.name}: {facts['resource_versions']}"
-    yaml = decoded(text, where=where, error=ManifestError)
-    recorded = versions.parse(yaml, where=where)
+    where = f"{deploy.build.name}: {path}"
+    text = text_of(deploy.build, known[0], where)
+    recorded = versions.parse(text, where=where)
     files = listing["files"]
     of_files = {path: version for path, version in recorded.items() if not original(path, files)}
     if len(of_files) == len(recorded):
-        return recorded, (known[0], known[1])
-    data = versions.write(of_files, versions.form_of(yaml)).encode()
-    head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=data)
-    return of_files, (head["object"], head["size"])
+        return recorded, File(*known)
+    return of_files, put(deploy.build, versions.write(of_files, versions.form_of(text)))
 
 
-def _checked_manifest(
-    deploy: Deployment,
-    file: File,
-    hashes: Mapping[str, str],
-    before: Mapping[str, str],
-    facts: questions.Settings,
+def _checked_blocks(
+    deploy: Deployment, sha256: str, hashes: Mapping[str, str], before: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the offline manifest.
+    """Return what the offline manifest holds.
 
     Raises:
         ManifestError: it names a file that the static root does not hold or that an earlier compress
             wrote, or a URL that expires.
     """
-    where = f"{deploy.build.name}: {facts['offline_manifest']}"
-    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
-    manifest = offline_manifest.parse(decoded(text, where=where, error=ManifestError), where=where)
-    problems = offline_manifest.problems(manifest, hashes, before)
+    where = f"{deploy.build.name}: {deploy.facts(deploy.build)['offline_manifest']}"
+    blocks = blocks_of(deploy.build, sha256, where)
+    problems = offline_manifest.problems(blocks, hashes, before)
     if problems:
         raise ManifestError(
             "the offline manifest cannot be served:\n" + indented(problems, 20),
             where=where,
             mend=f"mend that, and build anew: fab {deploy.environment.name} deploy",
         )
-    return manifest
+    return blocks
 
 
 def _checked_names(
-    deploy: Deployment, file: File, hashes: Mapping[str, str], facts: questions.Settings
+    deploy: Deployment, sha256: str, hashes: Mapping[str, str]
 ) -> tuple[str, frozenset[str]]:
     """Return Django's staticfiles.json with its keys in order, and the hashed names in it.
 
     Raises:
         ManifestError: it is not what ManifestStaticFilesStorage writes, or names files that are not there.
     """
-    where = f"{deploy.build.name}: {facts['staticfiles_manifest']}"
-    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
-    canonical, names = staticfiles_manifest.read(
-        decoded(text, where=where, error=ManifestError), where=where
-    )
+    where = f"{deploy.build.name}: {deploy.facts(deploy.build)['staticfiles_manifest']}"
+    canonical, names = staticfiles_manifest.read(text_of(deploy.build, sha256, where), where=where)
     absent = sorted(names - hashes.keys())
     if absent:
         raise ManifestError(

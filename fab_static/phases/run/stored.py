@@ -1,0 +1,32 @@
+"""Reads and writes manifests that the build host keeps as objects."""
+
+from __future__ import annotations
+
+from fab_static.errors import ManifestError
+from fab_static.plan import offline_manifest, versions
+from fab_static.plan.release import File
+from fab_static.plan.text import decoded
+from fab_static.plan.wire import asks, verbs
+from fab_static.remote import RemoteHost
+
+
+def text_of(build: RemoteHost, sha256: str, where: str) -> str:
+    """Return the text of an object; `where` is what it is, for the operator.
+
+    Raises:
+        ManifestError: it is no text.
+    """
+    _, data = build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
+    return decoded(data, where=where, error=ManifestError)
+
+
+def blocks_of(build: RemoteHost, sha256: str, where: str) -> dict[str, str]:
+    """Return what an offline manifest holds: key -> HTML."""
+    return offline_manifest.parse(text_of(build, sha256, where), where=where)
+
+
+def put(build: RemoteHost, text: str) -> File:
+    """Store a text as an object; return it as a file of a release."""
+    data = text.encode()
+    head, _ = build.ask(verbs.PUT_OBJECT, body=data)
+    return File(head["object"], head["size"], versions.of(data))
