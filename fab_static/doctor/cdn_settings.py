@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
 
 from fab_static.aws.cloudfront import Distribution
 from fab_static.aws.cloudfront_calls import RefusedError
@@ -44,9 +43,9 @@ def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Ite
 
 def _of_rights(
     distribution: Distribution, where: str
-) -> Generator[Finding, None, dict[str, Any] | None]:
+) -> Generator[Finding, None, behaviours.Config | None]:
     """Yield what we may ask of CloudFront; return the distribution's settings, None where they cannot be seen."""
-    config: dict[str, Any] | None = None
+    config: behaviours.Config | None = None
     try:
         config = distribution.config()
         yield good(where, "CloudFront", "is there, and may be asked")
@@ -70,7 +69,7 @@ def _of_rights(
 
 
 def _of_behaviour(
-    distribution: Distribution, where: str, config: dict[str, Any], path: str, origin: S3 | None
+    distribution: Distribution, where: str, config: behaviours.Config, path: str, origin: S3 | None
 ) -> Iterator[Finding]:
     behaviour = behaviours.behaviour_of(config, path)
     named = f"{behaviours.name_of(behaviour)}, which {path} falls to,"
@@ -134,7 +133,7 @@ def _function(named: str, function: str | None) -> Finding:
     )
 
 
-def _of_tags(where: str, config: dict[str, Any]) -> Finding:
+def _of_tags(where: str, config: behaviours.Config) -> Finding:
     header = behaviours.tag_header(config)
     if header == TAG_HEADER:
         return good(where, "cache tags", f"are read from {header}")
@@ -164,7 +163,7 @@ def _of_cors(
         yield good(where, "CORS", f"{named} gives leave to {', '.join(allowed)}")
 
 
-def _of_errors(where: str, config: dict[str, Any]) -> Iterator[Finding]:
+def _of_errors(where: str, config: behaviours.Config) -> Iterator[Finding]:
     found = False
     for status, seconds in behaviours.long_errors(config):
         found = True

@@ -40,6 +40,7 @@ from fab_static.phases.run import stored
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
 from fab_static.plan import coverage
+from fab_static.plan.printed import AskedBy, Held, Unasked
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
@@ -115,13 +116,13 @@ def _of_path(
 
 def _on_hosts(
     deploy: Deployment, path: str, version: str | None, sealed: str | None
-) -> list[dict[str, Any]]:
+) -> list[Held | Unasked]:
     """Return what each static host has behind the URLs of a path."""
     request = asks.LookAt(path=path, version=version)
     hosts, failures = deploy.fleet.attempt(
         deploy.hosts("static"), lambda host: host.ask(verbs.LOOK_AT, request)[0]
     )
-    found: list[dict[str, Any]] = [
+    found: list[Held | Unasked] = [
         {
             "host": host.name,
             "current": answer["current"],
@@ -132,10 +133,10 @@ def _on_hosts(
         }
         for host, answer in hosts.items()
     ]
-    return found + _failed(failures)
+    return [*found, *_failed(failures)]
 
 
-def _failed(failures: Mapping[RemoteHost, FabStaticError]) -> list[dict[str, Any]]:
+def _failed(failures: Mapping[RemoteHost, FabStaticError]) -> list[Unasked]:
     return [{"host": host.name, "error": error.what} for host, error in failures.items()]
 
 
@@ -230,7 +231,7 @@ class Met(questions.Gap):
     language: str | None
 
 
-def _asking(host: str, block: Met, built: Sequence[coverage.Block] | None) -> dict[str, Any]:
+def _asking(host: str, block: Met, built: Sequence[coverage.Block] | None) -> AskedBy:
     """Return a block that asks for the key, and how it differs from the nearest one of the blocks built, if these are given."""
     here = coverage.block_of(block, block["text"])
     return {

@@ -1,4 +1,4 @@
-"""What looking tasks print with --json: one shape for each."""
+"""What looking tasks print with --json, and what hooks are told of pages: one shape for each."""
 
 from __future__ import annotations
 
@@ -60,3 +60,62 @@ class Step(TypedDict):
     hosts: NotRequired[list[str]]
     reloads: NotRequired[bool]
     bucket: NotRequired[str]
+
+
+class Asset(TypedDict):
+    """A file that a page names; `sent` is its size as it goes over the wire."""
+
+    path: str
+    bytes: int
+    sent: int
+
+
+class Weight(TypedDict):
+    """What a first visit to a page downloads from the static root."""
+
+    requests: int
+    bytes: int
+    sent: int
+
+
+class Page(Weight):
+    """A probed page, now and in the release before."""
+
+    page: str  # its URL
+    before: Weight | None
+    assets: list[Asset]
+
+
+class Unasked(TypedDict):
+    """A host that did not answer."""
+
+    host: str
+    error: str
+
+
+class Held(TypedDict):
+    """The SHA-256 of what a static host has behind each URL of a path; see looking/why."""
+
+    host: str
+    current: str | None
+    pool: str | None
+    named: str | None
+    gone: str | None
+    as_sealed: bool
+
+
+# a compress block that asks for a key, and the lines that compare it with the nearest one built
+AskedBy = TypedDict(
+    "AskedBy",
+    {
+        "host": str,
+        "template": str,
+        "in": str,
+        "block": int,
+        "line": int | None,
+        "context": int,
+        "language": str | None,
+        "text": str,
+        "nearest": list[str],
+    },
+)

@@ -16,6 +16,7 @@ from string import Template
 from typing import Any
 
 from fab_static.errors import DISAGREE
+from fab_static.plan.printed import Page
 from fab_static.plan.wording import counted
 from fab_static.report.amounts import size
 
@@ -151,8 +152,8 @@ def _pages(summary: Summary) -> str:
     return chart + text + "".join(map(_assets, pages))
 
 
-def _row_of_page(page: Mapping[str, Any]) -> Sequence[str]:
-    before = (page["before"] or {}).get("sent")
+def _row_of_page(page: Page) -> Sequence[str]:
+    before = page["before"]["sent"] if page["before"] else None
     return (
         _path(page["page"]),
         str(page["requests"]),
@@ -163,7 +164,7 @@ def _row_of_page(page: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def _assets(page: Mapping[str, Any]) -> str:
+def _assets(page: Page) -> str:
     """Return what a page names, largest first."""
     assets = sorted(page["assets"], key=lambda one: -one["sent"])
     rows = [(_path(one["path"]), size(one["bytes"]), size(one["sent"])) for one in assets]
@@ -296,7 +297,7 @@ SECTIONS = (
 # ---- what the charts need
 
 
-def _data(summary: Summary) -> dict[str, Any]:
+def _data(summary: Summary) -> dict[str, object]:
     spans, pages = summary["timeline"], summary.get("pages") or []
     start = min((span["started"] for span in spans), default=0)
     met = {span["host"] for span in spans}
@@ -314,7 +315,7 @@ def _data(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _bar(span: Mapping[str, Any], start: float) -> dict[str, Any]:
+def _bar(span: Mapping[str, Any], start: float) -> dict[str, object]:
     began = span["started"] - start
     return {
         "y": span["host"] or "all",

@@ -48,7 +48,7 @@ def _building(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, project_path=project_path)
+        _run(name, wait, verbose, quiet, project_path)
 
     return build
 
@@ -61,7 +61,7 @@ def _verifying(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, options={"audit": audit})
+        _run(name, wait, verbose, quiet, audit=audit)
 
     return audited
 
@@ -74,14 +74,21 @@ def _invalidating(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, options={"again": again})
+        _run(name, wait, verbose, quiet, again=again)
 
     return again
 
 
-def _run(name: str, wait: float, verbose: bool, quiet: bool, **more: Any) -> None:
+def _run(
+    name: str,
+    wait: float,
+    verbose: bool,
+    quiet: bool,
+    project_path: str | None = None,
+    **options: bool,
+) -> None:
     with task_session(verbose=verbose, quiet=quiet) as session:
-        session.phase(name, wait_seconds=wait, **more)
+        session.phase(name, project_path=project_path, wait_seconds=wait, options=options)
 
 
 # phases with an option of their own, and what it does

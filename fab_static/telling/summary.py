@@ -23,12 +23,12 @@ from typing import Any
 from fab_static.errors import FabStaticError
 from fab_static.looking.difference import difference_of
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.printed import Asset, Page, Weight
 from fab_static.plan.release import File, Release
 
 FORMAT = 1
-WEIGHTS = ("requests", "bytes", "sent")  # of a page
 # the caller knows these: where it keeps the run, and how it ended
-NOT_KNOWN_YET: Mapping[str, Any] = {
+NOT_KNOWN_YET: Mapping[str, bool | None] = {
     "log": None,
     "report": None,
     "report_at": None,
@@ -60,7 +60,7 @@ def summary(
         anyway: the block in which a part is found that may be left out.
     """
     difference: dict[str, Any] | None = None
-    pages: list[dict[str, Any]] = []
+    pages: list[Page] = []
     with anyway("what this run changed could not be told"):
         difference = _difference(deploy) if outcome in ("live", "done") else None
     with anyway("what pages weigh could not be told"):
@@ -124,7 +124,7 @@ def _size(release: Release | None, path: str) -> int | None:
 
 def _pages(
     deploy: Deployment, release: Release | None, before: Mapping[str, Any] | None
-) -> list[dict[str, Any]]:
+) -> list[Page]:
     """Return what a first visit to each probed page downloads from the static root."""
     if deploy.probed is None or release is None:
         return []
@@ -135,19 +135,23 @@ def _pages(
     ]
 
 
-def _page(
-    page: str, release: Release, paths: Iterable[str], earlier: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _page(page: str, release: Release, paths: Iterable[str], earlier: Weight | None) -> Page:
     files = ((path, release.files[path]) for path in paths if path in release.files)
-    assets = [{"path": path, "bytes": file.size, "sent": _sent(file)} for path, file in files]
+    assets: list[Asset] = [
+        {"path": path, "bytes": file.size, "sent": _sent(file)} for path, file in files
+    ]
     return {
         "page": page,
         "requests": len(assets),
         "bytes": sum(asset["bytes"] for asset in assets),
         "sent": sum(asset["sent"] for asset in assets),
-        "before": {key: earlier[key] for key in WEIGHTS} if earlier else None,
+        "before": _weight(earlier) if earlier else None,
         "assets": assets,
     }
+
+
+def _weight(page: Weight) -> Weight:
+    return {"requests": page["requests"], "bytes": page["bytes"], "sent": page["sent"]}
 
 
 def _sent(file: File) -> int:

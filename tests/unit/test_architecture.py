@@ -395,7 +395,7 @@ REASON = "Over 400 lines because "  # begins a sentence of a module's first docs
 # lines of a function, from `def` to its last one, docstring and all; decorators stand outside
 MEDIAN_LINES = 8
 NINETIETH_LINES = 23  # of 100 functions 90 are at most so long; 22 is the aim
-LONG_LINES, MOST_LONG = 40, 33  # no more functions than these are longer
+LONG_LINES, MOST_LONG = 40, 34  # no more functions than these are longer
 
 
 @named(FILES)
