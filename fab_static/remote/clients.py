@@ -7,6 +7,8 @@ from collections.abc import Callable
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote.client import Connection
 from fab_static.remote.connection import SharedConnection
+from fab_static.remote.openssh.connection import OpensshConnection
+from fab_static.remote.openssh.masters import Masters
 from fab_static.remote.ssh.hops import Ways
 from fab_static.remote.ssh.shared import SharedWays
 
@@ -21,6 +23,9 @@ def client_of(
         tell: takes words of warning, each once.
     """
     ways = Ways(environment, tell)
+    if environment.ssh.client == "openssh":
+        masters = Masters(environment, tell)
+        return lambda host: OpensshConnection(host, environment, ways, tell, masters)
     shared = SharedWays(environment.ssh, tell)
 
     def connection_to(host: Host) -> Connection:

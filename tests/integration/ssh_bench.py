@@ -25,11 +25,12 @@ from typing import Any
 
 from fab_static.errors import FabStaticError
 from fab_static.plan import inventory
-from fab_static.remote.connection import SharedConnection
+from fab_static.remote.clients import client_of
 from fab_static.remote.ssh import settings
 from tests.integration.security_key import SecurityKey, agent
 
 ACCOUNTS = tuple(f"fab-static-ssh{number}" for number in range(3))
+CLIENTS = ("fabric", "openssh")  # of ours
 PORT = 2208
 SERVERS = {  # name -> its last byte on loopback, kinds of host keys, what its sshd is told besides
     "plain": (1, ("ed25519",), ""),
@@ -365,14 +366,14 @@ class Client:
             process.wait()
         return process.returncode, said
 
-    def ours(self, text: Mapping[str, Any], given: Mapping[str, Any]) -> Outcome:
-        """Let us try to reach an inventory's first host."""
+    def ours(self, text: Mapping[str, Any], given: Mapping[str, Any], client: str) -> Outcome:
+        """Let a client of ours try to reach an inventory's first host."""
         host = {"roles": ["build", "static", "web"], **text.get("host", {"address": "web1"})}
         whole = {
             "app": "shop",
             "deploy_to": "/srv/static",
             "hosts": {"web1": host},
-            "ssh": {"connect_timeout": 5, **text.get("ssh", {})},
+            "ssh": {"connect_timeout": 5, "client": client, **text.get("ssh", {})},
             "project": {"path": "/srv/code"},
         }
         environment = inventory.parse(json.dumps(whole), name="staging", source="staging.yml")
@@ -386,7 +387,7 @@ class Client:
             ),
         )
         environment = dataclasses.replace(environment, ssh=ssh)
-        connection = SharedConnection(environment.hosts[0], environment)
+        connection = client_of(environment)(environment.hosts[0])
         try:
             code = connection.channel("true").last_words()[0]
             return Outcome(code == 0, f"exit status {code}")
@@ -401,7 +402,8 @@ class Client:
 def _work(folder: Path, account: str, rows: Sequence[dict[str, Any]], found: Path) -> None:
     """Become the account, and work through the rows."""
     client = Client(folder, account)
-    client.ours({}, {})  # imports what is imported late, while all modules can be read
+    for ours in CLIENTS:
+        client.ours({}, {}, ours)  # imports what is imported late, while all modules can be read
     who = pwd.getpwnam(account)
     os.setgroups([])
     os.setgid(who.pw_gid)
@@ -435,7 +437,9 @@ def _one(client: Client, row: dict[str, Any]) -> dict[str, Any]:
         environment["SSH_AUTH_SOCK"] = words[f"agent_{row['agent']}"]
     client.surround(environment)
     result: dict[str, Any] = {"words": words}
-    result["ours"] = vars(client.ours(filled(row["inventory"], words), filled(row["given"], words)))
+    text, given = filled(row["inventory"], words), filled(row["given"], words)
+    for ours in CLIENTS:
+        result[ours] = vars(client.ours(text, given, ours))
     if not row["not_for_ssh"]:
         result["ssh"] = client.ssh(filled([*row["words"], row["asked"], "true"], words))
     return result

@@ -1,7 +1,8 @@
 """The table: set-ups of SSH, each run against `ssh` and against us.
 
 A row is what stands in ~/.ssh/config and known_hosts of an account, who is asked for, and what should come of it:
-`in`, or words of our refusal: what it says, and with what cure. `bench.words` are what braces name.
+`in`, or words of our refusal: what it says, and with what cure. `bench.words` are what braces name. What stands under
+`openssh` is what `ssh.client: openssh` says otherwise.
 """
 
 from __future__ import annotations
@@ -77,6 +78,14 @@ CONFIGURATION: list[Row] = [
     {"name": "a name that is none", "config": HOST.replace("{at_plain}", "no-such-host.invalid"), "says": "cannot be reached"},
     {"name": "Compression", "config": HOST + "  Compression yes\n"},
     {"name": "ControlMaster and SetEnv", "config": HOST + "  ControlMaster auto\n  ControlPath none\n  SetEnv A=1\n"},
+    {"name": "ControlMaster that persists", "config": HOST + "  ControlMaster auto\n  ControlPath {home}/.ssh/%C\n  ControlPersist 1s\n"},
+    {"name": "LocalForward to a port that is taken", "config": HOST + "  LocalForward {at_plain}:2208 x:1\n  ExitOnForwardFailure yes\n", "not_for_ssh": "a deploy forwards no port"},
+    {"name": "RemoteCommand and RequestTTY", "config": HOST + "  RemoteCommand false\n  RequestTTY force\n", "not_for_ssh": "a deploy has a command of its own"},
+    {"name": "SessionType none, StdinNull", "config": HOST + "  SessionType none\n  StdinNull yes\n", "not_for_ssh": "it runs no command"},
+    {"name": "ForkAfterAuthentication", "config": HOST + "  ForkAfterAuthentication yes\n"},
+    {"name": "LocalCommand", "config": HOST + "  PermitLocalCommand yes\n  LocalCommand sleep 99\n", "not_for_ssh": "it would wait for that"},
+    {"name": "LogLevel QUIET, nobody listens", "config": HOST.replace("2208", "9") + "  LogLevel QUIET\n", "says": "connection refused"},
+    {"name": "StrictHostKeyChecking no", "config": HOST + "  StrictHostKeyChecking no\n", "known": "", "says": "not known"},
 ]  # fmt: skip
 
 KNOWN_HOSTS: list[Row] = [
@@ -223,12 +232,15 @@ FABRIC: list[Row] = [
      "words": ["-F", "{home}/.ssh/team"]},
     {"name": "fab -S, a file that is not there", "given": {"config_file": "{home}/absent"}, "words": ["-F", "{home}/absent"], "says": "Can't open user config file",
      "exit_code": 2},
-    {"name": "fab --prompt-for-passphrase", "config": key("locked"), "given": {"passphrase": "secret"}, "not_for_ssh": "it asks on a terminal alone"},
+    {"name": "fab --prompt-for-passphrase", "config": key("locked"), "given": {"passphrase": "secret"}, "not_for_ssh": "it asks on a terminal alone",
+     "openssh": {"says": "a passphrase cannot be told to `ssh`", "cure": "ssh-add", "exit_code": 2}},
     {"name": "fab --prompt-for-passphrase, a wrong one", "config": key("locked"), "given": {"passphrase": "wrong"}, "not_for_ssh": "it asks on a terminal alone",
-     "says": "the passphrase is not that of .*/locked"},
+     "says": "the passphrase is not that of .*/locked", "openssh": {"says": "a passphrase cannot be told to `ssh`", "exit_code": 2}},
     {"name": "allow_agent: false", "config": NO_KEY, "agent": "one", "given": {"allow_agent": False}, "words": ["-o", "IdentityAgent=none"], "says": "there is no key"},
-    {"name": "look_for_keys: false", "given": {"look_for_keys": False}, "not_for_ssh": "it has no such option", "says": "there is no key"},
-    {"name": "disabled_algorithms", "given": {"disabled_algorithms": {"ciphers": ["aes128-ctr"]}}, "not_for_ssh": "it has Ciphers"},
+    {"name": "look_for_keys: false", "given": {"look_for_keys": False}, "not_for_ssh": "it has no such option", "says": "there is no key",
+     "openssh": {"says": "look_for_keys: false cannot be told", "exit_code": 2}},
+    {"name": "disabled_algorithms", "given": {"disabled_algorithms": {"ciphers": ["aes128-ctr"]}}, "not_for_ssh": "it has Ciphers",
+     "openssh": {"says": "disabled_algorithms cannot be told", "cure": "Ciphers", "exit_code": 2}},
 ]  # fmt: skip
 
 HOPS: list[Row] = [
@@ -259,12 +271,15 @@ HOPS: list[Row] = [
     {"name": "the host is down behind the jump host", "config": VIA_JUMP.replace("Port 2208", "Port 9", 1), "known": at("bastion") + KNOWN,
      "says": "cannot be reached from the jump host jump", "cure": "from there"},
     {"name": "the jump host is down", "config": HOST + "  ProxyJump jump\nHost jump\n  HostName {at_bastion}\n  Port 9\n", "says": "connection refused", "where": "jump host jump"},
+    {"name": "ProxyJump, and StrictHostKeyChecking no for it", "config": VIA_JUMP + "  StrictHostKeyChecking no\n", "says": "not known", "where": "jump host jump",
+     "not_for_ssh": "-o does not hold for its jump hosts"},
     {"name": "ProxyCommand with ssh -W", "config": HOST + "  ProxyCommand ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -W %h:%p jump\n" + JUMP, "known": KNOWN + at("bastion")},
     {"name": "ProxyCommand in the words of a shell", "config": HOST + "  ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3' 2>/dev/null\n"},
     {"name": "ProxyCommand, the host's key is not known", "config": HOST + "  ProxyCommand ssh -o BatchMode=yes -W %h:%p jump\n" + JUMP, "known": at("bastion"), "says": "not known"},
     {"name": "ProxyCommand, the jump host's key is not known", "config": HOST + "  ProxyCommand ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -W %h:%p jump\n" + JUMP,
      "says": "ProxyCommand leads nowhere: .*verification failed"},
-    {"name": "ProxyCommand that fails", "config": HOST + "  ProxyCommand echo no way >&2; exit 1\n", "says": "ProxyCommand leads nowhere: no way"},
+    {"name": "ProxyCommand that fails", "config": HOST + "  ProxyCommand echo no way >&2; exit 1\n", "says": "ProxyCommand leads nowhere: no way",
+     "openssh": {"says": "ProxyCommand leads nowhere"}},
     {"name": "ProxyCommand that is no program", "config": HOST + "  ProxyCommand /no/such/program %h\n", "says": "ProxyCommand leads nowhere"},
     {"name": "ProxyCommand none", "config": HOST + "  ProxyCommand none\nHost *\n  ProxyCommand false\n"},
     {"name": "ssh.gateway", "config": HOST + JUMP, "known": KNOWN + at("bastion"), "ssh": {"gateway": "jump"}, "words": ["-J", "jump"]},

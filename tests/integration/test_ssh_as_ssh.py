@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ssh_bench import Bench
+from tests.integration.ssh_bench import CLIENTS, Bench
 from tests.integration.ssh_setups import HOST, KNOWN, LIKE_PLAIN, TABLE, Row
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs accounts of its own: root")
@@ -45,13 +45,15 @@ def spelt_out(row: Row) -> Row:
     }
 
 
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize(("row", "name"), list(zip(ROWS, NAMES, strict=True)), ids=NAMES)
 def test_we_are_let_in_where_ssh_is_and_refused_where_it_is(
-    found: dict[str, Any], row: Row, name: str
+    found: dict[str, Any], row: Row, name: str, client: str
 ) -> None:
     result = found[name]
     assert "broken" not in result, result["broken"]
-    ours, words = result["ours"], result["words"]
+    ours, words = result[client], result["words"]
+    row = {**row, **row.get(client, {})}
     if not row.get("not_for_ssh"):
         assert ours["is_in"] == (result["ssh"][0] == 0), (ours, result["ssh"])
     if not row.get("as_ssh"):

@@ -87,6 +87,10 @@ ARROWS = {
     "remote.line": ("remote.frames",),
     "remote.starting": (),
     "remote.ssh": ("plan", "errors", "workers", "remote.line", "remote.patience"),
+    "remote.openssh": (
+        *("plan", "errors", "remote.ssh", "remote.channels", "remote.client", "remote.frames"),
+        "remote.patience",
+    ),
     "aws": ("plan", "errors", "workers"),
     "timeline": (),
     "show": ("timeline",),

@@ -49,6 +49,7 @@ class Ssh:
     gateway: str | None = None
     become: str | None = None
     python: str = "python3"  # what the agent runs in
+    client: str = "fabric"  # or openssh: the operator's own ssh
     connect_timeout: float | None = None  # None: as ~/.ssh/config says, else 10
     command_timeout: float = 1800
     parallel: int = 32

@@ -6,6 +6,7 @@ from fab_static.plan.inventory.environment import Host, Ssh
 from fab_static.plan.inventory.section import NAME, Section
 
 ROLES = ("build", "static", "web")
+CLIENTS = ("fabric", "openssh")
 
 
 def read_hosts(root: Section, *, has_origin: bool) -> tuple[Host, ...]:
@@ -63,11 +64,17 @@ def read_ssh(section: Section) -> Ssh:
         gateway=section.optional_text("gateway"),
         become=section.optional_text("become"),
         python=section.optional_text("python") or "python3",
+        client=section.choice("client", CLIENTS, "fabric"),
         connect_timeout=section.optional_number("connect_timeout"),
         command_timeout=section.number("command_timeout", 1800),
         parallel=section.integer("parallel", 32, least=1),
         ask_passphrase=section.boolean("ask_passphrase", default=False),
         identity_at=section.at("identity"),
     )
+    if ssh.ask_passphrase and ssh.client == "openssh":
+        section.problem(
+            "ask_passphrase",
+            "has no meaning beside `client: openssh`, which asks nothing; ssh-add the key instead",
+        )
     section.close()
     return ssh

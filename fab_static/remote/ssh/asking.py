@@ -71,7 +71,7 @@ def values_of_ssh(words: Sequence[str], alias: str) -> Values:
 def _run(words: Sequence[str], alias: str) -> subprocess.CompletedProcess[bytes]:
     try:
         ran = subprocess.run(  # noqa: S603 - the operator's own ssh, no shell between
-            [PROGRAM, "-G", *words],
+            [PROGRAM, "-N", "-G", *words],  # -N: ForkAfterAuthentication wants a command else
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=ANSWER_SECONDS,

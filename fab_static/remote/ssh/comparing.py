@@ -47,10 +47,15 @@ class Comparison:
     way: tuple[str, ...]  # user@host:port of each hop, with its role
     otherwise: tuple[str, ...]  # what the inventory says otherwise than ssh's configuration
     not_followed: tuple[str, ...]  # each with its line, and what holds instead
+    client: str = "as ssh goes"  # what carries the bytes
 
 
-def compared(way: Way) -> Comparison:
+def compared(way: Way, instead: Mapping[str, str] = NOT_FOLLOWED) -> Comparison:
     """Return how the last hop of the way is reached, and what of ssh's configuration is not followed on it.
+
+    Args:
+        way: the hops to a host.
+        instead: the settings that the client does not follow, each with what holds instead.
 
     Raises:
         InventoryError: ssh refuses its configuration.
@@ -64,7 +69,7 @@ def compared(way: Way) -> Comparison:
         plain = values_of_ssh([*_file(target.asked), "--", target.asked.alias], target.asked.alias)
     except FileNotFoundError:
         return Comparison(named, (), ())  # what Paramiko's reader does not follow was told
-    return Comparison(named, _otherwise(target, plain), tuple(_not_followed(way)))
+    return Comparison(named, _otherwise(target, plain), tuple(_not_followed(way, instead)))
 
 
 def _otherwise(target: Hop, plain: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -79,7 +84,7 @@ def _otherwise(target: Hop, plain: Mapping[str, Sequence[str]]) -> tuple[str, ..
     return tuple(found)
 
 
-def _not_followed(way: Way) -> Iterator[str]:
+def _not_followed(way: Way, unfollowed: Mapping[str, str]) -> Iterator[str]:
     for hop in way:
         alias, file = hop.asked.alias, hop.asked.file
         try:
@@ -87,7 +92,7 @@ def _not_followed(way: Way) -> Iterator[str]:
             usual = values_of_ssh(["-F", "none" if file else MACHINE_FILE, "--", alias], alias)
         except (InventoryError, FileNotFoundError):
             continue
-        for key, instead in NOT_FOLLOWED.items():
+        for key, instead in unfollowed.items():
             if own.get(key) != usual.get(key):
                 value = " ".join(own.get(key, ["none"]))
                 yield f"{_place(key, file)}: {value}, for {alias}: {instead}"

@@ -85,6 +85,18 @@ class Guard:
         plain = key.asbytes()  # with which the hop has signed
         if certificate and certificate.key != plain:
             raise HopError("the host's certificate is for another key", _ANEW)
+        self._judge(plain, certificate)
+
+    def judge_shown(self, blob: bytes) -> None:
+        """Judge a key, or a certificate with its key, that another client was shown.
+
+        Raises:
+            HopError: as of `judge`.
+        """
+        certificate = self._certificate(blob)
+        self._judge(certificate.key if certificate else blob, certificate)
+
+    def _judge(self, plain: bytes, certificate: Certificate | None) -> None:
         self._refuse_revoked(plain, certificate)
         if self._is_trusted:  # as the operator's configuration says
             return

@@ -34,8 +34,11 @@ _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)-----END ", re.DOTALL)
 class UnusableKeyError(Exception):
     """No key for us is in the file: what it is, and what to do."""
 
-    def __init__(self, what: str, mend: str, *, is_locked: bool = False) -> None:
+    def __init__(
+        self, what: str, mend: str, *, is_locked: bool = False, for_paramiko_alone: bool = False
+    ) -> None:
         super().__init__(what)
+        self.for_paramiko_alone = for_paramiko_alone  # another client can use it
         self.what = what
         self.mend = mend
         self.is_locked = is_locked  # a passphrase, or a yes, is all that it lacks
@@ -82,6 +85,7 @@ class KeyFile:
             raise UnusableKeyError(
                 f"{self.path} is a key of a kind that Paramiko cannot use: {error}",
                 "let ssh-agent hold it, or take another key",
+                for_paramiko_alone=True,
             ) from error
         except ValueError as error:
             if passphrase is not None and _is_encrypted(data):

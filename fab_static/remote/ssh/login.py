@@ -7,6 +7,7 @@ agent holds, the agent's others, keys in files. What `fab -i` and the inventory 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,17 @@ class Shown:
 
     name: str  # as messages call it
     key: paramiko.PKey
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What another client showed, and how it ended."""
+
+    shown: tuple[str, ...]  # keys, as it names them: their files
+    unsigned: tuple[tuple[str, str], ...]  # keys that the hop would take, and why they did not sign
+    methods: tuple[str, ...]  # by which the hop would let us in
+    is_partly_in: bool  # a key was right, and the hop wants more
+    is_cut_off: bool  # too many keys were shown
 
 
 class Login:
@@ -117,6 +129,27 @@ class Login:
             if not transport.is_active():
                 raise self._cut_off(error) from error
             return False
+
+    def refusal(self, tried: Tried) -> HopError:
+        """Return why another client, which looks for the same keys, was not let in."""
+        agent = Agent(self._settings.identity_agent)
+        try:
+            for _ in self._keys(agent):
+                pass  # what cannot be shown is noted on the way
+        finally:
+            agent.close()
+        self._passed_over = [one for one in self._passed_over if not one.for_paramiko_alone]
+        self._shown = [
+            name for name in tried.shown if not any(_names(one, name) for one in self._passed_over)
+        ]
+        self._passed_over += [_does_not_sign(name, why) for name, why in tried.unsigned]
+        if tried.is_cut_off:
+            return self._cut_off(EOFError())
+        if tried.is_partly_in and "publickey" not in tried.methods:
+            return self._other_methods(list(tried.methods), besides="a key, and then ")
+        if tried.methods and "publickey" not in tried.methods and not tried.shown:
+            return self._other_methods(list(tried.methods))
+        return self._refused(agent)
 
     def locked(self) -> str | None:
         """Return the first file of a key that needs a passphrase, and that no agent holds."""
@@ -287,6 +320,25 @@ def locked_key(environment: Environment) -> str | None:
             if found := Login(hop.settings, environment.ssh).locked():
                 return found
     return None
+
+
+def _names(error: UnusableKeyError, name: str) -> bool:
+    return bool(re.search(rf"(^|\s){re.escape(name)}([\s:]|$)", error.what))
+
+
+def _does_not_sign(name: str, why: str) -> UnusableKeyError:
+    """Return what to say of a key that the hop would take, and that did not sign."""
+    if "agent" in why:
+        return UnusableKeyError(
+            f"the agent does not sign with {name}: {why}",
+            "see whether it waits for a touch, a PIN or a yes: ssh-add -T KEY.pub",
+            is_locked=True,
+        )
+    return UnusableKeyError(
+        f"{name} does not sign: {why}",
+        f"touch it when it blinks; where it wants a PIN, let an agent ask for it: ssh-add {name}",
+        is_locked=True,
+    )
 
 
 def _with(blob: PublicBlob, key: paramiko.PKey) -> Any:

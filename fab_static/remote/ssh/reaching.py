@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 
 import paramiko
 
@@ -54,24 +55,45 @@ def _through(before: paramiko.Transport, gateway: Hop, hop: Hop) -> paramiko.Cha
             timeout=settings.patience,
         )
     except paramiko.ChannelException as error:
-        if error.code == PROHIBITED:
-            raise HopError(
-                f"the {gateway.name} lets nobody through to {settings.at}: {error.text}",
-                "allow it in the sshd_config there: AllowTcpForwarding yes (or local), PermitOpen; in its "
-                "authorized_keys no `restrict` and no `no-port-forwarding` for this key",
-            ) from error
-        raise HopError(
-            f"the host cannot be reached from the {gateway.name}: {error.text.lower()}",
-            f"see from there whether it runs and its SSH server listens at {settings.at}: {gateway.by_hand}",
+        raise not_through(
+            gateway,
+            settings,
+            error.text,
+            is_prohibited=error.code == PROHIBITED,
             is_busy=error.code == SHORTAGE,
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         if "Timeout" in str(error):
-            raise _silent(settings) from error
+            raise silent(settings) from error
         raise HopError(
             f"the connection to the {gateway.name} was cut: {error or type(error).__name__}",
             f"see whether it runs: {gateway.by_hand}",
         ) from error
+
+
+def not_through(
+    gateway: Hop, settings: Settings, words: str, *, is_prohibited: bool, is_busy: bool
+) -> HopError:
+    """Return why a gateway does not lead to the next hop.
+
+    Args:
+        gateway: which does not.
+        settings: of the next hop.
+        words: the gateway's own.
+        is_prohibited: whether it may not; else it could not.
+        is_busy: whether it may be able to in a moment.
+    """
+    if is_prohibited:
+        return HopError(
+            f"the {gateway.name} lets nobody through to {settings.at}: {words}",
+            "allow it in the sshd_config there: AllowTcpForwarding yes (or local), PermitOpen; in its "
+            "authorized_keys no `restrict` and no `no-port-forwarding` for this key",
+        )
+    return HopError(
+        f"the host cannot be reached from the {gateway.name}: {words.lower()}",
+        f"see from there whether it runs and its SSH server listens at {settings.at}: {gateway.by_hand}",
+        is_busy=is_busy,
+    )
 
 
 def _connected(hop: Hop) -> socket.socket:
@@ -80,7 +102,7 @@ def _connected(hop: Hop) -> socket.socket:
     try:
         found = socket.getaddrinfo(settings.hostname, settings.port, family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _unreached(hop, [error]) from error
+        raise unreached(hop, [error]) from error
     errors: list[OSError] = []
     for _ in range(settings.connection_attempts):
         for kind, _, _, _, address in found:
@@ -88,7 +110,7 @@ def _connected(hop: Hop) -> socket.socket:
                 return _connected_to(kind, address, settings)
             except OSError as error:
                 errors.append(error)
-    raise _unreached(hop, errors) from errors[-1]
+    raise unreached(hop, errors) from errors[-1]
 
 
 def _connected_to(kind: int, address: Address, settings: Settings) -> socket.socket:
@@ -107,9 +129,10 @@ def _connected_to(kind: int, address: Address, settings: Settings) -> socket.soc
     return sock
 
 
-def _unreached(hop: Hop, errors: list[OSError]) -> HopError:
+def unreached(hop: Hop, errors: Sequence[OSError]) -> HopError:
+    """Return why no socket leads to a hop."""
     if all(isinstance(error, TimeoutError) for error in errors):
-        return _silent(hop.settings)
+        return silent(hop.settings)
     words = sorted({(error.strerror or str(error)).lower() for error in errors})
     cure = f"see whether it runs and its SSH server listens: {hop.by_hand}"
     if any(error.errno == errno.EADDRNOTAVAIL for error in errors) and hop.settings.bind_address:
@@ -118,7 +141,8 @@ def _unreached(hop: Hop, errors: list[OSError]) -> HopError:
     return HopError(f"the host cannot be reached: {'; '.join(words)}", cure, is_busy=is_busy)
 
 
-def _silent(settings: Settings) -> HopError:
+def silent(settings: Settings) -> HopError:
+    """Return what to say of a hop that does not answer."""
     return HopError(
         f"the host did not answer within {settings.patience:g} seconds",
         "see whether it runs and no firewall is between",

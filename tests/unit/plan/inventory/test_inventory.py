@@ -358,8 +358,17 @@ MORE = [
     ("ssh: {paralel: 3}", "ssh.paralel (line 6): unknown key; did you mean `parallel`?"),
     (
         "ssh: {zzz: 3}",
-        "ssh.zzz (line 6): unknown key; the keys here are ask_passphrase, become, command_timeout, "
-        "connect_timeout, gateway, identity, known_hosts, parallel, python, user",
+        "ssh.zzz (line 6): unknown key; the keys here are ask_passphrase, become, client, "
+        "command_timeout, connect_timeout, gateway, identity, known_hosts, parallel, python, user",
+    ),
+    (
+        "ssh: {client: putty}",
+        'ssh.client (line 6): "putty" is no choice; the choices are fabric, openssh',
+    ),
+    (
+        "ssh: {client: openssh, ask_passphrase: true}",
+        "ssh.ask_passphrase (line 6): has no meaning beside `client: openssh`, which asks nothing; "
+        "ssh-add the key instead",
     ),
     (
         "ssh: {connect_timeout: true}",
