@@ -7,6 +7,7 @@ from contextlib import suppress
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.compress import gaps_refused, request_of
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.settings import baked_settings
 from fab_static.phases.run.stored import blocks_of
@@ -27,7 +28,7 @@ def verify(deploy: Deployment) -> None:
     Needs: the release on every host.
     Leaves: nothing; it only reads. A file of wrong bytes gets the time 0, so that the next deploy ships it.
     On web hosts every `{% compress %}` block of the templates there is rendered with the settings there
-    and looked up in the new manifest.
+    and looked up in the new manifest. So is every entry that a tag there asks a bundler's manifest for.
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
@@ -37,6 +38,11 @@ def verify(deploy: Deployment) -> None:
         _published(deploy, deploy.origin, release)
     if release.offline_manifest:
         _refuse_gaps(deploy, release)
+    if release.manifests:
+        deploy.on(
+            deploy.hosts("web"),
+            lambda host: refuse_missed_entries(deploy, host, release.manifests, release.files),
+        )
     _refuse_other_urls(deploy, release)
 
 

@@ -8,7 +8,7 @@ others                  {"main.js": "main.1a2b.js"}, or {"main": ["runtime.1a2b.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -17,8 +17,8 @@ from fab_static.errors import ManifestError
 ENDED_WELL = "done"  # webpack-bundle-tracker, which writes django-webpack-loader's file
 
 
-def names_in(text: str, *, where: str) -> tuple[str, ...]:
-    """Return the files that a manifest names, as it names them, each once.
+def read(text: str, *, where: str) -> Mapping[str, object]:
+    """Return what a manifest says.
 
     Raises:
         ManifestError: it is no JSON object, or its bundler has not ended well.
@@ -37,15 +37,62 @@ def names_in(text: str, *, where: str) -> tuple[str, ...]:
             where=where,
             mend="name the file that the bundler's plug-in writes",
         )
-    if isinstance(data.get("chunks"), dict) and "status" in data:
-        if data["status"] != ENDED_WELL:
-            raise ManifestError(
-                f"its bundler has not ended well: the status is {data['status']}, not {ENDED_WELL}",
-                where=where,
-                mend="see what the bundler said, then build anew",
-            )
-        data = data["chunks"]
-    return tuple(dict.fromkeys(_strings(data)))
+    if is_tracked(data) and data["status"] != ENDED_WELL:
+        raise ManifestError(
+            f"its bundler has not ended well: the status is {data['status']}, not {ENDED_WELL}",
+            where=where,
+            mend="see what the bundler said, then build anew",
+        )
+    return data
+
+
+def is_tracked(data: Mapping[str, object]) -> bool:
+    """Tell whether webpack-bundle-tracker wrote it."""
+    return isinstance(data.get("chunks"), dict) and "status" in data
+
+
+def entries_of(data: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the entries of a manifest: what pages ask for -> the bundler's words on it."""
+    entries = data["chunks"] if is_tracked(data) else data
+    return entries if isinstance(entries, dict) else {}
+
+
+def assets_of(data: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    """Return what webpack-bundle-tracker says of each file that webpack wrote, by its name."""
+    assets = data.get("assets") if is_tracked(data) else None
+    if not isinstance(assets, dict):
+        return {}
+    return {name: asset for name, asset in assets.items() if isinstance(asset, dict)}
+
+
+def names_in(text: str, *, where: str) -> tuple[str, ...]:
+    """Return the files that a manifest names, as its reader prints them, each once.
+
+    Raises:
+        ManifestError: it is no JSON object, or its bundler has not ended well.
+    """
+    return names_of(read(text, where=where))
+
+
+def names_of(data: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the files that a manifest names, as its reader prints them, each once."""
+    names = dict.fromkeys(_strings(entries_of(data)))
+    if not is_tracked(data):
+        return tuple(names)
+    assets = assets_of(data)
+    # source maps are what webpack_loader leaves out (IGNORE)
+    return tuple(printed(name, assets.get(name, {})) for name in names if not is_map(name))
+
+
+def printed(name: str, asset: Mapping[str, object]) -> str:
+    """Return how webpack_loader prints a file: its own URL, where webpack knows that."""
+    url = asset.get("publicPath")
+    return url if isinstance(url, str) and url not in ("", "auto") else name
+
+
+def is_map(name: str) -> bool:
+    """Tell whether a name is one of a source map."""
+    return name.endswith(".map")
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -220,3 +220,39 @@ def test_a_manifest_that_collectstatic_collects_too_is_no_stranger_on_a_host_tha
         session.rollback()
         assert page(code) == before
         assert session.deploy().current_release().digest == second.digest
+
+
+def with_page(tmp_path: Path, text: str) -> None:
+    for host in ("here", "web1"):
+        (tmp_path / host / "code/shop/templates/page.html").write_text(text)
+
+
+MISSING = "{% load django_vite webpack_loader %}\n{% vite_asset 'frontend/mian.js' %}{% render_bundle \"lazi\" 'js' %}"
+
+
+def test_a_tag_without_an_entry_stops_the_build_with_template_line_and_nearest(
+    tmp_path: Path, code: Path
+) -> None:
+    with on_this_machine(code, **inventory(tmp_path)) as (session, _):
+        first = session.deploy().current_release()
+        with_page(tmp_path, MISSING)
+        with pytest.raises(ManifestError) as caught:
+            session.deploy()
+        assert caught.value.what == (
+            "2 tags ask for what no manifest has, and pages would fail:\n"
+            "    page.html:2: {% vite_asset 'frontend/mian.js' %}: vite.json has no entry 'frontend/mian.js'; "
+            "the nearest is 'frontend/main.js'\n"
+            "    page.html:2: {% render_bundle 'lazi' %}: stats.json has no entry 'lazi'; the nearest is 'lazy'"
+        )
+        assert session.status()["live"] == first.id
+        (code / "shop/templates/page.html").write_text(FILES["shop/templates/page.html"])
+        with pytest.raises(ManifestError, match="web1: templates and settings there"):
+            session.deploy()  # the code of one host alone asks for it
+        assert session.status()["live"] == first.id
+
+
+def test_what_the_inventory_lets_be_goes_live(tmp_path: Path, code: Path) -> None:
+    with_page(tmp_path, MISSING)
+    asked = {**inventory(tmp_path), "web": {"unchecked_entries": ["frontend/mian*", "lazi"]}}
+    with on_this_machine(code, **asked) as (session, _):
+        assert session.deploy().current_release().manifests

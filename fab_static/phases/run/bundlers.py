@@ -14,6 +14,7 @@ from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.kept import Listing
 from fab_static.plan.wording import counted, first_of
+from fab_static.remote import RemoteHost
 
 SHOWN = 10  # names told in one message
 
@@ -49,15 +50,15 @@ def _as_built(
     files: Mapping[str, File],
     listing: Listing,
 ) -> File | None:
-    inside = _in_static_root(deploy, one)
+    inside = _in_static_root(deploy, one, deploy.build)
     if inside is not None:
         return files.get(inside)
     known = listing["extra"].get(one.path)
     return File(*known) if known else None
 
 
-def _in_static_root(deploy: Deployment, one: BundlerManifest) -> str | None:
-    root, path = deploy.facts(deploy.build)["static_root"], PurePosixPath(one.path)
+def _in_static_root(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> str | None:
+    root, path = deploy.facts(host)["static_root"], PurePosixPath(one.path)
     return str(path.relative_to(root)) if root and path.is_relative_to(root) else None
 
 
@@ -85,7 +86,7 @@ def _refuse_lost(
     """
     where = f"{deploy.build.name}: {one.path}"
     _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known.sha256))
-    folders = _folders(one, _in_static_root(deploy, one))
+    folders = folders_of(deploy, one, deploy.build)
     names = names_in(decoded(text, where=where, error=ManifestError), where=where)
     lost = [name for name in names if _is_lost(deploy, name, files, folders)]
     if lost:
@@ -105,8 +106,9 @@ def _is_lost(
     return path_of(name, files, static_url=static_url, folders=folders) is None
 
 
-def _folders(one: BundlerManifest, inside: str | None) -> list[str]:
+def folders_of(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> list[str]:
     """Return the folders of the static root to which a manifest's names may be relative, the likeliest first."""
     if one.below is not None:
         return [one.below]
+    inside = _in_static_root(deploy, one, host)
     return ["", *(map(str, PurePosixPath(inside).parents) if inside else ())]

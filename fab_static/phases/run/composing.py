@@ -15,6 +15,7 @@ from fab_static.phases.run.audit import (
 )
 from fab_static.phases.run.collected import refuse_what_is_not_held
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.settings import (
     baked_settings,
@@ -52,6 +53,7 @@ def composed(deploy: Deployment) -> Release:
     content.take_hashed_names()
     static_url_of(content.facts, deploy.build.name)
     content.outside.update(bundlers.manifests_of(deploy, content.files, listing))
+    refuse_missed_entries(deploy, deploy.build, content.outside, content.files)
     return _release(deploy, content, recorded, versions_file, copies)
 
 

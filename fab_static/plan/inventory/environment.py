@@ -109,6 +109,7 @@ class Web:
         None  # answered by fab_static.django_app: which release the process has read
     )
     manifests: tuple[Manifest, ...] = ()  # besides those that the settings tell of
+    unchecked_entries: tuple[str, ...] = ()  # patterns of names that templates ask manifests for
     batch: str = "100%"
     confirm_timeout: float = 30
 

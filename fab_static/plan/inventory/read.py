@@ -104,6 +104,7 @@ def _web(section: Section) -> Web:
         check=section.optional_text("check"),
         running=section.optional_text("running"),
         manifests=tuple(_manifests(section)),
+        unchecked_entries=section.list_of_text("unchecked_entries"),
         batch=batch,
         confirm_timeout=section.number("confirm_timeout", 30),
     )

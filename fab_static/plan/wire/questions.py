@@ -391,6 +391,37 @@ class Lint(TypedDict):
     unversioned_tag: list[str]
 
 
+# ---- answers: entries of bundlers' manifests
+
+
+class Asking(TypedDict):
+    """What a tag asks a manifest for; see host/project/entries/tags.py.
+
+    `lookup` says what the name must be there. `manifest` is the path of the file; None: the inventory names it.
+    """
+
+    name: str
+    reader: str
+    lookup: str
+    manifest: str | None
+    config: str
+
+
+class EntryUse(Asking):
+    """A tag that asks for an entry, and where it stands; `is_own`: in a template of the project, not of a library."""
+
+    template: str
+    is_own: bool
+    line: int
+    tag: str
+
+
+class Entries(TypedDict):
+    """Every tag whose name stands in quotes."""
+
+    uses: list[EntryUse]
+
+
 SETTINGS = Question("settings", Nothing, Settings, is_remembered=True)
 SOURCES = Question("sources", OfCollectstatic, Collectable)
 SOURCES_WITH_PLACES = Question("sources", Placed, CollectableWithPlaces)
@@ -401,3 +432,4 @@ COLLECTED = Question("collected", OfCollectstatic, Collected, is_remembered=True
 FAULTS = Question("faults", OfCollectstatic, Faults)
 COVERAGE = Question("coverage", OfManifest, Coverage, is_remembered=True)
 LINT = Question("lint", Nothing, Lint)
+ENTRIES = Question("entries", Nothing, Entries, is_remembered=True)

@@ -50,11 +50,31 @@ TRACKER = {
             ["/static/main.1a.js", "main.2b.css"],
         ),
         ({"shop/js/cart": ["runtime.1a.js", "cart.2b.js"]}, ["runtime.1a.js", "cart.2b.js"]),
+        (
+            {
+                "status": "done",
+                "chunks": {"main": ["main.1a.js", "main.1a.js.map", "own.2b.js"]},
+                "assets": {
+                    "main.1a.js": {"publicPath": "https://cdn.example.com/static/js/main.1a.js"},
+                    "own.2b.js": {"publicPath": "auto"},
+                },
+            },
+            ["https://cdn.example.com/static/js/main.1a.js", "own.2b.js"],
+        ),
         ({"main.js": {"src": "main.1a.js", "integrity": "sha384-x"}}, ["main.1a.js"]),
         ({}, []),
         ({"a": None, "b": 3}, []),
     ],
-    ids=["vite", "webpack-bundle-tracker", "flat", "lists", "with integrity", "empty", "no names"],
+    ids=[
+        "vite",
+        "webpack-bundle-tracker",
+        "flat",
+        "lists",
+        "with URLs",
+        "with integrity",
+        "empty",
+        "no names",
+    ],
 )
 def test_the_files_that_each_kind_names(manifest: Any, names: list[str]) -> None:
     assert list(names_in(json.dumps(manifest), where="x")) == names
