@@ -70,8 +70,9 @@ def _alike(deploy: Deployment, release: Release) -> Release | None:
     for known in dict.fromkeys((deploy.last_live, deploy.journal.release)):
         if known in held and known not in bad(deploy.record):
             other = deploy.read_release(str(known), deploy.build)
-            # other encodings are asked for now: the digest knows nothing of them
-            if other.digest == release.digest and other.endings == release.endings:
+            # other encodings, or other names for good, may be asked for now: the digest knows nothing of them
+            asked_alike = (other.endings, other.named) == (release.endings, release.named)
+            if other.digest == release.digest and asked_alike:
                 return other
     return None
 

@@ -186,7 +186,7 @@ def is_for_the_server(path: str, *releases: Release) -> bool:
 
 
 def is_content_named(path: str, *releases: Release) -> bool:
-    """Tell whether the file's name changes with its bytes (what compress wrote)."""
+    """Tell whether the file's name changes with its bytes."""
     return any(path in release.named for release in releases)
 
 
@@ -198,24 +198,24 @@ def is_versioned(path: str, *releases: Release) -> bool:
 
 
 def contradictions(old: Release, new: Release) -> tuple[str, ...]:
-    """Return the paths whose URL claims to be versioned, and whose bytes change without it."""
+    """Return the paths with a URL of the old release that says it never changes, and does."""
+    return broken_versions(old, new) + broken_names(old, new)
+
+
+def broken_versions(old: Release, new: Release) -> tuple[str, ...]:
+    """Return the paths whose bytes change, and whose `?version=` does not."""
     return tuple(
-        sorted(
-            path
-            for path in _both(old.versions, new.versions)
-            if old.versions[path] == new.versions[path]
-            and path in old.files
-            and path in new.files
-            and old.files[path].sha256 != new.files[path].sha256
-        )
-    ) + tuple(
-        sorted(
-            path
-            for path in _both(old.named, new.named)
-            if old.files[path].sha256 != new.files[path].sha256
-        )
+        path
+        for path in sorted(old.versions.keys() & new.versions.keys())
+        if old.versions[path] == new.versions[path] and _has_changed(path, old, new)
     )
 
 
-def _both(first: Iterable[str], second: Iterable[str]) -> set[str]:
-    return set(first) & set(second)
+def broken_names(old: Release, new: Release) -> tuple[str, ...]:
+    """Return the paths whose bytes change, though the old release named them by their content."""
+    return tuple(path for path in sorted(old.named) if _has_changed(path, old, new))
+
+
+def _has_changed(path: str, old: Release, new: Release) -> bool:
+    both = path in old.files and path in new.files
+    return both and old.files[path].sha256 != new.files[path].sha256

@@ -88,13 +88,13 @@ def urls_of(release: Release, path: str) -> dict[str, Expected]:
     """
     url, file = base_of(release) + quote(path), release.files[path]
     own = not {f"{path}.gz", f"{path}.br"}.isdisjoint(release.files)
-    if path in release.named:
-        return {url: Expected(path, file, Keep.FOR_EVER)}
     found = {}
     if path in release.versions:
         version = release.versions[path]
         found[f"{url}?version={version}"] = Expected(path, file, Keep.FOR_EVER)
-    if not is_versioned(path, release):
+    if path in release.named:
+        found[url] = Expected(path, file, Keep.FOR_EVER)
+    elif not is_versioned(path, release):
         found[url] = Expected(path, file, Keep.SHORTLY, has_own_copy=own)
     return found
 

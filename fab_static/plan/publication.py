@@ -201,10 +201,10 @@ def hidden(release: Release) -> list[Item]:
     for path, file in sorted(release.files.items()):
         if path in content_named:
             named.append(Item(path, file.sha256, file.size, headers(path, IMMUTABLE)))
-        elif path in release.versions:
+        if path in release.versions:
             key = f"pool/{release.versions[path]}/{path}"
             pool.append(Item(key, file.sha256, file.size, headers(path, IMMUTABLE)))
-        else:
+        elif path not in content_named:
             objects[file.sha256] = object_item(file.sha256, file.size)
     return [*named, *pool, *objects.values()]
 

@@ -88,7 +88,7 @@ class Release:
     """What release.json holds: one sealed static root with its manifests; never changes again.
 
     `files` maps a path below the static root (posix, no leading slash) to its File. `versioned` names
-    those that resource_versions.yml lists, `named` the content-named ones (what compress wrote).
+    those that resource_versions.yml lists, `named` the content-named ones.
     `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
     `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
     maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.

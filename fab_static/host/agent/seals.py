@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 
@@ -25,7 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable, Iterator
 
+    from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
 
 
 def seal_of(host: Host, release: str) -> dict[str, Any]:
@@ -71,6 +74,18 @@ def seals(host: Host, releases: Iterable[str] | None = None) -> Iterator[dict[st
             host.odd[f"releases/{release}"] = (
                 f"release.json of {release} cannot be read: {error.strerror}"
             )
+
+
+def other_bytes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Say which names have other bytes in releases that are here. Body: {path: SHA-256}."""
+    wanted = json.loads(body.decode("utf-8"))
+    found: dict[str, list[str]] = {}
+    for seal in seals(agent.host):
+        files = seal["files"]
+        for path, sha256 in wanted.items():
+            if path in files and files[path]["sha256"] != sha256:
+                found.setdefault(path, []).append(seal["id"])
+    return {"releases": found}, b""
 
 
 def is_seal(seal: Any, release: str) -> bool:

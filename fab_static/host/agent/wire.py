@@ -66,6 +66,7 @@ VERBS = {
     "flip_back": "flip",
     "encode": "copies",
     "mismatched": "copies",
+    "other_bytes": "seals",
     "guard": "static_root",
     "not_ours": "static_root",
     "empty": "static_root",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fab_static.errors import BuildError, ReleaseError
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
 from fab_static.plan import names, versions
-from fab_static.plan.diff import contradictions, unversioned_changes
+from fab_static.plan.diff import broken_names, broken_versions, unversioned_changes
 from fab_static.plan.release import Release
 from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Kept, Listing
@@ -126,7 +126,7 @@ def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -
     Raises:
         ReleaseError: naming these URLs.
     """
-    paths = contradictions(live, release)
+    paths = broken_versions(live, release)
     if paths:
         raise ReleaseError(
             f"{counted(len(paths), 'URL claims', 'URLs claim')} to be versioned, but bytes changed and the version did "
@@ -134,6 +134,24 @@ def refuse_contradictions(deploy: Deployment, live: Release, release: Release) -
             + lines(f"{path}?version={release.files[path].version}" for path in paths),
             where=f"{deploy.build.name}: release {live.id} against the new build",
             mend="have resource_static hash the served bytes, after every phase that changes them",
+        )
+    refuse_other_bytes(deploy, {path: [live.id] for path in broken_names(live, release)})
+
+
+def refuse_other_bytes(deploy: Deployment, known: Mapping[str, Sequence[str]]) -> None:
+    """Refuse names that browsers keep for a year, and that have other bytes in releases that are kept.
+
+    Raises:
+        ReleaseError: naming these files, and the releases.
+    """
+    if known:
+        raise ReleaseError(
+            f"{counted(len(known), 'file has', 'files have')} other bytes than before under a name that never changes; "
+            "browsers keep the old ones for a year:\n"
+            + lines(f"{path}: other in {', '.join(known[path])}" for path in sorted(known)),
+            where=f"{deploy.build.name}: the new build against releases that are kept",
+            mend="let the bundler put a hash of the content into the name ([contenthash] in webpack), or rename the file; "
+            "build.immutable must name no others",
         )
 
 

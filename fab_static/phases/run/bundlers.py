@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import BundlerManifest, static_url_of
-from fab_static.plan.bundler_manifest import names_in, path_of
+from fab_static.plan.bundler_manifest import names_of, path_of, read
+from fab_static.plan.hashed_names import called, hashed
 from fab_static.plan.release import File
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
@@ -19,10 +21,24 @@ from fab_static.remote import RemoteHost
 SHOWN = 10  # names told in one message
 
 
+@dataclass(frozen=True)
+class Held:
+    """A manifest that a release holds: who reads it, its bytes, and what it says."""
+
+    one: BundlerManifest
+    file: File
+    data: Mapping[str, object]
+
+
 def manifests_of(
     deploy: Deployment, files: Mapping[str, File], listing: Listing
 ) -> dict[str, File]:
-    """Return the manifests of bundlers that a release holds, by their names there.
+    """Return the manifests of bundlers that a release holds, by their names there; see read_manifests()."""
+    return {held.one.name: held.file for held in read_manifests(deploy, files, listing)}
+
+
+def read_manifests(deploy: Deployment, files: Mapping[str, File], listing: Listing) -> list[Held]:
+    """Return the manifests of bundlers that a release holds.
 
     Args:
         deploy: of whose build host.
@@ -33,14 +49,42 @@ def manifests_of(
         BuildError: one that the inventory names is not there.
         ManifestError: one cannot be read, or names a file that the release has not.
     """
-    found = {}
+    found = []
     for one in deploy.bundler_manifests(deploy.build):
         known = _as_built(deploy, one, files, listing)
         if known is None:
             _tell_of_missing(deploy, one)
             continue
-        _refuse_lost(deploy, one, known, files)
-        found[one.name] = File(known.sha256, known.size, known.version)
+        file = File(known.sha256, known.size, known.version)
+        held = Held(one, file, read_manifest(deploy.build, one, file))
+        _refuse_lost(deploy, held, files)
+        found.append(held)
+    return found
+
+
+def read_manifest(host: RemoteHost, one: BundlerManifest, file: File) -> Mapping[str, object]:
+    """Return what a manifest says, from its object on a host.
+
+    Raises:
+        ManifestError: it is none.
+    """
+    where = f"{host.name}: {one.path}"
+    _, text = host.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
+    return read(decoded(text, where=where, error=ManifestError), where=where)
+
+
+def hashed_names(
+    deploy: Deployment, manifests: Iterable[Held], files: Mapping[str, File]
+) -> set[str]:
+    """Return the files whose names carry a hash of their content, by the manifests of a build."""
+    found: set[str] = set()
+    for held in manifests:
+        words: dict[str, set[str]] = {}
+        for name, called_so in called(held.data).items():
+            path = _path(deploy, held.one, name, files)
+            if path:
+                words.setdefault(path, set()).update(called_so)
+        found |= hashed(words, files)
     return found
 
 
@@ -76,34 +120,32 @@ def _tell_of_missing(deploy: Deployment, one: BundlerManifest) -> None:
     )
 
 
-def _refuse_lost(
-    deploy: Deployment, one: BundlerManifest, known: File, files: Collection[str]
-) -> None:
+def _refuse_lost(deploy: Deployment, held: Held, files: Collection[str]) -> None:
     """Refuse a manifest that names files which the release has not: pages would ask for them.
 
     Raises:
         ManifestError: naming them.
     """
-    where = f"{deploy.build.name}: {one.path}"
-    _, text = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=known.sha256))
-    folders = folders_of(deploy, one, deploy.build)
-    names = names_in(decoded(text, where=where, error=ManifestError), where=where)
-    lost = [name for name in names if _is_lost(deploy, name, files, folders)]
+    names = names_of(held.data)
+    lost = [name for name in names if _path(deploy, held.one, name, files) is None]
     if lost:
+        below = folders_of(deploy, held.one, deploy.build)[0]
         raise ManifestError(
             f"it names {counted(len(lost), 'file')} that the release has not:\n"
             + "\n".join(f"    {line}" for line in first_of(lost, SHOWN)),
-            where=where,
+            where=f"{deploy.build.name}: {held.one.path}",
             mend="let collectstatic run after the bundler, and find its files; where the names are relative to a folder "
-            f"of STATIC_ROOT, say so: web.manifests: [{{path: …, below: FOLDER}}] (now: {folders[0] or 'STATIC_ROOT'})",
+            f"of STATIC_ROOT, say so: web.manifests: [{{path: …, below: FOLDER}}] (now: {below or 'STATIC_ROOT'})",
         )
 
 
-def _is_lost(
-    deploy: Deployment, name: str, files: Collection[str], folders: Collection[str]
-) -> bool:
+def _path(
+    deploy: Deployment, one: BundlerManifest, name: str, files: Collection[str]
+) -> str | None:
+    """Return the path of a name in a manifest; as path_of."""
     static_url = static_url_of(deploy.facts(deploy.build), deploy.build.name)
-    return path_of(name, files, static_url=static_url, folders=folders) is None
+    folders = folders_of(deploy, one, deploy.build)
+    return path_of(name, files, static_url=static_url, folders=folders)
 
 
 def folders_of(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> list[str]:

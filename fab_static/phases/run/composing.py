@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from fab_static.errors import BuildError, ManifestError
@@ -16,6 +16,7 @@ from fab_static.phases.run.audit import (
 from fab_static.phases.run.collected import refuse_what_is_not_held
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
+from fab_static.phases.run.immutable import names_for_good, without_manifests
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.settings import (
     baked_settings,
@@ -52,8 +53,13 @@ def composed(deploy: Deployment) -> Release:
     content.take_offline_manifest()
     content.take_hashed_names()
     static_url_of(content.facts, deploy.build.name)
-    content.outside.update(bundlers.manifests_of(deploy, content.files, listing))
+    held = bundlers.read_manifests(deploy, content.files, listing)
+    content.outside.update((each.one.name, each.file) for each in held)
     refuse_missed_entries(deploy, deploy.build, content.outside, content.files)
+    visible = without_manifests(content.files, content.manifests, copies)
+    content.take_names(
+        names_for_good(deploy, visible, bundlers.hashed_names(deploy, held, visible))
+    )
     return _release(deploy, content, recorded, versions_file, copies)
 
 
@@ -140,9 +146,17 @@ class _Content:
             return
         canonical, names = _checked_names(self._deploy, file.sha256, self._built)
         self._keep(path, canonical)
-        found = (name for name in names if not original(name, self.files))
-        self.named = tuple(sorted({*self.named, *found}))
+        self.take_names(name for name in names if not original(name, self.files))
         self.staticfiles_manifest = path
+
+    def take_names(self, names: Iterable[str]) -> None:
+        """Take names that content gave."""
+        self.named = tuple(sorted({*self.named, *names}))
+
+    @property
+    def manifests(self) -> tuple[str | None, ...]:
+        """The names in the release of what web processes read, and no browser asks for."""
+        return (self.offline_manifest, self.staticfiles_manifest, *self.outside)
 
     def _as_built(self, path: str | None, absolute: str | None) -> File | None:
         """Return a manifest as the last phase left it, inside the static root or not; None: there is none."""

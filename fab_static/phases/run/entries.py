@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from fab_static.errors import ManifestError
-from fab_static.phases.run.bundlers import folders_of
+from fab_static.phases.run.bundlers import folders_of, read_manifest
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import BundlerManifest, static_url_of
-from fab_static.plan import bundler_entries, bundler_manifest
+from fab_static.plan import bundler_entries
 from fab_static.plan.release import File
-from fab_static.plan.text import decoded
-from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire import questions
 from fab_static.plan.wording import counted, indented
 from fab_static.remote import RemoteHost
 
@@ -40,7 +39,11 @@ def refuse_missed_entries(
     if not held:
         return
     uses = deploy.project(host).ask(questions.ENTRIES)["uses"]
-    read = {one.path: (one, _read(host, one, manifests[one.name])) for one in held} if uses else {}
+    read = (
+        {one.path: (one, read_manifest(host, one, manifests[one.name])) for one in held}
+        if uses
+        else {}
+    )
     let_be = deploy.environment.web.unchecked_entries
     missed = [
         (use, bundler_entries.shown(use, what))
@@ -93,9 +96,3 @@ def _read_by(use: questions.EntryUse, read: Mapping[str, Read]) -> list[Read]:
         return [read[path]] if path in read else []
     own = [path for path, (one, _) in read.items() if one.is_asked_for]
     return [read[path] for path in bundler_entries.of_own_reader(use, own)]
-
-
-def _read(host: RemoteHost, one: BundlerManifest, file: File) -> Mapping[str, object]:
-    where = f"{host.name}: {one.path}"
-    _, text = host.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))
-    return bundler_manifest.read(decoded(text, where=where, error=ManifestError), where=where)

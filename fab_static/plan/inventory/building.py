@@ -50,10 +50,24 @@ def read_build(section: Section) -> Build:
         "precompress", tuple(ENDINGS), what="encoding", default=("gzip",), may_be_empty=True
     )
     trust = section.list_of_text("trust")
+    immutable = section.list_of_text("immutable")
+    for at, glob in enumerate(immutable):
+        problem = _of_glob(glob)
+        if problem:
+            section.problem(f"immutable[{at}]", f'"{glob}" {problem}')
     section.close()
     # the order of the usual ones follows from what they read and write, not from the list
     ordered = tuple(phase for phase in order_of(phases) if phase in phases)
-    return Build(ordered, own, commands, precompress, trust)
+    return Build(ordered, own, commands, precompress, trust, immutable)
+
+
+def _of_glob(glob: str) -> str | None:
+    """Return what is wrong with a glob of files in the static root; None where nothing is."""
+    if glob.startswith("/") or ".." in glob.split("/"):
+        return 'must be relative to STATIC_ROOT, without "..", such as dist/assets/**'
+    if not glob.strip("*/"):
+        return "names every file; stylesheets and images keep their names when their bytes change"
+    return None
 
 
 def _of_command(text: str) -> str | None:

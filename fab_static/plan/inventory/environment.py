@@ -80,6 +80,9 @@ class Build:
     commands: Mapping[str, str] = field(default_factory=dict)
     precompress: tuple[str, ...] = ("gzip",)
     trust: tuple[str, ...] = ()  # native modules that read nothing unseen
+    immutable: tuple[
+        str, ...
+    ] = ()  # globs below the static root: such a name never gets other bytes
 
     def command_of(self, phase: str) -> str:
         """Return the command of a phase: its own line, the inventory's command, or the usual one."""

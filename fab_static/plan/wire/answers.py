@@ -124,6 +124,12 @@ class Mismatched(TypedDict):
     wrong: list[int]
 
 
+class OtherBytes(TypedDict):
+    """Path -> the releases in which a file of that name has other bytes."""
+
+    releases: dict[str, list[str]]
+
+
 class Snapshot(TypedDict):
     """The name of a listing, and the states of the files beside the static root."""
 

@@ -59,6 +59,7 @@ STORE = Verb("store", asks.Nothing, answers.Count)
 FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
 ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
 MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched, changes_nothing=True)
+OTHER_BYTES = Verb("other_bytes", asks.Nothing, answers.OtherBytes, changes_nothing=True)
 
 FLIP = Verb("flip", asks.Flip, answers.Flipped)
 CONFIRM = Verb("confirm", asks.Confirm, answers.Confirmed)

@@ -51,6 +51,13 @@ def test_each_kind_of_url_is_asked_as_pages_and_stylesheets_name_it():
     }
 
 
+def test_a_content_named_file_with_a_version_is_asked_for_by_both():
+    made = release(versions=("dist/a.1b.js",), named=("dist/a.1b.js",))
+    asked = {url: want.keep for url, want in urls_of(made, "dist/a.1b.js").items()}
+    url = "/static/dist/a.1b.js"
+    assert asked == {f"{url}?version=1a2b3c4": Keep.FOR_EVER, url: Keep.FOR_EVER}
+
+
 def test_changed_files_and_the_sample_are_asked_but_no_source():
     other = File("0" * 64, 1, "0000001")
     old = release("same.png", "changed.png", "a.less", "CACHE/manifest.json")

@@ -48,6 +48,15 @@ def test_before_the_flip_only_keys_are_written_that_no_live_page_prints():
     assert all(item.source is None for item in hidden(SHOP))
 
 
+def test_a_content_named_file_with_a_version_is_there_under_both_urls():
+    """Its bundler's tag prints the name, and the `static` tag the version."""
+    both = sealed({"dist/a.1b.js": "a"}, versioned=["dist/a.1b.js"], named=["dist/a.1b.js"])
+    keys = ["dist/a.1b.js", f"pool/{file_of('a').version}/dist/a.1b.js"]
+    assert [item.key for item in hidden(both)] == keys
+    assert {item.headers["Cache-Control"] for item in hidden(both)} == {IMMUTABLE}
+    assert visible(both) == []
+
+
 def test_the_flip_copies_what_is_in_the_bucket_and_sends_no_bytes():
     assert {item.key: item.source for item in visible(SHOP)} == {
         "copy.png": LOGO,

@@ -25,6 +25,7 @@ LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the reque
     "look_at_lock": (None, b""),
     "look_at": (asks.LookAt(path="js/a.js", version=None), b""),
     "mismatched": (None, b'[["br", "%(a)s", "%(a)s"]]' % {b"a": sha256_of(SCRIPT).encode()}),
+    "other_bytes": (None, b'{"js/a.js": "other"}'),
     "is_marked": (asks.Marks(marks=["0" * 16]), b""),
     "guard": (asks.Guard(root="/srv/shop/out", keep={}, sources={}, written=None), b""),
     "guard_writes": (asks.KeepWrites(folder="/srv/shop", paths=["dist"]), b""),

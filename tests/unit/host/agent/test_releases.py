@@ -412,3 +412,11 @@ def test_a_disk_that_is_full_in_the_middle_changes_nothing_that_is_live(agent, r
     assert set(before) <= set(everything_below(root / "releases"))
     build(agent, B, {**FILES, "js/a.js": b"two"})
     assert agent.do("verify", release=B, roles=ALL, bytes=True)["missing"] == 0
+
+
+def test_names_with_other_bytes_are_told_with_their_releases(agent):
+    build(agent, A, {**FILES, "dist/a.js": b"one"})
+    build(agent, B, {**FILES, "dist/a.js": b"two"})
+    asked = {"dist/a.js": sha256_of(b"two"), "dist/new.js": sha256_of(b"two")}
+    found = agent.do("other_bytes", json.dumps(asked).encode())
+    assert found == {"releases": {"dist/a.js": [A]}}
