@@ -35,22 +35,7 @@ def refuse_missed_entries(
     Raises:
         ManifestError: naming every tag, with its template and line.
     """
-    held = [one for one in deploy.bundler_manifests(host) if one.name in manifests]
-    if not held:
-        return
-    uses = deploy.project(host).ask(questions.ENTRIES)["uses"]
-    read = (
-        {one.path: (one, read_manifest(host, one, manifests[one.name])) for one in held}
-        if uses
-        else {}
-    )
-    let_be = deploy.environment.web.unchecked_entries
-    missed = [
-        (use, bundler_entries.shown(use, what))
-        for use in uses
-        if not bundler_entries.is_let_be(use, let_be)
-        for what in _missed(deploy, host, use, read, files)
-    ]
+    missed = _all_missed(deploy, host, manifests, files)
     for use, line in missed:
         if not use["is_own"]:
             deploy.show.warn(f"{host.name}: a page with this tag of a library would fail: {line}")
@@ -63,6 +48,24 @@ def refuse_missed_entries(
             mend="correct the name, or have the bundler build that entry; where no page shows it, let it be: "
             f"web.unchecked_entries in inventories/{deploy.environment.name}.yml",
         )
+
+
+def _all_missed(
+    deploy: Deployment, host: RemoteHost, manifests: Mapping[str, File], files: Collection[str]
+) -> list[tuple[questions.EntryUse, str]]:
+    """Return each tag that would not find what it asks for, and the line that tells of it."""
+    held = [one for one in deploy.bundler_manifests(host) if one.name in manifests]
+    uses = deploy.project(host).ask(questions.ENTRIES)["uses"] if held else []
+    if not uses:
+        return []
+    read = {one.path: (one, read_manifest(host, one, manifests[one.name])) for one in held}
+    let_be = deploy.environment.web.unchecked_entries
+    return [
+        (use, bundler_entries.shown(use, what))
+        for use in uses
+        if not bundler_entries.is_let_be(use, let_be)
+        for what in _missed(deploy, host, use, read, files)
+    ]
 
 
 def _missed(
