@@ -20,8 +20,33 @@ def prune(deploy: Deployment) -> None:
     were live within `keep_for`: pages stay open that long.
     If it fails: what is live has not changed; the next prune goes on.
     """
-    environment = deploy.environment
-    states = deploy.states
+    gone = _needless(deploy)
+    answers = deploy.on(
+        deploy.hosts(),
+        lambda host: host.ask(verbs.PRUNE, asks.Prune(releases=gone, roles=list(host.roles)))[0],
+    )
+    for host, answer in answers.items():
+        if "odd" in answer:
+            deploy.tell_odd(host, answer["odd"])
+            deploy.show.warn(f"{host.name}: so nothing else is removed there")
+    removed = sorted({name for answer in answers.values() for name in answer["removed"]})
+    for state in deploy.states.values():
+        state["releases"] = [name for name in state["releases"] if name not in removed]
+    freed = sum(answer["freed"] for answer in answers.values())
+    told = f"removed {', '.join(removed)}; {freed:,} bytes freed"
+    deploy.show.say(told if removed else "nothing to remove")
+    for bucket in dict.fromkeys((deploy.origin, deploy.hub)):
+        if bucket and deploy.by_itself:
+            _prune_bucket(deploy, bucket)
+        elif bucket and removed:
+            deploy.show.say(
+                f"{bucket.name} keeps what they alone used until: fab {deploy.environment.name} prune"
+            )
+
+
+def _needless(deploy: Deployment) -> list[str]:
+    """Return the releases that may go; the one that the next command makes live may not."""
+    environment, states = deploy.environment, deploy.states
     gone = to_prune(
         {name for state in states.values() for name in state["releases"]},
         deploy.record,
@@ -30,30 +55,7 @@ def prune(deploy: Deployment) -> None:
         keep_for_seconds=environment.keep_for_seconds,
         now=states[deploy.build]["now"],
     )
-    gone = [name for name in gone if name != deploy.journal.release]
-    answers = deploy.on(
-        deploy.hosts(),
-        lambda host: host.ask(verbs.PRUNE, asks.Prune(releases=gone, roles=list(host.roles)))[0],
-    )
-    removed = sorted({name for answer in answers.values() for name in answer["removed"]})
-    freed = sum(answer["freed"] for answer in answers.values())
-    for host, answer in answers.items():
-        if "odd" in answer:
-            deploy.tell_odd(host, answer["odd"])
-            deploy.show.warn(f"{host.name}: so nothing else is removed there")
-    for state in states.values():
-        state["releases"] = [name for name in state["releases"] if name not in removed]
-    if removed:
-        deploy.show.say(f"removed {', '.join(removed)}; {freed:,} bytes freed")
-    else:
-        deploy.show.say("nothing to remove")
-    for bucket in dict.fromkeys((deploy.origin, deploy.hub)):
-        if bucket and deploy.by_itself:
-            _prune_bucket(deploy, bucket)
-        elif bucket and removed:
-            deploy.show.say(
-                f"{bucket.name} keeps what they alone used until: fab {environment.name} prune"
-            )
+    return [name for name in gone if name != deploy.journal.release]
 
 
 def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:

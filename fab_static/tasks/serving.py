@@ -13,6 +13,7 @@ from fab_static.tasks.printing import print_text
 
 if TYPE_CHECKING:
     from fab_static import api
+    from fab_static.plan.inventory import Environment, Host
 
 
 @task(
@@ -38,34 +39,40 @@ def nginx(
     from fab_static.plan.nginx import nginx_server, server_names
 
     with task_session(as_json=True) as session:
-        hosts = {one.name: one for one in session.environment.with_role("static")}
-        if not hosts:
-            raise InventoryError(
-                "no host is a static host: a bucket is the only origin",
-                where=f"fab {session.environment.name} nginx",
-                mend=f"for the bucket: fab {session.environment.name} cdn-function",
-            )
-        if host is not None and host not in hosts:
-            raise InventoryError(
-                f'"{host}" is no static host; there are: {", ".join(hosts)}',
-                where="--host",
-                mend="name one of them",
-            )
-        chosen = hosts[host] if host else next(iter(hosts.values()))
-        names = server_names(session.environment, chosen)
+        environment = session.environment
+        chosen = _chosen(environment, host)
+        names = server_names(environment, chosen)
         try:
             text = nginx_server(
-                session.environment.layout(chosen).deploy_to,
+                environment.layout(chosen).deploy_to,
                 listen or ("[::]:80" if names.startswith("[") else "80"),
                 server_name or names,
                 url=_static_url(session, url),
-                precompressed=session.environment.build.precompress,
+                precompressed=environment.build.precompress,
             )
         except ValueError as error:
             raise InventoryError(
                 str(error), where="the command line", mend="name another"
             ) from error
         print_text(text)
+
+
+def _chosen(environment: Environment, name: str | None) -> Host:
+    """Return the static host of this name; without one, the first."""
+    hosts = {one.name: one for one in environment.with_role("static")}
+    if not hosts:
+        raise InventoryError(
+            "no host is a static host: a bucket is the only origin",
+            where=f"fab {environment.name} nginx",
+            mend=f"for the bucket: fab {environment.name} cdn-function",
+        )
+    if name is not None and name not in hosts:
+        raise InventoryError(
+            f'"{name}" is no static host; there are: {", ".join(hosts)}',
+            where="--host",
+            mend="name one of them",
+        )
+    return hosts[name] if name else next(iter(hosts.values()))
 
 
 def _static_url(session: api.Session, url: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from invoke.context import Context
 from invoke.tasks import Task
@@ -48,7 +48,7 @@ def _building(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, project_path)
+        _run(name, wait, verbose, quiet, project_path=project_path)
 
     return build
 
@@ -61,7 +61,7 @@ def _verifying(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, audit=audit)
+        _run(name, wait, verbose, quiet, options={"audit": audit})
 
     return audited
 
@@ -74,21 +74,19 @@ def _invalidating(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        _run(name, wait, verbose, quiet, again=again)
+        _run(name, wait, verbose, quiet, options={"again": again})
 
     return again
 
 
-def _run(
-    name: str,
-    wait: float,
-    verbose: bool,
-    quiet: bool,
-    project_path: str | None = None,
-    **options: bool,
-) -> None:
+class _More(TypedDict, total=False):
+    project_path: str | None
+    options: dict[str, bool]
+
+
+def _run(name: str, wait: float, verbose: bool, quiet: bool, **more: Unpack[_More]) -> None:
     with task_session(verbose=verbose, quiet=quiet) as session:
-        session.phase(name, project_path=project_path, wait_seconds=wait, options=options)
+        session.phase(name, wait_seconds=wait, **more)
 
 
 # phases with an option of their own, and what it does

@@ -398,8 +398,8 @@ MODULE_LINES = 400
 REASON = "Over 400 lines because "  # begins a sentence of a module's first docstring
 # lines of a function, from `def` to its last one, docstring and all; decorators stand outside
 MEDIAN_LINES = 8
-NINETIETH_LINES = 23  # of 100 functions 90 are at most so long; 22 is the aim
-LONG_LINES, MOST_LONG = 40, 34  # no more functions than these are longer
+NINETIETH_LINES = 22  # of 100 functions 90 are at most so long
+LONG_LINES, MOST_LONG = 40, 30  # no more functions than these are longer
 
 
 @named(FILES)

@@ -41,13 +41,7 @@ def build(minify: str | None = None) -> Built:
     made = config()
     root = project.static_root()
     static_files.refuse_sources(root)
-    known = resource_versions.read()
-    if not known:
-        raise BuildError(
-            "there are no resource versions for the bundles' own to join",
-            where=str(resource_versions.path()),
-            mend="run before it: manage.py resource_static",
-        )
+    known = _known_versions()
     with Driver() as driver:
         answer = traced(driver, request_of(made, root), made)
         places = [*made.resolve_from, *_folder_of_rjs(made)]
@@ -61,9 +55,7 @@ def build(minify: str | None = None) -> Built:
     for stale in {f"{each['name']}.map" for each in bundles} - written.keys():
         (root / stale).unlink(missing_ok=True)  # of a build that did minify
         known.pop(stale, None)
-    source = project.read_text(made.main_config) if made.main_config else call(made.options)
-    placed = call({"bundles": _placed(answer["bundles"])})
-    written[made.config_name] = f"{source.rstrip()}\n{placed}".encode()
+    written[made.config_name] = _configuration(made, _placed(answer["bundles"]))
     new = {name: versions.of(data) for name, data in written.items()}
     paths = versioned_paths(versions.merge(known, new), answer["paths"], made)
     written[made.versions_name] = paths_script(paths, made).encode()
@@ -79,6 +71,28 @@ def build(minify: str | None = None) -> Built:
         written_bytes=_bytes_of(bundles),
         not_utf8=tuple(_not_utf8(answer["bundles"], root)),
     )
+
+
+def _known_versions() -> dict[str, str]:
+    """Return the versions that bundles join.
+
+    Raises:
+        BuildError: there are none.
+    """
+    known = resource_versions.read()
+    if not known:
+        raise BuildError(
+            "there are no resource versions for the bundles' own to join",
+            where=str(resource_versions.path()),
+            mend="run before it: manage.py resource_static",
+        )
+    return known
+
+
+def _configuration(made: Config, placed: Mapping[str, list[str]]) -> bytes:
+    """Return RequireJS's configuration, which tells in which bundle each module is."""
+    source = project.read_text(made.main_config) if made.main_config else call(made.options)
+    return f"{source.rstrip()}\n{call({'bundles': placed})}".encode()
 
 
 def _written(bundles: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bytes]]:

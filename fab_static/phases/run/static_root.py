@@ -144,46 +144,51 @@ def compare_with_finders(deploy: Deployment) -> Left:
     Raises:
         BuildError: files are missing that it must have collected.
     """
-    words = words_of_collectstatic(deploy)
-    command = command_of_collectstatic(deploy)
-    answer = deploy.project(deploy.build).ask(
-        questions.COLLECTED, questions.OfCollectstatic(words=words)
-    )
-    facts = deploy.facts(deploy.build)
-    finders = ", ".join(facts["finders"])
+    question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
+    answer = deploy.project(deploy.build).ask(questions.COLLECTED, question)
+    _refuse_nothing(deploy, answer)
+    if answer["missing"]:
+        _refuse_missing(deploy, answer)
+    if answer["pointers"]:
+        files = counted(len(answer["pointers"]), "file is", "files are")
+        deploy.show.warn(
+            f"{files} only what git-lfs leaves in place of a file that it has not fetched; run `git lfs pull` "
+            f"in the checkout:\n{lines(answer['pointers'])}"
+        )
+    return {"left_out": answer["missing"]} if answer["missing"] else {}
+
+
+def _refuse_nothing(deploy: Deployment, answer: questions.Collected) -> None:
     if not answer["listed"] and (answer["is_empty"] or not answer["unjudged"]):
+        finders = ", ".join(deploy.facts(deploy.build)["finders"])
         raise BuildError(
             "no finder lists a file, so the release would hold none",
             where=f"{_settings(deploy)}: STATICFILES_FINDERS = {finders}",
             mend="name the folders of your files in STATICFILES_DIRS, or the finder that finds them",
         )
-    if answer["missing"]:
-        what = (
-            f"collectstatic left out {counted(answer['count'], 'file')} that the finders list:\n"
-            + lines(answer["missing"])
+
+
+def _refuse_missing(deploy: Deployment, answer: questions.Collected) -> None:
+    """Refuse what collectstatic left out; only warn where that may be meant so."""
+    facts = deploy.facts(deploy.build)
+    if answer["promised"]:
+        files = counted(len(answer["promised"]), "file")
+        raise BuildError(
+            f"the storage gives URLs below STATIC_URL to {files} that it has not stored in STATIC_ROOT:\n"
+            f"{lines(answer['promised'])}",
+            where=f"{deploy.build.name}: {facts['storage']['class']}, with STATIC_ROOT = {facts['static_root']}",
+            mend="let its url() lead to where it stores them, or leave them out of what is collected: "
+            "build.commands: {collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
         )
-        if answer["promised"]:
-            raise BuildError(
-                f"the storage gives URLs below STATIC_URL to {counted(len(answer['promised']), 'file')} that it has "
-                f"not stored in STATIC_ROOT:\n{lines(answer['promised'])}",
-                where=f"{deploy.build.name}: {facts['storage']['class']}, with STATIC_ROOT = {facts['static_root']}",
-                mend="let its url() lead to where it stores them, or leave them out of what is collected: "
-                "build.commands: {collectstatic: \"manage.py collectstatic --noinput --ignore 'PATTERN'\"}",
-            )
-        if not answer["unjudged"] or answer["is_empty"]:
-            raise BuildError(
-                what,
-                where=f"{deploy.build.name}: {facts['static_root']}, after {command}",
-                mend="run that command there with -v 2, and see why it does not copy them",
-            )
-        deploy.show.warn(f"{what}\n({answer['unjudged']}, so that may be meant so)")
-    if answer["pointers"]:
-        deploy.show.warn(
-            f"{counted(len(answer['pointers']), 'file is', 'files are')} only what git-lfs leaves in place of a "
-            "file that it has not fetched; run `git lfs pull` in the checkout:\n"
-            + lines(answer["pointers"])
+    left_out = counted(answer["count"], "file")
+    what = f"collectstatic left out {left_out} that the finders list:\n{lines(answer['missing'])}"
+    if not answer["unjudged"] or answer["is_empty"]:
+        raise BuildError(
+            what,
+            where=f"{deploy.build.name}: {facts['static_root']}, after {command_of_collectstatic(deploy)}",
+            mend="run that command there with -v 2, and see why it does not copy them",
         )
-    return {"left_out": answer["missing"]} if answer["missing"] else {}
+    deploy.show.warn(f"{what}\n({answer['unjudged']}, so that may be meant so)")
 
 
 def refuse_faulty_sources(deploy: Deployment, failure: BuildError) -> None:
