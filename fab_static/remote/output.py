@@ -29,7 +29,7 @@ class Ran:
             output + head.get("cannot_start", ""),
             timed_out=head.get("timed_out", False),
             token=head.get("token"),
-            unseen=unseen[0] if unseen else None,
+            unseen="; ".join(unseen) if unseen else None,
             written=tuple(head.get("written", ())),
         )
 

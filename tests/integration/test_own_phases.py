@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,15 +103,61 @@ def test_it_runs_when_what_it_reads_has_changed_and_is_put_back_else(
         assert runs(code) == 3
 
 
-def test_without_reads_it_runs_each_time_and_plan_says_why(tmp_path: Path, code: Path) -> None:
-    unread = {key: value for key, value in PACK.items() if key != "reads"}
-    with on_this_machine(code, **inventory(tmp_path, unread, "collectstatic")) as (session, _):
+UNREAD = {key: value for key, value in PACK.items() if key != "reads"}
+
+
+def test_what_it_reads_is_seen_though_nobody_named_it(tmp_path: Path, code: Path) -> None:
+    with on_this_machine(code, **inventory(tmp_path, UNREAD, "collectstatic")) as (session, _):
+        session.deploy()
+        session.deploy()
+        assert runs(code) == 1
+        assert {one["name"]: one["will_run"] for one in session.plan()["phases"]}["pack"] is False
+        (code / "frontend/lazy.js").write_text("lazy(2)\n")
+        plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
+        assert plan["pack"].startswith(f"{code}/frontend/lazy.js has changed")
+        session.deploy()
+        (code / "frontend/more.js").write_text("more(1)\n")
+        plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
+        assert plan["pack"].startswith(f"{code}/frontend has changed")
+        session.deploy()
+        assert runs(code) == 3
+        assert names(session) == {"main", "lazy", "more"}
+
+
+def test_a_read_that_its_globs_leave_out_is_seen(tmp_path: Path, code: Path) -> None:
+    less = {**PACK, "reads": ["bundle.sh"]}
+    with on_this_machine(code, **inventory(tmp_path, less, "collectstatic")) as (session, _):
+        session.deploy()
+        (code / "frontend/lazy.js").write_text("lazy(2)\n")
+        session.deploy()
+        assert runs(code) == 2
+        session.deploy(reuse="verify")
+
+
+@pytest.fixture
+def no_strace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide strace from the build host, which is this machine."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for folder in map(Path, os.environ["PATH"].split(":")):
+        for program in folder.iterdir() if folder.is_dir() else ():
+            if program.name != "strace" and not (programs / program.name).is_symlink():
+                (programs / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(programs))
+
+
+@pytest.mark.usefixtures("no_strace")
+def test_unseen_and_without_reads_it_runs_each_time_and_plan_says_why(
+    tmp_path: Path, code: Path
+) -> None:
+    with on_this_machine(code, **inventory(tmp_path, UNREAD, "collectstatic")) as (session, _):
         session.deploy()
         session.deploy()
         assert runs(code) == 2
         plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
         assert plan["pack"].startswith(
-            "it is a shell line, and what that reads is not seen: name it in its `reads`"
+            "it is a shell line, and what that reads is not seen: strace is not installed on the build host; "
+            "install it there, or name what it reads in its `reads`"
         )
 
 

@@ -12,13 +12,7 @@ from fab_static.host.agent.processes import end_all, end_group, started
 from fab_static.host.agent.project_modules import input_of
 from fab_static.host.agent.project_start import Forked, end_start, in_fork
 from fab_static.host.agent.protocol import PIECE
-from fab_static.host.agent.recorded import (
-    declared_reads,
-    order_to_record,
-    read_record,
-    recorded,
-    write_declared,
-)
+from fab_static.host.agent.recorded import order_to_record, read_record, recorded, shell_line
 from fab_static.host.agent.static_root import remove_all_in
 from fab_static.host.agent.work import Work, moved
 
@@ -40,14 +34,14 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     The environment's values travel here, never on a command line. The command has its own process
     group, which ends with it, at the time-out, or when the operator is gone. With `record`, a command
-    that runs host/project/reads leaves a record of what it read: `token` says which; see `recall`. Of another command
-    the record's `reads` tell, as globs. With `main`, the command is a Python, and its standard input calls main() of
+    that runs host/project/reads leaves a record of what it read: `token` says which; see `recall`. A shell line is
+    traced, and its `reads` name more as globs. With `main`, the command is a Python, and its standard input calls main() of
     that module of host/project/.
     """
     order = head.get("record")
     token = os.urandom(8).hex()
     told = order_to_record(agent, head, token) if order else {}
-    declared = declared_reads(told) if order and "reads" in order else None
+    line = shell_line(told) if order and "reads" in order else None
     process: Running | None = None
     if told and head.get("shares_start"):
         process = in_fork(agent, head, told)
@@ -56,15 +50,20 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             remove_all_in(order["collect"]["root"])
         variables = (
             {"FAB_STATIC_RECORD": json.dumps(told), **order.get("variables", {})}
-            if order and declared is None
+            if order and not line
             else {}
         )
+        if line:
+            command, environment = line.begin(head["command"], head["environment"])
+            head = {**head, "command": command, "environment": environment}
         try:
             with Work.starting:
                 moved()
                 process = started(head, input_of(agent, head, body), variables)
                 agent.children.add(process.pid)
         except OSError as error:
+            if line:
+                line.drop()
             return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
     pid = process.pid
     over = threading.Event()
@@ -79,11 +78,13 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     try:
         for piece in output_of(process):
             agent.send({"output": True}, piece)
-        code = process.wait()
+        process.wait()
     finally:
         timer.cancel()
         end_group(pid)
-        process.wait()
+        code = process.wait()
+        if line:
+            line.end(code)
         agent.children.discard(pid)
         if order and order.get("redirected"):
             end_start(agent)  # nothing is asked after the gate, and a reload wants the memory
@@ -92,8 +93,6 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     answer: Head = {"code": code, "timed_out": code < 0 and over.is_set()}
     if order:
         path = recorded(agent, order["name"])
-        if declared and code == 0:
-            write_declared(told, declared)
         record = read_record(path)
         if record and record["token"] == token and code == 0:
             written = record.get("written", [])[:WRITTEN_TOLD]

@@ -13,7 +13,7 @@ from fab_static.host.agent.work import END_SECONDS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from typing import Any, Sequence
+    from typing import Any, Collection, Iterable, Iterator, Sequence
 
     from fab_static.host.agent.protocol import Head
 
@@ -75,7 +75,18 @@ def family_of(commands: Sequence[int]) -> dict[int, str]:
             for pid, (parent, session, _start) in running.items()
             if pid not in family and (parent in family or session in family)
         }
+        if not waiting and family:  # what strace follows, also in a session of its own
+            waiting = {pid for pid in traced(running, family) if pid not in family}
     return family
+
+
+def traced(running: Iterable[int], tracers: Collection[int]) -> Iterator[int]:
+    """Yield the processes that some of these follow."""
+    for pid in running:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:
+            found = file.read().partition(b"TracerPid:")[2].split(None, 1)[:1]
+            if found and int(found[0]) in tracers:
+                yield pid
 
 
 def processes() -> dict[int, tuple[int, int, str]]:

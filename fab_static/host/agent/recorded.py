@@ -19,10 +19,9 @@ from fab_static.host.agent.transfer import put_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
+    from fab_static.host.project.reads.shell_line import ShellLine
 
 RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
 RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently used go first
@@ -105,33 +104,23 @@ def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     return {"to": path, "before": before, "token": token, "given": given, "start": start, **order}
 
 
-def declared_reads(told: Head) -> list[Any]:
-    """Return the inputs that an order's globs name, as they are now; `writes` of the same phase are none.
+def shell_line(told: Head) -> ShellLine:
+    """Return the shell line of a phase, about to run and to leave a record of what it reads.
 
     Raises:
-        RefusedError: no file matches one of them.
+        RefusedError: no file matches one of the globs that name what it reads.
     """
-    from fab_static.host.project.reads import declared  # late: it comes with `learn`
+    from fab_static.host.project.reads import shell_line  # late: it comes with `learn`
 
-    folder = told["folder"]
-    found, nothing = declared.inputs_of(
-        folder, told["reads"], told["writes"], int(told["start"] * 1e9)
-    )
-    if nothing:
+    line = shell_line.ShellLine(told)
+    if line.nothing:
         raise RefusedError(
-            f"no file matches {', '.join(nothing)}, which phase {told['name']} is said to read",
-            folder,
+            f"no file matches {', '.join(line.nothing)}, which phase {told['name']} is said to read",
+            told["folder"],
             "correct its `reads` in the inventory: they are relative to project.path",
             "build",
         )
-    return found
-
-
-def write_declared(told: Head, inputs: list[Any]) -> None:
-    """Write the record of a run that reads what its order says."""
-    from fab_static.host.project.reads import run  # late: it comes with `learn`
-
-    run.write_record(told, inputs, [], {"inside": {"reads": [], "writes": [], "parts": {}}}, None)
+    return line
 
 
 def read_record(path: str) -> Head | None:

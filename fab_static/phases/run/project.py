@@ -31,10 +31,19 @@ R = TypeVar("R", bound=Mapping[str, object])
 A = TypeVar("A")
 
 
+# what follows the programs that a build starts
+OF_BUILDS = (
+    *("reads.programs", "reads.shell_line", "reads.started"),
+    *("traces.arguments", "traces.calls", "traces.lines", "traces.processes", "traces.running"),
+    *("traces.seen", "traces.strace"),
+)
+
+
 @cache
-def project_archive() -> bytes:
-    """Return what is sent to the project's interpreter."""
-    return archive(modules)
+def project_archive(*, builds: bool = True) -> bytes:
+    """Return what is sent to the project's interpreter, on a host that builds, or on one that only renders."""
+    without = () if builds else [f"fab_static_sent.host.project.{name}" for name in OF_BUILDS]
+    return archive(modules, without=without)
 
 
 @cache
@@ -141,14 +150,16 @@ class ProjectOnHost:
                 known["collect"] = collect
             record = known
             words, main = [self.python, "-"], RECORDER
-        elif name and own and own.reads and self.records:
+        elif name and self.records:
             self._teach()
             record = {
                 "name": name,
                 "what": self._what(text, own),
                 "folder": self.path,
-                "reads": list(own.reads),
-                "writes": list(own.writes),
+                "reads": list(own.reads) if own else [],
+                "writes": list(own.writes) if own else [],
+                "inside": list(inside),
+                "trust": self._trusted,
             }
         ran = self.host.run(
             words,
@@ -213,7 +224,7 @@ class ProjectOnHost:
 
     def _teach(self) -> None:
         """Send host/project/ to the host's agent, unless it has it."""
-        self.host.teach(project_archive())
+        self.host.teach(project_archive(builds="build" in self.host.roles))
 
     def recall_answer(
         self, question: Question[R, A], request: R, shown: Mapping[str, str] | None = None

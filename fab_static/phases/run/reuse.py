@@ -16,6 +16,8 @@ from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import indented
 
+NOT_SEEN = "it is a shell line, and what that reads is not seen"  # host/project/reads/shell_line.py
+INSTALL = "; install it there, or name what it reads in its `reads`"
 SHOWN = 20  # paths named in one message
 
 
@@ -53,11 +55,9 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     if entry is None:
         return Known(None, "it never ran here")
     own = deploy.environment.build.own.get(name)
-    if command_of(deploy, name).split(maxsplit=1)[0] != "manage.py" and not (own and own.reads):
-        more = ": name it in its `reads`" if own else ""
-        return Known(None, f"it is a shell line, and what that reads is not seen{more}")
     if entry.get("unseen"):
-        return Known(None, str(entry["unseen"]))
+        is_hidden = own and not own.reads and str(entry["unseen"]).startswith(NOT_SEEN)
+        return Known(None, str(entry["unseen"]) + (INSTALL if is_hidden else ""))
     if not entry.get("record"):
         return Known(None, "what it reads is not known")
     left: dict[str, list[str | None]] = {}

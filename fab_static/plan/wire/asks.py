@@ -167,7 +167,7 @@ class Lower(Links):
 
 
 class Trusted(TypedDict):
-    """Native modules that read nothing unseen."""
+    """Native modules that read nothing unseen, and programs whose connections do not count."""
 
     trust: list[str]
     redirected: NotRequired[list[str]]  # files in whose place a project is shown others
@@ -193,13 +193,15 @@ class Record(Trusted):
 
 
 class OwnRecord(TypedDict):
-    """What a phase of the project's own is recorded as: its globs, relative to the folder."""
+    """What a shell line is recorded as; its globs are relative to the folder."""
 
     name: str
     what: list[str]
     folder: str
     reads: list[str]
     writes: list[str]
+    inside: list[str]  # files and folders whose states the caller keeps
+    trust: list[str]  # programs whose connections do not count
 
 
 class Run(TypedDict):

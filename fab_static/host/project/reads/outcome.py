@@ -95,6 +95,7 @@ class Outcome:
         own = sys.base_prefix + os.sep
         if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
             self._notes.is_unseen("it may have opened a dbm database")
+        native: list[str] = []
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):
@@ -107,10 +108,9 @@ class Outcome:
             self._notes.note("bytes", file)
             is_ours = file.startswith(own) and "lib-dynload" in file
             if file.endswith(".so") and not is_ours and name.split(".")[0] not in self._trust:
-                self._notes.is_unseen(
-                    f"it loaded the native module {name}, which may read unseen: name it in build.trust "
-                    "if it does not"
-                )
+                native.append(name)
+        if native:  # all at once: else the next deploy would tell of the next one
+            self._notes.is_unseen(_of_native(sorted(native)))
 
     def _is_anothers(self, path: str) -> bool:
         if path.startswith("/proc/self/") or is_device(path):
@@ -119,3 +119,16 @@ class Outcome:
             # pkgutil lists the folder itself, whoever compiles meanwhile
             return source_of(path) is None
         return (path + "/").startswith(self._notes.anothers)
+
+
+def _of_native(names: list[str]) -> str:
+    """Return why a run that loaded these native modules is not used again."""
+    if len(names) == 1:
+        return (
+            f"it loaded the native module {names[0]}, which may read unseen: name it in build.trust "
+            "if it does not"
+        )
+    return (
+        f"it loaded the native modules {', '.join(names[:-1])} and {names[-1]}, which may read unseen: "
+        "name those in build.trust that do not"
+    )

@@ -120,7 +120,9 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
         if path in notes.inside:
             notes.inside.wrote(path)
         elif not is_left_out(path):
-            notes.written[path] = notes.written.get(path, False) or is_read
+            notes.written.setdefault(path, ("bytes", path) in notes.inputs and is_read)
+            if is_read:
+                notes.is_unseen(f"it read {path} and wrote it")
 
 
 def _judge_changed(seen: Seen, start_ns: int) -> None:

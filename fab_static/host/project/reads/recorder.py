@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Callable, Iterable
 
 from fab_static.host.project.reads.databases import Databases
@@ -25,9 +27,11 @@ from fab_static.host.project.reads.looks import Looks
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
 from fab_static.host.project.reads.paths import absolute
-from fab_static.host.project.reads.programs import take_in
-from fab_static.host.project.reads.started import Started
 from fab_static.host.project.reads.states import Row, entries_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fab_static.host.project.reads.started import Started
 
 STARTS = {
     "os.system": "it ran a shell command",
@@ -38,6 +42,7 @@ STARTS = {
     "os.forkpty": "it forked",
     "pty.spawn": "it started another program",
 }
+FOLLOWING = "fab_static.host.project.reads.started"
 VOUCHED = ("os.system", "os.posix_spawn")  # which reads/started has traced
 CONNECTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
 HEARD = frozenset(
@@ -59,8 +64,9 @@ class Recorder(Notes):
         super().__init__(start, inside)
         self._trust = frozenset(trust)
         self._databases = Databases(self)
-        self._started = Started(self, self._trust)
-        self.settle = self._started.settle
+        self._started: Started | None = (
+            None  # the programs that it starts; None: they are not followed
+        )
         self.ended: Callable[[str], None] = lambda _: None
 
     def begin(self) -> None:
@@ -70,8 +76,16 @@ class Recorder(Notes):
             self.note("modules", folder)
             self._note_path_files(folder)
         Looks(self).begin()
-        self._started.begin()
+        self._follow()
         sys.addaudithook(self.hook)
+
+    def _follow(self) -> None:
+        """Follow what this process starts, where it is a build: to other hosts that is not sent."""
+        if find_spec(FOLLOWING) is None:
+            return
+        self._started = import_module(FOLLOWING).Started(self, self._trust)
+        self.settle = self._started.settle
+        self._started.begin()
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note what an audit event tells of."""
@@ -129,7 +143,8 @@ class Recorder(Notes):
             path, state, *aspect = arguments
             self.note(aspect[0] if aspect else "bytes", path, state)
         elif event == "fab_static.seen":
-            take_in(self, *arguments)
+            if self._started:
+                self._started.tell(*arguments)
         elif event == "fab_static.part":
             self.inside.asked(*arguments)
         elif event == "fab_static.cache":
@@ -144,8 +159,8 @@ class Recorder(Notes):
         if self.here.vouched:
             self.here.vouched = False
         elif program not in self._trust:
-            why = self._started.why_not() or "strace cannot start it as it is started here"
-            self.is_unseen(f"it started {program}, and {why}")
+            why = "" if self._started is None else self._started.why_not()
+            self.is_unseen(f"it started {program}" + (f", and {why}" if why else ""))
 
     def _note_path_files(self, folder: str) -> None:
         """Note the .pth files that were read before we listened."""

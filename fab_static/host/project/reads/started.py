@@ -55,6 +55,10 @@ class Started:
                     self._followed.remove(one)
                     take_in(self._notes, following.end(), following.trace.start_ns)
 
+    def tell(self, seen: Seen, start_ns: int) -> None:
+        """Take in what a command has read that another of our modules ran."""
+        take_in(self._notes, seen, start_ns)
+
     def why_not(self) -> str:
         """Return why nothing can be traced here; "" where it can."""
         with self._notes.paused():

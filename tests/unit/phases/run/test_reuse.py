@@ -113,11 +113,9 @@ def test_why_a_phase_runs_is_known(
     assert (known.entry, known.why) == (None, why)
 
 
-def test_of_a_shell_line_nobody_knows_what_it_reads(shop: Site, build: Build) -> None:
+def test_what_a_phase_reads_that_left_no_record_is_not_known(shop: Site, build: Build) -> None:
     shop.open("build: {phases: [collectstatic], commands: {collectstatic: 'make static'}}")
     shop.project.commands["make static"] = shop.project.commands["collectstatic"]
     deploy = build()
     assert shop.project.ran == ["make static"]
-    assert what_is_known(deploy, "collectstatic", None).why == (
-        "it is a shell line, and what that reads is not seen"
-    )
+    assert what_is_known(deploy, "collectstatic", None).why == "what it reads is not known"

@@ -1,0 +1,85 @@
+"""A phase that is a shell line: what it reads is seen by strace, where that can be, and named by its globs.
+
+Where nothing can be traced, the globs stand for it; Node then tells besides which files it opens: node_reads.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+from fab_static.host.project.reads.declared import inputs_of
+from fab_static.host.project.reads.notes import Notes
+from fab_static.host.project.reads.outcome import Outcome
+from fab_static.host.project.reads.programs import take_in
+from fab_static.host.project.reads.run import write_record
+from fab_static.host.project.reads.states import Row
+from fab_static.host.project.traces import strace
+from fab_static.host.project.traces.running import Trace
+from fab_static.host.project.traces.seen import Seen
+
+NOTHING_INSIDE: Mapping[str, Any] = {"reads": [], "writes": [], "parts": {}}
+NOT_SEEN = "it is a shell line, and what that reads is not seen"
+
+
+class ShellLine:
+    """A shell line that is about to run.
+
+    Args:
+        order: {"name", "to", "token", "given", "before": as reads/run has them, "folder": where it runs, "reads":
+            globs, "writes": files and folders that it is there to make, "inside", "trust": likewise}.
+    """
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._order = order
+        self._folder = order["folder"]
+        self.nothing: list[str] = []  # globs that match no file
+        self._declared: list[Row] = []
+        if order["reads"]:
+            start_ns = int(order["start"] * 1e9)
+            self._declared, self.nothing = inputs_of(
+                self._folder, order["reads"], order["writes"], start_ns
+            )
+        self._why = strace.why_not()
+        self._trace: Trace | None = None
+
+    def begin(
+        self, command: list[str], environment: Mapping[str, str]
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return what is started in place of a command, and with which variables."""
+        if self._why:
+            return command, dict(environment)
+        apart = [
+            os.path.normpath(os.path.join(self._folder, path)) for path in self._order["writes"]
+        ]
+        seen = Seen({*apart, *map(os.path.realpath, apart)}, self._order["trust"])
+        self._trace = Trace(self._folder, seen)
+        return self._trace.words(command), self._trace.variables(environment)
+
+    def drop(self) -> None:
+        """Forget it: it did not start."""
+        if self._trace:
+            self._trace.drop()
+
+    def end(self, code: int) -> None:
+        """Read what it did to the end, and write the record where it ended well."""
+        if self._trace is None:
+            if code == 0:
+                self._write_declared()
+            return
+        seen = self._trace.finish()
+        if code:
+            return
+        order = self._order
+        notes = Notes(self._trace.start_ns / 1e9, order["inside"])
+        take_in(notes, seen, self._trace.start_ns)
+        rows, unseen = Outcome(notes, ()).rows()
+        inside = notes.inside.document(notes.inputs, notes.written)
+        known = {(aspect, path) for aspect, path, _, _ in self._declared}
+        rows = self._declared + [row for row in rows if (row[0], row[1]) not in known]
+        write_record(order, rows, unseen, {**notes.more, "inside": inside}, None)
+
+    def _write_declared(self) -> None:
+        more = {"inside": NOTHING_INSIDE}
+        unseen = [] if self._declared else [f"{NOT_SEEN}: {self._why} on the build host"]
+        write_record(self._order, self._declared, unseen, more, None)
