@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fab_static.doctor.findings import Finding, advice, bad, good
-from fab_static.phases.run import static_root
+from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
 from fab_static.plan.inventory import expand_url
@@ -29,6 +29,7 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     yield from _static_root(deploy, host)
     yield from _commands(deploy, host)
     yield from _node(deploy, host)
+    yield from _strace(deploy, host)
     if "br" in environment.build.precompress:
         yield _brotli(host)
     compress = facts["compress"]
@@ -76,6 +77,25 @@ def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
             f"Django {facts['django']} does not read this setting any more: it uses "
             f"{facts['storage']['class']}, and not {ignored}",
             f'set STORAGES = {{"staticfiles": {{"BACKEND": "{ignored}"}}, …}}',
+        )
+
+
+def _strace(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    """Yield whether it can be seen what the programs read that phases start, and what that would save."""
+    build = deploy.environment.build
+    lines = [name for name in build.phases if not build.command_of(name).startswith("manage.py ")]
+    always = tracing.always_running(deploy)
+    why = tracing.why_not(host)
+    if not why:
+        yield good(host.name, "strace", "what phases read by other programs is seen")
+    elif always or lines:
+        names = ", ".join(always or lines)
+        cost = f": {sum(always.values()):.1f} s the last time" if always else ""
+        yield advice(
+            host.name,
+            "strace",
+            f"{why}, so what other programs read is not seen, and {names} cannot be used again{cost}",
+            "install strace there (apt-get install strace); in a container, allow ptrace (--cap-add SYS_PTRACE)",
         )
 
 

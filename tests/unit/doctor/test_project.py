@@ -41,11 +41,12 @@ class Machine:
         self.facts = {**FACTS, **facts}
         self.node = Ran(0, "v22.1.0\n")
         self.brotli = Ran(0, "brotli 1.1.0\n")
+        self.strace = Ran(7, "")
         self.answer = "200"
         self.asked: list[Any] = []
 
     def run(self, command: list[str], **_: object) -> Ran:
-        return self.brotli if command[0] == "brotli" else self.node
+        return {"brotli": self.brotli, "strace": self.strace}.get(command[0], self.node)
 
     def ask(self, verb: Any, request: Any = None) -> Any:
         self.asked.append(request)
@@ -96,9 +97,44 @@ def test_of_a_project_that_is_well_each_thing_is_told_once() -> None:
         ("project", True, "Django 5.2, Python 3.11.2"),
         ("STATIC_ROOT", True, "/srv/shop/code/static holds nothing else"),
         ("Node.js", True, "v22.1.0"),
+        ("strace", True, "what phases read by other programs is seen"),
         ("brotli", True, "brotli 1.1.0"),
         ("django-compressor", True, "4.6"),
     ]
+
+
+def test_strace_is_advised_with_what_it_would_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    unseen = "it started lessc, and strace is not installed"
+    entries: Any = {
+        "compress": {"seconds": 12.04, "ran": 1, "unseen": unseen},
+        "collectstatic": {"seconds": 3.0, "ran": 2, "unseen": "it asked the network"},
+    }
+    journal = SimpleNamespace(phases=entries)
+    monkeypatch.setattr(project.Journal, "read", lambda *_, **__: (journal, None))
+    machine = Machine("build1")
+    machine.strace = Ran(127, "strace: No such file or directory")
+    told = next(one for one in of_build(machine) if one["subject"] == "strace")
+    assert (told["ok"], told["what"]) == (
+        True,
+        "strace is not installed, so what other programs read is not seen, and compress cannot be used again: "
+        "12.0 s the last time",
+    )
+    assert "apt-get install strace" in str(told["mend"])
+
+
+def test_of_strace_nothing_is_said_where_no_phase_starts_a_program() -> None:
+    machine = Machine("build1")
+    machine.strace = Ran(1, "strace: ptrace(PTRACE_SEIZE): Operation not permitted")
+    assert "strace" not in [one["subject"] for one in of_build(machine)]
+    (told,) = (
+        one
+        for one in of_build(machine, commands={"resource_static": "make versions"})
+        if one["subject"] == "strace"
+    )
+    assert told["what"] == (
+        "strace may not trace: strace: ptrace(PTRACE_SEIZE): Operation not permitted, so what other programs "
+        "read is not seen, and resource_static cannot be used again"
+    )
 
 
 def test_a_phase_whose_command_the_project_lacks_is_found_and_one_of_a_shell_is_not() -> None:

@@ -64,6 +64,7 @@ class Outcome:
                 continue
             if self._notes.written.get(path):
                 self._notes.is_unseen(f"it read {path} and wrote it")
+                continue
             inputs[aspect, path] = self._input(aspect, path, stamp, state)
         for path in self._notes.written:
             # what it left elsewhere must be there still, as it left it

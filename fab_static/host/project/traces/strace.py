@@ -30,10 +30,10 @@ VARIABLES = {
 _found: dict[str, str] = {}  # what a trial has found
 
 
-def words(output: str) -> list[str]:
+def words(output: str, program: str = "") -> list[str]:
     """Return what comes before a command's own words to have it traced into a file."""
     return [
-        shutil.which("strace") or "strace",
+        program or shutil.which("strace") or "strace",
         *("-DD", "-f", "--seccomp-bpf", "-q", "-y", "-s", "1024"),
         *(
             "-e",
