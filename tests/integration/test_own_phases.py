@@ -156,8 +156,8 @@ def test_unseen_and_without_reads_it_runs_each_time_and_plan_says_why(
         assert runs(code) == 2
         plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
         assert plan["pack"].startswith(
-            "it is a shell line, and what that reads is not seen: strace is not installed on the build host; "
-            "install it there, or name what it reads in its `reads`"
+            "it is a shell line, and what that reads is not seen: strace is not installed; "
+            "mend that on the build host, or name what it reads in its `reads`"
         )
 
 

@@ -84,7 +84,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         end_group(pid)
         code = process.wait()
         if line:
-            line.end(code)
+            agent.send({"output": True}, line.end(code).encode())
         agent.children.discard(pid)
         if order and order.get("redirected"):
             end_start(agent)  # nothing is asked after the gate, and a reload wants the memory

@@ -17,7 +17,7 @@ from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import indented
 
 NOT_SEEN = "it is a shell line, and what that reads is not seen"  # host/project/reads/shell_line.py
-INSTALL = "; install it there, or name what it reads in its `reads`"
+INSTALL = "; mend that on the build host, or name what it reads in its `reads`"
 SHOWN = 20  # paths named in one message
 
 

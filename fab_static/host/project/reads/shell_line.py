@@ -5,6 +5,8 @@ Where nothing can be traced, the globs stand for it; Node then tells besides whi
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from typing import Any, Mapping
 
@@ -40,8 +42,22 @@ class ShellLine:
             self._declared, self.nothing = inputs_of(
                 self._folder, order["reads"], order["writes"], start_ns
             )
-        self._why = strace.why_not()
+        self._why = strace.why_not() or self._starts_with_rights()
         self._trace: Trace | None = None
+
+    @property
+    def _note(self) -> str:
+        """Where stands which programs had no rights while this very line was traced."""
+        given = json.dumps(self._order["given"]["command"]).encode()
+        return f"{self._order['to']}.untraced-{hashlib.sha256(given).hexdigest()[:16]}"
+
+    def _starts_with_rights(self) -> str:
+        """Return why the line must not be traced: it starts sudo, say, as a traced run of it found out."""
+        try:
+            with open(self._note, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
 
     def begin(
         self, command: list[str], environment: Mapping[str, str]
@@ -61,18 +77,26 @@ class ShellLine:
         if self._trace:
             self._trace.drop()
 
-    def end(self, code: int) -> None:
-        """Read what it did to the end, and write the record where it ended well."""
+    def end(self, code: int) -> str:
+        """Read what it did to the end, and write the record where it ended well; return what the operator should know."""
         if self._trace is None:
             if code == 0:
                 self._write_declared()
-            return
+            return ""
         seen = self._trace.finish()
-        if code:
-            return
+        if code and seen.powerless:
+            names = ", ".join(dict.fromkeys(seen.powerless))
+            with open(self._note, "w", encoding="utf-8") as file:
+                file.write(f"{names} would have no rights of its own while it is traced")
+            return f"{names} had no rights of its own, because it was traced. It is not traced the next time: run it again\n"
+        if code == 0:
+            self._write_seen(seen, self._trace.start_ns)
+        return ""
+
+    def _write_seen(self, seen: Seen, start_ns: int) -> None:
         order = self._order
-        notes = Notes(self._trace.start_ns / 1e9, order["inside"])
-        take_in(notes, seen, self._trace.start_ns)
+        notes = Notes(start_ns / 1e9, order["inside"])
+        take_in(notes, seen, start_ns)
         rows, unseen = Outcome(notes, ()).rows()
         inside = notes.inside.document(notes.inputs, notes.written)
         known = {(aspect, path) for aspect, path, _, _ in self._declared}
@@ -81,5 +105,5 @@ class ShellLine:
 
     def _write_declared(self) -> None:
         more = {"inside": NOTHING_INSIDE}
-        unseen = [] if self._declared else [f"{NOT_SEEN}: {self._why} on the build host"]
+        unseen = [] if self._declared else [f"{NOT_SEEN}: {self._why}"]
         write_record(self._order, self._declared, unseen, more, None)

@@ -6,10 +6,12 @@ the exit code, the output and the signals of the program itself.
 
 from __future__ import annotations
 
+import _posixsubprocess
 import inspect
 import os
 import shlex
 import subprocess
+import sys
 import threading
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -43,6 +45,7 @@ class Started:
         os.system = self._system(os.system)  # type: ignore[assignment]  # a path is no command
         os.posix_spawn = self._spawn(os.posix_spawn)
         os.posix_spawnp = self._spawn(os.posix_spawnp)
+        _posixsubprocess.fork_exec = self._fork_exec(_posixsubprocess.fork_exec)
 
     def settle(self, *, all_of_them: bool = False) -> None:
         """Take in what those have read that have ended: what they wrote is no input of what comes after."""
@@ -75,6 +78,16 @@ class Started:
             # what is not there cannot be started, and reads nothing
             self._notes.here.vouched = not found or _starts(found)
             return Trace(folder, Seen(trust=self._trust)) if found and _starts(found) else None
+
+    def _fork_exec(self, before: Callable[..., int]) -> Callable[..., int]:
+        """Return what multiprocessing starts another Python by, which tells nobody."""
+
+        def begin(*args: object) -> int:
+            if "multiprocessing" in sys._getframe(1).f_code.co_filename:
+                self._notes.is_unseen("it started another Python by multiprocessing")
+            return before(*args)
+
+        return begin
 
     def _popen(self, before: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(before)
@@ -210,6 +223,8 @@ def _starts(place: str) -> bool:
         with open(place, "rb") as file:
             begin = file.read(4)
     except OSError:
+        return False
+    if strace.has_rights_of_its_own(place):
         return False
     return (begin[:2] == b"#!" or begin == b"\x7fELF") and all(
         map(os.path.exists, started_with(place))

@@ -20,9 +20,11 @@ from fab_static.host.project.traces.arguments import (
 from fab_static.host.project.traces.lines import Call, Lines, NotUnderstoodError
 from fab_static.host.project.traces.processes import Folder, Process, Processes
 from fab_static.host.project.traces.seen import ABSENT, INSTALLED, Entry, Seen
+from fab_static.host.project.traces.strace import has_rights_of_its_own
 
 _NEW_VIEW = re.compile(r"CLONE_NEW(?:NS|USER|PID|CGROUP)\b")
 
+NO_RIGHTS = "has rights of its own, which it loses under strace"
 NOT_UNDERSTOOD = "its trace is not understood"
 GONE = frozenset(["ENOENT", "ENOTDIR"])
 NO_LOOK = frozenset(  # such a failure tells nothing of the file
@@ -242,10 +244,9 @@ class Calls:
         name = os.path.basename(path)
         process.becomes(name)
         self.seen.run(path)
-        if os.geteuid() and _has_rights_of_its_own(path):
-            self.seen.is_unseen(
-                f"{name} has rights of its own, which it loses under strace", process.programs
-            )
+        if has_rights_of_its_own(path):
+            self.seen.powerless.append(name)
+            self.seen.is_unseen(f"{name} {NO_RIGHTS}", process.programs)
 
     def _began(self, call: Call, process: Process) -> None:
         if call.error:
@@ -346,10 +347,3 @@ def _aspect(path: str) -> str:
 
 def _name(process: Process) -> str:
     return process.programs[0] if process.programs else "it"
-
-
-def _has_rights_of_its_own(path: str) -> bool:
-    try:
-        return bool(os.stat(path).st_mode & 0o6000)
-    except OSError:
-        return False

@@ -38,6 +38,7 @@ class Seen:
             str, bool
         ] = {}  # opened to be read and written: path -> is it all it was read for
         self.unseen: list[str] = []
+        self.powerless: list[str] = []  # programs that had to do without rights of their own
         self.apart = tuple(apart)
         self._folders: set[str] = set()  # that the run has made
         self._trust = frozenset(trust)

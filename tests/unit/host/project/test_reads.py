@@ -172,6 +172,13 @@ UNSEEN = {
     "it started ls, and strace is not installed": "import subprocess; subprocess.run(['/bin/ls'])",
     "it ran a shell command": "import os; os.system('true')",
     "it started another program": "import os; os.posix_spawn('/bin/true', ['/bin/true'], {})",
+    "it started another Python by multiprocessing": (
+        "import multiprocessing\n"
+        "if __name__ == '__main__':\n"
+        "    child = multiprocessing.get_context('spawn').Process(target=print)\n"
+        "    child.start()\n"
+        "    child.join()"
+    ),
     "it forked": "import os; os.fork() or os._exit(0)",
     "it asked the network": (
         "import socket\n"

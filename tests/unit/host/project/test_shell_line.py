@@ -11,9 +11,7 @@ from fab_static.host.agent.processes import end_all
 from fab_static.host.agent.refusals import RefusedError
 from tests.unit.host.project.test_reads import Project
 
-NO_STRACE = (
-    "it is a shell line, and what that reads is not seen: strace is not installed on the build host"
-)
+NO_STRACE = "it is a shell line, and what that reads is not seen: strace is not installed"
 
 
 class Phase(Project):
@@ -163,3 +161,20 @@ def test_when_the_operator_interrupts_all_ends_too(phase):
     assert phase.line(f"setsid sleep {mark} & exec sleep {mark}")["code"] == -15
     thread.join()
     assert processes_with(mark) == []
+
+
+def test_a_program_with_rights_of_its_own_is_traced_once_at_most(phase, monkeypatch):
+    """As sudo, which would fail for ever: the operator is told, and the next run works."""
+    sudo = phase.write("sudo", "#!/bin/sh\nexit $(cat ../fails)\n")
+    sudo.chmod(0o4755)
+    phase.write("../fails", "1")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert phase.line("./sudo")["code"] == 1
+    assert phase.printed.decode() == (
+        "sudo had no rights of its own, because it was traced. It is not traced the next time: run it again\n"
+    )
+    phase.write("../fails", "0")
+    assert phase.line("./sudo")["unseen"] == [
+        "it is a shell line, and what that reads is not seen: "
+        "sudo would have no rights of its own while it is traced"
+    ]
