@@ -48,31 +48,30 @@ class PhasePlan(TypedDict):
 def plan(deploy: Deployment) -> dict[str, Any]:
     """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
 
-    The plan is exact when the sources are as they were when the last release was sealed. Otherwise its files are
-    those that collectstatic would collect; later phases change some of them. What only a build can tell (new URLs,
-    bundles) is None then.
+    The plan is exact when the sources are as they were when the last release was sealed, and no phase of the
+    project's own has to run. Otherwise its files are those that collectstatic would collect now; other phases change
+    some of them. What only a build can tell (new URLs, bundles) is None then.
     """
     deploy.look()
     live = deploy.read_release(deploy.last_live) if deploy.last_live else None
     refuse_unsafe(deploy)
-    words = words_of_collectstatic(deploy)
-    question = questions.OfCollectstatic(words=words)
-    sources = deploy.project(deploy.build).ask(questions.SOURCES, question)["files"]
-    listing = _collected(deploy)
+    sources, listing = _sources(deploy), _collected(deploy)
     collected = listing["files"]
-    diff = _since_collected(deploy, sources, listing)
-    staged = _staged(deploy, is_as_sources=bool(collected) and diff == Diff())
+    known = _known(deploy)
+    diff = _since_collected(deploy, known, sources, listing)
+    unbuilt = _unbuilt(deploy, known)
+    staged = _staged(deploy, is_as_sources=bool(collected) and diff == Diff() and not unbuilt)
     if staged:
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
     paths = _invalidation(deploy, live, staged, diff)
-    origin = deploy.origin
     return {
         "environment": deploy.environment.name,
         "live": deploy.last_live,
         "release": staged.id if staged else None,
         "exact": staged is not None,
-        "phases": _phases(deploy, diff, staged),
+        "unbuilt": [] if staged else unbuilt,
+        "phases": _phases(deploy, known, diff, staged),
         "files": {kind: list(getattr(diff, kind)) for kind in ("added", "changed", "removed")},
         "urls": _urls(live, staged, diff),
         "bundles": bundles.weighed(live, staged) if staged else None,
@@ -80,21 +79,46 @@ def plan(deploy: Deployment) -> dict[str, Any]:
             {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
             for host, objects in lacking.items()
         ],
-        "origins": [_to_publish(origin, staged, sources, collected)] if origin else [],
+        "origins": _to_publish(deploy.origin, staged, sources, collected),
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
     }
 
 
+def _sources(deploy: Deployment) -> Mapping[str, tuple[str, int]]:
+    """Return what the finders list now: name -> SHA-256 and size."""
+    question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
+    return deploy.project(deploy.build).ask(questions.SOURCES, question)["files"]
+
+
+def _known(deploy: Deployment) -> dict[str, Known]:
+    """Return what each phase would leave, up to the first that has to run: that changes what later ones meet."""
+    found: dict[str, Known] = {}
+    before: str | None = None  # the phase before, whose files this one works on
+    for name in deploy.phases:
+        found[name] = what_is_known(deploy, name, before)
+        if found[name].entry is None:
+            break
+        before = None if is_of_sources(name, deploy.order) else name
+    return found
+
+
+def _need_not_run(known: Mapping[str, Known], name: str) -> bool:
+    return name in known and known[name].entry is not None
+
+
 def _since_collected(
-    deploy: Deployment, sources: Mapping[str, tuple[str, int]], listing: Listing
+    deploy: Deployment,
+    known: Mapping[str, Known],
+    sources: Mapping[str, tuple[str, int]],
+    listing: Listing,
 ) -> Diff:
     """Return what collectstatic would change of what it has collected."""
-    if _would_collect_the_same(deploy):
+    if _would_collect_the_same(deploy, known):
         return Diff()
     return since_collected(
-        {path: known[0] for path, known in listing["files"].items()},
-        {path: known[0] for path, known in sources.items()},
+        {path: file[0] for path, file in listing["files"].items()},
+        {path: file[0] for path, file in sources.items()},
         hashed=hashed_names(deploy, listing),
         manifest=staticfiles_manifest_path(deploy.facts(deploy.build)),
     )
@@ -142,12 +166,14 @@ def _invalidation(
 
 
 def _to_publish(
-    origin: Publication,
+    origin: Publication | None,
     staged: Release | None,
     sources: Mapping[str, tuple[str, int]],
     collected: Mapping[str, Kept],
-) -> dict[str, Any]:
-    """Return how many objects would be sent to the bucket, and their bytes."""
+) -> list[dict[str, Any]]:
+    """Return how many objects would be sent to the bucket, if there is one, and their bytes."""
+    if origin is None:
+        return []
     if staged:
         sizes = [item.size for item in origin.lacks(staged)]
     else:
@@ -156,7 +182,7 @@ def _to_publish(
             for path, known in sources.items()
             if path not in collected or collected[path][0] != known[0] or not origin.live
         ]
-    return {"origin": origin.name, "objects": len(sizes), "bytes": sum(sizes)}
+    return [{"origin": origin.name, "objects": len(sizes), "bytes": sum(sizes)}]
 
 
 def _collected(deploy: Deployment) -> Listing:
@@ -172,11 +198,15 @@ def _first_of_root(deploy: Deployment) -> str:
     return next(name for name in deploy.phases if not is_of_sources(name, deploy.order))
 
 
-def _would_collect_the_same(deploy: Deployment) -> bool:
+def _unbuilt(deploy: Deployment, known: Mapping[str, Known]) -> list[str]:
+    """Return the phases of the project's own that have to run: nobody knows what they will make."""
+    return [one for one in deploy.environment.build.own if not _need_not_run(known, one)]
+
+
+def _would_collect_the_same(deploy: Deployment, known: Mapping[str, Known]) -> bool:
     """Tell whether collectstatic, and what writes its sources, need not run to know what they leave."""
-    first = _first_of_root(deploy)
-    at = deploy.phases.index(first)
-    return all(what_is_known(deploy, name, None).entry for name in deploy.phases[: at + 1])
+    at = deploy.phases.index(_first_of_root(deploy))
+    return all(_need_not_run(known, name) for name in deploy.phases[: at + 1])
 
 
 def _lacking(
@@ -207,8 +237,11 @@ def _lacking(
     return deploy.on(deploy.hosts(), asked)
 
 
-def _phases(deploy: Deployment, diff: Diff, staged: Release | None) -> list[PhasePlan]:
-    return [*_of_build(deploy, _why_built(deploy, diff, staged)), *_after_build(deploy, staged)]
+def _phases(
+    deploy: Deployment, known: Mapping[str, Known], diff: Diff, staged: Release | None
+) -> list[PhasePlan]:
+    reason = _why_built(deploy, diff, staged)
+    return [*_of_build(deploy, known, reason), *_after_build(deploy, staged)]
 
 
 def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
@@ -218,26 +251,26 @@ def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
     sealed_by = deploy.journal.promoted_from
     if staged and sealed_by:
         return f"a deploy builds anew; `activate` makes live what {sealed_by} sealed"
-    if staged:
+    if staged or diff == Diff():
         return "collected files have not changed since the last build"
     count = len(diff.added) + len(diff.changed) + len(diff.removed)
     return f"{count} collected files changed since the last build"
 
 
-def _of_build(deploy: Deployment, reason: str) -> Iterator[PhasePlan]:
-    before: str | None = None  # the phase before, whose files this one works on
+def _of_build(deploy: Deployment, known: Mapping[str, Known], reason: str) -> Iterator[PhasePlan]:
     runs: str | None = None  # the first that runs
     for name in deploy.order:
         if name not in deploy.environment.build.phases:
             yield {"name": name, "will_run": False, "why": "not in build.phases"}
             continue
-        known = what_is_known(deploy, name, before) if runs is None else Known(None)
-        why = "nothing that it reads has changed"
-        if known.entry is None:
-            why = f"{runs} runs before it" if runs else f"{known.why}; {reason}"
-            runs = runs or name
-        yield {"name": name, "will_run": known.entry is None, "why": why}
-        before = None if is_of_sources(name, deploy.order) else name
+        will_run, why = not _need_not_run(known, name), "nothing that it reads has changed"
+        if will_run and runs:
+            why = f"{runs} runs before it"
+        elif will_run:
+            is_own = name in deploy.environment.build.own and deploy.journal.phases
+            why = known[name].why if is_own else f"{known[name].why}; {reason}"
+            runs = name
+        yield {"name": name, "will_run": will_run, "why": why}
 
 
 def _after_build(deploy: Deployment, staged: Release | None) -> Iterator[PhasePlan]:

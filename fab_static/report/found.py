@@ -45,14 +45,20 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
         ("phase", "runs", "why"),
         [(one["name"], "yes" if one["will_run"] else "no", one["why"]) for one in plan["phases"]],
     )
+    unbuilt = plan["unbuilt"]
+    if unbuilt:
+        terminal.text(
+            f"what {' and '.join(unbuilt)} will make is known once built, and is not in what follows: "
+            f"fab {plan['environment']} prepare"
+        )
     if not plan["exact"]:
         terminal.text("files as collectstatic would collect them; later phases change some:")
     show_files(terminal, plan["files"])
-    if plan["bundles"] is None:
+    if plan["bundles"] is None and not unbuilt:
         terminal.text(
             f"what bundles will weigh is known once they are built: fab {plan['environment']} prepare"
         )
-    else:
+    elif plan["bundles"] is not None:
         show_bundles(terminal, plan["bundles"])
     show_urls(terminal, plan["urls"])
     terminal.table(
@@ -63,7 +69,8 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
         ],
     )
     show_flip(terminal, plan["flip"])
-    show_invalidation(terminal, plan["invalidation"])
+    if plan["invalidation"]["paths"] or not unbuilt:
+        show_invalidation(terminal, plan["invalidation"])
 
 
 def show_flip(terminal: Terminal, steps: Sequence[Step]) -> None:

@@ -174,6 +174,25 @@ def test_one_by_hand_makes_those_after_it_stale(tmp_path: Path, code: Path) -> N
             session.phase("vite")
 
 
+def test_phases_by_hand_work_on_what_a_bundler_made_without_us(tmp_path: Path, code: Path) -> None:
+    """It never ran here as a phase: `fab staging collectstatic late` collects what is there."""
+    late = {"name": "late", "run": "true", "writes": ["static_root/dist"]}
+    subprocess.run(["sh", "bundle.sh"], cwd=code, check=True)
+    asked = inventory(tmp_path, PACK, "collectstatic", late)
+    with on_this_machine(code, **asked) as (session, _):
+        session.phase("collectstatic")
+        session.phase("late")
+        assert runs(code) == 1
+        session.phase("pack")
+        with pytest.raises(
+            BuildError, match="late works on what collectstatic leaves, and pack ran after it"
+        ) as refused:
+            session.phase("late")
+        assert refused.value.mend == "run it first: fab local collectstatic late"
+        session.phase("collectstatic")
+        session.phase("late")
+
+
 def test_after_collectstatic_it_works_in_the_static_root(tmp_path: Path, code: Path) -> None:
     late = {
         "name": "late",
@@ -225,6 +244,14 @@ def test_what_is_run_again_to_verify_must_be_the_same(tmp_path: Path, code: Path
         (
             {"reads": ["frontend/*.ts"]},
             r"no file matches frontend/\*.ts, which phase pack is said to read",
+        ),
+        (
+            {"reads": ["assets/dist/*.js"], "run": "sh bundle.sh; touch assets/dist/x.js"},
+            r"no file matches assets/dist/\*\.js",
+        ),
+        (
+            {"reads": ["frontend/*.js"], "writes": ["frontend"]},
+            r"what frontend/\*\.js matches is written by phase pack itself",
         ),
         (
             {"writes": ["static_root/dist"]},

@@ -110,13 +110,21 @@ def shell_line(told: Head) -> ShellLine:
     Raises:
         RefusedError: no file matches one of the globs that name what it reads.
     """
-    from fab_static.host.project.reads import shell_line  # late: it comes with `learn`
+    from fab_static.host.project.reads import declared, shell_line  # late: it comes with `learn`
 
-    line = shell_line.ShellLine(told)
+    folder, line = told["folder"], shell_line.ShellLine(told)
+    own = [pattern for pattern in line.nothing if declared.are_files(folder, pattern)]
+    if own:
+        raise RefusedError(
+            f"what {', '.join(own)} matches is written by phase {told['name']} itself, so it is no input of it",
+            folder,
+            "name its sources in `reads` in the inventory, and in `writes` nothing but what it makes",
+            "build",
+        )
     if line.nothing:
         raise RefusedError(
             f"no file matches {', '.join(line.nothing)}, which phase {told['name']} is said to read",
-            told["folder"],
+            folder,
             "correct its `reads` in the inventory: they are relative to project.path",
             "build",
         )

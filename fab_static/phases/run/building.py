@@ -56,23 +56,14 @@ def build_phase(
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
     """
-    environment = deploy.environment
     refuse_unsafe(deploy)
     configured, order = deploy.phases, deploy.order
-    facts = deploy.facts(deploy.build)
     _command_exists(deploy, name, command_of(deploy, name))
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured, order)
     earlier = before(name, configured, order)
     if base is None and (earlier or name not in configured):
-        first = (*earlier, *configured)[0]
-        words = [one for one in configured if is_of_sources(one, order)] + [first, name]
-        raise BuildError(
-            f"{name} works on what {first} leaves, and that never ran",
-            where=f"{deploy.build.name}: {facts['static_root']}",
-            mend=f"run it first: fab {environment.name} {' '.join(map(task_name, words))}",
-            instead=" ".join(map(task_name, words)),
-        )
+        raise _base_missing(deploy, name, (*earlier, *configured)[0])
     known = Known(None)
     if deploy.reuse != "no" and not deploy.by_itself:
         known = what_is_known(deploy, name, base)
@@ -105,6 +96,24 @@ def build_phase(
         seconds=round(time.monotonic() - started, 3),
         by=deploy.operator,
         **left,
+    )
+
+
+def _base_missing(deploy: Deployment, name: str, first: str) -> BuildError:
+    """Return the refusal of a phase by hand: the first that fills the static root has not run, or is stale."""
+    ran = deploy.journal.ran
+    sources = [one for one in deploy.phases if is_of_sources(one, deploy.order)]
+    since = [one for one in sources if ran.get(one, 0) > ran.get(first, 0)]
+    if first in ran and since:
+        why, words = f"{since[-1]} ran after it", [first, name]
+    else:
+        why, words = "that never ran", [*sources, first, name]
+    called = " ".join(map(task_name, words))
+    return BuildError(
+        f"{name} works on what {first} leaves, and {why}",
+        where=f"{deploy.build.name}: {static_root_of(deploy.facts(deploy.build))}",
+        mend=f"run it first: fab {deploy.environment.name} {called}",
+        instead=called,
     )
 
 

@@ -157,9 +157,15 @@ class Journal:
     def base_of(self, phase: str, configured: Sequence[str], order: Sequence[str]) -> str | None:
         """Return the phase whose static root this one works on: the last before it that is not stale.
 
-        None where even the first never ran, and for the first.
+        None where even the first never ran, and for the first. What a bundler that never ran here would have
+        made may be there without it, made by hand: the phases after it work on what there is.
         """
-        stale = self.stale(configured, order)
+        known = [
+            one
+            for one in configured
+            if one in self.ran or not build_order.is_of_sources(one, order)
+        ]
+        stale = self.stale(known, order)
         before = build_order.before(phase, configured, order)
         fresh = [name for name in before if name not in stale]
         return fresh[-1] if fresh else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host.project.reads.declared import inputs_of
+from fab_static.host.project.reads.declared import are_files, inputs_of
 from fab_static.host.project.reads.globs import matching
 from fab_static.host.project.reads.states import state_of
 
@@ -77,6 +77,15 @@ def test_a_file_that_comes_or_goes_is_another_state(code: Path) -> None:
     assert state_of("matches", glob[1]) == glob[2], "its own output is no input"
     (code / "frontend/more.ts").write_text("x")
     assert state_of("matches", glob[1]) != glob[2]
+
+
+@pytest.mark.parametrize("pattern", ["frontend/dist/*.js", "frontend/dist/out.js", "frontend/dist"])
+def test_what_lies_in_a_folder_that_the_phase_writes_is_no_input(code: Path, pattern: str) -> None:
+    inputs, nothing = inputs_of(str(code), [pattern], ["frontend/dist"], 0)
+    assert [one[0] for one in inputs] == ["matches"]
+    assert nothing == [pattern]
+    assert are_files(str(code), pattern)
+    assert not are_files(str(code), "frontend/dist/*.css")
 
 
 def test_a_glob_that_matches_nothing_is_named(code: Path) -> None:

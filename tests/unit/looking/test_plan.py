@@ -129,6 +129,19 @@ def test_only_the_first_phase_that_runs_needs_a_reason_of_its_own(planned: Plan)
     assert "collectstatic" in rests(found)
 
 
+OWN = "build: {phases: [{name: vite, run: x, writes: [dist]}, collectstatic, compress]}\n"
+
+
+def test_what_a_bundler_has_yet_to_make_is_not_called_unchanged(
+    planned: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.unit.looking.test_plan.BUILD", OWN)
+    found = planned(built=SEALED, fresh=("collectstatic", "compress"))
+    assert (found["release"], found["exact"], found["unbuilt"]) == (None, False, ["vite"])
+    assert runs(found)["vite"] == "new"
+    assert "activate" in runs(found)
+
+
 def test_what_a_cdn_keeps_under_the_same_name_is_forgotten(planned: Plan) -> None:
     found = planned(LARGER, built=SEALED, more=CDN)
     assert found["invalidation"]["paths"] == ["/static/site.css*"]

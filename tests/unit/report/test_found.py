@@ -98,6 +98,7 @@ PLAN = {
     "live": "20261122T170102Z-3f9c1a7b",
     "release": None,
     "exact": False,
+    "unbuilt": [],
     "phases": [{"name": "compress", "will_run": True, "why": "2 collected files changed"}],
     "files": {"added": [], "changed": ["js/a.js"], "removed": []},
     "urls": [{"before": "/static/js/a.js?version=1a2b3c4", "now": None}],
@@ -121,6 +122,17 @@ def test_a_plan_says_what_only_a_build_can_tell():
     text = stream.getvalue()
     assert "what bundles will weigh is known once they are built: fab production prepare\n" in text
     assert "1 URL changes:\n  /static/js/a.js?version=1a2b3c4 -> (known once built)\n" in text
+
+
+def test_a_plan_promises_nothing_of_what_a_bundler_has_yet_to_make():
+    terminal, stream = shown()
+    found.show_plan(terminal, {**PLAN, "unbuilt": ["vite", "tailwind"]})
+    text = stream.getvalue()
+    assert (
+        "what vite and tailwind will make is known once built, and is not in what follows: "
+        "fab production prepare\n"
+    ) in text
+    assert "CloudFront keeps all it has" not in text
 
 
 def test_a_plan_says_in_which_order_hosts_go_live():

@@ -37,3 +37,8 @@ def inputs_of(
         if not found:
             nothing.append(pattern)
     return list(inputs.values()), nothing
+
+
+def are_files(folder: str, pattern: str) -> bool:
+    """Tell whether a glob matches files, those that the phase writes among them."""
+    return bool(matching(os.path.normpath(os.path.join(folder, pattern))))

@@ -19,6 +19,8 @@ def matching(glob: str) -> list[str]:
     parts = pattern.split("/")
     count = next((at for at, part in enumerate(parts) if set(part) & set("*?[")), len(parts))
     base = "/".join(parts[:count]) or "/"
+    if any(base == place or base.startswith(f"{place}/") for place in places):
+        return []
     matches = re.compile(expression("/".join(parts[count:]))).fullmatch
     if os.path.isfile(base):
         return [base] if count == len(parts) else []
