@@ -249,13 +249,17 @@ class Channel:
             if len(self._received) < end:
                 break
             words = json.loads(self._received[FRAME.size : FRAME.size + head])
-            if "alive" not in words:
+            if not words.keys() & {"alive", "here"}:
                 self._frames.append((words, bytes(self._received[FRAME.size + head : end])))
             del self._received[:end]
 
     def is_ready(self) -> bool:
         """Tell that a little can be sent."""
         return True
+
+    def has_ended(self) -> bool:
+        """Tell that the agent goes on."""
+        return False
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return what the agent answered, once it can have come."""

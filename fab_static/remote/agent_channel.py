@@ -49,6 +49,12 @@ class AgentChannel:
         return self._channel is not None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether an agent was started, and its channel was ended by the other side since."""
+        channel = self._channel  # another thread may close it
+        return channel is not None and channel.has_ended()
+
+    @property
     def ssh_command(self) -> str:
         """The command by which a person reaches the host."""
         return self._opening.ssh_command
@@ -60,13 +66,18 @@ class AgentChannel:
     # ---- to the agent
 
     def send(self, head: Head, body: bytes) -> None:
-        """Send a frame; a request starts an agent where there is none.
+        """Send a frame; a request starts an agent where there is none, or none any more.
 
         Raises:
             RemoteError: it could not be sent; with the agent's own reason if it gave one.
         """
-        if self._channel is None and "do" in head:
-            self._open()
+        if "do" in head:
+            if (
+                self.has_ended
+            ):  # while nothing was under way: a server or a firewall took it for idle
+                self.close()
+            if self._channel is None:
+                self._open()
         data = (self._lesson() if "do" in head else b"") + framed(head, body)
         self.sent += 1
         try:

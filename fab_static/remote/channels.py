@@ -66,6 +66,11 @@ class SshChannel:
         """Tell whether a little can be sent without waiting."""
         return self._channel.send_ready() and self._line.is_ready()
 
+    def has_ended(self) -> bool:
+        """Tell whether the other side has ended it."""
+        channel = self._channel
+        return bool(channel.closed or channel.eof_received) or not self._transport.is_active()
+
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""
         self._channel.settimeout(timeout_seconds)
@@ -125,6 +130,10 @@ class LocalChannel:
         """Tell whether a little can be sent without waiting."""
         stdin = self._process.stdin
         return stdin is not None and bool(select.select([], [stdin], [], 0)[1])
+
+    def has_ended(self) -> bool:
+        """Tell whether the process has ended."""
+        return self._process.poll() is not None
 
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""

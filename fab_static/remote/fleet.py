@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, as_completed, wait
 from typing import Any, TypeVar
@@ -33,6 +35,11 @@ class Fleet:
             RemoteHost(host, environment, connection_to(host)) for host in environment.hosts
         )
         self._workers = Workers(environment.ssh.parallel, "fab_static host")
+        self._is_closed = threading.Event()
+        if not all(host.host.local for host in self.hosts):
+            words = (weakref.ref(self), self._is_closed)
+            name = "fab_static keeper"
+            threading.Thread(target=_keep, args=words, name=name, daemon=True).start()
 
     def with_role(self, *roles: str) -> tuple[RemoteHost, ...]:
         """Return the hosts with any of the roles, in the inventory's order."""
@@ -96,11 +103,27 @@ class Fleet:
 
     def close(self) -> None:
         """End all agents and connections."""
+        self._is_closed.set()
         for host in self.hosts:
             with contextlib.suppress(Exception):  # whatever one says, the others are closed
                 host.connection.close()  # first: nothing is said to a host that may take no word
                 host.close_agent()
         self._workers.close()
+
+
+def _keep(fleet: weakref.ref[Fleet], is_closed: threading.Event) -> None:
+    """Keep what is open to the hosts from looking idle, until the fleet is closed, or nobody has it any more.
+
+    sshd may close a channel on which nothing is said (ChannelTimeout), and so may whatever lies between.
+    """
+    while not is_closed.wait(patience.IDLE_SECONDS):
+        kept = fleet()
+        if kept is None:
+            return
+        for host in kept.hosts:
+            if not host.host.local:
+                host.keep()
+        del kept
 
 
 def _end(waiting: Mapping[Future[Any], RemoteHost]) -> None:

@@ -29,6 +29,9 @@ class Channel(Protocol):
     def is_ready(self) -> bool:
         """Tell whether a little can be sent without waiting."""
 
+    def has_ended(self) -> bool:
+        """Tell whether the other side has ended it: whatever is sent now, no process takes."""
+
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end. Raises TimeoutError."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, overload
 
+from fab_static.errors import FabStaticError
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.layout import Layout
 from fab_static.plan.wire import asks, verbs
@@ -38,6 +41,7 @@ class RemoteHost:
         self._agent = AgentChannel(host, environment, self.connection)
         self._requests = Requests(self._agent, environment.ssh)
         self._packs = Packs(self._requests, environment)
+        self._siblings: list[RemoteHost] = []
 
     @property
     def name(self) -> str:
@@ -70,7 +74,9 @@ class RemoteHost:
 
     def sibling(self) -> RemoteHost:
         """Return the same host through the same connection, with an agent of its own."""
-        return RemoteHost(self.host, self.environment, self.connection)
+        sibling = RemoteHost(self.host, self.environment, self.connection)
+        self._siblings.append(sibling)
+        return sibling
 
     @overload
     def ask(
@@ -213,8 +219,24 @@ class RemoteHost:
         self._requests.cancel()
 
     def alive(self) -> None:
-        """Let the agent know that the operator is there, whatever it works on."""
-        self._agent.tell({"alive": True}, 0)
+        """Let the agent know that the operator is there, whatever it works on.
+
+        One that ended while it had nothing to do is opened anew, and nobody waits for that.
+        """
+        if not self._agent.tell({"alive": True}, 0) and self._agent.has_ended:
+            threading.Thread(target=self._alive_again, daemon=True).start()
+
+    def _alive_again(self) -> None:
+        if self._requests.is_idle:  # else whoever waits for an answer is told
+            # it is tried again at the next word; ValueError: closed meanwhile
+            with contextlib.suppress(FabStaticError, ValueError):
+                self.ask(verbs.PING)
+                self._agent.tell({"alive": True}, 0)
+
+    def keep(self) -> None:
+        """Keep the channel to the agent from looking idle, and those of its siblings."""
+        for one in (self, *self._siblings):
+            one._agent.tell({"here": True}, 0)
 
     def close_agent(self) -> None:
         """End the agent, and with it what it runs; the next request starts another."""

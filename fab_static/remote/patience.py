@@ -8,6 +8,7 @@ from fab_static.plan.inventory import Ssh
 SILENCE_SECONDS = 30.0  # how long a host may say nothing
 STALL_SECONDS = 120.0  # how long work may stand still; to write much to a slow disk takes its time
 SESSION_SECONDS = 10.0  # how long a host may take to open a session
+IDLE_SECONDS = TICK_SECONDS  # how long nothing is said to an agent that has nothing to do
 CANCEL_SECONDS = 2.0  # how long a host may take to end what was interrupted
 WORDS_SECONDS = 3.0  # how long standard error is read of a process that has failed
 

@@ -31,6 +31,11 @@ class Requests:
         self._asked = 0  # bytes of that request
         self._turn = threading.Lock()  # one request at a time
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._under_way is None
+
     def ask(
         self,
         do: str,

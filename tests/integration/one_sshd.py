@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chaos.project import write as write_tiny
 from demo.fleet import _merged, _speaks_ssh
@@ -28,6 +28,7 @@ from tests.processes import alive, becomes
 
 PORT = 2209
 GATEWAY = "127.0.10.200"
+BEHIND = {"gateway": f"{GATEWAY}:{PORT}"}  # `ssh` of an inventory
 CONFIG = """\
 PidFile {folder}/{name}.pid
 HostKey {folder}/host_key
@@ -96,7 +97,10 @@ class Hosts:
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
         (folder / "known_hosts").write_text(f"[127.0.10.*]:{PORT} {key}\n")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for one in (self.sshd, self.gateway):
             one.process.terminate()
             one.process.wait(20)

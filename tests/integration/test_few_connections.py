@@ -2,67 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-from tests.integration.one_sshd import GATEWAY, PORT, Hosts
-
-BEHIND = {"gateway": f"{GATEWAY}:{PORT}"}
-HostsOf = Callable[..., Hosts]
+from tests.integration.one_sshd import BEHIND, Hosts
 
 
-@pytest.fixture
-def hosts_of(tmp_path: Path) -> Iterator[HostsOf]:
-    """Return a function that starts hosts; they end with the test."""
-    with ExitStack() as ends:
-
-        def started(number: int, **limits: str) -> Hosts:
-            hosts = Hosts(tmp_path, number, **limits)
-            ends.callback(hosts.close)
-            return hosts
-
-        yield started
-
-
-def test_hosts_behind_a_gateway_share_one_connection_to_it(hosts_of: HostsOf) -> None:
+def test_hosts_behind_a_gateway_share_one_connection_to_it(tmp_path: Path) -> None:
     """Each host opened its own: 41 logins at a bastion that lets ten begin."""
-    hosts = hosts_of(20)
-    with hosts.session(ssh=BEHIND) as (session, told):
-        states = session.status()["hosts"]
-    assert [state["error"] for state in states] == [None] * 20
-    assert hosts.gateway.logins == 1
-    assert hosts.sshd.logins == 20
-    assert not told.warned
+    with Hosts(tmp_path, 20) as hosts:
+        with hosts.session(ssh=BEHIND) as (session, told):
+            states = session.status()["hosts"]
+        assert [state["error"] for state in states] == [None] * 20
+        assert hosts.gateway.logins == 1
+        assert hosts.sshd.logins == 20
+        assert not told.warned
 
 
-def test_many_hosts_that_are_one_server_get_in_with_its_default_limits(hosts_of: HostsOf) -> None:
-    hosts = hosts_of(20)
-    with hosts.session() as (session, told):
-        states = session.status()["hosts"]
-    assert [state["error"] for state in states] == [None] * 20
-    assert not told.warned
-    assert not hosts.sshd.count("past MaxStartups")
+def test_many_hosts_that_are_one_server_get_in_with_its_default_limits(tmp_path: Path) -> None:
+    with Hosts(tmp_path, 20) as hosts:
+        with hosts.session() as (session, told):
+            states = session.status()["hosts"]
+        assert [state["error"] for state in states] == [None] * 20
+        assert not told.warned
+        assert not hosts.sshd.count("past MaxStartups")
 
 
 def test_a_server_that_takes_one_login_at_once_is_tried_again_and_that_is_told(
-    hosts_of: HostsOf,
+    tmp_path: Path,
 ) -> None:
-    hosts = hosts_of(12, more="MaxStartups 1")
-    with hosts.session() as (session, told):
-        states = session.status()["hosts"]
-    assert [state["error"] for state in states] == [None] * 12
-    assert hosts.sshd.logins == 12
-    assert len([text for text in told.warned if "takes no more logins" in text]) == 1
+    with Hosts(tmp_path, 12, more="MaxStartups 1") as hosts:
+        with hosts.session() as (session, told):
+            states = session.status()["hosts"]
+        assert [state["error"] for state in states] == [None] * 12
+        assert hosts.sshd.logins == 12
+        assert len([text for text in told.warned if "takes no more logins" in text]) == 1
 
 
-def test_a_gateway_whose_connection_was_cut_is_opened_anew(hosts_of: HostsOf) -> None:
-    hosts = hosts_of(3)
-    with hosts.session(ssh=BEHIND) as (session, _):
-        session.status()
-        hosts.gateway.cut()
-        states = session.status()["hosts"]
-    assert [state["error"] for state in states] == [None] * 3
-    assert hosts.gateway.logins == 2
+def test_a_gateway_whose_connection_was_cut_is_opened_anew(tmp_path: Path) -> None:
+    with Hosts(tmp_path, 3) as hosts:
+        with hosts.session(ssh=BEHIND) as (session, _):
+            session.status()
+            hosts.gateway.cut()
+            states = session.status()["hosts"]
+        assert [state["error"] for state in states] == [None] * 3
+        assert hosts.gateway.logins == 2

@@ -137,25 +137,45 @@ def lock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         try:
             write_file(host.path("lock", "owner.json"), json.dumps(owner).encode())
             write_file(host.path("lock", "heartbeat"), b"")
+            note_beat(host)
         except BaseException:  # a full disk, say: nobody's lock must not keep the next one out
             host.token = None
             remove_tree(host.path("lock"))
             raise
-    return {"taken": True, "took_over": public(present), "now": since}, b""
+    answer = {"taken": True, "took_over": public(present), "now": since, "token": host.token}
+    return answer, b""
 
 
 def beat(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Renew the lock, and say at which phase its owner is. `ours` is false when somebody stole it."""
     host = agent.host
     with alone(host):
+        take_up(host, head)
         owner = own_lock(host)
         if owner:
             os.utime(host.path("lock", "heartbeat"))  # not written: on a full disk it beats as well
+            note_beat(host)
             if owner["phase"] != head["phase"]:
                 owner["phase"] = head["phase"]
                 write_phase(host, owner)
         present = holder(host)
     return {"ours": owner is not None, "holder": public(present)}, b""
+
+
+def take_up(host: Host, head: Head) -> None:
+    """Hold the lock by its token, for an operator whose agent that took it has ended.
+
+    Where somebody else took it since, it has another token, and this changes nothing.
+    """
+    if host.token is None and head.get("token"):
+        host.token = head["token"]
+        if own_lock(host) and not os.path.lexists(host.path("lock", "heartbeat")):
+            os.replace(host.path("lock", "abandoned"), host.path("lock", "heartbeat"))
+
+
+def note_beat(host: Host) -> None:
+    """Note which beat was this agent's last."""
+    host.beat = os.lstat(host.path("lock", "heartbeat")).st_mtime_ns
 
 
 def write_phase(host: Host, owner: Head) -> None:
@@ -171,6 +191,7 @@ def unlock(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Release the lock, if it is still this operator's own."""
     host = agent.host
     with alone(host):
+        take_up(host, head)
         owner = own_lock(host)
         if owner:
             remove_tree(host.path("lock"))
@@ -186,7 +207,10 @@ def abandon_lock(host: Host) -> None:
     with contextlib.suppress(OSError, ValueError, RefusedError):
         if host.token:
             with alone(host):
-                if own_lock(host):  # renamed, not written: on a full disk nobody need wait either
+                # another beat: the operator has another agent, which holds the lock now
+                heard = os.lstat(host.path("lock", "heartbeat")).st_mtime_ns
+                if own_lock(host) and heard == host.beat:
+                    # renamed, not written: on a full disk nobody need wait either
                     for path, target in host.lifted.items():
                         with contextlib.suppress(OSError):
                             point(path, target)

@@ -27,6 +27,7 @@ class Host:
         self.app = app
         self.environment = environment
         self.token: str | None = None  # of the lock that this agent holds for its operator
+        self.beat: int | None = None  # when this agent last renewed it, as the file says
         self.known_links: tuple[list[str], dict[str, set[str]]] | None = None
         self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
         self.lifted: dict[str, str] = {}  # the project's links that are files now; see `lift`

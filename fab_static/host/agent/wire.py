@@ -10,7 +10,8 @@ It speaks in frames, on its standard input and output:
 A request's head says what to `do`, and has a number, `n`; all frames of its answer have that number, and the
 last one has `ok` or `error`. While it works the agent sends `tick` frames, so that a silent host is known from
 a busy one; `moved` grows in them while the work goes on, so that a busy host is known from one that hangs.
-Two frames are heard at once, whatever the agent works on: `alive`, and `cancel` with the number of a request.
+Three frames are heard at once, whatever the agent works on: `alive`, `here`, and `cancel` with the number of a
+request. `here` says nothing: it keeps the connection from looking idle.
 """
 
 from __future__ import annotations
@@ -210,7 +211,9 @@ class Agent:
                     break
                 head = json.loads(self._exactly(head_size).decode("ascii"))
                 body = self._exactly(body_size)
-                # these two are no requests: they must be heard while one is worked on
+                # these are no requests: they must be heard while one is worked on
+                if isinstance(head, dict) and "here" in head:
+                    continue
                 if isinstance(head, dict) and "alive" in head:
                     self._heard()
                 elif isinstance(head, dict) and "cancel" in head:

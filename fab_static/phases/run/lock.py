@@ -18,7 +18,8 @@ class Lock:
     """The environment's lock, held from `take` to `release`.
 
     The heartbeat goes through a channel of its own, so that it beats while the build host works; when
-    the connection ends the agent there marks the lock abandoned, and nobody waits for a dead owner.
+    the connection ends the agent there marks the lock abandoned, and nobody waits for a dead owner. An owner who
+    is alive comes back at once with another agent, and proves himself by the lock's token.
     """
 
     def __init__(self, host: RemoteHost, owner: str, phase: str) -> None:
@@ -28,6 +29,7 @@ class Lock:
         self._owner = owner
         self._stop = threading.Event()
         self._may_be_ours = False
+        self._token = ""
         self._lost: str | None = None
         self._refused: FabStaticError | None = (
             None  # the last beat, by a host that keeps the lock for us
@@ -55,6 +57,7 @@ class Lock:
                 raise
             self._may_be_ours = head["taken"]
             if head["taken"]:
+                self._token = head["token"]
                 self.took_over = head["took_over"]
                 self._heart.start()
                 return
@@ -94,7 +97,7 @@ class Lock:
             if self._heart.is_alive():
                 self._heart.join(BEAT_SECONDS)
             if self._may_be_ours:
-                self._host.ask(verbs.UNLOCK)
+                self._host.ask(verbs.UNLOCK, asks.Unlock(token=self._token))
         finally:
             self._host.close_agent()
 
@@ -107,9 +110,9 @@ class Lock:
     def _renew(self) -> None:
         """Beat once; notes when the lock is not ours any more."""
         try:
-            head, _ = self._host.ask(verbs.BEAT, asks.Beat(phase=self.phase))
+            head = self._beaten()
         except FabStaticError as error:
-            if isinstance(error, RemoteError) and error.is_refusal:  # its disk fails, say
+            if _is_refusal(error):  # its disk fails, say
                 self._refused = error
             else:
                 self._lost = error.what
@@ -117,6 +120,21 @@ class Lock:
         self._refused = None
         if not head["ours"]:
             self._lost = f"{head['holder']['owner'] if head['holder'] else 'somebody'} took it"
+
+    def _beaten(self) -> answers.Beat:
+        """Beat; where the connection was cut meanwhile, once more, by another agent."""
+        request = asks.Beat(phase=self.phase, token=self._token)
+        try:
+            return self._host.ask(verbs.BEAT, request)[0]
+        except RemoteError as error:
+            if _is_refusal(error):
+                raise
+        return self._host.ask(verbs.BEAT, request)[0]
+
+
+def _is_refusal(error: FabStaticError) -> bool:
+    """Tell whether the host answered, and said no."""
+    return isinstance(error, RemoteError) and error.is_refusal
 
 
 def locked(holder: answers.Holder, host: RemoteHost) -> DeployLockedError:

@@ -219,6 +219,7 @@ class Locked(TypedDict):
     """Whether the lock was taken; from whom, or who holds it."""
 
     taken: bool
+    token: NotRequired[str]  # proves the holder
     holder: NotRequired[Holder]
     took_over: NotRequired[Holder | None]
     now: NotRequired[Moment]

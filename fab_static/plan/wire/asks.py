@@ -274,9 +274,16 @@ class Lock(TypedDict):
 
 
 class Beat(TypedDict):
-    """The phase that the holder is at."""
+    """The phase that the holder is at, and what proves him, where another agent took the lock for him."""
 
     phase: str
+    token: NotRequired[str]
+
+
+class Unlock(TypedDict):
+    """What proves the holder, where another agent took the lock for him."""
+
+    token: NotRequired[str]
 
 
 class Prune(TypedDict):

@@ -39,7 +39,7 @@ WRITE_JOURNAL = Verb("write_journal", asks.Nothing, answers.Nothing)
 LOOK_AT_LOCK = Verb("look_at_lock", asks.Nothing, answers.LookedAtLock, changes_nothing=True)
 LOCK = Verb("lock", asks.Lock, answers.Locked)
 BEAT = Verb("beat", asks.Beat, answers.Beat)
-UNLOCK = Verb("unlock", asks.Nothing, answers.Unlocked)
+UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 
 # a release's seal of 200,000 files is 50 MiB
 READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB, changes_nothing=True)

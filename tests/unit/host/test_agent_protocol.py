@@ -454,14 +454,36 @@ def test_the_end_of_the_connection_leaves_word_on_the_lock(tmp_path):
         assert head["took_over"]["abandoned"]
 
 
-def test_an_agent_that_is_killed_is_told_as_a_cut_connection_and_started_anew(host):
-    first = int(host.run(["sh", "-c", "echo $PPID"]).output)
-    os.kill(first, 9)
-    assert becomes(lambda: not alive(first))
+def test_an_agent_that_is_killed_at_its_work_is_told_as_a_cut_connection_and_started_anew(host):
     with pytest.raises(RemoteError) as caught:
-        host.ask(verbs.PUT_OBJECT, body=b"x")
+        host.run(["sh", "-c", "kill -9 $PPID; exec sleep 60"])
     assert caught.value.what.startswith("the connection was cut (")
     assert caught.value.where == "here"
+    assert host.ask(verbs.STATE)[0]["current"] is None
+
+
+def test_an_agent_that_ended_with_nothing_to_do_is_started_anew_whatever_is_asked(host):
+    """A server's ChannelTimeout, or a firewall, ended it: nothing was under way (fleet C17)."""
+    first = int(host.run(["sh", "-c", "echo $PPID"]).output)
+    os.kill(first, 9)
+    assert becomes(lambda: host._agent.has_ended)
+    assert host.ask(verbs.PUT_OBJECT, body=b"x")[0]["size"] == 1
+    assert int(host.run(["sh", "-c", "echo $PPID"]).output) != first
+
+
+def test_who_says_that_he_is_alive_opens_an_agent_that_ended_anew(host):
+    """A host whose flip nobody has confirmed goes back when it hears nothing."""
+    first = int(host.run(["sh", "-c", "echo $PPID"]).output)
+    os.kill(first, 9)
+    assert becomes(lambda: host._agent.has_ended)
+    host.alive()
+    assert becomes(lambda: host._agent.is_open and not host._agent.has_ended)
+    assert int(host.run(["sh", "-c", "echo $PPID"]).output) != first
+
+
+def test_an_agent_that_hears_nothing_but_that_we_are_here_does_nothing(host):
+    host.ask(verbs.PING)
+    host.keep()
     assert host.ask(verbs.STATE)[0]["current"] is None
 
 

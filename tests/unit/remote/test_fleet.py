@@ -5,9 +5,10 @@ import threading
 import pytest
 
 from fab_static.host.agent.protocol import PIECE
+from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.plan.wire import verbs
-from fab_static.remote import Fleet
-from tests.unit.remote.wires import environment_at
+from fab_static.remote import Fleet, RemoteHost, patience
+from tests.unit.remote.wires import Wire, environment_at, host_with
 
 
 def test_a_bug_on_one_host_keeps_no_other_from_its_work(tmp_path):
@@ -39,3 +40,25 @@ def test_closing_a_fleet_closes_every_host_whatever_one_of_them_says(tmp_path, m
     assert [process.poll() for process in processes[1:]] == [0, 0]
     monkeypatch.undo()
     fleet.hosts[0].close_agent()
+
+
+def test_what_is_open_is_kept_from_looking_idle_until_the_fleet_is_closed(monkeypatch):
+    kept = threading.Semaphore(0)
+    monkeypatch.setattr(patience, "IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(RemoteHost, "keep", lambda _host: kept.release())
+    hosts = (Host("web1", "192.0.2.1", ("build", "static", "web")),)
+    environment = Environment("staging", "shop", "/srv", hosts, Project("/srv/code"))
+    fleet = Fleet(environment)
+    assert kept.acquire(timeout=20)
+    keeper = next(one for one in threading.enumerate() if one.name == "fab_static keeper")
+    fleet.close()
+    keeper.join(20)
+    assert not keeper.is_alive()
+
+
+def test_siblings_are_kept_too(tmp_path):
+    host = host_with(Wire(), tmp_path)
+    sibling = host.sibling()
+    sibling._agent._channel = Wire()
+    host.keep()
+    assert host._agent._channel.heads() == sibling._agent._channel.heads() == [{"here": True}]

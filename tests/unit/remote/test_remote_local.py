@@ -204,6 +204,9 @@ class FakeChannel:
         if self.send_error:
             raise self.send_error
 
+    def has_ended(self):
+        return False
+
     def receive(self, most, timeout_seconds):
         time.sleep(0.02)
         size = min(most, 64)

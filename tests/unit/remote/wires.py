@@ -46,6 +46,9 @@ class Wire:
     def is_ready(self):
         return True
 
+    def has_ended(self):
+        return self.closed
+
     def receive(self, most, timeout_seconds):
         if self.closed or not self.pieces:
             return b""

@@ -135,6 +135,54 @@ def test_a_lock_whose_owners_connection_ended_is_free_at_once(root):
     assert second.do("look_at_lock")["holder"]["abandoned"] is False, "not its own any more"
 
 
+def test_an_owner_whose_agent_ended_holds_the_lock_through_another(root):
+    """Its channel was closed as idle: the lock is a record, which its token proves."""
+    first, second = FakeAgent(root), FakeAgent(root)
+    token = take(first)["token"]
+    abandon_lock(first.host)
+    assert second.do("beat", phase="compress", token=token)["ours"]
+    present = second.do("look_at_lock")["holder"]
+    assert (present["abandoned"], present["dead"]) == (False, False)
+    assert not take(FakeAgent(root))["taken"]
+    assert second.do("unlock")["ours"]
+
+
+def test_an_agent_that_ends_late_leaves_the_lock_to_the_one_that_came_after_it(root):
+    first, second = FakeAgent(root), FakeAgent(root)
+    token = take(first)["token"]
+    os.utime(root / "lock" / "heartbeat", ns=(1, first.host.beat - 5_000_000))
+    first.host.beat -= 5_000_000  # its last beat is a moment ago
+    assert second.do("beat", phase="compress", token=token)["ours"]
+    abandon_lock(first.host)
+    assert second.do("look_at_lock")["holder"]["abandoned"] is False
+
+
+def test_an_owner_who_was_away_does_not_get_back_what_another_took(root):
+    first, thief = FakeAgent(root), FakeAgent(root)
+    token = take(first)["token"]
+    abandon_lock(first.host)
+    assert take(thief, "ben@desk")["taken"]
+    again = FakeAgent(root)
+    assert again.do("beat", phase="compress", token=token)["ours"] is False
+    assert again.do("unlock", token=token)["ours"] is False
+    abandon_lock(again.host)
+    assert thief.do("beat", phase="deploy")["ours"]
+
+
+def test_a_lock_that_was_released_is_nobodys_whatever_the_token(root):
+    first = FakeAgent(root)
+    token = take(first)["token"]
+    first.do("unlock")
+    assert FakeAgent(root).do("beat", phase="compress", token=token)["ours"] is False
+    assert not (root / "lock").exists()
+
+
+def test_a_lock_is_released_by_its_token_alone(root):
+    token = take(FakeAgent(root))["token"]
+    assert FakeAgent(root).do("unlock", token="another")["ours"] is False
+    assert FakeAgent(root).do("unlock", token=token)["ours"]
+
+
 def test_a_stolen_lock_is_the_thiefs(root):
     first, second = FakeAgent(root), FakeAgent(root)
     take(first)

@@ -112,6 +112,26 @@ def test_a_connection_that_is_cut_is_a_lock_that_is_lost(site: Site) -> None:
     lock.release()
 
 
+def test_a_connection_that_is_cut_once_costs_no_lock(site: Site) -> None:
+    """The agent there marks the lock abandoned; the owner comes back with another, and its token."""
+    lock = lock_of(site)
+    lock.take()
+    build1 = site.hosts["build1"]
+
+    def cut_once() -> None:
+        build1.before.clear()
+        abandon_lock(lock._host.agent.host)
+        lock._host.agent.host.token = None  # another agent's
+        build1.cut()
+
+    build1.before["beat"] = cut_once
+    lock.prove()
+    assert not build1.before
+    assert not holder(site)["abandoned"]
+    lock.release()
+    assert holder(site) is None
+
+
 def test_a_host_that_cannot_renew_it_says_why_until_it_can(site: Site) -> None:
     lock = lock_of(site)
     lock.take()
