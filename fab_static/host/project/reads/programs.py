@@ -14,6 +14,8 @@ from fab_static.host.project.traces import running, strace
 from fab_static.host.project.traces.running import Following, Trace
 from fab_static.host.project.traces.seen import ABSENT, Entry, Seen, cache_of
 
+GIT_INDEX = "/.git/index"  # git notes there by the way which files are as they were, and nothing else changes
+
 
 class Ran(NamedTuple):
     """What a command printed, and what it read.
@@ -120,7 +122,8 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
         if path in notes.inside:
             notes.inside.wrote(path)
         elif not is_left_out(path):
-            notes.written.setdefault(path, ("bytes", path) in notes.inputs and is_read)
+            is_read = is_read and not path.endswith(GIT_INDEX)
+            notes.written.setdefault(path, is_read)
             if is_read:
                 notes.is_unseen(f"it read {path} and wrote it")
 
