@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks.rows import (
     building,
+    clients,
     commands,
     deploying,
     distributing,
@@ -25,6 +26,7 @@ MODULES = {
     "distribute": distributing,
     "rollback": rolling_back,
     "status": looking,
+    "client": clients,
     "memory": memory,
     "scale": scaling,
     "start": starting,

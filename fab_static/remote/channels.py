@@ -120,7 +120,7 @@ class LocalChannel:
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         view = memoryview(data)
         while view:
-            if not select.select([], [self._process.stdin], [], patience.SILENCE_SECONDS)[1]:
+            if not comes(self._process.stdin, select.POLLOUT, patience.SILENCE_SECONDS):
                 raise TooSlowError(
                     f"the agent takes no data for {patience.SILENCE_SECONDS:g} seconds"
                 )
@@ -129,7 +129,7 @@ class LocalChannel:
     def is_ready(self) -> bool:
         """Tell whether a little can be sent without waiting."""
         stdin = self._process.stdin
-        return stdin is not None and bool(select.select([], [stdin], [], 0)[1])
+        return stdin is not None and comes(stdin, select.POLLOUT, 0)
 
     def has_ended(self) -> bool:
         """Tell whether the process has ended."""
@@ -138,7 +138,7 @@ class LocalChannel:
     def receive(self, most: int, timeout_seconds: float) -> bytes:
         """Return some bytes; b"" at the end."""
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        if not select.select([self._process.stdout], [], [], timeout_seconds)[0]:
+        if not comes(self._process.stdout, select.POLLIN, timeout_seconds):
             raise TimeoutError
         return os.read(self._process.stdout.fileno(), most)
 
@@ -159,6 +159,13 @@ class LocalChannel:
             self._process.wait()
         for pipe in (self._process.stdout, self._process.stderr):  # read to the end by now
             _close(pipe)
+
+
+def comes(pipe: IO[bytes], event: int, seconds: float) -> bool:
+    """Tell whether a pipe comes to where it can be read, or written to, within some seconds."""
+    poll = select.poll()  # select() takes no file whose number is above 1023: a fleet has many
+    poll.register(pipe, event)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _close(pipe: IO[bytes] | None) -> None:

@@ -17,6 +17,9 @@ import pytest
 
 from chaos.faults import agents, kill
 from demo.fleet import Fleet
+from fab_static import remote
+from fab_static.plan import inventory
+from fab_static.plan.wire import verbs
 from tests.integration.conftest import HOSTS, Operator, get, operator_of, write_tiny
 from tests.processes import alive, becomes
 
@@ -204,6 +207,32 @@ def test_a_host_that_says_nothing_any_more_is_given_up(unchanged: Operator) -> N
             kill(pid, signal.SIGCONT)
     assert re.search(r"said nothing for \d+ seconds|was not done after", error)
     assert "build1" in error
+
+
+def test_a_connection_that_was_cut_while_idle_is_opened_anew(site: Operator) -> None:
+    """ChannelTimeout, NAT boxes and firewalls do so."""
+    inventory_file = site.folder / "inventories" / "staging.yml"
+    environment = inventory.parse(inventory_file.read_text(), name="staging", source="staging.yml")
+    fleet = remote.Fleet(environment)
+    try:
+        connected = [host.ask(verbs.STATE) for host in fleet.hosts]
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and is_our_master(int(entry.name)):
+                os.kill(int(entry.name), signal.SIGKILL)
+        assert len([host.ask(verbs.STATE) for host in fleet.hosts]) == len(connected)
+    finally:
+        fleet.close()
+
+
+def is_our_master(pid: int) -> bool:
+    """Tell whether a process is an ssh that this process started."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    is_child = int(stat.rpartition(")")[2].split()[1]) == os.getpid()
+    return is_child and words.startswith(b"ssh\0-M\0")
 
 
 def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(

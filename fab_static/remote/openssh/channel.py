@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from fab_static.errors import RemoteError
-from fab_static.remote.channels import MAX_WORDS, LocalChannel
+from fab_static.remote.channels import MAX_WORDS, LocalChannel, comes
 from fab_static.remote.patience import CANCEL_SECONDS, WORDS_SECONDS
 
 FAILED = 255  # ssh's own exit status
@@ -89,7 +89,7 @@ class OpensshChannel(LocalChannel):
         deadline = time.monotonic() + WORDS_SECONDS
         wait = 0.0 if self._process.returncode is None else 1.0
         while len(self._words) < MAX_WORDS and (left := deadline - time.monotonic()) > 0:
-            if not select.select([stderr], [], [], min(wait, left))[0]:
+            if not comes(stderr, select.POLLIN, min(wait, left)):
                 break
             piece = os.read(stderr.fileno(), 65536)
             if not piece:

@@ -56,7 +56,7 @@ class OpensshConnection(Connection):
         master: Master | None = None
         for count in range(1, len(way) + 1):
             try:
-                master = self._masters.to(way[:count], master)
+                master = self._masters.to(way[:count], master, self)
             except HopError as error:
                 raise self._at(way[count - 1], error) from error
         assert master is not None  # noqa: S101 - a way has one hop at least: the host

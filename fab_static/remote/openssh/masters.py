@@ -34,6 +34,7 @@ class Opened:
     """The connection to one hop, open or being opened."""
 
     hop: Hop
+    users: set[object] = field(default_factory=set)
     master: Future[Master] = field(default_factory=Future)
     refused_at: float = 0.0  # time.monotonic()
 
@@ -82,18 +83,27 @@ class Masters:
         self._room.enter(who)
 
     def leave(self, who: object) -> None:
-        """Forget who used the connections; the last one closes them."""
-        if not self._room.leave(who):
-            return
+        """Forget who used the connections. One that nobody else uses is ended; the room goes with the last."""
+        is_last = self._room.leave(who)
         with self._lock:
-            opened, self._opened = self._opened, {}
-        for one in opened.values():
+            for one in self._opened.values():
+                one.users.discard(who)
+            unused = {key: one for key, one in self._opened.items() if not one.users}
+            for key in unused:
+                del self._opened[key]
+        for one in unused.values():
             if one.is_open:
                 self._end(one.master.result())
-        self._room.close()
+        if is_last:
+            self._room.close()
 
-    def to(self, way: Way, before: Master | None) -> Master:
+    def to(self, way: Way, before: Master | None, who: object) -> Master:
         """Return the connection to the last hop of a way; whoever asks at the same time shares it.
+
+        Args:
+            way: the hops, in order.
+            before: the connection to the hop before the last one, if there is one.
+            who: uses it, until they leave.
 
         Raises:
             HopError: that hop cannot be reached, is not who it should be, or does not let us in.
@@ -103,7 +113,8 @@ class Masters:
             one = self._opened.get(key)
             is_ours = one is None or not one.may_be_used
             if is_ours or one is None:
-                one = self._opened[key] = Opened(way[-1])
+                one = self._opened[key] = Opened(way[-1], one.users if one else set())
+            one.users.add(who)
         if is_ours:
             try:
                 enter = partial(self._with_keys, way, before)

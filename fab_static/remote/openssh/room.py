@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -74,10 +75,12 @@ class Room:
     def close(self) -> None:
         """Remove the folder, and end what still runs."""
         with self._lock:
-            watch, self._watch, self._folder = self._watch, None, None
-        if watch is not None:
+            watch, self._watch = self._watch, None
+            folder, self._folder = self._folder, None
+        if watch is not None and folder is not None:
             _close(watch.stdin)
             watch.wait()
+            shutil.rmtree(folder, ignore_errors=True)  # somebody may have ended the watch
 
     def _open(self) -> None:
         folder = tempfile.mkdtemp(prefix="fab-", dir=short_enough(tempfile.gettempdir()))

@@ -56,7 +56,8 @@ def test_whoever_asks_at_the_same_time_shares_a_connection(
     masters, way = opening(counted(tmp_path) + CONNECT)
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(masters.to(way, None))) for _ in range(5)
+        threading.Thread(target=lambda: found.append(masters.to(way, None, masters)))
+        for _ in range(5)
     ]
     for thread in threads:
         thread.start()
@@ -68,8 +69,8 @@ def test_whoever_asks_at_the_same_time_shares_a_connection(
 
 def test_one_that_has_ended_is_opened_anew(opening: Callable[..., Opening], tmp_path: Path) -> None:
     masters, way = opening(counted(tmp_path) + CONNECT)
-    masters.to(way, None).end()
-    assert masters.to(way, None).is_alive
+    masters.to(way, None, masters).end()
+    assert masters.to(way, None, masters).is_alive
     assert count(tmp_path) == 2
 
 
@@ -79,7 +80,7 @@ def test_a_door_that_says_not_now_is_tried_again(
     monkeypatch.setattr(doors, "FIRST_PAUSE", 0.001)
     busy = 'echo "kex_exchange_identification: Connection closed by remote host" >&2; exit 255'
     masters, way = opening(f"{counted(tmp_path)}[ $count -ge 3 ] || {{ {busy}; }}\n{CONNECT}")
-    assert masters.to(way, None).is_alive
+    assert masters.to(way, None, masters).is_alive
     assert count(tmp_path) == 3
 
 
@@ -100,9 +101,9 @@ def test_the_agents_other_keys_are_shown_when_the_named_one_does_not_do(
     masters, way = opening(named_only + CONNECT, config, identity=str(key))
     if agent == "none":
         with pytest.raises(HopError, match="key"):
-            masters.to(way, None)
+            masters.to(way, None, masters)
     else:
-        assert masters.to(way, None).is_alive
+        assert masters.to(way, None, masters).is_alive
 
 
 def test_a_gateway_that_refused_is_not_asked_again_for_each_host(
@@ -111,23 +112,29 @@ def test_a_gateway_that_refused_is_not_asked_again_for_each_host(
     masters, way = opening(f"{counted(tmp_path)}{DENY}", gateway="gate")
     for _ in range(3):
         with pytest.raises(HopError):
-            masters.to(way[:1], None)
+            masters.to(way[:1], None, masters)
     assert count(tmp_path) == 1
 
 
 def test_who_must_touch_a_key_is_told_so(opening: Callable[..., Opening]) -> None:
     accepted = 'echo "debug1: Server accepts key: my token ED25519-SK SHA256:x agent" >&2\n'
     masters, way = opening(accepted + CONNECT)
-    masters.to(way, None)
+    masters.to(way, None, masters)
     assert opening.told == ["web1 waits until somebody touches the security key my token"]  # type: ignore[attr-defined]
 
 
-def test_the_last_who_leaves_ends_all(opening: Callable[..., Opening]) -> None:
-    masters, way = opening(CONNECT)
-    master = masters.to(way, None)
+def test_a_connection_ends_with_its_last_user_and_the_folder_with_the_last_of_all(
+    opening: Callable[..., Opening],
+) -> None:
+    """A host that takes no word is not waited for, whatever else is open."""
+    masters, way = opening(CONNECT, gateway="gate")
     masters.enter("another")
-    masters.leave(masters)
-    assert master.is_alive
+    gate = masters.to(way[:1], None, masters)
+    assert masters.to(way[:1], None, "another") is gate
+    host = masters.to(way, gate, "another")
     masters.leave("another")
-    assert not master.is_alive
-    assert not master.socket.parent.exists()
+    assert not host.is_alive
+    assert gate.is_alive
+    masters.leave(masters)
+    assert not gate.is_alive
+    assert not gate.socket.parent.exists()

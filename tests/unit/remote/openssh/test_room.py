@@ -41,6 +41,17 @@ def test_it_can_be_entered_again() -> None:
         room.close()
 
 
+def test_it_goes_where_somebody_has_ended_the_watch() -> None:
+    room = Room()
+    room.enter("one")
+    folder = room.path().parent
+    assert room._watch is not None
+    room._watch.kill()
+    room._watch.wait()
+    room.close()
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(("length", "is_kept"), [(67, True), (69, False)])
 def test_a_folder_whose_sockets_had_too_long_names_is_not_taken(length: int, is_kept: bool) -> None:
     folder = "/".ljust(length, "x")
