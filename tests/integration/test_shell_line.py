@@ -90,6 +90,32 @@ def test_without_strace_the_globs_stand_for_what_it_reads(phase, no_strace):
     assert phase.why() == f"{phase.folder}/src/a.txt has changed"
 
 
+NODE = """
+const fs = require("fs");
+require("./src/part.js");
+fs.mkdirSync("dist", {recursive: true});
+fs.promises.readFile("src/undeclared.txt").then(text => fs.writeFileSync("dist/out.txt", text));
+"""
+
+
+def test_without_strace_node_tells_what_it_opens_besides(phase, no_strace):
+    phase.write("src/part.js", "module.exports = 1")
+    phase.write("build.js", NODE)
+    while time.time_ns() - (phase.folder / "build.js").stat().st_ctime_ns < 100_000_000:
+        pass
+    phase.environment["NODE_OPTIONS"] = "--no-warnings"
+    answer = phase.line("node build.js", reads=["build.js"])
+    assert (answer["code"], answer["unseen"]) == (0, [])
+    assert phase.why() is None
+    phase.write("dist/out.txt", "by hand")
+    assert phase.why() is None
+    phase.write("src/part.js", "module.exports = 2")
+    assert phase.why() == f"{phase.folder}/src/part.js has changed"
+    phase.line("node build.js", reads=["build.js"])
+    phase.write("src/undeclared.txt", "other")
+    assert phase.why() == f"{phase.folder}/src/undeclared.txt has changed"
+
+
 def test_without_strace_and_globs_it_says_why_it_always_runs(phase, no_strace):
     assert phase.line(BUILD)["unseen"] == [NO_STRACE]
     assert phase.why() == NO_STRACE

@@ -33,7 +33,7 @@ A = TypeVar("A")
 
 # what follows the programs that a build starts
 OF_BUILDS = (
-    *("reads.programs", "reads.shell_line", "reads.started"),
+    *("reads.node_reads", "reads.programs", "reads.shell_line", "reads.started"),
     *("traces.arguments", "traces.calls", "traces.lines", "traces.processes", "traces.running"),
     *("traces.seen", "traces.strace"),
 )

@@ -11,6 +11,7 @@ import os
 from typing import Any, Mapping
 
 from fab_static.host.project.reads.declared import inputs_of
+from fab_static.host.project.reads.node_reads import NodeReads
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
 from fab_static.host.project.reads.programs import take_in
@@ -20,7 +21,6 @@ from fab_static.host.project.traces import strace
 from fab_static.host.project.traces.running import Trace
 from fab_static.host.project.traces.seen import Seen
 
-NOTHING_INSIDE: Mapping[str, Any] = {"reads": [], "writes": [], "parts": {}}
 NOT_SEEN = "it is a shell line, and what that reads is not seen"
 
 
@@ -44,6 +44,7 @@ class ShellLine:
             )
         self._why = strace.why_not() or self._starts_with_rights()
         self._trace: Trace | None = None
+        self._node: NodeReads | None = None
 
     @property
     def _note(self) -> str:
@@ -64,24 +65,37 @@ class ShellLine:
     ) -> tuple[list[str], dict[str, str]]:
         """Return what is started in place of a command, and with which variables."""
         if self._why:
-            return command, dict(environment)
+            if not self._declared:
+                return command, dict(environment)
+            self._node = NodeReads()
+            return command, self._node.variables(environment)
+        self._trace = Trace(self._folder, self._nothing_seen())
+        return self._trace.words(command), self._trace.variables(environment)
+
+    def _nothing_seen(self) -> Seen:
         apart = [
             os.path.normpath(os.path.join(self._folder, path)) for path in self._order["writes"]
         ]
-        seen = Seen({*apart, *map(os.path.realpath, apart)}, self._order["trust"])
-        self._trace = Trace(self._folder, seen)
-        return self._trace.words(command), self._trace.variables(environment)
+        return Seen({*apart, *map(os.path.realpath, apart)}, self._order["trust"])
 
     def drop(self) -> None:
         """Forget it: it did not start."""
         if self._trace:
             self._trace.drop()
+        if self._node:
+            self._node.end(Seen())
 
     def end(self, code: int) -> str:
         """Read what it did to the end, and write the record where it ended well; return what the operator should know."""
+        if self._node:
+            seen = self._nothing_seen()
+            self._node.end(seen)
+            if code == 0:
+                self._write_seen(seen, int(self._order["start"] * 1e9))
+            return ""
         if self._trace is None:
             if code == 0:
-                self._write_declared()
+                self._write_unseen()
             return ""
         seen = self._trace.finish()
         if code and seen.powerless:
@@ -103,7 +117,6 @@ class ShellLine:
         rows = self._declared + [row for row in rows if (row[0], row[1]) not in known]
         write_record(order, rows, unseen, {**notes.more, "inside": inside}, None)
 
-    def _write_declared(self) -> None:
-        more = {"inside": NOTHING_INSIDE}
-        unseen = [] if self._declared else [f"{NOT_SEEN}: {self._why}"]
-        write_record(self._order, self._declared, unseen, more, None)
+    def _write_unseen(self) -> None:
+        more: dict[str, Any] = {"inside": {"reads": [], "writes": [], "parts": {}}}
+        write_record(self._order, [], [f"{NOT_SEEN}: {self._why}"], more, None)

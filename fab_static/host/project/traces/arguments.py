@@ -27,6 +27,7 @@ WITH_FOLDER = frozenset(  # calls whose paths may be relative to an open folder
     [
         *("openat", "openat2", "newfstatat", "fstatat64", "statx", "faccessat", "faccessat2"),
         *("readlinkat", "execveat", "unlinkat", "mkdirat", "mknodat"),
+        *("utimensat", "utimensat_time64", "futimesat"),
         *("renameat", "renameat2", "linkat", "symlinkat"),
     ]
 )

@@ -19,7 +19,7 @@ from fab_static.host.project.traces.arguments import (
 )
 from fab_static.host.project.traces.lines import Call, Lines, NotUnderstoodError
 from fab_static.host.project.traces.processes import Folder, Process, Processes
-from fab_static.host.project.traces.seen import ABSENT, INSTALLED, Entry, Seen
+from fab_static.host.project.traces.seen import ABSENT, INSTALLED, Entry, Seen, cache_of
 from fab_static.host.project.traces.strace import has_rights_of_its_own
 
 _NEW_VIEW = re.compile(r"CLONE_NEW(?:NS|USER|PID|CGROUP)\b")
@@ -62,6 +62,7 @@ LOOKING = frozenset(
         *("access", "faccessat", "faccessat2", "readlink", "readlinkat"),
     ]
 )
+TOUCHING = ("utime", "utimes", "futimesat", "utimensat", "utimensat_time64")
 HARMLESS = frozenset(  # they look at no names and no bytes, or change what is no input
     [
         *(
@@ -76,11 +77,6 @@ HARMLESS = frozenset(  # they look at no names and no bytes, or change what is n
             "fchownat",
         ),
         *(
-            "utime",
-            "utimes",
-            "futimesat",
-            "utimensat",
-            "utimensat_time64",
             "statfs",
             "statfs64",
             "inotify_add_watch",
@@ -129,6 +125,7 @@ class Calls:
                 self._changed_name,
             ),
             **dict.fromkeys(("connect", "sendto", "sendmsg", "sendmmsg"), self._asked),
+            **dict.fromkeys(TOUCHING, self._touched),
             "bind": self._bound,
         }
 
@@ -310,6 +307,13 @@ class Calls:
         if call.name.startswith("truncate"):
             self.seen.look("bytes", path)
         self.seen.wrote(path)
+
+    def _touched(self, call: Call, process: Process) -> None:
+        """Note that a cache was used: tools touch what they find there, to keep it."""
+        path = "" if ", NULL" in call.arguments else path_of(call, process)[0]
+        path = path or open_path(call) or ""
+        if not call.error and cache_of(path):
+            self.seen.changes(path)
 
     def _asked(self, call: Call, process: Process) -> None:
         for family, name in addresses_of(call, process):

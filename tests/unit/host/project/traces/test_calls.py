@@ -158,3 +158,12 @@ def test_what_the_run_is_there_to_make_is_no_input():
         '7 stat("dist/a.js", {st_mode=S_IFREG|0644, st_size=3, ...}) = 0', apart=["/srv/code/dist"]
     )
     assert seen.inputs == {}
+
+
+def test_a_cache_that_a_run_touches_is_one_that_it_keeps():
+    seen = told(
+        '7 open("/srv/code/.cache/a", O_RDONLY) = 3\n7 utimensat(3</srv/code/.cache/a>, NULL, NULL, 0) = 0\n'
+        '7 utimensat(AT_FDCWD</srv/code>, "b", NULL, 0) = 0'
+    )
+    assert seen.caches() == {"/srv/code/.cache"}
+    assert not seen.unseen
