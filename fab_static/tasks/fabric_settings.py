@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fab_static.errors import InventoryError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from fab_static.plan.inventory import Environment, Given
 
+T = TypeVar("T")
+USUAL_PORT = 22
 WHERE = "connect_kwargs of a fabric.yml"
 # of paramiko.SSHClient.connect, by what becomes of them
 SIMPLE = ("passphrase", "password", "allow_agent", "look_for_keys", "compress")
@@ -65,8 +67,15 @@ def given_by(config: Any) -> Given:
         connect_timeout=float(timeout) if timeout else None,
         config_file=_config_file(config),
         disabled_algorithms={name: tuple(values) for name, values in dict(algorithms).items()},
+        user=_other_than(config.get("user"), getpass.getuser()),
+        port=_other_than(config.get("port"), USUAL_PORT),
         **simple,
     )
+
+
+def _other_than(value: T, usual: T) -> T | None:
+    """Return a value that is not the one which Fabric has where nobody names another."""
+    return value if value and value != usual else None
 
 
 def _config_file(config: Any) -> str | None:
@@ -78,10 +87,28 @@ def _config_file(config: Any) -> str | None:
 
 
 def with_given(environment: Environment, given: Given | None) -> Environment:
-    """Return the environment with what the command line says of SSH."""
+    """Return the environment with what the command line says of SSH.
+
+    Raises:
+        InventoryError: a fabric.yml names a user or a port, and the inventory does not.
+    """
     if given is None:
         return environment
+    hosts = [host for host in environment.hosts if not host.local]
+    user, port = given.user, given.port
+    if user and not all(host.user or environment.ssh.user or "@" in host.address for host in hosts):
+        raise _not_followed(f"user: {user}", f"ssh: {{user: {user}}}")
+    if port and not all(host.port for host in hosts):
+        raise _not_followed(f"port: {port}", f"with each host: port: {port}")
     return replace(environment, ssh=replace(environment.ssh, given=given))
+
+
+def _not_followed(what: str, instead: str) -> InventoryError:
+    return InventoryError(
+        f"{what} is not followed where the inventory says nothing of it",
+        where="a fabric.yml",
+        mend=f"name it in the inventory: {instead}",
+    )
 
 
 def with_passphrase(environment: Environment) -> Environment:

@@ -37,6 +37,8 @@ class Given:
     look_for_keys: bool = True
     compress: bool = False
     disabled_algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    user: str | None = None  # of a fabric.yml: refused, unless the inventory has its own
+    port: int | None = None  # likewise
 
 
 @dataclass(frozen=True)

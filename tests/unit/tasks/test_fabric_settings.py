@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +15,9 @@ from typing import Any
 import pytest
 
 from fab_static.errors import InventoryError
-from fab_static.plan.inventory import Given
+from fab_static.plan.inventory import Environment, Given, Host, Project, Ssh
 from fab_static.tasks import fabric_settings
-from fab_static.tasks.fabric_settings import given_by, with_passphrase
+from fab_static.tasks.fabric_settings import given_by, with_given, with_passphrase
 
 ROOT = Path(__file__).resolve().parents[3]
 FAB = Path(sys.executable).parent / "fab"
@@ -38,6 +40,8 @@ UNREADABLE = b"# caf\xe9\nMatch host=web1\n  User anna\nMatch final all\n  User 
         ({"connect_kwargs": {"compress": True}}, Given(compress=True)),
         ({"ssh_config_path": "/team/config"}, Given(config_file="/team/config")),
         ({"load_ssh_configs": False}, Given(config_file="none")),
+        ({"user": getpass.getuser(), "port": 22}, Given()),  # as Fabric has them by itself
+        ({"user": "ada-of-fabric", "port": 2222}, Given(user="ada-of-fabric", port=2222)),
         (
             {"connect_kwargs": {"disabled_algorithms": {"kex": ["a"]}}},
             Given(disabled_algorithms={"kex": ("a",)}),
@@ -64,6 +68,44 @@ def test_what_cannot_be_followed_is_refused_with_a_word(
     with pytest.raises(InventoryError, match=what) as caught:
         given_by(config)
     assert mend in caught.value.mend
+
+
+HOST = Host("web1", "web1", ("build", "static", "web"))
+
+
+def environment_of(*hosts: Host, **ssh: Any) -> Environment:
+    return Environment("staging", "shop", "/srv", hosts, Project("/srv/code"), Ssh(**ssh))
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "mend"),
+    [
+        (Given(user="ada"), "user: ada is not followed", "ssh: {user: ada}"),
+        (Given(port=2222), "port: 2222 is not followed", "with each host: port: 2222"),
+    ],
+)
+def test_a_user_and_a_port_of_a_fabric_yml_are_refused_where_the_inventory_is_silent(
+    given: Given, what: str, mend: str
+) -> None:
+    """A deploy logged in as somebody else, and did not say so."""
+    with pytest.raises(InventoryError, match=what) as caught:
+        with_given(environment_of(HOST), given)
+    assert caught.value.mend == f"name it in the inventory: {mend}"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        environment_of(replace(HOST, port=22), user="eve"),
+        environment_of(replace(HOST, port=22, user="eve")),
+        environment_of(replace(HOST, port=22, address="eve@web1")),
+        environment_of(replace(HOST, local=True)),
+    ],
+)
+def test_what_the_inventory_says_stands_over_a_fabric_yml(environment: Environment) -> None:
+    """It may be there for tasks of the team's own."""
+    given = Given(user="ada", port=2222)
+    assert with_given(environment, given).ssh.given == given
 
 
 def test_no_passphrase_shows_itself() -> None:
