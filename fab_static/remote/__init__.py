@@ -5,7 +5,8 @@ counts only within bounds, in time, and in the shape of plan/wire/.
 
 From the socket up:
 
-- line, ssh/ (the way to each host, as `ssh` would go), connection, channels;
+- line, ssh/ (the way to each host, as `ssh` would go), channels;
+- client (what a connection answers), connection (by Fabric's client), openssh/ (by the operator's own ssh), clients;
 - frames, sent, opening, starting, agent_channel;
 - requests, packs, output, host, fleet.
 
