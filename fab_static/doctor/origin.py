@@ -16,7 +16,7 @@ from fab_static.plan.inventory import expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
 from fab_static.plan.seal import from_json
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import RemoteHost
 
 SUBJECT = "nginx"
@@ -26,7 +26,10 @@ def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
     """Return what is wrong with how a static host answers over HTTP for what is live there."""
     release = _live(host)
     path = _some(release) if release else None
-    found = list(_folder(host, path))
+    file = f"current/static/{path}" if path else None
+    seen, _ = host.ask(verbs.CLOSED_TO_NGINX, asks.ClosedToNginx(path=file))
+    old = [_before_gone(deploy, host)] if seen["lacks_gone"] else []
+    found = [*_folder(host, seen), *old]
     origin = deploy.environment.probe.origin
     if not origin or not release or not path:
         return found
@@ -35,7 +38,7 @@ def check(deploy: Deployment, host: RemoteHost) -> list[Finding]:
         answer = browser.get(url)
     problem = _wrong(release, path, answer)
     if problem is None:
-        return [good(host.name, SUBJECT, f"{url} answers as {release.id} recorded it")]
+        return [*old, good(host.name, SUBJECT, f"{url} answers as {release.id} recorded it")]
     if any(not one["ok"] for one in found):
         return found
     return [bad(host.name, SUBJECT, f"{url} {problem}", _mend(deploy, host, answer))]
@@ -67,10 +70,8 @@ def _some(release: Release) -> str | None:
     return min(paths, key=order, default=None)
 
 
-def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:
+def _folder(host: RemoteHost, answer: answers.ClosedToNginx) -> Iterator[Finding]:
     """Name the folder on the way to the files that nginx's user may not enter."""
-    file = f"current/static/{path}" if path else None
-    answer, _ = host.ask(verbs.CLOSED_TO_NGINX, asks.ClosedToNginx(path=file))
     folder, user = answer["folder"], answer["user"]
     if not folder:
         return
@@ -83,6 +84,15 @@ def _folder(host: RemoteHost, path: str | None) -> Iterator[Finding]:
             f"{user} may not enter {folder}: an nginx of that user would answer 404 for every file"
         )
         yield advice(host.name, SUBJECT, f"{what} (known by: {answer['known_by']})", mend)
+
+
+def _before_gone(deploy: Deployment, host: RemoteHost) -> Finding:
+    return advice(
+        host.name,
+        SUBJECT,
+        "nginx's configuration does not know pool/gone: pages that are open lose their chunks at each deploy",
+        f"print it anew, and reload nginx: fab {deploy.environment.name} nginx --host {host.name}",
+    )
 
 
 def _wrong(release: Release, path: str, answer: Answer) -> str | None:

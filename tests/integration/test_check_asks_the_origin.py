@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,18 @@ def test_where_nothing_listens_check_says_so(tmp_path: Path, code: Path) -> None
     assert finding["mend"] == (
         "start nginx there, with what `fab local nginx --host here` prints; or correct probe.origin"
     )
+
+
+def test_a_configuration_from_before_there_was_a_pool_of_gone_names_is_told(
+    tmp_path: Path, code: Path
+) -> None:
+    """It answers for what is live, and open pages lose their chunks."""
+    text = snippet(Path(f"{code}.static"), server_name="127.0.0.1")
+    old = re.sub(r" /pool/gone~?/\S+", "", text)
+    assert old != text
+    with nginx(tmp_path / "nginx", old) as port:
+        told, answers = found(code, port)
+    assert answers["what"].startswith(f"http://127.0.0.1:{port}/static/")
+    assert "does not know pool/gone: pages that are open lose their chunks" in told["what"]
+    assert told["mend"] == "print it anew, and reload nginx: fab local nginx --host here"
+    assert is_well([told, answers])

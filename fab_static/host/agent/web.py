@@ -66,15 +66,26 @@ def answer_of(url: str, timeout: float) -> tuple[str, bytes]:
 def closed_to_nginx(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Say which folder nginx's user may not enter on the way to a file, and who that is and how it is known.
 
-    `folder` is null where there is none. `path` is a file below `deploy_to`, or nothing.
+    `folder` is null where there is none. `path` is a file below `deploy_to`, or nothing. `lacks_gone` tells whether
+    the configuration is one that `fab <env> nginx` printed before there was a `pool/gone`.
     """
     path = agent.host.path(head["path"]) if head.get("path") else agent.host.root
     users = nginx_users(agent.host.root)
-    for user in users:
-        folder = closed_folder(path, user)
-        if folder:
-            return {"folder": folder, "user": user["name"], "known_by": user["known_by"]}, b""
-    return {"folder": None, "user": users[0]["name"], "known_by": users[0]["known_by"]}, b""
+    found = next(
+        ((user, one) for user in users for one in [closed_folder(path, user)] if one), None
+    )
+    user, folder = found or (users[0], None)
+    return {
+        "folder": folder,
+        "user": user["name"],
+        "known_by": user["known_by"],
+        "lacks_gone": any(is_before_gone(one.get("configuration", "")) for one in users),
+    }, b""
+
+
+def is_before_gone(configuration: str) -> bool:
+    """Tell whether a configuration serves our pool, and does not know all of it."""
+    return "pool/named/" in configuration and "pool/gone/" not in configuration
 
 
 def nginx_users(root: str) -> list[Head]:
@@ -93,7 +104,10 @@ def nginx_users(root: str) -> list[Head]:
             )
             user = {"uid": uid, "groups": set(map(int, groups)), "name": name_of_user(uid)}
             user["known_by"] = "its worker processes"
-            workers.append((root in nginx_configuration(status["PPid"].strip()), user))
+            configuration = nginx_configuration(status["PPid"].strip())
+            is_ours = root in configuration
+            user["configuration"] = configuration if is_ours else ""
+            workers.append((is_ours, user))
     ours = [user for is_ours, user in workers if is_ours] or [user for _, user in workers]
     if ours:
         return ours

@@ -272,11 +272,12 @@ class Guarded(TypedDict):
 
 
 class ClosedToNginx(TypedDict):
-    """The folder that nginx's user may not enter, and who that is."""
+    """The folder that nginx's user may not enter, and who that is; whether its configuration knows no `pool/gone`."""
 
     folder: str | None
     user: str
     known_by: str
+    lacks_gone: bool
 
 
 class NotOurs(TypedDict):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fab_static.doctor.origin import _mend
+from fab_static.doctor.origin import _before_gone, _mend
 from fab_static.plan.nginx import CHANGED_BYTES
 
 
@@ -17,3 +17,11 @@ def test_check_names_what_changes_bytes(status: int, is_named: bool) -> None:
     mend = _mend(deploy, SimpleNamespace(name="edge1"), answer)  # type: ignore[arg-type]
     anew = "print the configuration anew, and reload nginx: fab staging nginx --host edge1"
     assert mend == anew + (f". If it is printed already: {CHANGED_BYTES}" if is_named else "")
+
+
+def test_a_configuration_of_earlier_times_is_told_with_the_command_that_prints_it_anew() -> None:
+    deploy: Any = SimpleNamespace(environment=SimpleNamespace(name="staging"))
+    found = _before_gone(deploy, SimpleNamespace(name="edge1"))  # type: ignore[arg-type]
+    assert found["ok"]
+    assert "does not know pool/gone" in found["what"]
+    assert (found["mend"] or "").endswith("fab staging nginx --host edge1")

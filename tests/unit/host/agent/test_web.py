@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from fab_static.host.agent.web import closed_folder
+from fab_static.host.agent.web import closed_folder, is_before_gone
 from tests.unit.host.agent.agents import A
 
 OTHERS = {"uid": 12345, "groups": {12345}, "name": "www-data"}
@@ -66,7 +66,7 @@ def test_root_enters_everywhere(folder):
 def test_it_is_told_who_nginx_is_and_how_that_is_known(agent, root):
     root.mkdir()
     told = agent.do("closed_to_nginx", path="current/static/a.css")
-    assert set(told) == {"folder", "user", "known_by"}
+    assert set(told) == {"folder", "user", "known_by", "lacks_gone"}
     assert told["known_by"]
 
 
@@ -90,3 +90,15 @@ def test_a_page_that_names_no_release_is_told(agent):
     with site((200, b"words")) as url:
         answer = agent.do("http", url=url, timeout=0.2, release=A)["answer"]
     assert answer == "200, but no JSON that names a release"
+
+
+@pytest.mark.parametrize(
+    ("places", "is_old"),
+    [
+        ("/pool/named/$path /current/static/$path", True),
+        ("/pool/named/$path /current/static/$path /pool/gone/$path", False),
+        ("/static/$path", False),
+    ],
+)
+def test_a_configuration_from_before_there_was_a_pool_of_gone_names_is_known(places, is_old):
+    assert is_before_gone(f"root /srv/static; try_files {places} =404;") == is_old
