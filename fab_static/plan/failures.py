@@ -102,14 +102,22 @@ def _places(trace: Sequence[str]) -> list[str]:
 
 _CURES = (
     (
-        r"\bnode: (not found|command not found|No such file)|No such file or directory: '?node\b",
+        r"\b(node|npm|npx): (not found|command not found|No such file)|No such file or directory: '?node\b",
         "install Node.js there (Debian: apt-get install nodejs npm), on the PATH of a login without "
         "a terminal; or set PATH in project.environment",
     ),
     (
         r"Cannot find module|node_modules\S*: (not found|No such file)|No such file or directory: "
-        r"'?\S*node_modules",
+        r"'?\S*node_modules|\b(vite|webpack|tailwindcss|esbuild|rollup|parcel): (not found|command not found)",
         "install the project's npm packages there: npm ci in {path}",
+    ),
+    (
+        r"\b(?P<name>yarn|pnpm|bun|deno): (not found|command not found)",
+        "install {name} there, on the PATH of a login without a terminal; or set PATH in project.environment",
+    ),
+    (
+        r"npm error Missing script: \"(?P<name>[\w:-]+)\"",
+        "add the script {name} to package.json, or correct the phase's `run` in the inventory",
     ),
     (
         r"UnicodeDecodeError while trying to read template",

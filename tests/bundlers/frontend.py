@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ROUTES = ("account", "cart", "search")
+UNDECLARED = "shared/label.js"  # imported, and in no `reads`
 PAGE = """\
 <!doctype html><title>shop</title><link rel="icon" href="data:,">
 {buttons}<p id="said"></p>
 {{% include "base.html" %}}
 """
 ENTRY = """\
+import {{ label }} from "../shared/label.js";
+console.log(label);
 const routes = {{{routes}}};
 for (const button of document.querySelectorAll("button"))
   button.onclick = async () => {{
@@ -26,6 +29,7 @@ def files(release: int) -> Mapping[str, str]:
     lazy = ", ".join(f'{route}: () => import("./{route}.js")' for route in ROUTES)
     return {
         "frontend/main.js": ENTRY.format(routes=lazy),
+        UNDECLARED: 'export const label = "shop";\n',
         **{f"frontend/{route}.js": ROUTE.format(route=route, release=release) for route in ROUTES},
         "shop/templates/page.html": PAGE.format(
             buttons="".join(f'<button id="{route}">{route}</button>' for route in ROUTES)

@@ -48,7 +48,9 @@ class HowTo:
     def write(self, folder: Path, files: Mapping[str, str]) -> Path:
         """Write the project, with other files that the page leaves to its reader."""
         shown = {path: text for path, text in self.files.items() if path != "settings.py"}
-        return plain_project.write(folder, self.files["settings.py"], {**SERVED, **shown, **files})
+        code = plain_project.write(folder, self.files["settings.py"], {**SERVED, **shown, **files})
+        os.utime(code / "package-lock.json", (0, 0))  # older than what `make` has installed
+        return code
 
 
 def part(title: str) -> HowTo:

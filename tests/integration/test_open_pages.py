@@ -77,6 +77,7 @@ class Story:
     samples: Samples = field(default_factory=Samples)
     runs: list[int] = field(default_factory=list)  # of npm, after each deploy
     manifests: list[str] = field(default_factory=list)  # after each deploy; at last the rollback's
+    why: str = ""  # the bundler would run again, when a file has changed that `reads` does not name
 
 
 def opened(page: Page, url: str, failed: list[str]) -> Page:
@@ -156,6 +157,8 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             deploy()
             session.rollback()
             note()
+            (code / frontend.UNDECLARED).write_text('export const label = "another";\n')
+            told.why = session.plan()["phases"][0]["why"]
     return told
 
 
@@ -183,3 +186,7 @@ def test_a_rollback_brings_the_earlier_manifests(story: Story) -> None:
     *_, before, live, _template, rolled_back = story.manifests
     assert (live, rolled_back) != (before, live)
     assert rolled_back == before
+
+
+def test_a_read_that_nobody_declared_is_seen(story: Story) -> None:
+    assert story.why.endswith(f"code/{frontend.UNDECLARED} has changed")

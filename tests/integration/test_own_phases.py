@@ -215,6 +215,23 @@ def test_after_collectstatic_it_works_in_the_static_root(tmp_path: Path, code: P
         assert session.status()["live"] == second.id
 
 
+def test_what_was_built_by_hand_where_a_phase_writes_is_made_anew(
+    tmp_path: Path, code: Path
+) -> None:
+    late = {**PACK, "run": "mkdir -p static_root/app; echo new > static_root/app/new.js"}
+    late["writes"] = ["static_root/app"]
+    (code / "static_root/app").mkdir(parents=True)
+    (code / "static_root/app/old.js").write_text("by hand")
+    (code / "static_root/stray.js").write_text("nobody knows of it")
+    with on_this_machine(code, **inventory(tmp_path, "collectstatic", late)) as (session, _):
+        with pytest.raises(BuildError, match=r"holds 1 file that no finder lists(?s:.*)stray\.js"):
+            session.deploy()
+        assert (code / "static_root/app/old.js").exists()
+        (code / "static_root/stray.js").unlink()
+        files = session.deploy().current_release().files
+        assert [path for path in files if path.startswith("app/")] == ["app/new.js"]
+
+
 def test_python_is_the_project_s(tmp_path: Path, code: Path) -> None:
     pack = {**PACK, "run": "python -c 'import sys; print(sys.executable)' > who; sh bundle.sh"}
     with on_this_machine(code, **inventory(tmp_path, pack, "collectstatic")) as (session, _):
@@ -265,6 +282,27 @@ def test_what_is_wrong_with_it_is_told(
     asked = inventory(tmp_path, {**PACK, **change}, "collectstatic")
     with on_this_machine(code, **asked) as (session, _), pytest.raises(FabStaticError, match=what):
         session.deploy()
+
+
+def test_a_bundler_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, code: Path) -> None:
+    pack = {**PACK, "run": "echo still at work; sleep 600 & echo $! > ../child; wait"}
+    asked = inventory(tmp_path, pack, "collectstatic") | {"ssh": {"command_timeout": 6}}
+    with on_this_machine(code, **asked) as (session, _):
+        with pytest.raises(BuildError, match=r"was ended after 6 seconds") as refused:
+            session.deploy()
+        assert "ssh.command_timeout" in refused.value.mend
+        assert not Path("/proc", (tmp_path / "child").read_text().strip()).exists()
+        assert session.status()["live"] is None
+
+
+def test_without_npm_the_cure_is_to_install_it(tmp_path: Path, code: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    asked = inventory(tmp_path, {**PACK, "run": "npm run build"}, "collectstatic")
+    asked["project"]["environment"] = {"PATH": str(tmp_path / "bin")}
+    with on_this_machine(code, **asked) as (session, _):
+        with pytest.raises(BuildError, match="npm: not found") as refused:
+            session.deploy()
+        assert refused.value.mend.startswith("install Node.js there")
 
 
 def test_writes_that_hold_what_git_tracks_are_refused(tmp_path: Path, code: Path) -> None:

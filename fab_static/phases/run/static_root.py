@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from fab_static.errors import BuildError, FabStaticError
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.settings import static_root_of
 from fab_static.plan.sources import is_for_visitors
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wire.kept import Left
@@ -105,9 +107,10 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
     """Yield the refusal of a folder that holds what no build, and no collectstatic, can have left there."""
     answer = deploy.project(deploy.build).ask(questions.UNLISTED)
     names, count, why = answer["tracked"], len(answer["tracked"]), "git tracks"
-    if not names and answer["unlisted"]:
+    unlisted = [one for one in answer["unlisted"] if not _is_made_by_a_phase(deploy, one)]
+    if not names and unlisted:
         head, _ = deploy.build.ask(
-            verbs.NOT_OURS, asks.Root(root=root), json.dumps(answer["unlisted"]).encode()
+            verbs.NOT_OURS, asks.Root(root=root), json.dumps(unlisted).encode()
         )
         names, count = head["others"], head["count"]
         why = "no finder lists and no build has left there"
@@ -119,6 +122,17 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
             mend="set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
             "move the folder away, and the build makes it anew",
         )
+
+
+def _is_made_by_a_phase(deploy: Deployment, name: str) -> bool:
+    """Tell whether a file of the static root lies in what a phase of the project's own makes there anew."""
+    root = PurePosixPath(static_root_of(deploy.facts(deploy.build)))
+    folder = PurePosixPath(deploy.project(deploy.build).path)
+    return any(
+        root in (folder / path).parents and (root / name).is_relative_to(folder / path)
+        for own in deploy.environment.build.own.values()
+        for path in own.writes
+    )
 
 
 def command_of_collectstatic(deploy: Deployment) -> str:

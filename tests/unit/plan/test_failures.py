@@ -169,6 +169,13 @@ def test_nodes_own_frames_say_nothing():
         ("OSError: [Errno 28] No space left on device", "free some space there; what is live has not changed"),
         ("/bin/sh: 1: node: not found", "install Node.js there (Debian: apt-get install nodejs npm), on the PATH of a "
          "login without a terminal; or set PATH in project.environment"),
+        ("/bin/sh: 2: npm: not found", "install Node.js there (Debian: apt-get install nodejs npm), on the PATH of a "
+         "login without a terminal; or set PATH in project.environment"),
+        ("> vite build\n\nsh: 1: vite: not found", "install the project's npm packages there: npm ci in /srv/shop/code"),
+        ("/bin/sh: 2: yarn: not found", "install yarn there, on the PATH of a login without a terminal; or set PATH in "
+         "project.environment"),
+        ('npm error Missing script: "build"', "add the script build to package.json, or correct the phase's `run` in the "
+         "inventory"),
         ("Error: Cannot find module 'requirejs'", "install the project's npm packages there: npm ci in /srv/shop/code"),
         ("NameError: name 'shop' is not defined", "correct the project, then run the task again; what is live has not changed"),
         ("NameError: .button is undefined in /srv/shop/code/site.less on line 3", "correct the LESS file named above; "

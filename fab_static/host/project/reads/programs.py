@@ -111,6 +111,8 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
         if state == ABSENT:
             _note_absent(notes, seen, aspect, path)
             continue
+        if aspect == "bytes" and os.path.isdir(path):
+            aspect = "kind"  # opened as files are, and found to be a folder: programs in Go do so
         is_ours = path in seen.written or path in notes.written or path in notes.inside
         if aspect == "bytes" and not is_ours and _is_newer(path, start_ns):
             notes.is_unseen(f"{path} changed while it was read")
