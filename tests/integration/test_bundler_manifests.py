@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -216,7 +217,7 @@ def test_a_manifest_that_collectstatic_collects_too_is_no_stranger_on_a_host_tha
         (code / "frontend/lazy.js").write_text("lazy(2)\n")
         second = session.deploy().current_release()
         assert page(code) != before
-        assert not [path for path in second.files if path.endswith("before-fab-static")]
+        assert not [path for path in second.files if "before-fab-static" in path]
         session.rollback()
         assert page(code) == before
         assert session.deploy().current_release().digest == second.digest
@@ -256,3 +257,27 @@ def test_what_the_inventory_lets_be_goes_live(tmp_path: Path, code: Path) -> Non
     asked = {**inventory(tmp_path), "web": {"unchecked_entries": ["frontend/mian*", "lazi"]}}
     with on_this_machine(code, **asked) as (session, _):
         assert session.deploy().current_release().manifests
+
+
+def test_the_project_s_own_manifest_that_a_link_replaced_is_not_collected(
+    tmp_path: Path, code: Path
+) -> None:
+    """It was built by hand, in a folder that finders read; it stays beside the link."""
+    settings = code / "settings.py"
+    manifest = code / "assets/dist/vite.json"
+    settings.write_text(
+        settings.read_text().replace('BASE_DIR / "vite.json"', 'BASE_DIR / "assets/dist/vite.json"')
+    )
+    bundler = BUNDLER.replace('Path("vite.json")', 'Path("assets/dist/vite.json")')
+    (code / "bundle.py").write_text(bundler)
+    subprocess.run([sys.executable, "bundle.py"], cwd=code, check=True)
+    asked = {
+        **inventory(tmp_path),
+        "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
+        "build": {"phases": ["collectstatic"]},
+    }
+    with on_this_machine(code, **asked) as (session, _):
+        first = session.deploy().current_release()
+        assert manifest.is_symlink()
+        assert [one.name for one in manifest.parent.iterdir() if "before-fab-static" in one.name]
+        assert session.deploy().current_release().id == first.id

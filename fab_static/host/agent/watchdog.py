@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
 
-BEFORE = (
-    ".before-fab-static"  # what a project's own manifest is renamed to when a link takes its place
-)
+# what a project's own manifest is renamed to when a link takes its place; "~": collectstatic leaves it out
+BEFORE = ".before-fab-static~"
 
 
 def go_back(host: Host, head: Head) -> None:
