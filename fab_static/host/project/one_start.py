@@ -163,6 +163,8 @@ class Waiting:
 
             self._collecting = Collecting(self._recorder, **order["collect"])
             self._collecting.begin(words[1:])
+        if "begins" in order:
+            import_module(order["begins"]).begin(order["trust"])
         if order["manage"][0] == "compress":
             from fab_static.host.project import compressing
 

@@ -26,6 +26,7 @@ from fab_static.remote import Ran, RemoteHost
 # what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
 PROBE = "fab_static_sent.host.project.probe"
 RECORDER = "fab_static_sent.host.project.reads.run"
+PRECOMPILERS = "fab_static_sent.host.project.precompilers.beginning"
 EMPTY: Mapping[str, str] = MappingProxyType({})
 R = TypeVar("R", bound=Mapping[str, object])
 A = TypeVar("A")
@@ -148,6 +149,8 @@ class ProjectOnHost:
             known["inside"] = list(inside)
             if collect:
                 known["collect"] = collect
+            if name == "compress":
+                known["begins"] = PRECOMPILERS
             record = known
             words, main = [self.python, "-"], RECORDER
         elif name and self.records:

@@ -189,6 +189,7 @@ class Record(Trusted):
     manage: NotRequired[list[str]]  # the words of manage.py
     main: NotRequired[str]  # in its place: the module of host/project/
     collect: NotRequired[Collect]
+    begins: NotRequired[str]  # the module of host/project/ whose begin() is called first
     variables: NotRequired[dict[str, str]]
 
 

@@ -5,7 +5,8 @@ It takes FAB_STATIC_RECORD, JSON, out of its environment, and runs manage.py wit
 
     {"to": path of the record, "token": of this run, "given": what the agent says of the run, "start": seconds
      since 1970, "before": path of the last run's record, "manage": ["compress", "--force"], "inside": [folders
-     and files whose states the caller keeps], "trust": [native modules that read nothing unseen]}
+     and files whose states the caller keeps], "trust": [native modules that read nothing unseen], "begins": a
+     module of ours whose begin() is called first; or none}
 
 Python 3.8 or later, standard library.
 """
@@ -41,6 +42,8 @@ def main() -> None:
     else:
         atexit.register(write, recorder, order)  # first, and so called last
         recorder.begin()
+        if "begins" in order:
+            import_module(order["begins"]).begin(order["trust"])
         sys.argv = ["manage.py", *order["manage"]]
         run_as_main("manage.py")
 

@@ -1,0 +1,110 @@
+"""Precompilers that are programs: one changed variable runs those alone that read it, without any setting of ours.
+
+Needs strace, and `npm ci` in tests/sample_project.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fab_static.errors import BuildError
+
+from .test_reuse import Shop, colour
+
+# lessc as it stands in many a project, and a log of its calls
+SETTINGS = """
+COMPRESS_PRECOMPILERS = [
+    ("text/less", f"echo {{infile}} >> {BASE_DIR}/calls.log; node {BASE_DIR}/node_modules/less/bin/lessc "
+     "{infile} {outfile}"),
+]
+"""
+GLAZES = "catalog/static/catalog/less/glazes.less"
+OF_GLAZES = ["catalog.less", "styleguide.less", "theme.less"]
+
+
+class Counting(Shop):
+    """The sample shop with lessc as a program."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.edit("shop/settings.py", lambda text: text + SETTINGS)
+
+    def calls(self):
+        """Return the sheets that lessc was called for since this was asked last."""
+        log = self.code / "calls.log"
+        lines = log.read_text().split() if log.exists() else []
+        log.write_text("")
+        return sorted(line.rpartition("/")[2] for line in lines)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    shop = Counting(tmp_path_factory.mktemp("precompilers"))
+    shop.deploy()
+    assert len(shop.calls()) > 3
+    shop.deploy()  # the first flip made links of the project's own files
+    shop.calls()
+    return shop
+
+
+def test_an_unchanged_deploy_calls_nothing(shop):
+    assert shop.deploy() == []
+    assert shop.calls() == []
+
+
+def test_one_changed_variable_calls_for_its_dependents_alone(shop):
+    shop.edit(GLAZES, colour)
+    assert "compress" in shop.deploy()
+    assert shop.calls() == OF_GLAZES
+    assert "#2a6f97" in shop.compressed("css")
+    assert shop.deploy() == []  # what answered calls had read counts, too
+    shop.edit(
+        "account/static/account/less/legacy.less", lambda text: text + "\n.new { color: red }\n"
+    )
+    shop.deploy()
+    assert shop.calls() == ["account.less"]
+
+
+def test_a_file_where_one_was_looked_for_is_seen(shop):
+    """Lessc looks beside the sheet first, and in the folder that it runs in then."""
+    shop.edit(
+        "account/static/account/less/legacy.less",
+        lambda text: '@import (optional) "late";\n' + text,
+    )
+    shop.deploy()
+    shop.calls()
+    (shop.code / "late.less").write_text(".late { color: blue }\n")
+    shop.deploy()
+    assert shop.calls() == ["account.less"]
+    assert ".late" in shop.compressed("css")
+
+
+def test_verifying_calls_all_and_passes(shop):
+    shop.deploy(reuse="verify")
+    assert len(shop.calls()) > 3
+
+
+def test_a_mistake_is_told_as_before_and_the_rest_is_kept(shop):
+    good = (shop.code / GLAZES).read_text()
+    shop.edit(GLAZES, lambda text: text + "a { color: @nope }\n")
+    with pytest.raises(BuildError, match="variable @nope is undefined"):
+        shop.deploy()
+    shop.calls()
+    (shop.code / GLAZES).write_text(good)
+    shop.deploy()
+    assert shop.calls() == []
+
+
+def test_verifying_names_a_sheet_that_is_made_anew_each_time(shop):
+    """It is not answered from then on."""
+    chance = "{infile} {outfile}; date +'/*! %N */' >> {outfile}"
+    shop.edit("shop/settings.py", lambda text: text.replace("{infile} {outfile}", chance))
+    shop.deploy()
+    every = shop.calls()
+    with pytest.raises(
+        BuildError, match=r"made something else of the same files(.|\n)*where: .*/\w+\.less"
+    ):
+        shop.deploy(reuse="verify")
+    shop.calls()
+    shop.deploy()
+    assert len(shop.calls()) == len(every) > 3
