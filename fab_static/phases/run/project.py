@@ -32,11 +32,14 @@ R = TypeVar("R", bound=Mapping[str, object])
 A = TypeVar("A")
 
 
-# what follows the programs that a build starts
+# what follows the programs that a build starts, keeps what they made, and is part of its commands
 OF_BUILDS = (
+    *("collecting", "compressing"),
     *("reads.node_reads", "reads.programs", "reads.shell_line", "reads.started"),
     *("traces.arguments", "traces.calls", "traces.lines", "traces.processes", "traces.running"),
     *("traces.seen", "traces.strace"),
+    *("precompilers.beginning", "precompilers.call", "precompilers.kept"),
+    *("precompilers.observing", "precompilers.stepping_in", "results"),
 )
 
 

@@ -39,10 +39,10 @@ class Call:
     def __init__(
         self,
         command: str,
-        options: Sequence[Any],
+        options: Sequence[object],
         content: str,
         file: str | None,
-        more: Sequence[Any],
+        more: Sequence[object],
         folder: str | None,
     ) -> None:
         self.command = command
