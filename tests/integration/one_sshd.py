@@ -27,7 +27,9 @@ from tests.integration.conftest import Told
 from tests.processes import alive, becomes
 
 PORT = 2209
-GATEWAY = "127.0.10.200"
+# on loopback, of this process alone: tests run side by side
+NET = f"127.{64 + os.getpid() // 256 % 128}.{os.getpid() % 256}"
+GATEWAY = f"{NET}.200"
 BEHIND = {"gateway": f"{GATEWAY}:{PORT}"}  # `ssh` of an inventory
 CONFIG = """\
 PidFile {folder}/{name}.pid
@@ -91,11 +93,11 @@ class Hosts:
             subprocess.run(["ssh-keygen", *words], check=True)
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         # in turns: an sshd listens at 16 addresses at most
-        self.addresses = [f"127.0.10.{n % addresses + 1}" for n in range(number)]
+        self.addresses = [f"{NET}.{n % addresses + 1}" for n in range(number)]
         self.sshd = Sshd(folder, "hosts", sorted(set(self.addresses)), more)
         self.gateway = Sshd(folder, "gateway", [GATEWAY], gateway)
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
-        (folder / "known_hosts").write_text(f"[127.0.10.*]:{PORT} {key}\n")
+        (folder / "known_hosts").write_text(f"[{NET}.*]:{PORT} {key}\n")
 
     def __enter__(self) -> Self:
         return self
