@@ -1,7 +1,7 @@
 """Results kept by what they were made from: a key, and every file that was read or looked for.
 
-A result is used again only while nothing that it came from has changed: its key is equal (the text, the
-options, the versions of the tools), and each file that it depended on is in the state it was in then.
+A result is used again only while nothing that it came from has changed. Its key (the text, the options, the
+versions of the tools) is equal. Each file that it depended on is as it was then.
 A state is the SHA-256 of the file's bytes, or that there is none: a file that appears where one was looked
 for changes the result as well. A file whose stat data is as it was is not read again.
 

@@ -1,14 +1,15 @@
 """Makes the @imports of collected LESS files true in the static root, and proves that all their links are.
 
-Where an @import leads is asked of the source tree, in which it was written: the file it stands in came
-from one finder's folder, the file it means lies in another's, and so both have a name in the static root.
-What cannot be found so is tried with known prefixes.
+An @import was written for the source tree, so the source tree tells where it leads. The file it stands in came
+from one finder's folder, and the file it means from another's: both have a name in the static root. Known
+prefixes are tried for the others.
 
 Then every @import, url() and data-uri() that a template's LESS file leads to is looked up in the static root. An
-@import that leads nowhere fails the phase. A url() is only warned of, and a data-uri(), of which lessc makes a url()
-where the file is not there: the sheet compiles, and the page lacks a picture. All is only reported where it stands
-in a package, in what is printed only when it is called for (a mixin, a guard, a (reference)), or in a file that no
-template leads to.
+@import that leads nowhere fails the phase. A url() is only warned of: the sheet compiles, and the page lacks a
+picture. So is a data-uri(), of which lessc makes a url() where the file is not there.
+
+Three kinds of places are only reported: packages; what is printed only when it is called for (a mixin, a guard, a
+(reference)); and files that no template leads to.
 
 Settings:
     FAB_STATIC_LESS_PREFIXES    (source prefix, static prefix) pairs
@@ -66,9 +67,10 @@ class Problem:
 class Report:
     """What was rewritten, and what is wrong still.
 
-    `problems` are fatal; `dangling` are the project's own url()s, which a page will ask for in vain; `tolerated` are
-    in use, but a package's, or printed only when called for; `unused` are in files that no template leads to; `not_known` are links with a variable whose value the text does not tell,
-    and `unread` the templates of which we do not know what they name.
+    `problems` are fatal. `dangling` are the project's own url()s, which a page will ask for in vain. `tolerated` are
+    in use, but a package's, or printed only when called for. `unused` are in files that no template leads to.
+    `not_known` are links with a variable whose value the text does not tell. `unread` are templates of which we do
+    not know what they name.
     """
 
     rewritten: list[str] = field(default_factory=list)

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from fab_static.errors import BuildError, FabStaticError
+from fab_static.host.project import paths
 from fab_static.plan import text
 
 
@@ -23,8 +24,8 @@ def folder() -> Path:
 
 def base_dir() -> Path | None:
     """Return the setting BASE_DIR (FILEPATH in older projects), or None."""
-    named = getattr(settings, "BASE_DIR", None) or getattr(settings, "FILEPATH", None)
-    return Path(named).absolute() if named else None
+    found = paths.base_dir()
+    return Path(found) if found else None
 
 
 def static_root() -> Path:

@@ -23,26 +23,16 @@ from django.core.files.storage import Storage
 
 from fab_static.django_app import project, stat_cache, static_files
 from fab_static.errors import BuildError, ManifestError
+from fab_static.host.project import versions_file
 from fab_static.plan import versions
 from fab_static.plan.copies import original
 
-NAMES = ("resource_versions.yml", "resource_versions.yaml")
 SKIP = (".*", "*~", "* *")
 
 
 def path() -> Path:
     """Return the versions file: the setting's, else one beside manage.py or in BASE_DIR, there or to come."""
-    named = getattr(settings, "FAB_STATIC_VERSIONS_FILE", None)
-    if named:
-        return project.folder() / str(named)
-    folders = [project.folder(), project.base_dir() or project.folder()]
-    for folder in folders:
-        for name in NAMES:
-            if os.path.lexists(
-                folder / name
-            ):  # a link into the live release, whose first is still to come
-                return folder / name
-    return folders[-1] / NAMES[0]
+    return Path(versions_file.chosen(versions_file.places(str(project.folder()))))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Versions of files that were hashed before, remembered as git's index remembers: by what stat says of a file.
 
-A file counts as unchanged while its size, mtime, ctime, inode and device are. Times of our files may be made from
-their content, and many tools set them: it is the ctime, which nobody can set, and the inode that tell. An entry
-whose ctime is of the very instant in which it was hashed is "racily clean" (git: Documentation/technical/racy-git):
-a write in the same tick of the clock would leave no trace, so it is not remembered, and is hashed again next time.
+A file counts as unchanged while its size, mtime, ctime, inode and device are. Our files may have times made from
+their content, and many tools set times. But nobody can set the ctime, and a new file has another inode.
+
+Some entries are "racily clean" (git: Documentation/technical/racy-git): their ctime is the very instant in which
+they were hashed. A write in the same tick of the clock would leave no trace. So they are hashed again next time.
 
 The cache is one file for each static root, replaced in one rename. Two builds at once lose each other's entries at
-worst; it can be deleted at any time. It lies in the user's own cache folder: beside the project it would be
-deployed, or lost with every checkout, and in the system's temporary folder others could write it.
+worst. It can be deleted at any time. It lies in the user's own cache folder. Beside the project it would be
+deployed, or lost with every checkout. In the system's temporary folder others could write it.
 
 Settings:
     FAB_STATIC_CACHE  its folder; default: fab_static below XDG_CACHE_HOME, or ~/.cache; None: no cache

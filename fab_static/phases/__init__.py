@@ -20,7 +20,7 @@ Phase = Callable[["Deployment"], None]
 BUILD = BUILD_PHASES
 PREPARE = ("seal", "distribute", "verify")
 AFTER_FLIP = ("invalidate", "probe", "prune")  # what fails here leaves the release live
-GO_LIVE = ("activate", *AFTER_FLIP)  # until `activate`, no visitor can see any of it
+GO_LIVE = ("activate", *AFTER_FLIP)  # visitors see no change before `activate`
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
 # the files are still there: only names move
 ROLLBACK = ("verify", "activate", "invalidate", "probe")

@@ -28,8 +28,8 @@ Frame = tuple[Head, bytes]
 def distribute(deploy: Deployment) -> None:
     """Copy the release to hosts and bucket.
 
-    Only objects that a host lacks go out: read once, streamed to all that need them; or, with
-    `distribute: {via: s3}`, put into the bucket once, and fetched from there by each host.
+    Only objects that a host lacks go out. They are read once, and streamed to all that need them. With
+    `distribute: {via: s3}` they are put into the bucket once, and each host fetches them from there.
 
     Needs: a sealed release.
     Leaves: releases/<id> and its pool entries on every host, and in the bucket all but what the flip

@@ -28,9 +28,10 @@ SHOWN = 20  # problems
 def probe(deploy: Deployment) -> None:
     """Ask over HTTP what visitors get.
 
-    Every changed file and a sample of the others, from each static host and then through the CDN: bytes as
-    they are and compressed, type, how long caches may keep them, leave for other hosts' pages, source maps;
-    a version and a file that nobody has. Then the inventory's pages, and every asset they name.
+    Each static host is asked for every changed file and a sample of the others, then the CDN. Looked at are
+    bytes as they are and compressed, type, how long caches may keep them, leave for other hosts' pages, and
+    source maps. So is the answer for a version and a file that nobody has. Then come the inventory's pages,
+    and every asset they name.
 
     Needs: the release is live. Nothing is asked of the CDN before every static host has answered rightly:
     what it fetched from a wrong one, it would keep.

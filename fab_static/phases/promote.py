@@ -20,8 +20,8 @@ from fab_static.remote import RemoteHost
 def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     """Make the very release that another environment sealed the one at hand here.
 
-    Needs: both environments' hosts; `source` is only read, and its lock is not taken: should it prune the
-    release meanwhile, the copy ends, and nothing of it is kept under the release's name.
+    Needs: both environments' hosts. `source` is only read, and its lock is not taken. Should it prune the
+        release meanwhile, the copy ends, and nothing of it is kept under the release's name.
     Leaves: releases/<id>, the same id, on every host here; the journal has it as the release sealed last.
     If it fails: nothing that is live has changed, here or there. Every setting that is baked into the
     release and is another one here is named.

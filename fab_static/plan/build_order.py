@@ -1,9 +1,8 @@
 """What each build phase reads and writes -> their order, and what a rerun makes stale.
 
-The order is not a taste: django-compressor's keys are hashes of the rendered block, the `static` tag
-prints `?version=…` into blocks, so the versions must stand, bundles' included, before `compress` runs;
-else every such page raises OfflineGenerationError. A test holds the order below to what is read and
-written.
+The order follows from the data. django-compressor's keys are hashes of the rendered block, and the `static` tag
+prints `?version=…` into blocks. So all versions must stand before `compress` runs, those of bundles too; else
+every such page raises OfflineGenerationError. A test holds the order below to what is read and written.
 """
 
 from __future__ import annotations

@@ -130,9 +130,9 @@ def to_forget(
 ) -> dict[str, Queries]:
     """Return the URLs that caches may hold with other bytes than `new` has: path -> queries.
 
-    An origin that answers by the path alone, as a bucket does, gives a page of a release that is no longer
-    live the live one's bytes, and a cache keeps them under the version that the page asked for. When that
-    version comes back, by a rollback or with a later release, caches must forget it.
+    A bucket answers by the path alone: an old page that asks for its own version gets the live release's bytes.
+    A cache keeps them under the version that the page asked for. When that version comes back, by a rollback or
+    with a later release, caches must forget it.
 
     Args:
         old: what is live; None where nothing is.

@@ -77,10 +77,10 @@ def to_prune(
 ) -> list[str]:
     """Return the releases that may go, oldest first.
 
-    Never the live one nor the one before it, nor those among the last `keep` that were once live, nor
-    what was live within `keep_for_seconds`: pages that print its URLs may still be open; nor the last `keep`
-    bad ones, which somebody may want to look at. Releases that were never live go when something newer is
-    live, or as many newer ones are sealed.
+    These stay: the live one and the one before it; the last `keep` that were once live; what was live within
+    `keep_for_seconds`, since pages that print its URLs may still be open; and the last `keep` bad ones, which
+    somebody may want to look at. Releases that were never live go when something newer is live, or as many
+    newer ones are sealed.
     """
     last_live: dict[str, float] = {}
     ended: dict[str, float] = {}

@@ -149,9 +149,9 @@ map "$status ${name}_version $uri" ${name}_cache {{
 def _static_location(deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]) -> str:
     """Return the location that serves a host's releases (DESIGN §6).
 
-    `pool/named` comes before `current/static`: what compress, collectstatic or a bundler named by content is found
-    where its name is a record, so that no rule has to guess from the shape of a name. `pool/gone` is last: it holds
-    names that the live release has no more.
+    `pool/named` comes before `current/static`. It holds what compress, collectstatic or a bundler named by content:
+    so no rule has to guess from the shape of a name. `pool/gone` is last: it holds names that the live release
+    has no more.
     """
     headers = f"""\
         add_header Cache-Control ${name}_cache always;

@@ -28,7 +28,7 @@ from fab_static.plan.release import Release
 from fab_static.plan.wording import indented
 
 FORMAT = 1
-PRIVATE = ".fab_static/"  # below it stands what no visitor asks for
+PRIVATE = ".fab_static/"  # what lies below it is not for visitors
 MANIFEST = PRIVATE + "manifest.json"
 PROBE = PRIVATE + "probe"  # what is written and copied to see whether that is allowed
 PROBE_COPY = PRIVATE + "probe-copy"
@@ -186,7 +186,7 @@ def object_key(sha256: str) -> str:
 
 
 def object_item(sha256: str, size: int) -> Item:
-    """Return bytes by their SHA-256: no visitor asks for them."""
+    """Return bytes by their SHA-256: visitors do not ask for them."""
     return Item(object_key(sha256), sha256, size, {"Content-Type": "application/octet-stream"})
 
 

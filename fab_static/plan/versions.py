@@ -1,7 +1,7 @@
 """Resource versions: which bytes stand behind each static file's URL.
 
-`resource_versions.yml` (or .yaml) maps a path under the static root to its version, in one of two
-forms, both of which real projects read with code of their own:
+`resource_versions.yml` (or .yaml) maps a path under the static root to its version. It has one of two forms.
+Real projects read both with code of their own:
 
     - name: "shop/js/cart.js"        the list form
       version: "3f9c2ab"

@@ -147,7 +147,8 @@ def test_the_readme_has_a_row_for_each_setting_and_command_of_the_django_app():
     first_cells = "".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE))
     documented = set(re.findall(r"`([A-Z0-9_]+)`", first_cells))
     app = ROOT / "fab_static" / "django_app"
-    code = "".join(path.read_text("utf-8") for path in app.rglob("*.py"))
+    paths = [*app.rglob("*.py"), app.parent / "host" / "project" / "versions_file.py"]
+    code = "".join(path.read_text("utf-8") for path in paths)
     used = set(re.findall(r"""["'](FAB_STATIC_[A-Z_]+|LESS_[A-Z0-9_]+|STATIC_CDN)["']""", code))
     from_environment = {"FAB_STATIC_VERIFY_CACHE"}
     assert documented == used - from_environment

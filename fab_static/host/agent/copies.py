@@ -28,8 +28,9 @@ MOST_OF_IT = 0.95  # a copy larger than this share of its file is not kept (Whit
 def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make precompressed copies of objects. Body: {SHA-256: [ending]}.
 
-    Answers {SHA-256: {ending: [SHA-256, size], or null where it saves too little}}. What a release here has
-    is taken over, so that an object has one copy as long as any release names it, whatever zlib is here.
+    Answers {SHA-256: {ending: [SHA-256, size], or null where it saves too little}}. A copy that a
+    release here has is taken over: so an object has one copy as long as any release names it. Another zlib
+    would make other bytes.
     """
     from concurrent.futures import ThreadPoolExecutor
 

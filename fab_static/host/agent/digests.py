@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def mtime_of(sha256: str) -> int:
     """Return the time that a file with these bytes carries, in seconds since 1970.
 
-    Made from the content, so that nginx gives one ETag and Last-Modified on every host, two contents of
-    one size never share theirs, builds that hash mtimes are reproducible, and a file that somebody
-    wrote to shows by a stat.
+    It is made from the content. So nginx gives one ETag and Last-Modified on every host, and two contents of
+    one size never share theirs. Builds that hash mtimes are reproducible. A stat shows that somebody wrote
+    to a file.
     """
     return 946684800 + int(sha256[:8], 16) % (1 << 29)  # from 2000 to 2017: never in the future
 

@@ -40,11 +40,11 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     What only the release before has is linked into `pool/gone` first.
 
-    `links` maps a file of the project to its place below `deploy_to`: on web hosts the offline manifest
-    (`manifest` names it) and the resource versions, which so flip with `current`.
+    `links` maps a file of the project to its place below `deploy_to`. On web hosts these are the offline
+    manifest (`manifest` names it) and the resource versions: so they flip with `current`.
 
-    The flip is provisional until `confirm` comes: a watchdog that outlives this connection puts back
-    what was live when nothing was heard of the operator for `confirm_timeout` seconds.
+    The flip is provisional until `confirm` comes. When nothing is heard of the operator for `confirm_timeout`
+    seconds, a watchdog that outlives this connection puts back what was live.
     """
     host = agent.host
     claim(host)
@@ -78,8 +78,9 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def begin_provisionally(host: Host, head: Head, *, back: bool = False) -> None:
     """Note the flip, before anything moves, and start who will go back.
 
-    `back`: the operator is on the way back already. The note says where a host stands, and nothing to obey:
-    what is linked and reloaded on the way back the watchdog has in memory, and the operator in the inventory.
+    `back`: the operator is on the way back already. The note says where a host
+    stands, and nothing to obey. The watchdog has in memory what is linked and reloaded on the way back; the
+    operator has it in the inventory.
     """
     keys = ("release", "current", "previous")
     note = {"format": 1, **{key: head[key] for key in keys}, "at": time.time(), "back": back}

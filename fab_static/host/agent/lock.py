@@ -66,8 +66,8 @@ def own_lock(host: Host) -> dict[str, Any] | None:
 def watched(host: Host) -> tuple[Any, ...] | None:
     """Return which beat was the last of a lock that looks dead, once none followed it for two beats.
 
-    None where it does not look dead, says that it is, or beats after all: a clock that jumps ahead, or a
-    machine that slept, makes every owner look silent for long. Measured by a clock that only goes forward.
+    None where it does not look dead, says that it is, or beats after all. After a clock has jumped ahead, or a
+    machine has slept, every owner looks silent for long. So a clock that only goes forward measures.
     """
     with alone(host):
         present = holder(host)

@@ -1,9 +1,9 @@
 """One start of the project for several commands: it is set up once, and each command runs in a fork of it.
 
-Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, 10 and more for a large
-one, and a build has six commands. The order in FAB_STATIC_RECORD is that of reads/run, with `redirects`, whether
-commands may be shown other files, and with `control` in place of `to`, `given` and `manage`: a socket over which
-commands come, a line of JSON each, and answers go:
+Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, and 10 or more for a large
+one. A build has six commands. The order in FAB_STATIC_RECORD is that of reads/run, with two differences. `redirects`
+tells whether commands may be shown other files. `control` stands in place of `to`, `given` and `manage`: a socket
+over which commands come, a line of JSON each, and answers go:
 
     {} or {"why": words}                  it is ready; or each command must be started by itself
     {"to", "before", "token", "given", "manage", "inside"} comes: of one command; of collectstatic with

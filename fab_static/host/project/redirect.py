@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import Any, Callable, Mapping, cast
 
+from fab_static.host.project.reads.paths import is_to_write
+
 _others: dict[str, str] = {}  # real path -> what is read in its place
 _names: set[str] = set()  # of these
 _is_redirectable = False
@@ -78,18 +80,12 @@ class Redirectable:
 
     def _shown(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given: dict[Any, Any] = {**dict(zip((self._path, self._mode), args)), **kwargs}
-        writes = self._mode is not None and is_to_write(given.get(self._mode))
+        how = given.get(self._mode)
+        writes = self._mode is not None and is_to_write(how, how)
         if writes or given.get("dir_fd") is not None:
             return args, kwargs
         other = other_of(given.get(self._path))
         return ((other, *args[1:]), kwargs) if args else (args, {**kwargs, self._path: other})
-
-
-def is_to_write(mode: Any) -> bool:
-    """Tell of what open() or os.open() is given whether the file may be written to."""
-    if isinstance(mode, int):
-        return bool(mode & (os.O_WRONLY | os.O_RDWR))
-    return isinstance(mode, str) and not set(mode).isdisjoint("wax+")
 
 
 def other_of(path: Any) -> Any:

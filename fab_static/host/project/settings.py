@@ -7,6 +7,7 @@ import os
 import re
 import sys
 
+from fab_static.host.project import versions_file
 from fab_static.host.project.bundlers import manifests
 from fab_static.host.project.compressor import compress_settings, manifest_path
 from fab_static.host.project.libraries import libraries, version_of
@@ -105,24 +106,15 @@ def baked_in(compress: Compress | None) -> dict[str, str | bool | None]:
 
 
 def resource_versions() -> VersionsFile:
-    """Return the versions file, as fab_static.django_app.resource_versions.path() does.
+    """Return the versions file.
 
     Where nothing names it and none is there yet (`is_versions_file_known`), it will be one of
     `versions_files`: CommCare HQ's own commands write a .yaml.
     """
-    from django.conf import settings
-
-    folder = os.getcwd()
-    named = getattr(settings, "FAB_STATIC_VERSIONS_FILE", None)
-    if named:
-        files = there = [os.path.join(folder, os.fspath(named))]
-    else:
-        folders = list(dict.fromkeys([folder, base_dir() or folder]))
-        names = ("resource_versions.yml", "resource_versions.yaml")
-        files = [os.path.join(each, name) for each in folders for name in names]
-        there = [path for path in files if os.path.lexists(path)]
+    files = versions_file.places(os.getcwd())
+    path = versions_file.chosen(files)
     return {
-        "resource_versions": there[0] if there else files[-2],
-        "is_versions_file_known": bool(there),
+        "resource_versions": path,
+        "is_versions_file_known": len(files) == 1 or os.path.lexists(path),
         "versions_files": files,
     }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def ask_sources(request: Placed) -> dict[str, Any]:
     """Return {name: [SHA-256, size]} of what collectstatic would collect now; `words` are its own, or null.
 
-    With `places`, each file has its real path too; `below` is where in the static root the files are kept, and
+    With `places`, each file has its real path too. `below` is where in the static root the files are kept.
     `unjudged` says why collectstatic may leave some out, or may make others of them.
     """
     patterns, unjudged = collecting_options(request.get("words"))

@@ -1,11 +1,11 @@
 """How every build phase runs: on the state that the phase before it left, and keeping the state it leaves.
 
-The static root is the project's own. After each phase its state is kept as objects, so that a phase can
-be rerun by hand, or resumed after a failure, on exactly what it would have met in a whole build:
-neither r.js nor a LESS fix that is not idempotent ever works on its own output.
+The static root is the project's own. After each phase its state is kept as objects. So a phase can be rerun
+by hand, or resumed after a failure, on exactly what it would have met in a whole build: neither r.js nor a
+LESS fix that is not idempotent ever works on its own output.
 
-For the same reason a phase need not run at all when nothing that it read has changed (host/project/reads), of
-this state or elsewhere: what it leaves is known, or what it did to that state is done to this one.
+For the same reason a phase need not run at all when nothing that it read has changed, here or elsewhere
+(host/project/reads). What it leaves is known, or what it did to that state is done to this one.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def _before_compress(deploy: Deployment) -> dict[str, str] | None:
 def _copies(deploy: Deployment, listing: Listing) -> frozenset[str]:
     """Return the compressed copies that the project made itself, and warn of those with other bytes.
 
-    A copy with other bytes than its file is an ordinary file, which nginx sends in the other one's place to
+    A copy with other bytes than its file is an ordinary file. nginx sends it in the other one's place to
     whoever asks for the plain URL. Versioned URLs are answered from the pool, which holds copies of ours. So
     packages' test files, which nobody asks for, stop no deploy.
     """

@@ -17,9 +17,9 @@ BEAT_SECONDS = 5.0  # the agent calls a lock dead after 60 silent seconds: twelv
 class Lock:
     """The environment's lock, held from `take` to `release`.
 
-    The heartbeat goes through a channel of its own, so that it beats while the build host works; when
-    the connection ends the agent there marks the lock abandoned, and nobody waits for a dead owner. An owner who
-    is alive comes back at once with another agent, and proves himself by the lock's token.
+    The heartbeat goes through a channel of its own, so that it beats while the build host works. When the
+    connection ends, the agent there marks the lock abandoned: nobody waits for a dead owner. An owner who is alive
+    comes back at once with another agent, and proves himself by the lock's token.
     """
 
     def __init__(self, host: RemoteHost, owner: str, phase: str) -> None:

@@ -1,8 +1,8 @@
 """Paths below the static root -> the tags that objects carry, so that CloudFront can forget by tag.
 
-Where a distribution has a CacheTagConfig, an invalidation item `#tag` costs and counts as one path, and
-every variant of each object that carries the tag is forgotten (AWS: Developer Guide, "Invalidate by cache
-tag"). Tags are the first 16 hex digits of a SHA-256, since they do not tell cases apart, as paths do.
+Where a distribution has a CacheTagConfig, an invalidation item may be `#tag`. It costs and counts as one path,
+and CloudFront forgets every variant of each object that carries the tag (AWS: Developer Guide, "Invalidate by
+cache tag"). Tags are the first 16 hex digits of a SHA-256, since they do not tell cases apart, as paths do.
 A bucket gives them out of the objects' metadata (`cache-tag`); nginx cannot hash a path, so a fleet of
 static hosts has none.
 """

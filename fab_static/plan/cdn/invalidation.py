@@ -1,9 +1,9 @@
 """URLs whose bytes changed under the same name -> the cheapest paths and wildcards, in batches CloudFront takes.
 
 An exact path leaves the file's query variants cached. `a.js*` takes them along, and `a.js.map` and
-`a.json` too; `a.js?*` is all variants and not the plain URL. Few wildcards may be in progress at once, so
-what does not fit is either put together under shorter ones, which evict more than they must, or asked for
-in later batches, which take time: whatever is worth more (cover.py finds the optimum).
+`a.json` too; `a.js?*` is all variants and not the plain URL. Few wildcards may be in progress at once. What
+does not fit is put together under shorter ones, which evict more than they must, or waits for later batches,
+which take time. cover.py finds what is worth more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a link in LESS comes to: lessc prints it, compressor makes it absolute, a browser fetches it.
 
-Seen with less 3.13 and 4.9 (tests/integration/test_less.py): lessc prints a relative url() as it is written, in
-whichever file it stands, so that it is read from the folder of the *entry* file; with --rewrite-urls from the
+Seen with less 3.13 and 4.9 (tests/integration/test_less.py): lessc prints a relative url() as it is written,
+whichever file it stands in. So it is read from the folder of the *entry* file; with --rewrite-urls, from the
 folder of the file that says it. data-uri() reads its file from the same folder as a url() would. A data-uri()
 that finds no file becomes a url() of the same text, with a warning that nobody sees.
 """

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def ask_coverage(request: OfManifest) -> Coverage:
     """Render every compress block as compressor does, and look its key up in the offline manifest.
 
-    compress itself cannot be trusted with it: an error while a block is rendered for its key is lost
-    in its thread pool, templates that do not parse are skipped, and it ends with 0 all the same.
+    compress itself cannot be trusted with it. Its thread pool loses an error that comes while a block is
+    rendered for its key. It skips templates that do not parse. It ends with 0 all the same.
 
     Each of `missing`, `failed`, `untranslated`, `unfilled`, `surrounded` and `varying` names a block by {"engine", "template",
     "in": the template it stands in, "block": its number in the page, "line", "context": the offline

@@ -10,10 +10,11 @@ from fab_static.host.project.reads.states import state_of
 
 
 def is_to_write(mode: Any, flags: Any) -> bool:
-    """Tell of an opening whether what is opened may be written to."""
+    """Tell of an opening whether what is opened may be written to: open() has a mode, os.open() flags."""
     if isinstance(mode, str):
         return not set(mode).isdisjoint("wax+")
-    return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+    return isinstance(flags, int) and bool(flags & writing)
 
 
 def forms(path: str) -> set[str]:
