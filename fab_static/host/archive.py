@@ -19,6 +19,13 @@ from fab_static.host import loader
 HOST = Path(__file__).parent
 ROOT = HOST.parents[1]  # paths in an archive, and so in tracebacks, are relative to it
 
+# The first line that goes to a host. Where a login has started a shell that reads it, that shell ends at once,
+# and runs nothing of the archive after it. Where the login has read a line itself, it is this one, and no harm is done.
+READ_BY_A_SHELL = 113  # the exit status of that shell
+FIRST_LINE = f"exit {READ_BY_A_SHELL}\n".encode()
+WHICH_PYTHON = "'fab_static: Python '+'.'.join(map(str,sys.version_info[:3]))+' at '+sys.executable"
+READ_BY_THE_LOGIN = "fab_static: the login read"  # the bootstrap's words where more was read
+
 DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
 # of a comment behind code: one without quotes, else it may be part of a string
 COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
@@ -85,16 +92,19 @@ def _files_of(module: ModuleType) -> Iterator[Path]:
 def bootstrap(data: bytes, main: str) -> str:
     """Return the program that reads an archive from standard input, and calls `main` of one of its modules.
 
-    It reads exactly the archive (a buffer of 1 never reads ahead), and leaves what follows to `main`. It is one
-    line, because not every login shell takes a newline in an argument; and each Python understands it, so that one
-    that is too old can say so.
+    It reads exactly FIRST_LINE, which may be missing, and the archive (a buffer of 1 never reads ahead). It leaves
+    what follows to `main`. It is one line, because not every login shell takes a newline in an argument; and each
+    Python understands it, so that one that is too old can say so.
     """
     file = Path(loader.__file__).relative_to(ROOT).as_posix()
+    size = len(FIRST_LINE)
+    too_old = f"sys.exit({WHICH_PYTHON})"
     return (
-        "import io,sys,zlib;sys.version_info<(3,8)and sys.exit("
-        "'fab_static: Python '+'.'.join(map(str,sys.version_info[:3])));import json;"
-        "sources=json.loads(zlib.decompress("
-        f"io.BufferedReader(io.FileIO(0,closefd=False),1).read({len(data)})).decode('utf-8'));"
+        f"import sys;sys.version_info<(3,8)and {too_old};import io,json,zlib;"
+        f"read=io.BufferedReader(io.FileIO(0,closefd=False),1).read;head=read({size});"
+        f"head=b''if head[:{size - 1}]==b'{FIRST_LINE[:-1].decode()}'else head;"
+        f"data=head+read({len(data)}-len(head));data[:1]==b'x'or sys.exit('{READ_BY_THE_LOGIN}');"
+        "sources=json.loads(zlib.decompress(data).decode('utf-8'));"
         f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
         f"loader['Modules'](sources).install();from {main} import main;main()"
     )

@@ -144,8 +144,9 @@ class AgentChannel:
             self.refuse_error(self.received(patience.SILENCE_SECONDS, 0)[0])
         except (OSError, EOFError, paramiko.SSHException) as error:
             code, words = channel.last_words()
+            printed = self._frames.printed
             self.close()
-            raise self._opening.failed(code, words, error) from error
+            raise self._opening.failed(code, words, error, printed) from error
         except BaseException:
             self.close()
             raise

@@ -77,11 +77,17 @@ class Frames:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._is_marked = True  # whether the mark came that was waited for
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing came after the last whole frame."""
         return not self._buffer
+
+    @property
+    def printed(self) -> str:
+        """What came in place of the mark; nothing where the mark came."""
+        return "" if self._is_marked else bytes(self._buffer).decode(errors="replace").strip()
 
     def next(self, channel: Channel, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
         """Return the next frame.
@@ -107,15 +113,17 @@ class Frames:
             EOFError: it did not come; with what came instead.
         """
         deadline = time.monotonic() + seconds
+        self._is_marked = False
         while mark not in self._buffer:
             if len(self._buffer) > most:
                 raise EOFError("the login prints without end")
             piece = channel.receive(65536, max(0.1, deadline - time.monotonic()))
             if not piece:
-                raise EOFError(bytes(self._buffer[-2000:]).decode(errors="replace").strip())
+                raise EOFError(self.printed[-2000:])
             self._buffer += piece
             if time.monotonic() > deadline:
                 raise TooSlowError(f"the agent did not speak for {seconds:g} seconds")
+        self._is_marked = True
         del self._buffer[: self._buffer.index(mark) + len(mark)]
 
     def _exactly(self, channel: Channel, size: int, silence_seconds: float) -> bytes:

@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from fab_static.errors import RemoteError
+from fab_static.host.archive import FIRST_LINE
 from fab_static.plan.inventory import Environment, Host, expand
 from fab_static.remote import patience, sent, starting
 from fab_static.remote.channels import LocalChannel
@@ -40,8 +41,7 @@ class Opening:
         Raises:
             RemoteError: the host cannot be reached, or has no such program.
         """
-        python = sys.executable if self._host.local else self._ssh.python
-        command = self._as_user(self._agent.command(python))
+        command = self._as_user(self._agent.command(self._python))
         if not self._host.local:
             return self._connection.channel(shlex.join(command))
         try:
@@ -59,48 +59,80 @@ class Opening:
             "app": self._environment.app,
             "environment": self._environment.name,
         }
-        return self._agent.archive + sent.framed(opening, b"")
+        return self._agent.first_bytes + sent.framed(opening, b"")
 
-    def failed(self, code: int | None, words: str, error: BaseException) -> RemoteError:
+    def failed(
+        self, code: int | None, words: str, error: BaseException, printed: str = ""
+    ) -> RemoteError:
         """Return why no agent speaks.
 
         Args:
             code: the exit status, where the process has ended.
             words: what stood on standard error.
             error: what happened to the channel.
+            printed: what stood on standard output, where an agent's first words should be.
         """
+        if FIRST_LINE.decode().strip() in printed:  # the login runs a program such as cat
+            printed = "(it sent back what was sent to it)"
+        said = "\n".join(part for part in (self._shown(words), self._shown(printed)) if part)
         if code is None and isinstance(error, TimeoutError):
-            what, mend = starting.silence(self.seconds, words, self._start)
+            what, mend = starting.silence(self.seconds, said, self._start)
             return RemoteError(what, where=self._host.name, mend=mend)
-        return self._no_agent(code, words, error)
+        return self._no_agent(code, said, error)
+
+    def _shown(self, words: str) -> str:
+        return starting.shown(words, self._agent.command(self._python)[-1])
 
     def _no_agent(self, code: int | None, words: str, error: BaseException) -> RemoteError:
         """Return why there is no agent: what was said instead of its first words."""
         said = words or str(error) or f"exit status {code}"
-        version = self._too_old(said)
-        if version:
+        too_old = self._too_old(said)
+        if too_old:
             return RemoteError(
-                f"{self._ssh.python} is {version}, 3.8 is needed",
+                f"{too_old}, 3.8 is needed",
                 where=self._host.name,
                 mend="install a later one there, and name it in the inventory: "
                 "ssh: {python: /usr/bin/python3.11}",
             )
-        what, mend = starting.reason(said, code, self._start)
+        what, mend = starting.reason(self._in_plain_words(said), code, self._start)
         return RemoteError(what, where=self._host.name, mend=mend)
 
     def _too_old(self, words: str) -> str | None:
-        """Return the version of a Python that is too old for the agent; None where it is not."""
+        """Return which Python is too old for the agent, and where it lies; None where it is not."""
+        python = self._python
         told = sent.TOO_OLD.search(words)
-        if told:
-            return told[1]
-        if "unknown option" not in words.lower():
+        # older than 3.4, it knows none of our options, and must be asked once more
+        if not told and "unknown option" in words.lower():
+            told = sent.TOO_OLD.search(self._asked(sent.which(python)))
+            if not told:
+                return f"{python} is older than 3.4"
+        if not told:
             return None
-        # older than 3.4, which has none of our options: it must be asked once more
-        channel = self._connection.channel(shlex.join(self._as_user([self._ssh.python, "-V"])))
+        version, place = told[1], told[2].strip()
+        return (
+            f"{python} ({place}) is {version}"
+            if place not in ("", python)
+            else f"{python} is {version}"
+        )
+
+    def _in_plain_words(self, said: str) -> str:
+        """Return what was said; of a sudo that speaks the host's language, what it says in English."""
+        if not self._ssh.become or starting.refusal_of_sudo(said) or not starting.is_of_sudo(said):
+            return said
+        again = self._asked([self._python, "-V"], "env", "LC_ALL=C")
+        return again if starting.is_of_sudo(again) else said
+
+    def _asked(self, command: list[str], *before: str) -> str:
+        """Run a command that says something on standard error, and return that."""
+        channel = self._connection.channel(shlex.join([*before, *self._as_user(command)]))
         try:
-            return channel.last_words()[1].replace("Python", "").strip() or "older than 3.4"
+            return channel.last_words()[1]
         finally:
             channel.close()
+
+    @property
+    def _python(self) -> str:
+        return sys.executable if self._host.local else self._ssh.python
 
     def _as_user(self, command: list[str]) -> list[str]:
         become = self._ssh.become
@@ -109,4 +141,4 @@ class Opening:
     @property
     def _start(self) -> starting.Start:
         user = self._connection.user or getpass.getuser()
-        return starting.Start(self._ssh.python, self._ssh.become, user, self.ssh_command)
+        return starting.Start(self._python, self._ssh.become, user, self.ssh_command)

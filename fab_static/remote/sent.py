@@ -11,7 +11,7 @@ from functools import cache
 
 from fab_static.host import agent
 from fab_static.host.agent.protocol import FRAME
-from fab_static.host.archive import archive, bootstrap
+from fab_static.host.archive import FIRST_LINE, WHICH_PYTHON, archive, bootstrap
 from fab_static.remote.frames import Head
 
 AGENT = "fab_static_sent.host.agent"  # its name on hosts
@@ -25,7 +25,8 @@ OF_PROJECTS = (
     "static_root",
 )
 OF_BUILDS = ("copies", "lift", "writes")  # and only where it is built, these
-TOO_OLD = re.compile(r"fab_static: Python (\S+)")  # the bootstrap's words
+# the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
+TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating
 
 
@@ -35,10 +36,20 @@ class Program:
 
     archive: bytes
 
+    @property
+    def first_bytes(self) -> bytes:
+        """What goes to standard input before any frame."""
+        return FIRST_LINE + self.archive
+
     def command(self, python: str) -> list[str]:
         """Return the words of the command: no packages of user or site, and UTF-8 whatever the locale."""
         program = bootstrap(self.archive, f"{AGENT}.wire")
         return [python, "-I", "-S", "-X", "utf8", "-c", program]
+
+
+def which(python: str) -> list[str]:
+    """Return the words of the command by which any Python says its version, and where it lies."""
+    return [python, "-c", f"import sys;sys.exit({WHICH_PYTHON})"]
 
 
 def agent_for(roles: Collection[str]) -> Program:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -64,7 +65,7 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         except OSError as error:
             if line:
                 line.drop()
-            return {"code": 127, "cannot_start": f"{error.filename}: {error.strerror}"}, b""
+            return {"code": 127, "cannot_start": _why_not(error)}, b""
     pid = process.pid
     over = threading.Event()
 
@@ -100,6 +101,14 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         else:
             remove_tree(path)
     return answer, b""
+
+
+def _why_not(error: OSError) -> str:
+    """Return why a command cannot start; sudo's noexec lets an agent start nothing."""
+    why = f"{error.filename}: {error.strerror}"
+    if error.errno == errno.EACCES and "sudo_noexec" in os.environ.get("LD_PRELOAD", ""):
+        why += " (sudo's noexec: its rule needs EXEC:)"
+    return why
 
 
 def output_of(process: Running) -> Iterator[bytes]:

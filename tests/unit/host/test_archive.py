@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 import zlib
@@ -321,4 +322,35 @@ def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():
     program = archive.bootstrap(b"x" * 5, "fab_static_sent.host.agent")
     assert "\n" not in program
     assert '"' not in program
-    assert "read(5)" in program
+    assert "read(5-len(head))" in program
+
+
+@pytest.mark.parametrize("before", [b"", archive.FIRST_LINE])
+def test_the_first_line_may_be_missing(before):
+    """A login may have read it: `read x` in .bashrc."""
+    data = zlib.compress(json.dumps(SOURCES).encode())
+    ran = run_bootstrap(data, before + data)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_an_archive_whose_beginning_the_login_has_read_is_told():
+    data = zlib.compress(json.dumps(SOURCES).encode())
+    ran = run_bootstrap(data, data[5:] + b"frames")
+    assert (ran.returncode, ran.stderr.decode().strip()) == (1, archive.READ_BY_THE_LOGIN)
+
+
+def run_bootstrap(data, sent):
+    program = archive.bootstrap(data, "fab_static_sent.host.packed.start")
+    words = [sys.executable, "-I", "-S", "-c", program, "rest"]
+    return subprocess.run(words, input=sent, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "tcsh"])
+def test_a_shell_that_reads_the_archive_ends_at_its_first_line(shell, tmp_path):
+    """An archive is bytes of any kind: as lines of a shell, they could do anything."""
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    sent = archive.FIRST_LINE + b"touch made\n"
+    ran = subprocess.run([shell], input=sent, cwd=tmp_path, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (archive.READ_BY_A_SHELL, b"")
+    assert not [*tmp_path.iterdir()]

@@ -76,7 +76,7 @@ def test_an_agent_that_becomes_another_user_is_started_by_a_sudo_that_never_asks
 
 def test_the_program_and_the_first_request_go_in_one_trip() -> None:
     first = opening()[0].first_bytes()
-    archive = sent.agent_for(["static"]).archive
+    archive = sent.agent_for(["static"]).first_bytes
     assert first.startswith(archive)
     head_size, body_size = FRAME.unpack_from(first, len(archive))
     head = first[len(archive) + FRAME.size :]
@@ -143,23 +143,63 @@ def test_a_login_that_says_nothing_is_given_up_after_so_many_seconds() -> None:
 
 
 def test_a_python_that_is_too_old_is_told_with_its_version_by_the_agents_own_words() -> None:
-    error = opening(python="python3")[0].failed(1, "fab_static: Python 3.6.8\n", CUT)
-    assert error.what == "python3 is 3.6.8, 3.8 is needed"
+    words = "fab_static: Python 3.6.8 at /usr/libexec/platform-python\n"
+    error = opening(python="python3")[0].failed(1, words, CUT)
+    assert error.what == "python3 (/usr/libexec/platform-python) is 3.6.8, 3.8 is needed"
     assert error.mend.endswith("ssh: {python: /usr/bin/python3.11}")
 
 
 @pytest.mark.parametrize(
-    ("answer", "version"), [("Python 2.7.18", "2.7.18"), ("", "older than 3.4")]
+    ("answer", "which"),
+    [
+        ("fab_static: Python 2.7.18 at /usr/bin/python", "python (/usr/bin/python) is 2.7.18"),
+        ("fab_static: Python 2.7.18 at python", "python is 2.7.18"),
+        ("fab_static: Python 2.6.6 at ", "python is 2.6.6"),
+        ("", "python is older than 3.4"),
+    ],
 )
 def test_a_python_that_does_not_know_our_options_is_asked_for_its_version(
-    answer: str, version: str
+    answer: str, which: str
 ) -> None:
     made, connection = opening(python="python", become="www-data")
     connection.answer = Said(answer)
     error = made.failed(2, "Unknown option: -I\nusage: python …", CUT)
-    assert error.what == f"python is {version}, 3.8 is needed"
-    assert connection.commands == ["sudo -n -u www-data -- python -V"]
+    assert error.what == f"{which}, 3.8 is needed"
+    assert connection.commands[0].startswith("sudo -n -u www-data -- python -c 'import sys;")
     assert connection.answer.closed
+
+
+def test_a_shell_that_shows_our_program_again_is_no_python_that_is_too_old() -> None:
+    """That is how fish tells it. It was "python3 is '"'"'+'"'"'.…, 3.8 is needed"."""
+    made, connection = opening(python="python3")
+    made.channel()
+    said = f"fish: Unknown command: python3\nfish:\n{connection.commands[0]}\n^~~~~~^"
+    error = made.failed(127, said, CUT)
+    assert error.what == (
+        "python3 cannot be started: fish: Unknown command: python3\nfish:\n"
+        "python3 -I -S -X utf8 -c …\n^~~~~~^"
+    )
+
+
+def test_a_sudo_that_speaks_the_hosts_language_is_asked_again_in_english() -> None:
+    made, connection = opening(become="no-such")
+    connection.answer = Said("sudo: unknown user no-such")
+    error = made.failed(1, "sudo: unbekannter Benutzer no-such", CUT)
+    assert error.what == "there is no user no-such: sudo: unknown user no-such"
+    assert connection.commands == ["env LC_ALL=C sudo -n -u no-such -- python3 -V"]
+
+
+def test_what_a_login_printed_is_told_beside_its_errors() -> None:
+    """The shell nologin speaks on standard output, and start-up files on standard error."""
+    printed = "This account is currently not available."
+    error = opening()[0].failed(1, "stty: not on a terminal", CUT, printed)
+    assert error.what.endswith(f" has no shell: stty: not on a terminal\n{printed}")
+
+
+def test_a_program_that_sends_all_back_is_told_without_the_archive() -> None:
+    made, _ = opening()
+    error = made.failed(None, "", TimeoutError(), made.first_bytes().decode(errors="replace"))
+    assert error.what.endswith("; it said: (it sent back what was sent to it)")
 
 
 def test_who_logs_in_is_known_where_no_user_is_named() -> None:
