@@ -218,8 +218,9 @@ def expand(text: str, host: Host) -> str:
 
 def expand_url(text: str, host: Host) -> str:
     """Return the URL with `{host}` and `{address}` put in; an IPv6 address gets its brackets (RFC 3986)."""
-    if ":" in host.address and "[{address}]" not in text:
-        text = text.replace("{address}", f"[{host.address}]")
+    if ":" in host.address:
+        bare = host.address.strip("[]")  # the inventory may have the brackets, and so may the URL
+        text = text.replace("[{address}]", "{address}").replace("{address}", f"[{bare}]")
     return expand(text, host)
 
 

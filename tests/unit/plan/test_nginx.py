@@ -60,5 +60,6 @@ def test_an_ipv6_address_has_brackets_in_a_url(text: str, url: str) -> None:
     """web.check asked http://2001:db8::1:8090/, and a flip was undone for it alone (fleet C16)."""
     host = Host("edge1", "2001:db8::1", ("static",))
     assert expand_url(text, host) == url
+    assert expand_url(text, replace(host, address="[2001:db8::1]")) == url
     assert expand_url(text, replace(host, address="::1")).count("[") == url.count("[")
     assert expand("ssh {address}", host) == "ssh 2001:db8::1"
