@@ -116,6 +116,7 @@ class Frames:
         self._is_marked = False
         while mark not in self._buffer:
             if len(self._buffer) > most:
+                self._buffer.clear()
                 raise EOFError("the login prints without end")
             piece = channel.receive(65536, max(0.1, deadline - time.monotonic()))
             if not piece:

@@ -117,7 +117,8 @@ class Opening:
 
     def _in_plain_words(self, said: str) -> str:
         """Return what was said; of a sudo that speaks the host's language, what it says in English."""
-        if not self._ssh.become or starting.refusal_of_sudo(said) or not starting.is_of_sudo(said):
+        is_known = starting.refusal_of_sudo(said) or not starting.is_of_sudo(said)
+        if not self._ssh.become or self._host.local or is_known:
             return said
         again = self._asked([self._python, "-V"], "env", "LC_ALL=C")
         return again if starting.is_of_sudo(again) else said
@@ -141,4 +142,4 @@ class Opening:
     @property
     def _start(self) -> starting.Start:
         user = self._connection.user or getpass.getuser()
-        return starting.Start(self._python, self._ssh.become, user, self.ssh_command)
+        return starting.Start(self._ssh.python, self._ssh.become, user, self.ssh_command)

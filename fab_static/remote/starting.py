@@ -51,7 +51,7 @@ SUDOERS = "add to /etc/sudoers.d/fab-static there"
 # and those of sudo-rs: https://github.com/trifectatechfoundation/sudo-rs (src/common/error.rs)
 OF_SUDO = (
     Reason(
-        r"\bsudo: (command )?not found|command not found: sudo|unknown command: sudo",
+        r"\bsudo: (command )?not found|^sudo: no such file|command not found: sudo|unknown command: sudo",
         "sudo is not installed",
         "install it there, or log in as {become} (ssh.user) without ssh.become",
     ),
@@ -133,13 +133,21 @@ ANOTHER_SHELL = Reason(
 )
 WITHOUT_BECOME = (
     Reason(
+        r"^the login prints without end$",  # the words of remote/frames.py
+        "the host agent did not start",
+        "see there what prints in .bashrc, .profile or .zshenv of {user}, "
+        + INSTEAD
+        + ". "
+        + BY_HAND,
+    ),
+    Reason(
         r"fab_static: the login read|zlib\.error",  # the words of host/archive.py
         "the login of {user} reads what was sent to the agent",
         "see there what reads standard input in .bashrc, .profile or .zshenv (read, cat, ssh, a "
         "question): do that on a terminal only ([ -t 0 ] && …)",
     ),
     Reason(
-        r"account is currently not available|account is not available"
+        r"account is currently not available"
         r"|account is (locked|disabled)|shell access (is )?(disabled|denied)",
         "the account {user} has no shell",
         "give it one there (chsh -s /bin/bash {user}), see ForceCommand in sshd_config, or log in as "
@@ -227,7 +235,8 @@ def _refusal_of_login(said: str, code: int | None, start: Start) -> Reason | Non
     if code == 126:
         return NOT_EXECUTABLE
     lines = said.lower().splitlines()
-    if any(start.python.lower() in line and NOT_FOUND.is_in(line) for line in lines):
+    names = (start.python.lower(), "python")
+    if any(NOT_FOUND.is_in(line) and any(name in line for name in names) for line in lines):
         return NOT_FOUND
     # our command never ends well without an agent's words, and 127 speaks of a program that is not ours
     return ANOTHER_PROGRAM if code in (0, 127) else None
