@@ -101,7 +101,9 @@ class Call:
         """Note what it read and wrote; `unseen`: why it may have read more."""
         self.inputs = [row for row in inputs if not self._is_own(row[1])]
         elsewhere = [f"it wrote {path}" for path in written if not self._is_own(path)]
-        self.why_not = next(iter([*unseen, *elsewhere]), None)
+        # postcss looks at its outfile before it writes it; that is empty each time
+        others = [why for why in unseen if not why.startswith(f"it read {self._own}/")]
+        self.why_not = next(iter([*others, *elsewhere]), None)
 
     def made(self, text: str) -> None:
         """Note what it made."""
