@@ -73,5 +73,8 @@ def test_a_session_whose_connections_were_cut_goes_on(tmp_path: Path) -> None:
         session.deploy()
         hosts.gateway.cut()
         hosts.sshd.cut()
+        assert session.status()[
+            "agreed"
+        ]  # it only looks: whoever has not seen the cut yet asks again
         session.deploy()
         assert session.status()["agreed"]
