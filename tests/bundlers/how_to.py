@@ -79,7 +79,7 @@ class Npm:
     def runs(self) -> int:
         """Return how often the bundler was started."""
         text = (self.folder / "runs").read_text() if (self.folder / "runs").exists() else ""
-        return len([line for line in text.splitlines() if line.split()[-1] == "build"])
+        return len([line for line in text.splitlines() if {"build", "webpack"} & {*line.split()}])
 
 
 def npm(folder: Path) -> Npm:
