@@ -44,9 +44,8 @@ class Notes:
         self.before: Mapping[str, Any] = {}  # the last run's record
         self.states: dict[Input, Row] = {}  # in it
         self.more: dict[str, Any] = {}  # that is to be kept with this one
-        self.settle: Callable[..., None] = lambda: (
-            None
-        )  # called before each look: programs may have ended
+        # called before each look: programs may have ended whose reads are not noted yet
+        self.settle: Callable[..., None] = _nothing_to_settle
 
     def knows(self, before: Mapping[str, Any] | None) -> None:
         """Take in the record of the last run: what is as it was then need not be read to know its state."""
@@ -138,3 +137,7 @@ class Notes:
         name = absolute(path)
         if name is not None and name not in self.written:
             self.written[name] = ("bytes", name) in self.inputs or ("names", name) in self.inputs
+
+
+def _nothing_to_settle(*, all_of_them: bool = False) -> None:
+    """Do nothing: no programs are followed here."""

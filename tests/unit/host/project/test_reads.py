@@ -216,6 +216,31 @@ def test_what_cannot_be_seen_is_never_used_again(project, why):
     assert project.why() == why
 
 
+def test_where_nothing_is_built_programs_are_not_followed(project):
+    """What follows them is not sent to hosts that only render."""
+    project.ask("learn", project_archive(builds=False))
+    assert project.run("import subprocess; subprocess.run(['/bin/ls'])")["code"] == 0
+    assert project.why() == "it started ls"
+
+
+def test_several_native_modules_are_told_at_once(project):
+    native = next(Path(path) for path in sys.path if Path(path).name == "lib-dynload")
+    for name in ("one", "two"):
+        (project.folder / f"{name}.so").write_bytes(next(native.glob("_bisect.*")).read_bytes())
+    project.run(
+        """
+        import importlib.machinery, importlib.util, sys
+        for name in ("one", "two"):
+            loader = importlib.machinery.ExtensionFileLoader("_bisect", name + ".so")
+            spec = importlib.util.spec_from_file_location("_bisect", name + ".so", loader=loader)
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+        """
+    )
+    assert (
+        "it loaded the native modules one and two, which may read unseen: name those in build.trust that do not"
+    ) in project.why()
+
+
 def test_a_native_module_is_used_again_only_when_it_is_trusted(project):
     """It may open files without Python's knowing, as libsass does."""
     native = next(Path(path) for path in sys.path if Path(path).name == "lib-dynload")
