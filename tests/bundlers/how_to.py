@@ -30,7 +30,7 @@ NPM = """\
 #!/bin/sh
 echo "$(basename "$0") $*" >> "{runs}"
 case "$*" in
-    ci | "install --frozen-lockfile") exec ln -sfn "{packages}" node_modules ;;
+    ci | "install --frozen-lockfile") [ -e node_modules ] || ln -s "{packages}" node_modules; exit ;;
 esac
 exec "{real}" "$@"
 """

@@ -39,8 +39,6 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed]:
     for host in ("here", "web1"):
         shutil.copytree(how_to.HERE / "hq", folder / host / "code")
     code, web = (folder / host / "code" for host in ("here", "web1"))
-    # webpack lists the checkout: what a first build leaves in it would make it run once more
-    (code / "resource_versions.yml").write_text("{}\n")
     asked = {
         "deploy_to": f"{folder}/{{host}}/static",
         "hosts": {
@@ -74,6 +72,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed]:
             )
 
         session.deploy()
+        session.deploy()  # webpack lists the checkout, and sees what the first build left there
         note("first")
         listed = code / "corehq/apps/cases/templates/cases/list.html"
         listed.write_text(listed.read_text() + "<p>a template alone</p>")
@@ -115,7 +114,7 @@ def test_scss_and_less_are_compressed_side_by_side(steps: dict[str, Deployed]) -
 
 
 def test_a_template_without_a_new_entry_does_not_run_webpack(steps: dict[str, Deployed]) -> None:
-    assert steps["first"].runs == steps["template"].runs == 1
+    assert steps["template"].runs == steps["first"].runs
     assert steps["template"].manifests == steps["first"].manifests
 
 
@@ -126,7 +125,7 @@ def test_catalogues_are_made_of_new_translations(steps: dict[str, Deployed]) -> 
 
 
 def test_an_entry_tag_in_a_template_adds_an_entry(steps: dict[str, Deployed]) -> None:
-    assert steps["entry"].runs == 2
+    assert steps["entry"].runs == steps["template"].runs + 1
     assert "cases/js/detail" not in steps["template"].manifests[0]
     assert set(steps["entry"].manifests[0]["cases/js/detail"]) <= {
         name.removeprefix("webpack/") for name in steps["entry"].files
@@ -135,4 +134,4 @@ def test_an_entry_tag_in_a_template_adds_an_entry(steps: dict[str, Deployed]) ->
 
 def test_a_rollback_brings_both_manifests_back(steps: dict[str, Deployed]) -> None:
     assert steps["rollback"].manifests == steps["template"].manifests
-    assert steps["rollback"].runs == 2
+    assert steps["rollback"].runs == steps["entry"].runs
