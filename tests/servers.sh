@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees that what the tests start for real is installed: OpenSSH's sshd, nginx, Chromium, gettext for catalogues, the
-# shells that complete our tasks, and strace, which sees what the phases of a build read.
+# shells that complete our tasks or that accounts have, and strace, which sees what the phases of a build read.
 # Installs what is missing with apt when it may, and says what is missing when it may not.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -14,6 +14,7 @@ command -v chromium >/dev/null || missing="$missing chromium"
 command -v msgfmt >/dev/null || missing="$missing gettext"
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
+command -v tcsh >/dev/null || missing="$missing tcsh"
 command -v strace >/dev/null || missing="$missing strace"
 [ -n "$missing" ] || exit 0
 

@@ -231,7 +231,7 @@ class Channel:
         self._sent_at = time.monotonic()
         self._frames: deque[tuple[dict[str, Any], bytes]] = deque()
         self._agent = Agent(self._frames)
-        self._skip = len(agent_for(roles).archive)  # its own source comes first
+        self._skip = len(agent_for(roles).first_bytes)  # its own source comes first
         self._agent.answers += HELLO
         self._agent.send({"agent": 1, "python": "3", "user": "deploy", "machine": "simulated"})
 
