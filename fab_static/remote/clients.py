@@ -7,8 +7,6 @@ from collections.abc import Callable
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote.client import Connection
 from fab_static.remote.connection import SharedConnection
-from fab_static.remote.openssh.connection import OpensshConnection
-from fab_static.remote.openssh.masters import Masters
 from fab_static.remote.ssh.hops import Ways
 from fab_static.remote.ssh.shared import SharedWays
 
@@ -24,6 +22,10 @@ def client_of(
     """
     ways = Ways(environment, tell)
     if environment.ssh.client == "openssh":
+        # not above: nearly every command does without
+        from fab_static.remote.openssh.connection import OpensshConnection
+        from fab_static.remote.openssh.masters import Masters
+
         masters = Masters(environment, tell)
         return lambda host: OpensshConnection(host, environment, ways, tell, masters)
     shared = SharedWays(environment.ssh, tell)
