@@ -17,7 +17,7 @@ test: unit served chaos-short
 # what the tests stand on: `make -j3 ready` lets pip, npm and apt work side by side
 ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled
 
-unit: $(STAMP) compiled
+unit: $(STAMP) servers compiled
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
 # the order is conftest.py's own: by number of tests, the longest file would begin last
