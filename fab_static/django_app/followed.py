@@ -25,7 +25,6 @@ from fab_static.django_app import resource_versions
 from fab_static.plan.ids import is_id
 
 T_co = TypeVar("T_co", covariant=True)
-ATTEMPTS = 5  # times that links are followed, where a flip comes in between
 _IN_RELEASE = re.compile(r"(?P<folder>.*/releases)/(?P<release>[^/]+)/(?P<rest>.+)", re.DOTALL)
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -102,8 +101,9 @@ def _read_now(asked: Followed[object], release: str | None) -> _Read:
     """Return what all manifests say now, read anew where they lead elsewhere than before."""
     global _last  # one name is swapped, which no thread sees halfway
     places, release = _places(release)
-    if places == _last.places:
-        return _last
+    last = _last  # looked at once: another thread may swap it at any time
+    if places == last.places:
+        return last
     with _lock:
         try:
             values = {one: one.parse(_text(places[one])) for one in places}
@@ -116,13 +116,15 @@ def _read_now(asked: Followed[object], release: str | None) -> _Read:
 
 
 def _places(release: str | None) -> tuple[dict[Followed[object], tuple[object, ...]], str | None]:
-    """Return where each manifest is read from, all of one release, and which release that is."""
-    for _ in range(ATTEMPTS):
-        found = {one: _place(one.path, release) for one in [*_all]}
-        releases = {release_in(str(place[0])) for place in found.values()} - {None}
-        if len(releases) <= 1:
-            break
-    return found, next(iter(sorted(filter(None, releases))), None)
+    """Return where each manifest is read from, all of one release, and which release that is.
+
+    Where none is asked for, that is the release of the first link that leads into one.
+    """
+    found: dict[Followed[object], tuple[object, ...]] = {}
+    for one in [*_all]:
+        found[one] = _place(one.path, release)
+        release = release or release_in(str(found[one][0]))
+    return found, release
 
 
 def _place(path: str, release: str | None) -> tuple[object, ...]:
