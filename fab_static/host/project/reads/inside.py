@@ -54,7 +54,7 @@ class Inside:
             writes = not os.path.lexists(path)
         elif not (writes and is_emptied):
             self.looked(path, ("bytes",))
-        if writes:
+        if writes and not os.path.isdir(path):  # tempfile says that it writes to the folder
             self._writes.add(path)
 
     def changed(self, event: str, arguments: tuple[Any, ...]) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fab_static.host.project.reads.compared import replayed
@@ -155,6 +155,11 @@ def run(root, steps):
 
 
 @settings(max_examples=300, deadline=None)
+@example(
+    [(write_aside, "js/a.js", "a.css"), (rename_folder, "js/a.js", "a.css")],
+    {"js/a.js": "one"},
+    {"js/b.js": "one"},
+)
 @given(program, state, change)
 def test_what_is_replayed_is_what_a_run_would_have_left(steps, before, changes):
     with tempfile.TemporaryDirectory() as folder:
