@@ -212,6 +212,8 @@ def test_a_manifest_that_collectstatic_collects_too_is_no_stranger_on_a_host_tha
     with on_this_machine(code, **asked) as (session, told):
         first = session.deploy().current_release()
         before = page(code)
+        session.deploy()  # Python lists the checkout, and the first flip has put links there
+        told.said.clear()
         assert session.deploy().current_release().id == first.id
         assert told.said.count("reused: nothing that it reads has changed") == 2
         (code / "frontend/lazy.js").write_text("lazy(2)\n")

@@ -46,7 +46,7 @@ COMMANDS = {
 }
 
 BUNDLER = {
-    "name": "vite",
+    "name": "bundle",
     "run": "true",
     "reads": ["manage.py"],
 }  # test_own_phases.py has real ones

@@ -127,7 +127,8 @@ def test_a_source_that_was_rewritten_after_collectstatic_is_refused(tmp_path: Pa
     ):
         session.deploy()
     assert caught.value.what == (
-        f"something wrote sources that collectstatic has collected already:\n    {code}/shop/static/js/app.js"
+        "compilejsi18n changed nothing in STATIC_ROOT, and wrote sources that collectstatic has collected already:\n"
+        f"    {code}/shop/static/js/app.js"
     )
 
 

@@ -33,8 +33,19 @@ def test_output_that_is_not_much_is_kept_whole(sizes):
         ({"code": 127, "cannot_start": ": no such file"}, Ran(127, "said: no such file")),
         ({"code": -15, "timed_out": True}, Ran(-15, "said", timed_out=True)),
         (
-            {"code": 0, "token": "t", "unseen": ["it started sh", "sh"], "written": ["a", "b"]},
-            Ran(0, "said", token="t", unseen="it started sh", written=("a", "b")),
+            {
+                "code": 0,
+                "token": "t",
+                "unseen": ["it started sh", "it asked the network"],
+                "written": ["a", "b"],
+            },
+            Ran(
+                0,
+                "said",
+                token="t",
+                unseen="it started sh; it asked the network",
+                written=("a", "b"),
+            ),
         ),
         ({"code": 0, "token": None, "unseen": None}, Ran(0, "said")),
     ],

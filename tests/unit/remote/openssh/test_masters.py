@@ -13,6 +13,7 @@ from fab_static.remote.openssh.masters import Masters
 from fab_static.remote.ssh import doors
 from fab_static.remote.ssh.hops import Way, Ways
 from fab_static.remote.ssh.refusal import HopError
+from tests.processes import becomes
 from tests.unit.remote.openssh.conftest import FakeSsh
 from tests.unit.remote.ssh.conftest import Reached
 
@@ -120,7 +121,8 @@ def test_who_must_touch_a_key_is_told_so(opening: Callable[..., Opening]) -> Non
     accepted = 'echo "debug1: Server accepts key: my token ED25519-SK SHA256:x agent" >&2\n'
     masters, way = opening(accepted + CONNECT)
     masters.to(way, None, masters)
-    assert opening.told == ["web1 waits until somebody touches the security key my token"]  # type: ignore[attr-defined]
+    told = opening.told  # type: ignore[attr-defined]
+    assert becomes(lambda: told == ["web1 waits until somebody touches the security key my token"])
 
 
 def test_a_connection_ends_with_its_last_user_and_the_folder_with_the_last_of_all(
