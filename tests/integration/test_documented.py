@@ -148,6 +148,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
+@pytest.mark.timeout(1500)  # some 150 commands
 def test_every_command_that_the_docs_show_works(desk: Desk) -> None:
     shown = [command for command in commands() if command.startswith("fab ")]
     assert len(shown) > 50

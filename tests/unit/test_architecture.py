@@ -1,6 +1,8 @@
 """STYLE §1, kept true: who may import whom, who may speak, and what runs on an old Python."""
 
 import ast
+import copy
+import functools
 import graphlib
 import json
 import re
@@ -25,6 +27,7 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache  # nearly every test below reads all of them
 def tree_of(path):
     return ast.parse(path.read_text("utf-8"), str(path))
 
@@ -34,13 +37,18 @@ def imports_of(path):
     return imports_in(tree_of(path), path)
 
 
-def imports_at_run_time_of(path):
-    """Return what a file imports, without what stands below `if TYPE_CHECKING:` at its top."""
-    tree = tree_of(path)
+def run_time_tree_of(path):
+    """Return what a file holds, without what stands below `if TYPE_CHECKING:` at its top."""
+    tree = copy.deepcopy(tree_of(path))
     for node in tree.body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-    return imports_in(tree, path)
+    return tree
+
+
+def imports_at_run_time_of(path):
+    """Return what a file imports, but for types."""
+    return imports_in(run_time_tree_of(path), path)
 
 
 def imports_in(tree, path):
@@ -328,10 +336,7 @@ def test_rooms_of_the_agent_import_each_other_one_way():
     """But for types, and for what wire.py imports when it is first asked."""
     graph = {}
     for path in AGENT:
-        tree = tree_of(path)
-        for node in tree.body:
-            if isinstance(node, ast.If):  # TYPE_CHECKING
-                node.body = []
+        tree = run_time_tree_of(path)
         found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         graph[module_of(path)] = {name for name in found if is_below(name, "fab_static.host.agent")}
     list(graphlib.TopologicalSorter(graph).static_order())
