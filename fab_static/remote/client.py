@@ -53,6 +53,14 @@ class Connection(ABC):
             error.what, where=f"{self.host.name}{by_way} ({hop.settings.at})", mend=error.mend
         )
 
+    def _opens_no_session(self, words: str) -> RemoteError:
+        """Return the error of a server that lets us in, and starts no command."""
+        return RemoteError(
+            f"the SSH server opens no session ({words})",
+            where=self.host.name,
+            mend="see its MaxSessions, and whether the user's shell works: " + self.ssh_command(),
+        )
+
     def compared(self) -> Comparison:
         """Return how the host is reached, beside what ssh makes of it; nothing is contacted.
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import paramiko
 
-from fab_static.errors import RemoteError
 from fab_static.plan.inventory import Environment, Host
 from fab_static.remote import patience
 from fab_static.remote.channels import SshChannel
@@ -49,12 +48,7 @@ class SharedConnection(Connection):
         try:
             return SshChannel(transport, command, timeout_seconds)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise RemoteError(
-                f"the SSH server opens no session ({error or type(error).__name__})",
-                where=self.host.name,
-                mend="see its MaxSessions, and whether the user's shell works: "
-                + self.ssh_command(),
-            ) from error
+            raise self._opens_no_session(str(error) or type(error).__name__) from error
 
     def _open(self) -> paramiko.Transport:
         with self._opening:

@@ -66,8 +66,4 @@ class OpensshConnection(Connection):
         """Return what it means that ssh opened no session on a connection that stands."""
         if not any(one in words for one in _NO_SESSION):
             return None
-        return RemoteError(
-            f"the SSH server opens no session ({words.splitlines()[0]})",
-            where=self.host.name,
-            mend="see its MaxSessions, and whether the user's shell works: " + self.ssh_command(),
-        )
+        return self._opens_no_session(words.splitlines()[0])
