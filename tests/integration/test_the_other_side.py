@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,10 @@ from fab_static.errors import RemoteError
 from fab_static.plan import inventory
 from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost, patience
+from tests import pythons
 from tests.processes import becomes
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes accounts")
 
 ACCOUNT = "fab-static-otherside"
 PORT = 2231
@@ -90,8 +92,6 @@ REFUSED: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """Run the server; its folder holds the keys, and the account's home."""
-    if os.geteuid():
-        pytest.skip("only root makes accounts")
     folder = Path(tempfile.mkdtemp(prefix="fab-otherside-", dir="/tmp"))
     folder.chmod(0o755)
     server = None
@@ -192,11 +192,12 @@ def test_a_login_that_starts_no_agent_is_told_with_its_cure(folder, row, monkeyp
     assert "import sys" not in caught.value.what  # the agent's program
 
 
-@pytest.mark.parametrize("version", ["2.7.18", "3.6.15", "3.7.16"])
-def test_a_python_that_is_too_old_is_told_with_its_version_and_place(folder, version):
-    python = Path.home() / f".pyenv/versions/{version}/bin/python"
-    if not python.exists() or sys.platform != "linux":
-        pytest.skip(f"no Python {version} here")
+@pytest.mark.parametrize("release", ["2.7", "3.6", "3.7"])
+def test_a_python_that_is_too_old_is_told_with_its_version_and_place(folder, release):
+    python = next(pythons.PYENV.glob(f"{release}.*/bin/python"), None)
+    if not python:
+        pytest.skip(f"no Python {release} here; unit/remote/test_opening.py has its words")
+    version = python.parents[1].name
     link = folder / f"python{version}"
     link.symlink_to(python)
     with pytest.raises(RemoteError) as caught:
