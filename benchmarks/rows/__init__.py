@@ -17,6 +17,7 @@ from benchmarks.rows import (
     scaling,
     starting,
     thousand,
+    tracing,
 )
 
 MODULES = {
@@ -32,4 +33,5 @@ MODULES = {
     "start": starting,
     "commands": commands,
     "thousand": thousand,
+    "tracing": tracing,
 }
