@@ -1,0 +1,95 @@
+"""Four hosts at the other end of a far line: seconds, and bytes over the operator's line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.far_line import FarLine, far
+from benchmarks.fleets import Operator, plain
+from benchmarks.measure import Cost, cost
+from benchmarks.results import Figure, Row, cpu, seconds
+from benchmarks.rows.building import SAMPLE
+from demo.fleet import Role
+
+UNCHANGED, CHANGED, ROLLBACK, STATUS = (
+    *("far-unchanged", "far-changed", "far-rollback", "far-status"),
+)
+UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST = (
+    *("far-unchanged-bytes", "far-changed-bytes", "far-rollback-bytes", "far-bytes-per-host"),
+)
+ROWS = (
+    *(UNCHANGED, CHANGED, ROLLBACK, STATUS),
+    *(UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST),
+)
+OF_FOUR: dict[str, list[Role]] = {
+    "build1": ["build"],
+    "edge1": ["static"],
+    "edge2": ["static"],
+    "web1": ["web"],
+}
+SECONDS = {
+    UNCHANGED: ("`deploy`, nothing changed", 3.0),
+    CHANGED: ("`deploy`, one small file changed", 4.5),
+    ROLLBACK: ("`rollback`", 2.2),
+    STATUS: ("`status`", 1.0),
+}
+KILOBYTES = {
+    UNCHANGED_BYTES: (UNCHANGED, "`deploy`, nothing changed", 250),
+    CHANGED_BYTES: (CHANGED, "`deploy`, one small file changed", 300),
+    ROLLBACK_BYTES: (ROLLBACK, "`rollback`", None),
+}
+SMALL = "shop/static/shop/small.txt"  # that no page names
+LINE = "60 ms, 20 Mbit/s up, 100 down, 4 hosts"
+
+
+def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) -> Iterator[Row]:
+    """Yield the rows: the sample project, and one line for all hosts. The probe asks beside the line."""
+    del small
+    shop = SAMPLE.write(folder / "project")
+    with plain(
+        folder / "hosts", OF_FOUR, project=shop, settings=SAMPLE.settings, app="shop"
+    ) as fleet:
+        operator = Operator(fleet, folder / "operator")
+        operator.describe(web={"reload": ""}, keep_releases=3)
+        for host in fleet.hosts.values():
+            (host.code / SMALL).write_text("first\n")
+        operator.fab("deploy")
+        with far(operator) as line:
+            costs, carried = _rounds(operator, line, times, tell)
+    for name, (what, limit) in SECONDS.items():
+        yield Row(
+            name,
+            f"far line ({LINE}): {what}",
+            seconds(costs[name]),
+            limit,
+            cpu=(cpu(costs[name]), None),
+        )
+    for name, (of, what, most) in KILOBYTES.items():
+        figure = Figure.of([(up + down) / 1e3 for up, down in carried[of]], "KB")
+        sent = Figure.of([up / 1e3 for up, _ in carried[of]], "KB")
+        yield Row(name, f"the same, bytes: {what}", figure, most, note=f"Of it sent: {sent}.")
+    sent = Figure.of([up / 4e3 for up, _ in carried[UNCHANGED]], "KB")
+    yield Row(PER_HOST, "the same, sent to one host of four: `deploy`, nothing changed", sent, 60)
+
+
+def _rounds(
+    operator: Operator, line: FarLine, times: int, tell: Callable[[str], None]
+) -> tuple[dict[str, list[Cost]], dict[str, list[tuple[int, int]]]]:
+    """Do everything in turn; return what each cost, and the bytes that went up and down."""
+    costs: dict[str, list[Cost]] = {name: [] for name in SECONDS}
+    carried: dict[str, list[tuple[int, int]]] = {name: [] for name in SECONDS}
+    words = {UNCHANGED: "deploy", CHANGED: "deploy", ROLLBACK: "rollback", STATUS: "status"}
+    operator.fab("deploy")  # what hosts keep from now on, they have
+    for number in range(times):
+        for name, word in words.items():
+            if name == CHANGED:
+                for host in operator.fleet.hosts.values():
+                    (host.code / SMALL).write_text(f"round {number}\n" * 100)
+            before = line.up.carried, line.down.carried
+            costs[name].append(cost(lambda word=word: operator.fab(word)))  # type: ignore[misc]
+            up, down = line.up.carried - before[0], line.down.carried - before[1]
+            carried[name].append((up, down))
+            tell(f"{number + 1}/{times} {name}: {costs[name][-1]}, up {up:,}, down {down:,}")
+        operator.fab("deploy")  # the changed one is live again
+    return costs, carried
