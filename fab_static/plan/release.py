@@ -34,12 +34,13 @@ class EncodedData(TypedDict):
 
 
 class FileData(TypedDict):
-    """What release.json says of a file: `encodings` are its copies, by their endings."""
+    """What release.json says of a file: `encodings` and `deltas` as a File has them."""
 
     sha256: str
     size: int
     version: str
     encodings: NotRequired[dict[str, EncodedData]]
+    deltas: NotRequired[dict[str, EncodedData]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +57,43 @@ class File:
 
     `encodings` are its precompressed copies, ending -> Encoded: {"gz": …, "br": …}. They are no files of
     the release: which zlib made them is nothing that visitors see.
+
+    `deltas` are differences to other bytes: SHA-256 of the bytes that a browser holds -> Encoded. A browser
+    that holds those downloads the delta (dcz, RFC 9842) in place of the file. They are no content either.
     """
 
     sha256: str
     size: int
     version: str
     encodings: Mapping[str, Encoded] = field(default_factory=lambda: _NONE)
+    deltas: Mapping[str, Encoded] = field(default_factory=lambda: _NONE)
 
     def to_data(self) -> FileData:
-        """Return what release.json says of it; nothing of encodings where there are none."""
+        """Return what release.json says of it; nothing of encodings and deltas where there are none."""
         data: FileData = {"sha256": self.sha256, "size": self.size, "version": self.version}
         if self.encodings:
-            data["encodings"] = {
-                ending: {"sha256": one.sha256, "size": one.size}
-                for ending, one in sorted(self.encodings.items())
-            }
+            data["encodings"] = _to_data(self.encodings)
+        if self.deltas:
+            data["deltas"] = _to_data(self.deltas)
         return data
 
     @classmethod
     def from_data(cls, data: FileData) -> File:
         """Return the file that release.json describes."""
-        encodings = {
-            ending: Encoded(one["sha256"], one["size"])
-            for ending, one in data.get("encodings", _NONE).items()
-        }
-        return cls(data["sha256"], data["size"], data["version"], encodings or _NONE)
+        encodings, deltas = map(_from_data, (data.get("encodings"), data.get("deltas")))
+        return cls(data["sha256"], data["size"], data["version"], encodings, deltas)
+
+
+def _from_data(found: dict[str, EncodedData] | None) -> Mapping[str, Encoded]:
+    """Return the encodings or deltas that release.json describes."""
+    if not found:
+        return _NONE
+    return {key: Encoded(one["sha256"], one["size"]) for key, one in found.items()}
+
+
+def _to_data(found: Mapping[str, Encoded]) -> dict[str, EncodedData]:
+    """Return what release.json says of encodings or deltas, in the order of their keys."""
+    return {key: {"sha256": one.sha256, "size": one.size} for key, one in sorted(found.items())}
 
 
 @dataclass(frozen=True)
@@ -166,7 +179,8 @@ class Release:
         if set(roles) & {"static", "build"}:
             for file in self.files.values():
                 held[file.sha256] = file.size
-                held.update((one.sha256, one.size) for one in file.encodings.values())
+                made = (*file.encodings.values(), *file.deltas.values())
+                held.update((one.sha256, one.size) for one in made)
         else:
             for path in filter(None, (self.offline_manifest, self.staticfiles_manifest)):
                 held[self.manifest(path).sha256] = self.manifest(path).size

@@ -12,7 +12,7 @@ from fab_static.host.agent.gone import Gone, by_last_live, link_all
 from fab_static.host.agent.names import OBJECT, RELEASE, SECOND_POOL, checked
 from fab_static.host.agent.plain import is_folder, read_json
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.seals import links_of, seals, with_copies
+from fab_static.host.agent.seals import deltas_of, links_of, seals, with_copies
 from fab_static.host.agent.walking import folders_below, place_of, remove_empty_folders
 from fab_static.host.agent.work import moved
 
@@ -105,7 +105,8 @@ def needed(host: Host, roles: list[str]) -> tuple[set[str], list[tuple[str, str,
             objects.add(sha256)
         if "build" in roles:  # it ships them to hosts that lack them
             for file in seal["files"].values():
-                objects.update(sha256 for _ending, sha256, _size in with_copies(file))
+                made = (*with_copies(file), *deltas_of(file))
+                objects.update(sha256 for _key, sha256, _size in made)
     for name in listings(host):
         objects.add(name)
         with contextlib.suppress(

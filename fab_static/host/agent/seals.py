@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -96,7 +97,8 @@ def is_seal(seal: Any, release: str) -> bool:
         files, versions = seal["files"], seal["versions"]
         outside = seal.get("manifests", {})
         for one in (*files.values(), *outside.values(), *([versions] if versions else [])):
-            if not all(isinstance(size, int) for _ending, _sha256, size in with_copies(one)):
+            made = (*with_copies(one), *deltas_of(one))
+            if not all(isinstance(size, int) for _key, _sha256, size in made):
                 return False
         for path, version in seal["versioned"].items():
             checked(VERSION, version, "version")
@@ -121,7 +123,8 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
     """Yield what a release needs on a host with these roles: path, SHA-256, size.
 
     Paths are relative to `deploy_to`; each is a hard link to its object. Precompressed copies stand
-    beside their files, wherever nginx finds these.
+    beside their files, wherever nginx finds these. Deltas stand in a folder for each file that a browser
+    may hold: those for plain names in the release, so that they flip with it; the others in the pool.
     """
     files = seal["files"]
     base = "releases/" + checked(RELEASE, seal["id"], "release")
@@ -138,6 +141,8 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
             for ending, sha256, size in copies:
                 if not ending or path + ending not in files:  # else the project made it
                     yield f"{base}/static/{path}{ending}", sha256, size
+            for held, sha256, size in deltas_of(files[path]):
+                yield f"{base}/dcz/{place_of_delta(held)}/{path}", sha256, size
         pool = [
             (checked(VERSION, version, "version"), path)
             for path, version in seal["versioned"].items()
@@ -148,6 +153,8 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
                 continue
             for ending, sha256, size in made[path]:
                 yield f"pool/{folder}/{path}{ending}", sha256, size
+            for held, sha256, size in deltas_of(files[path]):
+                yield f"pool/dcz/{place_of_delta(held)}/{folder}/{path}", sha256, size
     else:
         for manifest in filter(None, manifests):
             path = manifest["path"]
@@ -165,6 +172,22 @@ def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
         checked(ENDING, ending, "ending of a precompressed copy")
         found.append(("." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]))
     return found
+
+
+def deltas_of(file: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """Return a file's deltas: the SHA-256 of what a browser holds, that of the delta, its size."""
+    return [
+        (checked(OBJECT, held, "object"), checked(OBJECT, one["sha256"], "object"), one["size"])
+        for held, one in file.get("deltas", {}).items()
+    ]
+
+
+def place_of_delta(held: str) -> str:
+    """Return the name of the folder for browsers that hold these bytes: their SHA-256, as nginx is told it.
+
+    A browser says it in base64 (RFC 9842). A / has no place in a name: a _ stands for it.
+    """
+    return base64.b64encode(bytes.fromhex(held)).decode("ascii").rstrip("=").replace("/", "_")
 
 
 def found_at(host: Host, path: str) -> tuple[str, os.stat_result | None]:

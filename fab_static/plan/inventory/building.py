@@ -11,6 +11,7 @@ from fab_static.plan.inventory.environment import Build, Project
 from fab_static.plan.inventory.own_phases import read_phases
 from fab_static.plan.inventory.section import Section, no_such
 
+MOST_DELTAS = 20  # earlier releases; each costs the seal its time anew
 _OPERATORS = ";&|<>"  # of a shell
 
 
@@ -55,10 +56,11 @@ def read_build(section: Section) -> Build:
         problem = _of_glob(glob)
         if problem:
             section.problem(f"immutable[{at}]", f'"{glob}" {problem}')
+    deltas = section.integer("deltas", 0, most=MOST_DELTAS)
     section.close()
     # the order of the usual ones follows from what they read and write, not from the list
     ordered = tuple(phase for phase in order_of(phases) if phase in phases)
-    return Build(ordered, own, commands, precompress, trust, immutable)
+    return Build(ordered, own, commands, precompress, trust, immutable, deltas)
 
 
 def _of_glob(glob: str) -> str | None:

@@ -85,6 +85,9 @@ class Build:
     immutable: tuple[
         str, ...
     ] = ()  # globs below the static root: such a name never gets other bytes
+    deltas: int = (
+        0  # earlier releases to which a changed file is made a difference, for returning visitors
+    )
 
     def command_of(self, phase: str) -> str:
         """Return the command of a phase: its own line, the inventory's command, or the usual one."""

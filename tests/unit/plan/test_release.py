@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError
 from fab_static.plan.layout import Layout
-from fab_static.plan.release import File, Release, digest
+from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.seal import from_json
 
 ID = "20261122T170102Z-3f9c1a7b"
@@ -26,8 +26,14 @@ paths = st.lists(
     parts.filter(lambda part: part not in {"", ".", ".."}), min_size=1, max_size=3
 ).map("/".join)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+made = st.builds(Encoded, digests, st.integers(0, 1 << 40))
 files = st.builds(
-    File, digests, st.integers(0, 1 << 40), st.text("0123456789abcdef", min_size=7, max_size=7)
+    File,
+    digests,
+    st.integers(0, 1 << 40),
+    st.text("0123456789abcdef", min_size=7, max_size=7),
+    st.dictionaries(st.sampled_from(["gz", "br"]), made, max_size=2),
+    st.dictionaries(digests, made, max_size=2),
 )
 
 
@@ -242,3 +248,20 @@ def test_a_release_holds_no_name_that_leads_outside(path):
     """A build host lists the files, and every other host would write them (fleet D)."""
     with pytest.raises(ReleaseError, match="is not a path inside the static root"):
         dataclasses.replace(a_release(), files={path: File("0" * 64, 1, "0" * 7)})
+
+
+def test_deltas_go_where_files_are_served_and_are_no_content():
+    """Another zstd makes other deltas: the release is the same, and so is its name."""
+    release = a_release()
+    path = next(iter(release.files))
+    delta = Encoded("e" * 64, 96)
+    with_delta = dataclasses.replace(
+        release,
+        files={
+            **release.files,
+            path: dataclasses.replace(release.files[path], deltas={"f" * 64: delta}),
+        },
+    )
+    assert with_delta.digest == release.digest
+    assert with_delta.objects(["static"]) == {**release.objects(["static"]), "e" * 64: 96}
+    assert with_delta.objects(["web"]) == release.objects(["web"])

@@ -167,6 +167,16 @@ def test_files_are_precompressed_as_gzip_unless_it_says_otherwise(text, encoding
     assert read(SMALL + text).build.precompress == encodings
 
 
+def test_no_deltas_are_made_unless_it_says_so():
+    assert read(SMALL).build.deltas == 0
+    assert read(SMALL + "build: {deltas: 3}").build.deltas == 3
+    for wrong in ("-1", "21"):
+        with pytest.raises(
+            InventoryError, match=r"build\.deltas .*: must be a whole number from 0 to 20"
+        ):
+            read(SMALL + f"build: {{deltas: {wrong}}}")
+
+
 def test_build_phases_run_in_their_own_order_whatever_the_list_says():
     found = read(SMALL + "build: {phases: [compress, collectstatic]}\n")
     assert found.build.phases == ("collectstatic", "compress")
