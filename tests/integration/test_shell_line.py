@@ -1,6 +1,7 @@
 """A phase that is a shell line: what it reads is seen, whatever it starts, and named to the operator where it is not."""
 
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -204,3 +205,20 @@ def test_a_program_with_rights_of_its_own_is_traced_once_at_most(phase, monkeypa
         "it is a shell line, and what that reads is not seen: "
         "sudo would have no rights of its own while it is traced"
     ]
+
+
+def test_what_npm_installs_anew_each_time_is_used_again(phase):
+    with tarfile.open(phase.folder / "part.tgz", "w:gz") as file:
+        for name in ("package.json", "index.js"):
+            made = phase.write(f"part/{name}", '{"name": "part", "version": "1.0.0"}')
+            file.add(made, f"package/{name}")
+    phase.write("package.json", '{"private": true, "dependencies": {"part": "file:part.tgz"}}')
+    part = '{"version": "1.0.0", "resolved": "file:part.tgz"}'
+    wanted = '"": {"dependencies": {"part": "file:part.tgz"}}, "node_modules/part": ' + part
+    phase.write("package-lock.json", f'{{"lockfileVersion": 3, "packages": {{{wanted}}}}}')
+    phase.write("node_modules/part/old.js", "of an earlier install")
+    phase.environment["npm_config_cache"] = str(phase.folder.parent / ".npm")
+    assert phase.line("npm ci && cat node_modules/part/package.json")["unseen"] == []
+    assert phase.why() is None
+    marker = phase.write("node_modules/.package-lock.json", "of another install")
+    assert phase.why() == f"{marker} has changed"

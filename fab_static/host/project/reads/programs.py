@@ -101,6 +101,7 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
         notes.is_unseen(why)
     caches = seen.caches()
     _judge_changed(seen, start_ns)
+    _forget_installed(seen)
 
     def is_left_out(path: str) -> bool:
         return seen.is_apart(path) or cache_of(path) in caches
@@ -142,12 +143,32 @@ def _judge_changed(seen: Seen, start_ns: int) -> None:
             seen.written[path] = stamp[0] > 0  # an empty one is a lock
 
 
+def _forget_installed(seen: Seen) -> None:
+    """Forget what the run met in a folder where it has installed packages: it made that what the lock file says.
+
+    Of what it wrote there the installer's own file alone has to stay: it tells what is installed. What the run has
+    read and left as it was remains an input.
+    """
+    for folder, marker in seen.installed().items():
+
+        def is_its_own(path: str, folder: str = folder) -> bool:
+            return path == folder or (path.startswith(folder + "/") and seen.is_own(path))
+
+        for look in [look for look in seen.inputs if is_its_own(look[1])]:
+            del seen.inputs[look]
+        for listed in list(filter(is_its_own, seen.listed)):
+            del seen.listed[listed]
+        for path in [path for path in seen.written if path.startswith(folder + "/")]:
+            del seen.written[path]
+        seen.written[marker] = False
+
+
 def _note_absent(notes: Notes, seen: Seen, aspect: str, path: str) -> None:
     """Note that a path was looked for and not found; where its folder is not there, the folder's absence tells."""
     if path in notes.inside:
         notes.inside.looked(path, (aspect,))
         return
-    if path in seen.written and os.path.lexists(path):
+    if seen.is_own(path) and os.path.lexists(path):
         return  # it made that file, and that it is there as it left it is what counts
     above = os.path.dirname(path)
     while len(above) > 1 and not os.path.lexists(above) and above not in seen.written:

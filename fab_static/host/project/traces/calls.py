@@ -288,7 +288,7 @@ class Calls:
         if call.error:
             self._failed(call, new if call.error == "EEXIST" else old or new)
             return
-        if old:
+        if old and old not in self.seen.changed:  # of which its times will tell
             self.seen.look("bytes", old)
         self.seen.wrote(new)
 

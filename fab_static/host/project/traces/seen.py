@@ -12,7 +12,12 @@ ABSENT = "absent"
 # Names of folders in which tools keep what they can make again. A run that writes there does not depend on it.
 _CACHE = re.compile(
     r".*?/(?:\.cache|\.npm|\.parcel-cache|\.sass-cache|\.vite|\.vite-temp|\.turbo|\.eslintcache|__pycache__"
-    r"|node-compile-cache|v8-compile-cache-\d+|configstore)(?=/|$)",
+    r"|\.pnpm-store|share/pnpm|\.yarn/berry|\.bun|node-compile-cache|v8-compile-cache-\d+|configstore)(?=/|$)",
+    re.DOTALL,
+)
+# npm, yarn 1, yarn and pnpm write such a file when they have made a folder what the lock file says
+_INSTALLER_S = re.compile(
+    r"(.*/node_modules)/(?:\.package-lock\.json|\.yarn-integrity|\.yarn-state\.yml|\.modules\.yaml)",
     re.DOTALL,
 )
 _ANOTHERS_VIEW = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
@@ -62,7 +67,7 @@ class Seen:
 
     def wrote(self, path: str) -> None:
         """Note that a file is written, or that a name comes or goes."""
-        if path not in self.written and not is_of_the_machine(path) and not self._is_own(path):
+        if path not in self.written and not is_of_the_machine(path) and not self.is_own(path):
             is_read = self.inputs.get(("bytes", path), ABSENT) != ABSENT
             self.written[path] = is_read or path in self.listed
 
@@ -75,13 +80,13 @@ class Seen:
 
     def made_folder(self, path: str) -> None:
         """Note that the run made a folder: all in it is its own."""
-        if not self._is_own(path):
+        if not self.is_own(path):
             self.written.setdefault(path, False)
             self._folders.add(path)
 
     def moved(self, old: str, new: str) -> None:
         """Note a renaming."""
-        if old in self._folders or (self._is_own(old) and os.path.isdir(new)):
+        if old in self._folders or (self.is_own(old) and os.path.isdir(new)):
             self._folders.add(new)
         elif old not in self.written and os.path.isdir(new):
             self.is_unseen(f"it moved the folder {old}")
@@ -102,14 +107,19 @@ class Seen:
         written = (*self.written, *self.changed)
         return frozenset(cache for path in written if (cache := cache_of(path)))
 
+    def installed(self) -> dict[str, str]:
+        """Return the folders in which the run has installed packages: with each, the file by which that is known."""
+        found = (_INSTALLER_S.fullmatch(path) for path in self.written)
+        return {one[1]: one[0] for one in found if one}
+
     def _counts(self, path: str) -> bool:
         if is_of_the_machine(path):
             if _ANOTHERS_VIEW.match(path):
                 self.is_unseen(f"it read through {path}")
             return False
-        return not self._is_own(path) and not self.is_apart(path)
+        return not self.is_own(path) and not self.is_apart(path)
 
-    def _is_own(self, path: str) -> bool:
+    def is_own(self, path: str) -> bool:
         """Tell whether the run made it, and so has written what it reads there."""
         if path in self.written:
             return True

@@ -21,11 +21,13 @@ TRACED = (
     *("?getdents", "getdents64", "?connect", "?sendto", "?sendmsg", "?sendmmsg", "?bind"),
     *("?io_uring_setup", "?open_by_handle_at"),
 )
-# Node reads by io_uring where the kernel has it, which no call tells of; npm asks for news of itself;
-# git writes what it has found out meanwhile
+# Node reads by io_uring where the kernel has it, which no call tells of; npm asks for news of itself, and whether
+# what it installs has known holes; git writes what it has found out meanwhile
 VARIABLES = {
     "UV_USE_IO_URING": "0",
     "NPM_CONFIG_UPDATE_NOTIFIER": "false",
+    "NPM_CONFIG_AUDIT": "false",
+    "NPM_CONFIG_FUND": "false",
     "GIT_OPTIONAL_LOCKS": "0",
 }
 _found: dict[str, str] = {}  # what a trial has found
