@@ -173,6 +173,36 @@ class Session(Looking):
             run.all(("verify", *GO_LIVE))
         return deploy
 
+    def verify_here(
+        self,
+        release: str | None = None,
+        *,
+        project_path: str | None = None,
+        project_python: str | None = None,
+    ) -> Release:
+        """Ask the gate on this machine, where an image is made: would its pages find all of a release?
+
+        Args:
+            release: its id; None: the one that `prepare` left.
+            project_path: where the project is on this machine; None: as the inventory says.
+            project_python: its interpreter on this machine; None: the inventory's.
+
+        Raises:
+            ReleaseError: the project lacks the release's manifests, or its pages would name other URLs.
+            BuildError: a page would miss a compress block.
+            ManifestError: a page would miss an entry of a bundler.
+        """
+        from fab_static.sessions import here
+
+        self._check_id(release)
+        source = self._deployment(secrets=False)
+        with (
+            here.environment_here(self.environment, project_python) as environment,
+            Session(environment, inventories=self.inventories, show=self.show) as other,
+        ):
+            deploy = other._deployment(project_path=project_path)
+            return here.verify_here(deploy, source, release)
+
     def phase(
         self,
         name: str,

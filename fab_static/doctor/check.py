@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 
 from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import origin as origin_doctor
-from fab_static.doctor.findings import Finding, bad
+from fab_static.doctor.findings import Finding, bad, good
 from fab_static.doctor.hosts import of_host
 from fab_static.doctor.project import of_build, of_web
 from fab_static.doctor.ssh import of_way, told_of
@@ -31,6 +31,10 @@ def check(deploy: Deployment) -> list[Finding]:
         for hosts in sharing.shared(deploy, facts)
     ]
     findings += _of_projects(deploy, facts)
+    if not deploy.hosts("web"):
+        images = "no host has the role web: images carry the manifests. Where one is made, ask the gate: "
+        verify = f"fab {deploy.environment.name} verify --here"
+        findings.append(good("hosts", "web", images + verify))
     findings += _of_origins(deploy, [host for host in deploy.hosts("static") if host in facts])
     findings += cdn_doctor.check(deploy)
     return findings

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.compress import gaps_refused, request_of
+from fab_static.errors import ReleaseError
+from fab_static.phases.gate import gate
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.publication import Publication
-from fab_static.phases.run.settings import baked_settings
-from fab_static.phases.run.stored import blocks_of
-from fab_static.plan import coverage
-from fab_static.plan.layout import in_folder
-from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
-from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import indented
 from fab_static.remote import RemoteHost
 
@@ -36,14 +28,7 @@ def verify(deploy: Deployment) -> None:
     deploy.on(deploy.hosts(), lambda host: _refuse_holes(host, release, seal))
     if deploy.origin:
         _published(deploy, deploy.origin, release)
-    if release.offline_manifest:
-        _refuse_gaps(deploy, release)
-    if release.manifests:
-        deploy.on(
-            deploy.hosts("web"),
-            lambda host: refuse_missed_entries(deploy, host, release.manifests, release.files),
-        )
-    _refuse_other_urls(deploy, release)
+    gate(deploy, release)
 
 
 def _refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
@@ -58,101 +43,6 @@ def _refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
             mend=f"ship what it lacks: fab {host.environment.name} deploy, or, to go back to it, "
             f"rollback --to {release.id} --repair",
         )
-
-
-def _refuse_other_urls(deploy: Deployment, release: Release) -> None:
-    """Refuse web hosts whose pages would name other URLs than the release was built for."""
-    names = ["STATIC_URL", "STATIC_CDN", *(["COMPRESS_URL"] if release.offline_manifest else [])]
-    asked = deploy.on(deploy.hosts("web"), lambda host: baked_settings(deploy.facts(host)))
-    lines = obstacles(release, {host.name: found for host, found in asked.items()}, names=names)
-    if lines:
-        raise ReleaseError(
-            "pages would name other URLs than those of the release:\n"
-            + "\n".join(f"    {line}" for line in lines),
-            where=f"release {release.id} against the project's settings on web hosts",
-            mend=f"set it alike on build and web hosts, then: fab {deploy.environment.name} deploy",
-        )
-
-
-def _refuse_gaps(deploy: Deployment, release: Release) -> None:
-    """Have every web host look its compress blocks up; the build host's are fetched only on a miss."""
-    answers = deploy.on(deploy.hosts("web"), lambda host: _coverage(deploy, host, release))
-    lacking = [host for host, answer in answers.items() if not coverage.is_covered(answer)]
-    if not lacking:
-        return
-    built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
-    there = _facts_of_build(deploy)
-
-    def refused(host: RemoteHost) -> None:
-        here = deploy.facts(host)
-        differing = [coverage.NOTHING_TO_COMPARE] if answers[host]["missing"] and not built else []
-        if there and host != deploy.build:
-            differing += coverage.other_than(here, there, deploy.build.name)
-        raise gaps_refused(
-            answers[host],
-            built,
-            where=f"{host.name}: templates and settings there, release {release.id}",
-            static_urls=(str((there or here)["static_url"]), str(here["static_url"])),
-            differing=differing,
-        )
-
-    deploy.on(lacking, refused)
-
-
-def _facts_of_build(deploy: Deployment) -> questions.Settings | None:
-    """Return what the build host says; None where it cannot answer: that must not hide what a web host lacks."""
-    with suppress(FabStaticError):
-        return deploy.facts(deploy.build)
-    return None
-
-
-def _coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.Coverage:
-    """Return what a web host's project answers when it is shown the release as if it were live."""
-    project, facts = deploy.project(host), deploy.facts(host)
-    redirect = _redirect(deploy, host, release)
-    if host == deploy.build and deploy.built_manifest:
-        # it was asked when it had built: of the same files it would say the same
-        built = str(host.layout.object(deploy.built_manifest))
-        shown = {**redirect, str(facts["offline_manifest"]): built}
-        answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
-        if answer is not None:
-            return answer
-    folder = host.layout.release(release.id)
-    manifest = str(folder / in_folder(str(release.offline_manifest)))
-    question = questions.OfManifest(manifest=manifest, redirect=redirect)
-    return project.ask(questions.COVERAGE, question)
-
-
-def _redirect(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str]:
-    """Return the manifests that web processes read -> where the release has them on this host."""
-    folder = host.layout.release(release.id)
-    redirect = {}
-    if release.versions_sha256:
-        redirect[deploy.versions_file(host)] = str(folder / "resource_versions.yml")
-    hashed_names = deploy.facts(host)["staticfiles_manifest"]
-    if release.staticfiles_manifest and hashed_names:
-        redirect[hashed_names] = str(folder / in_folder(release.staticfiles_manifest))
-    for one in deploy.bundler_manifests(host):
-        if one.name in release.manifests:
-            redirect[one.path] = str(folder / in_folder(one.name))
-    return redirect
-
-
-def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
-    """Return the blocks that the build host renders now and the release's manifest holds.
-
-    There are none where the build host cannot answer: that must not hide what a web host lacks.
-    """
-    sealed = release.offline_manifest_sha256
-    if sealed is None:
-        return []
-    with suppress(FabStaticError):
-        manifest = blocks_of(deploy.build, sealed, release.id)
-        answer = deploy.project(deploy.build).ask(
-            questions.COVERAGE, questions.OfManifest(manifest=None, redirect={}, texts=True)
-        )
-        return coverage.built_blocks(answer, manifest)
-    return []
 
 
 def _published(deploy: Deployment, origin: Publication, release: Release) -> None:

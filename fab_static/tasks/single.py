@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 from invoke.context import Context
 from invoke.tasks import Task
 
+from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, documentation
 from fab_static.plan.spelling import task_name
 from fab_static.tasks.ending import task_session
@@ -57,10 +58,32 @@ def _verifying(name: str) -> Body:
     def audited(
         c: Context,
         audit: bool = False,
+        here: bool = False,
+        release: str | None = None,
+        project_path: str | None = None,
+        project_python: str | None = None,
         wait: float = 0.0,
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
+        if here:
+            with task_session(verbose=verbose, quiet=quiet) as session:
+                session.verify_here(
+                    release, project_path=project_path, project_python=project_python
+                )
+            return
+        given = {
+            "--release": release,
+            "--project-path": project_path,
+            "--project-python": project_python,
+        }
+        astray = [option for option, value in given.items() if value is not None]
+        if astray:
+            raise InventoryError(
+                f"{astray[0]} has no meaning without --here",
+                where="verify",
+                mend="add --here, where an image is made; else leave it out",
+            )
         _run(name, wait, verbose, quiet, options={"audit": audit})
 
     return audited
@@ -93,7 +116,13 @@ def _run(name: str, wait: float, verbose: bool, quiet: bool, **more: Unpack[_Mor
 _WITH_OPTIONS: dict[str, tuple[Callable[[str], Body], dict[str, str]]] = {
     "verify": (
         _verifying,
-        {"audit": "list the bucket, too, and compare it with its manifest"},
+        {
+            "audit": "list the bucket, too, and compare it with its manifest",
+            "here": "ask the project on this machine, where an image is made of it",
+            "release": "with --here: which release (default: the one that `prepare` left)",
+            "project_path": "with --here: where the project is on this machine",
+            "project_python": "with --here: its interpreter on this machine",
+        },
     ),
     "invalidate": (
         _invalidating,

@@ -31,6 +31,9 @@ ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
     "fab <environment> <task> [options]": "the form of all of them",
     "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
+    "fab production verify --here --project-path /app --project-python /usr/local/bin/python": (
+        "where an image is made: test_images_instead_of_web_hosts.py"
+    ),
     "fab -i": "prose of docs/ssh.md: an option, as are the next four",
     "fab -S": "see there",
     "fab -t": "see there",

@@ -10,7 +10,7 @@ CLIENTS = ("fabric", "openssh")
 
 
 def read_hosts(root: Section, *, has_origin: bool) -> tuple[Host, ...]:
-    """Return the hosts; each role must be held by one of them, or by a bucket."""
+    """Return the hosts. One builds, and one serves static files, or a bucket does; images may stand for web hosts."""
     section = root.section("hosts", required=True)
     hosts = []
     for name in section.keys():  # noqa: SIM118 - not a dict: it reads the names as text
@@ -47,7 +47,7 @@ def _roles_are_held(section: Section, hosts: list[Host], *, has_origin: bool) ->
             "take the role from the others",
         )
     for role, names in held.items():
-        if names or (role == "static" and has_origin):
+        if names or role == "web" or (role == "static" and has_origin):
             continue
         instead = ", or name a bucket: origin.s3" if role == "static" else ""
         section.problem(

@@ -23,6 +23,7 @@ from fab_static.plan.inventory.section import NAME, Section
 from fab_static.plan.inventory.yaml_text import load
 
 HOOKS = ("before_deploy", "after_activate", "after_failure")
+ON_WEB_HOSTS = ("reload", "check", "running", "batch", "confirm_timeout")
 
 
 def parse(text: str, *, name: str, source: str) -> Environment:
@@ -80,6 +81,7 @@ def _environment(root: Section, name: str) -> Environment:
     )
     root.close()
     _folder_is_here(root, environment)
+    _web_hosts_are_there(root, environment)
     return environment
 
 
@@ -93,6 +95,20 @@ def _folder_is_here(root: Section, environment: Environment) -> None:
     for key, value in texts.items():
         if FOLDER in value:
             root.problem(key, f"{FOLDER} is this machine's; hosts over SSH need the whole path")
+
+
+def _web_hosts_are_there(root: Section, environment: Environment) -> None:
+    """Refuse what is only done on web hosts, where there are none: images carry the manifests instead."""
+    if not environment.hosts or any("web" in host.roles for host in environment.hosts):
+        return
+    section = root.section("web")
+    for key in ON_WEB_HOSTS:
+        if section.has(key):
+            section.problem(
+                key,
+                "has no meaning: no host has the role web. Give it to one: `roles: [web]`; or, where "
+                "images carry the manifests, leave this out",
+            )
 
 
 def _web(section: Section) -> Web:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -62,12 +62,13 @@ class Doctor:
             raise RemoteError(f"{name} is broken", where=host.name, mend="mend it")
         return [good(host.name, name, "")]
 
-    def found(self) -> list[Finding]:
+    def found(self, among: Sequence[Host] = HOSTS) -> list[Finding]:
         deploy: Any = SimpleNamespace(
-            build=HOSTS[0],
+            build=among[0],
+            environment=SimpleNamespace(name="staging"),
             fleet=SimpleNamespace(attempt=attempt),
             facts=lambda host: self._asked("project", host),
-            hosts=lambda *roles: [one for one in HOSTS if not roles or {*roles} & {*one.roles}],
+            hosts=lambda *roles: [one for one in among if not roles or {*roles} & {*one.roles}],
         )
         return check.check(deploy)
 
@@ -93,6 +94,15 @@ EVERYTHING = [
 
 def test_each_host_is_asked_what_its_roles_need(doctor: Doctor) -> None:
     assert doctor.asked() == EVERYTHING
+
+
+def test_that_images_stand_for_web_hosts_is_told(doctor: Doctor) -> None:
+    (told,) = [one for one in doctor.found(HOSTS[:2]) if one["subject"] == "web"]
+    assert told["ok"]
+    assert told["what"] == (
+        "no host has the role web: images carry the manifests. Where one is made, ask the gate: "
+        "fab staging verify --here"
+    )
 
 
 @pytest.mark.parametrize(

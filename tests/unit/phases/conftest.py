@@ -10,8 +10,10 @@ import pytest
 
 from fab_static.phases import PHASES
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.seal import seal
 from fab_static.plan import versions
 from fab_static.plan.offline_manifest import PLACEHOLDER
+from fab_static.plan.wire import asks, verbs
 from tests.unit.site import Site
 
 BLOCK = "output.0123456789ab.css"
@@ -75,3 +77,21 @@ def build(shop: Site) -> Callable[..., Deployment]:
         return deploy
 
     return run
+
+
+@pytest.fixture
+def everywhere(shop: Site, build: Callable[..., Deployment]) -> Deployment:
+    """A run after the next release has come to every host; no host was asked anything since."""
+    deploy = build()
+    seal(deploy)
+    release = deploy.current_release()
+    objects = {**release.objects(("static", "web"))}
+    for host in shop.hosts.values():
+        for sha256 in objects:
+            data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))[1]
+            host.ask(verbs.PUT_OBJECT, body=data)
+        request = asks.BuildRelease(roles=list(host.roles))
+        host.ask(verbs.BUILD_RELEASE, request, release.to_json().encode())
+    shop.asked.clear()
+    shop.project.asked.clear()
+    return deploy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from invoke.context import Context
 
+from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING
 from fab_static.tasks import single
 from fab_static.tasks.single import phase_task
@@ -31,7 +32,8 @@ def test_each_phase_is_a_task_with_its_own_documentation_and_number(name: str) -
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_each_phase_has_the_options_that_it_needs_and_explains_each(name: str) -> None:
-    more = {"verify": {"audit"}, "invalidate": {"again"}}.get(name, set())
+    of_here = {"here", "release", "project_path", "project_python"}
+    more = {"verify": {"audit", *of_here}, "invalidate": {"again"}}.get(name, set())
     more |= {"project_path"} if name in BUILD else set()
     options = phase_task(name).get_arguments()
     assert {option.name for option in options} == PLAIN | more
@@ -54,3 +56,26 @@ def test_a_phase_by_itself_is_one_call_of_the_session(
     phase_task(name)(Context(), wait=5.0, quiet=True, **option)
     assert session.calls == [("phase", (name,), {"wait_seconds": 5.0, **meant})]
     assert session.opened == [{"verbose": False, "quiet": True}]
+
+
+def test_verify_here_asks_the_project_on_this_machine(session: Session) -> None:
+    phase_task("verify")(Context(), here=True, project_path="/app", project_python="/bin/python3")
+    meant = {"project_path": "/app", "project_python": "/bin/python3"}
+    assert session.calls == [("verify_here", (None,), meant)]
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ({"release": "x"}, "--release"),
+        ({"project_path": "/app"}, "--project-path"),
+        ({"project_python": "/bin/python3"}, "--project-python"),
+    ],
+)
+def test_what_is_said_of_this_machine_needs_here(
+    session: Session, option: dict[str, str], name: str
+) -> None:
+    with pytest.raises(InventoryError) as caught:
+        phase_task("verify")(Context(), **option)
+    assert caught.value.what == f"{name} has no meaning without --here"
+    assert session.calls == []

@@ -546,7 +546,23 @@ def test_a_name_that_no_environment_variable_can_have_is_refused(name):
 def test_a_role_that_nobody_has_is_named():
     assert problems_of(SMALL.replace("[build, static, web]", "[static]")) == [
         "hosts (line 4): no host has the role build; give it to one: `roles: [build]`",
-        "hosts (line 4): no host has the role web; give it to one: `roles: [web]`",
+    ]
+
+
+def test_no_host_needs_the_role_web():
+    """Images may carry the manifests instead."""
+    assert read(SMALL.replace("[build, static, web]", "[build, static]")).hosts
+
+
+@pytest.mark.parametrize(
+    "line", ["reload: x", "check: 'http://h/'", "running: 'http://h/'", "batch: 1"]
+)
+def test_what_only_web_hosts_do_is_refused_where_there_are_none(line):
+    key = line.partition(":")[0]
+    text = SMALL.replace("[build, static, web]", "[build, static]") + f"web: {{{line}}}\n"
+    assert problems_of(text) == [
+        f"web.{key} (line 6): has no meaning: no host has the role web. Give it to one: "
+        "`roles: [web]`; or, where images carry the manifests, leave this out"
     ]
 
 

@@ -1,0 +1,114 @@
+"""The gate: pages on each web host find their blocks, and name the URLs of the release (G4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fab_static.errors import BuildError, ReleaseError
+from fab_static.phases.gate import built_of, gate, where_read
+from fab_static.phases.run.deployment import Deployment
+from tests.unit.phases.test_compress import GAP
+from tests.unit.site import COVERED, Site
+
+
+def test_each_web_host_looks_its_blocks_up_in_the_manifest_that_is_to_be_live(
+    shop: Site, everywhere: Deployment
+) -> None:
+    """With the settings, templates and libraries there, and the versions that are to be live."""
+    asked: dict[str, Any] = {}
+
+    def answer(host: str, question: Any) -> Any:
+        asked[host] = question
+        return COVERED
+
+    shop.project.answers["coverage"] = answer
+    gate(everywhere, everywhere.current_release())
+    name = everywhere.current_release().id
+    assert asked == {
+        host: {
+            "ask": "coverage",
+            "manifest": f"{shop.folder}/{host}/releases/{name}/static/CACHE/manifest.json",
+            "redirect": {
+                str(shop.project.folder / host / "resource_versions.yml"): (
+                    f"{shop.folder}/{host}/releases/{name}/resource_versions.yml"
+                )
+            },
+        }
+        for host in ("web1", "web2")
+    }
+
+
+def test_a_web_host_whose_page_would_miss_its_block_is_named_with_what_differs_there(
+    shop: Site, everywhere: Deployment
+) -> None:
+    shop.project.settings["web2"]["libraries"] = {"django-compressor": "4.4"}
+    shop.project.settings["build1"]["libraries"] = {"django-compressor": "4.5"}
+    for host in shop.hosts.values():
+        everywhere.forget_facts(host)
+    built = {**COVERED, "rendered": [], "texts": {}}
+    shop.project.answers["coverage"] = lambda host, _: (
+        {**COVERED, "missing": [GAP]} if host == "web2" else built
+    )
+    with pytest.raises(BuildError) as caught:
+        gate(everywhere, everywhere.current_release())
+    name = everywhere.current_release().id
+    assert caught.value.where == f"web2: templates and settings there, release {name}"
+    assert "page.html, block 0, line 3: its key ffffffffffff… is not in the manifest" in (
+        caught.value.what
+    )
+    assert "4.5" in caught.value.what
+    assert "the build host renders no block of this manifest now" in caught.value.what
+
+
+def test_web_hosts_whose_pages_would_name_other_urls_are_refused(
+    shop: Site, everywhere: Deployment
+) -> None:
+    shop.project.settings["web1"]["static_url"] = "/assets/"
+    everywhere.forget_facts(shop.hosts["web1"])
+    with pytest.raises(ReleaseError) as caught:
+        gate(everywhere, everywhere.current_release())
+    name = everywhere.current_release().id
+    assert str(caught.value) == (
+        "pages would name other URLs than those of the release:\n"
+        "    STATIC_URL is '/static/' in the release and '/assets/' on web1\n"
+        f"  where: release {name} against the project's settings on web hosts\n"
+        "  mend:  set it alike on build and web hosts, then: fab staging deploy"
+    )
+
+
+def test_a_build_host_that_cannot_answer_hides_nothing_of_what_a_web_host_lacks(
+    shop: Site, everywhere: Deployment
+) -> None:
+    build1 = shop.hosts["build1"]
+    release = everywhere.current_release()
+    build1.before["read_object"] = build1.cut
+    assert built_of(everywhere, release) == []
+
+
+def test_where_no_host_has_the_role_web_the_build_hosts_project_is_asked(
+    shop: Site, everywhere: Deployment
+) -> None:
+    fleet = everywhere.fleet
+    fleet.hosts = tuple(host for host in fleet.hosts if "web" not in host.roles)
+    asked: list[str] = []
+    shop.project.answers["coverage"] = lambda host, _: asked.append(host) or COVERED
+    everywhere.built_manifest = None  # as in a run that did not build it
+    gate(everywhere, everywhere.current_release())
+    assert asked == ["build1"]
+    assert everywhere.show.said[-1].startswith("no host has the role web: build1's project")
+
+
+def test_each_manifest_is_told_with_where_a_host_has_the_releases(
+    shop: Site, everywhere: Deployment
+) -> None:
+    release = everywhere.current_release()
+    folder = f"{shop.folder}/web1/releases/{release.id}"
+    code = shop.project.folder / "web1"
+    assert where_read(everywhere, shop.hosts["web1"], release) == {
+        str(code / "resource_versions.yml"): f"{folder}/resource_versions.yml",
+        str(shop.project.root_on("web1") / "CACHE/manifest.json"): (
+            f"{folder}/static/CACHE/manifest.json"
+        ),
+    }
