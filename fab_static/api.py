@@ -10,7 +10,7 @@ with api.session("production", inventories=Path("inventories")) as session:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -76,6 +76,7 @@ class Session(Looking):
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
         rollback_on_probe_failure: bool = False,
+        without: Sequence[str] = (),
     ) -> Deployment:
         """Do everything, from collectstatic to prune; with `resume` only what is stale.
 
@@ -87,6 +88,7 @@ class Session(Looking):
             wait_seconds: how long to wait for another deploy to end.
             confirm: is shown the plan before anything goes live, and says whether it may; None: it may.
             rollback_on_probe_failure: go back to what was live when the probe finds something wrong.
+            without: hosts to leave out; the next deploy with them brings them up to date.
 
         Returns:
             What was done. `after_flip` holds what failed once the release was live.
@@ -99,7 +101,7 @@ class Session(Looking):
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run, check
 
-        deploy = self._deployment(project_path=project_path)
+        deploy = self._deployment(project_path=project_path, without=without)
         deploy.reuse = reuse
         with self._told(deploy, "deploy", wait_seconds):
             names = (
@@ -120,6 +122,7 @@ class Session(Looking):
         reuse: Reuse = "yes",
         project_path: str | None = None,
         wait_seconds: float = 0,
+        without: Sequence[str] = (),
     ) -> Release:
         """Build and ship without changing what visitors get: build, seal, distribute, verify.
 
@@ -129,6 +132,7 @@ class Session(Looking):
             reuse: as in `deploy`.
             project_path: another checkout than the inventory's.
             wait_seconds: how long to wait for another deploy to end.
+            without: as in `deploy`.
 
         Raises:
             InventoryError: no such environment or release id, or one of another app.
@@ -139,7 +143,8 @@ class Session(Looking):
 
         if promote_from is not None:
             with self._source(promote_from, release) as source:
-                return self._promote(source, release, project_path, wait_seconds)
+                here = self._deployment(project_path=project_path, without=without)
+                return self._promote(here, source, release, wait_seconds)
         if release is not None:
             raise InventoryError(
                 "a release is only named where it comes from another environment",
@@ -147,7 +152,7 @@ class Session(Looking):
                 mend="say which: --from staging; to go back to a release: "
                 f"fab {self.environment.name} rollback --to {release}",
             )
-        deploy = self._deployment(project_path=project_path)
+        deploy = self._deployment(project_path=project_path, without=without)
         deploy.reuse = reuse
         with self._told(deploy, "prepare", wait_seconds):
             names = choosing.configured(deploy, (*BUILD, *PREPARE))
@@ -161,16 +166,18 @@ class Session(Looking):
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
         rollback_on_probe_failure: bool = False,
+        without: Sequence[str] = (),
     ) -> Deployment:
         """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune; see `deploy`."""
+        from fab_static.sessions import choosing
         from fab_static.sessions.running import Run, check
 
-        deploy = self._deployment()
+        deploy = self._deployment(without=without)
         with self._told(deploy, "activate", wait_seconds):
-            deploy.current_release()
-            check(deploy, ("verify", *GO_LIVE))
-            run = Run(deploy, confirm, goes_back=rollback_on_probe_failure)
-            run.all(("verify", *GO_LIVE))
+            release = deploy.current_release().id
+            names = choosing.shipped_first(deploy, release, ("verify", *GO_LIVE))
+            check(deploy, names)
+            Run(deploy, confirm, goes_back=rollback_on_probe_failure).all(names)
         return deploy
 
     def verify_here(
@@ -244,6 +251,7 @@ class Session(Looking):
         repair: bool = False,
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
+        without: Sequence[str] = (),
     ) -> Deployment:
         """Activate an earlier release: its manifests, its files, its invalidation. Never builds.
 
@@ -253,6 +261,7 @@ class Session(Looking):
             repair: ship what a host lacks from one that has it, before anything else.
             wait_seconds: how long to wait for another deploy to end.
             confirm: as in `deploy`.
+            without: as in `deploy`.
 
         Raises:
             InventoryError: `to` is no release.
@@ -263,7 +272,7 @@ class Session(Looking):
         from fab_static.sessions.running import Run
 
         self._check_id(to)
-        deploy = self._deployment()
+        deploy = self._deployment(without=without)
         with self._rolling_back(deploy, check, wait_seconds):
             deploy.release = deploy.read_release(choosing.rollback_target(deploy, to))
             live = deploy.last_live
@@ -272,8 +281,12 @@ class Session(Looking):
             if not check:
                 deploy.command = f"rollback --to {deploy.release.id}"
             self._show.say(f"rolling back to {deploy.release.id}")
-            names = ("verify",) if check else ROLLBACK
-            if repair and not check:
+            names = (
+                ("verify",)
+                if check
+                else choosing.shipped_first(deploy, deploy.release.id, ROLLBACK)
+            )
+            if repair and not check and "distribute" not in names:
                 names = ("distribute", *names)
             Run(deploy, None if check else confirm).all(names)
             if check:
@@ -339,12 +352,11 @@ class Session(Looking):
             yield other._deployment(secrets=False)
 
     def _promote(
-        self, source: Deployment, release: str | None, project_path: str | None, wait_seconds: float
+        self, deploy: Deployment, source: Deployment, release: str | None, wait_seconds: float
     ) -> Release:
         from fab_static.phases.promote import promote
         from fab_static.sessions.running import Run, check
 
-        deploy = self._deployment(project_path=project_path)
         with self._told(deploy, "prepare", wait_seconds):
             names = ("promote", "distribute", "verify")
             check(deploy, names)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD, TICKET
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
@@ -36,7 +37,27 @@ def distribute(deploy: Deployment) -> None:
         writes; nothing that is live has changed.
     If it fails: every failing host is named; what arrived whole is kept, and not sent again.
     """
-    ship(deploy, deploy.current_release(), (deploy.build, *deploy.hosts("static")))
+    holders = (deploy.build, *deploy.hosts("static"))
+    ship(deploy, deploy.current_release(), holders)
+    _catch_up(deploy, holders)
+
+
+def _catch_up(deploy: Deployment, holders: Sequence[RemoteHost]) -> None:
+    """Give hosts the releases that pages may still print, and that they lack: they were left out, or are new.
+
+    A host that cannot be given one is no worse off than before: the deploy goes on.
+    """
+    for name in missed(deploy):
+        hosts = [host for host, state in deploy.states.items() if name not in state["releases"]]
+        names = ", ".join(host.name for host in hosts)
+        try:
+            ship_to(deploy, deploy.read_release(name), holders, hosts)
+        except FabStaticError as error:
+            deploy.show.warn(
+                f"{names} cannot be given {name}, which open pages may ask for: {error.what}"
+            )
+        else:
+            deploy.show.say(f"{names} missed {name}, and has it now")
 
 
 def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) -> None:
@@ -46,15 +67,25 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
     """
     if deploy.origin:
         _publish(deploy, deploy.origin, hidden(release), release.id, holders)
-    lacking = lacks(deploy, release)
+    ship_to(deploy, release, holders, deploy.hosts())
+
+
+def ship_to(
+    deploy: Deployment,
+    release: Release,
+    holders: Sequence[RemoteHost],
+    hosts: Sequence[RemoteHost],
+) -> None:
+    """Make these hosts hold a release."""
+    lacking = lacks(deploy, release, hosts)
     left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
     at_once = deploy.environment.ssh.parallel
-    for wanted, hosts in _by_what_they_lack(left).items():
-        if len(hosts) > at_once and _size(wanted) <= HELD_BYTES:
-            _send_held(deploy, wanted, hosts, holders)
+    for wanted, alike in _by_what_they_lack(left).items():
+        if len(alike) > at_once and _size(wanted) <= HELD_BYTES:
+            _send_held(deploy, wanted, alike, holders)
             continue
-        for at in range(0, len(hosts), at_once):
-            _send(deploy, wanted, hosts[at : at + at_once], holders)
+        for at in range(0, len(alike), at_once):
+            _send(deploy, wanted, alike[at : at + at_once], holders)
     text = deflated(deploy.seal_text(release))
     made = {deploy.build} if deploy.just_built == release.id else set()
 
@@ -67,8 +98,8 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
                 f"{host.name}: release.json of {release.id} was not what was sealed; it is now"
             )
 
-    deploy.on([host for host in deploy.hosts() if host not in made], built)
-    for host in deploy.hosts():
+    deploy.on([host for host in hosts if host not in made], built)
+    for host in hosts:
         if release.id not in deploy.states[host]["releases"]:
             deploy.states[host]["releases"].append(release.id)
     sent = sum(len(objects) for objects in lacking.values())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.kept import needless
 from fab_static.phases.run.publication import Publication
-from fab_static.plan.history import to_prune
 from fab_static.plan.publication import to_delete
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
@@ -20,7 +20,7 @@ def prune(deploy: Deployment) -> None:
     were live within `keep_for`: pages stay open that long.
     If it fails: what is live has not changed; the next prune goes on.
     """
-    gone = _needless(deploy)
+    gone = needless(deploy)
     answers = deploy.on(
         deploy.hosts(),
         lambda host: host.ask(verbs.PRUNE, asks.Prune(releases=gone, roles=list(host.roles)))[0],
@@ -42,20 +42,6 @@ def prune(deploy: Deployment) -> None:
             deploy.show.say(
                 f"{bucket.name} keeps what they alone used until: fab {deploy.environment.name} prune"
             )
-
-
-def _needless(deploy: Deployment) -> list[str]:
-    """Return the releases that may go; the one that the next command makes live may not."""
-    environment, states = deploy.environment, deploy.states
-    gone = to_prune(
-        {name for state in states.values() for name in state["releases"]},
-        deploy.record,
-        live=deploy.last_live,
-        keep=environment.keep_releases,
-        keep_for_seconds=environment.keep_for_seconds,
-        now=states[deploy.build]["now"],
-    )
-    return [name for name in gone if name != deploy.journal.release]
 
 
 def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:

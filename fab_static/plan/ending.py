@@ -17,6 +17,7 @@ class Ending:
         next: the command line to run.
         stays: the release is live, and what failed came after that.
         down: the hosts that did not answer when the run began.
+        without: the hosts that the run left out.
     """
 
     hosts: Sequence[str]
@@ -25,12 +26,16 @@ class Ending:
     next: str
     stays: bool = False
     down: Collection[str] = ()
+    without: Sequence[str] = ()
 
     def words(self) -> Iterator[tuple[str, str]]:
         """Yield the three answers, each with the word that stands before it."""
-        yield "live", self._live()
+        yield "live", self._live() + self._left_out()
         yield "undone", self._undone()
         yield "next", self.next
+
+    def _left_out(self) -> str:
+        return f"; {listed(self.without)} left out, and not asked" if self.without else ""
 
     def _live(self) -> str:
         if not self.live:

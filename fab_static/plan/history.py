@@ -15,6 +15,7 @@ class Activation:
     release: str
     at: float
     rolled_back: str | None = None  # the release that this activation put out of service
+    without: tuple[str, ...] = ()  # the hosts that were left out
 
 
 def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> str | None:
@@ -56,6 +57,18 @@ def _below(record: Sequence[Activation], live: str) -> list[str]:
     return stack[: len(stack) - 1 - stack[::-1].index(live)]
 
 
+def left_behind(record: Sequence[Activation]) -> dict[str, str | None]:
+    """Return the hosts that the last activation left out, each with the release that it has stayed on.
+
+    None: the record knows of no activation with it.
+    """
+    found: dict[str, str | None] = {}
+    for host in record[-1].without if record else ():
+        with_it = (one.release for one in reversed(record) if host not in one.without)
+        found[host] = next(with_it, None)
+    return found
+
+
 def bad(record: Sequence[Activation]) -> set[str]:
     """Return the releases that a rollback took out of service and nobody made live again."""
     marked: set[str] = set()
@@ -78,8 +91,8 @@ def to_prune(
     """Return the releases that may go, oldest first.
 
     These stay: the live one and the one before it; the last `keep` that were once live; what was live within
-    `keep_for_seconds`, since pages that print its URLs may still be open; and the last `keep` bad ones, which
-    somebody may want to look at. Releases that were never live go when something newer is live, or as many
+    `keep_for_seconds`, since pages that print its URLs may still be open; what hosts that were left out may still
+    serve; and the last `keep` bad ones, which somebody may want to look at. Releases that were never live go when something newer is live, or as many
     newer ones are sealed.
     """
     last_live: dict[str, float] = {}
@@ -91,7 +104,7 @@ def to_prune(
     once_live = sorted(set(there) & set(last_live), key=lambda name: last_live[name])
     marked = bad(record)
     staged = [name for name in there if name not in last_live and (live is None or name > live)]
-    kept = {live, previous(record, live, there) if live else None}
+    kept = {live, previous(record, live, there) if live else None, *left_behind(record).values()}
     kept |= {name for name, end in ended.items() if now - end < keep_for_seconds}
     wrong = [name for name in once_live if name in marked]
     for some, count in ((once_live, keep), (wrong, keep), (staged, max(keep, STAGED_KEPT))):

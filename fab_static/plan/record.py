@@ -108,4 +108,10 @@ def _event(kind: str, line: dict[str, Any]) -> Event | None:
     if kind == "undo":
         return Undone(line["release"])
     wrong = line.get("rolled_back")
-    return Activation(line["release"], line["at"], wrong if is_id(wrong) else None)
+    return Activation(
+        line["release"], line["at"], wrong if is_id(wrong) else None, _names(line.get("without"))
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fab_static.errors import InventoryError, ReleaseError
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.history import previous
+from fab_static.plan.history import left_behind, previous
 
 
 def configured(deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:
@@ -36,9 +36,18 @@ def to_resume(deploy: Deployment) -> tuple[str, ...]:
     for at, name in enumerate(later):
         entry = journal.phases.get(name)
         if entry is None or entry["release"] != journal.release or entry["ran"] < last:
-            return later[at:]
+            return shipped_first(deploy, str(journal.release), later[at:])
         last = entry["ran"]
-    return ()
+    was_left_out = deploy.live is None and left_behind(deploy.record)
+    return shipped_first(deploy, str(journal.release), ("verify", *GO_LIVE)) if was_left_out else ()
+
+
+def shipped_first(deploy: Deployment, release: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the phases, and `distribute` before them where a host lacks the release: it was left out, or is new."""
+    lacks = any(release not in state["releases"] for state in deploy.states.values())
+    if not lacks or "distribute" in names:
+        return tuple(names)
+    return ("distribute", *(() if "verify" in names else ("verify",)), *names)
 
 
 def rollback_target(deploy: Deployment, to: str | None) -> str:
@@ -61,10 +70,22 @@ def rollback_target(deploy: Deployment, to: str | None) -> str:
     if deploy.went_back and deploy.live:
         deploy.show.warn(f"an unfinished flip was put back; {deploy.live} is live everywhere again")
         return deploy.live
-    if deploy.live is None and recorded is not None:
+    if deploy.live is None and recorded is not None and not _only_left_out_differ(deploy):
         deploy.show.warn("hosts disagree; they go back to the release that was live everywhere")
         return recorded
     return _one_before(deploy, deploy.live or recorded, held)
+
+
+def _only_left_out_differ(deploy: Deployment) -> bool:
+    """Tell whether all but the hosts that the last activation left out have what was made live last.
+
+    Who rolls back then means that release: those hosts must not get it first.
+    """
+    left = left_behind(deploy.record)
+    if not left:
+        return False
+    others = {state["current"] for host, state in deploy.states.items() if host.name not in left}
+    return others == {deploy.recorded_live}
 
 
 def _one_before(deploy: Deployment, live: str | None, held: set[str]) -> str:

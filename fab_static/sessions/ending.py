@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.ending import Ending
+from fab_static.plan.inventory.without import option
 
 PATIENCE_SECONDS = 600  # another deploy has most likely ended by then
 
@@ -24,9 +25,10 @@ def ending_of(deploy: Deployment, command: str) -> Ending:
         hosts=names,
         live=live,
         undone={host.name for host in deploy.undone},
-        next=f"fab {deploy.environment.name} {_next(deploy, command)}",
+        next=f"fab {deploy.environment.name} {_next(deploy, command)}{option(deploy.without)}",
         stays=deploy.stays,
         down={host.name for host in deploy.down},
+        without=deploy.without,
     )
 
 
@@ -37,7 +39,9 @@ def _next(deploy: Deployment, command: str) -> str:
         return f"rollback --to {deploy.recorded_live}"
     failed = deploy.failed_after_flip
     if deploy.stays and failed and deploy.rolled_back is None:
-        return "deploy --resume" if failed[0] == "activate" else " ".join(failed)
+        # a phase by itself leaves no host out
+        resumes = failed[0] == "activate" or deploy.without
+        return "deploy --resume" if resumes else " ".join(failed)
     if deploy.instead and not deploy.stays:
         return deploy.instead
     return f"{command} --wait {PATIENCE_SECONDS}" if deploy.lock_held else command

@@ -17,6 +17,7 @@ from fab_static.phases.run.settings import static_url_of
 from fab_static.plan.ending import Ending
 from fab_static.plan.ids import is_id
 from fab_static.plan.inventory import Environment
+from fab_static.plan.inventory import without as hosts_left_out
 from fab_static.remote import Fleet
 from fab_static.report.steady import Steady
 from fab_static.sessions.ending import ending_of
@@ -155,9 +156,9 @@ class Looking:
 
     # ---- tasks
 
-    def status(self) -> dict[str, Any]:
-        """Return what is live on each host, as `status --json` prints it."""
-        return status(self._deployment(secrets=False))
+    def status(self, *, without: Sequence[str] = ()) -> dict[str, Any]:
+        """Return what is live on each host, but on those left out, as `status --json` prints it."""
+        return status(self._deployment(secrets=False, without=without))
 
     def releases(self) -> list[ReleaseLine]:
         """Return every release, newest first, as `releases --json` prints it."""
@@ -241,7 +242,16 @@ class Looking:
 
     # ---- inside
 
-    def _deployment(self, *, project_path: str | None = None, secrets: bool = True) -> Deployment:
+    def _deployment(
+        self,
+        *,
+        project_path: str | None = None,
+        secrets: bool = True,
+        without: Sequence[str] = (),
+    ) -> Deployment:
+        environment = hosts_left_out.without(self.environment, without)
+        for line in hosts_left_out.missed(self.environment, without):
+            self._show.warn(line)
         if project_path is not None and not project_path.startswith("/"):
             raise InventoryError(
                 f'"{project_path}" is relative; a checkout on the hosts needs its whole path',
@@ -254,17 +264,24 @@ class Looking:
                 where=f"inventories/{self.environment.name}.yml: project.secrets",
                 mend=f"export {self._absent[0]}=… before you run fab",
             )
-        if self._fleet is None:
-            self._fleet = Fleet(self.environment, lambda words: self._show.warn(words))
         self._last = Deployment(
-            self.environment,
-            self._fleet,
+            environment,
+            self._fleet_of(environment),
             self._show,
             self.operator,
             secrets=self.secrets,
             project_path=project_path,
+            without=tuple(without),
         )
         return self._last
+
+    def _fleet_of(self, environment: Environment) -> Fleet:
+        """Return the connections to these hosts; chained tasks share them, unless one leaves hosts out."""
+        if self._fleet is not None and self._fleet.environment.hosts != environment.hosts:
+            self.close()
+        if self._fleet is None:
+            self._fleet = Fleet(environment, lambda words: self._show.warn(words))
+        return self._fleet
 
     def _check_id(self, name: str | None) -> None:
         if name is not None and not is_id(name):

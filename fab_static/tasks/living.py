@@ -19,7 +19,9 @@ from fab_static.tasks.options import (
     VERBOSE,
     VERIFY,
     WAIT,
+    WITHOUT,
     YES,
+    left_out,
 )
 from fab_static.tasks.printing import confirmation
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         "rebuild": REBUILD,
         "verify_cache": VERIFY,
         "project_path": PATH,
+        "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
         "rollback_on_probe_failure": GO_BACK,
@@ -50,6 +53,7 @@ def deploy(
     rebuild: bool = False,
     verify_cache: bool = False,
     project_path: str | None = None,
+    without: str | None = None,
     wait: float = 0.0,
     yes: bool = False,
     rollback_on_probe_failure: bool = False,
@@ -61,6 +65,7 @@ def deploy(
 
     fab staging deploy
     fab staging deploy --resume               after a failure, or after a phase by hand
+    fab production deploy --without edge2     while edge2 is down
     fab production deploy --wait 600 --yes    in CI
     """
     if dry_run:
@@ -74,6 +79,7 @@ def deploy(
             wait_seconds=wait,
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
+            **left_out(without),
         ),
         yes=yes,
         verbose=verbose,
@@ -88,6 +94,7 @@ def deploy(
         "rebuild": REBUILD,
         "verify_cache": VERIFY,
         "project_path": PATH,
+        "without": WITHOUT,
         "wait": WAIT,
         "verbose": VERBOSE,
         "quiet": QUIET,
@@ -100,6 +107,7 @@ def prepare(
     rebuild: bool = False,
     verify_cache: bool = False,
     project_path: str | None = None,
+    without: str | None = None,
     wait: float = 0.0,
     verbose: bool = False,
     quiet: bool = False,
@@ -116,12 +124,14 @@ def prepare(
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
             wait_seconds=wait,
+            **left_out(without),
         )
         session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
 
 
 @task(
     help={
+        "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
         "rollback_on_probe_failure": GO_BACK,
@@ -131,6 +141,7 @@ def prepare(
 )
 def activate(
     c: Context,
+    without: str | None = None,
     wait: float = 0.0,
     yes: bool = False,
     rollback_on_probe_failure: bool = False,
@@ -146,6 +157,7 @@ def activate(
             wait_seconds=wait,
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
+            **left_out(without),
         ),
         yes=yes,
         verbose=verbose,
@@ -159,6 +171,7 @@ def activate(
         "that was live before)",
         "check": "only prove that it would work; nothing is changed",
         "repair": "first ship what a host lacks from one that has it",
+        "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
         "verbose": VERBOSE,
@@ -170,6 +183,7 @@ def rollback(
     to: str | None = None,
     check: bool = False,
     repair: bool = False,
+    without: str | None = None,
     wait: float = 0.0,
     yes: bool = False,
     verbose: bool = False,
@@ -184,7 +198,12 @@ def rollback(
     """
     _make_live(
         lambda session, confirm: session.rollback(
-            to, check=check, repair=repair, wait_seconds=wait, confirm=confirm
+            to,
+            check=check,
+            repair=repair,
+            wait_seconds=wait,
+            confirm=confirm,
+            **left_out(without),
         ),
         yes=yes,
         verbose=verbose,

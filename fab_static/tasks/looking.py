@@ -16,7 +16,7 @@ from fab_static.errors import DISAGREE, DONE, FAILED
 from fab_static.tasks import names
 from fab_static.tasks.chosen import TASK_WORDS, environment_words
 from fab_static.tasks.ending import task_session
-from fab_static.tasks.options import JSON, PATH
+from fab_static.tasks.options import JSON, PATH, WITHOUT, left_out
 from fab_static.tasks.printing import print_json, print_text, tell
 
 
@@ -37,8 +37,8 @@ def show_plan(project_path: str | None, *, as_json: bool) -> None:
     tell(lambda session: session.plan(project_path=project_path), found.show_plan, as_json=as_json)
 
 
-@task(help={"json": JSON})
-def status(c: Context, json: bool = False) -> None:
+@task(help={"without": WITHOUT, "json": JSON})
+def status(c: Context, without: str | None = None, json: bool = False) -> None:
     """Look · Show what is live on each host, and drift.
 
     fab production status
@@ -51,7 +51,7 @@ def status(c: Context, json: bool = False) -> None:
     from fab_static.looking.status import agreement
     from fab_static.report.status import show_status
 
-    found = tell(lambda session: session.status(), show_status, as_json=json)
+    found = tell(lambda session: session.status(**left_out(without)), show_status, as_json=json)
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
     if code:
         raise Exit(code=code)

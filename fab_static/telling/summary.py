@@ -3,7 +3,7 @@
 {"format": 1, "task", "event", "outcome": "started|failed|live|done", "app", "environment", "operator",
  "release": id|null, "revision", "previous": id|null (what was live when the run began), "started_at",
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
- "hosts": [{"host", "roles"}], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
+ "hosts": [{"host", "roles"}], "without": [hosts that were left out], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
  "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
@@ -95,6 +95,7 @@ def _of_run(deploy: Deployment) -> dict[str, Any]:
             {"what": one.what, "where": one.where, "mend": one.mend} for one in deploy.after_flip
         ],
         "hosts": [{"host": host.name, "roles": list(host.roles)} for host in deploy.hosts()],
+        "without": list(deploy.without),
         "timeline": timeline.to_json(),
         "settings": dict(release.settings) if release else None,
         "probe": {key: probed[key] for key in ("asked", "problems")} if probed else None,

@@ -44,6 +44,7 @@ from fab_static.host.project.probe import MARKER
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import inventory
 from fab_static.plan.build_order import PHASES
+from fab_static.plan.inventory import Environment
 from fab_static.plan.release import File, Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, Ran, RemoteHost
@@ -329,6 +330,7 @@ class Site:
         self.project = Project(folder / "code")
         self._patch = monkeypatch
         self._patch.setattr(looking, "operator", lambda: "anna@desk")
+        self._patch.setattr(looking, "Fleet", self.fleet)
         rooms.replace(self._patch, "start_watchdog", lambda *_: None)
         rooms.replace(self._patch, "to_disk", lambda _: None)  # no test switches the machine off
         self._patch.setattr(os, "fsync", lambda _: None)
@@ -343,11 +345,10 @@ class Site:
         text = INVENTORY.format(folder=self.folder, more=more)
         environment = inventory.parse(text, name=self.name, source="staging.yml")
         session = api.Session(environment)
-        session._fleet = Fleet(environment)
         self.hosts = {
             host.name: ScriptedHost(host, environment, self, ({}, {})) for host in environment.hosts
         }
-        session._fleet.hosts = tuple(self.hosts.values())
+        session._fleet = self.fleet(environment)
         self.session = session
         for name in self.hosts:
             if name not in self.project.settings:
@@ -356,6 +357,12 @@ class Site:
             chosen, "CHOSEN", {"environment": self.name, "inventories": Path("inventories")}
         )
         chosen.CHOSEN["session"] = session
+
+    def fleet(self, environment: Environment, *_: object) -> Fleet:
+        """Return the scripted hosts of an environment, as connections."""
+        fleet = Fleet(environment)
+        fleet.hosts = tuple(self.hosts[host.name] for host in environment.hosts)
+        return fleet
 
     def deployment(self, **more: Any) -> Deployment:
         """Return a run that has looked at every host; its `show` keeps what is told."""

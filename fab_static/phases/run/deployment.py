@@ -60,6 +60,7 @@ class Deployment:
     secrets: Mapping[str, str] = field(default_factory=dict)
     project_path: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()  # hosts that are left out: `environment` has only the others
     by_itself: bool = False  # one phase, as a task of its own
     reuse: Reuse = "yes"  # of what the project was asked and ran before, while nothing that it reads has changed
     lock: Lock | None = None

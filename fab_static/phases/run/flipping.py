@@ -30,9 +30,11 @@ def worked_out(deploy: Deployment, release: Release) -> Flip:
         BuildError: a project cannot say where it reads its manifests.
         RemoteError: a host does not answer.
     """
-    entry = {"by": deploy.operator}
+    entry: dict[str, object] = {"by": deploy.operator}
     if deploy.rolled_back:
         entry["rolled_back"] = deploy.rolled_back
+    if deploy.without:
+        entry["without"] = list(deploy.without)
     hosts = deploy.on(deploy.hosts(), lambda host: host_flip(deploy, host, release.id, entry))
     return Flip(
         release.id,

@@ -87,6 +87,18 @@ def test_a_deploy_goes_on_where_the_last_one_ended(
     assert choosing.to_resume(deployment(journal=journal(*ran))) == left
 
 
+def test_a_host_that_the_last_deploy_left_out_gets_what_it_lacks() -> None:
+    """It did not answer then, and does now."""
+    states = {"build1": {"releases": [R1, R2]}, "edge1": {"releases": [R1]}}
+    record = (Activation(R2, 2.0, without=("edge1",)),)
+    left = deployment(journal=journal(*ENDED), live=None, record=record)
+    assert choosing.to_resume(left) == ("verify", *GO_LIVE)
+    left.states = states
+    assert choosing.to_resume(left) == ("distribute", "verify", *GO_LIVE)
+    left.record = (Activation(R2, 2.0),)
+    assert choosing.to_resume(left) == ()
+
+
 def test_what_was_done_for_another_release_is_done_again() -> None:
     known = journal(*ENDED, of=R1)
     assert choosing.to_resume(deployment(journal=known)) == (*PREPARE, *GO_LIVE)

@@ -49,6 +49,7 @@ class Run:
             was_live=OLD,
             after_flip=[],
             probed=None,
+            without=(),
             timeline=Timeline(clock=lambda: 1_763_830_862.0),
             hosts=lambda: [SimpleNamespace(name="edge1", roles=("static",))],
             read_release=self.release,
