@@ -12,7 +12,7 @@ import re
 import shutil
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,16 +64,20 @@ def write(folder: Path, size: Size = Size()) -> Path:
 def files(size: Size) -> Iterator[tuple[str, bytes]]:
     """Yield every file: path below the project, and bytes."""
     yield from ((path, text.encode()) for path, text in _code(size).items())
-    yield from _catalogues()
-    pages = size.blocks // 3
+    yield from catalogues()
+    yield from assets(size)
+    for number in range(size.blocks // 3):
+        yield from _page(number, size)
+
+
+def assets(size: Size) -> Iterator[tuple[str, bytes]]:
+    """Yield the static files of all apps."""
     for kind, (share, _, ending) in KINDS.items():
         count = round(size.files * share)
         for number in range(count):
             app = f"app{number % size.apps:02}"
             path = f"{app}/static/{app}/{kind}/{kind}{number // size.apps:03}.{ending}"
             yield path, MAKERS[kind](path, _bytes_of(path, size))
-    for number in range(pages):
-        yield from _page(number, size)
 
 
 def _bytes_of(path: str, size: Size) -> int:
@@ -238,7 +242,11 @@ def _page(number: int, size: Size) -> Iterator[tuple[str, bytes]]:
 
 
 def _code(size: Size) -> dict[str, str]:
-    apps = ["base", *(f"app{number:02}" for number in range(size.apps))]
+    return code(["base", *(f"app{number:02}" for number in range(size.apps))])
+
+
+def code(apps: Sequence[str]) -> dict[str, str]:
+    """Return the files of a project with these apps, static files and pages left out."""
     return {
         **{f"{app}/__init__.py": "" for app in apps},
         **_CODE,
@@ -248,16 +256,17 @@ def _code(size: Size) -> dict[str, str]:
     }
 
 
-def packages() -> Path:
-    """Return the sample project's node_modules, installed; its own module `checkout` can be imported then."""
+def packages(of: Path = SAMPLE) -> Path:
+    """Return a project's node_modules, installed; the sample's own module `checkout` can be imported then."""
     sys.path.insert(0, str(SAMPLE))
     import checkout  # the sample project's own, which has no package
 
-    installed: Path = checkout.install_packages()
+    installed: Path = checkout.install_packages(of)
     return installed
 
 
-def _catalogues() -> Iterator[tuple[str, bytes]]:
+def catalogues() -> Iterator[tuple[str, bytes]]:
+    """Yield the translations of each language, which compilejsi18n reads."""
     for language in LANGUAGES[1:]:
         draw = random.Random(language)
         messages = {"": "Content-Type: text/plain; charset=UTF-8\n"}

@@ -9,6 +9,7 @@ from benchmarks.rows import (
     building,
     clients,
     commands,
+    commcare,
     deploying,
     distributing,
     far_away,
@@ -24,6 +25,7 @@ from benchmarks.rows import (
 MODULES = {
     "sample": building.OF_SAMPLE,
     "generated": building.OF_GENERATED,
+    "commcare": commcare,
     "deploy": deploying,
     "distribute": distributing,
     "far": far_away,

@@ -32,12 +32,30 @@ MORE_JS = 1.01  # ours may be so much larger than uglify-js's
 
 @dataclass(frozen=True)
 class Project:
-    """A project to build: how it is written, its settings, and one file of each kind that changes."""
+    """A project to build: how it is written, its settings, and one file of each kind that changes.
+
+    With `own` it is built by the commands that it had before fab_static came: those of benchmarks/upstream.
+    """
 
     name: str
     write: Callable[[Path], Path]
     settings: str
     changes: dict[str, str]
+    own: bool = False
+
+    @property
+    def inventory(self) -> dict[str, Any]:
+        """What an inventory says of it, the place left out."""
+        if not self.own:
+            return {
+                "project": {"settings": self.settings},
+                "build": {
+                    "commands": {"build_requirejs": "manage.py build_requirejs --minify oxc"}
+                },
+            }
+        known = upstream.environment(self.settings)
+        settings = known.pop("DJANGO_SETTINGS_MODULE")
+        return {"project": {"settings": settings, "environment": known}}
 
 
 def sample(folder: Path) -> Path:
@@ -85,6 +103,7 @@ def change(code: Path, named: Project, what: str, mark: str) -> None:
         "template": f"<p>{mark}</p>\n",
         "image": mark,
         "module": f'\nwindow.changed = "{mark}";\n',
+        "variable": f"@gap: {int(mark[1:]) + 5}px;\n",
     }
     with path.open("ab") as file:
         file.write(added[what].encode())
@@ -103,13 +122,9 @@ class Builder:
             "app": "bench",
             "deploy_to": str(folder / "deployed"),
             "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
-            "project": {
-                "path": str(self.code),
-                "python": sys.executable,
-                "settings": named.settings,
-            },
-            "build": {"commands": {"build_requirejs": "manage.py build_requirejs --minify oxc"}},
+            **named.inventory,
         }
+        inventory["project"] |= {"path": str(self.code), "python": sys.executable}
         (folder / "inventories" / "bench.yml").write_text(yaml.safe_dump(inventory), "utf-8")
 
     def forget(self) -> None:

@@ -10,7 +10,11 @@ import os
 _project = vars(importlib.import_module(os.environ["UPSTREAM_PROJECT"]))
 globals().update({name: value for name, value in _project.items() if name.isupper()})
 
-INSTALLED_APPS = ["benchmarks.upstream", *_project["INSTALLED_APPS"]]
+INSTALLED_APPS = [
+    *_project.get("UPSTREAM_APPS", []),  # commands of the project's own
+    "benchmarks.upstream",
+    *_project["INSTALLED_APPS"],
+]
 COMPRESS_PRECOMPILERS = [
     (
         "text/less",

@@ -17,19 +17,19 @@ SHOP = Path(__file__).resolve().parent
 MADE = ("node_modules", "staticfiles", ".cache", "resource_versions.y*ml", "__pycache__", "*.pyc")
 
 
-def install_packages() -> Path:
+def install_packages(project: Path = SHOP) -> Path:
     """Run `npm ci` unless what package-lock.json says is installed already; return node_modules.
 
     Safe to call from several processes at once: one installs, the others wait for it.
     """
-    wanted = hashlib.sha256((SHOP / "package-lock.json").read_bytes()).hexdigest()
-    packages = SHOP / "node_modules"
+    wanted = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()
+    packages = project / "node_modules"
     installed = packages / ".installed-from"
-    key = hashlib.sha256(str(SHOP).encode()).hexdigest()[:12]
+    key = hashlib.sha256(str(project).encode()).hexdigest()[:12]
     with Path(tempfile.gettempdir(), f"fab-static-shop-{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.is_file() or installed.read_text() != wanted:
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=SHOP, check=True)
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=project, check=True)
             installed.write_text(wanted)
     return packages
 

@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 "include": sorted(mains),
                 "exclude": common,
             }
-            for folder, mains in self._mains(project, root).items()
+            for folder, mains in self.mains(project, root).items()
         ]
         (root / "build.js").write_text(f"({json.dumps(config, indent=4)});")
         with (root / "build.txt").open("wb") as log:
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         self._write_urls(posixpath.dirname(name) + "/resource_versions.js", known, root)
         versions.write(known)
 
-    def _mains(self, project: Path, root: Path) -> dict[str, set[str]]:
+    def mains(self, project: Path, root: Path) -> dict[str, set[str]]:
         """Return the folders of main modules that templates name."""
         found = defaultdict(set)
         for folder, folders, names in os.walk(project):
@@ -80,6 +80,8 @@ class Command(BaseCommand):
         )
         version = versions.of(bundle)
         known[str(bundle.relative_to(root))] = version
+        if bundle.name != "bundle.js":
+            return
         text = bundle.read_text("utf-8")
         versioned = text.replace(
             f"sourceMappingURL={source_map}", f"sourceMappingURL={source_map}?version={version}"

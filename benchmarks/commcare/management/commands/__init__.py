@@ -1,0 +1,1 @@
+"""The commands of such a project that start programs."""
