@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD, TICKET
@@ -110,6 +110,17 @@ def ship_to(
         if sent
         else "every host has every object already; nothing sent"
     )
+
+
+def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[RemoteHost]) -> None:
+    """Copy objects that the build host lacks to it, from the first of the holders that has them all.
+
+    Raises:
+        FabStaticError: none has, or they did not arrive.
+    """
+    _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), _records(dict(objects)))
+    if absent:
+        _send(deploy, absent, [deploy.build], holders)
 
 
 def lacks(

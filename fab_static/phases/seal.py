@@ -8,8 +8,10 @@ from pathlib import PurePosixPath
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.compress import refuse_unbuilt
+from fab_static.phases.distribute import bring
 from fab_static.phases.run.audit import refuse_contradictions, tell_of_unversioned_changes
 from fab_static.phases.run.composing import composed
+from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
@@ -41,6 +43,7 @@ def seal(deploy: Deployment) -> None:
     if known:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
     else:
+        release = with_deltas(deploy, release, bring)
         _store(deploy, release)
     deploy.release = known or release
     _note(deploy, deploy.release, started)

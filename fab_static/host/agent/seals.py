@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
 import stat
+from binascii import b2a_base64
 
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.names import (
@@ -187,7 +187,8 @@ def place_of_delta(held: str) -> str:
 
     A browser says it in base64 (RFC 9842). A / has no place in a name: a _ stands for it.
     """
-    return base64.b64encode(bytes.fromhex(held)).decode("ascii").rstrip("=").replace("/", "_")
+    encoded = b2a_base64(bytes.fromhex(held), newline=False).decode("ascii")
+    return encoded.rstrip("=").replace("/", "_")
 
 
 def found_at(host: Host, path: str) -> tuple[str, os.stat_result | None]:

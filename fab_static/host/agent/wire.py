@@ -66,6 +66,7 @@ VERBS = {
     "doubt": "flip",
     "flip_back": "flip",
     "encode": "copies",
+    "deltas": "deltas",
     "mismatched": "copies",
     "other_bytes": "seals",
     "guard": "static_root",

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from fab_static.errors import BuildError, ManifestError
+from fab_static.errors import BuildError, FabStaticError, ManifestError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import BundlerManifest, static_url_of
 from fab_static.plan.bundler_manifest import names_of, path_of, read
 from fab_static.plan.hashed_names import called, hashed
-from fab_static.plan.release import File
+from fab_static.plan.release import File, Release
 from fab_static.plan.text import decoded
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.kept import Listing
@@ -154,3 +154,25 @@ def folders_of(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> li
         return [one.below]
     inside = _in_static_root(deploy, one, host)
     return ["", *(map(str, PurePosixPath(inside).parents) if inside else ())]
+
+
+def called_in(deploy: Deployment, release: Release) -> dict[str, frozenset[str]]:
+    """Return what the bundlers' manifests of a release call its files: path -> words.
+
+    A manifest that cannot be read any more says nothing: it is asked for what could be, not for what must.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for one in deploy.bundler_manifests(deploy.build):
+        file = release.manifests.get(one.name) or release.files.get(one.name)
+        if file is None:
+            continue
+        try:
+            data = read_manifest(deploy.build, one, file)
+        except FabStaticError as error:
+            deploy.show.warn(f"{one.name} of release {release.id} is not asked: {error.what}")
+            continue
+        for name, words in called(data).items():
+            path = _path(deploy, one, name, release.files)
+            if path:
+                found[path] = found.get(path, frozenset()) | frozenset(words)
+    return found

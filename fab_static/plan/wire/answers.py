@@ -118,6 +118,12 @@ class Confirmed(TypedDict):
     confirmed: bool
 
 
+class Deltas(TypedDict):
+    """How many were not made: the time was over, or bytes are not on the host."""
+
+    left_out: int
+
+
 class Mismatched(TypedDict):
     """Places in the list that was sent."""
 
@@ -308,5 +314,6 @@ class ProjectSaid(TypedDict):
     error: NotRequired[Refusal]
 
 
+# of `deltas`: object -> object that is held -> as of `encode`
 # of `encode`: object -> ending of a copy -> the copy's object and size; null where it saves too little
 Copies = dict[str, dict[str, tuple[str, int] | None]]

@@ -35,6 +35,13 @@ class Missing(TypedDict):
     look: NotRequired[bool]
 
 
+class Deltas(TypedDict):
+    """How long deltas may take, and to how many earlier releases; the body says of which objects."""
+
+    seconds: float
+    releases: int
+
+
 class FetchUrls(TypedDict):
     """The URLs of packs of objects; the body says what lies where in them."""
 

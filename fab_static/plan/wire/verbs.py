@@ -58,6 +58,7 @@ FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
 STORE = Verb("store", asks.Nothing, answers.Count)
 FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
 ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
+DELTAS = Verb("deltas", asks.Deltas, answers.Deltas, 64 * MiB)
 MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched, changes_nothing=True)
 OTHER_BYTES = Verb("other_bytes", asks.Nothing, answers.OtherBytes, changes_nothing=True)
 

@@ -59,9 +59,20 @@ def record_of(data):
 
 
 def seal_of(
-    release, files, *, versioned=(), named=(), manifest=None, versions=b"a.js: x\n", encodings=None
+    release,
+    files,
+    *,
+    versioned=(),
+    named=(),
+    manifest=None,
+    versions=b"a.js: x\n",
+    encodings=None,
+    deltas=None,
 ):
-    """Return release.json's bytes for these files: path -> bytes; encodings: path -> ending -> bytes."""
+    """Return release.json's bytes for these files: path -> bytes; encodings: path -> ending -> bytes.
+
+    deltas: path -> bytes that are held -> bytes.
+    """
     held = {
         path: {"sha256": sha256_of(data), "size": len(data), "version": sha1_of(data)}
         for path, data in files.items()
@@ -70,6 +81,11 @@ def seal_of(
         held[path]["encodings"] = {
             ending: {"sha256": sha256_of(data), "size": len(data)}
             for ending, data in copies.items()
+        }
+    for path, made in (deltas or {}).items():
+        held[path]["deltas"] = {
+            sha256_of(old): {"sha256": sha256_of(data), "size": len(data)}
+            for old, data in made.items()
         }
     seal = {
         "format": 1,
@@ -103,9 +119,12 @@ FILES = {
 }
 
 
-def build(agent, release, files=FILES, *, roles=ALL, versions=b"a.js: x\n", encodings=None):
+def build(
+    agent, release, files=FILES, *, roles=ALL, versions=b"a.js: x\n", encodings=None, deltas=None
+):
     """Store the objects of a release and make its folder, as seal and distribute do."""
-    copies = [data for one in (encodings or {}).values() for data in one.values()]
+    made = [*(encodings or {}).values(), *(deltas or {}).values()]
+    copies = [data for one in made for data in one.values()]
     for data in (*files.values(), *copies, versions):
         agent.do("put_object", data)
     seal = seal_of(
@@ -116,6 +135,7 @@ def build(agent, release, files=FILES, *, roles=ALL, versions=b"a.js: x\n", enco
         manifest=MANIFEST if MANIFEST in files else None,
         versions=versions,
         encodings=encodings,
+        deltas=deltas,
     )
     agent.do("build_release", seal, roles=roles)
     return seal
