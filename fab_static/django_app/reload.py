@@ -57,7 +57,10 @@ class _Files:
         if offline:
             known = json.loads(offline.read_text("utf-8")) if offline.is_file() else {}
         return resource_versions.Manifests(
-            resource_versions.read_file(self.versions), release, known
+            resource_versions.read_file(self.versions),
+            release,
+            known,
+            facts=resource_versions.read_facts(self.versions),
         )
 
 

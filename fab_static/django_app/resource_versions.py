@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -24,8 +24,9 @@ from django.core.files.storage import Storage
 from fab_static.django_app import project, stat_cache, static_files
 from fab_static.errors import BuildError, ManifestError
 from fab_static.host.project import versions_file
-from fab_static.plan import versions
+from fab_static.plan import page_facts, versions
 from fab_static.plan.copies import original
+from fab_static.plan.page_facts import PageFacts
 
 SKIP = (".*", "*~", "* *")
 
@@ -39,13 +40,15 @@ def path() -> Path:
 class Manifests:
     """What a page is rendered with, all of one release: swapped as one, so that no page mixes two.
 
-    `offline` is django-compressor's manifest, None where compressor reads it itself.
+    `offline` is django-compressor's manifest, None where compressor reads it itself. `facts` tells of files what
+    pages print of them: nothing outside of a release, where a file may change at any moment.
     """
 
     versions: Mapping[str, str]
     release: str | None
     offline: Mapping[str, str] | None = None
     file: str = ""  # of the versions; none: nobody need be told what is asked of it
+    facts: PageFacts = field(default_factory=PageFacts)
 
 
 _of_process: Manifests | None = None
@@ -64,7 +67,9 @@ def manifests() -> Manifests:
         sys.audit("fab_static.apart", str(named))  # a page depends on few of them: version_of
         try:
             file = named.resolve()  # followed first, so that both are of one release
-            found = Manifests(read_file(file), release_of(file), file=str(named))
+            found = Manifests(
+                read_file(file), release_of(file), file=str(named), facts=read_facts(file)
+            )
         finally:
             sys.audit("fab_static.apart", None)
         use(found)
@@ -93,6 +98,27 @@ def version_of(name: str) -> str | None:
 def release() -> str | None:
     """Return the release whose versions this process has read; None where the file is in no release."""
     return manifests().release
+
+
+def read_facts(versions_file: Path) -> PageFacts:
+    """Return what is known of files, from the release whose versions these are; nothing where there is no such file.
+
+    Raises:
+        ManifestError: the file is broken.
+    """
+    folder = versions_file.parent
+    file = folder / page_facts.NAME.removeprefix("../") if release_of(versions_file) else None
+    file = file or folder / page_facts.FILE  # in an image of a container both lie together
+    try:
+        return page_facts.read(project.read_text(file, error=ManifestError))
+    except FileNotFoundError:
+        return PageFacts()
+    except (ValueError, LookupError) as error:
+        raise ManifestError(
+            f"the page facts cannot be read: {error}",
+            where=str(file),
+            mend="deploy anew: the seal writes that file",
+        ) from error
 
 
 def release_of(file: Path) -> str | None:

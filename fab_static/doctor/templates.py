@@ -8,8 +8,17 @@ from fab_static.doctor.findings import Finding, advice, good
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import questions
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, some_of
 from fab_static.remote import RemoteHost
+
+SHOWN = 3  # templates named in one finding
+# https://www.w3.org/TR/sri-2/: what a page would lose is told to the endpoint alone
+_HOW_TO_CHECK = (
+    'write integrity="{% static_integrity "NAME" %}", and COMPRESS_SRI_HASHES = ("sha384",) for compress blocks. '
+    "To learn what browsers would refuse, begin with these headers of pages: "
+    "Integrity-Policy-Report-Only: blocked-destinations=(script), endpoints=(integrity) and "
+    'Reporting-Endpoints: integrity="https://…"'
+)
 
 
 def of_templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:
@@ -38,7 +47,22 @@ def template_findings(where: str, answer: questions.Lint) -> list[Finding]:
         if faults:
             subject = f"template {one['template']}"
             found.append(advice(where, subject, "; ".join(faults), "; ".join(cures), details=one))
-    return found + _of_tag(where, answer["unversioned_tag"])
+    return found + _of_tag(where, answer["unversioned_tag"]) + _of_integrity(where, templates)
+
+
+def _of_integrity(where: str, templates: Sequence[questions.Linted]) -> list[Finding]:
+    """Return advice on the scripts whose bytes no browser checks, and the header to begin with."""
+    unchecked = {one["template"]: one.get("unchecked", []) for one in templates}
+    unchecked = {template: some for template, some in unchecked.items() if some}
+    if not unchecked:
+        return []
+    count = sum(map(len, unchecked.values()))
+    places = [
+        f"{template} {_lines([one['line'] for one in some])}"
+        for template, some in unchecked.items()
+    ]
+    what = f"{counted(count, 'script has', 'scripts have')} no integrity: {some_of(places, SHOWN)}"
+    return [advice(where, "integrity", what, _HOW_TO_CHECK, details=unchecked)]
 
 
 def _of_tag(where: str, plain: Sequence[str]) -> list[Finding]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from fab_static.errors import ProbeError
 from fab_static.phases.run.browser import ENCODINGS, Answer, Browser
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan import expectations
+from fab_static.plan import expectations, integrity
 from fab_static.plan.cdn.queries import as_cached, united
 from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
+from fab_static.plan.integrity import Promise
 from fab_static.plan.inventory import Cdn, expand_url
 from fab_static.plan.nginx import CHANGED_BYTES
 from fab_static.plan.release import Release
@@ -182,6 +183,17 @@ class _Question:
     is_page: bool = False  # asked because a page names it: where it comes from is the page's affair
     cors: bool = False  # pages of another host must be given leave
     is_told: bool = False  # an answer that is wrong is told, and no failure of the release
+    promise: Promise | None = None  # what the page says of its bytes
+
+    @property
+    def key(self) -> tuple[str, str, Promise | None]:
+        """What tells it from other questions."""
+        return self.url, self.encoding, self.promise
+
+    @property
+    def needs_leave(self) -> bool:
+        """Whether browsers ask for leave to use it: on a page of another host, fonts, modules, what they check."""
+        return self.cors and (self.want.needs_cors or self.promise is not None)
 
     def __str__(self) -> str:
         return self.url if self.encoding == "identity" else f"{self.url} ({self.encoding})"
@@ -213,15 +225,15 @@ class _Asker:
         self._browser = browser
         self._page_origin = page_origin
         self._through = through  # the CDN
-        self._known: set[tuple[str, str]] = set()
+        self._known: set[tuple[str, str, Promise | None]] = set()
 
     def ask(self, questions: Iterable[Iterable[_Question]]) -> None:
         """Ask all, then the source maps that the answers named."""
         waiting = [question for some in questions for question in some]
         with Workers(AT_ONCE, "fab_static probe") as workers:
             while waiting:
-                waiting = [one for one in waiting if (one.url, one.encoding) not in self._known]
-                self._known |= {(one.url, one.encoding) for one in waiting}
+                waiting = [one for one in waiting if one.key not in self._known]
+                self._known |= {one.key for one in waiting}
                 self.answers += len(waiting)
                 found: list[_Question] = []
                 for problem, source_map in workers.map(self._compared, waiting):
@@ -243,8 +255,11 @@ class _Asker:
             self.problems.append(f"{page} answered {answer.status}")
             return []
         self.pages.setdefault(page, set())
-        named = assets(page, answer.body.decode(errors="replace"))
-        found = [self._asset(page, url, is_image) for url, is_image in named.items()]
+        html = answer.body.decode(errors="replace")
+        found = [self._asset(page, url, is_image) for url, is_image in assets(page, html).items()]
+        for promise in integrity.in_html(html, page):
+            asked = self._asset(page, urljoin(page, promise.url), is_image=False)
+            found.append(asked and replace(asked, promise=promise))
         if not self.pages[page]:
             self.bare.append(page)
         return [question for question in found if question]
@@ -274,7 +289,7 @@ class _Asker:
         answer = self._browser.get(
             url,
             encoding=question.encoding,
-            origin=self._page_origin if want.needs_cors and question.cors else None,
+            origin=self._page_origin if question.needs_leave else None,
             follow=question.is_page,
         )
         try:
@@ -306,8 +321,11 @@ class _Asker:
             self.stale.add(want.path)
         if not problem and of_server:
             problem = expectations.wrong_caching(want, answer.headers)
+        if not problem and question.promise:
+            problem = integrity.wrong(question.promise, body, is_elsewhere=question.cors)
         if not problem and self._page_origin and question.cors:
-            problem = expectations.wrong_cors(want, answer.headers, self._page_origin)
+            is_checked, page = question.promise is not None, self._page_origin
+            problem = expectations.wrong_cors(want, answer.headers, page, is_checked=is_checked)
         return problem
 
     def _map_of(

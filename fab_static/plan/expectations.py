@@ -223,10 +223,19 @@ def is_kept_too_shortly(want: Expected, headers: Mapping[str, str]) -> bool:
     return want.keep is Keep.FOR_EVER and want.file is not None and not lasts
 
 
-def wrong_cors(want: Expected, headers: Mapping[str, str], origin: str) -> str | None:
-    """Return why a page of `origin` may not use the answer; None where it may."""
+def wrong_cors(
+    want: Expected, headers: Mapping[str, str], origin: str, *, is_checked: bool = False
+) -> str | None:
+    """Return why a page of `origin` may not use the answer; None where it may.
+
+    Args:
+        want: what was asked for.
+        headers: of the answer.
+        origin: of the page.
+        is_checked: the page gives the hash of its bytes, and browsers need leave to look at them.
+    """
     allowed = headers.get("access-control-allow-origin")
-    if want.needs_cors and allowed not in ("*", origin):
+    if (want.needs_cors or is_checked) and allowed not in ("*", origin):
         return f"came without leave for pages of {origin} (Access-Control-Allow-Origin: {allowed})"
     return None
 

@@ -112,6 +112,7 @@ class Project:
             "sources": {"files": {}, "below": "", "unjudged": None},
             "coverage": COVERED,
             "faults": {"faults": []},
+            "integrity": PROMISED,
         }
         # management command, or shell line -> what it does with the static root; it may return Ran
         self.commands: dict[str, Callable[[Path], object]] = {}
@@ -189,6 +190,13 @@ COLLECTED: dict[str, Any] = {  # collectstatic has left all that the finders lis
     "promised": [],
     "unjudged": None,
     "pointers": [],
+}
+PROMISED: dict[str, Any] = {  # no template promises anything
+    "written": [],
+    "names": [],
+    "computed": False,
+    "preloads": False,
+    "algorithm": "sha384",
 }
 COVERED: dict[str, Any] = {  # every compress block is in the offline manifest
     "blocks": 1,

@@ -1,6 +1,7 @@
 """{% load fab_static %}: URLs of static files with their versions, and RequireJS pages.
 
 {% static "shop/js/cart.js" %}     STATIC_CDN + STATIC_URL + name + ?version=; a filter too: {{ name|static }}
+{% static_integrity "shop/js/cart.js" %}   sha384-…, for integrity="", or nothing; a filter too
 {% cachebuster "shop/js/cart.js" %}   the bare version, or nothing
 {% requirejs_main "shop/js/cart" %}   names a page's main module: {{ requirejs_main }} in the base template
 {% requirejs_scripts %}               the script elements that start it
@@ -54,8 +55,36 @@ def compile_static(parser: Parser, token: Token) -> template.Node:
 
     A filter, an included template or a block that a child overrides cannot; `compress` refuses those.
     """
-    is_inside = any(command == "compress" for command, _ in parser.command_stack)
-    name = "static_in_block" if is_inside and not project.is_cdn_in_blocks() else "static"
+    is_bare = _is_in_block(parser) and not project.is_cdn_in_blocks()
+    node: template.Node = _compiled.tags["static_in_block" if is_bare else "static"](parser, token)
+    return node
+
+
+def _is_in_block(parser: Parser) -> bool:
+    return any(command == "compress" for command, _ in parser.command_stack)
+
+
+@register.filter(name="static_integrity", is_safe=True)
+def static_integrity(name: str) -> str:
+    """Return the hash of the file that the live release serves, for an `integrity` attribute.
+
+    Nothing where the release has no such file, and outside of a release: a browser then checks nothing.
+    """
+    return resource_versions.manifests().facts.integrity.get(name, "")
+
+
+def _nothing(name: str) -> str:  # noqa: ARG001 - the tag's signature
+    return ""
+
+
+_compiled.simple_tag(static_integrity, name="static_integrity")
+_compiled.simple_tag(_nothing, name="static_integrity_in_block")
+
+
+@register.tag(name="static_integrity")
+def compile_static_integrity(parser: Parser, token: Token) -> template.Node:
+    """Print nothing inside of {% compress %}: it drops the attribute, and its text must never change with a hash."""
+    name = "static_integrity_in_block" if _is_in_block(parser) else "static_integrity"
     node: template.Node = _compiled.tags[name](parser, token)
     return node
 

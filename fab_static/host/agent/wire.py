@@ -68,6 +68,8 @@ VERBS = {
     "encode": "copies",
     "deltas": "deltas",
     "mismatched": "copies",
+    "hashes": "page_facts",
+    "fonts": "page_facts",
     "other_bytes": "seals",
     "guard": "static_root",
     "not_ours": "static_root",

@@ -81,7 +81,7 @@ def hashed_names(
     for held in manifests:
         words: dict[str, set[str]] = {}
         for name, called_so in called(held.data).items():
-            path = _path(deploy, held.one, name, files)
+            path = path_in(deploy, held.one, name, files)
             if path:
                 words.setdefault(path, set()).update(called_so)
         found |= hashed(words, files)
@@ -127,7 +127,7 @@ def _refuse_lost(deploy: Deployment, held: Held, files: Collection[str]) -> None
         ManifestError: naming them.
     """
     names = names_of(held.data)
-    lost = [name for name in names if _path(deploy, held.one, name, files) is None]
+    lost = [name for name in names if path_in(deploy, held.one, name, files) is None]
     if lost:
         below = folders_of(deploy, held.one, deploy.build)[0]
         raise ManifestError(
@@ -139,7 +139,7 @@ def _refuse_lost(deploy: Deployment, held: Held, files: Collection[str]) -> None
         )
 
 
-def _path(
+def path_in(
     deploy: Deployment, one: BundlerManifest, name: str, files: Collection[str]
 ) -> str | None:
     """Return the path of a name in a manifest; as path_of."""
@@ -172,7 +172,7 @@ def called_in(deploy: Deployment, release: Release) -> dict[str, frozenset[str]]
             deploy.show.warn(f"{one.name} of release {release.id} is not asked: {error.what}")
             continue
         for name, words in called(data).items():
-            path = _path(deploy, one, name, release.files)
+            path = path_in(deploy, one, name, release.files)
             if path:
                 found[path] = found.get(path, frozenset()) | frozenset(words)
     return found

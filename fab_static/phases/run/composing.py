@@ -18,6 +18,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.immutable import names_for_good, without_manifests
 from fab_static.phases.run.listings import listing_of
+from fab_static.phases.run.promises import Promising, page_facts_of, refuse_broken_promises
 from fab_static.phases.run.settings import (
     baked_settings,
     manifest_path,
@@ -56,6 +57,9 @@ def composed(deploy: Deployment) -> Release:
     held = bundlers.read_manifests(deploy, content.files, listing)
     content.outside.update((each.one.name, each.file) for each in held)
     refuse_missed_entries(deploy, deploy.build, content.outside, content.files)
+    said = deploy.project(deploy.build).ask(questions.INTEGRITY)
+    refuse_broken_promises(deploy, content.promising(held, said))
+    content.outside.update(page_facts_of(deploy, content.files, said))
     visible = without_manifests(content.files, content.manifests, copies)
     content.take_names(
         names_for_good(deploy, visible, bundlers.hashed_names(deploy, held, visible))
@@ -116,6 +120,8 @@ class _Content:
         self.outside: dict[str, File] = {}  # manifests that lie outside the static root
         self.named: tuple[str, ...] = ()
         self.bundles = _of_requirejs(deploy)
+        self.blocks: dict[str, str] = {}  # of the offline manifest
+        self.hashed: dict[str, str] = {}  # of Django's staticfiles.json: name -> path
         self.offline_manifest: str | None = None
         self.staticfiles_manifest: str | None = None
         self._deploy = deploy
@@ -130,11 +136,11 @@ class _Content:
             self.named = offline_manifest.content_named(self._built, before)
         file = self._as_built(path, self.facts["offline_manifest"])
         if "compress" in deploy.phases and path and file:
-            blocks = _checked_blocks(deploy, file.sha256, self._built, before or {})
+            self.blocks = _checked_blocks(deploy, file.sha256, self._built, before or {})
             deploy.built_manifest = file.sha256
-            self._keep(path, offline_manifest.write(blocks))
+            self._keep(path, offline_manifest.write(self.blocks))
             places = deploy.journal.phases["compress"].get("places", ())
-            self.bundles |= bundles.of_blocks(places, blocks)
+            self.bundles |= bundles.of_blocks(places, self.blocks)
             self.offline_manifest = path
 
     def take_hashed_names(self) -> None:
@@ -146,12 +152,17 @@ class _Content:
             return
         canonical, names = _checked_names(self._deploy, file.sha256, self._built)
         self._keep(path, canonical)
+        self.hashed = staticfiles_manifest.paths(canonical)
         self.take_names(name for name in names if not original(name, self.files))
         self.staticfiles_manifest = path
 
     def take_names(self, names: Iterable[str]) -> None:
         """Take names that content gave."""
         self.named = tuple(sorted({*self.named, *names}))
+
+    def promising(self, held: Iterable[bundlers.Held], said: questions.Integrity) -> Promising:
+        """Return what promises the bytes of files: manifests of bundlers, what templates say, and what is here."""
+        return Promising(self.files, self.blocks, self.bundles, held, self.hashed, said)
 
     @property
     def manifests(self) -> tuple[str | None, ...]:

@@ -317,3 +317,7 @@ class ProjectSaid(TypedDict):
 # of `deltas`: object -> object that is held -> as of `encode`
 # of `encode`: object -> ending of a copy -> the copy's object and size; null where it saves too little
 Copies = dict[str, dict[str, tuple[str, int] | None]]
+# SHA-256 of an object -> algorithm -> hash in hex
+Hashes = dict[str, dict[str, str]]
+# SHA-256 of a stylesheet -> the URLs of its fonts
+Fonts = dict[str, list[str]]

@@ -382,6 +382,7 @@ class Linted(TypedDict):
     outside: list[Tag]
     hard_coded: list[Reference]
     unversioned: list[Reference]
+    unchecked: NotRequired[list[Reference]]
 
 
 class Lint(TypedDict):
@@ -422,6 +423,38 @@ class Entries(TypedDict):
     uses: list[EntryUse]
 
 
+# ---- answers: what templates promise of static files
+
+
+class Written(TypedDict):
+    """An integrity attribute whose hash is written out, and the static file that it is about."""
+
+    line: int
+    name: str
+    integrity: str
+
+
+class WrittenIn(Written):
+    """The same, with its template; `is_own`: the project's, not a library's."""
+
+    template: str
+    is_own: bool
+
+
+class Integrity(TypedDict):
+    """Promises in templates, and what their tags will ask for when pages are rendered.
+
+    `names` are those given to `static_integrity`. `computed`: there are names that only a page knows.
+    `preloads`: there are preloads, so that the fonts of stylesheets must be known.
+    """
+
+    written: list[WrittenIn]
+    names: list[str]
+    computed: bool
+    preloads: bool
+    algorithm: str
+
+
 SETTINGS = Question("settings", Nothing, Settings, is_remembered=True)
 SOURCES = Question("sources", OfCollectstatic, Collectable)
 SOURCES_WITH_PLACES = Question("sources", Placed, CollectableWithPlaces)
@@ -433,3 +466,4 @@ FAULTS = Question("faults", OfCollectstatic, Faults)
 COVERAGE = Question("coverage", OfManifest, Coverage, is_remembered=True)
 LINT = Question("lint", Nothing, Lint)
 ENTRIES = Question("entries", Nothing, Entries, is_remembered=True)
+INTEGRITY = Question("integrity", Nothing, Integrity, is_remembered=True)

@@ -60,6 +60,8 @@ FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
 ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
 DELTAS = Verb("deltas", asks.Deltas, answers.Deltas, 64 * MiB)
 MISMATCHED = Verb("mismatched", asks.Nothing, answers.Mismatched, changes_nothing=True)
+HASHES = Verb("hashes", asks.Nothing, answers.Nothing, 64 * MiB, changes_nothing=True)
+FONTS = Verb("fonts", asks.Nothing, answers.Nothing, 64 * MiB, changes_nothing=True)
 OTHER_BYTES = Verb("other_bytes", asks.Nothing, answers.OtherBytes, changes_nothing=True)
 
 FLIP = Verb("flip", asks.Flip, answers.Flipped)

@@ -110,3 +110,37 @@ def test_inside_of_a_compress_block_the_cdn_may_be_left_out(make_project, in_blo
     inside = f"https://cdn{url}" if in_blocks else url
     expected = f"https://cdn{url} {inside} {inside} https://cdn{url}"
     assert render(project, BLOCKS, CDN="https://cdn") == expected
+
+
+RELEASE = "releases/20261122T170102Z-40b46b94"
+FACTS = '{"format": 1, "integrity": {"a.js": "sha384-x"}, "fonts": {}}'
+SEALED = {f"{RELEASE}/resource_versions.yml": VERSIONS, f"{RELEASE}/manifests/page_facts.json": FACTS}  # fmt: skip
+COMPRESSOR = """
+INSTALLED_APPS += ["compressor"]
+STATICFILES_FINDERS = ["compressor.finders.CompressorFinder"]
+COMPRESS_ENABLED = False
+"""
+OF_RELEASE = f"FAB_STATIC_VERSIONS_FILE = '{RELEASE}/resource_versions.yml'\n"
+
+
+def test_static_integrity_prints_what_the_release_has_and_else_nothing(make_project):
+    project = make_project(SEALED, OF_RELEASE)
+    text = (
+        "{% static_integrity 'a.js' %}|{{ 'a.js'|static_integrity }}|{% static_integrity 'b.js' %}|"
+    )
+    assert render(project, text) == "sha384-x|sha384-x||"
+    assert render(make_project({"resource_versions.yml": VERSIONS}), text) == "|||"
+
+
+def test_static_integrity_prints_nothing_in_a_compress_block(make_project):
+    """Compressor drops the attribute, and the block's text is a key that must not change with the hash."""
+    project = make_project(SEALED, OF_RELEASE + COMPRESSOR)
+    text = (
+        "{% load compress %}{% compress js %}<b>{% static_integrity 'a.js' %}</b>{% endcompress %}"
+    )
+    assert "sha384" not in render(project, text)
+
+
+def test_page_facts_of_an_image_lie_beside_its_versions(make_project):
+    project = make_project({"resource_versions.yml": VERSIONS, "page_facts.json": FACTS})
+    assert render(project, "{% static_integrity 'a.js' %}") == "sha384-x"

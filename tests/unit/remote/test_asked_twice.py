@@ -26,6 +26,8 @@ LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the reque
     "look_at": (asks.LookAt(path="js/a.js", version=None), b""),
     "mismatched": (None, b'[["br", "%(a)s", "%(a)s"]]' % {b"a": sha256_of(SCRIPT).encode()}),
     "other_bytes": (None, b'{"js/a.js": "other"}'),
+    "hashes": (None, b'{"%s": ["sha384"]}' % sha256_of(SCRIPT).encode()),
+    "fonts": (None, b'["%s"]' % sha256_of(SCRIPT).encode()),
     "is_marked": (asks.Marks(marks=["0" * 16]), b""),
     "guard": (asks.Guard(root="/srv/shop/out", keep={}, sources={}, written=None), b""),
     "guard_writes": (asks.KeepWrites(folder="/srv/shop", paths=["dist"]), b""),

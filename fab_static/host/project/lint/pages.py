@@ -16,7 +16,7 @@ from fab_static.host.project.lint.reader import CSS_URL, STATIC_TAG, Found, Read
 
 _STRING = re.compile(r"""^["']([^"']*)["']""")
 _LOADED = re.compile(r"\{%\s*load\s+(?:[\w\s]+?\s+from\s+)?([^%]+?)\s*%\}")
-_CONSTANT = re.compile(
+CONSTANT = re.compile(
     r"""(?:\{%-?\s*static\s+|\{\{-?\s*(?:static\s*\(\s*)?)["']([^"']+)["'][^{}]*[%}]\}$"""
 )
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -32,13 +32,14 @@ def lint(
     static_url: str,
     versioning: Sequence[str],
     is_hashed: bool,
+    blocks_promise: bool = False,
 ) -> dict[str, Any]:
     """Return {"templates": [...], "versioned": how many of them print versions} of the templates.
 
     Each of them: {"template", "page": is it rendered as a whole, "requests": {"scripts", "stylesheets",
     "images", "other", "total"} or null, "outside": script and stylesheet tags outside compress blocks,
     "hard_coded": URLs with STATIC_URL written out, "unversioned": what keeps its URL when its bytes
-    change}; each of the last three [{"line", "url", …}].
+    change, "unchecked": scripts without integrity}; each of the last four [{"line", "url", …}].
 
     Args:
         own: the templates to look at.
@@ -47,6 +48,7 @@ def lint(
         static_url: the setting.
         versioning: tag libraries whose `static` prints versions; "" where templates need not load one.
         is_hashed: do static files have their hash in their name (ManifestStaticFilesStorage)?
+        blocks_promise: does compressor print integrity attributes?
     """
     templates = {name: Template(name, text) for name, text in sources.items()}
     found = []
@@ -68,6 +70,11 @@ def lint(
                 "hard_coded": reader.hard_coded,
                 "unversioned": reader.unversioned
                 + ([] if is_hashed else [*of_styles(reader.outside, style)]),
+                "unchecked": [
+                    each
+                    for each in reader.unchecked
+                    if not (blocks_promise and words_of(each["url"])[0] == "compress")
+                ],
             }
         )
     return {"templates": found, "unversioned_tag": unversioned_tag}
@@ -76,7 +83,7 @@ def lint(
 def of_styles(outside: Sequence[Found], style: Style) -> Iterator[Found]:
     """Yield what stylesheets outside compress blocks name: compress would put a hash on these URLs."""
     for each in outside:
-        constant = _CONSTANT.match(each["url"]) if each["kind"] == "stylesheet" else None
+        constant = CONSTANT.match(each["url"]) if each["kind"] == "stylesheet" else None
         text = style(constant.group(1)) if constant else None
         if constant and text:
             seen = set()

@@ -40,6 +40,7 @@ def ask_lint(_: object) -> dict[str, Any]:
         static_url=str(settings.STATIC_URL or ""),
         versioning=versioning_libraries(),
         is_hashed=isinstance(staticfiles_storage, HashedFilesMixin),
+        blocks_promise=bool(getattr(settings, "COMPRESS_SRI_HASHES", None)),
     )
 
 

@@ -45,6 +45,7 @@ class Reader(HTMLParser):
         self.blocks: list[Found] = []  # compress blocks
         self.hard_coded: list[Found] = []
         self.unversioned: list[Found] = []
+        self.unchecked: list[Found] = []  # scripts without integrity, wherever they come from
         self._path: list[tuple[int, int]] = []
         self._branching = 0
 
@@ -62,6 +63,8 @@ class Reader(HTMLParser):
             if not mode.strip("\"' ").startswith("inline"):
                 kind = "stylesheet" if block.strip("\"'") == "css" else "script"
                 self.blocks.append({"kind": kind, "path": tuple(self._path), "url": object()})
+                if kind == "script":
+                    self.unchecked.append({"line": self.line, "url": piece})
         elif word == "endcompress":
             self.compress = ""
         else:
@@ -97,6 +100,13 @@ class Reader(HTMLParser):
                 self.note_hard_coded(value)
             if values.get("style"):
                 self.note_styles(values["style"])
+        if (
+            tag == "script"
+            and values.get("src")
+            and "integrity" not in values
+            and not self.compress
+        ):
+            self.unchecked.append({"line": self.line, "url": values["src"]})
         if tag == "script" and values.get("src"):
             self.refer("script", values["src"], values.get("type", ""))
         elif tag == "link" and values.get("href"):
