@@ -16,9 +16,11 @@ from fab_static.errors import BuildError, FabStaticError, InventoryError
 from tests.integration import plain_project
 from tests.integration.conftest import on_this_machine
 
-# names its output by a hash of what it read, as bundlers do; counts its runs outside of the checkout
+# names its output by a hash of what it read, as bundlers do; counts its runs outside of the checkout; looks around,
+# before the first flip has put links there
 BUNDLER = """\
 set -eu
+ls . assets > /dev/null
 echo ran >> ../runs
 rm -rf assets/dist
 mkdir -p assets/dist

@@ -1,5 +1,6 @@
 """A phase that is a shell line: what it reads is seen, whatever it starts, and named to the operator where it is not."""
 
+import shutil
 import sys
 import tarfile
 import threading
@@ -32,6 +33,7 @@ class Phase(Project):
                 "reads": list(reads),
                 "writes": list(writes),
                 "inside": self.inside,
+                "builds": self.builds,
                 "trust": list(trust),
             },
         )
@@ -89,6 +91,31 @@ def test_without_strace_the_globs_stand_for_what_it_reads(phase, no_strace):
     assert phase.why() is None
     phase.write("src/a.txt", "other")
     assert phase.why() == f"{phase.folder}/src/a.txt has changed"
+
+
+def without(folder):
+    shutil.rmtree(folder)
+    return f"{folder} is gone"
+
+
+def test_a_folder_that_it_has_made_must_be_there_still(phase):
+    """In a fresh checkout it said "reused", and what it makes was not there."""
+    phase.line("mkdir made && cp src/a.txt made", writes=())
+    assert phase.why() is None
+    gone = without(phase.folder / "made")
+    assert phase.why() == gone
+
+
+def test_without_strace_and_writes_all_that_it_has_made_must_be_there_still(phase, no_strace):
+    phase.line("mkdir -p made/deep && cp src/a.txt made/deep", reads=["src/a.txt"], writes=())
+    assert phase.why() is None
+    gone = without(phase.folder / "made")
+    assert phase.why() == gone
+    phase.write("made/by_hand", "")
+    phase.line("cp src/a.txt made", reads=["src/a.txt"], writes=())
+    assert phase.why() is None
+    gone = without(phase.folder / "made")
+    assert phase.why() == gone
 
 
 NODE = """

@@ -6,7 +6,7 @@ tells whether commands may be shown other files. `control` stands in place of `t
 over which commands come, a line of JSON each, and answers go:
 
     {} or {"why": words}                  it is ready; or each command must be started by itself
-    {"to", "before", "token", "given", "manage", "inside"} comes: of one command; of collectstatic with
+    {"to", "before", "token", "given", "manage", "inside", "builds"} comes: of one command; of collectstatic with
      "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}; in place of
      "manage" may come "main", a module whose main() ends its process, and "variables" for its environment; "redirected"
      are files that it shows the project others in place of
@@ -146,6 +146,7 @@ class Waiting:
         with self._recorder.paused():
             for path in order["inside"]:
                 self._recorder.leave_inside(path)
+            self._recorder.makes(order.get("builds", ()))
             self._recorder.knows(read_record(order["before"]))
         self._recorder.set_up = frozenset(self._recorder.written)
         self._order = order

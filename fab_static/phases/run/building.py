@@ -148,6 +148,7 @@ def _run(
             lambda data: deploy.show.output(deploy.build.name, data),
             name=name,
             inside=inside,
+            builds=[*beside, *writes.made_by_builds(deploy)],
             collect=collect,
             own=own,
         )

@@ -115,7 +115,10 @@ class ProjectOnHost:
         return f'PATH={shlex.quote(str(programs))}:"$PATH"; export PATH\n'
 
     def is_recorded(self, text: str) -> bool:
-        """Tell whether a run of a command leaves a record of what it read: not a shell line's."""
+        """Tell whether a run of this management command leaves a record of what it read.
+
+        A shell line leaves one too, by other means: it is traced, or has globs.
+        """
         return self.records and self.command(text)[0] == self.python
 
     def run(
@@ -125,6 +128,7 @@ class ProjectOnHost:
         *,
         name: str | None = None,
         inside: Sequence[str] = (),
+        builds: Sequence[str] = (),
         collect: asks.Collect | None = None,
         own: OwnPhase | None = None,
     ) -> Ran:
@@ -135,6 +139,7 @@ class ProjectOnHost:
             on_output: is given what it prints.
             name: under which what it reads is recorded; None: it is not.
             inside: files and folders whose states the record leaves out, because the caller keeps them.
+            builds: files and folders that builds make: nobody who lists their folders depends on them.
             collect: of collectstatic, the static root, and the run that left what is in it: see
                 host/project/one_start.py.
             own: the phase that it is, of the project's own.
@@ -150,6 +155,7 @@ class ProjectOnHost:
             known = self._record(name, self._what(text))
             known["manage"] = words[2:]
             known["inside"] = list(inside)
+            known["builds"] = list(builds)
             if collect:
                 known["collect"] = collect
             if name == "compress":
@@ -165,6 +171,7 @@ class ProjectOnHost:
                 "reads": list(own.reads) if own else [],
                 "writes": list(own.writes) if own else [],
                 "inside": list(inside),
+                "builds": list(builds),
                 "trust": self._trusted,
             }
         ran = self.host.run(

@@ -72,6 +72,14 @@ def keep(deploy: Deployment, own: OwnPhase) -> str | None:
     return kept["listing"]
 
 
+def made_by_builds(deploy: Deployment) -> list[str]:
+    """Return what is in the checkout after a build, and not in a fresh one: on a web host links stand there."""
+    folder, facts = PurePosixPath(deploy.project(deploy.build).path), deploy.facts(deploy.build)
+    own = deploy.environment.build.own.values()
+    found = [str(folder / path) for one in own for path in one.writes]
+    return [*found, *filter(None, (facts["static_root"], facts["resource_versions"]))]
+
+
 def put_back(deploy: Deployment, listing: str) -> None:
     """Make the files and folders of a phase what a listing says.
 

@@ -193,6 +193,7 @@ class Record(Trusted):
     name: str
     what: list[str]
     inside: list[str]  # files and folders whose states the caller keeps
+    builds: NotRequired[list[str]]  # those that builds make
     manage: NotRequired[list[str]]  # the words of manage.py
     main: NotRequired[str]  # in its place: the module of host/project/
     collect: NotRequired[Collect]
@@ -209,6 +210,7 @@ class OwnRecord(TypedDict):
     reads: list[str]
     writes: list[str]
     inside: list[str]  # files and folders whose states the caller keeps
+    builds: list[str]  # those that builds make
     trust: list[str]  # programs whose connections do not count
 
 

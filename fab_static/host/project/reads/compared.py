@@ -96,6 +96,7 @@ def first_change(inputs: Sequence[Row], shown: Mapping[str, str] = NOTHING) -> s
         if is_now != state or not state:
             if aspect == "matches":
                 return "other files match {}".format(path.split(":")[0])
+            path = path.split("\0")[0]
             if is_now == "absent":
                 return f"{path} is gone"
             return "{} {}".format(path, "is there now" if state == "absent" else "has changed")

@@ -5,10 +5,11 @@ Their states are taken before it runs: what changes while it runs is another inp
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Iterable
 
-from fab_static.host.project.reads.globs import matching
+from fab_static.host.project.reads.globs import NEVER, matching
 from fab_static.host.project.reads.states import Row, settled, stamp_of, state_of
 
 
@@ -37,6 +38,24 @@ def inputs_of(
         if not found:
             nothing.append(pattern)
     return list(inputs.values()), nothing
+
+
+def left_in(folder: str, start_ns: int) -> list[Row]:
+    """Return as inputs that what was made or changed in a folder since `start_ns` is there.
+
+    So a phase that nobody traced, and that names nothing that it writes, runs again in a fresh checkout. What
+    packages consist of does not count, only that they are there.
+    """
+    found: list[Row] = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in NEVER]
+        for name in (*folders, *names):
+            path = os.path.join(where, name)
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_ctime_ns >= start_ns:
+                    found.append(["kind", path, state_of("kind", path), None])
+        folders[:] = [name for name in folders if name != "node_modules"]
+    return found
 
 
 def are_files(folder: str, pattern: str) -> bool:

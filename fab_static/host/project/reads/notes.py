@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple
 
 from fab_static.host.project.reads.inside import Inside
 from fab_static.host.project.reads.paths import absolute, forms, is_to_write, source_of
 from fab_static.host.project.reads.states import (
     LISTINGS,
+    Entry,
     Input,
     Row,
     Stamp,
+    digest_of_names,
+    entries_of,
     settled,
     stamp_of,
     state_of,
@@ -26,6 +30,16 @@ class Here(threading.local):
     vouched = False  # the next process that it starts tells what it reads
 
 
+class Listed(NamedTuple):
+    """The names that a folder had when it was listed, but for those that a run had made there itself.
+
+    `is_left_out` tells of a path whether it does not count: what a run fills as a cache, for one.
+    """
+
+    entries: Collection[Entry]
+    is_left_out: Callable[[str], bool]
+
+
 class Notes:
     """What a process has read and written so far."""
 
@@ -37,7 +51,9 @@ class Notes:
             self.leave_inside(path)
         # -> the stat data when first looked at, and the state then, where stat data does not stand for it
         self.inputs: dict[Input, tuple[Stamp | None, str | None]] = {}
+        self.listed: dict[str, Listed] = {}  # folders, as they were then
         self.written: dict[str, bool] = {}  # path -> was it read before
+        self.builds: frozenset[str] = frozenset()  # what builds make: nobody depends on its name
         self.set_up: frozenset[str] = frozenset()  # written before the command began
         self.unseen: list[str] = []
         self.here = Here()
@@ -112,7 +128,9 @@ class Notes:
         if key not in self.inputs:
             stamp = stamp_of(key[1]) if aspect == "bytes" or aspect in LISTINGS else None
             is_late = aspect == "bytes" and stamp is not None and settled(stamp, self.start_ns)
-            if state is None and not is_late:
+            if state is None and aspect == "names":
+                state = self._listed(name)
+            elif state is None and not is_late:
                 state = state_of(*key)
             self.inputs[key] = (stamp, state)
         elif state is not None:
@@ -121,6 +139,38 @@ class Notes:
                 self.inputs[key] = (stamp, state)
             elif known != state:
                 self.is_unseen(f"{name} changed while it was read")
+
+    def _listed(self, folder: str) -> str:
+        """Note the names that a folder has now; return that state."""
+        try:
+            entries = entries_of(folder)
+        except OSError:
+            return state_of("names", folder)
+        self._keep(folder, entries, _none_is_left_out)
+        return digest_of_names(entries)
+
+    def lists(
+        self, folder: str, entries: Collection[Entry], is_left_out: Callable[[str], bool]
+    ) -> None:
+        """Note that a program has listed a folder, which held these names then."""
+        if ("names", folder) not in self.inputs:
+            self.note("names", folder, digest_of_names(entries))
+            self._keep(folder, entries, is_left_out)
+
+    def _keep(
+        self, folder: str, entries: Collection[Entry], is_left_out: Callable[[str], bool]
+    ) -> None:
+        kept = [entry for entry in entries if os.path.join(folder, entry[0]) not in self.written]
+        self.listed[folder] = Listed(kept, is_left_out)
+
+    def makes(self, paths: Iterable[str]) -> None:
+        """Learn what builds make, and whether it is there or not changes no folder for whoever lists that."""
+        places = [(os.path.split(path), path) for path in paths]
+        self.builds = frozenset(
+            one
+            for (folder, name), path in places
+            for one in (path, os.path.join(os.path.realpath(folder), name))
+        )
 
     def opened(self, path: Any, mode: Any, flags: Any) -> None:
         """Note an opening."""
@@ -136,7 +186,13 @@ class Notes:
         """Note that this process writes a file, or changes a name in a folder."""
         name = absolute(path)
         if name is not None and name not in self.written:
-            self.written[name] = ("bytes", name) in self.inputs or ("names", name) in self.inputs
+            looks = (self.inputs.get((aspect, name)) for aspect in ("bytes", "names"))
+            self.written[name] = any(look and look[1] != "absent" for look in looks)
+
+
+def _none_is_left_out(_path: str) -> bool:
+    """Tell that a path counts."""
+    return False
 
 
 def _nothing_to_settle(*, all_of_them: bool = False) -> None:

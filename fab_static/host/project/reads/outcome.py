@@ -9,9 +9,12 @@ from typing import Iterable
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.paths import source_of
 from fab_static.host.project.reads.states import (
+    Entry,
     Input,
     Row,
     Stamp,
+    digest_of_names,
+    entries_of,
     is_device,
     settled,
     stamp_of,
@@ -65,14 +68,38 @@ class Outcome:
             if self._notes.written.get(path):
                 self._notes.is_unseen(f"it read {path} and wrote it")
                 continue
+            if state == "absent" and path in self._notes.written:
+                aspect, state = "kind", state_of("kind", path)  # it made that itself
+            elif aspect == "names" and path in self._notes.listed:
+                aspect, path, state = self._names(path)
+                stamp = None if aspect == "others" else stamp
             inputs[aspect, path] = self._input(aspect, path, stamp, state)
         for path in self._notes.written:
-            # what it left elsewhere must be there still, as it left it
-            if not self._is_anothers(path) and state_of("kind", path) == "file":
+            # what it left elsewhere must be there still, as it left it; of a folder that it made, the folder
+            kind = "absent" if self._is_anothers(path) else state_of("kind", path)
+            if kind == "folder":
+                inputs["kind", path] = ["kind", path, kind, None]
+            elif kind == "file":
                 inputs["bytes", path] = ["bytes", path, state_of("bytes", path), None]
                 if path not in self._notes.set_up:
                     self._notes.more.setdefault("written", []).append(os.path.realpath(path))
         return list(inputs.values()), self._notes.unseen
+
+    def _names(self, folder: str) -> tuple[str, str, str]:
+        """Return aspect, path and state of a folder that was listed, with what the run itself has made there since."""
+        listed, builds = self._notes.listed[folder], self._notes.builds
+        held = {name for name, _ in listed.entries}
+        found = list(listed.entries)
+        for name, is_folder in _entries_now(folder):
+            place = os.path.join(folder, name)
+            is_own = place in self._notes.written or place in self._notes.inside
+            if name not in held and (is_own or listed.is_left_out(place)):
+                found.append((name, is_folder))
+        without = sorted(os.path.basename(one) for one in builds if os.path.dirname(one) == folder)
+        if without:
+            found = [entry for entry in found if entry[0] not in without]
+            return "others", "\0".join([folder, *without]), digest_of_names(found)
+        return "names", folder, digest_of_names(found)
 
     def _input(self, aspect: str, path: str, stamp: Stamp | None, state: str | None) -> Row:
         is_settled = stamp is not None and settled(stamp, self._notes.start_ns)
@@ -120,6 +147,13 @@ class Outcome:
             # pkgutil lists the folder itself, whoever compiles meanwhile
             return source_of(path) is None
         return (path + "/").startswith(self._notes.anothers)
+
+
+def _entries_now(folder: str) -> list[Entry]:
+    try:
+        return entries_of(folder)
+    except OSError:
+        return []
 
 
 def _of_native(names: list[str]) -> str:

@@ -9,10 +9,11 @@ from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
-from fab_static.host.project.reads.states import Row, digest_of_names, stamp_of
+from fab_static.host.project.reads.states import Entry, Row, stamp_of
 from fab_static.host.project.traces import running, strace
+from fab_static.host.project.traces import seen as traces
 from fab_static.host.project.traces.running import Following, Trace
-from fab_static.host.project.traces.seen import ABSENT, Entry, Seen, cache_of
+from fab_static.host.project.traces.seen import ABSENT, Seen, cache_of
 
 GIT_INDEX = "/.git/index"  # git notes there by the way which files are as they were, and nothing else changes
 
@@ -119,8 +120,12 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
             notes.is_unseen(f"{path} changed while it was read")
         notes.note(aspect, path)
     for folder, entries in seen.listed.items():
-        if not is_left_out(folder) and ("names", folder) not in notes.inputs:
-            notes.note("names", folder, _names(folder, entries, is_left_out))
+        if is_left_out(folder):
+            continue
+        if entries is None:
+            notes.note("names", folder)
+        else:
+            notes.lists(folder, _counting(folder, entries, is_left_out), is_left_out)
     for path, is_read in seen.written.items():
         if path in notes.inside:
             notes.inside.wrote(path)
@@ -177,21 +182,14 @@ def _note_absent(notes: Notes, seen: Seen, aspect: str, path: str) -> None:
         notes.note("bytes", path, ABSENT)
 
 
-def _names(
-    folder: str, entries: Iterable[Entry] | None, is_left_out: Callable[[str], bool]
-) -> str | None:
-    """Return the state of a folder's names as they were read; of those that are left out, as they are now."""
-    if entries is None:
-        return None
-    held = {name: kind for name, kind in entries if not is_left_out(os.path.join(folder, name))}
-    found = [(name, _is_folder(os.path.join(folder, name), kind)) for name, kind in held.items()]
-    try:
-        now = os.listdir(folder)
-    except OSError:
-        now = []
-    places = ((name, os.path.join(folder, name)) for name in now if name not in held)
-    found += [(name, os.path.isdir(place)) for name, place in places if is_left_out(place)]
-    return digest_of_names(found)
+def _counting(
+    folder: str, entries: Iterable[traces.Entry], is_left_out: Callable[[str], bool]
+) -> list[Entry]:
+    """Return the names of a folder that count."""
+    places = ((name, os.path.join(folder, name), kind) for name, kind in entries)
+    return [
+        (name, _is_folder(place, kind)) for name, place, kind in places if not is_left_out(place)
+    ]
 
 
 def _is_folder(path: str, kind: str) -> bool:

@@ -5,8 +5,8 @@ It takes FAB_STATIC_RECORD, JSON, out of its environment, and runs manage.py wit
 
     {"to": path of the record, "token": of this run, "given": what the agent says of the run, "start": seconds
      since 1970, "before": path of the last run's record, "manage": ["compress", "--force"], "inside": [folders
-     and files whose states the caller keeps], "trust": [native modules that read nothing unseen], "begins": a
-     module of ours whose begin() is called first; or none}
+     and files whose states the caller keeps], "builds": [files and folders that builds make; or none], "trust":
+     [native modules that read nothing unseen], "begins": a module of ours whose begin() is called first; or none}
 
 Python 3.8 or later, standard library.
 """
@@ -33,6 +33,7 @@ def main() -> None:
     """Record from now on to the end of the process, and run manage.py, or the module that the order names."""
     order = json.loads(os.environ.pop(RECORD))
     recorder = Recorder(order["start"], order["inside"], order["trust"])
+    recorder.makes(order.get("builds", ()))
     recorder.knows(read_record(order["before"]))
     if "main" in order:
         main = import_module(order["main"]).main  # compiled before we listen: it is no input

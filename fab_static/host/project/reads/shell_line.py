@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
-from fab_static.host.project.reads.declared import inputs_of
+from fab_static.host.project.reads.declared import inputs_of, left_in
 from fab_static.host.project.reads.node_reads import NodeReads
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
@@ -29,7 +29,7 @@ class ShellLine:
 
     Args:
         order: {"name", "to", "token", "given", "before": as reads/run has them, "folder": where it runs, "reads":
-            globs, "writes": files and folders that it is there to make, "inside", "trust": likewise}.
+            globs, "writes": files and folders that it is there to make, "inside", "builds", "trust": likewise}.
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
@@ -90,8 +90,10 @@ class ShellLine:
         if self._node:
             seen = self._nothing_seen()
             self._node.end(seen)
+            start_ns = int(self._order["start"] * 1e9)
             if code == 0:
-                self._write_seen(seen, int(self._order["start"] * 1e9))
+                left = [] if self._order["writes"] else left_in(self._folder, start_ns)
+                self._write_seen(seen, start_ns, left)
             return ""
         if self._trace is None:
             if code == 0:
@@ -107,12 +109,14 @@ class ShellLine:
             self._write_seen(seen, self._trace.start_ns)
         return ""
 
-    def _write_seen(self, seen: Seen, start_ns: int) -> None:
+    def _write_seen(self, seen: Seen, start_ns: int, left: Sequence[Row] = ()) -> None:
         order = self._order
         notes = Notes(start_ns / 1e9, order["inside"])
+        notes.makes(order.get("builds", ()))
         take_in(notes, seen, start_ns)
         rows, unseen = Outcome(notes, ()).rows()
         inside = notes.inside.document(notes.inputs, notes.written)
+        rows += left
         known = {(aspect, path) for aspect, path, _, _ in self._declared}
         rows = self._declared + [row for row in rows if (row[0], row[1]) not in known]
         write_record(order, rows, unseen, {**notes.more, "inside": inside}, None)

@@ -20,6 +20,7 @@ COARSE_TICK_NS = 2_000_000_000
 _open, _stat, _lstat, _readlink, _scandir = open, os.stat, os.lstat, os.readlink, os.scandir
 Stamp = Tuple[int, int, int, int]
 Input = Tuple[str, str]  # aspect, path
+Entry = Tuple[str, bool]  # a name in a folder, and whether it is a folder
 Row = List[Any]  # of a record: aspect, path, state, stamp
 
 
@@ -27,13 +28,16 @@ def state_of(aspect: str, path: str) -> str:
     """Return one aspect of a path as it is now.
 
     `bytes`: SHA-256; `names`, `modules`, `packages`: of a folder's names, all or those that can be imported or
-    are metadata; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time; `matches`: of the files that a glob matches.
+    are metadata; `others`: of a folder's names but for some, which follow its path, after a NUL each; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time; `matches`: of the files that a glob matches.
     """
     try:
         if aspect == "bytes":
             return _sha256(path)
         if aspect == "matches":
             return _digest(matching(path))
+        if aspect == "others":
+            folder, *names = path.split("\0")
+            return digest_of_names(entry for entry in entries_of(folder) if entry[0] not in names)
         if aspect in LISTINGS:
             return _digest(sorted(filter(None, map(LISTINGS[aspect], entries_of(path)))))
         if aspect == "link" and stat.S_ISLNK(_lstat(path).st_mode):
@@ -51,34 +55,34 @@ def state_of(aspect: str, path: str) -> str:
     return kind
 
 
-def entries_of(path: str) -> list[tuple[str, bool]]:
+def entries_of(path: str) -> list[Entry]:
     """Return each name in a folder, and whether it is a folder."""
     with _scandir(path) as entries:
         return [(entry.name, entry.is_dir()) for entry in entries]
 
 
-def digest_of_names(entries: Iterable[tuple[str, bool]]) -> str:
+def digest_of_names(entries: Iterable[Entry]) -> str:
     """Return the state `names` of a folder that holds these names; with each, whether it is a folder."""
     return _digest(sorted(filter(None, map(_any_name, entries))))
 
 
-def _any_name(entry: tuple[str, bool]) -> str:
+def _any_name(entry: Entry) -> str:
     name, is_folder = entry
     return "" if name == "__pycache__" else name + "/" * is_folder
 
 
-def _module(entry: tuple[str, bool]) -> str:
+def _module(entry: Entry) -> str:
     name, is_folder = entry
     if is_folder:
         return name + "/" if name.isidentifier() and name != "__pycache__" else ""
     return name if name.endswith((".py", ".pyc", ".so", ".zip", ".pth")) else ""
 
 
-def _package(entry: tuple[str, bool]) -> str:
+def _package(entry: Entry) -> str:
     return entry[0] if entry[0].lower().endswith((".dist-info", ".egg-info", ".egg")) else ""
 
 
-LISTINGS: dict[str, Callable[[tuple[str, bool]], str]] = {
+LISTINGS: dict[str, Callable[[Entry], str]] = {
     "names": _any_name,
     "modules": _module,
     "packages": _package,

@@ -55,9 +55,13 @@ class Seen:
             self.inputs[key] = state
 
     def list(self, folder: str, entries: Iterable[Entry] | None) -> None:
-        """Note that a folder's names were read."""
+        """Note that a folder's names were read; those that the run has made there are no input."""
         if folder not in self.listed and self._counts(folder):
-            self.listed[folder] = None if entries is None else frozenset(entries)
+            self.listed[folder] = (
+                None
+                if entries is None
+                else frozenset(one for one in entries if not self.is_own(f"{folder}/{one[0]}"))
+            )
 
     def run(self, program: str) -> None:
         """Note that a program was started, and what the kernel reads to start it."""

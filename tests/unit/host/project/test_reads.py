@@ -25,6 +25,7 @@ class Project:
         self.printed = b""
         self.environment = {"GREETING": "hello"}
         self.inside = []
+        self.builds = []
         self.ask("learn", project_archive())
 
     def send(self, head, body=b""):
@@ -54,6 +55,7 @@ class Project:
                 "what": [sys.executable, "manage.py compress"],
                 "manage": ["compress"],
                 "inside": self.inside,
+                "builds": self.builds,
                 "trust": list(trust),
             },
         )
@@ -380,6 +382,56 @@ def test_files_beside_must_be_in_a_state_that_the_caller_names(project):
     assert project.why(left={path: [None]}) == f"{path} has changed"
     nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert project.why(left={path: [None, nothing]}) is None
+
+
+MAKING = {
+    "a file in a folder that it listed": "import os; os.listdir('templates'); open('templates/made', 'w')",
+    "a folder in one that it listed": "import os; os.listdir('templates'); os.mkdir('templates/made')",
+    "a file that it looked for": (
+        "import os; os.path.exists('templates/made') or open('templates/made', 'w').close()"
+    ),
+    "a file that it tried to open": (
+        "try: open('templates/made')\nexcept OSError: open('templates/made', 'w').close()"
+    ),
+    "a folder that it looked for": "import os; os.path.isdir('templates/made') or os.mkdir('templates/made')",
+    "a file that a program makes in a folder that it listed": (
+        "import subprocess; subprocess.run('ls templates && touch templates/made', shell=True)"
+    ),
+    "a file that a program makes for a moment": (
+        "import subprocess; "
+        "subprocess.run(': > templates/tmp; ls templates; rm templates/tmp; : > templates/made', shell=True)"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MAKING)
+def test_what_it_makes_itself_is_no_input_and_has_to_stay(project, what):
+    """It ran once more for nothing: what it had found was not there before it made that."""
+    project.write("templates/base.html", "")
+    assert project.run(MAKING[what])["unseen"] == []
+    assert project.why() is None
+    made = project.folder / "templates/made"
+    (made.rmdir if made.is_dir() else made.unlink)()
+    assert project.why()
+
+
+def test_what_another_makes_in_a_folder_that_it_listed_and_changed_is_seen(project):
+    project.write("templates/base.html", "")
+    project.run(MAKING["a file in a folder that it listed"])
+    project.write("templates/new.html", "")
+    assert project.why() == f"{project.folder}/templates has changed"
+
+
+@pytest.mark.parametrize("script", ["os.listdir('.')", "os.system('ls')"])
+def test_what_builds_make_in_a_folder_that_it_listed_is_no_input(project, script):
+    """A script that lists the checkout ran once more after the first flip: links stood there."""
+    project.builds = [str(project.folder / "versions.yml")]
+    project.write("manage.py", "")
+    project.run("import os; " + script)
+    project.write("versions.yml", "")
+    assert project.why() is None
+    project.write("other.yml", "")
+    assert project.why() == f"{project.folder} has changed"
 
 
 MEANWHILE = {

@@ -83,11 +83,14 @@ def test_what_a_command_reads_is_recorded_where_the_lock_is_held(
     started.project().run("manage.py compress", print, name="compress")
     assert (started.params["main"], started.params["record"]) == (None, None)
     recording = started.project(records=True)
-    recording.run("manage.py compress", print, name="compress", inside=["/srv/static"])
+    recording.run(
+        "manage.py compress", print, name="compress", inside=["/srv/static"], builds=["a"]
+    )
     assert started.params["main"] == RECORDER
     record = started.params["record"]
     assert (record["name"], record["manage"]) == ("compress", ["compress"])
-    assert (record["inside"], record["trust"]) == (["/srv/static"], ["mysite.generated"])
+    assert (record["inside"], record["builds"]) == (["/srv/static"], ["a"])
+    assert record["trust"] == ["mysite.generated"]
     recording.run("make static", print, name="collectstatic")
     record = started.params["record"]
     assert (record["name"], "manage" in record) == ("collectstatic", False)  # its programs are seen

@@ -10,7 +10,13 @@ import pytest
 from fab_static.errors import BuildError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import DamagedError
-from fab_static.phases.run.writes import differing, keep, put_back, refuse_unfit
+from fab_static.phases.run.writes import (
+    differing,
+    keep,
+    made_by_builds,
+    put_back,
+    refuse_unfit,
+)
 from fab_static.plan.build_order import OwnPhase
 from tests.unit.site import Site
 
@@ -76,6 +82,13 @@ def test_a_link_that_leads_out_of_the_checkout_is_not_followed(
     with pytest.raises(FabStaticError, match="dist leads out of the checkout"):
         put_back(deploy, listing)
     assert (theirs / "precious").exists()
+
+
+def test_what_builds_make_in_the_checkout_is_known(site: Site, code: Path) -> None:
+    site.open("build: {phases: [{name: vite, run: x, writes: [assets/dist]}, collectstatic]}")
+    made = made_by_builds(site.deployment())
+    facts = site.deployment().facts(site.deployment().build)
+    assert made == [str(code / "assets/dist"), facts["static_root"], facts["resource_versions"]]
 
 
 def test_files_that_two_runs_made_otherwise_are_named(site: Site, code: Path) -> None:
