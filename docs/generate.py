@@ -34,8 +34,8 @@ def page() -> str:
         _keys(),
         "What comes from the inventory, from `fab` and from ssh's own configuration: [SSH](ssh.md).",
         "## JSON",
-        "Every looking task prints JSON alone on standard output with `--json`. More keys may follow in "
-        "later versions; those below stay.",
+        "These tasks print JSON alone on standard output with `--json`. More keys may follow in later versions; "
+        "those below stay. `report`, `nginx` and `cdn-function` print what they are asked for, and no JSON.",
         _schemas(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -44,17 +44,24 @@ def page() -> str:
 def _tasks() -> Iterator[str]:
     from fab_static import tasks
 
-    groups: dict[str, list[Any]] = {"Live": [], "Look": [], "Phase": []}
+    groups: dict[str, list[Any]] = {"Begin": [], "Live": [], "Look": [], "Phase": []}
     for task in tasks.TASKS:
         groups[(task.__doc__ or "").split()[0]].append(task)
-    titles = {"Live": "Going live", "Look": "Looking", "Phase": "Phases, one by one"}
+    titles = {
+        "Begin": "Beginning",
+        "Live": "Going live",
+        "Look": "Looking",
+        "Phase": "Phases, one by one",
+    }
     for group, members in groups.items():
         yield f"### {titles[group]}"
         for task in members:
             first, _, rest = (task.__doc__ or "").partition("\n")
-            yield f"**`{task.name}`** · {first.partition(' · ')[2]}"
+            yield f"**`{task.name.replace('_', '-')}`** · {first.partition(' · ')[2]}"
             examples = "\n".join(
-                line.strip() for line in rest.strip().splitlines() if "fab " in line
+                line.strip()
+                for line in rest.strip().splitlines()
+                if line.strip().startswith(("fab ", "fab-static "))
             )
             if examples:
                 yield f"```\n{examples}\n```"
@@ -66,7 +73,7 @@ def _tasks() -> Iterator[str]:
 def _options(task: Any) -> str:
     rows = []
     for argument in task.get_arguments():
-        name = argument.name.replace("_", "-")
+        name = argument.name.strip("_").replace("_", "-")
         if argument.positional:
             shown = f"`{name.upper()}`"
         elif argument.takes_value:

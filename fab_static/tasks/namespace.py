@@ -17,6 +17,7 @@ from fab_static.phases import EVERYTHING
 from fab_static.plan.spelling import spelled, task_name
 from fab_static.sessions.environments import environments, own_phases
 from fab_static.tasks import names
+from fab_static.tasks.beginning import init
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
 from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
@@ -26,6 +27,7 @@ from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
 
 TASKS = (
+    init,
     deploy,
     prepare,
     activate,

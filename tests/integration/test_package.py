@@ -109,6 +109,18 @@ def test_an_operator_needs_no_django(environment: Path, tmp_path: Path) -> None:
     assert "blog here: live is nothing yet on every host" in ran.stdout
 
 
+def test_a_first_inventory_comes_with_the_wheel(environment: Path, tmp_path: Path) -> None:
+    """Who has nothing but pip gets a fabfile, an inventory, and every key with its meaning."""
+    project = write(tmp_path / "shop")
+    assert run(environment, project, "fab-static", "--version").stdout.startswith("fab-static 0.")
+    ran = run(environment, project, "fab-static", "init")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    example = (ROOT / "inventories" / "example.yml").read_text()
+    assert (project / "inventories" / "example.yml").read_text() == example
+    ran = run(environment, project, "fab", "staging", "nginx", "--url", "/static/")
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_readme_alone_leads_from_pip_to_a_first_deploy_on_two_hosts(
     environment: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,102 @@
+"""`fab init`: it writes what is not there, and nothing over what is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from chaos.project import write
+from fab_static.sessions.environments import environments, read_environment
+from fab_static.tasks import beginning, chosen
+
+NEXT = [
+    "",
+    "Change the address in inventories/staging.yml, and what else is not as it should be. Then:",
+    "  fab staging check",
+    "  fab staging plan",
+    "  fab staging deploy",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "shop")
+
+
+def test_it_writes_all_that_a_first_deploy_needs_and_says_the_next_commands(folder: Path) -> None:
+    assert list(beginning.begun(folder)) == [
+        "fabfile.py is written",
+        "inventories/staging.yml is written",
+        "inventories/example.yml is written",
+        ".gitignore ignores resource_versions.yml and /staticfiles/ now",
+        *NEXT,
+    ]
+    inventories = folder / "inventories"
+    assert environments(inventories) == ["staging"]
+    assert read_environment("staging", inventories).project.settings == "tiny.settings"
+    assert "from fab_static import namespace" in (folder / "fabfile.py").read_text()
+    assert "every key" in (inventories / "example.yml").read_text().lower()
+
+
+def test_what_is_there_stays_as_it_is(folder: Path) -> None:
+    (folder / "fabfile.py").write_text("# mine\n")
+    (folder / "inventories").mkdir()
+    (folder / "inventories" / "staging.yml").write_text("mine: 1\n")
+    (folder / ".gitignore").write_text("staticfiles\n*.pyc")
+    assert list(beginning.begun(folder))[:5] == [
+        "fabfile.py is there already",
+        "  add to it: from fab_static import namespace",
+        "inventories/staging.yml is there already",
+        "inventories/example.yml is written",
+        ".gitignore ignores resource_versions.yml now",
+    ]
+    assert (folder / "fabfile.py").read_text() == "# mine\n"
+    assert (folder / "inventories" / "staging.yml").read_text() == "mine: 1\n"
+    assert (folder / ".gitignore").read_text().splitlines() == [
+        "staticfiles",
+        "*.pyc",
+        "# written by builds of static files",
+        "resource_versions.yml",
+    ]
+
+
+def test_a_second_time_it_writes_nothing(folder: Path) -> None:
+    list(beginning.begun(folder))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert list(beginning.begun(folder))[:4] == [
+        "fabfile.py is there already",
+        "inventories/staging.yml is there already",
+        "inventories/example.yml is there already",
+        ".gitignore has its lines already",
+    ]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_fabfile_may_be_a_package(folder: Path) -> None:
+    (folder / "fabfile").mkdir()
+    (folder / "fabfile" / "__init__.py").write_text("from fab_static import namespace\n")
+    assert next(beginning.begun(folder)) == "fabfile/__init__.py is there already"
+    assert not (folder / "fabfile.py").exists()
+
+
+def test_where_no_project_is_the_guess_is_told(tmp_path: Path) -> None:
+    told = list(beginning.begun(tmp_path))
+    assert (
+        "no manage.py was found here: what inventories/staging.yml says of the project is a guess"
+        in told
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inventories").write_text("no folder")
+    monkeypatch.setattr(chosen, "CHOSEN", {"inventories": tmp_path / "inventories"})
+    monkeypatch.setattr(beginning, "CHOSEN", chosen.CHOSEN)
+    with pytest.raises(Exit) as caught:
+        beginning.init(Context())
+    assert caught.value.code == 1
+    assert f"error: File exists: {tmp_path}/inventories" in capsys.readouterr().err
