@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +117,7 @@ class Session(Looking):
         self,
         *,
         promote_from: str | Environment | None = None,
+        archive: str | None = None,
         release: str | None = None,
         reuse: Reuse = "yes",
         project_path: str | None = None,
@@ -128,23 +128,33 @@ class Session(Looking):
 
         Args:
             promote_from: take what this environment sealed instead of building: the very same release.
-            release: which of its releases; None: the one that is live there.
+            archive: take the release of this file, URL or `s3://bucket/key` instead of building; see `export`.
+            release: which of the environment's releases; None: the one that is live there.
             reuse: as in `deploy`.
             project_path: another checkout than the inventory's.
             wait_seconds: how long to wait for another deploy to end.
             without: as in `deploy`.
 
         Raises:
-            InventoryError: no such environment or release id, or one of another app.
+            InventoryError: no such environment or release id, or one of another app; or a damaged archive.
             ReleaseError: a setting that is baked into that release is another one here.
         """
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run, check
+        from fab_static.sessions.taking import opened, promoted, received
 
         if promote_from is not None:
             with self._source(promote_from, release) as source:
                 here = self._deployment(project_path=project_path, without=without)
-                return self._promote(here, source, release, wait_seconds)
+                with self._told(here, "prepare", wait_seconds):
+                    return promoted(here, source, release)
+        if archive is not None:
+            here = self._deployment(project_path=project_path, without=without)
+            with (
+                opened(archive, self.environment, release) as held,
+                self._told(here, "prepare", wait_seconds),
+            ):
+                return received(here, held)
         if release is not None:
             raise InventoryError(
                 "a release is only named where it comes from another environment",
@@ -333,37 +343,12 @@ class Session(Looking):
     @contextmanager
     def _source(self, environment: str | Environment, release: str | None) -> Iterator[Deployment]:
         """Open the environment that a release is promoted from, to read it."""
-        here = self.environment
+        from fab_static.sessions.taking import refuse_source
+
         with Session(environment, inventories=self.inventories, show=self.show) as other:
-            there = other.environment
-            if there.name == here.name:
-                raise InventoryError(
-                    f"{here.name} cannot be promoted from itself",
-                    where="prepare --from",
-                    mend=f"name another environment, or build: fab {here.name} prepare",
-                )
-            if there.app != here.app:
-                raise InventoryError(
-                    f"{there.name} deploys the app {there.app}, and {here.name} the app {here.app}",
-                    where="prepare --from",
-                    mend="name an environment of the same app",
-                )
+            refuse_source(self.environment, other.environment)
             other._check_id(release)
             yield other._deployment(secrets=False)
-
-    def _promote(
-        self, deploy: Deployment, source: Deployment, release: str | None, wait_seconds: float
-    ) -> Release:
-        from fab_static.phases.promote import promote
-        from fab_static.sessions.running import Run, check
-
-        with self._told(deploy, "prepare", wait_seconds):
-            names = ("promote", "distribute", "verify")
-            check(deploy, names)
-            run = Run(deploy)
-            run.one("promote", partial(promote, source=source, wanted=release))
-            run.all(names[1:])
-        return deploy.current_release()
 
     @contextmanager
     def _rolling_back(self, deploy: Deployment, check: bool, wait_seconds: float) -> Iterator[None]:

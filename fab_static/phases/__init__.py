@@ -21,6 +21,7 @@ BUILD = BUILD_PHASES
 PREPARE = ("seal", "distribute", "verify")
 AFTER_FLIP = ("invalidate", "probe", "prune")  # what fails here leaves the release live
 GO_LIVE = ("activate", *AFTER_FLIP)  # visitors see no change before `activate`
+TAKING = ("promote", "receive")  # in place of building
 EVERYTHING = (*BUILD, *PREPARE, *GO_LIVE)
 # the files are still there: only names move
 ROLLBACK = ("verify", "activate", "invalidate", "probe")
@@ -33,7 +34,7 @@ class _Phases(dict[str, Phase]):
     """
 
     def __missing__(self, name: str) -> Phase:
-        if name in (*EVERYTHING, "promote"):
+        if name in (*EVERYTHING, *TAKING):
             phase: Phase = getattr(import_module(f"{__name__}.{name}"), name)
         else:  # one of the project's own
             phase = partial(import_module(f"{__name__}.own_phase").own_phase, name=name)

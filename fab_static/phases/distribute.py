@@ -7,23 +7,24 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD, TICKET
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sources
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
-from fab_static.remote import CANCEL_SECONDS, Head, RemoteHost, deflated, together
+from fab_static.remote import CANCEL_SECONDS, RemoteHost, deflated, together
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
 FINISH_SECONDS = 300.0  # how long one piece may take to go out; 256 KiB by a modem take 256
 URL_SECONDS = 3600  # how long a host may take to begin its last object
-Frame = tuple[Head, bytes]
 
 
 def distribute(deploy: Deployment) -> None:
@@ -60,8 +61,8 @@ def _catch_up(deploy: Deployment, holders: Sequence[RemoteHost]) -> None:
             deploy.show.say(f"{names} missed {name}, and has it now")
 
 
-def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) -> None:
-    """Make every host of the environment hold a release, from the first of the holders that has all of it.
+def ship(deploy: Deployment, release: Release, holders: Sequence[Holder]) -> None:
+    """Make every host of the environment hold a release, from the first of the holders that have it.
 
     The holders may be of another environment: there it is only read.
     """
@@ -73,7 +74,7 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[RemoteHost]) ->
 def ship_to(
     deploy: Deployment,
     release: Release,
-    holders: Sequence[RemoteHost],
+    holders: Sequence[Holder],
     hosts: Sequence[RemoteHost],
 ) -> None:
     """Make these hosts hold a release."""
@@ -118,7 +119,7 @@ def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Remo
     Raises:
         FabStaticError: none has, or they did not arrive.
     """
-    _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), _records(dict(objects)))
+    _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), records(dict(objects)))
     if absent:
         _send(deploy, absent, [deploy.build], holders)
 
@@ -129,11 +130,11 @@ def lacks(
     """Return what each host lacks of a release: objects, SHA-256 -> size."""
     hosts = deploy.hosts() if hosts is None else hosts
     held = {roles: release.objects(roles) for roles in {host.roles for host in hosts}}
-    records = {roles: deflated(_records(objects)) for roles, objects in held.items()}
+    asked_for = {roles: deflated(records(objects)) for roles, objects in held.items()}
 
     def asked(host: RemoteHost) -> dict[str, int]:
         wanted = held[host.roles]
-        _, answer = host.ask(verbs.MISSING, asks.Missing(), records[host.roles])
+        _, answer = host.ask(verbs.MISSING, asks.Missing(), asked_for[host.roles])
         if len(answer) == len(wanted) * RECORD.size:
             return wanted
         absent = {raw for raw, _ in RECORD.iter_unpack(answer)}
@@ -141,10 +142,6 @@ def lacks(
         return {sha256: size for sha256, size in wanted.items() if bytes.fromhex(sha256) in absent}
 
     return deploy.on(hosts, asked)
-
-
-def _records(objects: dict[str, int]) -> bytes:
-    return b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in objects.items())
 
 
 def _by_what_they_lack(
@@ -158,17 +155,17 @@ def _by_what_they_lack(
             alike.append(host)
         elif objects:
             groups.append([host])
-    return {_records(dict(sorted(lacking[hosts[0]].items()))): hosts for hosts in groups}
+    return {records(dict(sorted(lacking[hosts[0]].items()))): hosts for hosts in groups}
 
 
 def _send(
-    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]
+    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[Holder]
 ) -> None:
-    """Stream objects from the first holder that has them to all of these hosts at once."""
-    source = _source(wanted, hosts, holders)
+    """Stream objects from the first holders that have them to all of these hosts at once."""
+    lent = sources(wanted, hosts, holders)
     receivers = [Receiver(deploy, host, _size(wanted)) for host in hosts]
     try:
-        for frame in source.packs(verbs.FETCH, wanted):
+        for frame in frames_of(lent):
             for receiver in receivers:
                 receiver.put(frame)
             if all(receiver.failed for receiver in receivers):
@@ -176,7 +173,8 @@ def _send(
         for receiver in receivers:
             receiver.finish()
     finally:
-        source.close_agent()
+        for source, _ in lent:
+            source.close_agent()
         for receiver in receivers:
             receiver.end()
     failures = {receiver.host: receiver.failed for receiver in receivers if receiver.failed}
@@ -185,13 +183,13 @@ def _send(
 
 
 def _send_held(
-    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]
+    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[Holder]
 ) -> None:
     """Read objects once, hold them, and send them to one host as soon as another has them.
 
     Batches would each wait for their slowest host: of a thousand hosts, most have one that is slow.
     """
-    frames = list(_source(wanted, hosts, holders).packs(verbs.FETCH, wanted))
+    frames = list(frames_of(sources(wanted, hosts, holders)))
 
     def send(host: RemoteHost) -> None:
         with deploy.timeline.sending(host.name, _size(wanted)) as sent:
@@ -217,7 +215,7 @@ def _publish(
     bucket: Publication,
     items: Sequence[Item],
     release: str,
-    holders: Sequence[RemoteHost],
+    holders: Sequence[Holder],
 ) -> None:
     """Write into the bucket what it lacks of these, from the build host, or a host that has them."""
     lacking = bucket.manifest.lacks(items)
@@ -228,7 +226,8 @@ def _publish(
         return
     bodies: Iterable[tuple[str, bytes]] = ()
     if wanted:
-        bodies = _source(_records(wanted), [], holders).objects(_records(wanted))
+        lent = sources(records(wanted), [], holders)
+        bodies = chain.from_iterable(source.objects(part) for source, part in lent)
     size = bucket.fill(lacking, bodies, release)
     deploy.show.say(f"{counted(len(lacking), 'object')}, {counted(size, 'byte')} to {bucket.name}")
 
@@ -238,7 +237,7 @@ def _through_hub(
     hub: Publication,
     release: Release,
     lacking: dict[RemoteHost, dict[str, int]],
-    holders: Sequence[RemoteHost],
+    holders: Sequence[Holder],
 ) -> dict[RemoteHost, dict[str, int]]:
     """Have every host fetch what it lacks from the bucket; return what must still go over SSH."""
     wanted = {sha256: size for objects in lacking.values() for sha256, size in objects.items()}
@@ -268,21 +267,6 @@ def _through_hub(
             f"{host.name} cannot fetch from {hub.name} ({error.what}); its objects go over SSH"
         )
     return lacks(deploy, release, list(failures)) if failures else {}
-
-
-def _source(wanted: bytes, hosts: list[RemoteHost], holders: Sequence[RemoteHost]) -> RemoteHost:
-    """Return a host that holds all of the objects: the first, a build host, as long as it does."""
-    for host in holders:
-        if host not in hosts:
-            _, absent = host.ask(verbs.MISSING, asks.Missing(look=True), wanted)
-            if not absent:
-                return host.sibling()
-    raise RemoteError(
-        f"no host has all of the {len(wanted) // RECORD.size} objects that "
-        f"{', '.join(host.name for host in hosts) or 'the bucket'} lack",
-        where=f"{holders[0].name}: objects/",
-        mend=f"build them anew: fab {holders[0].environment.name} deploy",
-    )
 
 
 class Receiver:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import time
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.distribute import ship
-from fab_static.phases.run.audit import refuse_contradictions
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.settings import baked_settings, manifest_path
-from fab_static.plan.baked import Baked
+from fab_static.phases.run.taking import take
 from fab_static.plan.history import bad
-from fab_static.plan.promotion import obstacles
-from fab_static.plan.release import Release
-from fab_static.plan.wording import counted
-from fab_static.remote import RemoteHost
 
 
 def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
@@ -37,28 +30,20 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     release = source.read_release(name)
     if name in bad(source.record):
         deploy.show.warn(f"{name} was rolled back on {source.environment.name}")
-    _refuse_obstacles(deploy, source, release)
-    live = deploy.last_live
-    if live and live != name:
-        refuse_contradictions(deploy, deploy.read_release(live), release)
-    deploy.show.say(
-        f"release {name} of {source.environment.name}: {counted(len(release.files), 'file')}"
+    take(
+        deploy,
+        release,
+        sealed_in=source.environment.name,
+        seal=source.seal_text(release),
+        holders=(source.build, *source.hosts("static")),
+        versions_file=_versions_file(source),
+        at=started,
     )
-    deploy.take_seal(release, source)
-    ship(deploy, release, (source.build, *source.hosts("static")))
-    deploy.release = release
-    deploy.journal.release = name
+
+
+def _versions_file(source: Deployment) -> str | None:
     sealed = source.journal.phases.get("seal")
-    deploy.journal.done(
-        "seal",
-        at=time.time(),
-        seconds=round(time.monotonic() - started, 3),
-        by=deploy.operator,
-        release=name,
-        project_path=deploy.project_path,
-        versions_file=sealed.get("versions_file") if sealed else None,
-        promoted_from=source.environment.name,
-    )
+    return sealed.get("versions_file") if sealed else None
 
 
 def _live(source: Deployment) -> str:
@@ -82,26 +67,3 @@ def _live(source: Deployment) -> str:
         where=f"every host of {name}",
         mend=f"deploy there first: fab {name} deploy; or name a release: --release ID",
     )
-
-
-def _refuse_obstacles(deploy: Deployment, source: Deployment, release: Release) -> None:
-    def settings(host: RemoteHost) -> Baked:
-        facts = deploy.facts(host)
-        asked = baked_settings(facts)
-        if "web" in host.roles:
-            compress = facts["compress"]
-            is_read = compress and compress["enabled"] and compress["offline"]
-            asked["offline_manifest"] = manifest_path(facts) if is_read else None
-        return asked
-
-    asked = deploy.on(deploy.hosts("build", "web"), settings)
-    lines = obstacles(release, {host.name: found for host, found in asked.items()})
-    if lines:
-        here, there = deploy.environment.name, source.environment.name
-        count = "a setting" if len(lines) == 1 else f"{len(lines)} settings"
-        raise ReleaseError(
-            f"{count} of {there} went into release {release.id}, and {here} has another:\n"
-            + "\n".join(f"    {line}" for line in lines),
-            where=f"the seal of {there} against the project on the hosts of {here}",
-            mend=f"set it alike in both, or build for {here}: fab {here} prepare",
-        )

@@ -49,6 +49,11 @@ class RemoteHost:
         return self.host.name
 
     @property
+    def cure(self) -> str:
+        """What to do where no host holds an object of a release that this one should hold."""
+        return f"build them anew: fab {self.environment.name} deploy"
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """The host's roles."""
         return self.host.roles
@@ -151,6 +156,10 @@ class RemoteHost:
             RemoteError: as of `ask`; or more comes than was asked for.
         """
         return self._packs.stream(verb.name, body)
+
+    def lacks(self, wanted: bytes) -> bytes:
+        """Return the records of those objects that the host does not hold, whole; it only looks."""
+        return self.ask(verbs.MISSING, asks.Missing(look=True), wanted)[1]
 
     def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
         """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.

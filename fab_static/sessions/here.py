@@ -57,7 +57,7 @@ def verify_here(deploy: Deployment, source: Deployment, name: str | None) -> Rel
     source.look()
     release = source.read_release(name) if name else source.current_release()
     deploy.look()
-    deploy.take_seal(release, source)
+    deploy.take_seal(release, source.seal_text(release))
     ship(deploy, release, (source.build, *source.hosts("static")))
     gate(deploy, release)
     _refuse_other_manifests(deploy, release)

@@ -29,6 +29,7 @@ from fab_static.timeline import Timeline
 
 if TYPE_CHECKING:  # `status` starts sooner without
     from fab_static.plan.printed import Difference, Finding, ReleaseLine
+    from fab_static.plan.release import Release
 
 # Each task but `status` imports what it needs itself: `status` starts sooner.
 
@@ -239,6 +240,24 @@ class Looking:
             where=str(archive.folder),
             mend="reports are kept on the machine that ran the deploy, of its last 100 runs",
         )
+
+    def export(
+        self, release: str | None = None, *, out: Path, without_objects_of: str | None = None
+    ) -> Release:
+        """Write a sealed release as one file, with which `prepare --from` needs no build.
+
+        Args:
+            release: its id; None: the one sealed last, or the live one where that was rolled back.
+            out: the file; with the ending .zst it is compressed.
+            without_objects_of: a release that whoever takes the file has: its objects are left out.
+        """
+        from fab_static.phases.export import export
+
+        for name in (release, without_objects_of):
+            self._check_id(name)
+        deploy = self._deployment(secrets=False)
+        deploy.look()
+        return export(deploy, release, out, without_objects_of)
 
     # ---- inside
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from fab_static.doctor.cdn import preflight
 from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
 from fab_static.looking.difference import difference_of
-from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, Phase
+from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan.spelling import task_name
@@ -34,7 +34,7 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
             )
     refuse_shared(deploy, asked)
     own = deploy.environment.build.own
-    roles = ("build", "web") if {*names} & {*BUILD, *own, "promote"} else ("web",)
+    roles = ("build", "web") if {*names} & {*BUILD, *own, *TAKING} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)
     if "invalidate" in names:
         preflight(deploy, goes_live="activate" in names)
@@ -90,7 +90,7 @@ class Run:
         if name == "activate":
             self._ask()
         started = time.monotonic()
-        at_build = name in (*BUILD, *deploy.environment.build.own, "seal", "promote")
+        at_build = name in (*BUILD, *deploy.environment.build.own, "seal", *TAKING)
         with (
             deploy.timeline.phase(name),
             deploy.show.phase(task_name(name)),

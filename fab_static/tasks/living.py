@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
+from fab_static.plan.spelling import spelled
+from fab_static.sessions.environments import environments
 from fab_static.tasks.ending import task_session, tell_live
 from fab_static.tasks.looking import show_plan
 from fab_static.tasks.options import (
@@ -89,7 +92,8 @@ def deploy(
 
 @task(
     help={
-        "from_": "ship the very release that this environment sealed, instead of building one",
+        "from_": "ship this very release instead of building one: what an environment sealed, or an archive (a file, "
+        "https://… or s3://bucket/key)",
         "release": "with --from: which of its releases (default: the one that is live there)",
         "rebuild": REBUILD,
         "verify_cache": VERIFY,
@@ -116,10 +120,13 @@ def prepare(
 
     fab production prepare --project-path /srv/shop/releases/2026-11-22
     fab production prepare --from staging     the very release that is live there
+    fab production prepare --from shop.release
     """
     with task_session(verbose=verbose, quiet=quiet) as session:
+        environment, archive = _told_apart(from_, session.inventories)
         ready = session.prepare(
-            promote_from=from_,
+            promote_from=environment,
+            archive=archive,
             release=release,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
@@ -209,6 +216,17 @@ def rollback(
         verbose=verbose,
         quiet=quiet,
     )
+
+
+def _told_apart(word: str | None, inventories: Path) -> tuple[str | None, str | None]:
+    """Return the environment that `--from` names, or the archive; an environment is meant where both are there."""
+    if word is None:
+        return None, None
+    known = environments(inventories)
+    is_archive = "/" in word or Path(word).is_file()
+    if word in {*known, *map(spelled, known)}:
+        is_archive = False
+    return (None, word) if is_archive else (word, None)
 
 
 def _make_live(

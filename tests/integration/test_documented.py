@@ -163,6 +163,8 @@ def test_every_command_that_the_docs_show_works(desk: Desk) -> None:
             continue
         if " rollback" in command and "--check" not in command:  # there must be something to go to
             desk.deploy_anew("staging" if "<env>" in command else command.split()[1])
+        if " --from shop.release" in command:
+            desk.fab("staging", "export --out shop.release")
         if command.endswith(" activate"):
             desk.fab(command.split()[1], "prepare")
         ran = desk.run(desk.meant(command))

@@ -195,3 +195,24 @@ def test_what_staging_does_not_have_is_said(two: Two) -> None:
     assert f"there is no release {missing}" in error
     assert "choose one of: fab staging releases" in error
     assert json.loads(two.fab("unlock", "--json", name="production").stdout) == {"lock": None}
+
+
+def test_what_staging_exports_goes_live_on_production_byte_for_byte(two: Two) -> None:
+    """Nobody who takes the file needs staging."""
+    file = two.folder / "tiny.release"
+    staged = str(two.live())
+    two.fab("export", staged, "--out", str(file))
+    data = file.read_bytes()
+    file.write_bytes(data[:-5000] + bytes([data[-5000] ^ 1]) + data[-4999:])
+    refused = two.fab("prepare", "--from", str(file), name="production", code=2).stderr
+    assert "the archive is damaged" in refused
+
+    file.write_bytes(data)
+    output = two.fab("prepare", "--from", str(file), name="production").stdout
+
+    assert re.findall(r"(\S+) done in", output) == ["receive", "distribute", "verify"]
+    two.fab("activate", name="production")
+    assert two.production_live() == staged
+    assert seal_of(two.deploy_to("edge1"), staged) == seal_of(
+        two.fleet.hosts["build1"].static, staged
+    )

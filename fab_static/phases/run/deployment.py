@@ -370,9 +370,9 @@ class Deployment:
             self._seals[release.id] = release.to_json().encode()
         return self._seals[release.id]
 
-    def take_seal(self, release: Release, source: Deployment) -> None:
-        """Have the seal of another environment's release as it stands there."""
-        self._seals[release.id] = source.seal_text(release)
+    def take_seal(self, release: Release, text: bytes) -> None:
+        """Have the seal of a release that was built elsewhere, as it stands there."""
+        self._seals[release.id] = text
 
     def seal_sha256(self, release: Release) -> str:
         """Return the SHA-256 by which every host's release.json is judged."""

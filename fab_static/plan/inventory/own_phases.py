@@ -23,10 +23,22 @@ TAKEN = frozenset(
             "deploy",
             "diff",
             "distribute",
+            "export",
             "invalidate",
             "nginx",
         ),
-        *("plan", "prepare", "probe", "promote", "prune", "releases", "report", "rollback", "seal"),
+        *(
+            "plan",
+            "prepare",
+            "probe",
+            "promote",
+            "prune",
+            "receive",
+            "releases",
+            "report",
+            "rollback",
+            "seal",
+        ),
         *("status", "unlock", "verify", "why"),
     )
 )

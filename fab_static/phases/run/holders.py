@@ -1,0 +1,87 @@
+"""What holds the objects of a release, a host or an archive, and which of them gives which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from fab_static.errors import RemoteError
+from fab_static.host.agent.protocol import RECORD
+from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire.verbs import Verb
+from fab_static.plan.wording import counted
+from fab_static.remote import Head, RemoteHost
+
+Frame = tuple[Head, bytes]
+
+
+class Source(Protocol):
+    """What objects are read from."""
+
+    def packs(self, verb: Verb[asks.Nothing, answers.Nothing], body: bytes) -> Iterable[Frame]:
+        """Yield the frames of a stream of objects."""
+
+    def objects(self, wanted: bytes) -> Iterable[tuple[str, bytes]]:
+        """Yield objects, SHA-256 and bytes."""
+
+    def close_agent(self) -> None:
+        """Let go of it."""
+
+
+class Holder(Protocol):
+    """What may hold objects of a release: a host, or an archive."""
+
+    @property
+    def name(self) -> str:
+        """How the operator knows it."""
+
+    @property
+    def cure(self) -> str:
+        """What to do where nothing holds an object."""
+
+    def lacks(self, wanted: bytes) -> bytes:
+        """Return the records of those objects that it does not hold."""
+
+    def sibling(self) -> Source:
+        """Return what its objects are read from, beside whatever else it is asked."""
+
+
+def records(objects: Mapping[str, int]) -> bytes:
+    """Return objects, SHA-256 -> size, as agents read them."""
+    return b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in objects.items())
+
+
+def sources(
+    wanted: bytes, hosts: list[RemoteHost], holders: Sequence[Holder]
+) -> list[tuple[Source, bytes]]:
+    """Return what holds the objects, each with the records of those that it gives: most often one has all."""
+    found: list[tuple[Source, bytes]] = []
+    left = wanted
+    for holder in holders:
+        if holder in hosts:
+            continue
+        absent = holder.lacks(left)
+        if len(absent) < len(left):
+            found.append((holder.sibling(), _without(left, absent)))
+        left = absent
+        if not left:
+            return found
+    raise RemoteError(
+        f"no host has {counted(len(left) // RECORD.size, 'object')} of those that "
+        f"{', '.join(host.name for host in hosts) or 'the bucket'} lack",
+        where=f"{holders[0].name}: objects/",
+        mend=holders[0].cure,
+    )
+
+
+def _without(wanted: bytes, absent: bytes) -> bytes:
+    if not absent:
+        return wanted
+    out = set(RECORD.iter_unpack(absent))
+    return b"".join(RECORD.pack(*one) for one in RECORD.iter_unpack(wanted) if one not in out)
+
+
+def frames_of(lent: Sequence[tuple[Source, bytes]]) -> Iterator[Frame]:
+    """Yield the frames of all that was lent, one source after the other."""
+    for source, part in lent:
+        yield from source.packs(verbs.FETCH, part)

@@ -1,0 +1,87 @@
+"""Takes a release that was built elsewhere: checks that it fits here, and ships it to every host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from fab_static.errors import ReleaseError
+from fab_static.phases.distribute import ship
+from fab_static.phases.run.audit import refuse_contradictions
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.holders import Holder
+from fab_static.phases.run.settings import baked_settings, manifest_path
+from fab_static.plan.baked import Baked
+from fab_static.plan.promotion import obstacles
+from fab_static.plan.release import Release
+from fab_static.plan.wording import counted
+from fab_static.remote import RemoteHost
+
+
+def take(
+    deploy: Deployment,
+    release: Release,
+    *,
+    sealed_in: str,
+    seal: bytes,
+    holders: Sequence[Holder],
+    versions_file: str | None,
+    at: float,
+) -> None:
+    """Make a release of another environment, or of an archive, the one at hand here.
+
+    Args:
+        deploy: the environment that gets it.
+        release: what is taken.
+        sealed_in: the environment that it comes from.
+        seal: its release.json, as it was sealed.
+        holders: what has its objects.
+        versions_file: the name under which its project reads resource versions; None: nobody knows.
+        at: when the work began; time.monotonic().
+
+    Raises:
+        ReleaseError: a setting that is baked into the release is another one here.
+    """
+    _refuse_obstacles(deploy, release, sealed_in)
+    live = deploy.last_live
+    if live and live != release.id:
+        refuse_contradictions(deploy, deploy.read_release(live), release)
+    files = counted(len(release.files), "file")
+    deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
+    deploy.take_seal(release, seal)
+    ship(deploy, release, holders)
+    deploy.release = release
+    deploy.journal.release = release.id
+    deploy.journal.done(
+        "seal",
+        at=time.time(),
+        seconds=round(time.monotonic() - at, 3),
+        by=deploy.operator,
+        release=release.id,
+        project_path=deploy.project_path,
+        versions_file=versions_file,
+        promoted_from=sealed_in,
+    )
+
+
+def _refuse_obstacles(deploy: Deployment, release: Release, there: str) -> None:
+    def settings(host: RemoteHost) -> Baked:
+        facts = deploy.facts(host)
+        asked = baked_settings(facts)
+        if "web" in host.roles:
+            compress = facts["compress"]
+            is_read = compress and compress["enabled"] and compress["offline"]
+            asked["offline_manifest"] = manifest_path(facts) if is_read else None
+        return asked
+
+    asked = deploy.on(deploy.hosts("build", "web"), settings)
+    lines = obstacles(release, {host.name: found for host, found in asked.items()})
+    if lines:
+        here = deploy.environment.name
+        count = "a setting" if len(lines) == 1 else f"{len(lines)} settings"
+        raise ReleaseError(
+            f"{count} of {there} went into release {release.id}, and {here} has another:\n"
+            + "\n".join(f"    {line}" for line in lines),
+            where=f"the seal of {there} against the project on the hosts of {here}",
+            mend=f"set it alike in both, or build for {here}: fab {here} prepare",
+        )
