@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.encodings import ENDINGS
 from fab_static.plan.release import Encoded, Release
+from fab_static.plan.wire.kept import Kept
 
 # below it CloudFront compresses nothing either (its ServingCompressedFiles page), and an answer with
 # its head is one packet or two, encoded or not
@@ -30,6 +31,19 @@ def to_encode(release: Release, encodings: Iterable[str]) -> dict[str, list[str]
         if ending not in endings:
             endings.append(ending)
     return found
+
+
+def to_encode_ahead(files: Mapping[str, Kept], encodings: Iterable[str]) -> dict[str, list[str]]:
+    """Return what `to_encode` will name of a static root, as far as a phase in the middle of a build can know.
+
+    Args:
+        files: path -> SHA-256, size and version, as a listing has them.
+        encodings: as the inventory has them.
+    """
+    endings = [ENDINGS[one] for one in encodings]
+    if not endings:
+        return {}
+    return {known[0]: endings for path, known in files.items() if _is_worth(path, known[1])}
 
 
 def with_encodings(release: Release, found: Mapping[str, Mapping[str, Encoded | None]]) -> Release:
@@ -57,15 +71,15 @@ def _worth(release: Release, endings: Iterable[str]) -> Iterator[tuple[str, str]
     parents = {path.rpartition("/")[0] for path in release.files}
     folders = {str(one) for path in parents for one in (path, *PurePosixPath(path).parents)}
     for path, file in release.files.items():
-        if (
-            path.lower().endswith(KINDS)
-            and file.size >= LEAST_BYTES
-            and not is_for_the_server(path, release)
-        ):
+        if _is_worth(path, file.size) and not is_for_the_server(path, release):
             for ending in endings:
                 copy = f"{path}.{ending}"
                 if copy not in folders and _fits(copy):
                     yield path, ending
+
+
+def _is_worth(path: str, size: int) -> bool:
+    return path.lower().endswith(KINDS) and size >= LEAST_BYTES
 
 
 def _fits(path: str) -> bool:

@@ -24,7 +24,7 @@ OF_PROJECTS = (
     "recorded",
     "static_root",
 )
-OF_BUILDS = ("copies", "deltas", "lift", "writes")  # and only where it is built, these
+OF_BUILDS = ("copies", "deltas", "encoding", "lift", "writes")  # and only where it is built, these
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
 TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 
-from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.disk import is_program
-from fab_static.host.agent.names import COPY, ENDING, OBJECT, checked
+from fab_static.host.agent.names import COPY, OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
@@ -23,40 +21,6 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 MOST_OF_IT = 0.95  # a copy larger than this share of its file is not kept (WhiteNoise's number)
-
-
-def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make precompressed copies of objects. Body: {SHA-256: [ending]}.
-
-    Answers {SHA-256: {ending: [SHA-256, size], or null where it saves too little}}. A copy that a
-    release here has is taken over: so an object has one copy as long as any release names it. Another zlib
-    would make other bytes.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    host = agent.host
-    claim(host)
-    wanted = [
-        (checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending"))
-        for sha256, endings in json.loads(body.decode("utf-8")).items()
-        for ending in endings
-    ]
-    if any(ending == "br" for _sha256, ending in wanted) and not is_program("brotli"):
-        raise RefusedError(
-            "there is no program brotli here, and build.precompress has br",
-            "PATH: " + os.environ.get("PATH", ""),
-            "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
-            "release",
-        )
-    known = encodings_of(host)
-    made: dict[str, Head] = {sha256: {} for sha256, _ending in wanted}
-    with ThreadPoolExecutor(
-        os.cpu_count() or 1
-    ) as workers:  # zlib and hashes let other threads run
-        work = [workers.submit(encoded, host, *one, known.get(one)) for one in wanted]
-        for (sha256, ending), done in zip(wanted, work):
-            made[sha256][ending] = done.result()
-    return {}, json.dumps(made).encode()
 
 
 def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -74,15 +38,18 @@ def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
     """Return the precompressed copies that releases here have: object, ending -> object, size."""
-    known = {}
-    for seal in seals(host):
-        for file in seal["files"].values():
-            for ending, one in file.get("encodings", {}).items():
-                known[file["sha256"], ending] = (
-                    checked(OBJECT, one["sha256"], "object"),
-                    one["size"],
-                )
-    return known
+    releases = host.releases()
+    if host.known_copies is None or host.known_copies[0] != releases:  # a seal never changes
+        known = {}
+        for seal in seals(host):
+            for file in seal["files"].values():
+                for ending, one in file.get("encodings", {}).items():
+                    known[file["sha256"], ending] = (
+                        checked(OBJECT, one["sha256"], "object"),
+                        one["size"],
+                    )
+        host.known_copies = releases, known
+    return host.known_copies[1]
 
 
 def encoded(

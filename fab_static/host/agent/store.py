@@ -12,9 +12,14 @@ from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from concurrent.futures import Future
+    from typing import Callable, Dict, Optional, Tuple
 
     from fab_static.host.agent.protocol import Head
+
+    Wanted = Tuple[str, str]  # an object, and the ending of its compressed copy
+    Copy = Optional[Tuple[str, int]]  # an object, and its size; None: it saves too little
+    Copies = Dict[Wanted, Tuple[str, int]]
 
 FOLDERS = ("objects", "pool", "releases", "recorded", "lock")  # what a link must not stand for
 
@@ -29,6 +34,9 @@ class Host:
         self.token: str | None = None  # of the lock that this agent holds for its operator
         self.beat: int | None = None  # when this agent last renewed it, as the file says
         self.known_links: tuple[list[str], dict[str, set[str]]] | None = None
+        # of all releases: their ids, and (object, ending) -> its copy and that one's size
+        self.known_copies: tuple[list[str], Copies] | None = None
+        self.begun: dict[Wanted, Future[Copy]] = {}  # copies made ahead; see `encoding`
         self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
         self.lifted: dict[str, str] = {}  # the project's links that are files now; see `lift`
 

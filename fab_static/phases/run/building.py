@@ -10,8 +10,9 @@ For the same reason a phase need not run at all when nothing that it read has ch
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
@@ -27,9 +28,10 @@ from fab_static.phases.run.static_root import (
     tell_of_written_elsewhere,
 )
 from fab_static.plan.build_order import before, is_of_sources
+from fab_static.plan.precompressed import to_encode_ahead
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wire.kept import Left
+from fab_static.plan.wire.kept import Kept, Left
 from fab_static.plan.wording import left_out
 from fab_static.remote import Ran
 
@@ -160,7 +162,9 @@ def _run(
             left = deploy.build.ask(verbs.SNAPSHOT, snapshot)[0]
         # first: finders and storages may spell such a name in two ways
         if left and name == "collectstatic":
-            refuse_unusable_names(deploy, listings.read(deploy, left["listing"])["files"])
+            files = listings.read(deploy, left["listing"])["files"]
+            refuse_unusable_names(deploy, files)
+            _encode_ahead(deploy, files)
         found = {**found, **compare()}
         if own:
             found = {**found, "is_own": True, "wrote": writes.keep(deploy, own)}
@@ -180,6 +184,13 @@ def _run(
     if late:
         noted["wrote_sources"] = late
     return {**noted, **found}
+
+
+def _encode_ahead(deploy: Deployment, files: Mapping[str, Kept]) -> None:
+    """Have the build host compress what will be sealed, while the other phases run."""
+    wanted = to_encode_ahead(files, deploy.environment.build.precompress)
+    if wanted and not deploy.by_itself:
+        deploy.build.ask(verbs.ENCODE_AHEAD, body=json.dumps(wanted).encode())
 
 
 def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:

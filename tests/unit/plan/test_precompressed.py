@@ -9,6 +9,7 @@ from fab_static.plan.precompressed import (
     KINDS,
     LEAST_BYTES,
     to_encode,
+    to_encode_ahead,
     with_encodings,
 )
 from fab_static.plan.release import Encoded, File
@@ -55,6 +56,18 @@ def test_what_is_compressed_in_itself_or_never_fetched_is_not(name):
 def test_what_is_smaller_than_cloudfront_compresses_is_left_alone():
     assert chosen(with_files("a.css", size=LEAST_BYTES - 1)) == {}
     assert chosen(with_files("a.css", size=LEAST_BYTES)) == {"a.css": ["gz"]}
+
+
+def test_what_is_encoded_ahead_is_what_the_seal_will_ask_for():
+    """Else the seal would wait for what nobody began, or the build host work for nothing."""
+    release = with_files("a.css", "deep/a.js", "a.png", "a.less")
+    small = with_files("small.css", size=LEAST_BYTES - 1)
+    files = {
+        path: (file.sha256, file.size, file.version)
+        for path, file in {**release.files, **small.files}.items()
+    }
+    assert to_encode_ahead(files, ("gzip", "br")) == to_encode(release, ("gzip", "br"))
+    assert to_encode_ahead(files, ()) == {}
 
 
 def test_the_offline_manifest_is_for_the_server_and_not_encoded():
