@@ -36,8 +36,8 @@ A = TypeVar("A")
 OF_BUILDS = (
     *("collecting", "compressing"),
     *("reads.node_reads", "reads.programs", "reads.shell_line", "reads.started"),
-    *("traces.arguments", "traces.calls", "traces.lines", "traces.processes", "traces.running"),
-    *("traces.seen", "traces.strace"),
+    *("traces.arguments", "traces.calls", "traces.lines", "traces.pausing", "traces.processes"),
+    *("traces.running", "traces.seen", "traces.strace"),
     *("precompilers.beginning", "precompilers.call", "precompilers.kept"),
     *("precompilers.observing", "precompilers.stepping_in", "results"),
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from fab_static.host.project.precompilers.call import SHELL, Call
 from fab_static.host.project.precompilers.kept import Kept
-from fab_static.host.project.reads.states import Row, stamp_of
+from fab_static.host.project.reads.programs import again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Calls:
         self.asked += 1
         found = self._kept.find(call)
         if found.text is not None and not self._verifies:
-            tell(found.inputs)
+            again(found.inputs)
             return found.text
         self.made += 1
         made = self._make(call, make)
@@ -180,14 +180,6 @@ def call_of(compiler: Any) -> Call | None:
         more,
         compiler.cwd,
     )
-
-
-def tell(inputs: Sequence[Row]) -> None:
-    """Tell whoever records this process what an answered call had read: that counts as read by the phase."""
-    for aspect, path, state, stamp in inputs:
-        is_same = aspect == "bytes" and stamp is not None and tuple(stamp) == stamp_of(path)
-        # known by stat data alone, or not read again before the end: it is the same file still
-        sys.audit("fab_static.read", path, None if is_same or not state else state, aspect)
 
 
 def _differs(call: Call) -> Exception:

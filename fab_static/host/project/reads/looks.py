@@ -1,9 +1,11 @@
-"""Looks at files that raise no audit event: the functions of os that look are replaced."""
+"""Looks at files, and starts of programs, that raise no audit event: such functions are replaced."""
 
 from __future__ import annotations
 
+import _posixsubprocess
 import os
 import pathlib
+import sys
 from typing import Any, Callable
 
 from fab_static.host.project.reads.notes import Notes
@@ -32,6 +34,7 @@ class Looks:
         ):
             _replace(module, name, self._noting(getattr(module, name), aspects))
         _replace(os, "open", self._opening(os.open))
+        _replace(_posixsubprocess, "fork_exec", self._forking(_posixsubprocess.fork_exec))
         accessor: Any = getattr(pathlib, "_NormalAccessor", None)
         if accessor is not None:  # up to Python 3.10 it keeps functions of os, which are no methods
             for name in ("stat", "lstat"):
@@ -71,6 +74,23 @@ class Looks:
                 self._notes.note(aspect, beside(path, kwargs.get("dir_fd")))
         except Exception as error:
             self._notes.is_unseen(f"what it looked at could not be recorded: {error!r}")
+
+    def _forking(self, function: Callable[..., int]) -> Callable[..., int]:
+        """Return what multiprocessing and others start a program by; of subprocess its own event tells."""
+
+        def begin(*args: Any) -> int:
+            file = sys._getframe(1).f_code.co_filename
+            own = getattr(sys.modules.get("subprocess"), "__file__", None)
+            if file != own and not self._notes.here.off:
+                is_pool = "multiprocessing" in file
+                self._notes.is_unseen(
+                    "it started another Python by multiprocessing"
+                    if is_pool
+                    else "it started another program"
+                )
+            return function(*args)
+
+        return begin
 
     def _opening(self, function: Callable[..., Any]) -> Callable[..., Any]:
         notes = self._notes

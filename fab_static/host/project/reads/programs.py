@@ -10,7 +10,7 @@ from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
 from fab_static.host.project.reads.states import Entry, Row, stamp_of
-from fab_static.host.project.traces import running, strace
+from fab_static.host.project.traces import pausing, strace
 from fab_static.host.project.traces import seen as traces
 from fab_static.host.project.traces.running import Following, Trace
 from fab_static.host.project.traces.seen import ABSENT, Seen, cache_of
@@ -54,7 +54,7 @@ def run(
         trust: names of programs whose connections do not count.
     """
     words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-    with running.paused():
+    with pausing.paused():
         why = strace.why_not()
         trace = None if why else Trace(folder or ".", Seen(trust=trust))
         variables = dict(os.environ if environment is None else environment)
@@ -78,7 +78,7 @@ def run(
         seen.is_unseen(f"it started {os.path.basename(words[0])}, and {why}")
     start_ns = trace.start_ns if trace else 0
     sys.audit("fab_static.seen", seen, start_ns)
-    with running.paused():
+    with pausing.paused():
         notes = Notes(start_ns / 1e9, ())
         take_in(notes, seen, start_ns)
         inputs, unseen = Outcome(notes, ()).rows()
@@ -92,8 +92,10 @@ def pipes_of(process: subprocess.Popen[bytes]) -> list[int]:
 
 def again(inputs: Iterable[Row]) -> None:
     """Tell the record of this process that what these rows name was read, by a command whose answer is used again."""
-    for aspect, path, state, _ in inputs:
-        sys.audit("fab_static.read", path, state, aspect)
+    for aspect, path, state, stamp in inputs:
+        is_same = aspect == "bytes" and stamp is not None and tuple(stamp) == stamp_of(path)
+        # known by stat data alone, or not read again before the end: it is the same file still
+        sys.audit("fab_static.read", path, None if is_same or not state else state, aspect)
 
 
 def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:

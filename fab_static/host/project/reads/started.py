@@ -6,18 +6,16 @@ the exit code, the output and the signals of the program itself.
 
 from __future__ import annotations
 
-import _posixsubprocess
 import inspect
 import os
 import shlex
 import subprocess
-import sys
 import threading
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.programs import pipes_of, take_in
-from fab_static.host.project.traces import running, strace
+from fab_static.host.project.traces import pausing, strace
 from fab_static.host.project.traces.running import Following, Trace
 from fab_static.host.project.traces.seen import Seen, started_with
 
@@ -40,12 +38,11 @@ class Started:
 
     def begin(self) -> None:
         """Replace the functions that start programs."""
-        running.paused = self._notes.paused
+        pausing.paused = self._notes.paused
         subprocess.Popen.__init__ = self._popen(subprocess.Popen.__init__)  # type: ignore[method-assign]
         os.system = self._system(os.system)  # type: ignore[assignment]  # a path is no command
         os.posix_spawn = self._spawn(os.posix_spawn)
         os.posix_spawnp = self._spawn(os.posix_spawnp)
-        _posixsubprocess.fork_exec = self._fork_exec(_posixsubprocess.fork_exec)
 
     def settle(self, *, all_of_them: bool = False) -> None:
         """Take in what those have read that have ended: what they wrote is no input of what comes after."""
@@ -64,8 +61,7 @@ class Started:
 
     def why_not(self) -> str:
         """Return why nothing can be traced here; "" where it can."""
-        with self._notes.paused():
-            return strace.why_not()
+        return strace.why_not()
 
     def _trace(self, words: list[str], folder: str, environment: Mapping[str, str]) -> Trace | None:
         """Return a trace for a command to come; None where it must be started as it is."""
@@ -78,16 +74,6 @@ class Started:
             # what is not there cannot be started, and reads nothing
             self._notes.here.vouched = not found or _starts(found)
             return Trace(folder, Seen(trust=self._trust)) if found and _starts(found) else None
-
-    def _fork_exec(self, before: Callable[..., int]) -> Callable[..., int]:
-        """Return what multiprocessing starts another Python by, which tells nobody."""
-
-        def begin(*args: object) -> int:
-            if "multiprocessing" in sys._getframe(1).f_code.co_filename:
-                self._notes.is_unseen("it started another Python by multiprocessing")
-            return before(*args)
-
-        return begin
 
     def _popen(self, before: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(before)

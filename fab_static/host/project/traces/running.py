@@ -14,14 +14,12 @@ import stat
 import tempfile
 import threading
 import time
-from typing import IO, Callable, ContextManager, Iterable, Mapping
+from typing import IO, Callable, Iterable, Mapping
 
-from fab_static.host.project.traces import strace
+from fab_static.host.project.traces import pausing, strace
 from fab_static.host.project.traces.calls import Calls
 from fab_static.host.project.traces.seen import Seen
 
-# How the recorder of this process is told to look away: what we do here is no part of the run. It sets this
-paused: Callable[[], ContextManager[None]] = contextlib.nullcontext
 PATIENCE_SECONDS = 2.0  # for what a command left running, before it is ended
 END_SECONDS = 0.5  # from SIGTERM to SIGKILL
 LOOK_SECONDS = 0.01  # between two looks
@@ -148,7 +146,7 @@ class Following:
         self._thread.start()
 
     def _follow(self) -> None:
-        with paused():
+        with pausing.paused():
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, self._process, os.WEXITED | os.WNOWAIT)
             self.trace.finish(is_waited_for=self._is_waited_for)

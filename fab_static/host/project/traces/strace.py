@@ -16,6 +16,8 @@ import stat
 import subprocess
 import tempfile
 
+from fab_static.host.project.traces import pausing
+
 TRACED = (
     *("%file", "clone", "?clone2", "?clone3", "?fork", "?vfork", "unshare", "setns", "fchdir"),
     *("?getdents", "getdents64", "?connect", "?sendto", "?sendmsg", "?sendmmsg", "?bind"),
@@ -63,7 +65,8 @@ def has_rights_of_its_own(program: str) -> bool:
 def why_not() -> str:
     """Return why nothing can be traced here; "" where it can. It is tried once, on a command that does nothing."""
     if "why" not in _found:
-        _found["why"] = _tried()
+        with pausing.paused():
+            _found["why"] = _tried()
     return _found["why"]
 
 
