@@ -17,6 +17,9 @@ from fab_static.plan import inventory
 from tests.documented import commands, fences
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+PLAIN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+NO_QUESTION = {"reference", "structure", "how-to"}  # of many questions each
 SCHEMAS = sorted((ROOT / "docs" / "json").glob("*.schema.json"))
 
 
@@ -84,7 +87,7 @@ ELSEWHERE = {  # command -> the test that runs it
 
 def test_every_command_of_another_program_is_held_to_it_or_run_elsewhere():
     held = ("make ", "KEEP=1 make ", "aws cloudfront ")
-    assert [one for one in OTHERS if not one.startswith(held)] == list(ELSEWHERE)
+    assert {one for one in OTHERS if not one.startswith(held)} == ELSEWHERE.keys()
 
 
 @pytest.mark.parametrize("command", [one for one in OTHERS if "make " in one])
@@ -142,9 +145,11 @@ def test_every_json_that_the_pages_show_is_json():
     assert [json.loads(text) for _, text in fences("json")]
 
 
-def test_the_readme_has_a_row_for_each_setting_and_command_of_the_django_app():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    first_cells = "".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE))
+def test_the_pages_have_a_row_for_each_setting_and_command_of_the_django_app():
+    pages = "".join(
+        (ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("settings", "build")
+    )
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", pages, re.MULTILINE))
     documented = set(re.findall(r"`([A-Z0-9_]+)`", first_cells))
     app = ROOT / "fab_static" / "django_app"
     paths = [*app.rglob("*.py"), app.parent / "host" / "project" / "versions_file.py"]
@@ -152,14 +157,64 @@ def test_the_readme_has_a_row_for_each_setting_and_command_of_the_django_app():
     used = set(re.findall(r"""["'](FAB_STATIC_[A-Z_]+|LESS_[A-Z0-9_]+|STATIC_CDN)["']""", code))
     from_environment = {"FAB_STATIC_VERIFY_CACHE"}
     assert documented == used - from_environment
-    assert all(name in readme for name in from_environment)
+    assert all(name in pages for name in from_environment)
 
     commands = list(app.glob("management/commands/[a-z]*.py"))
     words = [f"manage.py {path.stem}" for path in commands]
     for path in commands:
         words += re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text("utf-8"))
     assert "--minify" in words
-    assert [word for word in words if f"`{word}" not in readme] == []
+    assert [word for word in words if f"`{word}" not in pages] == []
+
+
+# ---- the words
+
+
+def sentences(text):
+    """Return the sentences of a page's prose, each as its words; code, tables and titles have none."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^    .*|^#.*|^\|.*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"`[^`]*`", "X", text).replace("**", "")
+    found = []
+    for part in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text):
+        part = re.sub(r"^(?:[-*]|\d+\.) ", "", " ".join(part.split()))
+        found += re.split(r"(?<=[.!?:]) (?=[A-Z(\"'0-9])", part)
+    return [words for each in found if len(words := each.split()) > 1]
+
+
+def test_the_readme_can_be_read_in_four_minutes():
+    assert len((ROOT / "README.md").read_text("utf-8").split()) <= 900
+
+
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.name)
+def test_a_page_is_written_in_short_sentences(page):
+    lengths = sorted(map(len, sentences(page.read_text("utf-8"))))
+    assert lengths[len(lengths) // 2] <= 15
+    assert lengths[len(lengths) * 9 // 10] <= 28
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_answers_the_question_in_its_title(page):
+    title = page.read_text("utf-8").partition("\n")[0]
+    assert title.endswith("?") or page.stem in NO_QUESTION
+
+
+def anchors(page):
+    """Return the anchors of a page's titles, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *PAGES], ids=lambda page: page.name)
+def test_each_link_to_a_page_leads_to_it_and_to_one_of_its_titles(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 # ---- the recording
