@@ -122,7 +122,9 @@ def _outermost(room: str) -> str:
 
 
 def _small(rooms: Iterable[str]) -> list[str]:
-    return [room for room in rooms if room.endswith(".py") and room not in ("__main__.py", "api.py")]
+    return [
+        room for room in rooms if room.endswith(".py") and room not in ("__main__.py", "api.py")
+    ]
 
 
 def _picture(arrows: Arrows) -> Iterator[str]:
