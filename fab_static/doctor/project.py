@@ -8,7 +8,7 @@ from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
-from fab_static.plan.inventory import expand_url
+from fab_static.plan.inventory import Build, expand_url
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
@@ -30,8 +30,8 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     yield from _commands(deploy, host)
     yield from _node(deploy, host)
     yield from _strace(deploy, host)
-    if "br" in environment.build.precompress:
-        yield _brotli(host)
+    for program, key, cure in _encoders(environment.build):
+        yield _program(host, program, key, cure)
     compress = facts["compress"]
     if "compress" in environment.build.phases and compress:
         yield from _compressor(host, facts, compress)
@@ -99,15 +99,28 @@ def _strace(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
         )
 
 
-def _brotli(host: RemoteHost) -> Finding:
-    program = host.run(["brotli", "--version"])
-    if program.code == 0:
-        return good(host.name, "brotli", program.output.strip())
+def _encoders(build: Build) -> Iterator[tuple[str, str, str]]:
+    """Yield the programs that the seal runs: its name, the key that asks for it, and how to do without."""
+    for encoding, program in (("br", "brotli"), ("zstd", "zstd")):
+        if encoding in build.precompress:
+            yield (
+                program,
+                f"build.precompress has {encoding}",
+                f"take {encoding} out of build.precompress",
+            )
+    if build.deltas:
+        yield "zstd", f"build.deltas is {build.deltas}", "take deltas out of build"
+
+
+def _program(host: RemoteHost, program: str, key: str, cure: str) -> Finding:
+    ran = host.run([program, "--version"])
+    if ran.code == 0:
+        return good(host.name, program, ran.output.strip())
     return bad(
         host.name,
-        "brotli",
-        "there is no program brotli, and build.precompress has br",
-        "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
+        program,
+        f"there is no program {program}, and {key}",
+        f"install it there (Debian: apt-get install {program}), or {cure}",
     )
 
 

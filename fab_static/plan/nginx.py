@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fab_static.plan.content_types import TYPES, UNKNOWN
 from fab_static.plan.inventory import Environment, Host, expand_url
+from fab_static.plan.nginx_encodings import Extra
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 # browsers keep a file whatever CloudFront is told: short for them, long for the CDN
@@ -61,6 +62,7 @@ def nginx_server(
     app: str | None = None,
     static_hosts: Sequence[str] = (),
     precompressed: Sequence[str] = ("gzip",),
+    deltas: bool = False,
 ) -> str:
     """Return nginx's maps and server for one host, to be included inside `http { }`.
 
@@ -73,6 +75,7 @@ def nginx_server(
         app: address:port of the server behind, for everything that is not static.
         static_hosts: address:port of each static host, asked in turn.
         precompressed: the encodings that releases hold, as build.precompress says: "gzip", "br".
+        deltas: whether releases hold deltas, as build.deltas says.
 
     Raises:
         ValueError: a value that nginx would read as something else than text.
@@ -80,8 +83,9 @@ def nginx_server(
     _refuse_words([str(deploy_to or ""), listen, server_name, url, name, app or "", *static_hosts])
     maps = static = ""
     if deploy_to:
-        maps = _maps(url, name)
-        static = _static_location(deploy_to, url, name, precompressed)
+        extra = Extra(name, deltas, "zstd" in precompressed)
+        maps = _maps(url, name, extra)
+        static = _static_locations(deploy_to, url, name, precompressed, extra)
     elif static_hosts:
         maps, static = _asked_of_hosts(static_hosts, url, name)
     return f"""\
@@ -121,7 +125,7 @@ def _behind(app: str) -> str:
 """
 
 
-def _maps(url: str, name: str) -> str:
+def _maps(url: str, name: str, extra: Extra) -> str:
     """Return the maps of a host's releases: the version and the path that are asked for, and how caches may keep them."""
     return f"""\
 # a version is 7 hex digits: nothing else may become part of a path
@@ -137,17 +141,20 @@ map $uri ${name}_path {{
 }}
 # here $uri is the file chosen: only the exact bytes that the URL names may stay with anybody
 map "$status ${name}_version $uri" ${name}_cache {{
+{extra.cache(IMMUTABLE) if extra else ""}\
     "~^(200|206|304) [0-9a-f]{{7}} /pool/[0-9a-f]{{7}}~?/" "{IMMUTABLE}";
     "~^(200|206|304) none /pool/named~?/" "{IMMUTABLE}";
     "~^(200|206|304) none /pool/gone~?/" "{GONE}";
     "~^(200|206|304) none /" "{UNVERSIONED}";
     default no-store;
 }}
-"""
+{extra.maps() if extra else ""}"""
 
 
-def _static_location(deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str]) -> str:
-    """Return the location that serves a host's releases (DESIGN §6).
+def _static_locations(
+    deploy_to: PurePath, url: str, name: str, precompressed: Sequence[str], extra: Extra
+) -> str:
+    """Return the locations that serve a host's releases (DESIGN §6).
 
     `pool/named` comes before `current/static`. It holds what compress, collectstatic or a bundler named by content:
     so no rule has to guess from the shape of a name. `pool/gone` is last: it holds names that the live release
@@ -157,18 +164,37 @@ def _static_location(deploy_to: PurePath, url: str, name: str, precompressed: Se
         add_header Cache-Control ${name}_cache always;
         add_header Access-Control-Allow-Origin * always;  # fonts, asked for through the CDN's name
 """
-    encodings = "".join(f"        {line}\n" for line in _encodings(precompressed))
-    own = "".join(f"        {line}\n" for line in OWN_SETTINGS)
-    # root stands inside the location, or the rest of the server could reach deploy_to
-    return f"""
-    location ^~ {url} {{
-        root "{deploy_to}";
-        try_files {_places(name)} =404;
-        error_page 404 = @{name}_missing;
-{headers}{encodings}{own}{_types()}    }}
+    encodings = "".join(f"        {line}\n" for line in _encodings(precompressed, extra))
+    ordinary = (f"try_files {_places(name)} =404;", encodings)
+    begins = f"^~ {url}"
+    locations = ""
+    if extra:
+        # gzip would encode a delta once more
+        own = f"        gzip off;\n        add_header Content-Encoding ${name}_encoding;\n"
+        first = (f"try_files {extra.places()} @{name}_ordinary;", own)
+        locations = _location(begins, deploy_to, name, headers + extra.headers(), first)
+        begins = f"@{name}_ordinary"
+    every = headers + (extra.headers() if extra else "")
+    return f"""{locations}{_location(begins, deploy_to, name, every, ordinary)}\
     location @{name}_missing {{  # or the server's own error page, with other headers, would answer
 {headers}        return 404;
     }}
+"""
+
+
+def _location(
+    begins: str, deploy_to: PurePath, name: str, headers: str, tried: tuple[str, str]
+) -> str:
+    """Return a location: which files are tried in it, and how they are sent."""
+    files, encodings = tried
+    own = "".join(f"        {line}\n" for line in OWN_SETTINGS)
+    # root stands inside the location, or the rest of the server could reach deploy_to
+    return f"""
+    location {begins} {{
+        root "{deploy_to}";
+        {files}
+        error_page 404 = @{name}_missing;
+{headers}{encodings}{own}{_types()}    }}
 """
 
 
@@ -198,7 +224,7 @@ def _types() -> str:
 """
 
 
-def _encodings(precompressed: Sequence[str]) -> list[str]:
+def _encodings(precompressed: Sequence[str], extra: Extra) -> list[str]:
     """Return what makes nginx send path.gz and path.br, where they stand beside the file chosen."""
     lines = []
     if "br" in precompressed:
@@ -209,4 +235,6 @@ def _encodings(precompressed: Sequence[str]) -> list[str]:
             "gzip_proxied any;  # CloudFront sends Via, and nginx then sends nothing encoded",
             "gzip_http_version 1.0;  # what an nginx before this one speaks",
         ]
+    if extra:
+        return [*lines, "gzip_vary off;  # said above"]
     return [*lines, "gzip_vary on;"] if lines else []

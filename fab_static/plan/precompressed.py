@@ -56,8 +56,10 @@ def with_encodings(release: Release, found: Mapping[str, Mapping[str, Encoded | 
     files = dict(release.files)
     for path, ending in _worth(release, ENDINGS.values()):
         encoded = found.get(files[path].sha256, {}).get(ending)
-        if encoded:
-            known = files[path].encodings
+        known = files[path].encodings
+        # nginx looks for zstd first, so it must be the smallest; it comes last in ENDINGS
+        is_best = all(encoded.size < one.size for one in known.values()) if encoded else False
+        if encoded and (is_best or ending != ENDINGS["zstd"]):
             files[path] = replace(files[path], encodings={**known, ending: encoded})
     return replace(release, files=files)
 

@@ -49,6 +49,7 @@ def nginx(
                 server_name or names,
                 url=_static_url(session, url),
                 precompressed=environment.build.precompress,
+                deltas=environment.build.deltas > 0,
             )
         except ValueError as error:
             raise InventoryError(

@@ -1,8 +1,9 @@
-"""Precompressed copies of files: .gz, .br."""
+"""Precompressed copies of files: gzip, brotli, zstd."""
 
 from __future__ import annotations
 
 import json
+import os
 import zlib
 
 from fab_static.host.agent.digests import begun_sha256
@@ -78,25 +79,43 @@ def gzipped(data: bytes) -> bytes:
     return deflate.compress(data) + deflate.flush()
 
 
-def brotlied(data: bytes) -> bytes:
-    """Return the data as brotli, made by the program of that name."""
-    import subprocess
-
-    with waiting():
-        ran = subprocess.run(
-            ["brotli", "--stdout", "--quality=11", "-"],  # noqa: S607 - wherever it is on the PATH
-            input=data,
-            capture_output=True,
-            check=False,
-        )
-    if ran.returncode:
+def refuse_no_program(encoding: str) -> None:
+    """Refuse an encoding whose program is not here."""
+    program = PROGRAMS[encoding][0]
+    if not is_program(program):
         raise RefusedError(
-            "brotli failed: " + ran.stderr.decode(errors="replace").strip(),
-            "brotli --stdout --quality=11 -",
-            "try it by hand, or take br out of build.precompress",
+            f"there is no program {program} here, and build.precompress has {encoding}",
+            "PATH: " + os.environ.get("PATH", ""),
+            f"install it there (Debian: apt-get install {program}), or take {encoding} out of build.precompress",
             "release",
         )
-    return ran.stdout
+
+
+def brotlied(data: bytes) -> bytes:
+    """Return the data as brotli, made by the program of that name."""
+    return ran("br", data)
+
+
+def zstandard(data: bytes) -> bytes:
+    """Return the data as zstd: level 19 keeps to the window of 8 MB that browsers take (RFC 9659)."""
+    return ran("zstd", data)
+
+
+def ran(encoding: str, data: bytes) -> bytes:
+    """Return what the program of an encoding makes of data."""
+    import subprocess
+
+    command = PROGRAMS[encoding]
+    with waiting():
+        done = subprocess.run(command, input=data, capture_output=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise RefusedError(
+            f"{command[0]} failed: " + done.stderr.decode(errors="replace").strip(),
+            " ".join(command),
+            f"try it by hand, or take {encoding} out of build.precompress",
+            "release",
+        )
+    return done.stdout
 
 
 def sha256_in_gzip(path: str) -> str | None:
@@ -134,7 +153,12 @@ def is_copy_of(copy: str, sha256: str, ending: str) -> bool:
     return not is_program(program[0]) or sha256_printed([*program, copy]) == sha256
 
 
-ENCODERS = {"gz": gzipped, "br": brotlied}
+ENCODERS = {"gz": gzipped, "br": brotlied, "zst": zstandard}
+NAMES = {"gz": "gzip", "br": "br", "zst": "zstd"}  # in build.precompress
+PROGRAMS = {
+    "br": ["brotli", "--stdout", "--quality=11", "-"],
+    "zstd": ["zstd", "--quiet", "--stdout", "--single-thread", "-19"],
+}
 DECODERS = {
     "br": ["brotli", "--decompress", "--stdout"],
     "zst": ["zstd", "--decompress", "--stdout", "--quiet"],

@@ -117,7 +117,10 @@ class Maker:
     def _made(self, sha256: str, held: str) -> bytes:
         """Return the delta of two objects, read back once: what it makes of the one is the other."""
         dictionary = ["-D", self._host.object(held)]
-        frame = self._ran([*ZSTD, LEVEL, *dictionary, self._host.object(sha256)])
+        with open(self._host.object(sha256), "rb") as file:
+            data = file.read()
+        # not as a file's name: zstd refuses one that is both input and dictionary. Its size helps to choose
+        frame = self._ran([*ZSTD, LEVEL, f"--stream-size={len(data)}", *dictionary], data)
         back = self._ran([*ZSTD, "--decompress", *dictionary], frame)
         if begun_sha256(back).hexdigest() != sha256:
             raise RefusedError(
@@ -128,7 +131,7 @@ class Maker:
             )
         return MAGIC + bytes.fromhex(held) + frame
 
-    def _ran(self, command: list[str], given: bytes = b"") -> bytes:
+    def _ran(self, command: list[str], given: bytes) -> bytes:
         ran = subprocess.run(  # noqa: S603 - our own words, and names of objects
             command,
             input=given,

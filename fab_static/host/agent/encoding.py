@@ -13,11 +13,16 @@ import threading
 from collections import deque
 
 from fab_static.host.agent.claims import claim
-from fab_static.host.agent.copies import encoded, encodings_of
+from fab_static.host.agent.copies import (
+    NAMES,
+    PROGRAMS,
+    encoded,
+    encodings_of,
+    refuse_no_program,
+)
 from fab_static.host.agent.disk import is_program
 from fab_static.host.agent.names import ENDING, OBJECT, checked
 from fab_static.host.agent.objects import has_object
-from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,13 +50,8 @@ def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     host = agent.host
     claim(host)
     wanted = wanted_of(body)
-    if any(ending == "br" for _sha256, ending in wanted) and not is_program("brotli"):
-        raise RefusedError(
-            "there is no program brotli here, and build.precompress has br",
-            "PATH: " + os.environ.get("PATH", ""),
-            "install it there (Debian: apt-get install brotli), or take br out of build.precompress",
-            "release",
-        )
+    for encoding in sorted({NAMES[ending] for _sha256, ending in wanted} & PROGRAMS.keys()):
+        refuse_no_program(encoding)
     known = encodings_of(host)
     made: dict[str, Head] = {sha256: {} for sha256, _ending in wanted}
     begun = {one: found for one in wanted if (found := begun_of(host, one))}
@@ -80,7 +80,8 @@ def encode_ahead(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     claim(host)
     fresh: Fresh = deque()
     for one in wanted_of(body):
-        is_possible = one[1] != "br" or is_program("brotli")
+        program = PROGRAMS.get(NAMES[one[1]])
+        is_possible = program is None or is_program(program[0])
         if is_possible and one not in host.begun:
             host.begun[one] = Future()
             fresh.append((one, host.begun[one]))

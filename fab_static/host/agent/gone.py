@@ -17,7 +17,7 @@ from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.pool import place_for
 from fab_static.host.agent.record import record_of
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.seals import found_at, seal_of, with_copies
+from fab_static.host.agent.seals import ZSTD, found_at, seal_of, with_copies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def lacking(seal: dict[str, Any], names: Container[str]) -> Iterator[tuple[str, 
         if path in names or path in named:  # what is named by its content stands in pool/named
             continue
         for ending, sha256, size in with_copies(file):
-            if not ending or path + ending not in files:
+            if ending != ZSTD and (not ending or path + ending not in files):
                 yield f"pool/gone/{checked_path(path)}{ending}", sha256, size
 
 

@@ -116,9 +116,9 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             if place is None:  # it is in the second pool already
                 continue
             target = host.path(place)
-            # a copy beside its file promises nothing, and neither does a delta
+            # a copy promises nothing, and neither does a delta
             is_copy = path.endswith(ENCODED) and path[:-3] in links
-            if not is_copy and not path.startswith("pool/dcz/"):
+            if not is_copy and not path.startswith(("pool/dcz/", "pool/zst/")):
                 refuse_other_bytes(target, path, sha256)
         parent = os.path.dirname(target)
         if parent not in folders:

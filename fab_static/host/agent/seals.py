@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 
+ZSTD = ".zst"  # stock nginx does not look for it beside a file
+
+
 def seal_of(host: Host, release: str) -> dict[str, Any]:
     """Return what release.json holds."""
     return read_seal(host, release)[0]
@@ -124,7 +127,8 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
 
     Paths are relative to `deploy_to`; each is a hard link to its object. Precompressed copies stand
     beside their files, wherever nginx finds these. Deltas stand in a folder for each file that a browser
-    may hold: those for plain names in the release, so that they flip with it; the others in the pool.
+    may hold: those for plain names in the release, so that they flip with it; the others in the pool. What is in
+    zstd stands likewise.
     """
     files = seal["files"]
     base = "releases/" + checked(RELEASE, seal["id"], "release")
@@ -139,7 +143,9 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
         made = {checked_path(path): with_copies(file) for path, file in files.items()}
         for path, copies in made.items():
             for ending, sha256, size in copies:
-                if not ending or path + ending not in files:  # else the project made it
+                if ending == ZSTD:
+                    yield f"{base}/zst/{path}", sha256, size
+                elif not ending or path + ending not in files:  # else the project made it
                     yield f"{base}/static/{path}{ending}", sha256, size
             for held, sha256, size in deltas_of(files[path]):
                 yield f"{base}/dcz/{place_of_delta(held)}/{path}", sha256, size
@@ -152,7 +158,10 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
             if path.endswith(ENCODED) and path[:-3] in files:  # of an older seal: no promise
                 continue
             for ending, sha256, size in made[path]:
-                yield f"pool/{folder}/{path}{ending}", sha256, size
+                if ending == ZSTD:
+                    yield f"pool/zst/{folder}/{path}", sha256, size
+                else:
+                    yield f"pool/{folder}/{path}{ending}", sha256, size
             for held, sha256, size in deltas_of(files[path]):
                 yield f"pool/dcz/{place_of_delta(held)}/{folder}/{path}", sha256, size
     else:

@@ -41,12 +41,15 @@ class Machine:
         self.facts = {**FACTS, **facts}
         self.node = Ran(0, "v22.1.0\n")
         self.brotli = Ran(0, "brotli 1.1.0\n")
+        self.zstd = Ran(127, "")
         self.strace = Ran(7, "")
         self.answer = "200"
         self.asked: list[Any] = []
 
     def run(self, command: list[str], **_: object) -> Ran:
-        return {"brotli": self.brotli, "strace": self.strace}.get(command[0], self.node)
+        return {"brotli": self.brotli, "zstd": self.zstd, "strace": self.strace}.get(
+            command[0], self.node
+        )
 
     def ask(self, verb: Any, request: Any = None) -> Any:
         self.asked.append(request)
@@ -55,7 +58,7 @@ class Machine:
 
 
 def deployment(build: Machine, check: str | None = None, **settings: Any) -> Any:
-    known = {"phases": PHASES, "precompress": (), **settings}
+    known = {"phases": PHASES, "precompress": (), "deltas": 0, **settings}
     return SimpleNamespace(
         build=build,
         facts=lambda host: host.facts,
@@ -101,6 +104,21 @@ def test_of_a_project_that_is_well_each_thing_is_told_once() -> None:
         ("brotli", True, "brotli 1.1.0"),
         ("django-compressor", True, "4.6"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "cure"),
+    [
+        ({"precompress": ("zstd",)}, "build.precompress has zstd", "zstd out of build.precompress"),
+        ({"deltas": 3}, "build.deltas is 3", "deltas out of build"),
+    ],
+)
+def test_a_program_that_the_seal_runs_and_that_is_not_there_is_told_with_the_cure(
+    settings: dict[str, Any], what: str, cure: str
+) -> None:
+    (told,) = [one for one in of_build(Machine("build1"), **settings) if one["subject"] == "zstd"]
+    assert (told["ok"], told["what"]) == (False, f"there is no program zstd, and {what}")
+    assert told["mend"] == f"install it there (Debian: apt-get install zstd), or take {cure}"
 
 
 def test_strace_is_advised_with_what_it_would_save(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,3 +180,13 @@ def test_a_name_that_would_be_too_long_with_an_ending_gets_no_copy(letter):
     assert list(chosen(with_files(longest))) == [longest]
     assert list(chosen(with_files("x" + longest))) == []
     assert list(chosen(with_files("deep/" + longest))) == ["deep/" + longest]
+
+
+def test_zstd_is_kept_only_where_it_is_the_smallest():
+    """Nginx looks for it first: a browser that takes all would get the larger one."""
+    release = with_files("a.js")
+    sha256 = release.files["a.js"].sha256
+    found = {"gz": Encoded("1" * 64, 30), "br": Encoded("2" * 64, 20), "zst": Encoded("3" * 64, 25)}
+    assert with_encodings(release, {sha256: found}).endings == {"gz", "br"}
+    without = {"gz": found["gz"], "zst": found["zst"]}
+    assert with_encodings(release, {sha256: without}).endings == {"gz", "zst"}

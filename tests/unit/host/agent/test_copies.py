@@ -255,3 +255,22 @@ def test_the_project_s_own_copy_stands_in_the_static_root_and_ours_in_the_pool(a
     assert (root / "releases" / A / "static" / f"{CSS}.gz").read_bytes() == its
     assert (root / "pool" / "named" / f"{CSS}.gz").read_bytes() == ours
     assert are_whole(agent, A)
+
+
+def test_zstd_is_read_back_and_the_same_wherever_it_is_made(agent):
+    """It keeps to a window of 8 MB, the most that every browser takes (RFC 9659)."""
+    made = encode(agent, TEXT, NOISE[:50], endings=["zst"])
+    assert made[NOISE[:50]] == {"zst": None}
+    read = subprocess.run(
+        ["zstd", "-dc", "--memory=8MB"], input=made[TEXT]["zst"], capture_output=True, check=True
+    )
+    assert read.stdout == TEXT
+
+
+def test_what_is_in_zstd_stands_in_folders_of_its_own_under_its_files_name(agent):
+    """So nginx sends it with the type of the file: stock nginx looks for no .zst beside one."""
+    build(agent, A, FILES, encodings={"js/a.js": {"zst": b"zst"}})
+    version = sha1_of(FILES["js/a.js"])
+    for path in (f"releases/{A}/zst/js/a.js", f"pool/zst/{version}/js/a.js"):
+        assert Path(agent.host.path(path)).read_bytes() == b"zst"
+    assert are_whole(agent, A)

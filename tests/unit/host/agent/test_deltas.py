@@ -53,6 +53,13 @@ def test_a_delta_is_a_zstd_frame_behind_the_name_of_what_is_held(agent, tmp_path
     assert back.stdout == NEW
 
 
+def test_a_file_has_a_delta_to_itself_for_who_asks_anew(agent):
+    """Zstd refuses one file that is both: input and dictionary."""
+    own = (PAIR[0], PAIR[0], 5000, None)
+    found = deltas(agent, own)[1][sha256_of(NEW)][sha256_of(NEW)]
+    assert found[1] < 80
+
+
 def test_the_same_delta_is_made_again(agent, tmp_path):
     one = delta_of(agent, PAIR)
     Path(agent.host.object(sha256_of(one))).unlink()

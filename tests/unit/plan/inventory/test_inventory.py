@@ -421,7 +421,7 @@ MORE = [
     (
         "build: {precompress: [gz]}",
         'build.precompress[0] (line 6): "gz" is no encoding (did you mean `gzip`?); '
-        "the encodings are gzip, br",
+        "the encodings are gzip, br, zstd",
     ),
     (
         "build: {commands: {compres: manage.py compress}}",
