@@ -19,8 +19,6 @@ from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -85,7 +83,7 @@ class Maker:
         self._whole: dict[str, bool] = {}  # object -> whether its bytes are those of its name
 
     def delta(
-        self, sha256: str, held: str, most: int, known: list[Any] | None
+        self, sha256: str, held: str, most: int, known: tuple[str, int] | None
     ) -> tuple[str, int] | bool | None:
         """Return a delta, stored; None where it saves too little, False where it could not be made."""
         checked(OBJECT, sha256, "object")

@@ -140,30 +140,7 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
         sha256 = checked(OBJECT, versions["sha256"], "object")
         yield base + "/resource_versions.yml", sha256, versions["size"]
     if "static" in roles:
-        made = {checked_path(path): with_copies(file) for path, file in files.items()}
-        for path, copies in made.items():
-            for ending, sha256, size in copies:
-                if ending == ZSTD:
-                    yield f"{base}/zst/{path}", sha256, size
-                elif not ending or path + ending not in files:  # else the project made it
-                    yield f"{base}/static/{path}{ending}", sha256, size
-            for held, sha256, size in deltas_of(files[path]):
-                yield f"{base}/dcz/{place_of_delta(held)}/{path}", sha256, size
-        pool = [
-            (checked(VERSION, version, "version"), path)
-            for path, version in seal["versioned"].items()
-            if path in files
-        ]
-        for folder, path in (*pool, *(("named", path) for path in seal["named"])):
-            if path.endswith(ENCODED) and path[:-3] in files:  # of an older seal: no promise
-                continue
-            for ending, sha256, size in made[path]:
-                if ending == ZSTD:
-                    yield f"pool/zst/{folder}/{path}", sha256, size
-                else:
-                    yield f"pool/{folder}/{path}{ending}", sha256, size
-            for held, sha256, size in deltas_of(files[path]):
-                yield f"pool/dcz/{place_of_delta(held)}/{folder}/{path}", sha256, size
+        yield from served(seal, base)
     else:
         for manifest in filter(None, manifests):
             path = manifest["path"]
@@ -172,6 +149,42 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
             path = checked_path(path)
             sha256 = checked(OBJECT, manifest["sha256"], "object")
             yield f"{base}/static/{path}", sha256, files[path]["size"]
+
+
+def served(seal: Head, base: str) -> Iterator[tuple[str, str, int]]:
+    """Yield what nginx serves of a release, as links_of does; `base` is the folder of the release."""
+    files = seal["files"]
+    for path, file in files.items():
+        for ending, sha256, size in with_copies(file):
+            if ending != ZSTD and (
+                not ending or path + ending not in files
+            ):  # else the project made it
+                yield f"{base}/static/{checked_path(path)}{ending}", sha256, size
+        yield from apart(base, path, file)
+    pool = [
+        (checked(VERSION, version, "version"), path)
+        for path, version in seal["versioned"].items()
+        if path in files
+    ]
+    for folder, path in (*pool, *(("named", path) for path in seal["named"])):
+        if path.endswith(ENCODED) and path[:-3] in files:  # of an older seal: no promise
+            continue
+        for ending, sha256, size in with_copies(files[path]):
+            if ending != ZSTD:
+                yield f"pool/{folder}/{path}{ending}", sha256, size
+        yield from apart("pool", f"{folder}/{path}", files[path])
+
+
+def apart(root: str, path: str, file: Head) -> Iterator[tuple[str, str, int]]:
+    """Yield what stock nginx does not look for beside a file: zstd and deltas, in folders of their own."""
+    if "zst" in file.get("encodings", ()):
+        yield from (
+            (f"{root}/zst/{path}", sha256, size)
+            for ending, sha256, size in with_copies(file)
+            if ending == ZSTD
+        )
+    for held, sha256, size in deltas_of(file):
+        yield f"{root}/dcz/{place_of_delta(held)}/{path}", sha256, size
 
 
 def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -183,7 +196,7 @@ def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
     return found
 
 
-def deltas_of(file: dict[str, Any]) -> list[tuple[str, str, int]]:
+def deltas_of(file: Head) -> list[tuple[str, str, int]]:
     """Return a file's deltas: the SHA-256 of what a browser holds, that of the delta, its size."""
     return [
         (checked(OBJECT, held, "object"), checked(OBJECT, one["sha256"], "object"), one["size"])
