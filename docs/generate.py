@@ -77,12 +77,15 @@ def _options(task: Any) -> str:
         if argument.positional:
             shown = f"`{name.upper()}`"
         elif argument.takes_value:
-            kind = {str: "TEXT", float: "SECONDS", int: "NUMBER"}[argument.kind]
+            kind = KINDS.get(argument.name) or {str: "TEXT", int: "NUMBER"}[argument.kind]
             shown = f"`--{name} {kind}`"
         else:
             shown = f"`--{name}`"
         rows.append(f"| {shown} | {argument.help} |")
     return "\n".join(["| option | means |", "|---|---|", *rows]) if rows else ""
+
+
+KINDS = {"wait": "TIME", "without": "HOST[,HOST]", "to": "RELEASE", "release": "RELEASE"}
 
 
 def _exit_codes() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.forgetting import forgotten, planned
+from fab_static.phases.run.naming import release_named
 from fab_static.plan import bundles
 from fab_static.plan.cdn.invalidation import Invalidation
 from fab_static.plan.diff import compare, unversioned_changes, url_changes
@@ -15,6 +16,9 @@ from fab_static.plan.release import Release
 def difference(deploy: Deployment, old: str | None, new: str | None) -> Difference:
     """Return what differs between two releases: by default the one before and the live one."""
     deploy.look()
+    old, new = (
+        name and release_named(deploy, name, where="the release named") for name in (old, new)
+    )
     new = new or deploy.needs_live()
     if old is None:
         live = deploy.last_live

@@ -6,6 +6,7 @@ import time
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.naming import release_named
 from fab_static.phases.run.taking import take
 from fab_static.plan.history import bad
 
@@ -26,7 +27,8 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     """
     started = time.monotonic()
     source.look()
-    name = wanted or _live(source)
+    where = "prepare --release"
+    name = release_named(source, wanted, where=where) if wanted else _live(source)
     release = source.read_release(name)
     if name in bad(source.record):
         deploy.show.warn(f"{name} was rolled back on {source.environment.name}")

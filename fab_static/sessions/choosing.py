@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from fab_static.errors import InventoryError, ReleaseError
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.naming import release_named
 from fab_static.plan.history import left_behind, previous
+from fab_static.plan.ids import PREVIOUS, may_name
 
 
 def configured(deploy: Deployment, names: Sequence[str]) -> tuple[str, ...]:
@@ -58,7 +60,10 @@ def rollback_target(deploy: Deployment, to: str | None) -> str:
         ReleaseError: there is none to go back to.
     """
     held = {name for state in deploy.states.values() for name in state["releases"]}
+    if to == PREVIOUS:
+        return _one_before(deploy, deploy.last_live, held)
     if to is not None:
+        to = release_named(deploy, to, where="rollback --to") if may_name(to) else to
         if to not in held:
             raise InventoryError(
                 f"there is no release {to}",

@@ -49,7 +49,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
     lock = Lock(deploy.build, deploy.operator, phase)
     with _released(deploy, lock):
         try:
-            lock.take(wait_seconds=wait_seconds)
+            lock.take(wait_seconds=wait_seconds, tell=deploy.show.say)
         except DeployLockedError:
             deploy.lock_held = True
             raise

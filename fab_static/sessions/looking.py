@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,7 @@ from fab_static.looking.status import status
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import static_url_of
 from fab_static.plan.ending import Ending
-from fab_static.plan.ids import is_id
+from fab_static.plan.ids import PREVIOUS, completed, may_name
 from fab_static.plan.inventory import Environment
 from fab_static.plan.inventory import without as hosts_left_out
 from fab_static.remote import Fleet
@@ -231,9 +232,12 @@ class Looking:
                 where="this machine",
                 mend="set XDG_STATE_HOME to a folder that lasts",
             ) from error
-        for run, known in archive.summaries():
-            page = run.with_suffix(".html")
-            if page.exists() and release in (None, known.get("release")):
+        pages = {
+            run.with_suffix(".html"): known.get("release") for run, known in archive.summaries()
+        }
+        release = release and self._kept_here(release, [name for name in pages.values() if name])
+        for page, name in pages.items():
+            if page.exists() and release in (None, name):
                 return page
         raise ReleaseError(
             f"no report of {release} is kept here" if release else "no report is kept here yet",
@@ -247,19 +251,36 @@ class Looking:
         """Write a sealed release as one file, with which `prepare --from` needs no build.
 
         Args:
-            release: its id; None: the one sealed last, or the live one where that was rolled back.
+            release: its id, or what it begins with; None: the one sealed last, or the live one where that was rolled back.
             out: the file; with the ending .zst it is compressed.
             without_objects_of: a release that whoever takes the file has: its objects are left out.
         """
         from fab_static.phases.export import export
+        from fab_static.phases.run.naming import release_named
 
         for name in (release, without_objects_of):
             self._check_id(name)
         deploy = self._deployment(secrets=False)
         deploy.look()
-        return export(deploy, release, out, without_objects_of)
+        release, base = (
+            name and release_named(deploy, name, where="export")
+            for name in (release, without_objects_of)
+        )
+        return export(deploy, release, out, base)
 
     # ---- inside
+
+    def _kept_here(self, text: str, names: Sequence[str]) -> str:
+        """Return the release of a kept run that is named so; the runs are the newest first.
+
+        Raises:
+            InventoryError: none is meant, or several may be.
+        """
+        live = [name for name, _ in groupby(names)]
+        if text == PREVIOUS:
+            text = live[1] if len(live) > 1 else text
+        mend = f"choose one of: fab {self.environment.name} releases"
+        return completed(text, names, where="the release named", mend=mend)
 
     def _deployment(
         self,
@@ -303,7 +324,7 @@ class Looking:
         return self._fleet
 
     def _check_id(self, name: str | None) -> None:
-        if name is not None and not is_id(name):
+        if name is not None and not may_name(name):
             raise InventoryError(
                 f'"{name}" is no release; ids look like 20261122T170102Z-3f9c1a7b',
                 where="the release named",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from fab_static.errors import FAILED
 from fab_static.tasks.chosen import CHOSEN
 from fab_static.tasks.ending import terminal_for
+from fab_static.tasks.ours import task
 
 
 @task

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fab_static.errors import InventoryError
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.looking import ReleasesByPlace
 from fab_static.tasks.options import QUIET
+from fab_static.tasks.ours import task
 
 
 @task(

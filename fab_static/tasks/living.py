@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fab_static.plan.spelling import spelled
 from fab_static.sessions.environments import environments
@@ -24,8 +23,8 @@ from fab_static.tasks.options import (
     WAIT,
     WITHOUT,
     YES,
-    left_out,
 )
+from fab_static.tasks.ours import left_out, seconds, task
 from fab_static.tasks.printing import confirmation
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def deploy(
     verify_cache: bool = False,
     project_path: str | None = None,
     without: str | None = None,
-    wait: float = 0.0,
+    wait: str = "0",
     yes: bool = False,
     rollback_on_probe_failure: bool = False,
     verbose: bool = False,
@@ -79,7 +78,7 @@ def deploy(
             resume=resume,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
-            wait_seconds=wait,
+            wait_seconds=seconds(wait),
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
             **left_out(without),
@@ -112,7 +111,7 @@ def prepare(
     verify_cache: bool = False,
     project_path: str | None = None,
     without: str | None = None,
-    wait: float = 0.0,
+    wait: str = "0",
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -130,7 +129,7 @@ def prepare(
             release=release,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
-            wait_seconds=wait,
+            wait_seconds=seconds(wait),
             **left_out(without),
         )
         session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
@@ -149,7 +148,7 @@ def prepare(
 def activate(
     c: Context,
     without: str | None = None,
-    wait: float = 0.0,
+    wait: str = "0",
     yes: bool = False,
     rollback_on_probe_failure: bool = False,
     verbose: bool = False,
@@ -161,7 +160,7 @@ def activate(
     """
     _make_live(
         lambda session, confirm: session.activate(
-            wait_seconds=wait,
+            wait_seconds=seconds(wait),
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
             **left_out(without),
@@ -174,8 +173,8 @@ def activate(
 
 @task(
     help={
-        "to": "the release to make live: an earlier one or, to undo a rollback, the newer one (default: the one "
-        "that was live before)",
+        "to": "the release to make live, or what its id begins with: an earlier one or, to undo a rollback, the "
+        "newer one (default: previous, the one that was live before)",
         "check": "only prove that it would work; nothing is changed",
         "repair": "first ship what a host lacks from one that has it",
         "without": WITHOUT,
@@ -191,7 +190,7 @@ def rollback(
     check: bool = False,
     repair: bool = False,
     without: str | None = None,
-    wait: float = 0.0,
+    wait: str = "0",
     yes: bool = False,
     verbose: bool = False,
     quiet: bool = False,
@@ -201,6 +200,7 @@ def rollback(
     fab production rollback                   to what was live before
     fab production rollback --check           would it work?
     fab production rollback --to 20261122T170102Z-3f9c1a7b
+    fab production rollback --to previous
     fab production rollback --repair          first ship what a host lacks
     """
     _make_live(
@@ -208,7 +208,7 @@ def rollback(
             to,
             check=check,
             repair=repair,
-            wait_seconds=wait,
+            wait_seconds=seconds(wait),
             confirm=confirm,
             **left_out(without),
         ),

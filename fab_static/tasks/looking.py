@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 import webbrowser
 from itertools import takewhile
-from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
-from invoke.tasks import Task, task
 
 from fab_static.errors import DISAGREE, DONE, FAILED
 from fab_static.tasks import names
 from fab_static.tasks.chosen import TASK_WORDS, environment_words
 from fab_static.tasks.ending import task_session
-from fab_static.tasks.options import JSON, PATH, WITHOUT, left_out
+from fab_static.tasks.options import JSON, PATH, WITHOUT
+from fab_static.tasks.ours import OurTask, left_out, task
 from fab_static.tasks.printing import print_json, print_text, tell
 
 
@@ -68,7 +67,7 @@ def releases(c: Context, json: bool = False) -> None:
     tell(lambda session: session.releases(), show_releases, as_json=json)
 
 
-class ReleasesByPlace(Task[Any]):
+class ReleasesByPlace(OurTask):
     """`diff [A B]`, `report [RELEASE]`: Invoke has no optional positionals, so those given are positional."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:

@@ -67,7 +67,7 @@ def namespace_beside(folder: Path) -> Collection:
             collection.add_task(phase_task(name))
     ENVIRONMENTS[:] = known
     CHOSEN.setdefault("inventories", inventories)
-    _meet_program(known, set(collection.task_names))
+    _meet_program(known, inventories, set(collection.task_names))
     return collection
 
 
@@ -92,7 +92,7 @@ def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str
     return Task(choose, name=spelled(name))
 
 
-def _meet_program(environments: list[str], ours: set[str]) -> None:
+def _meet_program(environments: list[str], inventories: Path, ours: set[str]) -> None:
     """Tell `fab` itself of our names, and what must not end our tasks.
 
     `fab eu_west` and `fab eu.west` shall mean the task eu-west: Invoke knows names with dashes alone.
@@ -105,7 +105,19 @@ def _meet_program(environments: list[str], ours: set[str]) -> None:
             words[:] = [names.as_spelled(word, environments) for word in words]
             if hasattr(program.config, "load_ssh_config"):
                 let_fabric_go_on(program, ours)
+            _complete_releases(program, environments, inventories)
             return
+
+
+def _complete_releases(program: Program, environments: list[str], inventories: Path) -> None:
+    """Offer releases to the shell, where it asks; Invoke adds the names of tasks and options."""
+    # `from fab_static import namespace` asks for it twice
+    if program.args.complete.value and not CHOSEN.setdefault("completes", False):
+        CHOSEN["completes"] = True
+        from fab_static.tasks.completing import releases_for  # not above: a command completes none
+
+        for name in releases_for(program.core.remainder, environments, inventories):
+            print(name)  # noqa: T201 - as Invoke does
 
 
 def calling_folder() -> Path:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fab_static.errors import FabStaticError, InventoryError
 from fab_static.tasks.ending import task_session
+from fab_static.tasks.ours import task
 from fab_static.tasks.printing import print_text
 
 if TYPE_CHECKING:

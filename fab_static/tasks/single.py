@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from invoke.context import Context
-from invoke.tasks import Task
 
 from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, documentation
 from fab_static.plan.spelling import task_name
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.options import PATH, QUIET, VERBOSE, WAIT
+from fab_static.tasks.ours import OurTask, seconds
 
 Body = Callable[..., None]
 
 
-def phase_task(name: str) -> Task[Any]:
+def phase_task(name: str) -> OurTask:
     """Return the task that runs one phase, with the phase's own documentation."""
     is_own = name not in EVERYTHING
     words = documentation("own_phase" if is_own else name).splitlines()
@@ -28,14 +28,14 @@ def phase_task(name: str) -> Task[Any]:
     example = f"fab staging {task_name(name)}"
     body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", example])
     known = {"wait": WAIT, "verbose": VERBOSE, "quiet": QUIET, **options}
-    return Task(body, name=task_name(name), help=known)
+    return OurTask(body, name=task_name(name), help=known)
 
 
 # Invoke reads the options of a task from the parameters of its function: one function for each set of options
 
 
 def _alone(name: str) -> Body:
-    def alone(c: Context, wait: float = 0.0, verbose: bool = False, quiet: bool = False) -> None:
+    def alone(c: Context, wait: str = "0", verbose: bool = False, quiet: bool = False) -> None:
         _run(name, wait, verbose, quiet)
 
     return alone
@@ -45,7 +45,7 @@ def _building(name: str) -> Body:
     def build(
         c: Context,
         project_path: str | None = None,
-        wait: float = 0.0,
+        wait: str = "0",
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -62,7 +62,7 @@ def _verifying(name: str) -> Body:
         release: str | None = None,
         project_path: str | None = None,
         project_python: str | None = None,
-        wait: float = 0.0,
+        wait: str = "0",
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -93,7 +93,7 @@ def _invalidating(name: str) -> Body:
     def again(
         c: Context,
         again: bool = False,
-        wait: float = 0.0,
+        wait: str = "0",
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -107,9 +107,9 @@ class _More(TypedDict, total=False):
     options: dict[str, bool]
 
 
-def _run(name: str, wait: float, verbose: bool, quiet: bool, **more: Unpack[_More]) -> None:
+def _run(name: str, wait: str, verbose: bool, quiet: bool, **more: Unpack[_More]) -> None:
     with task_session(verbose=verbose, quiet=quiet) as session:
-        session.phase(name, wait_seconds=wait, **more)
+        session.phase(name, wait_seconds=seconds(wait), **more)
 
 
 # phases with an option of their own, and what it does

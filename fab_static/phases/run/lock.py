@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fab_static.errors import DeployLockedError, FabStaticError, RemoteError
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import RemoteHost
 
+TELL_SECONDS = 30.0  # CI ends a job that says nothing for minutes
 BEAT_SECONDS = 5.0  # the agent calls a lock dead after 60 silent seconds: twelve beats
 
 
@@ -36,34 +39,51 @@ class Lock:
         )
         self._heart = threading.Thread(target=self._beat, daemon=True)
 
-    def take(self, *, wait_seconds: float = 0, steal: bool = False) -> None:
+    def take(
+        self,
+        *,
+        wait_seconds: float = 0,
+        steal: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         """Take the lock.
+
+        Args:
+            wait_seconds: how long to wait for whoever holds it.
+            steal: take it away from whoever holds it.
+            tell: is told for whom it waits: at once, and every half minute.
 
         Raises:
             DeployLockedError: somebody else holds it, and did not release it within `wait_seconds`.
         """
         deadline = time.monotonic() + wait_seconds
+        told_at = -math.inf
         while True:
-            self._may_be_ours = True  # whoever is interrupted here does not know
-            try:
-                head, _ = self._host.ask(
-                    verbs.LOCK,
-                    asks.Lock(
-                        owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal
-                    ),
-                )
-            except FabStaticError:
-                self._may_be_ours = False
-                raise
-            self._may_be_ours = head["taken"]
+            head = self._asked(steal=steal)
             if head["taken"]:
                 self._token = head["token"]
                 self.took_over = head["took_over"]
                 self._heart.start()
                 return
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            if now >= deadline:
                 raise locked(head["holder"], self._host)
+            if tell and now - told_at >= TELL_SECONDS:
+                tell(_waits_for(head["holder"], deadline - now))
+                told_at = now
             self._stop.wait(min(1.0, max(0.05, deadline - time.monotonic())))
+
+    def _asked(self, *, steal: bool) -> answers.Locked:
+        """Ask for the lock once."""
+        request = asks.Lock(owner=self._owner, process=os.getpid(), phase=self.phase, steal=steal)
+        self._may_be_ours = True  # whoever is interrupted here does not know
+        try:
+            head, _ = self._host.ask(verbs.LOCK, request)
+        except FabStaticError:
+            self._may_be_ours = False
+            raise
+        self._may_be_ours = head["taken"]
+        return head
 
     def check(self) -> None:
         """Refuse to change anything more when somebody stole the lock.
@@ -130,6 +150,11 @@ class Lock:
             if _is_refusal(error):
                 raise
         return self._host.ask(verbs.BEAT, request)[0]
+
+
+def _waits_for(holder: answers.Holder, left: float) -> str:
+    since = datetime.fromtimestamp(holder["since"])
+    return f"waits for {holder['owner']}: {holder['phase']}, since {since:%H:%M}; up to {left:.0f} s more"
 
 
 def _is_refusal(error: FabStaticError) -> bool:

@@ -41,7 +41,7 @@ class Held:
         self.telling = Telling(site)
         self.deploy = site.session._deployment(project_path="/srv/other")
         self.warned: list[str] = []
-        self.deploy.show = SimpleNamespace(warn=self.warned.append)  # type: ignore[assignment]
+        self.deploy.show = SimpleNamespace(warn=self.warned.append, say=lambda _: None)  # type: ignore[assignment]
 
     def run(self, work: Callable[[], None] = lambda: None) -> None:
         with told(self.telling, self.deploy, "build_requirejs", 0, lambda: None):  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ import pytest
 from fab_static.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[3]
+APP = "shop"
+RELEASE = "20261122T170102Z-3f9c1a7b"
 FAB = Path(sys.executable).parent / "fab"
 
 
@@ -91,6 +93,15 @@ def test_the_shell_completes_environments_tasks_and_options(folder):
     assert complete(folder, "fab sta", "sta") == ["staging", "status"]
     assert complete(folder, "fab staging roll", "roll") == ["rollback"]
     assert complete(folder, "fab staging rollback --re", "--re") == ["--repair"]
+
+
+def test_the_shell_completes_releases_from_this_machines_archive(folder, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    runs = folder / "state" / "fab_static" / APP / "staging"
+    runs.mkdir(parents=True)
+    (runs / "20261122T170102Z-deploy.json").write_text(f'{{"release": "{RELEASE}"}}')
+    assert complete(folder, "fab staging rollback --to", "") == ["previous", RELEASE]
+    assert complete(folder, f"fab staging diff {RELEASE[:4]}", RELEASE[:4]) == [RELEASE]
 
 
 @pytest.mark.parametrize("words", [["foo"], ["foo", "bar"], ["--new", "foo"]])

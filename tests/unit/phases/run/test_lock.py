@@ -72,6 +72,16 @@ def test_who_waits_takes_it_as_soon_as_it_is_free(site: Site) -> None:
     lock.release()
 
 
+def test_who_waits_says_for_whom_at_once(site: Site) -> None:
+    """CI ends a job that says nothing, and a blank terminal looks dead."""
+    taken(site, "compress")
+    told: list[str] = []
+    with pytest.raises(DeployLockedError):
+        lock_of(site).take(wait_seconds=0.2, tell=told.append)
+    (line,) = told  # the next one comes after half a minute
+    assert re.fullmatch(r"waits for ben@laptop: compress, since \d\d:\d\d; up to 0 s more", line)
+
+
 def test_a_dead_owners_lock_is_taken_over_and_the_dead_one_is_named(site: Site) -> None:
     abandon_lock(taken(site, "activate").agent.host)
     lock = lock_of(site)

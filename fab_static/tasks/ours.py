@@ -1,0 +1,58 @@
+"""How our tasks read their words: short options that mean the same everywhere, times and lists of hosts."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, TypedDict
+
+import invoke.tasks
+from invoke.tasks import Task
+
+from fab_static.errors import InventoryError
+
+# Invoke would give each option the first letter that is free in its task: -v was --verify-cache in one of them
+SHORT = {"verbose": "v", "quiet": "q", "wait": "w", "yes": "y", "json": "j"}
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smh]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class OurTask(Task[Any]):
+    """A task whose options have no short form, but for those in SHORT."""
+
+    def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
+        """Return what an option is called, and what it takes."""
+        self.auto_shortflags = False
+        found = super().arg_opts(name, default, taken_names)
+        found["names"] += [SHORT[name]] if name in SHORT else []
+        return found
+
+
+task = partial(invoke.tasks.task, klass=OurTask)
+
+
+def seconds(text: str | float) -> float:
+    """Return the seconds that `600`, `90s` or `5m` are.
+
+    Raises:
+        InventoryError: it is no time.
+    """
+    found = _TIME.fullmatch(str(text).strip())
+    if not found:
+        raise InventoryError(
+            f'"{text}" is no time', where="--wait", mend="write seconds, or 90s, 5m, 1h: --wait 5m"
+        )
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+class LeftOut(TypedDict, total=False):
+    """The hosts that a task leaves out."""
+
+    without: tuple[str, ...]
+
+
+def left_out(hosts: str | None) -> LeftOut:
+    """Return what `edge2,web3` means to a session; nothing where no host is named."""
+    names = (name.strip() for name in (hosts or "").split(","))
+    without = tuple(dict.fromkeys(name for name in names if name))
+    return {"without": without} if without else {}
