@@ -39,6 +39,7 @@ class Host:
         self.begun: dict[Wanted, Future[Copy]] = {}  # copies made ahead; see `encoding`
         self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
         self.lifted: dict[str, str] = {}  # the project's links that are files now; see `lift`
+        self.lifted_under: str | None = None  # the token of the lock that was held then
 
     def path(self, *parts: str) -> str:
         # join of os.path is half of what linking a release takes

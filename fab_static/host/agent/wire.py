@@ -254,6 +254,10 @@ class Agent:
             from fab_static.host.agent.lock import abandon_lock  # late: few agents hold it
 
             abandon_lock(self.host)
+        if hasattr(self, "host") and self.host.lifted:
+            from fab_static.host.agent.lift import lower_for_owner  # late: few agents lift
+
+            lower_for_owner(self.host)
         os._exit(0)
 
     def _end_children(self) -> None:

@@ -454,6 +454,19 @@ def test_the_end_of_the_connection_leaves_word_on_the_lock(tmp_path):
         assert head["took_over"]["abandoned"]
 
 
+def test_when_an_operator_is_gone_the_agent_that_lifted_his_links_puts_them_back(tmp_path):
+    """The lock is held by another agent: nobody lowered anything after kill -9 in the middle of a build."""
+    link, live = tmp_path / "versions.yml", tmp_path / "live.yml"
+    live.write_text("live")
+    link.symlink_to(live)
+    with opened(tmp_path / "deploy_to") as build, opened(tmp_path / "deploy_to") as heart:
+        heart.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+        build.ask(verbs.LIFT, asks.Links(links={str(link): str(live)}))
+        link.write_text("half a build")
+    assert becomes(link.is_symlink)
+    assert live.read_text() == "live"
+
+
 def test_an_agent_that_is_killed_at_its_work_is_told_as_a_cut_connection_and_started_anew(host):
     with pytest.raises(RemoteError) as caught:
         host.run(["sh", "-c", "kill -9 $PPID; exec sleep 60"])

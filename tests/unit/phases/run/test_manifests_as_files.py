@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fab_static.errors import RemoteError
+from fab_static.host.agent.lift import lower_for_owner
 from fab_static.host.agent.lock import abandon_lock
+from fab_static.host.agent.store import Host
 from fab_static.phases.run.writes import manifests_as_files
 from fab_static.plan.wire import asks, verbs
 from tests.unit.site import Site
@@ -77,6 +79,37 @@ def test_the_agent_puts_links_back_itself_when_its_operator_is_gone(
     abandon_lock(build.agent.host)
     assert as_before(site, links)
     assert Path(build.agent.host.path("lock", "abandoned")).exists()
+
+
+def lifted_apart(site: Site, links: dict[str, str]) -> tuple[Host, Host]:
+    """Return the agent that lifts, and the one that holds the lock: in a deploy they are two."""
+    build, heart = site.hosts["build1"], site.hosts["build1"].sibling()
+    heart.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+    build.ask(verbs.LIFT, asks.Links(links=links))
+    return build.agent.host, heart.agent.host
+
+
+def test_the_agent_that_lifted_puts_links_back_when_the_other_says_that_the_owner_is_gone(
+    site: Site, links: dict[str, str]
+) -> None:
+    """After kill -9 web processes that started anew read what no host had live."""
+    building, holding = lifted_apart(site, links)
+    abandon_lock(holding)
+    assert not (site.folder / "own.yml").is_symlink(), "what builds may be writing still"
+    lower_for_owner(building, 0)
+    assert as_before(site, links)
+
+
+@pytest.mark.parametrize("taken_by", [None, "ben@desk"])
+def test_it_leaves_them_to_an_owner_who_is_there(
+    site: Site, links: dict[str, str], taken_by: str | None
+) -> None:
+    building, _ = lifted_apart(site, links)
+    if taken_by:
+        asked = asks.Lock(owner=taken_by, phase="deploy", steal=True)
+        site.hosts["build1"].sibling().ask(verbs.LOCK, asked)
+    lower_for_owner(building, 0)
+    assert not (site.folder / "own.yml").is_symlink()
 
 
 def test_it_leaves_them_where_another_has_taken_the_lock_over(
