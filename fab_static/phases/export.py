@@ -31,7 +31,7 @@ from fab_static.plan.wording import counted
 BATCH_BYTES = 8 << 20  # of objects that are asked for at once: bounds memory, and round trips
 
 
-def export(deploy: Deployment, wanted: str | None, out: Path, without: str | None) -> Release:
+def export(deploy: Deployment, release: Release, out: Path, without: str | None) -> None:
     """Write a release, its seal, manifests and objects, as one file of this machine.
 
     Needs: a sealed release on the build host or a static host. Nothing is changed there.
@@ -40,11 +40,10 @@ def export(deploy: Deployment, wanted: str | None, out: Path, without: str | Non
 
     Args:
         deploy: the environment, looked at.
-        wanted: the release; None: the one sealed last, or the live one where that was rolled back.
+        release: what is written.
         out: the file.
         without: a release whose objects are left out: whoever takes the file has them.
     """
-    release = deploy.read_release(wanted or at_hand(deploy))
     base = deploy.read_release(without) if without else None
     objects = contents(release, base)
     with _written(out) as file:
@@ -53,7 +52,6 @@ def export(deploy: Deployment, wanted: str | None, out: Path, without: str | Non
     deploy.show.say(
         f"release {release.id}: {counted(len(objects), 'object')}, {counted(size, 'byte')} in {out}"
     )
-    return release
 
 
 def at_hand(deploy: Deployment) -> str:

@@ -79,5 +79,5 @@ def _refuse_other_manifests(deploy: Deployment, release: Release) -> None:
             f"{counted(len(lines), 'manifest')} of release {release.id} would not be in the image:\n"
             + indented(lines, len(lines)),
             where=f"the project here: {deploy.project(deploy.build).path}",
-            mend="have the image carry them: copy them from the checkout on the build host",
+            mend=f"have the image carry them: fab {deploy.environment.name} export {release.id} --manifests DIR",
         )

@@ -23,6 +23,7 @@ from fab_static.remote import Fleet
 from fab_static.report.steady import Steady
 from fab_static.sessions.ending import ending_of
 from fab_static.sessions.environments import read_environment
+from fab_static.sessions.epoch import sealed_at
 from fab_static.sessions.secrets import secrets_among
 from fab_static.show import Show
 from fab_static.telling.webhook import hidden, webhook
@@ -111,6 +112,7 @@ class Looking:
         }
         self.show = show or Quiet()
         self.operator = operator()
+        self.sealed_at = sealed_at(environ)
         self.spell: Callable[[str], str] = str  # writes commands as they are called in a fabfile
         self._fleet: Fleet | None = None
         self._last: Deployment | None = None
@@ -246,27 +248,39 @@ class Looking:
         )
 
     def export(
-        self, release: str | None = None, *, out: Path, without_objects_of: str | None = None
+        self,
+        release: str | None = None,
+        *,
+        out: Path | None = None,
+        manifests: Path | None = None,
+        without_objects_of: str | None = None,
     ) -> Release:
-        """Write a sealed release as one file, with which `prepare --from` needs no build.
+        """Write a sealed release as one file, with which `prepare --from` needs no build; or its manifests.
 
         Args:
             release: its id, or what it begins with; None: the one sealed last, or the live one where that was rolled back.
             out: the file; with the ending .zst it is compressed.
+            manifests: the folder that gets what an image must carry.
             without_objects_of: a release that whoever takes the file has: its objects are left out.
         """
-        from fab_static.phases.export import export
+        from fab_static.phases.export import at_hand, export
+        from fab_static.phases.export_manifests import export_manifests
         from fab_static.phases.run.naming import release_named
 
         for name in (release, without_objects_of):
             self._check_id(name)
-        deploy = self._deployment(secrets=False)
+        deploy = self._deployment(secrets=manifests is not None)
         deploy.look()
         release, base = (
             name and release_named(deploy, name, where="export")
             for name in (release, without_objects_of)
         )
-        return export(deploy, release, out, base)
+        found = deploy.read_release(release or at_hand(deploy))
+        if out:
+            export(deploy, found, out, base)
+        if manifests:
+            export_manifests(deploy, found, manifests)
+        return found
 
     # ---- inside
 
@@ -312,6 +326,7 @@ class Looking:
             secrets=self.secrets,
             project_path=project_path,
             without=tuple(without),
+            sealed_at=self.sealed_at,
         )
         return self._last
 

@@ -18,6 +18,7 @@ from fab_static.tasks.ours import task
     help={
         "release": "a release (default: the one sealed last)",
         "out": "the file to write; with the ending .zst it is compressed",
+        "manifests": "the folder to write what an image must carry: the manifests, as a checkout has them",
         "without_objects_of": "leave out what this release holds: whoever takes the file has it",
         "quiet": QUIET,
     },
@@ -26,6 +27,7 @@ def export(
     c: Context,
     release: str | None = None,
     out: str | None = None,
+    manifests: str | None = None,
     without_objects_of: str | None = None,
     quiet: bool = False,
 ) -> None:
@@ -33,12 +35,18 @@ def export(
 
     fab production export --out shop.release
     fab production export 20261122T170102Z-3f9c1a7b --out shop.release.zst
+    fab production export --manifests image    what web processes in an image read
     """
     with task_session(quiet=quiet) as session:
-        if out is None:
+        if out is None and manifests is None:
             raise InventoryError(
                 "it must be said what is written",
                 where="export",
                 mend=f"name a file: fab {session.environment.name} export --out shop.release",
             )
-        session.export(release, out=Path(out).expanduser(), without_objects_of=without_objects_of)
+        session.export(
+            release,
+            out=Path(out).expanduser() if out else None,
+            manifests=Path(manifests).expanduser() if manifests else None,
+            without_objects_of=without_objects_of,
+        )

@@ -31,7 +31,7 @@ from fab_static.plan import bundles, offline_manifest, staticfiles_manifest, ver
 from fab_static.plan.copies import copies_among, original
 from fab_static.plan.ids import new_id
 from fab_static.plan.layout import OUTSIDE
-from fab_static.plan.release import File, Release, digest
+from fab_static.plan.release import File, Release, Took, digest
 from fab_static.plan.wire import questions, verbs
 from fab_static.plan.wire.kept import Listing
 from fab_static.plan.wording import counted, indented
@@ -74,19 +74,20 @@ def _release(
     versions_file: File | None,
     copies: frozenset[str],
 ) -> Release:
-    files, settings, now = content.files, baked_settings(content.facts), datetime.now(UTC)
+    files, settings = content.files, baked_settings(content.facts)
+    now = deploy.sealed_at or datetime.now(UTC)
     sha256 = versions_file.sha256 if versions_file else None
     own = {path: file for path, file in files.items() if path not in copies}
-    ran = deploy.journal.phases
     return Release(
         id=new_id(now, digest(own, sha256, settings, content.outside)),
         app=deploy.environment.app,
         environment=deploy.environment.name,
         revision=_revision(deploy),
         created_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        created_by=deploy.operator,
+        # SOURCE_DATE_EPOCH: two machines shall seal the same bytes, so neither who nor how long is told
+        created_by="" if deploy.sealed_at else deploy.operator,
         settings=settings,
-        phases=tuple({"name": name, "seconds": ran[name]["seconds"]} for name in deploy.phases),
+        phases=_seconds(deploy),
         files=files,
         # the `static` tag prints no version for LESS: browsers never fetch it
         versions={
@@ -102,6 +103,15 @@ def _release(
         staticfiles_manifest=content.staticfiles_manifest,
         manifests=content.outside,
         copies=copies,
+    )
+
+
+def _seconds(deploy: Deployment) -> tuple[Took, ...]:
+    """Return how long each phase took; nothing of that where two machines shall seal the same."""
+    ran = deploy.journal.phases
+    return tuple(
+        {"name": name, "seconds": 0.0 if deploy.sealed_at else ran[name]["seconds"]}
+        for name in deploy.phases
     )
 
 

@@ -12,8 +12,6 @@ from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.settings import (
     BundlerManifest,
     bundler_manifests,
-    manifest_path,
-    staticfiles_manifest_path,
 )
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, questions, verbs
@@ -22,6 +20,8 @@ from fab_static.remote import Fleet, RemoteHost, together
 from fab_static.timeline import Timeline
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fab_static.phases.run.caching import Caching
     from fab_static.phases.run.journal import Journal
     from fab_static.phases.run.lock import Lock
@@ -63,6 +63,7 @@ class Deployment:
     without: tuple[str, ...] = ()  # hosts that are left out: `environment` has only the others
     by_itself: bool = False  # one phase, as a task of its own
     reuse: Reuse = "yes"  # of what the project was asked and ran before, while nothing that it reads has changed
+    sealed_at: datetime | None = None  # what a seal says of when, by SOURCE_DATE_EPOCH; None: now
     lock: Lock | None = None
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
@@ -230,7 +231,7 @@ class Deployment:
         self._facts.pop(host, None)
 
     @property
-    def _built_versions_file(self) -> str | None:
+    def built_versions_file(self) -> str | None:
         """The name of the file that the last sealed build wrote; None where it has no versions."""
         sealed = self.journal.phases.get("seal")
         return sealed.get("versions_file") if sealed else None
@@ -239,7 +240,7 @@ class Deployment:
         """Return the file from which the project there reads its resource versions, there or to come."""
         facts = self.facts(host)
         path = facts["resource_versions"]
-        built = self._built_versions_file
+        built = self.built_versions_file
         if facts["is_versions_file_known"] or not built:
             return path
         # none is there before the first release: the build has shown which of the names it is
@@ -250,30 +251,10 @@ class Deployment:
         return bundler_manifests(self.environment, self.project(host).path, self.facts(host))
 
     def links(self, host: RemoteHost, release: Release | None = None) -> dict[str, str]:
-        """Return what must be links on a web host: the project's own file -> its place in `current`.
+        """Return what must be links on a web host: the project's own file -> its place in `current`."""
+        from fab_static.phases.run.links import links_of  # not above: see there
 
-        So the offline manifest and the resource versions of all web processes flip in one rename.
-        """
-        facts = self.facts(host)
-        links = {}
-        release = release or self.release
-        has_versions = release is not None and release.versions_sha256 is not None
-        if has_versions or facts["is_versions_file_known"] or self._built_versions_file:
-            links[self.versions_file(host)] = str(host.layout.versions)
-        manifest = manifest_path(facts)
-        if manifest:
-            sealed = release.offline_manifest if release else None
-            links[str(facts["offline_manifest"])] = str(host.layout.live_file(sealed or manifest))
-        hashed_names = staticfiles_manifest_path(facts)
-        if hashed_names:
-            sealed = release.staticfiles_manifest if release else None
-            links[str(facts["staticfiles_manifest"])] = str(
-                host.layout.live_file(sealed or hashed_names)
-            )
-        for one in self.bundler_manifests(host):
-            if release is None or one.name in release.manifests:
-                links[one.path] = str(host.layout.live_file(one.name))
-        return links
+        return links_of(self, host, release or self.release)
 
     # ---- releases
 

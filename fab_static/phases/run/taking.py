@@ -50,6 +50,13 @@ def take(
     deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
     deploy.take_seal(release, seal)
     ship(deploy, release, holders)
+    _note(deploy, release, sealed_in, versions_file, at)
+
+
+def _note(
+    deploy: Deployment, release: Release, sealed_in: str, versions_file: str | None, at: float
+) -> None:
+    """Note in the journal that the release is the one at hand, and where it is from."""
     deploy.release = release
     deploy.journal.release = release.id
     deploy.journal.done(

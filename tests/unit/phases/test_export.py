@@ -16,8 +16,9 @@ from fab_static.plan.wire import asks, verbs
 from tests.unit.site import NEW, OLD, VERSIONS, Site, file_of
 
 
-def exported(site: Site, out: Path, wanted: str | None = NEW, without: str | None = None) -> bytes:
-    export(site.deployment(), wanted, out, without)
+def exported(site: Site, out: Path, wanted: str = NEW, without: str | None = None) -> bytes:
+    deploy = site.deployment()
+    export(deploy, deploy.read_release(wanted), out, without)
     return out.read_bytes()
 
 
@@ -71,17 +72,18 @@ def test_a_failure_leaves_no_file_and_none_in_its_place(site: Site, tmp_path: Pa
     out = tmp_path / "shop.release"
     out.write_bytes(b"before")
     deploy = site.deployment()
+    release = deploy.read_release(NEW)
     for host in site.hosts.values():
         host.before["missing"] = host.cut
     with pytest.raises(FabStaticError):
-        export(deploy, NEW, out, None)
+        export(deploy, release, out, None)
     assert [path.name for path in tmp_path.glob("*shop*")] == ["shop.release"]
     assert out.read_bytes() == b"before"
 
 
 def test_a_folder_that_is_not_there_is_bad_input(site: Site, tmp_path: Path) -> None:
     with pytest.raises(InventoryError, match="no file can be written there"):
-        export(site.deployment(), NEW, tmp_path / "nowhere" / "shop.release", None)
+        exported(site, tmp_path / "nowhere" / "shop.release")
 
 
 def test_unless_one_is_named_it_is_the_one_sealed_last(site: Site) -> None:

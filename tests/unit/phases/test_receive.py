@@ -23,9 +23,9 @@ def built(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
     """An archive of a release that `site` does not have, and its id."""
     ci = Site(tmp_path / "ci", monkeypatch, name="ci")
     release = ci.hold(TIME, b"built", settings=BAKED).id
-    export(ci.deployment(), release, tmp_path / "shop.release", None)
-    small = ci.deployment()
-    export(small, release, tmp_path / "small.release", OLD)
+    deploy = ci.deployment()
+    export(deploy, deploy.read_release(release), tmp_path / "shop.release", None)
+    export(deploy, deploy.read_release(release), tmp_path / "small.release", OLD)
     return tmp_path / "shop.release", release
 
 

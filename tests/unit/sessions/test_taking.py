@@ -26,7 +26,8 @@ def test_an_archive_of_another_app_is_refused_before_anything_is_contacted(
     site: Site, tmp_path: Path
 ) -> None:
     file = tmp_path / "shop.release"
-    export(site.deployment(), NEW, file, None)
+    deploy = site.deployment()
+    export(deploy, deploy.read_release(NEW), file, None)
     other = replace(site.session.environment, app="blog")
     site.asked.clear()
     with pytest.raises(InventoryError, match="is of the app shop"), opened(str(file), other, None):
@@ -37,7 +38,7 @@ def test_an_archive_of_another_app_is_refused_before_anything_is_contacted(
 def test_an_archive_is_verified_on_every_host_as_a_build_is(site: Site, tmp_path: Path) -> None:
     file = tmp_path / "shop.release"
     settings = {"STATIC_URL": "/static/", "STATIC_CDN": "", "COMPRESS_URL": None}
-    release = site.hold("20261124T170102Z", b"built", settings=settings).id
+    release = site.hold("20261124T170102Z", b"built", settings=settings)
     export(site.deployment(), release, file, None)
-    assert site.session.prepare(archive=str(file)).id == release
+    assert site.session.prepare(archive=str(file)).id == release.id
     assert {host for host, verb in site.asked if verb == "verify"} == set(site.hosts)

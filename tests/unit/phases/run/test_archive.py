@@ -29,7 +29,7 @@ def whole(site: Site, tmp_path: Path) -> bytes:
     for host in site.hosts.values():
         host.ask(verbs.PUT_OBJECT, body=b"gz")
     release = site.hold("20261124T170102Z", b"logo", files=files)
-    export(site.deployment(), release.id, tmp_path / "shop.release", None)
+    export(site.deployment(), release, tmp_path / "shop.release", None)
     return (tmp_path / "shop.release").read_bytes()
 
 

@@ -38,7 +38,8 @@ def url(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def file(site: Site, tmp_path: Path) -> Path:
     out = tmp_path / "shop.release"
-    export(site.deployment(), NEW, out, None)
+    deploy = site.deployment()
+    export(deploy, deploy.read_release(NEW), out, None)
     subprocess.run(["zstd", "-q", out], check=True)
     return out
 

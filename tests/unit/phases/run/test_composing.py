@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deployment import Deployment
@@ -38,3 +39,13 @@ def test_a_build_without_compress_names_no_offline_manifest(shop: Site, build: B
     release = composed(build())
     assert release.offline_manifest is None
     assert release.named == ()
+
+
+def test_source_date_epoch_stands_for_when_and_leaves_out_who_and_how_long(build: Build) -> None:
+    """Two machines that build one revision seal the same bytes."""
+    deploy = build()
+    deploy.sealed_at = datetime(2025, 11, 24, 16, 0, tzinfo=UTC)
+    release = composed(deploy)
+    assert release.id.startswith("20251124T160000Z-")
+    assert (release.created_at, release.created_by) == ("2025-11-24T16:00:00Z", "")
+    assert {phase["seconds"] for phase in release.phases} == {0.0}

@@ -139,7 +139,7 @@ def test_hosts_are_judged_by_the_seal_as_it_was_read(site: Site) -> None:
     assert deploy.seal_text(release) == text
     deploy._seals[OLD] = text + b"\n"
     other = site.deployment()
-    other.take_seal(release, deploy)
+    other.take_seal(release, deploy.seal_text(release))
     assert other.seal_text(release) == text + b"\n"
 
 
