@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fab_static.looking.downloads import downloads_of
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.forgetting import forgotten, planned
@@ -48,4 +49,5 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> Differen
         "urls": url_changes(first, new),
         "bundles": bundles.weighed(first, new),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+        "downloads": downloads_of(deploy, first, new),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 from fab_static.host.agent.protocol import RECORD
+from fab_static.looking.downloads import downloads_of
 from fab_static.phases import GO_LIVE, PREPARE
 from fab_static.phases.run.caching import distribution_of, see
 from fab_static.phases.run.collected import hashed_names
@@ -82,6 +83,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "origins": _to_publish(deploy.origin, staged, sources, collected),
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+        "downloads": downloads_of(deploy, live, staged) if staged else None,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from fab_static.plan.bundles import Bundle
+from fab_static.plan.downloads import Downloads
 
 
 class Finding(TypedDict):
@@ -51,6 +52,7 @@ class Difference(TypedDict):
     urls: list[dict[str, str | None]]
     bundles: list[Bundle]
     invalidation: Forgotten
+    downloads: Downloads
 
 
 class Step(TypedDict):

@@ -40,3 +40,15 @@ def some_of(words: Sequence[str], most: int) -> str:
 def first_line(text: str) -> str:
     """Return the first line of a text; of an empty one, nothing."""
     return next(iter(text.splitlines()), "")
+
+
+def sized(count: int) -> str:
+    """Return a number of bytes in words: 512 B, 4.8 kB."""
+    if count < 1000:
+        return f"{count} B"
+    number = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.5 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}"

@@ -25,7 +25,7 @@ COMPRESSORS = {
 }
 """
 PAGE = """\
-{% load fab_static compress %}
+{% load fab_static compress %}{% static_preload 'css/site.css' %}
 <script src="{% static 'js/app.js' %}" integrity="{% static_integrity 'js/app.js' %}" crossorigin></script>
 {% compress js %}<script src="{% static 'js/other.js' %}"></script>{% endcompress %}
 """
@@ -44,7 +44,12 @@ def sri(data: bytes) -> str:
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    files = {"shop/templates/page.html": PAGE, "shop/static/js/other.js": "other()\n"}
+    files = {
+        "shop/templates/page.html": PAGE,
+        "shop/static/js/other.js": "other()\n",
+        "shop/static/css/site.css": "@font-face{src:url(../fonts/a.woff2)}\n",
+        "shop/static/fonts/a.woff2": "a font",
+    }
     return plain_project.write(tmp_path / "code", SETTINGS, files)
 
 
@@ -63,7 +68,9 @@ def test_pages_print_the_hashes_of_what_is_served_and_stale_ones_stop_a_deploy(
     settings, static = "settings", Path(f"{code}.static")
     with on_this_machine(code, *PHASES, settings=settings) as (session, _):
         first = session.deploy().current_release()
-        before = attributes(rendered(code, settings))
+        page = rendered(code, settings)
+        assert '<link rel="preload" href="/static/fonts/a.woff2" as="font"' in page
+        before = attributes(page)
         assert len(before) == 2
         for url, integrity in before:
             path = url.removeprefix("/static/").partition("?")[0]
@@ -77,13 +84,13 @@ def test_pages_print_the_hashes_of_what_is_served_and_stale_ones_stop_a_deploy(
         assert attributes(rendered(code, settings)) == before
         assert session.status()["live"] == first.id
 
-        page = code / "shop/templates/page.html"
-        page.write_text(PAGE.replace("{% static_integrity 'js/app.js' %}", sri(b"app(1)")))
+        template = code / "shop/templates/page.html"
+        template.write_text(PAGE.replace("{% static_integrity 'js/app.js' %}", sri(b"app(1)")))
         with pytest.raises(BuildError) as refused:
             session.deploy()
         assert "page.html:2: js/app.js is promised as sha384-" in refused.value.what
         assert session.status()["live"] == first.id
-        page.write_text(PAGE)
+        template.write_text(PAGE)
     asked = {"build": {"phases": [*PHASES, BANNER]}}
     with on_this_machine(code, settings=settings, **asked) as (session, _):
         with pytest.raises(

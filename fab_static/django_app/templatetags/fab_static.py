@@ -2,6 +2,7 @@
 
 {% static "shop/js/cart.js" %}     STATIC_CDN + STATIC_URL + name + ?version=; a filter too: {{ name|static }}
 {% static_integrity "shop/js/cart.js" %}   sha384-…, for integrity="", or nothing; a filter too
+{% static_preload "main" "css/site.css" %}   <link rel=preload …> for all that an entry or a file needs at once
 {% cachebuster "shop/js/cart.js" %}   the bare version, or nothing
 {% requirejs_main "shop/js/cart" %}   names a page's main module: {{ requirejs_main }} in the base template
 {% requirejs_scripts %}               the script elements that start it
@@ -19,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from fab_static.django_app import project, resource_versions
+from fab_static.django_app.preload import preloads
 from fab_static.django_app.requirejs.config import config
 from fab_static.django_app.requirejs.pages import TAG
 
@@ -87,6 +89,13 @@ def compile_static_integrity(parser: Parser, token: Token) -> template.Node:
     name = "static_integrity_in_block" if _is_in_block(parser) else "static_integrity"
     node: template.Node = _compiled.tags[name](parser, token)
     return node
+
+
+@register.simple_tag
+def static_preload(*names: str, crossorigin: str | None = None) -> SafeString:
+    """Return links by which browsers fetch early what pages with these entries or files need."""
+    found = preloads(*filter(None, names), crossorigin=crossorigin)
+    return mark_safe("\n".join(one.html() for one in found))  # noqa: S308  # html() escapes
 
 
 @register.simple_tag

@@ -192,6 +192,7 @@ class Environment:
     origin: S3 | None = None  # instead of, or besides, static hosts
     hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
     probe: Probe = Probe()
+    budget: Budget = Budget()  # of what visitors download
     notify: Notify = Notify()
     report: S3 | None = None  # each run's report is put there, besides the operator's machine
     keep_releases: int = 5

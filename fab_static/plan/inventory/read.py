@@ -71,6 +71,7 @@ def _environment(root: Section, name: str) -> Environment:
         origin=origin,
         hub=read_hub(root.section("distribute"), origin),
         probe=_probe(root.section("probe")),
+        budget=_budget(root.section("budget")),
         keep_releases=root.integer("keep_releases", 5, least=1),
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
         confirm=root.boolean("confirm", default=False),
@@ -178,6 +179,19 @@ def _probe(section: Section) -> Probe:
             section.problem(f"pages[{at}]", "must be a whole URL: https://shop.example.com/")
     section.close()
     return probe
+
+
+def _budget(section: Section) -> Budget:
+    budget = Budget(
+        returning=section.bytes("returning"),
+        first=section.bytes("first"),
+        browser=section.choice("browser", ("deltas", "br", "gzip"), "br"),
+        warns=section.choice("exceeded", ("stop", "warn"), "stop") == "warn",
+    )
+    if section.present and not section.broken and budget.returning is budget.first is None:
+        section.problem("", "allows anything; write budget: {returning: 50kB, first: 400kB}")
+    section.close()
+    return budget
 
 
 def _notify(section: Section) -> Notify:

@@ -14,6 +14,8 @@ MAX_NUMBER = 10**15
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)\s*(|B|kB|KiB|MB|MiB)", re.IGNORECASE)
+_BYTES = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 1000**2, "mib": 1024**2}
 _REQUIRED = object()
 
 
@@ -166,6 +168,17 @@ class Section:
             self.problem(key, f'"{value}" is no time; write 7d, 12h, 30m or 90s')
             return default
         return int(match[1]) * _SECONDS[match[2]]
+
+    def bytes(self, key: str) -> int | None:
+        """Return the bytes of a size such as 50kB; None where it is absent."""
+        value = self._get(key, (str, int), "a size such as 50kB or 1.5MB", None)
+        if value is None:
+            return None
+        match = _SIZE.fullmatch(str(value).strip())
+        if not match:
+            self.problem(key, f'"{value}" is no size; write 50kB, 1.5MB or 48KiB')
+            return None
+        return round(float(match[1]) * _BYTES[match[2].lower()])
 
     def boolean(self, key: str, *, default: bool) -> bool:
         """Return true or false."""
