@@ -75,6 +75,7 @@ class Session(Looking):
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
         rollback_on_probe_failure: bool = False,
+        over_budget: bool = False,
         without: Sequence[str] = (),
     ) -> Deployment:
         """Do everything, from collectstatic to prune; with `resume` only what is stale.
@@ -87,6 +88,7 @@ class Session(Looking):
             wait_seconds: how long to wait for another deploy to end.
             confirm: is shown the plan before anything goes live, and says whether it may; None: it may.
             rollback_on_probe_failure: go back to what was live when the probe finds something wrong.
+            over_budget: only warn where a page costs more than `budget` in the inventory.
             without: hosts to leave out; the next deploy with them brings them up to date.
 
         Returns:
@@ -110,7 +112,8 @@ class Session(Looking):
                 self._show.say("nothing is stale; the last deploy went to its end")
             check(deploy, names)
             names = choosing.in_order(deploy, names)
-            Run(deploy, confirm, goes_back=rollback_on_probe_failure).all(names)
+            budget = choosing.budget(deploy, over_budget=over_budget)
+            Run(deploy, confirm, goes_back=rollback_on_probe_failure, budget=budget).all(names)
         return deploy
 
     def prepare(
@@ -176,6 +179,7 @@ class Session(Looking):
         wait_seconds: float = 0,
         confirm: Confirm | None = None,
         rollback_on_probe_failure: bool = False,
+        over_budget: bool = False,
         without: Sequence[str] = (),
     ) -> Deployment:
         """Make live what `prepare` left: verify once more, flip, invalidate, probe, prune; see `deploy`."""
@@ -187,7 +191,8 @@ class Session(Looking):
             release = deploy.current_release().id
             names = choosing.shipped_first(deploy, release, ("verify", *GO_LIVE))
             check(deploy, names)
-            Run(deploy, confirm, goes_back=rollback_on_probe_failure).all(names)
+            budget = choosing.budget(deploy, over_budget=over_budget)
+            Run(deploy, confirm, goes_back=rollback_on_probe_failure, budget=budget).all(names)
         return deploy
 
     def verify_here(

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fab_static.phases.probe import AT_ONCE, assets
-from fab_static.phases.run.browser import Browser
 from fab_static.phases.run.bundlers import called_in
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan import downloads, expectations
+from fab_static.phases.run.pages import named_by
+from fab_static.plan import downloads
 from fab_static.plan.deltas import Words, successors
 from fab_static.plan.downloads import Downloads, Visit
 from fab_static.plan.release import Release
-from fab_static.workers import Workers
-
-Named = Mapping[str, frozenset[str]]  # a page's URL -> the files of the static root that it names
 
 
 def downloads_of(deploy: Deployment, old: Release | None, new: Release) -> Downloads:
@@ -42,36 +38,10 @@ def _visits(
         if named:
             return downloads.of_pages_now(named), False
     printed = next((one for one in (new, old) if one and one.id == deploy.live), None)
-    named = _named(deploy, printed) if printed else {}
+    probe = deploy.environment.probe
+    named = named_by(probe.pages, printed, probe.timeout) if printed else {}
     if printed is new and named:
         return downloads.of_pages_now(named), False
     if named:
         return downloads.of_pages_before(named, before), True
     return downloads.of_templates(new), printed is not new
-
-
-def _named(deploy: Deployment, live: Release) -> dict[str, frozenset[str]]:
-    """Return what each page names now; a page that does not answer, or names nothing, is left out."""
-    settings = deploy.environment.probe
-    if not settings.pages:
-        return {}
-    with (
-        Browser(settings.timeout) as browser,
-        Workers(AT_ONCE, "fab_static pages") as workers,
-    ):
-        found = workers.map(lambda page: _names_in(browser, page, live), settings.pages)
-        return {
-            page: paths for page, paths in zip(settings.pages, found, strict=True) if paths
-        }
-
-
-def _names_in(browser: Browser, page: str, live: Release) -> frozenset[str]:
-    answer = browser.get(page, follow=True)
-    if answer.status != 200:
-        return frozenset()
-    try:
-        html = answer.body.decode(errors="replace")
-    except ValueError:  # not encoded as it says: the probe tells of that
-        return frozenset()
-    paths = (expectations.static_path(url, live) for url in assets(page, html))
-    return frozenset(path for path in paths if path in live.files and path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from fab_static.errors import ProbeError
 from fab_static.phases.run.browser import ENCODINGS, Answer, Browser
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.pages import AT_ONCE, assets
 from fab_static.plan import expectations, integrity
 from fab_static.plan.cdn.queries import as_cached, united
 from fab_static.plan.expectations import OTHER_BYTES, Expected, Keep
@@ -22,7 +22,6 @@ from fab_static.plan.wording import counted, indented
 from fab_static.workers import Workers
 
 SAMPLE = 50  # files asked of each server beside those that changed
-AT_ONCE = 16
 SHOWN = 20  # problems
 
 
@@ -345,32 +344,3 @@ def _page_origin(pages: Iterable[str]) -> str | None:
         parts = urlsplit(page)
         return f"{parts.scheme}://{parts.netloc}"
     return None
-
-
-def assets(page: str, html: str) -> dict[str, bool]:
-    """Return the absolute URL of each script, stylesheet and image that a page names -> whether it is an image."""
-    collector = _Assets()
-    collector.feed(html)
-    found: dict[str, bool] = {}
-    for url, is_image in collector.urls:
-        absolute = urljoin(page, url)
-        found[absolute] = found.get(absolute, True) and is_image
-    return found
-
-
-class _Assets(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[tuple[str, bool]] = []  # with whether it is an image, a sound or a film
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        for name in ("src", "data-main"):
-            if tag in ("script", "img", "source", "video", "audio") and values.get(name):
-                self.urls.append((str(values[name]), tag != "script"))
-        if tag == "link" and values.get("href"):
-            kinds = (values.get("rel") or "").lower().split()
-            if {"stylesheet", "icon", "preload", "modulepreload"} & set(kinds):
-                is_code = bool({"stylesheet", "modulepreload"} & set(kinds))
-                is_code = is_code or values.get("as") in ("script", "style", "font")
-                self.urls.append((str(values["href"]), not is_code))

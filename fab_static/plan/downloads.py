@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from fab_static.plan.budget import Budget
 from fab_static.plan.release import File, Release
 from fab_static.plan.wording import sized
 
@@ -70,16 +71,6 @@ class Visit:
     kind: str
     now: Collection[str]
     held: Collection[str] | None = None
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a page may cost at most, in bytes; None: anything. `browser` says who downloads it: a key of Cost."""
-
-    returning: int | None = None
-    first: int | None = None
-    browser: str = "br"
-    warns: bool = False  # it is told, and the release goes live all the same
 
 
 def downloads(
@@ -189,9 +180,7 @@ def of_pages_now(named: Mapping[str, Collection[str]]) -> list[Visit]:
     return [Visit(page, PAGE, paths) for page, paths in named.items()]
 
 
-def of_pages_before(
-    named: Mapping[str, Collection[str]], before: Mapping[str, str]
-) -> list[Visit]:
+def of_pages_before(named: Mapping[str, Collection[str]], before: Mapping[str, str]) -> list[Visit]:
     """Return the pages as the new release will print them, by what they name now: each file gives way to its successor."""
     after: dict[str, list[str]] = defaultdict(list)
     for path, known in before.items():
@@ -247,7 +236,8 @@ def over(found: Downloads, budget: Budget) -> list[str]:
 
 def _dearest(page: Download, browser: str) -> str:
     parts = sorted(page["files"], key=lambda part: -_of(part, browser))[:3]
-    return ": " + ", ".join(f"{part['path']} {sized(_of(part, browser))}" for part in parts)
+    words = ", ".join(f"{part['path']} {sized(_of(part, browser))}" for part in parts)
+    return f": {words}" if words else ""
 
 
 def _of(cost: Cost, browser: str) -> int:

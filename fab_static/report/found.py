@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from fab_static.plan.downloads import PAGE
 from fab_static.plan.wording import counted, first_of, left_out
 from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
 
 if TYPE_CHECKING:
     from fab_static.plan.bundles import Bundle
+    from fab_static.plan.downloads import Cost, Downloads
     from fab_static.plan.printed import Difference, Finding, Forgotten, ReleaseLine, Step
 
 Weight = Literal["bytes", "gzip", "brotli"]
 KINDS: tuple[Literal["added", "changed", "removed"], ...] = ("added", "changed", "removed")
+BROWSERS = ("deltas", "Brotli", "gzip")
+Browser = Literal["deltas", "br", "gzip"]
+COST: tuple[Browser, ...] = ("deltas", "br", "gzip")
 WEIGHTS: tuple[Weight, ...] = ("bytes", "gzip", "brotli")
 
 
@@ -60,6 +65,7 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
         )
     elif plan["bundles"] is not None:
         show_bundles(terminal, plan["bundles"])
+    show_downloads(terminal, plan.get("downloads"))
     show_urls(terminal, plan["urls"])
     terminal.table(
         ("host", "objects", "bytes"),
@@ -122,6 +128,37 @@ def _growth(bundle: Bundle, kind: Weight) -> str:
     return f"{amounts.size(now)} ({'+' if now >= before else '-'}{amounts.size(abs(now - before))})"
 
 
+def show_downloads(terminal: Terminal, found: Downloads | None, most: int = 20) -> None:
+    """Print what a returning visitor downloads for a deploy, page by page, and what a first visit costs."""
+    if not found or not found["pages"]:
+        return
+    asked = "as they are now" if found["expected"] else "as this release prints them"
+    are_pages = found["pages"][0]["kind"] == PAGE
+    of = f"pages, {asked}" if are_pages else "the compress blocks of templates"
+    terminal.text(f"what visitors download ({of}):")
+    terminal.table(
+        (
+            "page" if are_pages else "template",
+            *(f"back, {name}" for name in BROWSERS),
+            "first visit",
+        ),
+        [
+            (
+                one["page"],
+                *(_cost(one["returning"], browser) for browser in COST),
+                _cost(one["first"], "br"),
+            )
+            for one in found["pages"][:most]
+        ],
+    )
+    for line in left_out(len(found["pages"]) - most):
+        terminal.text(f"  {line}")
+
+
+def _cost(cost: Cost | None, browser: Browser) -> str:
+    return "-" if cost is None else amounts.size(cost[browser])
+
+
 def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most: int = 20) -> None:
     """Print the URLs that pages print otherwise from then on."""
     if not urls:
@@ -150,6 +187,7 @@ def show_difference(terminal: Terminal, difference: Difference) -> None:
     terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
     show_files(terminal, {kind: difference[kind] for kind in KINDS})
     show_bundles(terminal, difference["bundles"])
+    show_downloads(terminal, difference.get("downloads"))
     show_urls(terminal, difference["urls"])
     show_invalidation(terminal, difference["invalidation"])
 

@@ -7,8 +7,7 @@ without them. The charts are Chart.js (assets/chart.umd.js, MIT, from npm), embe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import islice, starmap
 from pathlib import Path
@@ -16,14 +15,14 @@ from string import Template
 from typing import Any
 
 from fab_static.errors import DISAGREE
-from fab_static.plan.printed import Page
 from fab_static.plan.wording import counted
+from fab_static.report import pieces
 from fab_static.report.amounts import size
+from fab_static.report.downloads import visitors, weights
+from fab_static.report.pieces import Summary
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
-
-Summary = Mapping[str, Any]
 
 
 def report(summary: Summary) -> str:
@@ -38,7 +37,7 @@ def report(summary: Summary) -> str:
         head=_head(summary, title),
         nav=f"<ul>{items}</ul>",
         main="\n".join(starmap(_section, sections)),
-        made=escape(_when(summary["started_at"])),
+        made=escape(pieces.when(summary["started_at"])),
         # "<" would end the script, or begin a comment in it
         data=json.dumps(_data(summary)).replace("<", "\\u003c"),
         chart=_asset("chart.umd.js"),
@@ -63,17 +62,17 @@ def _section(name: str, title: str, body: str) -> str:
 def _head(summary: Summary, title: str) -> str:
     words, style = _how_it_ended(summary)
     facts = (
-        ("Release", _code(summary["release"])),
-        ("Before it", _code(summary["previous"])),
-        ("Revision", _code((summary["revision"] or "")[:12])),
+        ("Release", pieces.code(summary["release"])),
+        ("Before it", pieces.code(summary["previous"])),
+        ("Revision", pieces.code((summary["revision"] or "")[:12])),
         ("Who", escape(str(summary["operator"]))),
-        ("When", escape(_when(summary["started_at"]))),
+        ("When", escape(pieces.when(summary["started_at"]))),
         ("Took", f"{summary['seconds']:.1f} s"),
     )
     return (
         f"<h1>{escape(title)}</h1>\n"
         f'<p class="outcome {style}">{escape(words)}</p>\n'
-        + _facts((name, value) for name, value in facts if value)
+        + pieces.facts((name, value) for name, value in facts if value)
         + "".join(_boxes(summary, style))
     )
 
@@ -124,52 +123,19 @@ def _timeline(summary: Summary) -> str:
             f"{span['started'] - start:.1f}",
             f"{span['seconds']:.1f}",
             size(span["bytes"]) if span.get("bytes") else "",
-            _outcome(span["outcome"]),
+            pieces.outcome(span["outcome"]),
         )
         for span in summary["timeline"]
     ]
-    table = _table(
+    table = pieces.table(
         "Each phase, and what it did on each host; times in seconds",
         ("Phase", "Host", "#After", "#Took", "#Sent", "Ended"),
         rows,
     )
     return (
-        _chart("timeline", "Phases and hosts over time; the table below holds the same")
+        pieces.chart("timeline", "Phases and hosts over time; the table below holds the same")
         + f"<details><summary>As a table ({len(rows)} rows)</summary>{table}</details>"
     )
-
-
-def _pages(summary: Summary) -> str:
-    pages = summary.get("pages") or []
-    if not pages:
-        return ""
-    text = _table(
-        "Scripts, stylesheets and images that each probed page names",
-        ("Page", "#Requests", "#Bytes", "#Sent before", "#Sent now", "#Change"),
-        map(_row_of_page, pages),
-    )
-    chart = _chart("pages", "Bytes sent per page, before and now; the table below says the same")
-    return chart + text + "".join(map(_assets, pages))
-
-
-def _row_of_page(page: Page) -> Sequence[str]:
-    before = page["before"]["sent"] if page["before"] else None
-    return (
-        _path(page["page"]),
-        str(page["requests"]),
-        size(page["bytes"]),
-        _size_or_dash(before),
-        size(page["sent"]),
-        _change(before, page["sent"]) if page["before"] else "-",
-    )
-
-
-def _assets(page: Page) -> str:
-    """Return what a page names, largest first."""
-    assets = sorted(page["assets"], key=lambda one: -one["sent"])
-    rows = [(_path(one["path"]), size(one["bytes"]), size(one["sent"])) for one in assets]
-    table = _table(f"What {page['page']} names", ("File", "#Bytes", "#Sent"), rows)
-    return f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
 
 
 def _bundles(summary: Summary) -> str:
@@ -188,10 +154,10 @@ def _bundles(summary: Summary) -> str:
         for kind in kinds:
             before, now = (side and side[kind] for side in (one["before"], one["now"]))
             has_none = before is None and now is None
-            cells += [_size_or_dash(now), "" if has_none else _change(before, now)]
-        rows.append((_path(one["bundle"]), *cells))
+            cells += [pieces.size_or_dash(now), "" if has_none else pieces.change(before, now)]
+        rows.append((pieces.path(one["bundle"]), *cells))
     names = {"bytes": "#Bytes", "gzip": "#gzip", "brotli": "#Brotli"}
-    return _table(
+    return pieces.table(
         "What compress and build_requirejs made of many files, as it is and as it is sent",
         ("Bundle", *(column for kind in kinds for column in (names[kind], "#Change"))),
         rows,
@@ -216,7 +182,7 @@ def _files(summary: Summary) -> str:
         _row_of_file(kind, path, sizes.get(path, (None, None)), path in unversioned)
         for kind, path in islice(paths, MOST_FILES)
     ]
-    table = _table(
+    table = pieces.table(
         "Files of the static root, against the release before",
         ("What", "File", "URL", "#Before", "#Now", "#Change"),
         rows,
@@ -230,7 +196,14 @@ def _row_of_file(
 ) -> Sequence[str]:
     before, now = sizes
     url = "same URL" if is_unversioned else ""
-    return (kind, _path(path), url, _size_or_dash(before), _size_or_dash(now), _change(before, now))
+    return (
+        kind,
+        pieces.path(path),
+        url,
+        pieces.size_or_dash(before),
+        pieces.size_or_dash(now),
+        pieces.change(before, now),
+    )
 
 
 def _search(rows: int) -> str:
@@ -267,26 +240,29 @@ def _probe(summary: Summary) -> str:
 
 
 def _environment(summary: Summary) -> str:
-    hosts = _table(
+    hosts = pieces.table(
         "Hosts",
         ("Host", "Roles"),
         [(escape(one["host"]), escape(", ".join(one["roles"]))) for one in summary["hosts"]],
     )
     settings = [
-        (_code(name), _code(value if isinstance(value, str) else json.dumps(value)))
+        (pieces.code(name), pieces.code(value if isinstance(value, str) else json.dumps(value)))
         for name, value in (summary.get("settings") or {}).items()
         if value
     ]
     if settings:
-        hosts += _table("Settings that are baked into the files", ("Setting", "Value"), settings)
+        hosts += pieces.table(
+            "Settings that are baked into the files", ("Setting", "Value"), settings
+        )
     if summary.get("log"):
-        hosts += f"<p>Log: {_code(summary['log'])}</p>"
+        hosts += f"<p>Log: {pieces.code(summary['log'])}</p>"
     return hosts
 
 
 SECTIONS = (
+    ("downloads", "What a returning visitor downloads", visitors),
     ("timeline", "What ran when", _timeline),
-    ("pages", "What a visitor downloads", _pages),
+    ("pages", "What a first visit weighs", weights),
     ("bundles", "Bundles that changed", _bundles),
     ("files", "Files that changed", _files),
     ("cdn", "What CloudFront forgets", _invalidation),
@@ -330,70 +306,3 @@ def _group(phase: str) -> str:
     if phase in ("distribute", "verify"):
         return phase
     return "go live" if phase in ("activate", "invalidate", "probe", "prune") else "build"
-
-
-# ---- pieces of HTML
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    return f'<dl class="facts">{items}</dl>'
-
-
-def _chart(name: str, words: str) -> str:
-    return (
-        f'<div class="chart"><canvas id="{name}-chart" role="img" aria-label="{escape(words)}">'
-        "</canvas></div>"
-    )
-
-
-def _table(
-    caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, name: str = ""
-) -> str:
-    """Return a table; a column whose name begins with # holds numbers. Cells are HTML already."""
-    numbers = [column.startswith("#") for column in columns]
-    head = "".join(
-        f'<th scope="col"{" class=number" if number else ""}>{escape(column.lstrip("#"))}</th>'
-        for column, number in zip(columns, numbers, strict=True)
-    )
-    body = "".join("<tr>" + "".join(map(_cell, row, numbers)) + "</tr>\n" for row in rows)
-    mark = f' id="{name}"' if name else ""
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(text: str, number: bool) -> str:
-    return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
-
-
-def _path(text: str) -> str:
-    return f'<span class="path">{escape(text)}</span>'
-
-
-def _code(text: Any) -> str:
-    return f"<code>{escape(str(text))}</code>" if text else ""
-
-
-def _outcome(outcome: str) -> str:
-    style = {"done": "good", "failed": "bad"}.get(outcome, "note")
-    return f'<span class="{style}">{escape(outcome)}</span>'
-
-
-def _size_or_dash(count: int | None) -> str:
-    return "-" if count is None else size(count)
-
-
-def _change(before: int | None, now: int | None) -> str:
-    if before is None or now is None:
-        return "new" if before is None else "gone"
-    if before == now:
-        return "same size"
-    share = f" ({(now - before) / before:+.1%})" if before else ""
-    return f"{'+' if now > before else '-'}{size(abs(now - before))}{share}"
-
-
-def _when(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment):%d %B %Y, %H:%M:%S} UTC"

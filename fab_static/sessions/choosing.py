@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fab_static.errors import InventoryError, ReleaseError
 from fab_static.phases import BUILD, GO_LIVE, PREPARE
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.naming import release_named
+from fab_static.plan.budget import Budget
 from fab_static.plan.history import left_behind, previous
 from fab_static.plan.ids import PREVIOUS, may_name
 
@@ -105,3 +107,9 @@ def _one_before(deploy: Deployment, live: str | None, held: set[str]) -> str:
             instead="deploy",
         )
     return target
+
+
+def budget(deploy: Deployment, *, over_budget: bool) -> Budget:
+    """Return what pages may cost visitors; `over_budget`: more than that is only told."""
+    allowed = deploy.environment.budget
+    return replace(allowed, warns=allowed.warns or over_budget)

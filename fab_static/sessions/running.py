@@ -12,10 +12,14 @@ from fab_static.looking.difference import difference_of
 from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.sharing import refuse_shared
+from fab_static.plan.budget import Budget
+from fab_static.plan.downloads import Downloads, over
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import verbs
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, indented
 from fab_static.sessions import Confirm
+
+SHOWN = 10  # pages named in one message
 
 
 def check(deploy: Deployment, names: Sequence[str]) -> None:
@@ -44,7 +48,12 @@ class Run:
     """Runs the phases of one deployment."""
 
     def __init__(
-        self, deploy: Deployment, confirm: Confirm | None = None, *, goes_back: bool = False
+        self,
+        deploy: Deployment,
+        confirm: Confirm | None = None,
+        *,
+        goes_back: bool = False,
+        budget: Budget | None = None,
     ) -> None:
         """Begin with no phase done.
 
@@ -52,7 +61,9 @@ class Run:
             deploy: what to work on.
             confirm: is asked before anything goes live; None: it may.
             goes_back: when the probe finds something wrong, what was live before is made live again.
+            budget: what pages may cost visitors; None: anything.
         """
+        self._budget = budget if budget and budget.is_set else None
         self._deploy = deploy
         self._confirm = confirm
         self._goes_back = goes_back
@@ -110,19 +121,45 @@ class Run:
         """Ask whether the release may go live, with what changes for visitors.
 
         Raises:
-            ReleaseError: it may not.
+            ReleaseError: it may not, or costs visitors too much.
         """
         deploy, confirm = self._deploy, self._confirm
         release = deploy.current_release()
-        if confirm is None or deploy.live == release.id:
+        if deploy.live == release.id or not (confirm or self._budget):
             return
         live = deploy.last_live
-        if not confirm(difference_of(deploy, live, release)):
+        difference = difference_of(deploy, live, release)
+        if self._budget:
+            self._refuse_dear(difference["downloads"], self._budget)
+        if confirm and not confirm(difference):
             raise ReleaseError(
                 f"not confirmed; {live or 'nothing'} stays live",
                 where=f"fab {deploy.environment.name}",
                 mend=f"go live later with: fab {deploy.environment.name} activate",
             )
+
+    def _refuse_dear(self, found: Downloads, budget: Budget) -> None:
+        """Refuse a release that costs visitors more than the budget; or warn, where that is asked for.
+
+        Raises:
+            ReleaseError: naming the pages, and their dearest files.
+        """
+        deploy, lines = self._deploy, over(found, budget)
+        if not lines:
+            return
+        name = deploy.environment.name
+        what = f"{counted(len(lines), 'page costs', 'pages cost')} visitors more than the budget:\n"
+        what += indented(lines, SHOWN)
+        if budget.warns:
+            deploy.show.warn(what)
+            return
+        raise ReleaseError(
+            what,
+            where=f"budget in inventories/{name}.yml, for browsers with {budget.browser}",
+            mend=f"make these files smaller, or raise the budget; to go live all the same: fab {name} activate "
+            "--over-budget",
+            instead="activate --over-budget",
+        )
 
     def _go_back(self, before: str | None, found: ProbeError) -> None:
         """Make live again what was live before the release that the probe found wrong.

@@ -15,6 +15,7 @@ from fab_static.tasks.looking import show_plan
 from fab_static.tasks.options import (
     GO_BACK,
     JSON,
+    OVER_BUDGET,
     PATH,
     QUIET,
     REBUILD,
@@ -24,7 +25,7 @@ from fab_static.tasks.options import (
     WITHOUT,
     YES,
 )
-from fab_static.tasks.ours import left_out, seconds, task
+from fab_static.tasks.ours import allowed, left_out, seconds, task
 from fab_static.tasks.printing import confirmation
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
+        "over_budget": OVER_BUDGET,
         "rollback_on_probe_failure": GO_BACK,
         "verbose": VERBOSE,
         "quiet": QUIET,
@@ -58,6 +60,7 @@ def deploy(
     without: str | None = None,
     wait: str = "0",
     yes: bool = False,
+    over_budget: bool = False,
     rollback_on_probe_failure: bool = False,
     verbose: bool = False,
     quiet: bool = False,
@@ -81,7 +84,7 @@ def deploy(
             wait_seconds=seconds(wait),
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
-            **left_out(without),
+            **allowed(without, over_budget=over_budget),
         ),
         yes=yes,
         verbose=verbose,
@@ -140,6 +143,7 @@ def prepare(
         "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
+        "over_budget": OVER_BUDGET,
         "rollback_on_probe_failure": GO_BACK,
         "verbose": VERBOSE,
         "quiet": QUIET,
@@ -150,6 +154,7 @@ def activate(
     without: str | None = None,
     wait: str = "0",
     yes: bool = False,
+    over_budget: bool = False,
     rollback_on_probe_failure: bool = False,
     verbose: bool = False,
     quiet: bool = False,
@@ -163,7 +168,7 @@ def activate(
             wait_seconds=seconds(wait),
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
-            **left_out(without),
+            **allowed(without, over_budget=over_budget),
         ),
         yes=yes,
         verbose=verbose,

@@ -11,4 +11,7 @@ VERBOSE = "show what the commands on the hosts print"
 QUIET = "show only what went wrong"
 JSON = "print JSON alone on standard output"
 GO_BACK = "make live again what was live before, when the probe finds something wrong (exit 1)"
+OVER_BUDGET = (
+    "go live, and only warn, where a page costs visitors more than `budget` in the inventory"
+)
 WITHOUT = "hosts to leave out: HOST[,HOST]; the next deploy with them brings them up to date"

@@ -56,3 +56,18 @@ def left_out(hosts: str | None) -> LeftOut:
     names = (name.strip() for name in (hosts or "").split(","))
     without = tuple(dict.fromkeys(name for name in names if name))
     return {"without": without} if without else {}
+
+
+class Allowed(TypedDict, total=False):
+    """The same, and whether pages may cost more than the budget."""
+
+    without: tuple[str, ...]
+    over_budget: bool
+
+
+def allowed(hosts: str | None, *, over_budget: bool) -> Allowed:
+    """Return what `--without` and `--over-budget` mean to a session; nothing of what is not given."""
+    found: Allowed = {"over_budget": True} if over_budget else {}
+    for name in left_out(hosts).get("without", ()):
+        found["without"] = (*found.get("without", ()), name)
+    return found

@@ -8,6 +8,7 @@
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
+ "downloads_history": [{"release", "at", "returning": {"deltas", "br", "gzip"}|null, "first"}], the last 20 deploys,
  "log": path|null, "report": path|null, "report_at": its URL in a bucket (s3://…)|null,
  "exit_code": how the task ends (null: it has only begun), "interrupted": bool,
  "ending": {"live", "undone", "next"} in words, or null}

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fab_static.report.html import report
+from tests.unit.report.test_downloads import DOWNLOADS, HISTORY
 from tests.unit.report.test_html import BUNDLES, SUMMARY
 
 HERE = Path(__file__).parent
@@ -44,8 +45,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             **difference,
             "changed": changed,
             "bundles": BUNDLES,
+            "downloads": DOWNLOADS,
             "sizes": {path: [1000 + at, 1500] for at, path in enumerate(changed)},
         },
+        "downloads_history": HISTORY,
         "failed_after_flip": [{"what": "no answer", "where": "https://a", "mend": "probe"}],
         "pages": [
             {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from fab_static.plan.budget import Budget
 from fab_static.plan.build_order import BUILD_PHASES, PHASES, OwnPhase
 from fab_static.plan.layout import Layout
 
@@ -192,7 +193,7 @@ class Environment:
     origin: S3 | None = None  # instead of, or besides, static hosts
     hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
     probe: Probe = Probe()
-    budget: Budget = Budget()  # of what visitors download
+    budget: Budget = field(default_factory=Budget)  # of what visitors download
     notify: Notify = Notify()
     report: S3 | None = None  # each run's report is put there, besides the operator's machine
     keep_releases: int = 5

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fab_static.errors import InventoryError
+from fab_static.plan.budget import Budget
 from fab_static.plan.inventory.buckets import read_hub, read_origin, read_report
 from fab_static.plan.inventory.building import read_build, read_project
 from fab_static.plan.inventory.environment import (
@@ -188,7 +189,8 @@ def _budget(section: Section) -> Budget:
         browser=section.choice("browser", ("deltas", "br", "gzip"), "br"),
         warns=section.choice("exceeded", ("stop", "warn"), "stop") == "warn",
     )
-    if section.present and not section.broken and budget.returning is budget.first is None:
+    is_empty = not (section.has("returning") or section.has("first"))
+    if section.present and not section.broken and is_empty:
         section.problem("", "allows anything; write budget: {returning: 50kB, first: 400kB}")
     section.close()
     return budget

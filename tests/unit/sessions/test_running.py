@@ -18,6 +18,7 @@ from fab_static.errors import (
 )
 from fab_static.phases import AFTER_FLIP, GO_LIVE, PHASES, ROLLBACK
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.budget import Budget
 from fab_static.sessions import running
 from fab_static.sessions.running import Run
 from fab_static.timeline import Timeline
@@ -313,3 +314,39 @@ def test_where_nothing_runs_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
     asked = Asked(monkeypatch)
     running.check(asked, ())  # type: ignore[arg-type]
     assert (asked.roles, asked.show.told) == ([], [])
+
+
+def dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a page cost a returning visitor 60 kB."""
+    cost = {"deltas": 500, "br": 60_000, "gzip": 70_000}
+    page = {"page": "/cart", "kind": "page", "returning": cost, "first": cost, "files": []}
+    found = {"downloads": {"old": OLD, "new": NEW, "expected": True, "pages": [page]}}
+    monkeypatch.setattr(running, "difference_of", lambda *_: found)
+
+
+def test_a_release_that_costs_more_than_the_budget_does_not_go_live(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dear(monkeypatch)
+    with pytest.raises(ReleaseError) as refused:
+        fleet.run(budget=Budget(returning=50_000))
+    assert fleet.ran == ["collectstatic", "seal"]
+    assert refused.value.what.splitlines() == [
+        "1 page costs visitors more than the budget:",
+        "    /cart: a returning visitor downloads 60.0 kB, and budget.returning allows 50.0 kB",
+    ]
+    assert refused.value.where == "budget in inventories/staging.yml, for browsers with br"
+    assert "fab staging activate --over-budget" in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    "budget", [Budget(returning=50_000, warns=True), Budget(1000, browser="deltas"), Budget(), None]
+)
+def test_a_budget_that_warns_or_is_kept_stops_nothing(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, budget: Budget | None
+) -> None:
+    dear(monkeypatch)
+    fleet.run(budget=budget)
+    assert fleet.ran == [*ALL]
+    is_warned = any("costs visitors more" in line for line in fleet.show.told)
+    assert is_warned == bool(budget and budget.warns)

@@ -410,6 +410,22 @@ MORE = [
     ),
     ("cdn: {domain: a.example}", "cdn.distribution_id: is missing; it must be text"),
     (
+        "budget: {first: 50 apples}",
+        'budget.first (line 6): "50 apples" is no size; write 50kB, 1.5MB or 48KiB',
+    ),
+    (
+        "budget: {returning: [1]}",
+        "budget.returning (line 6): must be a size such as 50kB or 1.5MB, not a list",
+    ),
+    (
+        "budget: {exceeded: warn}",
+        "budget (line 6): allows anything; write budget: {returning: 50kB, first: 400kB}",
+    ),
+    (
+        "budget: {first: 1MB, browser: zstd}",
+        'budget.browser (line 6): "zstd" is no choice; the choices are deltas, br, gzip',
+    ),
+    (
         "probe: {pages: [/]}",
         "probe.pages[0] (line 6): must be a whole URL: https://shop.example.com/",
     ),

@@ -1,0 +1,85 @@
+"""Pieces of the HTML report: tables, facts, and words for sizes and times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from fab_static.report.amounts import size
+
+Summary = Mapping[str, Any]  # as fab_static.telling.summary makes it
+
+
+def facts(found: Iterable[tuple[str, str]]) -> str:
+    """Return facts as a list of names and values; values are HTML already."""
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in found)
+    return f'<dl class="facts">{items}</dl>'
+
+
+def chart(name: str, words: str) -> str:
+    """Return the place of a chart, which report.js draws."""
+    return (
+        f'<div class="chart"><canvas id="{name}-chart" role="img" aria-label="{escape(words)}">'
+        "</canvas></div>"
+    )
+
+
+def table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, name: str = ""
+) -> str:
+    """Return a table; a column whose name begins with # holds numbers. Cells are HTML already."""
+    numbers = [column.startswith("#") for column in columns]
+    head = "".join(
+        f'<th scope="col"{" class=number" if number else ""}>{escape(column.lstrip("#"))}</th>'
+        for column, number in zip(columns, numbers, strict=True)
+    )
+    body = "".join("<tr>" + "".join(map(cell, row, numbers)) + "</tr>\n" for row in rows)
+    mark = f' id="{name}"' if name else ""
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def cell(text: str, number: bool) -> str:
+    """Return a cell of a table."""
+    return f'<td class="number">{text}</td>' if number else f"<td>{text}</td>"
+
+
+def path(text: str) -> str:
+    """Return a path or a URL, which may break anywhere."""
+    return f'<span class="path">{escape(text)}</span>'
+
+
+def code(text: object) -> str:
+    """Return text as code; nothing for nothing."""
+    return f"<code>{escape(str(text))}</code>" if text else ""
+
+
+def outcome(word: str) -> str:
+    """Return how something ended, in its colour."""
+    style = {"done": "good", "failed": "bad"}.get(word, "note")
+    return f'<span class="{style}">{escape(word)}</span>'
+
+
+def size_or_dash(count: int | None) -> str:
+    """Return bytes in words, or a dash for none."""
+    return "-" if count is None else size(count)
+
+
+def change(before: int | None, now: int | None) -> str:
+    """Return how a size changed, in bytes and as a share."""
+    if before is None or now is None:
+        return "new" if before is None else "gone"
+    if before == now:
+        return "same size"
+    share = f" ({(now - before) / before:+.1%})" if before else ""
+    return f"{'+' if now > before else '-'}{size(abs(now - before))}{share}"
+
+
+def when(moment: str) -> str:
+    """Return a moment as people write it."""
+    return f"{datetime.fromisoformat(moment):%d %B %Y, %H:%M:%S} UTC"

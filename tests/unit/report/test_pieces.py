@@ -1,0 +1,23 @@
+"""The pieces of which the HTML report is made."""
+
+from __future__ import annotations
+
+from fab_static.report import pieces
+
+
+def test_a_change_says_how_much_and_which_share() -> None:
+    assert pieces.change(1000, 1500) == "+500 B (+50.0%)"
+    assert pieces.change(2000, 500) == "-1.5 kB (-75.0%)"
+    assert pieces.change(7, 7) == "same size"
+    assert (pieces.change(None, 1), pieces.change(1, None)) == ("new", "gone")
+
+
+def test_columns_of_numbers_are_marked_and_text_is_escaped() -> None:
+    text = pieces.table("Files", ("File", "#Bytes"), [(pieces.path("<a>"), "12")])
+    assert '<th scope="col" class=number>Bytes</th>' in text
+    assert '<td><span class="path">&lt;a&gt;</span></td><td class="number">12</td>' in text
+
+
+def test_nothing_is_no_code() -> None:
+    assert pieces.code(None) == ""
+    assert pieces.code("<x>") == "<code>&lt;x&gt;</code>"
