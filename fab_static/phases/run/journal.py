@@ -12,7 +12,7 @@ from fab_static.plan import build_order
 from fab_static.plan.cdn.queries import Queries, united
 from fab_static.plan.ids import is_id
 from fab_static.plan.wire import verbs
-from fab_static.plan.wire.kept import Asked, Done, Entry, Left
+from fab_static.plan.wire.kept import Asked, Done, Entry, Left, Listing
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.remote import RemoteHost
 
@@ -32,6 +32,7 @@ class Journal:
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
     `by_tag` tells that all of them were given out with cache tags. `static_root` is the folder that a build
     has begun to fill, noted before it empties it: what an interrupted build left there is known as a build's.
+    `listings` are the last ones that were read, by the names of their objects; see listings.py.
     """
 
     host: RemoteHost
@@ -42,6 +43,7 @@ class Journal:
     by_tag: bool = False
     invalidation: Asked | None = None
     static_root: str | None = None
+    listings: dict[str, Listing] = field(default_factory=dict)
 
     @classmethod
     def read(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.listings import DamagedError, after_each, listing_of
+from fab_static.phases.run.listings import HELD, DamagedError, after_each, listing_of, read
 from fab_static.phases.seal import seal
+from fab_static.plan.wire.kept import Listing
 from fab_static.remote import Ran
 from tests.unit.site import Site
 
@@ -28,6 +29,18 @@ def test_phases_come_in_the_order_in_which_the_project_runs_them(shop: Site, bui
 
 def test_a_phase_that_has_not_run_yet_is_passed_over(shop: Site, build: Build) -> None:
     assert [phase for phase, _ in after_each(build("collectstatic"))] == ["collectstatic"]
+
+
+def test_a_listing_is_asked_for_once_and_few_are_held(shop: Site, build: Build) -> None:
+    """Memory does not grow with the number of phases."""
+    deploy = build()
+    assert listing_of(deploy, "compress") is listing_of(deploy, "compress")
+    names = [str(deploy.journal.phases[phase]["listing"]) for phase in PHASES]
+    deploy.journal.listings = {str(at): Listing(files={}, extra={}) for at in range(HELD)}
+    for name in names:
+        read(deploy, name)
+        assert len(deploy.journal.listings) == HELD
+    assert [*deploy.journal.listings][-1] == names[-1]
 
 
 def changed(kept: Path) -> None:
