@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
+from weakref import WeakSet
 
 from fab_static.errors import RemoteError
 from fab_static.plan.inventory import Environment, Host
@@ -28,6 +29,7 @@ class Connection(ABC):
         self.environment = environment
         self._ways = ways or Ways(environment, tell)
         self._tell = tell
+        self._sessions: WeakSet[Channel] = WeakSet()  # that were begun on this connection
 
     @abstractmethod
     def channel(self, command: str) -> Channel:
@@ -55,6 +57,13 @@ class Connection(ABC):
 
     def _opens_no_session(self, words: str) -> RemoteError:
         """Return the error of a server that lets us in, and starts no command."""
+        if any(not session.has_ended() for session in list(self._sessions)):
+            return RemoteError(
+                f"the SSH server opens no further session on a connection that has one ({words})",
+                where=self.host.name,
+                mend="let it open three: MaxSessions 3 in its sshd_config, and reload sshd. The lock has a session of its "
+                "own on the build host, and so has what other hosts are sent",
+            )
         return RemoteError(
             f"the SSH server opens no session ({words})",
             where=self.host.name,

@@ -46,9 +46,11 @@ class SharedConnection(Connection):
         transport = self._open()
         timeout_seconds = self.environment.ssh.connect_timeout or patience.SESSION_SECONDS
         try:
-            return SshChannel(transport, command, timeout_seconds)
+            channel = SshChannel(transport, command, timeout_seconds)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise self._opens_no_session(str(error) or type(error).__name__) from error
+        self._sessions.add(channel)
+        return channel
 
     def _open(self) -> paramiko.Transport:
         with self._opening:

@@ -50,7 +50,7 @@ class Requests:
             with self.begun(do, params, body):
                 return self._answer(do, on_output, timeout_seconds)
         except RemoteError:
-            may_repeat = was_open and verbs.VERBS[do].changes_nothing
+            may_repeat = was_open and verbs.VERBS[do].may_repeat
             if not (may_repeat and self.agent.is_lost_unheard):
                 raise
         with self.begun(do, params, body):

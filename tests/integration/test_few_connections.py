@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from fab_static.errors import RemoteError
 from tests.integration.one_sshd import BEHIND, Hosts
 
 
@@ -36,6 +39,23 @@ def test_a_server_that_takes_one_login_at_once_is_tried_again_and_that_is_told(
         assert [state["error"] for state in states] == [None] * 12
         assert hosts.sshd.logins == 12
         assert len([text for text in told.warned if "takes no more logins" in text]) == 1
+
+
+@pytest.mark.parametrize("client", ["fabric", "openssh"])
+def test_a_server_that_opens_one_session_alone_is_told_with_its_cure(
+    tmp_path: Path, client: str
+) -> None:
+    with (
+        Hosts(tmp_path, 1, more="MaxSessions 1") as hosts,
+        hosts.session(ssh={"client": client}) as (session, _),
+        pytest.raises(RemoteError) as caught,
+    ):
+        session.deploy()
+    assert caught.value.what.startswith(
+        "the SSH server opens no further session on a connection that has one ("
+    )
+    assert caught.value.where == "host0"
+    assert caught.value.mend.startswith("let it open three: MaxSessions 3 in its sshd_config")
 
 
 def test_a_gateway_whose_connection_was_cut_is_opened_anew(tmp_path: Path) -> None:

@@ -24,7 +24,17 @@ class Verb(Generic[R, A]):
     request: type[R]
     answer: type[A]
     most_body: int = 0  # the bytes that the answer's body may have
-    changes_nothing: bool = False  # on the host: where a connection was lost, it may be asked again
+    changes_nothing: bool = False  # on the host
+    adds_only: bool = False  # what is named by its own bytes: asked again, it finds that there
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be asked again where the connection was lost: though it was done, that does no harm.
+
+        A verb that moves a name, empties a folder or runs a command is never asked again: an agent that was cut off
+        may work on it still, while the next one has gone further.
+        """
+        return self.changes_nothing or self.adds_only
 
 
 PING = Verb("ping", asks.Nothing, answers.Nothing, changes_nothing=True)
@@ -44,14 +54,14 @@ UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 # a release's seal of 200,000 files is 50 MiB
 READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB, changes_nothing=True)
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
-BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built)
+BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built, adds_only=True)
 VERIFY = Verb("verify", asks.Verify, answers.Verified)
 LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind, changes_nothing=True)
 PRUNE = Verb("prune", asks.Prune, answers.Pruned)
 
 # a source map, say; the agent takes no larger frame either
 READ_OBJECT = Verb("read_object", asks.Object, answers.Nothing, 256 * MiB, changes_nothing=True)
-PUT_OBJECT = Verb("put_object", asks.Nothing, answers.Stored)
+PUT_OBJECT = Verb("put_object", asks.Nothing, answers.Stored, adds_only=True)
 # a whole object that was touched gets its own time back, however often it is asked
 MISSING = Verb("missing", asks.Missing, answers.Nothing, changes_nothing=True)
 FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
@@ -73,10 +83,10 @@ FLIP_BACK = Verb("flip_back", asks.Back, answers.Nothing)
 GUARD = Verb("guard", asks.Guard, answers.Guarded, changes_nothing=True)
 NOT_OURS = Verb("not_ours", asks.Root, answers.NotOurs, changes_nothing=True)
 EMPTY = Verb("empty", asks.Empty, answers.Nothing)
-SNAPSHOT = Verb("snapshot", asks.Snapshot, answers.Snapshot)
+SNAPSHOT = Verb("snapshot", asks.Snapshot, answers.Snapshot, adds_only=True)
 RESTORE = Verb("restore", asks.Restore, answers.Changed)
 GUARD_WRITES = Verb("guard_writes", asks.KeepWrites, answers.Nothing, changes_nothing=True)
-KEEP_WRITES = Verb("keep_writes", asks.KeepWrites, answers.KeptWrites)
+KEEP_WRITES = Verb("keep_writes", asks.KeepWrites, answers.KeptWrites, adds_only=True)
 PUT_WRITES_BACK = Verb("put_writes_back", asks.PutWritesBack, answers.Changed)
 TO_LIFT = Verb("to_lift", asks.Links, answers.Lifted, changes_nothing=True)
 LIFT = Verb("lift", asks.Links, answers.Lifted)

@@ -40,7 +40,9 @@ class OpensshConnection(Connection):
         self._masters.enter(self)
         master = self._connected(way)
         session = words.of_session(way[-1], master.socket, command)
-        return OpensshChannel(session, self._no_session, master.settle)
+        channel = OpensshChannel(session, self._no_session, master.settle)
+        self._sessions.add(channel)
+        return channel
 
     def close(self) -> None:
         """Close the connection, and its gateways' when nobody else uses them."""

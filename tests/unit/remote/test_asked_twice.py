@@ -79,6 +79,11 @@ def disk(folder: Path) -> dict[str, object]:
     return found
 
 
+def files(folder: Path) -> dict[str, object]:
+    """Return the same of files: what a folder held for a moment shows in its time."""
+    return {path: state for path, state in disk(folder).items() if not Path(path).is_dir()}
+
+
 def test_each_verb_that_changes_nothing_is_tried_here() -> None:
     assert set(LOOKS) == {verb.name for verb in verbs.VERBS.values() if verb.changes_nothing}
 
@@ -92,6 +97,33 @@ def test_a_verb_that_changes_nothing_leaves_the_disk_as_it_is(
     first, second = (host.ask(verbs.VERBS[name], request, body)[1] for _ in range(2))
     assert second == first
     assert disk(folder) == before
+
+
+def test_each_verb_that_only_adds_is_tried_below() -> None:
+    adding = {verb.name for verb in verbs.VERBS.values() if verb.adds_only}
+    assert adding == {"put_object", "build_release", "snapshot", "keep_writes"}
+
+
+def test_a_verb_that_only_adds_finds_the_second_time_what_it_has_added(
+    host: RemoteHost, folder: Path
+) -> None:
+    made = folder / "code" / "dist"
+    made.mkdir(parents=True)
+    (made / "a.js").write_bytes(b"made by a phase")
+    seal = seal_of("20261123T170102Z-40b46b94", FILES, versioned=["js/a.js"], versions=VERSIONS)
+    adding: dict[str, tuple[Any, bytes]] = {
+        "put_object": (None, b"another object"),
+        "build_release": (asks.BuildRelease(roles=list(host.roles)), seal),
+        "snapshot": (asks.Snapshot(root=str(made), extra=[]), b""),
+        "keep_writes": (asks.KeepWrites(folder=str(made.parent), paths=["dist"]), b""),
+    }
+    for name, (request, body) in adding.items():
+        before = files(folder)
+        first = host.ask(verbs.VERBS[name], request, body)
+        added = files(folder)
+        assert first[1] == host.ask(verbs.VERBS[name], request, body)[1]
+        assert files(folder) == added, name
+        assert before.keys() <= added.keys(), name
 
 
 def test_a_verb_that_writes_is_seen_on_the_disk(host: RemoteHost, folder: Path) -> None:

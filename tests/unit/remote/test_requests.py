@@ -107,6 +107,13 @@ def test_who_only_looks_asks_again_where_an_idle_channel_was_closed(again, lost)
     assert opened
 
 
+def test_what_only_adds_is_asked_again_too(again):
+    """An object has the name of its bytes: stored twice, it is there once."""
+    host, opened = again(Wire(), {"ok": True, "object": "a" * 64, "size": 1})
+    assert host.ask(verbs.PUT_OBJECT, body=b"x")[0]["size"] == 1
+    assert opened
+
+
 def test_who_only_looks_asks_again_once(again):
     host, opened = again(Wire())
     with pytest.raises(RemoteError, match="the connection was cut"):
@@ -119,6 +126,7 @@ def test_who_only_looks_asks_again_once(again):
     [
         (Wire(), "flip"),  # it may have been done
         (Wire(), "unlock"),
+        (Wire(), "empty"),  # an agent that was cut off may empty it while the next phase writes
         (Wire(frame({"tick": True})), "facts"),  # it was not idle
         (Wire(frame({"ok": True})[:-2]), "facts"),
     ],
