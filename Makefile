@@ -7,7 +7,7 @@ MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 BUNDLERS := tests/bundlers/node_modules/.installed
 
-.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs recording servers compiled clean
+.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs site recording servers compiled clean
 
 demo: $(STAMP) $(MODULES) compiled
 	$(VENV)/bin/python -m demo
@@ -60,6 +60,13 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(VENV)/bin/python docs/generate.py
+
+# the docs as pages with a search: .site/html
+site: $(STAMP)
+	rm -rf .site && mkdir .site
+	$(VENV)/bin/python docs/site.py .site/pages
+	$(VENV)/bin/zensical build --strict
+	@echo "open .site/html/index.html, or: $(VENV)/bin/python -m http.server -d .site/html"
 
 recording: $(STAMP) $(MODULES)
 	$(VENV)/bin/python docs/record.py
