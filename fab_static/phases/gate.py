@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePosixPath
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.compress import gaps_refused, request_of
@@ -11,7 +12,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.settings import baked_settings
 from fab_static.phases.run.stored import blocks_of
-from fab_static.plan import coverage
+from fab_static.plan import coverage, page_facts
 from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
@@ -128,9 +129,12 @@ def _redirect(deploy: Deployment, host: RemoteHost, release: Release) -> dict[st
 def where_read(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str]:
     """Return each manifest that web processes on a host read -> where this host has the release's."""
     found = _redirect(deploy, host, release)
-    offline = deploy.facts(host)["offline_manifest"]
+    offline, folder = deploy.facts(host)["offline_manifest"], host.layout.release(release.id)
+    if page_facts.NAME in release.manifests and release.versions_sha256:
+        # no link leads there: pages find it by the release of their versions, and beside them in an image
+        beside = PurePosixPath(deploy.versions_file(host)).with_name(page_facts.FILE)
+        found[str(beside)] = str(folder / in_folder(page_facts.NAME))
     if release.offline_manifest and offline:
-        folder = host.layout.release(release.id)
         found[offline] = str(folder / in_folder(release.offline_manifest))
     return found
 

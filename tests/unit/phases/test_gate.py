@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fab_static.errors import BuildError, ReleaseError
 from fab_static.phases.gate import built_of, gate, where_read
 from fab_static.phases.run.deployment import Deployment
+from fab_static.plan import page_facts
 from tests.unit.phases.test_compress import GAP
 from tests.unit.site import COVERED, Site
 
@@ -112,3 +114,13 @@ def test_each_manifest_is_told_with_where_a_host_has_the_releases(
             f"{folder}/static/CACHE/manifest.json"
         ),
     }
+
+
+def test_what_tags_print_of_files_lies_beside_the_versions_of_an_image(
+    shop: Site, everywhere: Deployment
+) -> None:
+    release = everywhere.current_release()
+    facts = replace(release, manifests={page_facts.NAME: release.files["logo.svg"]})
+    beside = str(shop.project.folder / "web1" / "page_facts.json")
+    place = f"{shop.folder}/web1/releases/{release.id}/manifests/page_facts.json"
+    assert where_read(everywhere, shop.hosts["web1"], facts)[beside] == place
