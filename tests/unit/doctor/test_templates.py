@@ -98,3 +98,18 @@ def test_advice_fails_nothing_and_stands_apart_from_what_is_bad():
 
 def test_without_advice_nothing_is_said_of_it():
     assert shown([{**BAD, "ok": True, "mend": None}]) == ["ok   web1: SSH: silent", "all is well"]
+
+
+def test_scripts_without_integrity_are_told_once_with_the_headers_to_begin_with():
+    unchecked = [{"line": 3, "url": "a.js"}, {"line": 9, "url": "https://cdn.example.com/b.js"}]
+    linted = {"requests": None, "page": False, "outside": [], "hard_coded": [], "unversioned": []}
+    templates = [
+        {"template": "base.html", **linted, "unchecked": unchecked},
+        {"template": "well.html", **linted, "unchecked": []},
+    ]
+    (advice,) = template_findings("build1", {"templates": templates, "unversioned_tag": []})
+    assert advice["ok"]
+    assert advice["what"] == "2 scripts have no integrity: base.html lines 3, 9"
+    header = "Integrity-Policy-Report-Only: blocked-destinations=(script), endpoints=(integrity)"
+    assert header in advice["mend"]
+    assert advice["details"] == {"base.html": unchecked}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import threading
@@ -345,3 +346,33 @@ def test_a_host_where_nothing_listens_is_told_in_one_line(origin: Server, cdn: S
         line for line in found.splitlines() if "Connection refused" in line and "/ " not in line
     ]
     assert line.strip() == f"{origin.url} answered nothing: [Errno 111] Connection refused"
+
+
+def sri(body: bytes) -> str:
+    return f"sha384-{base64.b64encode(hashlib.sha384(body).digest()).decode()}"
+
+
+def page_with(script: str, attributes: str) -> bytes:
+    return f'<script src="{script}" {attributes}></script>'.encode()
+
+
+def test_a_page_whose_integrity_is_that_of_other_bytes_is_told(origin: Server, cdn: Server) -> None:
+    url = "/static/js/app.js?version=appapp1"
+    origin.change("/", page_with(url, f'integrity="{sri(SCRIPT)}"'))
+    assert run(origin, cdn)[0] == ""
+    origin.change("/", page_with(url, f'integrity="{sri(b"other")}"'))
+    problems, _ = run(origin, cdn)
+    assert f"{url} is promised by {origin.url}/ as sha384-" in problems
+    assert "browsers refuse it" in problems
+
+
+def test_a_checked_script_of_another_host_needs_crossorigin_and_leave(
+    origin: Server, cdn: Server
+) -> None:
+    url = f"{cdn.url}/static/js/app.js?version=appapp1"
+    origin.change("/", page_with(url, f'integrity="{sri(SCRIPT)}"'))
+    assert 'write crossorigin="anonymous"' in run(origin, cdn)[0]
+    origin.change("/", page_with(url, f'integrity="{sri(SCRIPT)}" crossorigin'))
+    assert run(origin, cdn)[0] == ""
+    cdn.change("/static/js/app.js?version=appapp1", Access_Control_Allow_Origin="")
+    assert "came without leave for pages of" in run(origin, cdn)[0]

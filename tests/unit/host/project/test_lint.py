@@ -337,3 +337,27 @@ TEMPLATES = [
     assert found["memory.html"]["hard_coded"] == [{"line": 1, "url": "/static/a.png"}]
     assert found["page.jinja"]["hard_coded"] == [{"line": 1, "url": "/static/b.png"}]
     assert answer["unversioned_tag"] == ["page.html"]
+
+
+# --- scripts without integrity
+
+
+def test_scripts_without_integrity_are_found_wherever_they_come_from():
+    text = """<script src="{% static 'a.js' %}"></script>
+<script src="https://cdn.example.com/b.js"></script>
+<script src="{% static 'c.js' %}" integrity="{% static_integrity 'c.js' %}"></script>
+{% compress js %}<script src="{% static 'd.js' %}"></script>{% endcompress %}
+{% compress css %}<link rel="stylesheet" href="/static/e.css">{% endcompress %}
+<script>inline()</script>"""
+    assert [(each["line"], each["url"]) for each in one(text)["unchecked"]] == [
+        (1, "{% static 'a.js' %}"),
+        (2, "https://cdn.example.com/b.js"),
+        (4, "{% compress js %}"),
+    ]
+
+
+def test_blocks_that_compressor_gives_integrity_are_well():
+    text = "{% compress js %}<script src=\"{% static 'd.js' %}\"></script>{% endcompress %}"
+    options = {"style": {}.get, "static_url": "/static/", "versioning": [], "is_hashed": False}
+    answer = lint(["t.html"], {"t.html": text}, **options, blocks_promise=True)
+    assert answer["templates"][0]["unchecked"] == []
