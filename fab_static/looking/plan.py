@@ -49,8 +49,8 @@ class PhasePlan(TypedDict):
 def plan(deploy: Deployment) -> dict[str, Any]:
     """Return what a deploy would do: phases, files, bytes for each host, invalidation. Writes nothing.
 
-    The plan is exact when the sources are as they were when the last release was sealed, and no phase of the
-    project's own has to run. Otherwise its files are those that collectstatic would collect now; other phases change
+    The plan is exact when the sources are as they were when the last release was sealed, and no phase of the build
+    has to run. Otherwise its files are those that collectstatic would collect now; other phases change
     some of them. What only a build can tell (new URLs, bundles) is None then.
     """
     deploy.look()
@@ -60,7 +60,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     collected = listing["files"]
     known = _known(deploy)
     diff = _since_collected(deploy, known, sources, listing)
-    unbuilt = _unbuilt(deploy, known)
+    unbuilt = _unbuilt(deploy, known, diff)
     staged = _staged(deploy, is_as_sources=bool(collected) and diff == Diff() and not unbuilt)
     if staged:
         diff = compare(live, staged)
@@ -200,9 +200,17 @@ def _first_of_root(deploy: Deployment) -> str:
     return next(name for name in deploy.phases if not is_of_sources(name, deploy.order))
 
 
-def _unbuilt(deploy: Deployment, known: Mapping[str, Known]) -> list[str]:
-    """Return the phases of the project's own that have to run: nobody knows what they will make."""
-    return [one for one in deploy.environment.build.own if not _need_not_run(known, one)]
+def _unbuilt(deploy: Deployment, known: Mapping[str, Known], diff: Diff) -> list[str]:
+    """Return the phases of which nobody knows what they will make: the project's own that have to run.
+
+    Where collectstatic would change nothing, all others that have to run, too: a template has changed, say.
+    """
+    own = deploy.environment.build.own
+    return [
+        name
+        for name in deploy.phases
+        if not _need_not_run(known, name) and (name in own or diff == Diff())
+    ]
 
 
 def _would_collect_the_same(deploy: Deployment, known: Mapping[str, Known]) -> bool:

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import stat
+import threading
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from fab_static.plan.inventory import Ssh
 
 CERTIFICATE = "-cert.pub"
 MOST_BYTES = 1024 * 1024
+_LOADING = threading.Lock()
 _MAGIC = b"openssh-key-v1\0"
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)-----END ", re.DOTALL)
 
@@ -214,8 +216,13 @@ def _is_encrypted(data: bytes) -> bool:
     return b"ENCRYPTED" in data[:2000]
 
 
-@lru_cache(maxsize=16)  # to open one that has a passphrase takes a tenth of a second
 def _loaded(data: bytes, passphrase: str | None) -> paramiko.PKey:
+    with _LOADING:  # hosts are logged in to side by side, mostly with one key
+        return _parsed(data, passphrase)
+
+
+@lru_cache(maxsize=16)  # to open one that has a passphrase takes a tenth of a second
+def _parsed(data: bytes, passphrase: str | None) -> paramiko.PKey:
     password = passphrase.encode() if passphrase and _is_encrypted(data) else None
     load = load_ssh_private_key if _openssh(data) is not None else load_pem_private_key
     key = load(data, password)

@@ -129,6 +129,13 @@ def test_only_the_first_phase_that_runs_needs_a_reason_of_its_own(planned: Plan)
     assert "collectstatic" in rests(found)
 
 
+def test_where_compress_alone_has_to_run_nobody_knows_what_it_will_make(planned: Plan) -> None:
+    """A template has changed: the last release was called what the next deploy makes live."""
+    found = planned(built=SEALED, fresh=("collectstatic",))
+    assert (found["release"], found["exact"], found["unbuilt"]) == (None, False, ["compress"])
+    assert "activate" in runs(found)
+
+
 OWN = "build: {phases: [{name: vite, run: x, writes: [dist]}, collectstatic, compress]}\n"
 
 

@@ -174,6 +174,20 @@ def test_nodes_own_frames_say_nothing():
         ("> vite build\n\nsh: 1: vite: not found", "install the project's npm packages there: npm ci in /srv/shop/code"),
         ("/bin/sh: 2: yarn: not found", "install yarn there, on the PATH of a login without a terminal; or set PATH in "
          "project.environment"),
+        *(
+            (f"/bin/sh: 1: {name}: not found", f"install {name} there, on the PATH of a login without a terminal; or "
+             "set PATH in project.environment")
+            for name in ("pnpm", "bun", "deno")
+        ),
+        ("bash: line 1: npx: command not found", "install Node.js there (Debian: apt-get install nodejs npm), on the "
+         "PATH of a login without a terminal; or set PATH in project.environment"),
+        *(
+            (f"sh: 1: {name}: not found", "install the project's npm packages there: npm ci in /srv/shop/code")
+            for name in ("webpack", "tailwindcss", "esbuild", "rollup", "parcel")
+        ),
+        ("/bin/sh: 1: node_modules/.bin/postcss: not found", "install the project's npm packages there: npm ci in "
+         "/srv/shop/code"),
+        ("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "give the host more memory"),
         ('npm error Missing script: "build"', "add the script build to package.json, or correct the phase's `run` in the "
          "inventory"),
         ("Error: Cannot find module 'requirejs'", "install the project's npm packages there: npm ci in /srv/shop/code"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fab_static.errors import InventoryError
 from fab_static.plan.inventory import Given, Ssh
+from fab_static.remote.ssh import key_files
 from fab_static.remote.ssh.key_files import KeyFile, UnusableKeyError, refuse_wrong_identity
 from tests.unit.remote.ssh import keys
 
@@ -32,6 +36,25 @@ def test_keys_of_every_format_are_read(
     assert file.is_locked == bool(passphrase)
     assert file.public == keys.wire(tmp_path / "key.pub")
     assert file.private(passphrase or None).asbytes() == keys.wire(tmp_path / "key.pub")
+
+
+def test_a_key_that_many_hosts_are_shown_at_once_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(keys.make(tmp_path / "key", "ed25519", ""))
+    load, loads, both = key_files.load_ssh_private_key, [], threading.Barrier(2)
+
+    def counted(data: bytes, password: bytes | None) -> object:
+        loads.append(data)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # as long as another may need to come here, too
+        return load(data, password)
+
+    monkeypatch.setattr(key_files, "load_ssh_private_key", counted)
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(KeyFile(path).private, None) for _ in range(2)]
+    assert found[0].result() is found[1].result()
+    assert len(loads) == 1
 
 
 def test_a_passphrase_that_nobody_said_is_told_with_its_cure(tmp_path: Path) -> None:
