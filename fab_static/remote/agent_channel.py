@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import paramiko
 
-from fab_static.errors import FabStaticError, ReleaseError, RemoteError
+from fab_static.errors import DeployLockedError, FabStaticError, ReleaseError, RemoteError
 from fab_static.host.agent.protocol import HELLO, PIECE
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.wire import verbs
@@ -31,6 +31,7 @@ class AgentChannel:
 
     def __init__(self, host: Host, environment: Environment, connection: Connection) -> None:
         self.name = host.name
+        self._environment = environment
         self.hello: Head = {}  # the agent's first words
         self.sent = 0  # frames, and openings
         self.moved_at = time.monotonic()  # when something last came from the host, or went there
@@ -213,6 +214,12 @@ class AgentChannel:
 
     def refused(self, error: Mapping[str, str]) -> FabStaticError:
         """Return the error that the agent's refusal is on this side."""
+        if error["kind"] == "lock":
+            return DeployLockedError(
+                error["what"],
+                where=f"{error['where']} on {self.name}",
+                mend=f"{error['mend']}: fab {self._environment.name} status",
+            )
         kind: type[FabStaticError] = ReleaseError if error["kind"] == "release" else RemoteError
         where = f"{self.name}: {error['where']}" if error["where"] else self.name
         refused = kind(error["what"], where=where, mend=error["mend"])

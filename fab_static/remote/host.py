@@ -42,6 +42,8 @@ class RemoteHost:
         self._requests = Requests(self._agent, environment.ssh)
         self._packs = Packs(self._requests, environment)
         self._siblings: list[RemoteHost] = []
+        # while this is the build host of a deploy: by which token it holds the lock, and at which phase it is
+        self.held: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -121,11 +123,27 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
-        params = request or {}
+        params = self._with_lock(request)
         head, data = self._requests.ask(verb.name, params, body, on_output, timeout_seconds)
         if verb is verbs.READ_OBJECT:
             self._packs.refuse_other_bytes(params["object"], data)
         return cast("A", head), data  # its shape was looked at as it came in
+
+    def later(self, verb: Verb[asks.Nothing, Any], body: bytes) -> None:
+        """Have the agent do what may be done twice, and wait for nothing; the next request hears how it went."""
+        self._requests.later(verb.name, self._with_lock(None), body)
+
+    def settle(self) -> None:
+        """Wait until all is done that nobody waited for.
+
+        Raises:
+            RemoteError: something of it was not.
+        """
+        self._requests.settle()
+
+    def _with_lock(self, request: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return the words of a request; the host refuses it where the lock that it names is another's by now."""
+        return {**(request or {}), "held": self.held} if self.held else request or {}
 
     def teach(self, archive: bytes) -> None:
         """Have the agent learn the modules of an archive, unless it has; it costs no trip of its own."""

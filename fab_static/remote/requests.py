@@ -17,6 +17,7 @@ from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
 from fab_static.remote.frames import Head
 from fab_static.remote.sent import Deflated
 
+Later = tuple[str, Mapping[str, Any], bytes]  # what to do, its words, its body
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
 
 
@@ -30,6 +31,7 @@ class Requests:
         self._under_way: str | None = None  # the verb whose answer has not come to its end
         self._asked = 0  # bytes of that request
         self._turn = threading.Lock()  # one request at a time
+        self._later: dict[int, Later] = {}  # number -> a request whose answer nobody waited for
 
     @property
     def is_idle(self) -> bool:
@@ -56,6 +58,36 @@ class Requests:
         with self.begun(do, params, body):
             return self._answer(do, on_output, timeout_seconds)
 
+    def later(self, do: str, params: Mapping[str, Any], body: bytes) -> None:
+        """Send a request that may be done twice, and wait for nothing: the next one hears whether it was done."""
+        with self._turn:
+            self._send_later(do, params, body)
+
+    def settle(self) -> None:
+        """Wait for the answers that nobody waited for.
+
+        Raises:
+            RemoteError: one of these requests was refused, or the connection was cut.
+        """
+        if self._later:
+            self.ask(verbs.PING.name, {}, b"")
+
+    def _send_later(self, do: str, params: Mapping[str, Any], body: bytes) -> None:
+        self._number += 1
+        self._later[self._number] = do, params, body
+        try:
+            self.agent.send({"do": do, **params, "n": self._number}, body)
+        except BaseException:
+            self._later.clear()
+            raise
+
+    def _send_again(self) -> None:
+        """Send anew what an agent that has ended may not have done."""
+        if self._later and (not self.agent.is_open or self.agent.has_ended):
+            lost, self._later = list(self._later.values()), {}
+            for one in lost:
+                self._send_later(*one)
+
     def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
         """Send a request and a stream of frames after it, and return the answer's head."""
         with self.begun(do, {}, b""):
@@ -68,6 +100,7 @@ class Requests:
     def begun(self, do: str, params: Mapping[str, Any], body: bytes) -> Iterator[None]:
         """Send a request. Whoever leaves before its answer has ended also ends the work on it."""
         with self._turn:
+            self._send_again()
             self._number += 1
             self.agent.expect_answer()
             self._under_way = do
@@ -145,10 +178,24 @@ class Requests:
         deadline = time.monotonic() + silence_seconds
         head, body = self.agent.received(silence_seconds, most)
         while (number := head.get("n", self._number)) != self._number:
-            if type(number) is not int or number > self._number or time.monotonic() > deadline:
+            if type(number) is int and number in self._later:
+                self._ended_later(number, head)
+            elif type(number) is not int or number > self._number or time.monotonic() > deadline:
                 raise self.agent.malformed(f"an answer to the request {str(number)[:20]}")
             head, body = self.agent.received(silence_seconds, most)
         return head, body
+
+    def _ended_later(self, number: int, head: Head) -> None:
+        """Take in the answer to a request that nobody waited for.
+
+        Raises:
+            FabStaticError: it was refused.
+        """
+        if "error" in head:
+            self._later.clear()
+            self.agent.refuse_error(head)
+        if "ok" in head:
+            del self._later[number]
 
     def stalled(self, do: str, seconds: float) -> RemoteError:
         """End the agent, whose work has not moved for so long; return the error that says so."""

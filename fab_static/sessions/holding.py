@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fab_static import interruption
 from fab_static.errors import DeployLockedError, FabStaticError
@@ -74,6 +74,8 @@ def _released(deploy: Deployment, lock: Lock) -> Iterator[None]:
         yield
     finally:
         deploy.lock = None
+        with suppress(Exception):  # who is told of the run's end is told of that one
+            deploy.build.settle()
         try:
             lock.release()
         except Exception as error:  # must hide neither how it ended nor an exit 5

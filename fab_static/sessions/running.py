@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from fab_static.doctor.cdn import preflight
 from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
@@ -20,6 +20,8 @@ from fab_static.plan.wording import counted, indented
 from fab_static.sessions import Confirm
 
 SHOWN = 10  # pages named in one message
+# what these do on hosts that keep no lock cannot be taken back: the lock is proved before they begin
+PROVED = ("promote", "activate", "prune")
 
 
 def check(deploy: Deployment, names: Sequence[str]) -> None:
@@ -80,7 +82,7 @@ class Run:
         for name in names:
             flipped = is_live or (name in AFTER_FLIP and len(names) > 1)
             try:
-                self.one(name)
+                self.one(name, goes_on=name != names[-1])
             except FabStaticError as error:
                 if not (flipped or deploy.is_flipped):
                     raise
@@ -92,17 +94,22 @@ class Run:
                     self._go_back(before, error)
             is_live = is_live or name == "activate"
 
-    def one(self, name: str, run: Phase | None = None) -> None:
-        """Run one phase, and note in the journal that it was done."""
+    def one(self, name: str, run: Phase | None = None, *, goes_on: bool = False) -> None:
+        """Run one phase, and note in the journal that it was done.
+
+        Where the run goes on, the next phase hears whether that could be noted: nothing waits for it here.
+        """
         deploy = self._deploy
         if deploy.lock:
             deploy.lock.phase = task_name(name)
-            deploy.lock.prove()
+            if name in PROVED:
+                deploy.lock.prove()
         if name == "activate":
             self._ask()
         started = time.monotonic()
         at_build = name in (*BUILD, *deploy.environment.build.own, "seal", *TAKING)
         with (
+            _proving_itself(deploy, name) if name not in PROVED else nullcontext(),
             deploy.timeline.phase(name),
             deploy.show.phase(task_name(name)),
             deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
@@ -116,6 +123,8 @@ class Run:
                 by=deploy.operator,
                 release=deploy.release.id if deploy.release else None,
             )
+        if not goes_on:
+            deploy.build.settle()
 
     def _ask(self) -> None:
         """Ask whether the release may go live, with what changes for visitors.
@@ -213,6 +222,17 @@ class Run:
                     raise
                 failed.append(error)
         return failed
+
+
+@contextmanager
+def _proving_itself(deploy: Deployment, name: str) -> Iterator[None]:
+    """Have each request to the build host prove that the lock is ours."""
+    if deploy.lock:
+        deploy.build.held = deploy.lock.held_at(task_name(name))
+    try:
+        yield
+    finally:
+        deploy.build.held = None
 
 
 def _went_back(

@@ -271,6 +271,9 @@ class ScriptedHost(RemoteHost):
             self.after[do]()
         return answer
 
+    def later(self, verb: Any, body: bytes) -> None:
+        self.ask(verb, body=body)
+
     def packs(self, verb: Any, body: bytes) -> Iterator[Any]:
         self.ask(verb, body=body)
         sent, self.agent.sent = self.agent.sent, []

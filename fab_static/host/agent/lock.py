@@ -162,6 +162,31 @@ def beat(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return {"ours": owner is not None, "holder": public(present)}, b""
 
 
+def refuse_lost(host: Host, held: Head) -> None:
+    """Refuse the request of an operator who says that he holds the lock, and does not; note at which phase he is.
+
+    So the request is its own proof: no beat has to go before it. The heart beats elsewhere.
+    """
+    owner = host.known("lock/owner.json", is_owner)
+    if owner and owner["token"] == held["token"]:
+        if owner["phase"] != held["phase"]:
+            with alone(host):
+                owner = host.known("lock/owner.json", is_owner)
+                if owner and owner["token"] == held["token"]:
+                    owner["phase"] = held["phase"]
+                    write_phase(host, owner)
+        return
+    present = holder(host)
+    raise RefusedError(
+        "this deploy does not hold the lock any more: "
+        + (present["owner"] if present else "somebody")
+        + " took it",
+        host.path("lock"),
+        "see who deploys now",
+        "lock",
+    )
+
+
 def take_up(host: Host, head: Head) -> None:
     """Hold the lock by its token, for an operator whose agent that took it has ended.
 

@@ -191,6 +191,10 @@ class Agent:
         if head["do"] == "open":
             self.host = Host(head["deploy_to"], head["app"], head["environment"])
             return {}, b""
+        if "held" in head:
+            from fab_static.host.agent.lock import refuse_lost  # late: few hosts keep a lock
+
+            refuse_lost(self.host, head["held"])
         return function_of(head["do"])(self, head, body)
 
     def send(self, head: Head, body: bytes = b"") -> None:

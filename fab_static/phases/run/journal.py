@@ -80,8 +80,8 @@ class Journal:
             static_root=static_root if is_ours else None,
         ), None
 
-    def save(self) -> None:
-        """Write the journal on its host."""
+    def save(self, *, waits: bool = True) -> None:
+        """Write the journal on its host; without waiting for that, the next request there hears how it went."""
         data = {
             "format": FORMAT,
             "phases": self.phases,
@@ -93,7 +93,11 @@ class Journal:
             "static_root": self.static_root,
         }
         # not indented: json's encoder in C writes one line alone, in a tenth of the time
-        self.host.ask(verbs.WRITE_JOURNAL, body=json.dumps(data).encode())
+        body = json.dumps(data).encode()
+        if waits:
+            self.host.ask(verbs.WRITE_JOURNAL, body=body)
+        else:
+            self.host.later(verbs.WRITE_JOURNAL, body)
 
     def fills(self, root: str) -> None:
         """Note that a build will empty and fill this folder, which was empty or a build's."""
@@ -119,7 +123,7 @@ class Journal:
         """Note that a phase has succeeded."""
         count = 1 + max((entry["ran"] for entry in self.phases.values()), default=0)
         self.phases[phase] = {"ran": count, **facts}
-        self.save()
+        self.save(waits=False)
 
     def forget(self, listings: Collection[str], *, saves: bool) -> None:
         """Drop the phases that left one of these listings; who only looks saves nothing."""

@@ -101,6 +101,11 @@ class Lock:
         if self._refused:
             raise self._refused
 
+    def held_at(self, phase: str) -> dict[str, str]:
+        """Return the words by which a request to the host proves that the lock is ours, and notes the phase."""
+        self.phase = phase
+        return {"token": self._token, "phase": phase}
+
     def prove(self) -> None:
         """Ask the host, and refuse as `check` does: a beat may be seconds away.
 

@@ -34,6 +34,10 @@ class Host:
     layout = SimpleNamespace(deploy_to="/srv/shop/static")
     hello = {"user": "deploy"}  # noqa: RUF012
     writable = True
+    held = None
+
+    def settle(self) -> None:
+        pass
 
     def ask(self, _: object) -> tuple[dict[str, bool], bytes]:
         return {"writable": self.writable}, b""
@@ -90,7 +94,8 @@ class Fleet:
         self.show = Show()
         self.deploy = Deployment(environment, fleet, self.show, "anna@desk")  # type: ignore[arg-type]
         self.deploy.journal = Journal()  # type: ignore[assignment]
-        self.deploy.lock = SimpleNamespace(phase="", prove=lambda: None)  # type: ignore[assignment]
+        lock = SimpleNamespace(prove=lambda: None, held_at=lambda phase: {"phase": phase})
+        self.deploy.lock = lock  # type: ignore[assignment]
 
     def _phase(self, deploy: Deployment, name: str) -> None:
         self.ran.append(name)
