@@ -13,6 +13,7 @@ from fab_static.phases.run.audit import refuse_contradictions, tell_of_unversion
 from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.foreseeing import foresee_seal
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
@@ -34,6 +35,7 @@ def seal(deploy: Deployment) -> None:
     """
     _refuse_stale(deploy)
     started = time.monotonic()
+    foresee_seal(deploy)
     built = composed(deploy)
     _refuse_empty(deploy, built)
     if "compress" not in deploy.phases:

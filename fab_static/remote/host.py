@@ -18,10 +18,18 @@ from fab_static.plan.wire.verbs import Verb
 from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.client import Connection
 from fab_static.remote.clients import client_of
+from fab_static.remote.foreseen import (
+    MOST_TOGETHER,
+    AnyVerb,
+    Foreseen,
+    Question,
+    Request,
+    is_object,
+)
 from fab_static.remote.frames import Head
 from fab_static.remote.output import Output, Ran
 from fab_static.remote.packs import Packs
-from fab_static.remote.requests import Requests
+from fab_static.remote.requests import Params, Requests
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -41,6 +49,7 @@ class RemoteHost:
         self._agent = AgentChannel(host, environment, self.connection)
         self._requests = Requests(self._agent, environment.ssh)
         self._packs = Packs(self._requests, environment)
+        self._foreseen = Foreseen()
         self._siblings: list[RemoteHost] = []
         # while this is the build host of a deploy: by which token it holds the lock, and at which phase it is
         self.held: Mapping[str, str] | None = None
@@ -123,13 +132,29 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
+        known = self._foreseen.answer(verb, request, body)
+        if known:
+            return cast("tuple[A, bytes]", known)
         params = self._with_lock(request)
         head, data = self._requests.ask(verb.name, params, body, on_output, timeout_seconds)
         if verb is verbs.READ_OBJECT:
             self._packs.refuse_other_bytes(params["object"], data)
+            self._foreseen.keep(verb, request, (head, data))
         return cast("A", head), data  # its shape was looked at as it came in
 
-    def later(self, verb: Verb[asks.Nothing, Any], body: bytes) -> None:
+    def foresee(self, questions: Iterable[Question]) -> None:
+        """Ask together what will be asked one after the other; whoever asks it then has the answer at once.
+
+        What was answered counts until the host is asked to change something, and no longer. Questions that
+        are refused are asked again by whoever wants to know.
+        """
+        asked = [one for one in questions if not self._foreseen.has(*one)][:MOST_TOGETHER]
+        requests = [(verb.name, self._with_lock(request)) for verb, request in asked]
+        for (verb, request), answer in zip(asked, self._requests.together(requests), strict=True):
+            if answer and not (verb is verbs.READ_OBJECT and not is_object(request, answer[1])):
+                self._foreseen.keep(verb, request, answer)
+
+    def later(self, verb: AnyVerb, body: bytes) -> None:
         """Have the agent do what may be done twice, and wait for nothing; the next request hears how it went."""
         self._requests.later(verb.name, self._with_lock(None), body)
 
@@ -141,7 +166,7 @@ class RemoteHost:
         """
         self._requests.settle()
 
-    def _with_lock(self, request: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def _with_lock(self, request: Request) -> Params:
         """Return the words of a request; the host refuses it where the lock that it names is another's by now."""
         return {**(request or {}), "held": self.held} if self.held else request or {}
 
@@ -192,6 +217,7 @@ class RemoteHost:
 
     def take(self, verb: Verb[asks.Nothing, A], frames: Iterable[tuple[Head, bytes]]) -> A:
         """Send a request and a stream of frames after it, and return the answer's head."""
+        self._foreseen.answer(verb, None, b"")  # what was foreseen may change by it
         return cast("A", self._requests.take(verb.name, frames))
 
     def run(

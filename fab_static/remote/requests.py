@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +18,10 @@ from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
 from fab_static.remote.frames import Head
 from fab_static.remote.sent import Deflated
 
-Later = tuple[str, Mapping[str, Any], bytes]  # what to do, its words, its body
+Params = Mapping[str, Any]
+Later = tuple[str, Params, bytes]  # what to do, its words, its body
+# their answers are texts: less than half of them goes over the line
+DEFLATED = ("read_object", "read_release", "recall", "encode")
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
 
 
@@ -41,7 +45,7 @@ class Requests:
     def ask(
         self,
         do: str,
-        params: Mapping[str, Any],
+        params: Params,
         body: bytes,
         on_output: Callable[[bytes], None] | None = None,
         timeout_seconds: float | None = None,
@@ -58,7 +62,7 @@ class Requests:
         with self.begun(do, params, body):
             return self._answer(do, on_output, timeout_seconds)
 
-    def later(self, do: str, params: Mapping[str, Any], body: bytes) -> None:
+    def later(self, do: str, params: Params, body: bytes) -> None:
         """Send a request that may be done twice, and wait for nothing: the next one hears whether it was done."""
         with self._turn:
             self._send_later(do, params, body)
@@ -72,11 +76,17 @@ class Requests:
         if self._later:
             self.ask(verbs.PING.name, {}, b"")
 
-    def _send_later(self, do: str, params: Mapping[str, Any], body: bytes) -> None:
+    def _send(self, do: str, params: Params, body: bytes) -> None:
+        head = {"do": do, **params, "n": self._number}
+        if do in DEFLATED:
+            head["deflates"] = True
+        self.agent.send(head, body)
+
+    def _send_later(self, do: str, params: Params, body: bytes) -> None:
         self._number += 1
         self._later[self._number] = do, params, body
         try:
-            self.agent.send({"do": do, **params, "n": self._number}, body)
+            self._send(do, params, body)
         except BaseException:
             self._later.clear()
             raise
@@ -88,6 +98,35 @@ class Requests:
             for one in lost:
                 self._send_later(*one)
 
+    def together(self, questions: Sequence[tuple[str, Params]]) -> list[tuple[Head, bytes] | None]:
+        """Send several requests that change nothing, then read their answers: one trip for all.
+
+        None stands for what was refused, and for all that follows once the connection is lost: whoever asks
+        that by itself is told why.
+        """
+        answers: list[tuple[Head, bytes] | None] = [None] * len(questions)
+        with self._turn:
+            self._send_again()
+            first = self._number + 1
+            try:
+                for do, params in questions:
+                    self._number += 1
+                    self._send(do, params, b"")
+                for at, (do, _) in enumerate(questions):
+                    self._number, self._under_way, self._asked = first + at, do, 0
+                    with contextlib.suppress(FabStaticError):
+                        answers[at] = self._answer(do)
+                    if not self.agent.is_open:
+                        break
+            except FabStaticError:
+                pass
+            finally:
+                if self._under_way:
+                    self.agent.close()
+                self._under_way = None
+                self._number = first + len(questions) - 1
+        return answers
+
     def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
         """Send a request and a stream of frames after it, and return the answer's head."""
         with self.begun(do, {}, b""):
@@ -97,7 +136,7 @@ class Requests:
             return self._answer(do)[0]
 
     @contextmanager
-    def begun(self, do: str, params: Mapping[str, Any], body: bytes) -> Iterator[None]:
+    def begun(self, do: str, params: Params, body: bytes) -> Iterator[None]:
         """Send a request. Whoever leaves before its answer has ended also ends the work on it."""
         with self._turn:
             self._send_again()
@@ -106,7 +145,7 @@ class Requests:
             self._under_way = do
             self._asked = body.size if isinstance(body, Deflated) else len(body)
             try:
-                self.agent.send({"do": do, **params, "n": self._number}, body)
+                self._send(do, params, body)
                 yield
             finally:
                 if self._under_way:
@@ -160,7 +199,10 @@ class Requests:
         """
         do = self._under_way or ""
         silence = timeout_seconds or patience.silence_seconds(self._ssh)
-        head, body = self._of_this_request(silence, verbs.body_limit(do, self._asked))
+        most = verbs.body_limit(do, self._asked)
+        head, body = self._of_this_request(silence, most)
+        if head.pop("deflated", False) is True:
+            body = self._inflated(do, body, most)
         if "error" in head:
             self._under_way = None
             self.agent.refuse_error(head)
@@ -184,6 +226,21 @@ class Requests:
                 raise self.agent.malformed(f"an answer to the request {str(number)[:20]}")
             head, body = self.agent.received(silence_seconds, most)
         return head, body
+
+    def _inflated(self, do: str, body: bytes, most: int) -> bytes:
+        """Return the body of an answer as it was; no more of it than that answer may have."""
+        inflating = zlib.decompressobj()
+        try:
+            whole = inflating.decompress(body, most + 1)
+        except zlib.error as error:
+            raise self.agent.malformed(f"{do}: {error}") from error
+        if len(whole) > most:
+            raise self.agent.malformed(
+                f"a body of more than {most:,} bytes, which {do} does not have"
+            )
+        if not inflating.eof:
+            raise self.agent.malformed(f"{do}: a body that breaks off")
+        return whole
 
     def _ended_later(self, number: int, head: Head) -> None:
         """Take in the answer to a request that nobody waited for.

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from fab_static import interruption
 from fab_static.errors import DeployLockedError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.foreseeing import foresee_beginning
 from fab_static.phases.run.lock import Lock
 from fab_static.phases.run.settling import settle
 from fab_static.plan.ending import Ending
@@ -59,6 +60,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
                 "behind by a deploy that died; going on"
             )
         deploy.lock = lock
+        foresee_beginning(deploy)
         deploy.look()
         settle(deploy)
         if deploy.recorded_live and deploy.live is None:

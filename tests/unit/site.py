@@ -271,6 +271,9 @@ class ScriptedHost(RemoteHost):
             self.after[do]()
         return answer
 
+    def foresee(self, questions: Any) -> None:
+        pass  # each is asked by whoever wants to know
+
     def later(self, verb: Any, body: bytes) -> None:
         self.ask(verb, body=body)
 

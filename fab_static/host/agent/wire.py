@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head, Verb
 
 MANY = 32  # frames
+MUCH = 4096  # bytes of an answer that are worth deflating
 ROOMS = "fab_static.host.agent"  # where the modules of the verbs are
 
 # what can be asked -> the module that has a function of this name; it is imported when it is first asked
@@ -164,6 +165,8 @@ class Agent:
             try:
                 answer, data = self._answer(head, body)
                 answer["ok"] = True
+                if head.get("deflates") and len(data) > MUCH:
+                    answer["deflated"], data = True, zlib.compress(data, 3)
                 self.send(answer, data)
             except Exception as error:
                 from fab_static.host.agent.explaining import explained  # late: it is the exception

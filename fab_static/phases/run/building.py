@@ -18,6 +18,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.foreseeing import foresee_build
 from fab_static.phases.run.journal import left_by
 from fab_static.phases.run.reuse import Known, command_of, refuse_another, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
@@ -58,6 +59,8 @@ def build_phase(
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
     """
+    if deploy.static_root is None:
+        foresee_build(deploy)
     refuse_unsafe(deploy)
     configured, order = deploy.phases, deploy.order
     _command_exists(deploy, name, command_of(deploy, name))

@@ -21,6 +21,7 @@ from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wire.questions import Question
+from fab_static.plan.wire.verbs import Verb
 from fab_static.remote import Ran, RemoteHost
 
 # what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
@@ -215,18 +216,35 @@ class ProjectOnHost:
         shown: Mapping[str, str] | None = None,
         own: OwnPhase | None = None,
     ) -> tuple[answers.Recalled, bytes]:
+        verb, request = self.to_recall_run(text, name, left, own, shown)
+        return self.host.ask(verb, request)
+
+    def to_recall_run(
+        self,
+        text: str,
+        name: str,
+        left: Mapping[str, Sequence[str | None]] = MappingProxyType({}),
+        own: OwnPhase | None = None,
+        shown: Mapping[str, str] | None = None,
+    ) -> tuple[Verb[asks.Recall, answers.Recalled], asks.Recall]:
+        """Return how the host is asked for a command's recorded run; see `recall`."""
         self._teach()
-        return self.host.ask(
-            verbs.RECALL,
-            asks.Recall(
-                name=name,
-                what=self._what(text, own),
-                folder=self.path,
-                environment=dict(self.variables),
-                left={path: list(states) for path, states in left.items()},
-                shown=dict(shown or {}),
-                keep=self.records,
-            ),
+        return verbs.RECALL, asks.Recall(
+            name=name,
+            what=self._what(text, own),
+            folder=self.path,
+            environment=dict(self.variables),
+            left={path: list(states) for path, states in left.items()},
+            shown=dict(shown or {}),
+            keep=self.records,
+        )
+
+    def to_recall(
+        self, question: Question[R, A], request: R | None = None, shown: Mapping[str, str] = EMPTY
+    ) -> tuple[Verb[asks.Recall, answers.Recalled], asks.Recall]:
+        """Return how the host is asked for what the project answered the last time; see `recall_answer`."""
+        return self.to_recall_run(
+            PROBE, _record_of(question, _asked(question, request)), shown=shown
         )
 
     def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:

@@ -62,7 +62,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         return Known(None, "what it reads is not known")
     left: dict[str, list[str | None]] = {}
     if base is None and entry["listing"]:
-        left = _versions_files_left(deploy, entry)
+        left = versions_files_left(deploy, entry)
     token, why = deploy.project(deploy.build).recall(
         command_of(deploy, name), name, left, own, writes.manifests_before(deploy, name)
     )
@@ -103,7 +103,7 @@ def _other_part(deploy: Deployment, parts: Mapping[str, answers.Part]) -> str | 
     return None
 
 
-def _versions_files_left(deploy: Deployment, entry: Entry) -> dict[str, list[str | None]]:
+def versions_files_left(deploy: Deployment, entry: Entry) -> dict[str, list[str | None]]:
     """Return the states in which a build may meet the versions files: as then, or as it left them.
 
     The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.

@@ -43,10 +43,7 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
         )
         return
     try:
-        written = facts["storage"]["folder"]
-        answer, _ = deploy.build.ask(
-            verbs.GUARD, asks.Guard(root=facts["static_root"], written=written, **kept(deploy))
-        )
+        answer, _ = deploy.build.ask(verbs.GUARD, guard_request(deploy))
     except FabStaticError as error:
         yield error
         return
@@ -55,6 +52,13 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
     if not answer["is_empty"] and deploy.journal.static_root != answer["root"]:
         yield from _of_files(deploy, answer["root"])
     deploy.static_root = answer["root"]
+
+
+def guard_request(deploy: Deployment) -> asks.Guard:
+    """Return what the build host is asked of the static root."""
+    facts = deploy.facts(deploy.build)
+    root, written = str(facts["static_root"]), facts["storage"]["folder"]
+    return asks.Guard(root=root, written=written, **kept(deploy))
 
 
 def kept(deploy: Deployment) -> asks.Kept:

@@ -1,0 +1,67 @@
+"""What a deploy will ask for certain: asked together, in one trip, before the first of it is wanted.
+
+A question to a host takes as long as the line to it. Those below need no answer of each other. Where nothing has
+changed they are all that a build asks; where something has, those after it are asked anew (remote/foreseen.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.reuse import command_of, versions_files_left
+from fab_static.phases.run.static_root import guard_request, words_of_collectstatic
+from fab_static.plan.wire import asks, questions, verbs
+from fab_static.remote import Question, RemoteHost
+
+FIRST = "collectstatic"
+BUILDS_OR_RENDERS = {"build", "web"}
+
+
+def foresee_beginning(deploy: Deployment) -> None:
+    """Ask every host what a run begins with: its state, its facts, and the project's settings."""
+
+    def asked(host: RemoteHost) -> None:
+        wanted: list[Question] = [(verbs.STATE, None), (verbs.FACTS, None)]
+        if deploy.reuse == "yes" and not deploy.by_itself and BUILDS_OR_RENDERS & {*host.roles}:
+            wanted.append(deploy.project(host).to_recall(questions.SETTINGS))
+        host.foresee(wanted)
+
+    deploy.on(deploy.hosts(), asked)
+
+
+def foresee_build(deploy: Deployment) -> None:
+    """Ask the build host what a build asks in which no phase need run.
+
+    That is whether the static root may be touched, what each phase left, whether it would read the same, and the
+    seals that the new release is compared with.
+    """
+    if deploy.reuse == "yes" and not deploy.by_itself:
+        deploy.build.foresee(_of_build(deploy))
+
+
+def foresee_seal(deploy: Deployment) -> None:
+    """Ask the build host what the seal asks the project, and whether sources have come since they were collected."""
+    if deploy.reuse == "yes" and not deploy.by_itself:
+        question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
+        project = deploy.project(deploy.build)
+        wanted: list[Question] = [project.to_recall(questions.SHADOWED, question)]
+        entry = deploy.journal.phases.get(FIRST)
+        if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
+            left = versions_files_left(deploy, entry)
+            wanted.append(project.to_recall_run(command_of(deploy, FIRST), FIRST, left))
+        deploy.build.foresee(wanted)
+
+
+def _of_build(deploy: Deployment) -> Iterator[Question]:
+    phases, entries = deploy.phases, deploy.journal.phases
+    if deploy.static_root is None and deploy.facts(deploy.build)["static_root"]:
+        yield verbs.GUARD, guard_request(deploy)
+    known = [entries[name] for name in phases if name in entries]
+    listings = [entry["listing"] for entry in known] + [entry["base"] for entry in known]
+    for listing in dict.fromkeys(filter(None, listings)):
+        yield verbs.READ_OBJECT, asks.Object(object=listing)
+    project, own = deploy.project(deploy.build), deploy.environment.build.own
+    for name in phases[1:]:  # the first is asked with what stands in a listing
+        if name in entries and entries[name].get("record") and name not in own:
+            yield project.to_recall_run(command_of(deploy, name), name)

@@ -1,0 +1,65 @@
+"""Answers to questions that were asked before somebody wanted to know, so that all of them took one trip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fab_static.plan.wire import verbs
+from fab_static.plan.wire.verbs import Verb
+
+AnyVerb = Verb[Any, Any]
+Request = Mapping[str, Any] | None
+Question = tuple[AnyVerb, Request]
+Answer = tuple[Any, bytes]
+
+MOST_TOGETHER = 24  # an agent holds 32 frames that wait for their turn
+MOST_BYTES = 4 * 1024 * 1024  # of objects that are kept for whoever asks again
+# these change nothing that a question would be answered by
+WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT)
+
+
+class Foreseen:
+    """What a host has answered, and would answer still."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str], Answer] = {}
+        self._size = 0
+
+    def has(self, verb: AnyVerb, request: Request) -> bool:
+        """Tell whether an answer is there."""
+        return _key(verb, request) in self._answers
+
+    def keep(self, verb: AnyVerb, request: Request, answer: Answer) -> None:
+        """Keep an answer; what is large is forgotten first."""
+        self._size += len(answer[1])
+        if self._size > MOST_BYTES:
+            self._answers.clear()
+            self._size = len(answer[1])
+        self._answers[_key(verb, request)] = answer
+
+    def answer(self, verb: AnyVerb, request: Request, body: bytes) -> Answer | None:
+        """Return what the host has answered; None where it must be asked.
+
+        An answer is given once, but an object's, which is the same for ever. Where the host is about to change
+        something, the others are forgotten.
+        """
+        if verb is verbs.READ_OBJECT:
+            return self._answers.get(_key(verb, request))
+        if not body and (known := self._answers.pop(_key(verb, request), None)):
+            return known
+        if not (verb.changes_nothing or verb in WITHOUT_EFFECT):
+            of_objects = verbs.READ_OBJECT.name
+            self._answers = {key: one for key, one in self._answers.items() if key[0] == of_objects}
+        return None
+
+
+def _key(verb: AnyVerb, request: Request) -> tuple[str, str]:
+    return verb.name, json.dumps(request or {}, sort_keys=True)
+
+
+def is_object(request: Request, data: bytes) -> bool:
+    """Tell whether these are the bytes of the object that was asked for."""
+    return hashlib.sha256(data).hexdigest() == (request or {}).get("object")

@@ -1,0 +1,92 @@
+"""Questions that go out together, and answers that count until the host is asked to change something."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static.errors import ReleaseError, RemoteError
+from fab_static.plan.inventory import Environment, Host, Project
+from fab_static.plan.wire import asks, verbs
+from fab_static.remote import Fleet, RemoteHost
+
+TEXT = b"a listing, many times the same\n" * 1000
+NAME = hashlib.sha256(TEXT).hexdigest()
+NOWHERE = "20261122T170102Z-40b46b94"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[RemoteHost]:
+    environment = Environment(
+        name="production",
+        app="shop",
+        deploy_to=str(tmp_path / "deploy_to"),
+        hosts=(Host("build1", "build1", ("build", "static", "web"), local=True),),
+        project=Project(path="/srv/shop/code"),
+    )
+    fleet = Fleet(environment)
+    fleet.hosts[0].ask(verbs.PUT_OBJECT, body=TEXT)
+    yield fleet.hosts[0]
+    fleet.close()
+
+
+def test_questions_that_were_foreseen_are_not_sent_again(host: RemoteHost) -> None:
+    host.foresee([(verbs.STATE, None), (verbs.READ_OBJECT, asks.Object(object=NAME))])
+    sent = host.requests
+    assert host.ask(verbs.STATE)[0]["current"] is None
+    assert host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))[1] == TEXT
+    assert host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))[1] == TEXT
+    assert host.requests == sent
+
+
+def test_an_answer_is_given_once_and_no_more_once_the_host_is_to_change(host: RemoteHost) -> None:
+    host.foresee([(verbs.STATE, None), (verbs.LOOK_AT_LOCK, None)])
+    host.ask(verbs.STATE)
+    host.ask(verbs.LOCK, asks.Lock(owner="anna@desk", phase="deploy"))
+    assert host.ask(verbs.LOOK_AT_LOCK)[0]["holder"]["owner"] == "anna@desk"
+    host.ask(verbs.WRITE_JOURNAL, body=b'{"format": 1}')
+    assert host.ask(verbs.STATE)[0]["journal"] == {"format": 1}
+
+
+def test_one_question_that_is_refused_keeps_no_other_from_its_answer(host: RemoteHost) -> None:
+    host.foresee([(verbs.READ_RELEASE, asks.Release(release=NOWHERE)), (verbs.STATE, None)])
+    sent = host.requests
+    host.ask(verbs.STATE)
+    assert host.requests == sent
+    with pytest.raises((ReleaseError, RemoteError)):
+        host.ask(verbs.READ_RELEASE, asks.Release(release=NOWHERE))
+
+
+def test_an_object_of_other_bytes_is_not_kept(host: RemoteHost, tmp_path: Path) -> None:
+    path = tmp_path / "deploy_to" / "objects" / NAME[:2] / NAME
+    path.chmod(0o600)
+    path.write_bytes(b"x" * len(TEXT))
+    host.foresee([(verbs.READ_OBJECT, asks.Object(object=NAME))])
+    with pytest.raises((ReleaseError, RemoteError)):
+        host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))
+
+
+def test_a_connection_that_is_lost_is_told_to_whoever_asks(host: RemoteHost) -> None:
+    host.close_agent()
+    host.foresee([(verbs.STATE, None)])
+    assert host.ask(verbs.STATE)[0]["current"] is None
+
+
+def test_a_text_comes_deflated_and_no_larger_than_its_answer_may_be(host: RemoteHost) -> None:
+    agent, came = host._agent, []
+    received = agent.received
+
+    def noted(*words: Any) -> Any:
+        came.append(received(*words))
+        return came[-1]
+
+    agent.received = noted  # type: ignore[method-assign]
+    assert host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))[1] == TEXT
+    assert len(came[-1][1]) < len(TEXT) / 10
+    inflated = host._requests._inflated
+    with pytest.raises(RemoteError, match="a body of more than 4,096 bytes"):
+        inflated("read_object", came[-1][1], 4096)
+    with pytest.raises(RemoteError, match="breaks off"):
+        inflated("read_object", came[-1][1][:-8], len(TEXT))
