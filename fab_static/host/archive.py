@@ -89,6 +89,66 @@ def _files_of(module: ModuleType) -> Iterator[Path]:
     return file.parent.rglob("*.py") if file.name == "__init__.py" else iter([file])
 
 
+LACKS = b"\nfab_static lacks\n"  # printed by a bootstrap that found no kept archive
+SIZE = b"%08d\n"  # of what follows, to be read past where the archive is lacking: it is sent again
+# Runs what is kept; where nothing is, says so, reads past what it cannot answer yet, and takes the archive in. Where
+# the login has read the first line, a few bytes of what follows are read already: it is sent again then, too.
+FROM_KEPT = """
+import io, json, os, stat, sys, zlib
+try:
+    from _sha256 import sha256
+except ImportError:
+    from hashlib import sha256
+def kept():
+    try:
+        folder = os.lstat(FOLDER)
+        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 63:
+            return b''
+        file = os.open(FOLDER + '/' + NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = os.read(file, LENGTH + 1) if stat.S_ISREG(os.fstat(file).st_mode) else b''
+    except OSError:
+        return b''
+    return data if sha256(data).hexdigest() == NAME else b''
+read = io.BufferedReader(io.FileIO(0, closefd=False), 1).read
+line, rest, data = read(len(FIRST)), b'', b''
+if line == FIRST:
+    size, data = read(9), kept()
+else:
+    size, rest = line[:9], line[9:]
+if not data:
+    size[:8].isdigit() or sys.exit(LOGIN)
+    read(int(size) - len(rest))
+    os.write(1, LACKS)
+    data = read(LENGTH)
+    data[:1] == b'x' or sys.exit(LOGIN)
+sources = json.loads(zlib.decompress(data).decode('utf-8'))
+"""
+
+
+def bootstrap_kept(data: bytes, main: str, folder: str) -> str:
+    """Return the program that runs an archive which the host may keep, else reads it from standard input.
+
+    It first reads FIRST_LINE, and by SIZE how much follows it. The folder must be the user's own, and nobody else's;
+    what is kept there counts only if its SHA-256 is the archive's.
+    """
+    file = Path(loader.__file__).relative_to(ROOT).as_posix()
+    words = {
+        "FOLDER": folder,
+        "NAME": hashlib.sha256(data).hexdigest(),
+        "LENGTH": len(data),
+        "FIRST": FIRST_LINE,
+        "LACKS": LACKS,
+        "LOGIN": READ_BY_THE_LOGIN,
+    }
+    given = "".join(f"{name}={value!r};" for name, value in words.items())
+    too_old = f"sys.exit({WHICH_PYTHON})"
+    return (
+        f"import sys;sys.version_info<(3,8)and {too_old};{given}exec({FROM_KEPT!r});loader={{}};"
+        f"exec(compile(sources['{file}'],'{file}','exec'),loader);"
+        f"loader['Modules'](sources,data).install();from {main} import main;main()"
+    )
+
+
 def bootstrap(data: bytes, main: str) -> str:
     """Return the program that reads an archive from standard input, and calls `main` of one of its modules.
 
@@ -106,5 +166,5 @@ def bootstrap(data: bytes, main: str) -> str:
         f"data=head+read({len(data)}-len(head));data[:1]==b'x'or sys.exit('{READ_BY_THE_LOGIN}');"
         "sources=json.loads(zlib.decompress(data).decode('utf-8'));"
         f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
-        f"loader['Modules'](sources).install();from {main} import main;main()"
+        f"loader['Modules'](sources,data).install();from {main} import main;main()"
     )

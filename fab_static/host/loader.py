@@ -26,7 +26,8 @@ INIT = "/__init__.py"
 class Modules:
     """Finds the modules of an archive, and loads them. `sources` maps the path of each file to its text."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, sources: dict[str, str], archive: bytes = b"") -> None:
+        self.archive = archive  # which they came in
         self._files: dict[str, tuple[str, str]] = {}
         self._take(sources)
 

@@ -9,11 +9,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 
 import paramiko
 
 from fab_static.errors import DeployLockedError, FabStaticError, ReleaseError, RemoteError
 from fab_static.host.agent.protocol import HELLO, PIECE
+from fab_static.host.archive import LACKS
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.wire import verbs
 from fab_static.remote import patience
@@ -22,6 +24,8 @@ from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooS
 from fab_static.remote.opening import Opening
 from fab_static.remote.sent import framed
 
+LEARN = {"do": "learn", "n": 0}  # nobody waits for this number
+WITH_FIRST = 64 * 1024  # bytes of a body that goes along with an agent's first words
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
 MAX_PACK = 4 * PIECE  # bytes of objects in one frame; an agent sends less than half of it
 
@@ -43,6 +47,7 @@ class AgentChannel:
         self._writing = threading.Lock()  # one frame at a time
         self._archive = b""  # which an agent is to learn
         self._is_taught = False
+        self.was_sent = False  # a program, to a host that could keep it
 
     @property
     def is_open(self) -> bool:
@@ -77,8 +82,8 @@ class AgentChannel:
                 self.has_ended
             ):  # while nothing was under way: a server or a firewall took it for idle
                 self.close()
-            if self._channel is None:
-                self._open()
+            if self._channel is None and self._open(head, body):
+                return
         data = (self._lesson() if "do" in head else b"") + framed(head, body)
         self.sent += 1
         try:
@@ -102,11 +107,26 @@ class AgentChannel:
         self._archive = archive
 
     def _lesson(self) -> bytes:
-        """Return the frame from which this agent learns the archive; nothing where it has."""
+        """Return the frame from which this agent learns the archive; nothing where it has.
+
+        A host may keep it: there its name is enough, and the agent says what it lacks.
+        """
         if not self._archive or self._is_taught:
             return b""
         self._is_taught = True
-        return framed({"do": "learn", "n": 0}, self._archive)  # nobody waits for this number
+        if self._opening.may_be_kept:
+            return framed({**LEARN, "sha256": sha256(self._archive).hexdigest()}, b"")
+        return framed(LEARN, self._archive)
+
+    def lacks(self, name: object) -> bool:
+        """Send the archive to an agent whose host does not keep it; return whether it was that one."""
+        if not self._archive or name != sha256(self._archive).hexdigest():
+            return False
+        self.was_sent = True
+        with self._writing:
+            if self._channel is not None:
+                self._channel.send(framed(LEARN, self._archive))
+        return True
 
     def tell(self, head: Head, timeout_seconds: float) -> bool:
         """Say something that is no request, between frames; return whether that could be done."""
@@ -132,15 +152,16 @@ class AgentChannel:
             with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
                 channel.close()
 
-    def _open(self) -> None:
+    def _open(self, request: Head, body: bytes) -> bool:
+        """Start an agent; return whether the request went along with its first words."""
         self._frames = Frames()
         channel = self._opening.channel()
         self.sent += 1
+        first = self._lesson() + framed(request, body) if len(body) <= WITH_FIRST else b""
         try:
             with self._writing:
                 self._channel = channel
-                channel.send(self._opening.first_bytes() + self._lesson())
-            self._frames.skip_to(channel, HELLO, MAX_GREETING, self._opening.seconds)
+                self._start(channel, first)
             self.hello = self.believed("hello", self.received(patience.SILENCE_SECONDS, 0)[0])
             self.refuse_error(self.received(patience.SILENCE_SECONDS, 0)[0])
         except (OSError, EOFError, paramiko.SSHException) as error:
@@ -151,6 +172,21 @@ class AgentChannel:
         except BaseException:
             self.close()
             raise
+        return bool(first)
+
+    def _start(self, channel: Channel, first: bytes) -> None:
+        """Send what starts the agent, and its first requests; its program where the host does not keep it."""
+        opening = self._opening
+        if not opening.may_be_kept:
+            channel.send(opening.first_bytes() + first)
+            self._frames.skip_to(channel, [HELLO], MAX_GREETING, opening.seconds)
+            return
+        channel.send(opening.asking(first))
+        mark = self._frames.skip_to(channel, [HELLO, LACKS], MAX_GREETING, opening.seconds)
+        if mark == LACKS:
+            self.was_sent = True
+            channel.send(opening.archive + opening.first_request + first)
+            self._frames.skip_to(channel, [HELLO], MAX_GREETING, opening.seconds)
 
     # ---- from the agent
 

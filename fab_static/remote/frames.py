@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from fab_static.host.agent.protocol import FRAME
@@ -106,15 +107,15 @@ class Frames:
         head = parsed(self._exactly(channel, head_size, silence_seconds))
         return head, self._exactly(channel, body_size, silence_seconds)
 
-    def skip_to(self, channel: Channel, mark: bytes, most: int, seconds: float) -> None:
-        """Read over what stands before the mark, and over the mark.
+    def skip_to(self, channel: Channel, marks: Sequence[bytes], most: int, seconds: float) -> bytes:
+        """Read over what stands before one of the marks, and over the mark; return the one that came.
 
         Raises:
-            EOFError: it did not come; with what came instead.
+            EOFError: none came; with what came instead.
         """
         deadline = time.monotonic() + seconds
         self._is_marked = False
-        while mark not in self._buffer:
+        while not (found := [mark for mark in marks if mark in self._buffer]):
             if len(self._buffer) > most:
                 self._buffer.clear()
                 raise EOFError("the login prints without end")
@@ -125,7 +126,9 @@ class Frames:
             if time.monotonic() > deadline:
                 raise TooSlowError(f"the agent did not speak for {seconds:g} seconds")
         self._is_marked = True
+        mark = min(found, key=self._buffer.index)
         del self._buffer[: self._buffer.index(mark) + len(mark)]
+        return mark
 
     def _exactly(self, channel: Channel, size: int, silence_seconds: float) -> bytes:
         pace = Pace(silence_seconds)

@@ -166,6 +166,12 @@ class RemoteHost:
         """
         self._requests.settle()
 
+    def keep_programs(self) -> None:
+        """Have the host keep what was sent there to run, and wait for nothing; the next deploy sends it no more."""
+        if self._agent.was_sent:
+            self._agent.was_sent = False
+            self.later(verbs.KEEP_PROGRAMS, b"")
+
     def _with_lock(self, request: Request) -> Params:
         """Return the words of a request; the host refuses it where the lock that it names is another's by now."""
         return {**(request or {}), "held": self.held} if self.held else request or {}

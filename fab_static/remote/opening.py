@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from fab_static.errors import RemoteError
+from fab_static.host.agent.programs import FOLDER
 from fab_static.host.archive import FIRST_LINE
 from fab_static.plan.inventory import Environment, Host, expand
 from fab_static.remote import patience, sent, starting
@@ -41,7 +42,7 @@ class Opening:
         Raises:
             RemoteError: the host cannot be reached, or has no such program.
         """
-        command = self._as_user(self._agent.command(self._python))
+        command = self._as_user(self._command)
         if not self._host.local:
             return self._connection.channel(shlex.join(command))
         try:
@@ -53,13 +54,32 @@ class Opening:
 
     def first_bytes(self) -> bytes:
         """Return the agent's program and its first request, for one trip."""
+        return self._agent.first_bytes + self.first_request
+
+    def asking(self, more: bytes) -> bytes:
+        """Return the agent's first request, and more of them, for a host that may keep its program."""
+        return self._agent.asking(self.first_request + more)
+
+    @property
+    def archive(self) -> bytes:
+        """The agent's program, for a host that does not keep it."""
+        return self._agent.archive
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether a host may keep the program: here it costs nothing to send."""
+        return not self._host.local
+
+    @property
+    def first_request(self) -> bytes:
+        """The frame of the agent's first request."""
         opening = {
             "do": "open",
-            "deploy_to": expand(self._environment.deploy_to, self._host),
+            "deploy_to": self._deploy_to,
             "app": self._environment.app,
             "environment": self._environment.name,
         }
-        return self._agent.first_bytes + sent.framed(opening, b"")
+        return sent.framed(opening, b"")
 
     def failed(
         self, code: int | None, words: str, error: BaseException, printed: str = ""
@@ -81,7 +101,7 @@ class Opening:
         return self._no_agent(code, said, error)
 
     def _shown(self, words: str) -> str:
-        return starting.shown(words, self._agent.command(self._python)[-1])
+        return starting.shown(words, self._command[-1])
 
     def _no_agent(self, code: int | None, words: str, error: BaseException) -> RemoteError:
         """Return why there is no agent: what was said instead of its first words."""
@@ -130,6 +150,16 @@ class Opening:
             return channel.last_words()[1]
         finally:
             channel.close()
+
+    @property
+    def _deploy_to(self) -> str:
+        return expand(self._environment.deploy_to, self._host)
+
+    @property
+    def _command(self) -> list[str]:
+        if not self.may_be_kept:
+            return self._agent.command(self._python)
+        return self._agent.command_of_kept(self._python, f"{self._deploy_to}/{FOLDER}")
 
     @property
     def _python(self) -> str:

@@ -222,6 +222,8 @@ class Requests:
         while (number := head.get("n", self._number)) != self._number:
             if type(number) is int and number in self._later:
                 self._ended_later(number, head)
+            elif "lacks" in head and self.agent.lacks(head["lacks"]):
+                pass
             elif type(number) is not int or number > self._number or time.monotonic() > deadline:
                 raise self.agent.malformed(f"an answer to the request {str(number)[:20]}")
             head, body = self.agent.received(silence_seconds, most)

@@ -11,7 +11,14 @@ from functools import cache
 
 from fab_static.host import agent
 from fab_static.host.agent.protocol import FRAME
-from fab_static.host.archive import FIRST_LINE, WHICH_PYTHON, archive, bootstrap
+from fab_static.host.archive import (
+    FIRST_LINE,
+    SIZE,
+    WHICH_PYTHON,
+    archive,
+    bootstrap,
+    bootstrap_kept,
+)
 from fab_static.remote.frames import Head
 
 AGENT = "fab_static_sent.host.agent"  # its name on hosts
@@ -24,7 +31,8 @@ OF_PROJECTS = (
     "recorded",
     "static_root",
 )
-OF_BUILDS = ("copies", "deltas", "encoding", "lift", "writes")  # and only where it is built, these
+# and only where it is built, these
+OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "writes")
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
 TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating
@@ -44,7 +52,19 @@ class Program:
     def command(self, python: str) -> list[str]:
         """Return the words of the command: no packages of user or site, and UTF-8 whatever the locale."""
         program = bootstrap(self.archive, f"{AGENT}.wire")
-        return [python, "-I", "-S", "-X", "utf8", "-c", program]
+        return [*_started(python), program]
+
+    def command_of_kept(self, python: str, folder: str) -> list[str]:
+        """Return the words of a command that runs what is kept in a folder of the host, else waits for it."""
+        return [*_started(python), bootstrap_kept(self.archive, f"{AGENT}.wire", folder)]
+
+    def asking(self, frames: bytes) -> bytes:
+        """Return what goes to the standard input of a program that may be kept there, with the first frames."""
+        return FIRST_LINE + SIZE % len(frames) + frames
+
+
+def _started(python: str) -> list[str]:
+    return [python, "-I", "-S", "-X", "utf8", "-c"]
 
 
 def which(python: str) -> list[str]:

@@ -62,6 +62,8 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
         deploy.lock = lock
         foresee_beginning(deploy)
         deploy.look()
+        for host in deploy.hosts():
+            host.keep_programs()
         settle(deploy)
         if deploy.recorded_live and deploy.live is None:
             deploy.show.warn("hosts disagree about what is live; this run brings them together")

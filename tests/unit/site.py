@@ -271,6 +271,9 @@ class ScriptedHost(RemoteHost):
             self.after[do]()
         return answer
 
+    def keep_programs(self) -> None:
+        pass  # the agent works in this process
+
     def foresee(self, questions: Any) -> None:
         pass  # each is asked by whoever wants to know
 

@@ -9,7 +9,14 @@ if TYPE_CHECKING:
 
 
 def learn(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Take in host/project/. Body: its archive."""
+    """Take in host/project/. Body: its archive; or the head has the SHA-256 of one that may be kept here."""
+    if "sha256" in head and not body:
+        from fab_static.host.agent.programs import kept_program  # late: most hosts run nothing
+
+        body = kept_program(agent.host, head["sha256"])
+        if not body:
+            agent.send({"lacks": head["sha256"]})
+            body = agent.next_to("learn")
     agent.project = body
     # the loader of an archive takes in another; in a test these modules are files
     add = getattr(globals().get("__loader__"), "add", None)

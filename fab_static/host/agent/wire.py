@@ -85,6 +85,7 @@ VERBS = {
     "lift": "lift",
     "lower": "lift",
     "run": "commands",
+    "keep_programs": "programs",
     "learn": "project_modules",
     "recall": "recorded",
     "replay": "recorded",
@@ -108,6 +109,11 @@ def function_of(do: str) -> Verb:
     return found
 
 
+def plain(head: Head, body: bytes) -> bytes:
+    """Return the body of a request as it was before it was deflated."""
+    return zlib.decompress(body) if head.get("deflated") else body
+
+
 class Waiting:
     """The frames that wait for their turn; who reads them waits where there are many: they take memory."""
 
@@ -121,6 +127,11 @@ class Waiting:
         self._room.acquire()
         self._frames.append(frame)
         self._here.release()
+
+    def put_back(self, frames: list[tuple[Head, bytes]]) -> None:
+        self._frames.extendleft(reversed(frames))
+        for _ in frames:
+            self._here.release()
 
     def get(self) -> tuple[Head, bytes]:
         self._here.acquire()
@@ -141,6 +152,7 @@ class Agent:
         self._number: Any = None  # of the request at hand
         self._cancelled: Any = None  # the number of one that nobody waits for
         self.children: set[int] = set()
+        self.archive: bytes = getattr(globals().get("__loader__"), "archive", b"")  # our own
         self.project = b""  # the archive of host/project/, once it was sent
         self.start: OneStart | None = None
         self.starts_alone = False  # each command is a process of its own
@@ -189,8 +201,7 @@ class Agent:
                 self._end_children()
 
     def _answer(self, head: Head, body: bytes) -> tuple[Head, bytes]:
-        if head.get("deflated"):
-            body = zlib.decompress(body)
+        body = plain(head, body)
         if head["do"] == "open":
             self.host = Host(head["deploy_to"], head["app"], head["environment"])
             return {}, b""
@@ -212,6 +223,16 @@ class Agent:
 
     def next_frame(self) -> tuple[Head, bytes]:
         return self._frames.get()
+
+    def next_to(self, do: str) -> bytes:
+        """Return the body of the next request to do this, before those that came earlier."""
+        earlier: list[tuple[Head, bytes]] = []
+        while True:
+            head, body = self._frames.get()
+            if head.get("do") == do:
+                self._frames.put_back(earlier)
+                return plain(head, body)
+            earlier.append((head, body))
 
     def _read(self) -> None:
         """Read ahead, so that the end of the connection is seen while a command runs."""

@@ -1,6 +1,7 @@
 """An archive of modules is imported on a host where nothing of ours is installed, or another version of it."""
 
 import ast
+import hashlib
 import json
 import shutil
 import subprocess
@@ -353,3 +354,62 @@ def test_a_shell_that_reads_the_archive_ends_at_its_first_line(shell, tmp_path):
     ran = subprocess.run([shell], input=sent, cwd=tmp_path, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (archive.READ_BY_A_SHELL, b"")
     assert not [*tmp_path.iterdir()]
+
+
+# ---- an archive that the host may keep
+
+
+def kept_start(folder, stdin):
+    """Run `rest` of the packed package, from what a folder keeps or from what is sent."""
+    program = archive.bootstrap_kept(PACKED_DATA, "fab_static_sent.host.packed.start", str(folder))
+    assert "\n" not in program
+    command = [sys.executable, "-I", "-S", "-c", program, "rest"]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+def keep(folder, data, mode=0o700):
+    folder.mkdir(mode=0o700)
+    (folder / hashlib.sha256(data).hexdigest()).write_bytes(data)
+    folder.chmod(mode)
+
+
+ASKED = archive.FIRST_LINE + archive.SIZE % 6 + b"frames"
+PACKED_DATA = zlib.compress(json.dumps(SOURCES).encode())
+SENT_AGAIN = PACKED_DATA + b"frames"
+
+
+def test_what_is_kept_runs_and_is_not_sent(tmp_path):
+    keep(tmp_path / "programs", PACKED_DATA)
+    ran = kept_start(tmp_path / "programs", ASKED)
+    assert (ran.stderr, ran.stdout) == (b"", b"frames\n")
+
+
+def test_what_is_not_kept_is_asked_for_and_the_first_frames_are_sent_again(tmp_path):
+    ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
+    assert (ran.stderr, ran.stdout) == (b"", archive.LACKS + b"frames\n")
+
+
+def test_a_folder_that_others_may_write_to_counts_for_nothing(tmp_path):
+    keep(tmp_path / "programs", PACKED_DATA, mode=0o770)
+    ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
+    assert ran.stdout.startswith(archive.LACKS)
+
+
+def test_other_bytes_under_its_name_never_run(tmp_path):
+    keep(tmp_path / "programs", PACKED_DATA)
+    (file,) = (tmp_path / "programs").iterdir()
+    file.write_bytes(zlib.compress(b"{}"))
+    ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
+    assert ran.stdout == archive.LACKS + b"frames\n"
+
+
+def test_a_login_that_reads_the_first_line_has_all_sent_again(tmp_path):
+    keep(tmp_path / "programs", PACKED_DATA)
+    ran = kept_start(tmp_path / "programs", ASKED[len(archive.FIRST_LINE) :] + SENT_AGAIN)
+    assert ran.stdout == archive.LACKS + b"frames\n"
+
+
+def test_a_login_that_reads_more_is_told_of(tmp_path):
+    ran = kept_start(tmp_path / "programs", b"no number and no line of ours " * 10)
+    assert ran.returncode != 0
+    assert ran.stderr.decode().strip() == archive.READ_BY_THE_LOGIN

@@ -1,0 +1,77 @@
+"""What a host was sent to run is kept there, and counts only in a folder of its own user, byte for byte."""
+
+import hashlib
+import os
+
+import pytest
+
+from fab_static.host.agent.programs import KEPT, kept_program
+
+AGENT, PROJECT = b"x agent", b"x project"
+
+
+def name(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def keeping(agent):
+    agent.archive, agent.project = AGENT, PROJECT
+    agent.do("keep_programs")
+    return agent
+
+
+def test_programs_are_kept_by_their_sha256_for_this_user_alone(keeping, root):
+    folder = root / "programs"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        name(AGENT): AGENT,
+        name(PROJECT): PROJECT,
+    }
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert kept_program(keeping.host, name(AGENT)) == AGENT
+    assert kept_program(keeping.host, name(b"another")) == b""
+
+
+def test_other_bytes_under_a_name_do_not_count(keeping, root):
+    (root / "programs" / name(AGENT)).write_bytes(b"x evil")
+    assert kept_program(keeping.host, name(AGENT)) == b""
+    keeping.do("keep_programs")
+    assert kept_program(keeping.host, name(AGENT)) == AGENT
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o755])
+def test_a_folder_that_others_may_enter_counts_for_nothing(keeping, root, mode):
+    (root / "programs").chmod(mode)
+    assert kept_program(keeping.host, name(AGENT)) == b""
+
+
+def test_a_folder_of_somebody_elses_counts_for_nothing(keeping, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert kept_program(keeping.host, name(AGENT)) == b""
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/"), lambda path: path.touch()])
+def test_what_stands_in_its_place_is_left_alone(agent, root, make):
+    root.mkdir()
+    make(root / "programs")
+    agent.archive, agent.project = AGENT, PROJECT
+    agent.do("keep_programs")
+    assert kept_program(agent.host, name(AGENT)) == b""
+    assert (root / "programs").is_symlink() or (root / "programs").is_file()
+
+
+@pytest.mark.parametrize("put", [lambda path: os.mkfifo(path), lambda path: path.mkdir()])
+def test_a_name_that_is_no_file_is_not_waited_for(keeping, root, put):
+    (root / "programs" / name(AGENT)).unlink()
+    put(root / "programs" / name(AGENT))
+    assert kept_program(keeping.host, name(AGENT)) == b""
+
+
+def test_the_oldest_go(agent, root):
+    agent.project = b""
+    for number in range(KEPT + 2):
+        agent.archive = b"x %d" % number
+        agent.do("keep_programs")
+        os.utime(root / "programs" / name(agent.archive), (number, number))
+    kept = {path.name for path in (root / "programs").iterdir()}
+    assert kept == {name(b"x %d" % number) for number in range(2, KEPT + 2)}
