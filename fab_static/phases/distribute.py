@@ -12,14 +12,16 @@ from itertools import chain
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD, TICKET
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.handing_over import HandingOver
 from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sources
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.verify import to_verify
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
-from fab_static.remote import CANCEL_SECONDS, RemoteHost, deflated, together
+from fab_static.remote import CANCEL_SECONDS, Question, RemoteHost, deflated, together
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
@@ -78,7 +80,8 @@ def ship_to(
     hosts: Sequence[RemoteHost],
 ) -> None:
     """Make these hosts hold a release."""
-    lacking = lacks(deploy, release, hosts)
+    handing = HandingOver(deploy, release)
+    lacking = _handed_over(deploy, handing, hosts)
     left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
     at_once = deploy.environment.ssh.parallel
     for wanted, alike in _by_what_they_lack(left).items():
@@ -87,19 +90,7 @@ def ship_to(
             continue
         for at in range(0, len(alike), at_once):
             _send(deploy, wanted, alike[at : at + at_once], holders)
-    text = deflated(deploy.seal_text(release))
-    made = {deploy.build} if deploy.just_built == release.id else set()
-
-    def built(host: RemoteHost) -> None:
-        head, _ = host.ask(
-            verbs.BUILD_RELEASE, asks.BuildRelease(roles=list(host.roles), anew=True), text
-        )
-        if head["mended"]:
-            deploy.show.warn(
-                f"{host.name}: release.json of {release.id} was not what was sealed; it is now"
-            )
-
-    deploy.on([host for host in hosts if host not in made], built)
+    handing.finish(hosts)
     for host in hosts:
         if release.id not in deploy.states[host]["releases"]:
             deploy.states[host]["releases"].append(release.id)
@@ -122,6 +113,21 @@ def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Remo
     _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), records(dict(objects)))
     if absent:
         _send(deploy, absent, [deploy.build], holders)
+
+
+def _handed_over(
+    deploy: Deployment, handing: HandingOver, hosts: Sequence[RemoteHost]
+) -> dict[RemoteHost, dict[str, int]]:
+    """Hand the release's seal to hosts; return what each lacks. Ask for what `verify` will ask, if it comes."""
+    release = handing.release
+    then: dict[RemoteHost, list[Question]] = {}
+    if deploy.to_come[:1] == ("verify",) and release == deploy.release:
+        then = {
+            host: to_verify(deploy, host, release)
+            for host in hosts
+            if release.id in deploy.states[host]["releases"]
+        }
+    return handing.to(hosts, then=then)
 
 
 def lacks(

@@ -97,18 +97,21 @@ def _facts_of_build(deploy: Deployment) -> questions.Settings | None:
 def _coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.Coverage:
     """Return what a web host's project answers when it is shown the release as if it were live."""
     project, facts = deploy.project(host), deploy.facts(host)
-    redirect = _redirect(deploy, host, release)
     if host == deploy.build and deploy.built_manifest:
         # it was asked when it had built: of the same files it would say the same
         built = str(host.layout.object(deploy.built_manifest))
-        shown = {**redirect, str(facts["offline_manifest"]): built}
+        shown = {**_redirect(deploy, host, release), str(facts["offline_manifest"]): built}
         answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
         if answer is not None:
             return answer
+    return project.ask(questions.COVERAGE, of_coverage(deploy, host, release))
+
+
+def of_coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.OfManifest:
+    """Return what a web host's project is asked of a release that is not live there."""
     folder = host.layout.release(release.id)
     manifest = str(folder / in_folder(str(release.offline_manifest)))
-    question = questions.OfManifest(manifest=manifest, redirect=redirect)
-    return project.ask(questions.COVERAGE, question)
+    return questions.OfManifest(manifest=manifest, redirect=_redirect(deploy, host, release))
 
 
 def _redirect(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.gate import gate
+from fab_static.phases.gate import gate, of_coverage
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.questions import COVERAGE
 from fab_static.plan.wording import indented
-from fab_static.remote import RemoteHost
+from fab_static.remote import Question, RemoteHost
 
 
 def verify(deploy: Deployment) -> None:
@@ -31,10 +32,21 @@ def verify(deploy: Deployment) -> None:
     gate(deploy, release)
 
 
+def to_verify(deploy: Deployment, host: RemoteHost, release: Release) -> list[Question]:
+    """Return what `verify` will ask a host that holds the release."""
+    asked: list[Question] = [(verbs.VERIFY, _request(host, release, deploy.seal_sha256(release)))]
+    if release.offline_manifest and "web" in host.roles and deploy.reuse == "yes":
+        asked.append(deploy.project(host).to_recall(COVERAGE, of_coverage(deploy, host, release)))
+    return asked
+
+
+def _request(host: RemoteHost, release: Release, seal: str) -> asks.Verify:
+    return asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal)
+
+
 def _refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
     """Refuse a host that lacks a file of the release, or has other bytes in one."""
-    request = asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal)
-    answer, _ = host.ask(verbs.VERIFY, request)
+    answer, _ = host.ask(verbs.VERIFY, _request(host, release, seal))
     if answer["missing"] or answer["changed"]:
         raise ReleaseError(
             f"release {release.id} is not whole: {answer['missing']} files are missing, "

@@ -12,7 +12,7 @@ from fab_static.plan.wire.verbs import Verb
 
 AnyVerb = Verb[Any, Any]
 Request = Mapping[str, Any] | None
-Question = tuple[AnyVerb, Request]
+Question = tuple[AnyVerb, Request] | tuple[AnyVerb, Request, bytes]
 Answer = tuple[Any, bytes]
 
 MOST_TOGETHER = 24  # an agent holds 32 frames that wait for their turn
@@ -40,7 +40,7 @@ class Foreseen:
             self._size = len(answer[1])
         self._answers[_key(verb, request)] = answer
 
-    def answer(self, verb: AnyVerb, request: Request, body: bytes) -> Answer | None:
+    def answer(self, verb: AnyVerb, request: Request) -> Answer | None:
         """Return what the host has answered; None where it must be asked.
 
         An answer is given once, but an object's, which is the same for ever. Where the host is about to change
@@ -48,7 +48,7 @@ class Foreseen:
         """
         if verb is verbs.READ_OBJECT:
             return self._answers.get(_key(verb, request))
-        if not body and (known := self._answers.pop(_key(verb, request), None)):
+        if known := self._answers.pop(_key(verb, request), None):
             return known
         if not (verb.changes_nothing or verb in WITHOUT_EFFECT):
             of_objects = verbs.READ_OBJECT.name

@@ -132,7 +132,7 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, was silent too long, or refused; with its name.
         """
-        known = self._foreseen.answer(verb, request, body)
+        known = self._foreseen.answer(verb, request)
         if known:
             return cast("tuple[A, bytes]", known)
         params = self._with_lock(request)
@@ -148,9 +148,13 @@ class RemoteHost:
         What was answered counts until the host is asked to change something, and no longer. Questions that
         are refused are asked again by whoever wants to know.
         """
-        asked = [one for one in questions if not self._foreseen.has(*one)][:MOST_TOGETHER]
-        requests = [(verb.name, self._with_lock(request)) for verb, request in asked]
-        for (verb, request), answer in zip(asked, self._requests.together(requests), strict=True):
+        asked = [one for one in questions if not self._foreseen.has(*one[:2])][:MOST_TOGETHER]
+        requests = [
+            (verb.name, self._with_lock(request), body[0] if body else b"")
+            for verb, request, *body in asked
+        ]
+        answers = self._requests.together(requests)
+        for (verb, request, *_), answer in zip(asked, answers, strict=True):
             if answer and not (verb is verbs.READ_OBJECT and not is_object(request, answer[1])):
                 self._foreseen.keep(verb, request, answer)
 
@@ -223,7 +227,7 @@ class RemoteHost:
 
     def take(self, verb: Verb[asks.Nothing, A], frames: Iterable[tuple[Head, bytes]]) -> A:
         """Send a request and a stream of frames after it, and return the answer's head."""
-        self._foreseen.answer(verb, None, b"")  # what was foreseen may change by it
+        self._foreseen.answer(verb, None)  # what was foreseen may change by it
         return cast("A", self._requests.take(verb.name, frames))
 
     def run(

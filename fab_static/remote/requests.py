@@ -98,7 +98,7 @@ class Requests:
             for one in lost:
                 self._send_later(*one)
 
-    def together(self, questions: Sequence[tuple[str, Params]]) -> list[tuple[Head, bytes] | None]:
+    def together(self, questions: Sequence[Later]) -> list[tuple[Head, bytes] | None]:
         """Send several requests that change nothing, then read their answers: one trip for all.
 
         None stands for what was refused, and for all that follows once the connection is lost: whoever asks
@@ -109,11 +109,11 @@ class Requests:
             self._send_again()
             first = self._number + 1
             try:
-                for do, params in questions:
+                for do, params, body in questions:
                     self._number += 1
-                    self._send(do, params, b"")
-                for at, (do, _) in enumerate(questions):
-                    self._number, self._under_way, self._asked = first + at, do, 0
+                    self._send(do, params, body)
+                for at, (do, _, body) in enumerate(questions):
+                    self._number, self._under_way, self._asked = first + at, do, _size_of(body)
                     with contextlib.suppress(FabStaticError):
                         answers[at] = self._answer(do)
                     if not self.agent.is_open:
@@ -143,7 +143,7 @@ class Requests:
             self._number += 1
             self.agent.expect_answer()
             self._under_way = do
-            self._asked = body.size if isinstance(body, Deflated) else len(body)
+            self._asked = _size_of(body)
             try:
                 self._send(do, params, body)
                 yield
@@ -273,3 +273,8 @@ class Requests:
             where=self.agent.name,
             mend="raise ssh.command_timeout if that is not long for this host",
         )
+
+
+def _size_of(body: bytes) -> int:
+    """Return how many bytes a body has, before it is deflated."""
+    return body.size if isinstance(body, Deflated) else len(body)

@@ -79,7 +79,8 @@ class Run:
             names, {name: known[name]["seconds"] for name in names if name in known}
         )
         deploy.show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
-        for name in names:
+        for at, name in enumerate(names):
+            deploy.to_come = tuple(names[at + 1 :])
             flipped = is_live or (name in AFTER_FLIP and len(names) > 1)
             try:
                 self.one(name, goes_on=name != names[-1])

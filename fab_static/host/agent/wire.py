@@ -60,6 +60,7 @@ VERBS = {
     "read_release": "releases",
     "summaries": "releases",
     "build_release": "releases",
+    "take_seal": "taking",
     "verify": "releases",
     "look_at": "releases",
     "flip": "flip",

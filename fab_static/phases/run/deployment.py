@@ -88,11 +88,13 @@ class Deployment:
     timeline: Timeline = field(default_factory=Timeline)
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
+    to_come: tuple[str, ...] = ()  # the phases of this run after the one at hand
     static_root: str | None = None  # its real path, once it was found safe to build in
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, questions.Settings] = field(default_factory=dict)
     _releases: dict[str, Release] = field(default_factory=dict)
+    _read_from: dict[str, RemoteHost] = field(default_factory=dict)
     _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
     _told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -314,7 +316,8 @@ class Deployment:
         """
         from fab_static.plan.seal import from_json  # not above: see there
 
-        if host is None and name in self._releases:
+        is_known = name in self._releases and (host is None or host == self._read_from.get(name))
+        if is_known:
             return self._releases[name]
         holders = (
             [host]
@@ -342,8 +345,13 @@ class Deployment:
             for failure in failures:
                 self.show.warn(f"{failure.where}: {failure.what}")
             self._releases[name], self._seals[name] = release, text
+            self._read_from[name] = holder
             return release
         raise failures[0]
+
+    def has_read(self, name: str | None) -> bool:
+        """Tell whether the seal of a release has been read, so that reading it costs nothing."""
+        return name in self._seals
 
     def seal_text(self, release: Release) -> bytes:
         """Return release.json as it was sealed: an earlier version of the program may have written it otherwise."""

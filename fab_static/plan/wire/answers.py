@@ -73,6 +73,14 @@ class Built(TypedDict):
     mended: bool
 
 
+class Taken(TypedDict):
+    """Whether a seal could be made of what came, and the release was laid out; the body says what is missing."""
+
+    taken: bool
+    built: bool
+    mended: bool
+
+
 class Stored(TypedDict):
     """The name of an object."""
 

@@ -55,6 +55,17 @@ class BuildRelease(TypedDict):
     anew: NotRequired[bool]  # the seal, though one is there
 
 
+class TakeSeal(TypedDict):
+    """A release by its seal's SHA-256; the body is the difference to the seal of `base`, or all of it."""
+
+    release: str
+    sha256: str
+    base: str | None
+    roles: list[str]
+    builds: bool  # lay it out, if no object is missing
+    anew: NotRequired[bool]  # the seal, though another is there
+
+
 class Verify(TypedDict):
     """A release; `seal` is the SHA-256 that its seal must have, and null where nobody knows."""
 

@@ -1,0 +1,81 @@
+"""Takes a release in by its seal: says which objects are not here, and lays it out once none is lacking."""
+
+from __future__ import annotations
+
+from fab_static.host.agent.differences import patched
+from fab_static.host.agent.digests import begun_sha256
+from fab_static.host.agent.names import RELEASE, checked
+from fab_static.host.agent.plain import parsed, read_plain
+from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.releases import build_release
+from fab_static.host.agent.seals import is_seal, with_copies
+from fab_static.host.agent.transfer import missing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fab_static.host.agent.protocol import Head
+    from fab_static.host.agent.store import Host
+    from fab_static.host.agent.wire import Agent
+
+MOST = 64 * 1024 * 1024  # bytes of a seal
+
+
+def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Take a release's seal in, and say which of its objects are not here; with `builds`, lay it out if none.
+
+    The seal's SHA-256 stands in the head. Body: the difference to the seal of the release `base`, which is here;
+    without a base, the seal itself; nothing, where the seal is here. Where none of that gives the right bytes,
+    `taken` is false, and the operator sends all of it.
+
+    Returns as body the records of what is missing, SHA-256 and size.
+    """
+    text = _text(agent.host, head, body)
+    if text is None:
+        return {"taken": False, "built": False, "mended": False}, b""
+    seal = parsed("release.json", text)
+    if not is_seal(seal, head["release"]):
+        raise RefusedError(
+            f"what came is no seal of {head['release']}", agent.host.root, "deploy again", "release"
+        )
+    wanted = objects_of(seal, head["roles"]).items()
+    records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
+    _, absent = missing(agent, {}, b"".join(records))
+    builds = bool(head["builds"]) and not absent
+    is_mended = False
+    if builds:
+        is_mended = build_release(agent, head, text)[0]["mended"]
+    return {"taken": True, "built": builds, "mended": is_mended}, absent
+
+
+def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
+    """Return the objects that a host with these roles must hold, SHA-256 -> size: as plan/release.py has it."""
+    files: dict[str, Any] = dict(seal["files"])
+    wanted = list(seal.get("manifests", {}).values())
+    if seal["versions"]:
+        wanted.append(seal["versions"])
+    if {"static", "build"} & {*roles}:
+        wanted += files.values()
+    else:
+        manifests = filter(None, (seal["offline_manifest"], seal.get("staticfiles_manifest")))
+        wanted += [files[one["path"]] for one in manifests if one["path"] in files]
+    return {sha256: size for one in wanted for _ending, sha256, size in with_copies(one)}
+
+
+def _text(host: Host, head: Head, body: bytes) -> bytes | None:
+    """Return the seal's text; None where it cannot be made of what is here."""
+    base = head["base"]
+    if not base:
+        text = body
+    else:
+        try:
+            text = read_plain(
+                host.path("releases", checked(RELEASE, base, "release"), "release.json")
+            )[0]
+            if body:
+                text = patched(text, body, MOST)
+        except (RefusedError, OSError, ValueError):
+            return None
+    return text if begun_sha256(text).hexdigest() == head["sha256"] else None

@@ -1,0 +1,119 @@
+"""Hands a release to hosts by its seal, which travels as its difference to one that the host has.
+
+A host answers with what it lacks of the release, and lays it out where it lacks nothing: one trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from fab_static.errors import RemoteError
+from fab_static.host.agent.differences import difference
+from fab_static.host.agent.protocol import RECORD
+from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.release import Release
+from fab_static.plan.wire import asks, verbs
+from fab_static.remote import Question, RemoteHost, deflated
+
+
+@dataclass
+class HandingOver:
+    """One release, on its way to hosts."""
+
+    deploy: Deployment
+    release: Release
+    built: set[RemoteHost] = field(default_factory=set)  # that have laid it out
+    _differences: dict[str, bytes] = field(
+        default_factory=dict
+    )  # by the release that they begin from
+
+    def to(
+        self,
+        hosts: Sequence[RemoteHost],
+        *,
+        builds: bool = False,
+        then: Mapping[RemoteHost, Sequence[Question]] | None = None,
+    ) -> dict[RemoteHost, dict[str, int]]:
+        """Hand the release to hosts; return what each lacks: objects, SHA-256 -> size.
+
+        Args:
+            hosts: which.
+            builds: whether those that lack nothing lay it out; else only those that had it before. A copy that
+                breaks off leaves nothing under the release's name, on any host.
+            then: what will be asked of a host right after that; it goes along.
+        """
+        text = self.deploy.seal_text(self.release)
+        whole = deflated(text)
+        held = {roles: self.release.objects(roles) for roles in {host.roles for host in hosts}}
+        for base in {self._base(host) for host in hosts}:
+            if base and base != self.release.id and base not in self._differences:
+                before = self.deploy.seal_text(self.deploy.read_release(base))
+                self._differences[base] = difference(before, text)
+
+        def handed(host: RemoteHost) -> dict[str, int]:
+            base = self._base(host)
+            body = self._differences.get(base, b"") if base else whole
+            is_done = host == self.deploy.build and self.deploy.just_built == self.release.id
+            if is_done:
+                self.built.add(host)
+            may_build = builds or self.release.id in self.deploy.states[host]["releases"]
+            request = self._request(host, base, builds=may_build and not is_done)
+            if then and (after := then.get(host)):
+                host.foresee([(verbs.TAKE_SEAL, request, body), *after])
+            head, absent = host.ask(verbs.TAKE_SEAL, request, body)
+            if not head["taken"] and base:  # what it has under that name is not what was sealed
+                request = self._request(host, None, builds=may_build and not is_done)
+                head, absent = host.ask(verbs.TAKE_SEAL, request, whole)
+            if head["built"]:
+                self.built.add(host)
+            if head["mended"]:
+                self.deploy.show.warn(
+                    f"{host.name}: release.json of {self.release.id} was not what was sealed; it is now"
+                )
+            return _lacking(held[host.roles], absent)
+
+        return self.deploy.on(hosts, handed)
+
+    def finish(self, hosts: Sequence[RemoteHost]) -> None:
+        """Have hosts lay the release out that have been sent what they lacked.
+
+        Raises:
+            RemoteError: one lacks some of it still.
+        """
+        left = [host for host in hosts if host not in self.built]
+        for host, lacking in self.to(left, builds=True).items():
+            if lacking:
+                raise RemoteError(
+                    f"{len(lacking)} objects of {self.release.id} have come, and are not there",
+                    where=f"{host.name}: objects/",
+                    mend="see who removes files there, then run it again",
+                )
+
+    def _request(self, host: RemoteHost, base: str | None, *, builds: bool) -> asks.TakeSeal:
+        return asks.TakeSeal(
+            release=self.release.id,
+            sha256=sha256(self.deploy.seal_text(self.release)).hexdigest(),
+            base=base,
+            roles=list(host.roles),
+            builds=builds,
+            anew=True,
+        )
+
+    def _base(self, host: RemoteHost) -> str | None:
+        """Return the release whose seal a host has, and we have read: this one, or the live one."""
+        there = self.deploy.states[host]["releases"]
+        candidates = (self.release.id, self.deploy.last_live)
+        return next((one for one in candidates if one in there and self._is_read(one)), None)
+
+    def _is_read(self, name: str | None) -> bool:
+        return name == self.release.id or self.deploy.has_read(name)
+
+
+def _lacking(wanted: dict[str, int], absent: bytes) -> dict[str, int]:
+    """Return the objects that a host named, by the release's own names: those of a fleet would be many times all."""
+    if len(absent) == len(wanted) * RECORD.size:
+        return wanted
+    found = {raw for raw, _ in RECORD.iter_unpack(absent)}
+    return {sha256: size for sha256, size in wanted.items() if bytes.fromhex(sha256) in found}

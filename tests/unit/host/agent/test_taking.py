@@ -1,0 +1,83 @@
+"""A host takes a release in by its seal, of which it is sent what it does not have."""
+
+import json
+
+import pytest
+
+from fab_static.host.agent.differences import difference
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.taking import objects_of
+from tests.releases import sealed
+from tests.unit.host.agent.agents import ALL, FILES, record_of, seal_of, sha256_of
+
+OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
+VERSIONS = b"js/a.js: x\n"
+
+
+def seal(name):
+    return seal_of(name, FILES, versioned=["js/a.js"], versions=VERSIONS)
+
+
+@pytest.fixture
+def holding(agent):
+    """An agent whose host has the release OLD."""
+    for data in (*FILES.values(), VERSIONS):
+        agent.do("put_object", data)
+    agent.do("build_release", seal(OLD), roles=ALL)
+    return agent
+
+
+def take(agent, name, body, base, **more):
+    words = {"release": name, "sha256": sha256_of(seal(name)), "base": base, "roles": ALL}
+    return agent.ask("take_seal", body, **words, **{"builds": True, **more})
+
+
+def test_a_seal_comes_as_its_difference_and_the_release_is_laid_out(holding, root):
+    head, absent = take(holding, NEW, difference(seal(OLD), seal(NEW)), OLD)
+    assert (head, absent) == ({"taken": True, "built": True, "mended": False}, b"")
+    assert (root / "releases" / NEW / "release.json").read_bytes() == seal(NEW)
+
+
+def test_of_a_release_that_is_there_nothing_need_come(holding):
+    assert take(holding, OLD, b"", OLD)[0]["built"]
+
+
+def test_what_is_lacking_is_named_and_nothing_is_laid_out(holding, root):
+    lost = FILES["js/a.js"]
+    path = root / "objects" / sha256_of(lost)[:2] / sha256_of(lost)
+    path.unlink()
+    head, absent = take(holding, NEW, seal(NEW), None)
+    assert (head["taken"], head["built"], absent) == (True, False, record_of(lost))
+    assert not (root / "releases" / NEW).exists()
+
+
+def test_who_only_asks_what_is_lacking_lays_nothing_out(holding, root):
+    assert take(holding, NEW, seal(NEW), None, builds=False)[0]["built"] is False
+    assert not (root / "releases" / NEW).exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "base"),
+    [
+        (difference(seal(NEW), seal(NEW)), OLD),  # of another base than it says
+        (b"no difference", OLD),
+        (b"", NEW),  # which is not there
+        (b"{}", None),
+    ],
+)
+def test_where_the_right_bytes_cannot_be_made_all_of_it_is_asked_for(holding, root, body, base):
+    head, _ = take(holding, NEW, body, base)
+    assert head == {"taken": False, "built": False, "mended": False}
+    assert not (root / "releases" / NEW).exists()
+
+
+def test_what_is_no_seal_is_refused(holding):
+    words = {"release": NEW, "sha256": sha256_of(b"{}"), "base": None, "roles": ALL}
+    with pytest.raises(RefusedError, match=f"what came is no seal of {NEW}"):
+        holding.do("take_seal", b"{}", **words, builds=True)
+
+
+@pytest.mark.parametrize("roles", [["build"], ["static"], ["web"], ["static", "web"], ALL])
+def test_what_a_host_must_hold_is_what_the_operator_says(roles):
+    release = sealed({"a.js": "a", "b.css": "b"}, NEW, versions={"a.js": "1234567"})
+    assert objects_of(json.loads(release.to_json()), roles) == release.objects(roles)
