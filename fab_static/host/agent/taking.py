@@ -9,13 +9,11 @@ from fab_static.host.agent.plain import parsed, read_plain
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.releases import build_release
-from fab_static.host.agent.seals import is_seal, with_copies
+from fab_static.host.agent.seals import deltas_of, is_seal, with_copies
 from fab_static.host.agent.transfer import missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -52,7 +50,7 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
     """Return the objects that a host with these roles must hold, SHA-256 -> size: as plan/release.py has it."""
-    files: dict[str, Any] = dict(seal["files"])
+    files: Head = seal["files"]
     wanted = list(seal.get("manifests", {}).values())
     if seal["versions"]:
         wanted.append(seal["versions"])
@@ -61,7 +59,9 @@ def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
     else:
         manifests = filter(None, (seal["offline_manifest"], seal.get("staticfiles_manifest")))
         wanted += [files[one["path"]] for one in manifests if one["path"] in files]
-    return {sha256: size for one in wanted for _ending, sha256, size in with_copies(one)}
+    return {
+        sha256: size for one in wanted for _, sha256, size in (*with_copies(one), *deltas_of(one))
+    }
 
 
 def _text(host: Host, head: Head, body: bytes) -> bytes | None:

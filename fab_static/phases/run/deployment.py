@@ -1,4 +1,7 @@
-"""What every phase is given: the environment, its fleet, the journal, the lock, and the release at hand."""
+"""What every phase is given: the environment, its fleet, the journal, the lock, and the release at hand.
+
+Over 400 lines because it is the one value that all phases share.
+"""
 
 from __future__ import annotations
 

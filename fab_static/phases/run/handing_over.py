@@ -14,7 +14,7 @@ from fab_static.host.agent.differences import difference
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.release import Release
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import Question, RemoteHost, deflated
 
 
@@ -44,28 +44,11 @@ class HandingOver:
                 breaks off leaves nothing under the release's name, on any host.
             then: what will be asked of a host right after that; it goes along.
         """
-        text = self.deploy.seal_text(self.release)
-        whole = deflated(text)
         held = {roles: self.release.objects(roles) for roles in {host.roles for host in hosts}}
-        for base in {self._base(host) for host in hosts}:
-            if base and base != self.release.id and base not in self._differences:
-                before = self.deploy.seal_text(self.deploy.read_release(base))
-                self._differences[base] = difference(before, text)
+        self._tell_apart(hosts)
 
         def handed(host: RemoteHost) -> dict[str, int]:
-            base = self._base(host)
-            body = self._differences.get(base, b"") if base else whole
-            is_done = host == self.deploy.build and self.deploy.just_built == self.release.id
-            if is_done:
-                self.built.add(host)
-            may_build = builds or self.release.id in self.deploy.states[host]["releases"]
-            request = self._request(host, base, builds=may_build and not is_done)
-            if then and (after := then.get(host)):
-                host.foresee([(verbs.TAKE_SEAL, request, body), *after])
-            head, absent = host.ask(verbs.TAKE_SEAL, request, body)
-            if not head["taken"] and base:  # what it has under that name is not what was sealed
-                request = self._request(host, None, builds=may_build and not is_done)
-                head, absent = host.ask(verbs.TAKE_SEAL, request, whole)
+            head, absent = self._asked(host, builds, (then or {}).get(host, ()))
             if head["built"]:
                 self.built.add(host)
             if head["mended"]:
@@ -75,6 +58,36 @@ class HandingOver:
             return _lacking(held[host.roles], absent)
 
         return self.deploy.on(hosts, handed)
+
+    def _tell_apart(self, hosts: Sequence[RemoteHost]) -> None:
+        """Work the differences out, once for all hosts that begin from the same release."""
+        text = self.deploy.seal_text(self.release)
+        self._whole = deflated(text)
+        for base in {self._base(host) for host in hosts} - {None, self.release.id}:
+            if base and base not in self._differences:
+                before = self.deploy.seal_text(self.deploy.read_release(base))
+                self._differences[base] = difference(before, text)
+
+    def _asked(
+        self, host: RemoteHost, builds: bool, then: Sequence[Question]
+    ) -> tuple[answers.Taken, bytes]:
+        """Hand the release to one host; where what it has is not what was sealed, with the whole seal."""
+        is_done = host == self.deploy.build and self.deploy.just_built == self.release.id
+        if is_done:
+            self.built.add(host)
+        had_it = self.release.id in self.deploy.states[host]["releases"]
+        builds = (builds or had_it) and not is_done
+        base = self._base(host)
+        body = self._differences.get(base, b"") if base else self._whole
+        request = self._request(host, base, builds=builds)
+        if then:
+            host.foresee([(verbs.TAKE_SEAL, request, body), *then])
+        answer = host.ask(verbs.TAKE_SEAL, request, body)
+        if base and not answer[0]["taken"]:
+            answer = host.ask(
+                verbs.TAKE_SEAL, self._request(host, None, builds=builds), self._whole
+            )
+        return answer
 
     def finish(self, hosts: Sequence[RemoteHost]) -> None:
         """Have hosts lay the release out that have been sent what they lacked.

@@ -1,4 +1,7 @@
-"""The Django project on a host: its interpreter, its environment, what it answers to the probe."""
+"""The Django project on a host: its interpreter, its environment, what it answers to the probe.
+
+Over 400 lines because the ways to ask a project, to recall it and to run it share one beginning.
+"""
 
 from __future__ import annotations
 
