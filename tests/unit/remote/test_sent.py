@@ -59,7 +59,7 @@ def test_no_module_that_a_static_host_gets_needs_one_that_it_does_not_get():
     absent = {*OF_PROJECTS, *OF_BUILDS}
     needed = {path: imported(text) & absent for path, text in sources(["static"]).items()}
     # by which it ends commands, where it has started any, and keeps a lock, where it has taken it
-    assert needed.pop("fab_static/host/agent/wire.py") == {"processes", "lock"}
+    assert needed.pop("fab_static/host/agent/wire.py") == {"processes", "lift", "lock"}
     assert not any(needed.values()), needed
 
 
