@@ -85,17 +85,19 @@ class _Written(Reader):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what an element promises."""
         values = {name: self.words(value or "") for name, value in attrs}
-        name = self._name_in(values.get("src" if tag == "script" else "href", ""))
+        name, is_url = self._name_in(values.get("src" if tag == "script" else "href", ""))
         integrity = values.get("integrity", "")
         is_written = integrity and "{" not in integrity
         if name and is_written and not self.compress and tag in ("script", "link"):
-            self.written.append({"line": self.line, "name": name, "integrity": integrity})
+            self.written.append(
+                {"line": self.line, "name": name, "is_url": is_url, "integrity": integrity}
+            )
 
-    def _name_in(self, url: str) -> str:
-        """Return the name of the static file that a URL in a template stands for; "" where none is known."""
+    def _name_in(self, url: str) -> tuple[str, bool]:
+        """Return the static file that a URL in a template stands for, "" where none is known; is it written out?"""
         constant = CONSTANT.match(url)
         if constant:
-            return constant.group(1)
+            return constant.group(1), False
         if self.static_url and url.startswith(self.static_url) and "{" not in url:
-            return unquote(urlsplit(url).path)[len(urlsplit(self.static_url).path) :]
-        return ""
+            return unquote(urlsplit(url).path)[len(urlsplit(self.static_url).path) :], True
+        return "", False

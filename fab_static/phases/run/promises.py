@@ -48,8 +48,7 @@ def refuse_broken_promises(deploy: Deployment, build: Promising) -> None:
     kept = [*_of_blocks(deploy, build), *_of_templates(build, is_own=True)]
     for held in build.manifests:
         promises = integrity.in_manifest(held.data, held.one.path)
-        in_root = partial(path_in, deploy, held.one, files=build.files)
-        kept += integrity.about(promises, build.files, in_root)
+        kept += integrity.about(promises, build.files, partial(_printed, deploy, held, build))
     _tell_of_libraries(deploy, _of_templates(build, is_own=False))
     broken = integrity.broken(kept, _hashes(deploy, kept))
     if broken:
@@ -114,6 +113,13 @@ def _of_blocks(deploy: Deployment, build: Promising) -> list[Kept]:
     return integrity.about(found, build.files, of_url)
 
 
+def _printed(deploy: Deployment, held: Held, build: Promising, name: str) -> str | None:
+    """Return the path that pages print for a name in a bundler's manifest: its readers ask the storage for URLs."""
+    path = path_in(deploy, held.one, name, build.files)
+    is_url = name.startswith("/") or "://" in name
+    return path if is_url else build.hashed.get(path or "", path)
+
+
 def _of_templates(build: Promising, *, is_own: bool) -> list[Kept]:
     """Return the promises in templates of the project, or in those of libraries."""
     found = [
@@ -121,7 +127,10 @@ def _of_templates(build: Promising, *, is_own: bool) -> list[Kept]:
         for one in build.said["written"]
         if one["is_own"] == is_own
     ]
-    return integrity.about(found, build.files, lambda name: build.hashed.get(name, name))
+    urls = {one["name"] for one in build.said["written"] if one["is_url"]}
+    return integrity.about(
+        found, build.files, lambda name: name if name in urls else build.hashed.get(name, name)
+    )
 
 
 def _tell_of_libraries(deploy: Deployment, kept: list[Kept]) -> None:

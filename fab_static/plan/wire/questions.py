@@ -427,10 +427,14 @@ class Entries(TypedDict):
 
 
 class Written(TypedDict):
-    """An integrity attribute whose hash is written out, and the static file that it is about."""
+    """An integrity attribute whose hash is written out, and the static file that it is about.
+
+    `is_url`: the file's URL is written out too, so that no storage puts a hash into the name.
+    """
 
     line: int
     name: str
+    is_url: bool
     integrity: str
 
 

@@ -50,6 +50,7 @@ def test_hashes_that_are_written_out_are_told_with_their_lines(tmp_path: Path) -
         ("other.html", 2, "h.js", "sha384-h"),
     ]  # fmt: skip
     assert {one["is_own"] for one in found["written"]} == {True}
+    assert [one["is_url"] for one in found["written"]] == [False, True, False]
     assert (found["names"], found["computed"], found["preloads"]) == ([], False, False)
 
 
