@@ -203,14 +203,11 @@ def _first_of_root(deploy: Deployment) -> str:
 def _unbuilt(deploy: Deployment, known: Mapping[str, Known], diff: Diff) -> list[str]:
     """Return the phases of which nobody knows what they will make: the project's own that have to run.
 
-    Where collectstatic would change nothing, all others that have to run, too: a template has changed, say.
+    Where none of them has to, and collectstatic would change nothing, the others: a template has changed, say.
     """
-    own = deploy.environment.build.own
-    return [
-        name
-        for name in deploy.phases
-        if not _need_not_run(known, name) and (name in own or diff == Diff())
-    ]
+    unbuilt = [name for name in deploy.phases if not _need_not_run(known, name)]
+    own = [name for name in unbuilt if name in deploy.environment.build.own]
+    return own or (unbuilt if diff == Diff() else [])
 
 
 def _would_collect_the_same(deploy: Deployment, known: Mapping[str, Known]) -> bool:
