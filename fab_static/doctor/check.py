@@ -14,7 +14,7 @@ from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.doctor.hosts import of_host
-from fab_static.doctor.project import of_build, of_web
+from fab_static.doctor.project import of_build, of_revisions, of_web
 from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
 from fab_static.phases.run import sharing
@@ -64,6 +64,7 @@ def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Fin
         if "build" in host.roles:
             findings += [*of_build(deploy, host), *of_templates(deploy, host)]
     if deploy.build in whole:
+        findings += of_revisions(deploy, whole)
         for host in whole:
             findings += of_web(deploy, host) if "web" in host.roles else ()
     return findings

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
+from fab_static.phases.run.revisions import SHORT, others, revision_of
 from fab_static.plan.inventory import Build, expand_url
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
@@ -143,6 +144,18 @@ def _compressor(
             "django-compressor",
             "COMPRESS_CSS_HASHING_METHOD is mtime: elsewhere the same files give other names",
             'set COMPRESS_CSS_HASHING_METHOD = "content"',
+        )
+
+
+def of_revisions(deploy: Deployment, hosts: Sequence[RemoteHost]) -> Iterator[Finding]:
+    """Yield the hosts whose checkout is at another revision than the build host's."""
+    here = revision_of(deploy, deploy.build)
+    for host, other in others(deploy, hosts).items() if here else ():
+        yield advice(
+            host,
+            "revision",
+            f"its checkout is at {other[:SHORT]}, {deploy.build.name}'s at {str(here)[:SHORT]}",
+            "bring both to the same revision before you deploy",
         )
 
 

@@ -16,6 +16,7 @@ from fab_static.phases.run.forgetting import forgotten, planned
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.reuse import Known, what_is_known
+from fab_static.phases.run.revisions import built
 from fab_static.phases.run.settings import staticfiles_manifest_path
 from fab_static.phases.run.static_root import refuse_unsafe, words_of_collectstatic
 from fab_static.plan import bundles
@@ -84,6 +85,17 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
         "downloads": downloads_of(deploy, live, staged) if staged else None,
+        **_revision(deploy),
+    }
+
+
+def _revision(deploy: Deployment) -> dict[str, object]:
+    """Return what the checkout on the build host is at, and the commits since the revision that is live."""
+    found = built(deploy)
+    return {
+        "revision": found.revision if found else None,
+        "since": found.since if found else None,
+        "commits": list(found.commits or ()) if found else [],
     }
 
 

@@ -10,6 +10,7 @@ from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.compress import gaps_refused, request_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
+from fab_static.phases.run.revisions import SHORT, others, revision_of
 from fab_static.phases.run.settings import baked_settings
 from fab_static.phases.run.stored import blocks_of
 from fab_static.plan import coverage, page_facts
@@ -70,21 +71,41 @@ def _refuse_gaps(deploy: Deployment, release: Release, hosts: Sequence[RemoteHos
         return
     built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
     there = _facts_of_build(deploy)
+    revision, apart = _revisions(deploy, lacking)
 
     def refused(host: RemoteHost) -> None:
         here = deploy.facts(host)
         differing = [coverage.NOTHING_TO_COMPARE] if answers[host]["missing"] and not built else []
         if there and host != deploy.build:
             differing += coverage.other_than(here, there, deploy.build.name)
-        raise gaps_refused(
+        if host.name in apart:
+            differing.append(
+                f"{deploy.build.name}'s checkout is at {revision}, {host.name}'s at {apart[host.name]}"
+            )
+        refusal = gaps_refused(
             answers[host],
             built,
             where=f"{host.name}: templates and settings there, release {release.id}",
             static_urls=(str((there or here)["static_url"]), str(here["static_url"])),
             differing=differing,
         )
+        if host.name in apart:
+            refusal.mend = f"bring {host.name} to {revision}, then deploy again"
+        raise refusal
 
     deploy.on(lacking, refused)
+
+
+def _revisions(deploy: Deployment, hosts: Sequence[RemoteHost]) -> tuple[str, dict[str, str]]:
+    """Return the revision of the build host's checkout, and the hosts that are at another one, in short.
+
+    There are none where the build host cannot answer: that must not hide what a web host lacks.
+    """
+    with suppress(FabStaticError):
+        revision = revision_of(deploy, deploy.build)
+        apart = others(deploy, hosts) if revision else {}
+        return str(revision)[:SHORT], {host: other[:SHORT] for host, other in apart.items()}
+    return "", {}
 
 
 def _facts_of_build(deploy: Deployment) -> questions.Settings | None:

@@ -14,6 +14,7 @@ from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_seal
+from fab_static.phases.run.revisions import SHORT
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
@@ -44,11 +45,21 @@ def seal(deploy: Deployment) -> None:
     known = _alike(deploy, release)
     if known:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
+        _tell_unmoved(deploy, release, known)
     else:
         release = with_deltas(deploy, release, bring)
         _store(deploy, release)
     deploy.release = known or release
     _note(deploy, deploy.release, started)
+
+
+def _tell_unmoved(deploy: Deployment, built: Release, known: Release) -> None:
+    """Warn where nothing changed since the checkout did not move: somebody may have forgotten to pull."""
+    if built.revision and built.revision == known.revision:
+        deploy.show.warn(
+            f"nothing changed: {deploy.build.name}'s checkout is at {built.revision[:SHORT]}, "
+            f"as when {known.id} was built"
+        )
 
 
 def _refuse_stale(deploy: Deployment) -> None:

@@ -16,6 +16,7 @@ class Activation:
     at: float
     rolled_back: str | None = None  # the release that this activation put out of service
     without: tuple[str, ...] = ()  # the hosts that were left out
+    revision: str | None = None  # that the release was built from
 
 
 def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> str | None:

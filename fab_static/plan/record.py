@@ -107,9 +107,13 @@ def _event(kind: str, line: dict[str, Any]) -> Event | None:
         return None
     if kind == "undo":
         return Undone(line["release"])
-    wrong = line.get("rolled_back")
+    wrong, revision = line.get("rolled_back"), line.get("revision")
     return Activation(
-        line["release"], line["at"], wrong if is_id(wrong) else None, _names(line.get("without"))
+        line["release"],
+        line["at"],
+        wrong if is_id(wrong) else None,
+        _names(line.get("without")),
+        revision if isinstance(revision, str) else None,
     )
 
 

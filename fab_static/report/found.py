@@ -46,6 +46,8 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     """Print what a deploy would do."""
     live = plan["live"] or "nothing"
     terminal.text(f"live now: {live}. Nothing below has been done.")
+    if plan.get("revision"):
+        _show_revision(terminal, plan["revision"], plan["since"], plan["commits"])
     terminal.table(
         ("phase", "runs", "why"),
         [(one["name"], "yes" if one["will_run"] else "no", one["why"]) for one in plan["phases"]],
@@ -77,6 +79,20 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     show_flip(terminal, plan["flip"])
     if plan["invalidation"]["paths"] or not unbuilt:
         show_invalidation(terminal, plan["invalidation"])
+
+
+def _show_revision(
+    terminal: Terminal, revision: str, since: str | None, commits: Sequence[str]
+) -> None:
+    """Print the revision of the checkout, and the commits since the one that is live."""
+    text = f"revision {revision[:7]}"
+    if revision == since:
+        text += ", as what is live"
+    elif since and commits:
+        text += f"; {counted(len(commits), 'commit')} since {since[:7]}, which is live:"
+    terminal.text(text)
+    for line in first_of(commits, 5):
+        terminal.text(f"  {line}")
 
 
 def show_flip(terminal: Terminal, steps: Sequence[Step]) -> None:

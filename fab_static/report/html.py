@@ -65,6 +65,7 @@ def _head(summary: Summary, title: str) -> str:
         ("Release", pieces.code(summary["release"])),
         ("Before it", pieces.code(summary["previous"])),
         ("Revision", pieces.code((summary["revision"] or "")[:12])),
+        ("Commits", _commits(summary)),
         ("Who", escape(str(summary["operator"]))),
         ("When", escape(pieces.when(summary["started_at"]))),
         ("Took", f"{summary['seconds']:.1f} s"),
@@ -75,6 +76,13 @@ def _head(summary: Summary, title: str) -> str:
         + pieces.facts((name, value) for name, value in facts if value)
         + "".join(_boxes(summary, style))
     )
+
+
+def _commits(summary: Summary) -> str:
+    """Return the commits since the revision that was live before."""
+    commits = summary.get("commits") or []
+    lines = "<br>".join(escape(line) for line in commits)
+    return f"{lines}<br>after {pieces.code(summary['since'][:7])}" if commits else ""
 
 
 def _boxes(summary: Summary, style: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, Rel
 from fab_static.looking.difference import difference_of
 from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.revisions import built
 from fab_static.phases.run.sharing import refuse_shared
 from fab_static.plan.budget import Budget
 from fab_static.plan.downloads import Downloads, over
@@ -28,7 +29,14 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
     """Find out what can be known to fail before anything is built or sent."""
     if not names:
         return
-    deploy.show.say(f"{counted(len(deploy.hosts()), 'host answers', 'hosts answer')}")
+    own = deploy.environment.build.own
+    found = built(deploy) if {*names} & {*BUILD, *own} else None
+    answer = counted(len(deploy.hosts()), "host answers", "hosts answer")
+    deploy.show.say(f"{answer}; {found.words(deploy.build.name)}" if found else answer)
+    if found:
+        deploy.built = found
+        for line in found.lines():
+            deploy.show.say(line)
     asked = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.FACTS)[0])
     for host, facts in asked.items():
         if not facts["writable"]:
@@ -39,7 +47,6 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
                 f"{host.layout.deploy_to}",
             )
     refuse_shared(deploy, asked)
-    own = deploy.environment.build.own
     roles = ("build", "web") if {*names} & {*BUILD, *own, *TAKING} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)
     if "invalidate" in names:

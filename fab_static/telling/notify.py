@@ -15,7 +15,7 @@ from typing import Any
 from fab_static import interruption
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
-from fab_static.plan.wording import first_line
+from fab_static.plan.wording import first_line, first_of
 
 TIMEOUT_SECONDS = 10.0  # for a webhook's whole answer
 REPORT_SECONDS = 60.0  # for the report's way into a bucket
@@ -34,11 +34,21 @@ def message(summary: Mapping[str, Any]) -> str:
     else:
         text = f"*{place}*: {summary['task']} ended; nothing went live"
     text = f"{SIGNS[outcome]} {text}, by {summary['operator']}, in {summary['seconds']:.0f} s"
+    text += _commits(summary)
     if summary["error"]:
         text += f"\n{first_line(summary['error'])}"
     for one in summary["failed_after_flip"]:
         text += f"\nfailed after the flip: {first_line(one['what'])} ({one['mend']})"
     return text
+
+
+def _commits(summary: Mapping[str, Any]) -> str:
+    """Return the revision and the first commits since the one that was live, a line for each."""
+    commits = summary.get("commits") or []
+    if not commits:
+        return ""
+    head = f"revision `{summary['revision'][:7]}`, since `{summary['since'][:7]}`:"
+    return "".join(f"\n{line}" for line in (head, *first_of(commits, 5)))
 
 
 def post(url: str, summary: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,8 @@
 """What a run did, as one dict: hooks get it on standard input, the archive keeps it, the report shows it.
 
 {"format": 1, "task", "event", "outcome": "started|failed|live|done", "app", "environment", "operator",
- "release": id|null, "revision", "previous": id|null (what was live when the run began), "started_at",
+ "release": id|null, "revision", "since": the revision that was live|null, "commits": ["d0a90f8 Fix the cart"] after it,
+ "previous": id|null (what was live when the run began), "started_at",
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
  "hosts": [{"host", "roles"}], "without": [hosts that were left out], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
  "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
@@ -89,6 +90,8 @@ def _of_run(deploy: Deployment) -> dict[str, Any]:
         "operator": deploy.operator,
         "release": release.id if release else None,
         "revision": release.revision if release else None,
+        "since": deploy.built.since if deploy.built else None,
+        "commits": list(deploy.built.commits or ()) if deploy.built else [],
         "previous": deploy.was_live,
         "started_at": f"{datetime.fromtimestamp(timeline.began, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "seconds": round(timeline.now - timeline.began, 3),

@@ -19,6 +19,7 @@ from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.immutable import names_for_good, without_manifests
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.promises import Promising, page_facts_of, refuse_broken_promises
+from fab_static.phases.run.revisions import revision_of
 from fab_static.phases.run.settings import (
     baked_settings,
     manifest_path,
@@ -82,7 +83,7 @@ def _release(
         id=new_id(now, digest(own, sha256, settings, content.outside)),
         app=deploy.environment.app,
         environment=deploy.environment.name,
-        revision=_revision(deploy),
+        revision=revision_of(deploy, deploy.build),
         created_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         # SOURCE_DATE_EPOCH: two machines shall seal the same bytes, so neither who nor how long is told
         created_by="" if deploy.sealed_at else deploy.operator,
@@ -313,14 +314,3 @@ def _checked_names(
             mend="collect the files again, without --no-post-process; nothing may remove them afterwards",
         )
     return canonical, names
-
-
-def _revision(deploy: Deployment) -> str | None:
-    """Return the git commit of the checkout; None where it is none."""
-    path = deploy.project(deploy.build).path
-    # the checkout may belong to another user than the one who deploys
-    ran = deploy.build.run(
-        ["git", "-c", f"safe.directory={path}", "rev-parse", "--verify", "HEAD"], folder=path
-    )
-    words = ran.output.split()
-    return words[0] if ran.code == 0 and words else None

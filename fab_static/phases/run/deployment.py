@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fab_static.phases.run.lock import Lock
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.phases.run.publication import Publication
+    from fab_static.phases.run.revisions import Built
     from fab_static.plan.history import Activation
     from fab_static.plan.inventory import Environment
     from fab_static.plan.record import Record
@@ -89,6 +90,7 @@ class Deployment:
     left: set[Named] = field(default_factory=set)  # flipped, and not put back
     down: set[RemoteHost] = field(default_factory=set)  # did not answer when the run began
     timeline: Timeline = field(default_factory=Timeline)
+    built: Built | None = None  # the revision, and the commits since what is live
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
     to_come: tuple[str, ...] = ()  # the phases of this run after the one at hand

@@ -33,6 +33,8 @@ def worked_out(deploy: Deployment, release: Release) -> Flip:
     entry: dict[str, object] = {"by": deploy.operator}
     if deploy.rolled_back:
         entry["rolled_back"] = deploy.rolled_back
+    if release.revision:
+        entry["revision"] = release.revision
     if deploy.without:
         entry["without"] = list(deploy.without)
     hosts = deploy.on(deploy.hosts(), lambda host: host_flip(deploy, host, release.id, entry))

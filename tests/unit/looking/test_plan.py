@@ -36,7 +36,7 @@ def known(files: dict[str, bytes]) -> dict[str, list[Any]]:
 def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Return a plan, when finders list these sources and the last build was so."""
     collect: dict[str, Known] = {}
-    for name in ("distribution_of", "see"):
+    for name in ("distribution_of", "see", "built"):
         monkeypatch.setattr(looking_plan, name, lambda *_: None)
     monkeypatch.setattr(looking_plan, "refuse_unsafe", lambda _: None)
     monkeypatch.setattr(looking_plan, "words_of_collectstatic", lambda _: [])

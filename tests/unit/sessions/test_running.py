@@ -276,6 +276,7 @@ class Asked:
         self.facts = lambda _: None
         self.on = lambda hosts, work: {host: work(host) for host in hosts}
         monkeypatch.setattr(running, "refuse_shared", lambda *_: None)
+        monkeypatch.setattr(running, "built", lambda _: None)
         monkeypatch.setattr(running, "preflight", lambda _, goes_live: self.cdn.append(goes_live))
 
     def hosts(self, *roles: str) -> list[Host]:

@@ -50,6 +50,7 @@ class Run:
             after_flip=[],
             probed=None,
             without=(),
+            built=None,
             timeline=Timeline(clock=lambda: 1_763_830_862.0),
             hosts=lambda: [SimpleNamespace(name="edge1", roles=("static",))],
             read_release=self.release,
