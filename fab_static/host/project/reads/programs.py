@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from fab_static.host.project.reads.notes import Notes
@@ -103,6 +104,8 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
     for why in seen.unseen:
         notes.is_unseen(why)
     caches = seen.caches()
+    # who else has files there is chance; postcss lists each folder above the file that it reads
+    temporary = os.path.realpath(tempfile.gettempdir())
     _judge_changed(seen, start_ns)
     _forget_installed(seen)
 
@@ -122,7 +125,7 @@ def take_in(notes: Notes, seen: Seen, start_ns: int) -> None:
             notes.is_unseen(f"{path} changed while it was read")
         notes.note(aspect, path)
     for folder, entries in seen.listed.items():
-        if is_left_out(folder):
+        if is_left_out(folder) or folder == temporary:
             continue
         if entries is None:
             notes.note("names", folder)

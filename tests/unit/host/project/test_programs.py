@@ -68,6 +68,17 @@ def test_without_an_installer_what_is_read_and_written_is_told(tmp_path: Path) -
     ]
 
 
+def test_who_else_has_temporary_files_is_no_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A style element that postcss compiled was compiled by each deploy: it lists /tmp on its way."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = Seen()
+    for folder in (tmp_path, tmp_path / "own"):
+        seen.list(str(folder), [("another", "DT_REG")])
+    assert set(taken_in(seen).inputs) == {("names", str(tmp_path / "own"))}
+
+
 def test_a_file_that_was_looked_for_in_a_folder_made_later_has_not_changed(tmp_path: Path) -> None:
     seen = Seen()
     seen.look("bytes", str(tmp_path / "made/file"), ABSENT)
