@@ -69,7 +69,9 @@ def check(deploy: Deployment) -> Iterator[Finding]:
         return
     release = _live(deploy)
     origin = deploy.environment.origin
-    yield from of_settings(cdn, _paths(deploy, release), origin)
+    # a bucket cannot choose: it holds no deltas
+    deltas = 0 if origin else deploy.environment.build.deltas
+    yield from of_settings(cdn, _paths(deploy, release), origin, deltas=deltas)
     if cdn.url and release:
         pages = deploy.environment.probe.pages
         with Browser(deploy.environment.probe.timeout) as browser:

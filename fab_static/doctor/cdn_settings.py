@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from fab_static.aws.cloudfront import Distribution
 from fab_static.aws.cloudfront_calls import RefusedError
-from fab_static.doctor.findings import Finding, bad, good
+from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.errors import CdnError
 from fab_static.phases.run.caching import distribution_of
 from fab_static.plan.cdn import behaviour as behaviours
@@ -19,13 +19,22 @@ ALLOW_ALL_QUERIES = (
 )
 
 
-def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Iterator[Finding]:
+KEY_ON_DICTIONARIES = (
+    "use a cache policy whose headers are Accept-Encoding and Available-Dictionary, with gzip and Brotli off, and turn "
+    "off Compress (docs/deltas.md)"
+)
+
+
+def of_settings(
+    cdn: Cdn, paths: Sequence[str], origin: S3 | None = None, *, deltas: int = 0
+) -> Iterator[Finding]:
     """Yield what the CloudFront API tells.
 
     Args:
         cdn: the distribution.
         paths: URL paths of static files that carry a version: behaviours may differ by their ending.
         origin: the bucket behind it, where there is one.
+        deltas: as build.deltas says.
     """
     where = f"distribution {cdn.distribution_id}"
     distribution = distribution_of(cdn)
@@ -35,7 +44,7 @@ def of_settings(cdn: Cdn, paths: Sequence[str], origin: S3 | None = None) -> Ite
     if not config.get("Enabled", True):
         yield bad(where, "CloudFront", "the distribution is disabled", "enable it")
     for path in paths:
-        yield from _of_behaviour(distribution, where, config, path, origin)
+        yield from _of_behaviour(distribution, where, config, path, origin, deltas)
     if origin and origin.cache_tags:
         yield _of_tags(where, config)
     yield from _of_errors(where, config)
@@ -69,7 +78,12 @@ def _of_rights(
 
 
 def _of_behaviour(
-    distribution: Distribution, where: str, config: behaviours.Config, path: str, origin: S3 | None
+    distribution: Distribution,
+    where: str,
+    config: behaviours.Config,
+    path: str,
+    origin: S3 | None,
+    deltas: int,
 ) -> Iterator[Finding]:
     behaviour = behaviours.behaviour_of(config, path)
     named = f"{behaviours.name_of(behaviour)}, which {path} falls to,"
@@ -82,7 +96,8 @@ def _of_behaviour(
             return
     is_in_key = behaviours.is_in_cache_key(behaviour, policy)
     yield {**mixes_versions(behaviour, path, is_in_key, origin), "where": where}
-    yield from _of_caching(where, behaviour, policy, named)
+    yield from _of_deltas(where, behaviour, policy, named, deltas)
+    yield from _of_caching(where, behaviour, policy, named, deltas)
     statuses = behaviours.failover(config, behaviour)
     if statuses is not None and not statuses >= behaviours.FAILING:
         not_on = _listed(behaviours.FAILING - statuses)
@@ -92,17 +107,43 @@ def _of_behaviour(
 
 
 def _of_caching(
-    where: str, behaviour: behaviours.Config, policy: behaviours.Config | None, named: str
+    where: str,
+    behaviour: behaviours.Config,
+    policy: behaviours.Config | None,
+    named: str,
+    deltas: int,
 ) -> Iterator[Finding]:
     seconds = behaviours.least_seconds(behaviour, policy)
     if seconds:
         what = f"{named} keeps everything for {seconds} s at least, what is marked no-store too"
         yield bad(where, "minimum TTL", what, "set the minimum TTL to 0")
+    if deltas and behaviours.keeps_dictionaries_apart(behaviour, policy):
+        return  # what static hosts encoded goes through as it is
     lacking = {"gzip", "br"} - set(behaviours.compression(behaviour, policy))
     if lacking:
         what = f"{named} does not compress with {' nor '.join(sorted(lacking))}"
         cure = "turn on Compress, and gzip and Brotli in its cache policy"
         yield bad(where, "compression", what, cure)
+
+
+def _of_deltas(
+    where: str,
+    behaviour: behaviours.Config,
+    policy: behaviours.Config | None,
+    named: str,
+    deltas: int,
+) -> Iterator[Finding]:
+    """Yield whether browsers behind CloudFront get deltas, and each its own."""
+    if not deltas:
+        return
+    if behaviours.mixes_dictionaries(behaviour, policy):
+        what = f"{named} sends Available-Dictionary on and does not hold it: a delta would go to browsers that cannot read it"
+        yield bad(where, "deltas", what, KEY_ON_DICTIONARIES)
+    elif behaviours.keeps_dictionaries_apart(behaviour, policy):
+        yield good(where, "deltas", f"{named} holds what browsers hold, and sends deltas on")
+    else:
+        what = f"{named} asks for no deltas: visitors get the files that they always got"
+        yield advice(where, "deltas", what, KEY_ON_DICTIONARIES)
 
 
 def mixes_versions(

@@ -13,6 +13,13 @@ ERRORS = (403, 404, 500, 502, 503, 504)
 FAILING = {500, 502, 503, 504}
 
 Config = Mapping[str, Any]
+# managed origin request policies that send on every header of the browser: AllViewer, AllViewerExceptHostHeader,
+# AllViewerAndCloudFrontHeaders-2022-06 (AWS: Developer Guide, "Using the managed origin request policies")
+ALL_VIEWER = (
+    "216adef6-5c7f-47e4-b989-5492eafa07d3",
+    "b689b0a8-53d0-40ab-baf2-68738e2966ac",
+    "33f36d7e-f396-46d9-90e0-52428a34d9dc",
+)
 
 
 def behaviour_of(config: Config, path: str) -> Config:
@@ -101,6 +108,40 @@ def compression(behaviour: Config, policy: Config | None) -> tuple[str, ...]:
     parameters = _parameters(policy)
     named = (("gzip", "EnableAcceptEncodingGzip"), ("br", "EnableAcceptEncodingBrotli"))
     return tuple(encoding for encoding, key in named if parameters.get(key))
+
+
+def headers_in_key(behaviour: Config, policy: Config | None) -> set[str]:
+    """Return the request headers, in lower case, by which answers are cached apart; "*" stands for all."""
+    if policy is None:
+        found = behaviour.get("ForwardedValues", {}).get("Headers", {})
+    else:
+        found = _parameters(policy).get("HeadersConfig", {}).get("Headers", {})
+    return {str(name).lower() for name in found.get("Items", [])}
+
+
+def keeps_dictionaries_apart(behaviour: Config, policy: Config | None) -> bool:
+    """Tell whether browsers get deltas, each its own (RFC 9842).
+
+    CloudFront's own compression replaces Accept-Encoding by gzip and br: no origin would see dcz.
+    """
+    headers = headers_in_key(behaviour, policy)
+    is_keyed = "*" in headers or {"accept-encoding", "available-dictionary"} <= headers
+    replaced = policy is not None and any(
+        _parameters(policy).get(f"EnableAcceptEncoding{one}") for one in ("Gzip", "Brotli")
+    )
+    return is_keyed and not replaced and not behaviour.get("Compress")
+
+
+def mixes_dictionaries(behaviour: Config, policy: Config | None) -> bool:
+    """Tell whether a delta can be cached for browsers that do not hold what it was made against.
+
+    That is so where the header goes on to the origin, by an origin request policy, and is no part of the key.
+    """
+    headers = headers_in_key(behaviour, policy)
+    return (
+        behaviour.get("OriginRequestPolicyId") in ALL_VIEWER
+        and not {"*", "available-dictionary"} & headers
+    )
 
 
 def _parameters(policy: Config) -> Config:

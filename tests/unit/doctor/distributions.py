@@ -12,11 +12,11 @@ PATHS = ("/static/js/app.js", "/static/css/site.css")
 
 
 def findings(
-    cloudfront: CloudFront, origin: S3 | None = None, **config: Any
+    cloudfront: CloudFront, origin: S3 | None = None, *, deltas: int = 0, **config: Any
 ) -> list[dict[str, Any]]:
     distribution = cloudfront.add_distribution(**config)
     cdn = Cdn(distribution.id, endpoint_url=cloudfront.endpoint)
-    found = list(of_settings(cdn, PATHS, origin))
+    found = list(of_settings(cdn, PATHS, origin, deltas=deltas))
     assert all(one["mend"] for one in found if not one["ok"])
     assert distribution.invalidations == []
     return found

@@ -164,3 +164,21 @@ def test_tags_that_nobody_reads_are_found(cloudfront: CloudFront) -> None:
     assert other.startswith("are read from cache-tag, and the bucket's objects carry x-amz-meta-")
     right = {"HeaderName": "x-amz-meta-cache-tag"}
     assert "cache tags" not in bad(cloudfront, origin, CacheTagConfig=right)
+
+
+def test_of_a_distribution_that_asks_for_no_deltas_the_policy_that_it_needs_is_advised(
+    cloudfront: CloudFront,
+) -> None:
+    """Visitors get the files that they always got: no fault, and nothing gained."""
+    (told, *_) = [one for one in findings(cloudfront, deltas=3) if one["subject"] == "deltas"]
+    assert told["ok"]
+    assert "asks for no deltas" in told["what"]
+    assert "Accept-Encoding and Available-Dictionary" in told["mend"]
+    assert not [one for one in findings(cloudfront) if one["subject"] == "deltas"]
+
+
+def test_a_distribution_that_gives_one_s_delta_to_all_is_found(cloudfront: CloudFront) -> None:
+    policy = cloudfront.add_cache_policy("all")
+    all_viewer = "216adef6-5c7f-47e4-b989-5492eafa07d3"
+    found = bad(cloudfront, deltas=3, **default(policy, OriginRequestPolicyId=all_viewer))
+    assert "a delta would go to browsers that cannot read it" in found["deltas"]

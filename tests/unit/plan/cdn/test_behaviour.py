@@ -14,9 +14,11 @@ from fab_static.plan.cdn.behaviour import (
     function_of,
     hidden_errors,
     is_in_cache_key,
+    keeps_dictionaries_apart,
     keys_on_other_queries,
     least_seconds,
     long_errors,
+    mixes_dictionaries,
     tag_header,
 )
 from fab_static.plan.cdn.cache_tags import TAG_HEADER
@@ -109,6 +111,54 @@ def test_the_first_pattern_that_matches_decides(path: str, pattern: str | None) 
         "CacheBehaviors": {"Items": [{**behaviour(), "PathPattern": one} for one in patterns]},
     }
     assert behaviour_of(config, path).get("PathPattern") == pattern
+
+
+def keyed(*headers: str, encodings: bool = False) -> Any:
+    """Return a cache policy that holds these headers, and CloudFront's own encodings or not."""
+    return {
+        "ParametersInCacheKeyAndForwardedToOrigin": {
+            "EnableAcceptEncodingGzip": encodings,
+            "EnableAcceptEncodingBrotli": encodings,
+            "HeadersConfig": {"HeaderBehavior": "whitelist", "Headers": {"Items": [*headers]}},
+        }
+    }
+
+
+BOTH = ("Accept-Encoding", "Available-Dictionary")
+
+
+@pytest.mark.parametrize(
+    ("made", "chosen", "is_apart"),
+    [
+        (behaviour(Compress=False), keyed(*BOTH), True),
+        (behaviour(Compress=True), keyed(*BOTH), False),
+        (behaviour(Compress=False), keyed(*BOTH, encodings=True), False),
+        (behaviour(Compress=False), keyed("Available-Dictionary"), False),
+        (behaviour(Compress=False), policy("all"), False),
+        (behaviour(None, ForwardedValues={"Headers": {"Items": ["*"]}}, Compress=False), None, True),
+    ],
+)  # fmt: skip
+def test_deltas_go_through_where_both_headers_are_in_the_key_and_nothing_else_compresses(
+    made: Any, chosen: Any, is_apart: bool
+) -> None:
+    assert keeps_dictionaries_apart(made, chosen) is is_apart
+
+
+@pytest.mark.parametrize(
+    ("request_policy", "headers", "is_mixed"),
+    [
+        ("216adef6-5c7f-47e4-b989-5492eafa07d3", (), True),
+        ("216adef6-5c7f-47e4-b989-5492eafa07d3", ("Origin",), True),
+        ("216adef6-5c7f-47e4-b989-5492eafa07d3", BOTH, False),
+        ("88a5eaf4-2fd4-4709-b370-b4c650ea3fcf", (), False),
+    ],
+)
+def test_a_header_that_goes_on_and_is_not_in_the_key_gives_one_s_delta_to_all(
+    request_policy: str, headers: tuple[str, ...], is_mixed: bool
+) -> None:
+    """Browsers cannot read it: the page would be without its script."""
+    made = behaviour(OriginRequestPolicyId=request_policy)
+    assert mixes_dictionaries(made, keyed(*headers)) is is_mixed
 
 
 def test_what_is_kept_compressed_failed_over_and_hidden() -> None:
