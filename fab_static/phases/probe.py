@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from fab_static.errors import ProbeError
 from fab_static.phases.run.browser import ENCODINGS, Answer, Browser
+from fab_static.phases.run.delta_answers import Found, ask_as_who_returns
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.pages import AT_ONCE, assets
 from fab_static.plan import expectations, integrity
@@ -67,6 +68,8 @@ def _ask_all(deploy: Deployment, release: Release) -> _Asker:
     with Browser(settings.timeout) as browser:
         asker = _Asker(browser, release, _page_origin(settings.pages), through)
         asker.ask(_asked(base, url, want) for base in origins for url, want in wanted.items())
+        # not of the CDN: one that mixes them would keep a delta for all
+        asker.take(ask_as_who_returns(deploy, browser, origins, wanted))
         if cdn and through and not asker.problems and _answers(deploy, browser, through, release):
             of_cdn = _wanted_of_cdn(deploy, cdn, wanted)
             asker.ask(_asked(through, url, want, cors=True) for url, want in of_cdn.items())
@@ -110,6 +113,11 @@ def _warn(deploy: Deployment, asker: _Asker) -> None:
         deploy.show.warn(
             f"{answers} a type that browsers refuse, which this release has not changed: "
             f"{asker.wrong_before[0]}; serve static hosts with what {nginx} prints"
+        )
+    if asker.whole:
+        deploy.show.warn(
+            f"{counted(len(asker.whole), 'file')} came whole to who holds an earlier one, such as {asker.whole[0]}: "
+            f"serve static hosts with what {nginx} prints"
         )
     if asker.slow:
         deploy.show.warn(
@@ -221,6 +229,7 @@ class _Asker:
         # images of pages that are no files of the release, and do not answer
         self.beside: list[str] = []
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
+        self.whole: list[str] = []  # URLs whose deltas were not sent
         self._browser = browser
         self._page_origin = page_origin
         self._through = through  # the CDN
@@ -241,6 +250,12 @@ class _Asker:
                     if source_map:
                         found.append(source_map)
                 waiting = found
+
+    def take(self, found: Found) -> None:
+        """Add what was sent to who holds earlier bytes."""
+        self.answers += found.answers
+        self.problems += found.problems
+        self.whole += found.whole
 
     def ask_pages(self, pages: Iterable[str]) -> None:
         """Ask pages, then every asset that they name."""

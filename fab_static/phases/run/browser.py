@@ -81,6 +81,7 @@ class Browser:
         encoding: str = "identity",
         origin: str | None = None,
         follow: bool = False,
+        holds: str | None = None,
     ) -> Answer:
         """Return the answer of a URL; never raises.
 
@@ -89,10 +90,13 @@ class Browser:
             encoding: Accept-Encoding.
             origin: the page's scheme and host, as a browser says it when it asks for a font.
             follow: go where redirects lead.
+            holds: Available-Dictionary: which bytes of it the browser has (RFC 9842).
         """
         headers = {"Accept-Encoding": encoding, "User-Agent": USER_AGENT}
         if origin:
             headers["Origin"] = origin
+        if holds:
+            headers["Available-Dictionary"] = holds
         answer = Answer("nothing")
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._ask(url, headers)
