@@ -11,6 +11,7 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, RemoteHost
 from tests.unit.host.agent.agents import FILES, record_of, seal_of, sha256_of
 
+TAKEN = "20261124T170102Z-40b46b94"
 RELEASE = "20261122T170102Z-40b46b94"
 VERSIONS = b"js/a.js: x\n"
 SCRIPT = FILES["js/a.js"]
@@ -101,7 +102,7 @@ def test_a_verb_that_changes_nothing_leaves_the_disk_as_it_is(
 
 def test_each_verb_that_only_adds_is_tried_below() -> None:
     adding = {verb.name for verb in verbs.VERBS.values() if verb.adds_only}
-    assert adding == {"put_object", "build_release", "snapshot", "keep_writes"}
+    assert adding == {"put_object", "build_release", "take_seal", "snapshot", "keep_writes"}
 
 
 def test_a_verb_that_only_adds_finds_the_second_time_what_it_has_added(
@@ -111,9 +112,20 @@ def test_a_verb_that_only_adds_finds_the_second_time_what_it_has_added(
     made.mkdir(parents=True)
     (made / "a.js").write_bytes(b"made by a phase")
     seal = seal_of("20261123T170102Z-40b46b94", FILES, versioned=["js/a.js"], versions=VERSIONS)
+    taken = seal_of(TAKEN, FILES, versioned=["js/a.js"], versions=VERSIONS)
     adding: dict[str, tuple[Any, bytes]] = {
         "put_object": (None, b"another object"),
         "build_release": (asks.BuildRelease(roles=list(host.roles)), seal),
+        "take_seal": (
+            asks.TakeSeal(
+                release=TAKEN,
+                sha256=sha256_of(taken),
+                base=None,
+                roles=list(host.roles),
+                builds=True,
+            ),
+            taken,
+        ),
         "snapshot": (asks.Snapshot(root=str(made), extra=[]), b""),
         "keep_writes": (asks.KeepWrites(folder=str(made.parent), paths=["dist"]), b""),
     }
