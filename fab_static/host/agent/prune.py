@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 
 from fab_static.host.agent.claims import claim, refuse_link
-from fab_static.host.agent.disk import remove_tree
+from fab_static.host.agent.disk import remove_tree, write_file
 from fab_static.host.agent.gone import Gone, by_last_live, link_all
 from fab_static.host.agent.names import OBJECT, RELEASE, SECOND_POOL, checked
-from fab_static.host.agent.plain import is_folder, read_json
+from fab_static.host.agent.plain import is_folder, read_json, read_plain
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import deltas_of, links_of, seals, with_copies
 from fab_static.host.agent.walking import folders_below, place_of, remove_empty_folders
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
+
+RECORD = "pruned.json"  # how all was when the last prune had ended
 
 
 def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -43,6 +46,8 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             removed.append(release)
     leftovers(host)
     host.odd.clear()
+    if not removed and recorded(host) == as_it_is(host, head["roles"]):
+        return {"removed": [], "freed": 0}, b""
     links, gone, objects = needed(host, head["roles"])
     if host.odd:  # what such a release or journal needs, nobody knows
         return {"removed": removed, "freed": 0, "odd": list(host.odd.values())}, b""
@@ -53,7 +58,48 @@ def prune(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     freed = remove_files(host, "objects", lambda path: os.path.basename(path) in objects)
     remove_empty_folders(host.path("pool"))
     link_all(host, gone)  # a host that came late, or a flip on a full disk, lacks some
+    write_file(host.path(RECORD), as_it_is(host, head["roles"]).encode())
     return {"removed": removed, "freed": freed}, b""
+
+
+def as_it_is(host: Host, roles: list[str]) -> str:
+    """Return all that decides what is needed, and whether an object came: where that is as it was, nothing may go.
+
+    A few hundred looks at folders, whatever they hold. What is kept is not walked, nor are seals read.
+    """
+    releases = [(name, told(host, "releases", name, "release.json")) for name in host.releases()]
+    objects = host.path("objects")
+    folders = sorted(os.listdir(objects)) if is_folder(objects) else []
+    return json.dumps(
+        {
+            "format": 1,
+            "roles": sorted(roles),
+            "live": [host.live(), host.live("previous")],
+            "releases": releases,
+            "record": told(host, "log.jsonl"),
+            "listings": sorted(listings(host)),
+            "objects": [(name, told(host, "objects", name)) for name in folders],
+            "pool": told(host, "pool"),
+        },
+        sort_keys=True,
+    )
+
+
+def told(host: Host, *parts: str) -> list[int] | None:
+    """Return what changes when a file is written anew, or a folder gets or loses an entry; None: it is not there."""
+    try:
+        status = os.lstat(host.path(*parts))
+    except OSError:
+        return None
+    return [status.st_ino, status.st_mtime_ns, status.st_size]
+
+
+def recorded(host: Host) -> str | None:
+    """Return how all was when the last prune had ended; None where nobody knows."""
+    try:
+        return read_plain(host.path(RECORD))[0].decode("utf-8", "replace")
+    except (OSError, RefusedError):
+        return None
 
 
 def leftovers(host: Host) -> None:
