@@ -36,10 +36,9 @@ def __getattr__(name: str) -> Any:
         try:
             from fab_static.tasks import calling_folder, namespace_beside
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{error}: the operator's machine needs pip install 'fab-static[deploy]'",
-                name=error.name,
-            ) from error
+            from fab_static.errors import lacking  # not above: a Django project needs none
+
+            raise lacking(error) from error
         return namespace_beside(calling_folder())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fab_static.errors import lacking
+
 
 def main() -> None:
     """Run the command line; say what is missing where it cannot start."""
@@ -9,10 +11,7 @@ def main() -> None:
         # here: where Fabric is missing, that is said in a sentence
         from fab_static.tasks.program import program
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{error}: the operator's machine needs pip install 'fab-static[deploy]'",
-            name=error.name,
-        ) from error
+        raise lacking(error) from error
     program.run()
 
 

@@ -102,3 +102,10 @@ def expected(error: BaseException, where: str) -> FabStaticError:
         where=where,
         mend=f"this is a bug of fab_static; please report it with this traceback:\n{trace}",
     )
+
+
+def lacking(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """Return the error that says how to install what the operator's machine lacks."""
+    return ModuleNotFoundError(
+        f"{error}: the operator's machine needs pip install 'fab-static[deploy]'", name=error.name
+    )

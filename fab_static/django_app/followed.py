@@ -9,6 +9,7 @@ webpack.py and vite.py give them to django-webpack-loader and to django-vite.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -149,3 +150,15 @@ def release_in(path: str) -> str | None:
 
 def _text(place: tuple[object, ...]) -> str:
     return Path(str(place[0])).read_text("utf-8")
+
+
+def json_object(text: str) -> dict[str, object]:
+    """Return what a manifest says that is a JSON object.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("the manifest is no JSON object")  # as json.loads does
+    return found

@@ -10,7 +10,6 @@ or a page's main module of RequireJS. They are looked for in this order, and wha
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -21,7 +20,7 @@ from django.apps import apps
 from django.conf import settings
 
 from fab_static.django_app import project, resource_versions
-from fab_static.django_app.followed import Followed
+from fab_static.django_app.followed import Followed, json_object
 from fab_static.django_app.requirejs.config import config
 from fab_static.errors import FabStaticError
 from fab_static.plan.preloads import Preload, in_order, of_manifest, of_vite, preload_of
@@ -79,19 +78,7 @@ def _in_vite(name: str, _: str | None) -> Found | None:
 
 @cache
 def _vite(path: str) -> Followed[dict[str, object]]:
-    return Followed(path, _parsed)
-
-
-def _parsed(text: str) -> dict[str, object]:
-    """Return what a manifest says.
-
-    Raises:
-        ValueError: it is no JSON object.
-    """
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("the manifest is no JSON object")  # as json.loads does
-    return found
+    return Followed(path, json_object)
 
 
 def _in_webpack(name: str, crossorigin: str | None) -> Found | None:
@@ -120,7 +107,7 @@ def _manifests() -> list[tuple[Followed[dict[str, object]], str]]:
     found = []
     for one in getattr(settings, "FAB_STATIC_PRELOAD_MANIFESTS", ()):
         path, below = (one, "") if isinstance(one, str) else (one["path"], one.get("below", ""))
-        found.append((Followed(project.folder() / path, _parsed), below))
+        found.append((Followed(project.folder() / path, json_object), below))
     return found
 
 

@@ -5,12 +5,10 @@ WEBPACK_LOADER = {"DEFAULT": {"LOADER_CLASS": "fab_static.django_app.webpack.Loa
 
 from __future__ import annotations
 
-import json
-
 from django.conf import settings
 from webpack_loader.loaders import WebpackLoader
 
-from fab_static.django_app.followed import Followed
+from fab_static.django_app.followed import Followed, json_object
 
 
 class Loader(WebpackLoader):  # type: ignore[misc]  # webpack_loader ships no types
@@ -18,20 +16,8 @@ class Loader(WebpackLoader):  # type: ignore[misc]  # webpack_loader ships no ty
 
     def __init__(self, name: str, config: dict[str, object]) -> None:
         super().__init__(name, config)
-        self._followed = Followed(str(config["STATS_FILE"]), parsed)
+        self._followed = Followed(str(config["STATS_FILE"]), json_object)
 
     def get_assets(self) -> object:
         """Return what the manifest says; while the project is developed, what it says at this moment."""
         return self.load_assets() if settings.DEBUG else self._followed.now()
-
-
-def parsed(text: str) -> dict[str, object]:
-    """Return what a manifest says.
-
-    Raises:
-        ValueError: it is no JSON object.
-    """
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("the manifest is no JSON object")  # as json.loads does
-    return found

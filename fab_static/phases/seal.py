@@ -112,13 +112,10 @@ def _store(deploy: Deployment, release: Release) -> None:
 def _note(deploy: Deployment, release: Release, started: float) -> None:
     """Note in the journal that the release is the one at hand."""
     versions_file = PurePosixPath(deploy.facts(deploy.build)["resource_versions"]).name
-    deploy.journal.release = release.id
-    deploy.journal.done(
-        "seal",
-        at=time.time(),
-        seconds=round(time.monotonic() - started, 3),
+    deploy.journal.sealed(
+        release.id,
+        started,
         by=deploy.operator,
-        release=release.id,
         project_path=deploy.project_path,
         versions_file=versions_file if release.versions_sha256 else None,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, Unpack, cast
 
 from fab_static.plan import build_order
 from fab_static.plan.cdn.queries import Queries, united
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _OBJECT = re.compile(r"[0-9a-f]{64}")
+
+
+class _Sealed(TypedDict):
+    by: str
+    project_path: str | None
+    versions_file: str | None  # the name of the project's file; None: it has none, or nobody knows
+    promoted_from: NotRequired[str]
 
 
 @dataclass
@@ -124,6 +132,12 @@ class Journal:
         count = 1 + max((entry["ran"] for entry in self.phases.values()), default=0)
         self.phases[phase] = {"ran": count, **facts}
         self.save(waits=False)
+
+    def sealed(self, release: str, started: float, **facts: Unpack[_Sealed]) -> None:
+        """Note that a release is the one at hand; its seal `started` then, by time.monotonic()."""
+        self.release = release
+        seconds = round(time.monotonic() - started, 3)
+        self.done("seal", release=release, at=time.time(), seconds=seconds, **facts)
 
     def forget(self, listings: Collection[str], *, saves: bool) -> None:
         """Drop the phases that left one of these listings; who only looks saves nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from fab_static.errors import ReleaseError
@@ -50,21 +49,11 @@ def take(
     deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
     deploy.take_seal(release, seal)
     ship(deploy, release, holders)
-    _note(deploy, release, sealed_in, versions_file, at)
-
-
-def _note(
-    deploy: Deployment, release: Release, sealed_in: str, versions_file: str | None, at: float
-) -> None:
-    """Note in the journal that the release is the one at hand, and where it is from."""
     deploy.release = release
-    deploy.journal.release = release.id
-    deploy.journal.done(
-        "seal",
-        at=time.time(),
-        seconds=round(time.monotonic() - at, 3),
+    deploy.journal.sealed(
+        release.id,
+        at,
         by=deploy.operator,
-        release=release.id,
         project_path=deploy.project_path,
         versions_file=versions_file,
         promoted_from=sealed_in,
