@@ -66,9 +66,10 @@ def sources(
         left = absent
         if not left:
             return found
+    names = [host.name for host in hosts] or ["the bucket"]
     raise RemoteError(
-        f"no host has {counted(len(left) // RECORD.size, 'object')} of those that "
-        f"{', '.join(host.name for host in hosts) or 'the bucket'} lack",
+        f"no host has {counted(len(left) // RECORD.size, 'object')} that {', '.join(names)} "
+        + ("lack" if len(names) > 1 else "lacks"),
         where=f"{holders[0].name}: objects/",
         mend=holders[0].cure,
     )

@@ -36,7 +36,7 @@ def test_what_none_has_is_counted_and_has_a_cure(site: Site) -> None:
     with pytest.raises(RemoteError) as caught:
         sources(records(OBJECTS), [site.hosts["edge1"]], [site.hosts["build1"]])
     assert str(caught.value) == (
-        "no host has 1 object of those that edge1 lack\n"
+        "no host has 1 object that edge1 lacks\n"
         "  where: build1: objects/\n"
         "  mend:  build them anew: fab staging deploy"
     )
