@@ -55,6 +55,15 @@ def session(
 ) -> Iterator[Session]:
     """Open a session with an environment: its connections stay open until the end.
 
+    Args:
+        environment: its name, or what an inventory was read as.
+        inventories: the folder of the inventories.
+        show: is told what happens; None: nothing is shown. It has the methods of `fab_static.show.Show`:
+            `phase(name)` is a context manager around each phase; `say(text)` and `warn(text)` get a line;
+            `output(host, data)` gets what commands on hosts print; `follow(timeline, hosts)` and
+            `log_to(path)` may do nothing. What it raises changes nothing. In a terminal, give
+            `fab_static.report.terminal.Terminal({}, stream=sys.stdout)`.
+
     Raises:
         InventoryError: the inventory has problems, or a secret is not set; nothing was contacted.
     """

@@ -39,6 +39,7 @@ def show_releases(terminal: Terminal, releases: Sequence[ReleaseLine]) -> None:
             )
             for one in releases
         ],
+        is_listing=True,
     )
 
 
@@ -283,11 +284,16 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
             else (
                 one["host"],
                 *(short(one[name]) for name in ("current", "pool", "named", "gone")),
-                "yes" if one["as_sealed"] else "NO",
+                "-" if _is_nowhere(known, one) else "yes" if one["as_sealed"] else "NO",
             )
             for one in known["hosts"]
         ],
     )
+
+
+def _is_nowhere(known: Mapping[str, object], host: Mapping[str, object]) -> bool:
+    """Tell whether the live release lacks a path, and a host has nothing there either."""
+    return not known["in_release"] and host["current"] is None
 
 
 def _show_key(terminal: Terminal, known: Mapping[str, Any]) -> None:

@@ -88,11 +88,11 @@ def _headline(timeline: Timeline) -> str:
     text = f"{phase.phase.replace('_', '-')} {clock(phase.seconds(timeline.now))}"
     expected = timeline.expected.get(phase.phase)
     if expected is not None and expected >= 1:
-        text += f" of about {clock(expected)}"
+        text += f" (last time {clock(expected)})"
     known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
     text += f"  ·  in all {clock(timeline.now - timeline.began)}"
     if len(known) == len(timeline.planned) and sum(known) >= 1:
-        text += f" of about {clock(sum(known))}"
+        text += f" (last time {clock(sum(known))})"
     return text
 
 

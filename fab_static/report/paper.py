@@ -7,18 +7,22 @@ rich draws the table of hosts that moves while a deploy runs (report/live.py). I
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 
 from fab_static.report.stream import Stream
-from fab_static.report.table import Column, laid_out
+from fab_static.report.table import Column, laid_out, width_of
 
 Part = str | tuple[str, str]  # a text, or a text and its style
 # ECMA-48, "Select graphic rendition"
 ATTRIBUTES = {"bold": "1", "dim": "2"}
 COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+WIDEST = 1000  # columns of a listing where there is no terminal
 LOG_WIDTH = 100  # columns, where there is no terminal
 TAB = 8
+INDENT = "    "  # of what goes on in the next line
 
 
 class Paper:
@@ -60,13 +64,17 @@ class Paper:
         if self._above:
             self._above(parts)
             return
-        self.stream.write("".join(map(self._styled, _without_tabs(parts))) + "\n")
+        whole = list(_without_tabs(parts))
+        if self.is_terminal:
+            whole = _between_words(whole, self.width)
+        self.stream.write("".join(map(self._styled, whole)) + "\n")
         self.stream.flush()
 
-    def table(self, columns: Sequence[Column]) -> None:
-        """Write a table."""
+    def table(self, columns: Sequence[Column], *, is_listing: bool = False) -> None:
+        """Write a table; of a listing, each row is one line where a program may read it."""
         rule = "─" if self.stream.encoding.lower().startswith("utf") else "-"
-        names, *rest = laid_out(columns, self.width, rule=rule)
+        width = WIDEST if is_listing and not self.is_terminal else self.width
+        names, *rest = laid_out(columns, width, rule=rule)
         self.line((names, "bold"))
         for text in rest:
             self.line(text)
@@ -99,6 +107,28 @@ def _without_tabs(parts: Sequence[Part]) -> Iterator[Part]:
         whole = (before + text).expandtabs(TAB)
         yield whole[len(before) :], style
         before = whole
+
+
+def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
+    """Return the parts of a line, broken between words where it is wider than the terminal.
+
+    A word that is wider stays whole: a path is copied in one piece.
+    """
+    found: list[Part] = []
+    at = 0
+    for part in parts:
+        text, style = part if isinstance(part, tuple) else (part, "")
+        pieces = re.split(r"(\n|(?<=\S) (?=\S))", text)
+        shown = ""
+        for piece, gap in zip_longest(pieces[::2], pieces[1::2], fillvalue=""):
+            size = width_of(piece)
+            if shown.endswith(" ") and at + size > width:
+                shown = shown[:-1] + "\n" + INDENT
+                at = len(INDENT)
+            shown += piece + gap
+            at = 0 if gap == "\n" else at + size + len(gap)
+        found.append((shown, style))
+    return found
 
 
 def _columns(number: int) -> int:

@@ -104,6 +104,11 @@ class Terminal:
         self._flush()
         self._line(f"{name} done in {_seconds(started)}", "green")
 
+    def beginning(self, environment: str | None) -> None:
+        """Say at once, to somebody who watches, that hosts are being asked: connecting may take seconds."""
+        if environment and self._paper.is_terminal:
+            self._line(f"  asks the hosts of {environment} …", "dim")
+
     def say(self, text: str) -> None:
         """Tell a fact."""
         self._line("  " + self.clean(text))
@@ -149,14 +154,21 @@ class Terminal:
             self._log.write(self.clean(f"  {word}: {text}"))
             self._paper.line((f"  {word}:", "dim"), " ", self.clean(text))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table; a row may lack its last cells."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        is_listing: bool = False,
+    ) -> None:
+        """Print a table; a row may lack its last cells. A listing has one line a row in a pipe."""
         cells = [[self.clean(cell) for cell in row] for row in rows]
         self._paper.table(
             [
                 Column(name, list(column), name in RIGHT, name in WHOLE)
                 for name, *column in zip_longest(columns, *cells, fillvalue="")
-            ]
+            ],
+            is_listing=is_listing,
         )
 
     def text(self, text: str) -> None:

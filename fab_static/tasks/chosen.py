@@ -63,7 +63,7 @@ def _no_environment(inventories: Path) -> InventoryError:
     known = environments(inventories)
     usable = [name for name in known if spelled(name) not in TASK_WORDS]
     problem = "no environment was named; there are: " + (", ".join(usable) or "none yet")
-    mend = f"put one before the task: fab {usable[0] if usable else 'staging'} deploy"
+    mend = "put one before the task: fab <environment> deploy"
     for name in known:
         if name not in usable:
             problem += f'; "{name}" is a task, and cannot be an environment'

@@ -21,7 +21,7 @@ from fab_static.errors import (
     FabStaticError,
     InventoryError,
 )
-from fab_static.tasks.chosen import chosen_session, spell
+from fab_static.tasks.chosen import CHOSEN, chosen_session, spell
 
 if TYPE_CHECKING:
     from fab_static import api
@@ -51,6 +51,7 @@ def task_session(
     interruption.heed()
     try:
         show = terminal_for({}, stream=words, verbose=verbose, quiet=quiet)
+        show.beginning(CHOSEN.get("environment"))  # what follows loads programs, then connects
         session = chosen_session(show)
         errors = show.on_stream(sys.stderr)
         yield session

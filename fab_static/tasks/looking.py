@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 import webbrowser
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 
 from fab_static.errors import DISAGREE, DONE, FAILED
+from fab_static.plan.wording import counted
 from fab_static.tasks import names
 from fab_static.tasks.chosen import TASK_WORDS, environment_words
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.options import JSON, PATH, WITHOUT
-from fab_static.tasks.ours import OurTask, left_out, task
+from fab_static.tasks.ours import OurTask, left_out, task, versions
 from fab_static.tasks.printing import print_json, print_text, tell
+
+if TYPE_CHECKING:
+    from fab_static import api
+    from fab_static.plan.printed import Finding
 
 
 @task(help={"project_path": PATH, "json": JSON})
@@ -137,7 +143,12 @@ def check(c: Context, json: bool = False) -> None:
     from fab_static.doctor.findings import is_well
     from fab_static.report.found import show_findings
 
-    findings = tell(lambda session: session.check(), show_findings, as_json=json)
+    def find(session: api.Session) -> list[Finding]:
+        if not json:
+            session.show.say(versions())
+        return session.check()
+
+    findings = tell(find, show_findings, as_json=json)
     if not is_well(findings):
         raise Exit(code=FAILED)
 
@@ -149,12 +160,14 @@ def why(c: Context, url: str, json: bool = False) -> None:
     fab production why /static/js/shop.js?version=1a2b3c4
     fab production why 3f9c1a7b2d4e           the key of an OfflineGenerationError
 
-    Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
+    Exits 1 where no release that is kept has the file. Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
     that hold it. Of a key: the block that renders it, and the nearest one that was built.
     """
     from fab_static.report.found import show_why
 
-    tell(lambda session: session.why(url), show_why, as_json=json)
+    known = tell(lambda session: session.why(url), show_why, as_json=json)
+    if known and known.get("path") and not known["in_release"] and not known["releases"]:
+        raise Exit(code=FAILED)  # no release that is kept has it
 
 
 @task(
@@ -180,5 +193,5 @@ def unlock(c: Context, steal: bool = False, because: str = "", json: bool = Fals
             verb = "was taken from" if steal else "is held by"
             session.show.say(
                 f"the lock {verb} {holder['owner']}, at {holder['phase']}, last heard of "
-                f"{holder['silent_seconds']:.0f} seconds ago"
+                f"{counted(round(holder['silent_seconds']), 'second')} ago"
             )

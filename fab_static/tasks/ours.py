@@ -31,6 +31,13 @@ class OurTask(Task[Any]):
 task = partial(invoke.tasks.task, klass=OurTask)
 
 
+def versions() -> str:
+    """Return our version, and those of what we stand on."""
+    from importlib.metadata import version  # not above: `fab --list` tells no version
+
+    return ", ".join(f"{name} {version(name)}" for name in ("fab-static", "Fabric", "Paramiko"))
+
+
 def seconds(text: str | float) -> float:
     """Return the seconds that `600`, `90s` or `5m` are.
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from fab_static.errors import DeployLockedError, FabStaticError, RemoteError
 from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
 TELL_SECONDS = 30.0  # CI ends a job that says nothing for minutes
@@ -174,7 +175,7 @@ def locked(holder: answers.Holder, host: RemoteHost) -> DeployLockedError:
     return DeployLockedError(
         f"{holder['owner']} (process {holder.get('process')}) deploys {environment.app} to {environment.name} since "
         f"{since:%Y-%m-%d %H:%M:%S} UTC, now at {holder['phase']}, "
-        f"last heard of {holder['silent_seconds']:.0f} seconds ago",
+        f"last heard of {counted(round(holder['silent_seconds']), 'second')} ago",
         where=f"{host.layout.deploy_to}/lock on {host.name}",
         mend="wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: "
         f'fab {environment.name} unlock --steal --because "…"',

@@ -24,6 +24,7 @@ TAKEN = frozenset(
             "diff",
             "distribute",
             "export",
+            "init",
             "invalidate",
             "nginx",
         ),

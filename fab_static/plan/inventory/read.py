@@ -20,9 +20,10 @@ from fab_static.plan.inventory.environment import (
     Web,
 )
 from fab_static.plan.inventory.hosts import read_hosts, read_ssh
-from fab_static.plan.inventory.section import NAME, Section
+from fab_static.plan.inventory.section import NAME, Section, no_such
 from fab_static.plan.inventory.yaml_text import load
 
+BRACES = ("host", "address", "folder")  # what {…} may hold in a path
 HOOKS = ("before_deploy", "after_activate", "after_failure")
 ON_WEB_HOSTS = ("reload", "check", "running", "batch", "confirm_timeout")
 
@@ -82,9 +83,21 @@ def _environment(root: Section, name: str) -> Environment:
         report=read_report(root.section("report")),
     )
     root.close()
+    _braces_are_known(root, environment)
     _folder_is_here(root, environment)
     _web_hosts_are_there(root, environment)
     return environment
+
+
+def _braces_are_known(root: Section, environment: Environment) -> None:
+    """Refuse `{hots}` in a path: a folder of that name would be made on every host."""
+    project = environment.project
+    texts = {"deploy_to": environment.deploy_to, "project.path": project.path}
+    texts["project.python"] = project.python
+    for key, value in texts.items():
+        for word in re.findall(r"\{(\w+)\}", value or ""):
+            if word not in BRACES:
+                root.problem(key, no_such(word, BRACES, "name in braces", "names"))
 
 
 def _folder_is_here(root: Section, environment: Environment) -> None:

@@ -32,7 +32,7 @@ def test_the_headline_says_what_runs_for_how_long_and_how_long_it_took_before(ti
     with timeline.phase("compress"), timeline.on("build1"):
         clock.now += 3
         headline, *rows = shown(timeline)
-    assert headline == "compress 0:03 of about 0:04  ·  in all 0:03"
+    assert headline == "compress 0:03 (last time 0:04)  ·  in all 0:03"
     assert [row.split() for row in rows] == [
         ["host", "build", "distribute", "verify"],
         ["build1", "▸", "3.0", "s", "·", "·"],
@@ -81,7 +81,9 @@ def test_the_whole_is_expected_once_every_phase_has_run_before(timeline, clock):
     timeline.expect(("compress", "verify"), {"compress": 4, "verify": 70})
     with timeline.phase("compress"):
         clock.now += 65
-        assert shown(timeline)[0] == "compress 1:05 of about 0:04  ·  in all 1:05 of about 1:14"
+        assert (
+            shown(timeline)[0] == "compress 1:05 (last time 0:04)  ·  in all 1:05 (last time 1:14)"
+        )
 
 
 def test_a_large_fleet_fits_a_small_window_those_at_work_first(timeline):

@@ -90,3 +90,16 @@ def test_a_stream_without_utf_8_gets_a_rule_that_it_can_hold(monkeypatch):
     stream = io.TextIOWrapper(raw, encoding="ascii")
     papers(stream, monkeypatch, {}).table([Column("id", ["a"])])
     assert raw.getvalue().decode() == "id\n--\na \n"
+
+
+def test_a_line_on_a_terminal_breaks_between_words_and_a_path_stays_whole(monkeypatch):
+    stream, path = Tty(), "/srv/shop/static/releases/20261122T170102Z"
+    paper = papers(stream, monkeypatch, {"COLUMNS": "30", "TERM": "dumb"})
+    paper.line(("  mend:", "dim"), " ", f"make the folder there: {path} and go on")
+    assert stream.getvalue() == (f"  mend: make the folder there:\n    {path}\n    and go on\n")
+
+
+def test_in_a_log_a_line_stays_one_line(monkeypatch):
+    stream = io.StringIO()
+    papers(stream, monkeypatch, {"COLUMNS": "30"}).line("a word " * 40)
+    assert stream.getvalue().count("\n") == 1

@@ -370,3 +370,13 @@ def test_what_turns_text_around_is_spelt_out():
     assert stream.getvalue().endswith(
         "  img/logo\\u202egpj.svg \\u2066x\\u2069 \\u200fy \\u2028z\n"
     )
+
+
+def test_who_watches_is_told_at_once_that_hosts_are_asked():
+    """Loading and connecting left the screen blank for seconds."""
+    terminal, stream = shown(stream=Tty())
+    terminal.beginning("staging")
+    assert "asks the hosts of staging …" in stream.getvalue()
+    terminal, stream = shown()  # a log gets its first line soon enough
+    terminal.beginning("staging")
+    assert stream.getvalue() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ class Session:
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}
+        self.inventories = Path("inventories")
         self.said: list[str] = []
         self.warned: list[str] = []
         self.show = SimpleNamespace(say=self.said.append, warn=self.warned.append)

@@ -78,12 +78,12 @@ def test_another_environment_has_a_session_of_its_own(choose: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("files", "what", "mend"),
     [
-        ([], "there are: none yet", "fab staging deploy"),
-        (["qa"], "there are: qa", "fab qa deploy"),
+        ([], "there are: none yet", "fab <environment> deploy"),
+        (["qa"], "there are: qa", "fab <environment> deploy"),
         (
             ["status"],
             'there are: none yet; "status" is a task, and cannot be an environment',
-            "fab staging deploy; rename {}/status.yml",
+            "fab <environment> deploy; rename {}/status.yml",
         ),
     ],
 )

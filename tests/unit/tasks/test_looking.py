@@ -90,6 +90,15 @@ def test_a_check_fails_where_something_needs_mending(session: Session) -> None:
     assert caught.value.code == 1
 
 
+def test_why_fails_for_a_path_that_no_kept_release_has(session: Session) -> None:
+    session.answers["why"] = {"path": "nope.png", "in_release": False, "releases": []}
+    with pytest.raises(Exit) as caught:
+        looking.why(C, "/static/nope.png", json=True)
+    assert caught.value.code == 1
+    session.answers["why"]["releases"] = ["R1"]  # its pages still get it
+    looking.why(C, "/static/nope.png", json=True)
+
+
 @pytest.mark.parametrize("opens", [False, True])
 def test_a_report_is_named_and_opened_where_that_is_asked_for(
     session: Session,

@@ -94,7 +94,7 @@ def test_an_inventory_named_as_a_task_is_refused_in_words_and_the_others_work(fo
             '"cdn_function" is a task, and cannot be an environment; '
             '"deploy" is a task, and cannot be an environment\n'
             "  where: the command line\n"
-            "  mend:  put one before the task: fab staging deploy; "
+            "  mend:  put one before the task: fab <environment> deploy; "
             f"rename {folder}/inventories/cdn_function.yml; rename {folder}/inventories/deploy.yml\n"
         )
     assert fab(folder, "staging", "nginx")[0] == 0
@@ -124,7 +124,7 @@ def test_below_a_collection_arguments_are_understood_and_hints_name_commands_tha
     assert (code, errors.splitlines()[0]) == (1, f"error: no report of {never} is kept here")
     code, _, errors = fab(folder, "static.status")
     assert code == 2
-    assert "put one before the task: fab static.eu_west static.deploy\n" in errors
+    assert "put one before the task: fab static.<environment> static.deploy\n" in errors
     assert fab(folder, "static.staging", "static.nginx", "migrate")[0] == 0
 
 
