@@ -128,11 +128,11 @@ def prepare(
         environment, archive = _told_apart(from_, session.inventories)
         ready = session.prepare(
             promote_from=environment,
-            archive=archive,
             release=release,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
             project_path=project_path,
             wait_seconds=seconds(wait),
+            **({"archive": archive} if archive else {}),
             **left_out(without),
         )
         session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
