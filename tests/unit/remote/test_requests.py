@@ -80,7 +80,7 @@ def again(tmp_path, monkeypatch):
     def made(lost, *heads):
         host, opened = host_with(lost, tmp_path), []
 
-        def open_anew():
+        def open_anew(*_):
             assert not opened, "opened twice"
             opened.append(True)
             host._agent._channel = Wire(*[frame(head) for head in heads])
