@@ -53,7 +53,7 @@ class Project:
                     "commands": {"build_requirejs": "manage.py build_requirejs --minify oxc"}
                 },
             }
-        known = upstream.environment(self.settings)
+        known = {**upstream.environment(self.settings), "UPSTREAM_KEEPS": "1"}
         settings = known.pop("DJANGO_SETTINGS_MODULE")
         return {"project": {"settings": settings, "environment": known}}
 
@@ -115,6 +115,7 @@ class Builder:
     def __init__(self, named: Project, folder: Path) -> None:
         self.named, self.folder = named, folder
         self.code = named.write(folder / "ours")
+        self.phases: dict[str, float] = {}  # seconds of each, in the last build
         self._state, self._cache = folder / "state", folder / "cache"
         (folder / "inventories").mkdir()
         shutil.copy(ROOT / "fabfile.py", folder)
@@ -149,11 +150,10 @@ class Builder:
             self._state.rglob("*-prepare*.json"), key=lambda path: path.stat().st_mtime_ns
         )
         told = json.loads(runs[-1].read_text("utf-8"))
-        after = sum(
-            each["seconds"]
-            for each in told["timeline"]
-            if each["host"] is None and each["phase"] not in BUILD_PHASES
-        )
+        self.phases = {
+            each["phase"]: each["seconds"] for each in told["timeline"] if each["host"] is None
+        }
+        after = sum(spent for phase, spent in self.phases.items() if phase not in BUILD_PHASES)
         return Cost(took - after, used)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import commcare
 from benchmarks.measure import Cost, in_turn
-from benchmarks.results import Row, cpu, seconds
+from benchmarks.results import Figure, Row, cpu, seconds
 from benchmarks.rows.building import Builder, Project, Upstream, change, compared
 
 TEXTS = {
@@ -21,7 +21,9 @@ LIMITS = {
     "commcare": {"cold": 0.40, "less": 0.12, "nothing": 0.05},
     "commcare-own": {"cold": 0.80, "less": 0.30, "nothing": 0.05},
 }
-ROWS = tuple(f"{prefix}-{kind}" for prefix in LIMITS for kind in TEXTS)
+SEAL = "commcare-seal"
+ROWS = (*(f"{prefix}-{kind}" for prefix in LIMITS for kind in TEXTS), SEAL)
+SEAL_SECONDS = 2.0  # at most: of a cold build
 
 
 def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) -> Iterator[Row]:
@@ -39,11 +41,13 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
         (folder / prefix).mkdir()
     builders = {prefix: Builder(each, folder / prefix) for prefix, each in named.items()}
     theirs = Upstream(ours, folder)
-    marks, equal = iter(range(10_000)), dict[str, str]()
+    marks, equal, sealing = iter(range(10_000)), dict[str, str](), list[float]()
 
     def cold(prefix: str) -> Cost:
         builders[prefix].forget()
         built = builders[prefix].build()
+        if prefix == "commcare":
+            sealing.append(builders[prefix].phases["seal"])
         if prefix not in equal:
             equal[prefix] = compared(builders[prefix].code, theirs.code)
         return built
@@ -71,3 +75,10 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
             (cpu(mine), cpu(against)),
             equal[prefix] if kind == "cold" else "",
         )
+    yield Row(
+        SEAL,
+        f"the phase seal of a cold build: {commcare.FILES}",
+        Figure.of(sealing),
+        SEAL_SECONDS,
+        note="It compresses what is not compressed beside the phases before it.",
+    )

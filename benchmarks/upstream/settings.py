@@ -1,7 +1,8 @@
 """The settings of the project that UPSTREAM_PROJECT names, as they were before fab_static came.
 
 The commands of benchmarks.upstream stand in front of ours (the first app that has a command wins), lessc
-compiles each sheet in a process of its own, and nothing is kept from one build to the next.
+compiles each sheet in a process of its own, and nothing is kept from one build to the next. With $UPSTREAM_KEEPS it is
+the same project, built by fab_static: what that keeps is kept.
 """
 
 import importlib
@@ -21,4 +22,5 @@ COMPRESS_PRECOMPILERS = [
         f"node {_project['BASE_DIR']}/node_modules/less/bin/lessc {{infile}} {{outfile}}",
     ),
 ]
-FAB_STATIC_CACHE = None
+if "UPSTREAM_KEEPS" not in os.environ:
+    FAB_STATIC_CACHE = None

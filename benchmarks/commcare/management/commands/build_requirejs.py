@@ -14,7 +14,9 @@ class Command(build_requirejs.Command):
     def mains(self, project: Path, root: Path) -> dict[str, set[str]]:
         """Return the folders of main modules that templates name."""
         words = ["grep", "-rh", "requirejs_main", "--include=*.html"]
-        left_out = [f"--exclude-dir={each}" for each in ("node_modules", "static", root.name)]
+        left_out = [
+            f"--exclude-dir={each}" for each in (".?*", "node_modules", "static", root.name)
+        ]
         printed = subprocess.check_output([*words, *left_out, "."], cwd=project, text=True)
         found = defaultdict(set)
         for main in build_requirejs.MAIN.findall(printed):
