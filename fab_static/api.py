@@ -6,6 +6,8 @@ with api.session("production", inventories=Path("inventories")) as session:
     release = session.prepare(project_path="/srv/shop/releases/2026-11-22")
     flip_the_code()
     session.activate()
+
+Over 400 lines because every task is a method of one class.
 """
 
 from __future__ import annotations
@@ -316,6 +318,15 @@ class Session(Looking):
             if check:
                 self._show.say(f"a rollback to {deploy.release.id} would work")
         return deploy
+
+    def sign(self, release: str | None = None, *, wait_seconds: float = 0) -> Release:
+        """Sign a release that hosts keep already; None: the one sealed last."""
+        from fab_static.phases.sign import sign_named
+
+        self._check_id(release)
+        deploy = self._deployment(secrets=False)
+        with self._told(deploy, "sign", wait_seconds, others=False):
+            return sign_named(deploy, release)
 
     def unlock(self, *, steal: bool = False, because: str = "") -> Holder | None:
         """Return who holds the lock; with `steal` take it away, and record why.

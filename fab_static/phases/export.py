@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,6 +19,7 @@ from fab_static.plan.archive import (
     END,
     MARKER,
     SEAL,
+    SIGNATURE,
     Marker,
     contents,
     header,
@@ -78,7 +80,7 @@ def _write(
     objects: dict[str, int],
     without: str | None,
 ) -> None:
-    seal = deploy.seal_text(release)
+    seal, signature = deploy.seal_text(release), (deploy.signatures.get(release.id) or "").encode()
     marker = Marker(
         app=release.app,
         environment=release.environment,
@@ -86,15 +88,17 @@ def _write(
         seal=deploy.seal_sha256(release),
         without=without,
         versions_file=_versions_file(deploy, release),
+        signature=sha256(signature).hexdigest() if signature else None,
     )
-    for name, data in ((MARKER, marker.text()), (SEAL, seal)):
-        _member(file, name, data)
+    for name, data in ((MARKER, marker.text()), (SEAL, seal), (SIGNATURE, signature)):
+        if data:
+            _member(file, name, data)
     wanted = records(objects)
     lent = sources(wanted, [], (deploy.build, *deploy.hosts("static"))) if objects else []
     try:
         for batch in _batches(objects):
-            for sha256, data in _fetched(lent, batch).items():
-                _member(file, object_name(sha256), data)
+            for name, data in _fetched(lent, batch).items():
+                _member(file, object_name(name), data)
     finally:
         for source, _ in lent:
             source.close_agent()
@@ -116,11 +120,11 @@ def _versions_file(deploy: Deployment, release: Release) -> str | None:
 def _batches(objects: Mapping[str, int]) -> Iterator[dict[str, int]]:
     batch: dict[str, int] = {}
     left = BATCH_BYTES
-    for sha256, size in objects.items():
+    for name, size in objects.items():
         if batch and size > left:
             yield batch
             batch, left = {}, BATCH_BYTES
-        batch[sha256] = size
+        batch[name] = size
         left -= size
     if batch:
         yield batch
@@ -133,7 +137,7 @@ def _fetched(lent: Sequence[tuple[Source, bytes]], batch: Mapping[str, int]) -> 
         some = {raw.hex(): size for raw, size in RECORD.iter_unpack(part) if raw.hex() in batch}
         if some:
             found.update(source.objects(records(some)))
-    return {sha256: found[sha256] for sha256 in batch}
+    return {name: found[name] for name in batch}
 
 
 # ---- the file

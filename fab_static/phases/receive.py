@@ -46,6 +46,7 @@ def receive(deploy: Deployment, archive: Archive) -> None:
         archive.release,
         sealed_in=archive.marker.environment,
         seal=archive.seal,
+        signature=archive.signature,
         holders=holders,
         versions_file=archive.marker.versions_file,
         at=started,

@@ -15,6 +15,7 @@ from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_seal
 from fab_static.phases.run.revisions import SHORT
+from fab_static.phases.run.signing import is_trusted, signed
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
@@ -46,6 +47,8 @@ def seal(deploy: Deployment) -> None:
     if known:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
         _tell_unmoved(deploy, release, known)
+        if not is_trusted(deploy, known):
+            deploy.signatures[known.id] = signed(deploy, known) or deploy.signatures.get(known.id)
     else:
         release = with_deltas(deploy, release, bring)
         _store(deploy, release)
@@ -101,7 +104,10 @@ def _store(deploy: Deployment, release: Release) -> None:
         before = deploy.read_release(str(live), build)
         refuse_contradictions(deploy, before, release)
         tell_of_unversioned_changes(deploy, before, release)
-    request = asks.BuildRelease(roles=list(build.roles))
+    deploy.signatures[release.id] = signed(deploy, release)
+    request = asks.BuildRelease(
+        roles=list(build.roles), signature=deploy.signatures.get(release.id)
+    )
     build.ask(verbs.BUILD_RELEASE, request, release.to_json().encode())
     held.append(release.id)
     deploy.just_built = release.id

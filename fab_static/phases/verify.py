@@ -6,6 +6,7 @@ from fab_static.errors import ReleaseError
 from fab_static.phases.gate import gate, of_coverage
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.signing import bring_trust, refuse_untrusted
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.questions import COVERAGE
@@ -19,12 +20,15 @@ def verify(deploy: Deployment) -> None:
     Byte for byte; that no page will miss a compress block, and that pages name the URLs of the release.
 
     Needs: the release on every host.
-    Leaves: nothing; it only reads. A file of wrong bytes gets the time 0, so that the next deploy ships it.
+    Leaves: hosts trust the signers of the inventory; else nothing, it only reads. A file of wrong bytes gets the time 0, so that the next deploy ships it.
     On web hosts every `{% compress %}` block of the templates there is rendered with the settings there
     and looked up in the new manifest. So is every entry that a tag there asks a bundler's manifest for.
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
+    refuse_untrusted(deploy, release)
+    if deploy.lock:
+        bring_trust(deploy)
     seal = deploy.seal_sha256(release)
     deploy.on(deploy.hosts(), lambda host: _refuse_holes(host, release, seal))
     if deploy.origin:

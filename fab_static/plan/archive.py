@@ -4,6 +4,7 @@ The members, in this order, each once:
 
     fab_static-release          what this is: format, app, environment, release, SHA-256 of the seal
     release.json                the seal, as it was sealed
+    release.json.sig            its signature, where it has one
     objects/ab/abcdef…          the bytes, by SHA-256: of manifests, of resource_versions.yml, of files, of copies
 
 Two archives of one release are equal bit by bit: no header says when it was written, or who did it. So a reader
@@ -24,8 +25,9 @@ from fab_static.plan.names import unusable
 from fab_static.plan.release import File, Release
 
 FORMAT = 1
-MARKER, SEAL = "fab_static-release", "release.json"
+MARKER, SEAL, SIGNATURE = "fab_static-release", "release.json", "release.json.sig"
 MOST_MARKER = 16 * 1024  # bytes
+MOST_SIGNATURE = 64 * 1024
 MOST_SEAL = 64 * 1024 * 1024  # as verbs.READ_RELEASE
 END = bytes(2 * BLOCKSIZE)
 VERSIONS_FILES = ("resource_versions.yml", "resource_versions.yaml")
@@ -39,7 +41,7 @@ DAMAGED = "copy it anew from where it was written, or write it anew: fab <enviro
 class Marker:
     """What the first member says.
 
-    `seal` is the SHA-256 of release.json. `without` is the release whose objects the archive does not carry.
+    `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none. `without` is the release whose objects the archive does not carry.
     `versions_file` is the name under which the project reads its resource versions; None where nobody knows.
     """
 
@@ -49,6 +51,7 @@ class Marker:
     seal: str
     without: str | None = None
     versions_file: str | None = None
+    signature: str | None = None
 
     def text(self) -> bytes:
         """Return the bytes of the member, always the same for the same marker."""
@@ -90,6 +93,7 @@ def _is_sound(marker: Marker) -> bool:
         and is_id(marker.release)
         and _is_object(marker.seal)
         and (marker.without is None or is_id(marker.without))
+        and (marker.signature is None or _is_object(marker.signature))
         and marker.versions_file in (None, *VERSIONS_FILES)
     )
 

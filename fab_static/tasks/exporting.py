@@ -9,8 +9,8 @@ from invoke.context import Context
 from fab_static.errors import InventoryError
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.looking import ReleasesByPlace
-from fab_static.tasks.options import QUIET
-from fab_static.tasks.ours import task
+from fab_static.tasks.options import QUIET, WAIT
+from fab_static.tasks.ours import seconds, task
 
 
 @task(
@@ -50,3 +50,16 @@ def export(
             manifests=Path(manifests).expanduser() if manifests else None,
             without_objects_of=without_objects_of,
         )
+
+
+@task(
+    klass=ReleasesByPlace,
+    help={"release": "a release (default: the one sealed last)", "wait": WAIT, "quiet": QUIET},
+)
+def sign(c: Context, release: str | None = None, wait: str = "0", quiet: bool = False) -> None:
+    """Live · Sign a release that hosts keep already.
+
+    fab production sign 20261122T170102Z-3f9c1a7b
+    """
+    with task_session(quiet=quiet) as session:
+        session.sign(release, wait_seconds=seconds(wait))

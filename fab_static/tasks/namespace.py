@@ -20,7 +20,7 @@ from fab_static.tasks import names
 from fab_static.tasks.beginning import init
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
-from fab_static.tasks.exporting import export
+from fab_static.tasks.exporting import export, sign
 from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
 from fab_static.tasks.living import activate, deploy, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
@@ -42,6 +42,7 @@ TASKS = (
     check,
     unlock,
     export,
+    sign,
     nginx,
     cdn_function,
     *(phase_task(name) for name in EVERYTHING if name != "activate"),

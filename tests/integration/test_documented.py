@@ -34,6 +34,7 @@ NOT_RUN = {
     "fab production verify --here --project-path /app --project-python /usr/local/bin/python": (
         "where an image is made: test_images_instead_of_web_hosts.py"
     ),
+    "fab production sign 20261122T170102Z-3f9c1a7b": "needs a key: test_signatures.py runs it",
     "fab -i": "prose of docs/ssh.md: an option, as are the next four",
     "fab -S": "see there",
     "fab -t": "see there",

@@ -25,6 +25,7 @@ from fab_static.host.agent.provisional import PROVISIONAL, UNION, noted_flip
 from fab_static.host.agent.record import last_activated
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import read_seal, seal_of
+from fab_static.host.agent.trust import refuse_untrusted
 from fab_static.host.agent.watchdog import BEFORE, go_back, start_watchdog
 
 TYPE_CHECKING = False
@@ -50,6 +51,7 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     claim(host)
     release = checked(RELEASE, head["release"], "release")
     read_seal(host, release, head.get("seal"))
+    refuse_untrusted(host, release)
     links = head["links"]
     for path, target in links.items():
         if os.path.isdir(path):

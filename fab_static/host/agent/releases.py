@@ -32,6 +32,7 @@ from fab_static.host.agent.plain import read_plain
 from fab_static.host.agent.pool import place_for, refuse_hidden, refuse_other_bytes
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import found_at, links_of, read_seal, seals
+from fab_static.host.agent.trust import SIGNATURE, refuse_untrusted, signature_of
 from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
 
 
 def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return release.json of one release, as it was sealed."""
-    return {}, read_seal(agent.host, head["release"])[1]
+    """Return release.json of one release, as it was sealed, and its signature."""
+    data = read_seal(agent.host, head["release"])[1]
+    return {"signature": signature_of(agent.host, head["release"])}, data
 
 
 def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -131,13 +133,21 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         let_in(host, seal)
     if there is None:
         write_file(os.path.join(new, "release.json"), body)
+        keep_signature(head, new)
         to_disk(host)  # all bytes before the name that says they are there
         os.rename(new, folder)
     else:
         remove_tree(new)
         if is_other:
             write_file(os.path.join(folder, "release.json"), body)
+        keep_signature(head, folder)
     return {"mended": is_other}, b""
+
+
+def keep_signature(head: Head, folder: str) -> None:
+    """Write the signature that came with a seal beside it; whether it counts, the flip asks."""
+    if head.get("signature"):
+        write_file(os.path.join(folder, SIGNATURE), head["signature"].encode("ascii", "replace"))
 
 
 def relink(host: Host, path: str, sha256: str) -> None:
@@ -155,6 +165,8 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """
     host = agent.host
     seal, sealed = read_seal(host, head["release"], head.get("seal"))
+    if head.get("bytes"):
+        refuse_untrusted(host, head["release"])
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     needed = [

@@ -14,6 +14,7 @@ from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
 from fab_static.host.agent.provisional import PROVISIONAL, UNION
 from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.trust import refuse_untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ BEFORE = ".before-fab-static~"
 def go_back(host: Host, head: Head) -> None:
     """Put `current` and `previous` back, and the project's files where nothing of ours was live."""
     live = host.live()
+    if head["current"] and live != head["current"]:
+        refuse_untrusted(host, checked(RELEASE, head["current"], "release"))
     with contextlib.suppress(OSError, RefusedError):  # the links move whatever happens
         keep_names(host, leaving=live, coming=head["current"])
     for name in ("current", "previous"):
@@ -100,9 +103,9 @@ def watchdog(host: Host, head: Head, note: Head) -> None:
         try:
             now = os.lstat(path).st_mtime_ns
         except FileNotFoundError:
-            return
+            return None
         if is_another_note(path, note):
-            return
+            return None
         if now != touched:
             heard, touched = time.monotonic(), now
         if time.monotonic() - heard >= timeout:
@@ -110,9 +113,11 @@ def watchdog(host: Host, head: Head, note: Head) -> None:
             try:
                 with alone(host):
                     if not os.path.lexists(path) or is_another_note(path, note):
-                        return
+                        return None
                     go_back(host, dict(head, entry=dict(head["entry"], because=because)))
                     remove_tree(path)
+            except RefusedError as error:  # what was live is not signed: the host stays where it is
+                return stays(host, head, error.what)
             except OSError:  # a full disk, say: the links may have moved, the next look tells
                 time.sleep(1)
                 continue
@@ -120,8 +125,14 @@ def watchdog(host: Host, head: Head, note: Head) -> None:
                 import subprocess
 
                 subprocess.run(["/bin/sh", "-c", head["reload"]], timeout=120, check=False)  # noqa: S603
-            return
+            return None
         time.sleep(min(0.2, timeout / 10))  # between two looks
+
+
+def stays(host: Host, head: Head, why: str) -> None:
+    """Note that nobody confirmed a flip, and that there is no way back from it."""
+    with contextlib.suppress(OSError, RefusedError):
+        append(host, dict(head["entry"], event="stay", release=host.live(), because=why))
 
 
 def is_another_note(path: str, note: Head) -> bool:

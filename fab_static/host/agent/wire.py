@@ -97,6 +97,8 @@ VERBS = {
     "lock": "lock",
     "beat": "lock",
     "unlock": "lock",
+    "signers": "trust",
+    "trust": "trust",
     "prune": "prune",
     "facts": "facts",
     "mark": "facts",

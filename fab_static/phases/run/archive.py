@@ -15,7 +15,9 @@ from fab_static.plan.archive import (
     MARKER,
     MOST_MARKER,
     MOST_SEAL,
+    MOST_SIGNATURE,
     SEAL,
+    SIGNATURE,
     Marker,
     contents,
     damaged,
@@ -42,12 +44,14 @@ class Archive:
         file: BinaryIO,
         marker: Marker,
         seal: bytes,
+        signature: str | None,
         release: Release,
         places: Mapping[str, tuple[int, int]],
     ) -> None:
         self.name = name
         self.marker = marker
         self.seal = seal
+        self.signature = signature
         self.release = release
         self._file = file
         self._places = places  # object -> where its bytes begin in the file, and how many they are
@@ -149,12 +153,23 @@ def read(stream: BinaryIO, name: str, kept: BinaryIO | None = None) -> Archive:
     seal = reader.small(SEAL, MOST_SEAL)
     if hashlib.sha256(seal).hexdigest() != marker.seal:
         raise damaged("its seal is not the one that its first member names", name)
+    signature = _signature(reader, marker, name)
     release = _release(seal, marker, name)
     places = {}
     for sha256, size in _members(release, marker, reader):
         places[sha256] = reader.object(sha256, size), size
     reader.end()
-    return Archive(name, kept or stream, marker, seal, release, places)
+    return Archive(name, kept or stream, marker, seal, signature, release, places)
+
+
+def _signature(reader: _Reader, marker: Marker, name: str) -> str | None:
+    """Return the signature of the seal; whether it counts, each host asks that it goes to."""
+    if marker.signature is None:
+        return None
+    data = reader.small(SIGNATURE, MOST_SIGNATURE)
+    if hashlib.sha256(data).hexdigest() != marker.signature or not data.isascii():
+        raise damaged("its signature is not the one that its first member names", name)
+    return data.decode("ascii")
 
 
 def _release(seal: bytes, marker: Marker, name: str) -> Release:

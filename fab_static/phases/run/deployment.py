@@ -101,6 +101,7 @@ class Deployment:
     _releases: dict[str, Release] = field(default_factory=dict)
     _read_from: dict[str, RemoteHost] = field(default_factory=dict)
     _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
+    signatures: dict[str, str | None] = field(default_factory=dict)  # of seals, whoever made them
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -342,7 +343,7 @@ class Deployment:
         failures = []
         for holder in holders:
             try:
-                _, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
+                head, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
                 release = from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)
@@ -350,7 +351,7 @@ class Deployment:
             for failure in failures:
                 self.show.warn(f"{failure.where}: {failure.what}")
             self._releases[name], self._seals[name] = release, text
-            self._read_from[name] = holder
+            self._read_from[name], self.signatures[name] = holder, head.get("signature")
             return release
         raise failures[0]
 
@@ -364,9 +365,9 @@ class Deployment:
             self._seals[release.id] = release.to_json().encode()
         return self._seals[release.id]
 
-    def take_seal(self, release: Release, text: bytes) -> None:
+    def take_seal(self, release: Release, text: bytes, signature: str | None = None) -> None:
         """Have the seal of a release that was built elsewhere, as it stands there."""
-        self._seals[release.id] = text
+        self._seals[release.id], self.signatures[release.id] = text, signature
 
     def seal_sha256(self, release: Release) -> str:
         """Return the SHA-256 by which every host's release.json is judged."""

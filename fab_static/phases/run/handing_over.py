@@ -112,6 +112,7 @@ class HandingOver:
             roles=list(host.roles),
             builds=builds,
             anew=True,
+            signature=self.deploy.signatures.get(self.release.id),
         )
 
     def _base(self, host: RemoteHost) -> str | None:

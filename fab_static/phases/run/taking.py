@@ -23,6 +23,7 @@ def take(
     *,
     sealed_in: str,
     seal: bytes,
+    signature: str | None,
     holders: Sequence[Holder],
     versions_file: str | None,
     at: float,
@@ -34,6 +35,7 @@ def take(
         release: what is taken.
         sealed_in: the environment that it comes from.
         seal: its release.json, as it was sealed.
+        signature: of that, as it came; None: there is none.
         holders: what has its objects.
         versions_file: the name under which its project reads resource versions; None: nobody knows.
         at: when the work began; time.monotonic().
@@ -47,7 +49,7 @@ def take(
         refuse_contradictions(deploy, deploy.read_release(live), release)
     files = counted(len(release.files), "file")
     deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
-    deploy.take_seal(release, seal)
+    deploy.take_seal(release, seal, signature)
     ship(deploy, release, holders)
     deploy.release = release
     deploy.journal.sealed(

@@ -178,6 +178,14 @@ class S3:
 
 
 @dataclass(frozen=True)
+class Signing:
+    """Who signs releases, and whose signatures hosts want; files of the operator's machine."""
+
+    sign_with: str | None = None  # a private key, or the .pub file of one that the SSH agent has
+    allowed_signers: str | None = None
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of inventories/: who takes part in a deploy, and how."""
 
@@ -196,6 +204,7 @@ class Environment:
     budget: Budget = field(default_factory=Budget)  # of what visitors download
     notify: Notify = Notify()
     report: S3 | None = None  # each run's report is put there, besides the operator's machine
+    release: Signing = Signing()
     keep_releases: int = 5
     keep_for_seconds: int = 7 * 86400
     confirm: bool = False
@@ -250,4 +259,15 @@ def beside(environment: Environment, folder: Path) -> Environment:
         python=here(environment.project.python),
         environment={key: here(value) for key, value in environment.project.environment.items()},
     )
-    return replace(environment, ssh=ssh, project=project, deploy_to=here(environment.deploy_to))
+    release = replace(
+        environment.release,
+        sign_with=found(environment.release.sign_with),
+        allowed_signers=found(environment.release.allowed_signers),
+    )
+    return replace(
+        environment,
+        release=release,
+        ssh=ssh,
+        project=project,
+        deploy_to=here(environment.deploy_to),
+    )

@@ -39,6 +39,7 @@ TAKEN = frozenset(
             "report",
             "rollback",
             "seal",
+            "sign",
         ),
         *("status", "unlock", "verify", "why"),
     )

@@ -17,6 +17,7 @@ from fab_static.plan.inventory.environment import (
     Manifest,
     Notify,
     Probe,
+    Signing,
     Web,
 )
 from fab_static.plan.inventory.hosts import read_hosts, read_ssh
@@ -74,6 +75,7 @@ def _environment(root: Section, name: str) -> Environment:
         hub=read_hub(root.section("distribute"), origin),
         probe=_probe(root.section("probe")),
         budget=_budget(root.section("budget")),
+        release=_signing(root.section("release")),
         keep_releases=root.integer("keep_releases", 5, least=1),
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
         confirm=root.boolean("confirm", default=False),
@@ -162,6 +164,15 @@ def _manifests(section: Section) -> Iterator[Manifest]:
             )
         elif path:
             yield Manifest(path, below)
+
+
+def _signing(section: Section) -> Signing:
+    signing = Signing(
+        sign_with=section.optional_text("sign_with"),
+        allowed_signers=section.optional_text("allowed_signers"),
+    )
+    section.close()
+    return signing
 
 
 def _cdn(section: Section) -> Cdn | None:

@@ -67,6 +67,19 @@ class Summaries(TypedDict):
     odd: list[str]
 
 
+class Sealed(TypedDict):
+    """The signature of a seal."""
+
+    signature: NotRequired[str | None]
+
+
+class Signers(TypedDict):
+    """The SHA-256 of the list of allowed signers that a host keeps, and why it cannot check signatures."""
+
+    sha256: str | None
+    unable: str | None
+
+
 class Built(TypedDict):
     """Whether a seal that was here was mended."""
 

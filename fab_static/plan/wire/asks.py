@@ -53,6 +53,7 @@ class BuildRelease(TypedDict):
 
     roles: list[str]
     anew: NotRequired[bool]  # the seal, though one is there
+    signature: NotRequired[str | None]  # of the seal
 
 
 class TakeSeal(TypedDict):
@@ -64,6 +65,7 @@ class TakeSeal(TypedDict):
     roles: list[str]
     builds: bool  # lay it out, if no object is missing
     anew: NotRequired[bool]  # the seal, though another is there
+    signature: NotRequired[str | None]  # of the seal
 
 
 class Verify(TypedDict):
@@ -182,6 +184,12 @@ class Lower(Links):
     """Those of them that were lifted."""
 
     lifted: list[str]
+
+
+class Trust(TypedDict):
+    """The signature of a new list of allowed signers, by somebody on the one before; the body is the list."""
+
+    signature: str | None
 
 
 class Trusted(TypedDict):

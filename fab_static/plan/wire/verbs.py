@@ -52,13 +52,15 @@ BEAT = Verb("beat", asks.Beat, answers.Beat)
 UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 
 # a release's seal of 200,000 files is 50 MiB
-READ_RELEASE = Verb("read_release", asks.Release, answers.Nothing, 64 * MiB, changes_nothing=True)
+READ_RELEASE = Verb("read_release", asks.Release, answers.Sealed, 64 * MiB, changes_nothing=True)
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built, adds_only=True)
 # the body: a record of 40 bytes for each of 1.6 million objects at the most
 TAKE_SEAL = Verb("take_seal", asks.TakeSeal, answers.Taken, 64 * MiB, adds_only=True)
 VERIFY = Verb("verify", asks.Verify, answers.Verified)
 LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind, changes_nothing=True)
+SIGNERS = Verb("signers", asks.Nothing, answers.Signers, changes_nothing=True)
+TRUST = Verb("trust", asks.Trust, answers.Nothing)
 PRUNE = Verb("prune", asks.Prune, answers.Pruned)
 
 # a source map, say; the agent takes no larger frame either

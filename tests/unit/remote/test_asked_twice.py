@@ -19,6 +19,7 @@ LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the reque
     "ping": (None, b""),
     "state": (None, b""),
     "facts": (None, b""),
+    "signers": (None, b""),
     "missing": (asks.Missing(), record_of(SCRIPT) + record_of(b"not here")),
     "read_release": (asks.Release(release=RELEASE), b""),
     "read_object": (asks.Object(object=sha256_of(SCRIPT)), b""),

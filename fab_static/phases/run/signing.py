@@ -1,0 +1,162 @@
+"""Signs seals on the operator's machine, and tells hosts whose signatures count."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from fab_static.errors import InventoryError, ReleaseError
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.trust import (
+    OF_RELEASES,
+    OF_SIGNERS,
+    signed_change,
+    signed_words,
+    why_untrusted,
+)
+from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.release import Release
+from fab_static.plan.wire import asks, verbs
+from fab_static.remote import RemoteHost
+
+SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want to be touched
+NOBODY = "-----BEGIN SSH SIGNATURE-----"
+
+
+def signed(deploy: Deployment, release: Release) -> str | None:
+    """Return our signature of a seal; None where the inventory names no key.
+
+    Raises:
+        InventoryError: the key cannot be used.
+    """
+    key = deploy.environment.release.sign_with
+    if key is None:
+        return None
+    return _sign(key, signed_words(deploy.seal_sha256(release)), OF_RELEASES)
+
+
+def _sign(key: str, words: bytes, namespace: str) -> str:
+    """Have ssh-keygen sign; the key stays where it is: in its file, or with the SSH agent."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - no shell; the key is the operator's own word
+            ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key],  # noqa: S607
+            input=words,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _unusable(key, str(error)) from error
+    signature = ran.stdout.decode("ascii", "replace")
+    if ran.returncode or not signature.startswith(NOBODY):
+        raise _unusable(key, ran.stderr.decode(errors="replace").strip()[-300:])
+    return signature
+
+
+def _unusable(key: str, why: str) -> InventoryError:
+    return InventoryError(
+        f"nothing can be signed with {key}: {why}",
+        where="release.sign_with",
+        mend=f"see whether this works: echo x | ssh-keygen -Y sign -n {OF_RELEASES} -f {key}; for a key of the SSH "
+        "agent, name its .pub file",
+    )
+
+
+def allowed_signers(deploy: Deployment) -> bytes | None:
+    """Return the inventory's list of allowed signers; None where it names none.
+
+    Raises:
+        InventoryError: it cannot be read, or names nobody.
+    """
+    name = deploy.environment.release.allowed_signers
+    if name is None:
+        return None
+    try:
+        text = Path(name).read_bytes()
+    except OSError as error:
+        raise InventoryError(
+            f"the list of allowed signers cannot be read: {error.strerror}",
+            where=f"release.allowed_signers: {name}",
+            mend="write it: a name and a public key in a line, as in ssh-keygen(1), ALLOWED SIGNERS",
+        ) from error
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(b"#")]
+    if not lines:
+        raise InventoryError(
+            "nobody is an allowed signer, so that no release could go live",
+            where=f"release.allowed_signers: {name}",
+            mend="write a name and a public key in a line: deploy@example.com ssh-ed25519 AAAA…",
+        )
+    return text
+
+
+def refuse_untrusted(deploy: Deployment, release: Release) -> None:
+    """Refuse a release that none of the inventory's allowed signers signed: hosts would, and a bucket cannot.
+
+    Raises:
+        ReleaseError: it is not signed, or by somebody else.
+    """
+    why = _why_untrusted(deploy, release)
+    if why:
+        name = deploy.environment.name
+        raise ReleaseError(
+            f"release {release.id} {why}",
+            where=f"release.allowed_signers: {deploy.environment.release.allowed_signers}",
+            mend=f"if you vouch for it, sign it: fab {name} sign {release.id}",
+        )
+
+
+def is_trusted(deploy: Deployment, release: Release) -> bool:
+    """Tell whether a release is signed as the inventory wants it; by anybody, where it names no signers."""
+    if deploy.environment.release.allowed_signers is None:
+        return deploy.signatures.get(release.id) is not None
+    return _why_untrusted(deploy, release) is None
+
+
+def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
+    signers = allowed_signers(deploy)
+    if signers is None:
+        return None
+    signature = deploy.signatures.get(release.id)
+    if signature is None:
+        return "is not signed"
+    words = signed_words(deploy.seal_sha256(release))
+    with tempfile.TemporaryDirectory(prefix="fab-static-") as folder:
+        path = Path(folder, "allowed_signers")
+        path.write_bytes(signers)
+        try:
+            why = why_untrusted(
+                str(path), words, signature.encode("ascii", "replace"), OF_RELEASES, folder
+            )
+        except RefusedError as error:
+            raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
+    return f"is signed by none of the allowed signers: {why}" if why else None
+
+
+def bring_trust(deploy: Deployment) -> None:
+    """Have every host keep the inventory's list of allowed signers.
+
+    A host that has another one takes ours only with the signature of somebody on its own.
+
+    Raises:
+        RemoteError: a host refuses it: whom it trusts has not signed.
+    """
+    ours = allowed_signers(deploy)
+    if ours is None:
+        return
+    after = sha256(ours).hexdigest()
+    key = deploy.environment.release.sign_with
+
+    def brought(host: RemoteHost) -> bool:
+        before = host.ask(verbs.SIGNERS)[0]["sha256"]
+        if before == after:
+            return False
+        change = signed_change(before, after) if before and key else None
+        signature = _sign(key, change, OF_SIGNERS) if key and change else None
+        host.ask(verbs.TRUST, asks.Trust(signature=signature), ours)
+        return True
+
+    told = [host.name for host, changed in deploy.on(deploy.hosts(), brought).items() if changed]
+    if told:
+        deploy.show.say(f"{', '.join(told)} trust the signers of this inventory now")
