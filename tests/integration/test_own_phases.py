@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,33 @@ def test_it_runs_when_what_it_reads_has_changed_and_is_put_back_else(
         (code / "frontend/lazy.js").write_text("lazy(2)\n")
         session.deploy()
         assert runs(code) == 3
+
+
+NOTE = {
+    "name": "note",
+    "run": "mkdir -p built && cp frontend/main.js built/manifest.json",
+    "writes": ["built"],
+    "reads": ["frontend/main.js"],
+}
+
+
+def test_a_manifest_alone_that_is_made_anew_goes_with_the_release(
+    tmp_path: Path, code: Path
+) -> None:
+    """No file of the static root changes with it, and collectstatic reads it not."""
+    web = {"manifests": ["built/manifest.json"]}
+    (code / "frontend/main.js").write_text('{"made": 1}')
+    given = {**inventory(tmp_path, NOTE, "collectstatic"), "web": web}
+    with on_this_machine(code, **given) as (session, told):
+        session.deploy()
+        (code / "frontend/main.js").write_text('{"made": 2}')
+        release = session.deploy().current_release()
+        made = {sha256(b'{"made": 2}').hexdigest()}
+        assert {one.sha256 for one in release.manifests.values()} == made
+        assert (code / "built/manifest.json").read_text() == '{"made": 2}'
+        told.said.clear()
+        session.deploy()
+        assert told.said.count("reused: nothing that it reads has changed") == 2
 
 
 UNREAD = {key: value for key, value in PACK.items() if key != "reads"}

@@ -63,6 +63,9 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     left: dict[str, list[str | None]] = {}
     if base is None and entry["listing"]:
         left = versions_files_left(deploy, entry)
+        since = writes.made_since(deploy, name, entry["listing"])
+        if since:
+            return Known(None, f"{since} is another, which goes with the release")
     token, why = deploy.project(deploy.build).recall(
         command_of(deploy, name), name, left, own, writes.manifests_before(deploy, name)
     )
@@ -75,16 +78,21 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         return Known(entry, listing=entry["listing"] or "")
     if not entry["base"] or not given:
         return Known(None, "the phases before it are others")
+    return _replayed(deploy, name, entry, entry["base"], given)
+
+
+def _replayed(deploy: Deployment, name: str, entry: Entry, was: str, given: str) -> Known:
+    """Return what a phase would leave of another state of the static root, where all that it reads there is as it was."""
     replay = asks.Replay(
         name=name,
-        token=token,
+        token=str(entry["record"]),
         root=static_root_of(deploy.facts(deploy.build)),
-        was=entry["base"],
+        was=was,
         left=entry["listing"],
         now=given,
         keep=deploy.lock is not None,
     )
-    with listings.needed(deploy, entry["base"], entry["listing"], given):
+    with listings.needed(deploy, was, entry["listing"], given):
         head, _ = deploy.build.ask(verbs.REPLAY, replay)
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
     return Known(None, other) if other else Known(entry, listing=head["listing"])

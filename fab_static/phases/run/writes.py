@@ -114,10 +114,29 @@ def manifests_before(deploy: Deployment, name: str) -> dict[str, str]:
     return found
 
 
+def made_since(deploy: Deployment, name: str, listing: str) -> str | None:
+    """Return a file beside the static root that an earlier phase has made otherwise than a listing has it; None: none.
+
+    A bundler's manifest, for one: nothing of the static root need have changed with it.
+    """
+    folder = PurePosixPath(deploy.project(deploy.build).path)
+    beside = listings.read(deploy, listing)["extra"]
+    for wrote in _made_before(deploy, name):
+        for path, made in listings.read(deploy, wrote)["files"].items():
+            absolute = str(folder / path)
+            known = beside.get(absolute)
+            if absolute in beside and (known is None or known[0] != made[0]):
+                return path
+    return None
+
+
 def _of_earlier(deploy: Deployment, name: str) -> list[str]:
     """Return the listings of what phases before this one have made, where manifests hide some of it."""
-    if "web" not in deploy.build.roles:
-        return []
+    return _made_before(deploy, name) if "web" in deploy.build.roles else []
+
+
+def _made_before(deploy: Deployment, name: str) -> list[str]:
+    """Return the listings of what phases of the project's own before this one have made."""
     own = deploy.environment.build.own
     earlier = [one for one in deploy.order[: deploy.order.index(name)] if one in own]
     entries = [deploy.journal.phases.get(one) for one in earlier]
