@@ -1,7 +1,7 @@
 """Packs modules for a host: one archive of their sources, and the line of Python that runs it there.
 
 An archive is JSON, deflated: {"fab_static/host/agent/disk.py": its text}. It holds host/loader.py too, which imports the
-others, by names that begin with fab_static_sent. Nothing is written on the host.
+others, by names that begin with fab_static_sent. The host may keep it, by its SHA-256: agent/programs.py.
 """
 
 from __future__ import annotations
