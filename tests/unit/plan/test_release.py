@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.errors import ReleaseError
+from fab_static.host.agent.taking import objects_of
 from fab_static.plan.layout import Layout
 from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.seal import from_json
+from tests.releases import sealed
 
 ID = "20261122T170102Z-3f9c1a7b"
 DAMAGED = "deploy anew; the damaged release is never made live"
@@ -265,3 +267,10 @@ def test_deltas_go_where_files_are_served_and_are_no_content():
     assert with_delta.digest == release.digest
     assert with_delta.objects(["static"]) == {**release.objects(["static"]), "e" * 64: 96}
     assert with_delta.objects(["web"]) == release.objects(["web"])
+
+
+@pytest.mark.parametrize("roles", [["build"], ["static"], ["web"], ["static", "web"]])
+def test_a_host_takes_in_the_objects_that_the_operator_says_it_needs(roles):
+    """Each works them out by itself, of the same seal."""
+    release = sealed({"a.js": "a", "b.css": "b"}, versions={"a.js": "1234567"})
+    assert objects_of(json.loads(release.to_json()), roles) == release.objects(roles)

@@ -1,13 +1,9 @@
 """A host takes a release in by its seal, of which it is sent what it does not have."""
 
-import json
-
 import pytest
 
 from fab_static.host.agent.differences import difference
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.taking import objects_of
-from tests.releases import sealed
 from tests.unit.host.agent.agents import ALL, FILES, record_of, seal_of, sha256_of
 
 OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
@@ -75,9 +71,3 @@ def test_what_is_no_seal_is_refused(holding):
     words = {"release": NEW, "sha256": sha256_of(b"{}"), "base": None, "roles": ALL}
     with pytest.raises(RefusedError, match=f"what came is no seal of {NEW}"):
         holding.do("take_seal", b"{}", **words, builds=True)
-
-
-@pytest.mark.parametrize("roles", [["build"], ["static"], ["web"], ["static", "web"], ALL])
-def test_what_a_host_must_hold_is_what_the_operator_says(roles):
-    release = sealed({"a.js": "a", "b.css": "b"}, NEW, versions={"a.js": "1234567"})
-    assert objects_of(json.loads(release.to_json()), roles) == release.objects(roles)

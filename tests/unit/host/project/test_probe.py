@@ -271,7 +271,7 @@ def test_threads_and_exit_handlers_of_the_project_do_not_hold_it_up(make_project
 def test_an_unknown_request_is_told(make_project):
     assert (
         make_project({}).ask("everything")["error"]["mend"]
-        == "ask one of: settings, sources, find, shadowed, unlisted, collected, faults, coverage, lint, entries"
+        == "ask one of: settings, sources, find, shadowed, unlisted, collected, faults, coverage, lint, entries, integrity"
     )
 
 
