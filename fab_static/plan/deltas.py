@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from fab_static.plan.bundles import changes
 from fab_static.plan.diff import is_for_the_server, is_versioned
 from fab_static.plan.history import Activation
 from fab_static.plan.release import Encoded, File, Release
+from fab_static.plan.wording import counted
 
 # what pages load and what is text. No source maps: a returning visitor loads none. No fonts: they compress badly
 KINDS = (".css", ".js", ".mjs", ".json", ".geojson", ".wasm", ".svg", ".html", ".htm", ".xml", ".txt", ".csv", ".vtt")  # fmt: skip
@@ -37,6 +38,30 @@ class Pair(NamedTuple):
     path: str
     held: File
     most: int
+
+
+class Made(TypedDict):
+    """What the seal made of the pairs that were wanted, as the summary has it."""
+
+    made: int  # deltas that were worth it
+    releases: int  # earlier ones that they are to
+    bytes: int  # of all of them
+    instead: int  # bytes of the smallest encodings that they stand for
+    seconds: float  # that it took
+    left_out: int  # pairs for which there was no time, or whose bytes nobody has
+    at_most: float  # seconds that it may take
+
+
+def told(one: Made) -> str:
+    """Return in words what deltas were made, what they save, what that took, and how many there was no time for."""
+    made = (
+        f"{counted(one['made'], 'delta')} to {counted(one['releases'], 'earlier release')}: "
+        f"{one['bytes']:,} bytes in place of {one['instead']:,}"
+        if one["made"]
+        else "no delta to an earlier release is worth it"
+    )
+    late = f"; {one['left_out']} not made: they may take {one['at_most']:g} s"
+    return f"{made}, in {one['seconds']:.1f} s{late if one['left_out'] else ''}"
 
 
 def last_live(

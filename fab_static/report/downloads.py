@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from fab_static.plan.deltas import told
 from fab_static.plan.downloads import PAGE
 from fab_static.report import pieces
 from fab_static.report.amounts import size
 from fab_static.report.pieces import Summary
 
 if TYPE_CHECKING:
+    from fab_static.plan.deltas import Made
     from fab_static.plan.downloads import Cost, Download, Part, Point
     from fab_static.plan.printed import Page
 
@@ -39,9 +41,15 @@ def visitors(summary: Summary) -> str:
         + '<div class="costs">'
         + "".join(_picture(one, most) for one in shown)
         + "</div>"
+        + _made(summary.get("deltas"))
         + _line(summary.get("downloads_history") or [])
         + _all(pages)
     )
+
+
+def _made(deltas: Made | None) -> str:
+    """Return what the seal made for returning visitors, and how long that took."""
+    return f'<p class="soft">At the seal: {escape(told(deltas))}.</p>' if deltas else ""
 
 
 def _dearest_first(page: Download) -> tuple[int, str]:

@@ -9,6 +9,8 @@
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
+ "deltas": what the seal made for returning visitors: {"made", "releases", "bytes", "instead", "seconds", "left_out",
+            "at_most"}, or null,
  "downloads_history": [{"release", "at", "returning": {"deltas", "br", "gzip"}|null, "first"}], the last 20 deploys,
  "log": path|null, "report": path|null, "report_at": its URL in a bucket (s3://…)|null,
  "exit_code": how the task ends (null: it has only begun), "interrupted": bool,
@@ -102,6 +104,7 @@ def _of_run(deploy: Deployment) -> dict[str, Any]:
         "without": list(deploy.without),
         "timeline": timeline.to_json(),
         "settings": dict(release.settings) if release else None,
+        "deltas": deploy.deltas,
         "probe": {key: probed[key] for key in ("asked", "problems")} if probed else None,
     }
 

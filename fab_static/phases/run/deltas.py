@@ -10,10 +10,9 @@ from fab_static.errors import FabStaticError
 from fab_static.phases.run.bundlers import called_in
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import deltas
-from fab_static.plan.deltas import Pair
+from fab_static.plan.deltas import Made, Pair
 from fab_static.plan.release import Encoded, File, Release
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
 Bring = Callable[[Deployment, Mapping[str, int], Sequence[RemoteHost]], None]
@@ -49,8 +48,8 @@ def with_deltas(deploy: Deployment, release: Release, bring: Bring) -> Release:
     }
     made = deltas.with_deltas(release, found)
     if wanted:
-        seconds = time.monotonic() - started
-        deploy.show.say(_told(wanted, made, seconds, head["left_out"], len(olders)))
+        deploy.deltas = _made(wanted, made, len(olders), started, head["left_out"])
+        deploy.show.say(deltas.told(deploy.deltas))
     return made
 
 
@@ -78,20 +77,21 @@ def _olders(deploy: Deployment, count: int) -> list[Release]:
     return found
 
 
-def _told(
-    wanted: Collection[Pair], release: Release, seconds: float, left_out: int, olders: int
-) -> str:
-    """Return in words what deltas were made, what they save, and how many the time did not allow."""
+def _made(
+    wanted: Collection[Pair], release: Release, olders: int, started: float, left_out: int
+) -> Made:
+    """Return what was made of the pairs that were wanted, and what that took."""
     kept = {
         one.sha256: (one.size, pair.most)
         for pair in wanted
         if (one := release.files[pair.path].deltas.get(pair.held.sha256))
     }
-    size, instead = (sum(one[at] for one in kept.values()) for at in (0, 1))
-    made = (
-        f"{counted(len(kept), 'delta')} to {counted(olders, 'earlier release')}: {size:,} bytes in place of {instead:,}"
-        if kept
-        else "no delta to an earlier release is worth it"
+    return Made(
+        made=len(kept),
+        releases=olders,
+        bytes=sum(size for size, _ in kept.values()),
+        instead=sum(most for _, most in kept.values()),
+        seconds=round(time.monotonic() - started, 3),
+        left_out=left_out,
+        at_most=SECONDS,
     )
-    late = f"; {left_out} not made: they may take {SECONDS:g} s" if left_out else ""
-    return f"{made}, in {seconds:.1f} s{late}"

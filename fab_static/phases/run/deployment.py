@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.phases.run.publication import Publication
     from fab_static.phases.run.revisions import Built
+    from fab_static.plan.deltas import Made
     from fab_static.plan.history import Activation
     from fab_static.plan.inventory import Environment
     from fab_static.plan.record import Record
@@ -92,6 +93,7 @@ class Deployment:
     timeline: Timeline = field(default_factory=Timeline)
     built: Built | None = None  # the revision, and the commits since what is live
     probed: dict[str, Any] | None = None  # what the probe asked: {"asked", "problems", "pages"}
+    deltas: Made | None = None  # what the seal made for returning visitors
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
     to_come: tuple[str, ...] = ()  # the phases of this run after the one at hand
     static_root: str | None = None  # its real path, once it was found safe to build in

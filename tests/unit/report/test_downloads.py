@@ -75,6 +75,14 @@ def test_the_line_has_the_last_twenty_deploys() -> None:
     assert text.count('class="dot br"') == 20
 
 
+def test_what_deltas_took_at_the_seal_is_said() -> None:
+    made = {"made": 3, "releases": 2, "bytes": 900, "instead": 90_000}
+    deltas = {**made, "seconds": 4.46, "left_out": 1, "at_most": 60.0}
+    said = "At the seal: 3 deltas to 2 earlier releases: 900 bytes in place of 90,000, in 4.5 s; 1 not made"
+    assert said in visitors({**summary(), "deltas": deltas})
+    assert "At the seal" not in visitors({**summary(), "deltas": None})
+
+
 def test_one_deploy_is_no_line_yet() -> None:
     assert "<svg class" not in visitors({**summary(), "downloads_history": HISTORY[:1]})
 

@@ -49,6 +49,7 @@ class Run:
             was_live=OLD,
             after_flip=[],
             probed=None,
+            deltas=None,
             without=(),
             built=None,
             timeline=Timeline(clock=lambda: 1_763_830_862.0),

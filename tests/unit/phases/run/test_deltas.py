@@ -54,6 +54,12 @@ def test_a_changed_file_has_a_delta_to_each_release_that_was_live(shop: Site, bu
     assert all(one.size < 150 for one in made[3].files["site.css"].deltas.values())
     said: list[str] = deploy.show.said  # type: ignore[attr-defined]
     assert any(line.startswith("2 deltas to 2 earlier releases: ") for line in said)
+    assert deploy.deltas
+    assert (deploy.deltas["made"], deploy.deltas["releases"], deploy.deltas["left_out"]) == (
+        2,
+        2,
+        0,
+    )
 
 
 def test_without_the_key_there_is_none(shop: Site, build: Build) -> None:
