@@ -36,6 +36,7 @@ SIGNATURE = re.compile(r"^ *def \w+\((?:[^()]|\([^()]*\))*\):$", re.MULTILINE)
 _TYPE = r"(?:[\w.| ]|\[(?:[^][\n]|\[(?:[^][\n]|\[[^][\n]*\])*\])*\])+?"
 PARAMETER = re.compile(rf"(?<=\w): {_TYPE}(?=,|\)| = )")
 ATTRIBUTE = re.compile(rf"^( +self\.\w+): {_TYPE}(?= = )", re.MULTILINE)
+INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 FOR_TYPES = re.compile(
     r"^(?:TYPE_CHECKING = False\n)?if TYPE_CHECKING:\n(?: +.*\n|\n(?= ))+", re.MULTILINE
 )
@@ -68,14 +69,17 @@ def digest_of(*modules: ModuleType) -> str:
 
 
 def bare(source: str) -> str:
-    """Return a module's text without docstrings, comments, and most of its types; every line stays where it is.
+    """Return a module's text without docstrings, comments, most of its types and spaces; every line stays where it is.
 
     They are more than a third of what would go to each host, and nobody reads them there.
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
     source = RETURNS.sub(r"\1:", COMMENT.sub("", source))
     source = SIGNATURE.sub(lambda found: PARAMETER.sub("", found[0]), ATTRIBUTE.sub(r"\1", source))
-    return FOR_TYPES.sub(lambda found: "\n" * found[0].count("\n"), source)
+    source = FOR_TYPES.sub(lambda found: "\n" * found[0].count("\n"), source)
+    if '"""' in source:  # a text of several lines: its spaces count
+        return source
+    return INDENT.sub(lambda found: " " * (len(found[0]) // 4), source)
 
 
 def renamed(source: str) -> str:

@@ -18,7 +18,8 @@ from fab_static import namespace
 
 __all__ = ["namespace"]
 '''
-COMMANDS = ("fab staging check", "fab staging plan", "fab staging deploy")
+FIRST = "staging"  # the environment that it begins with
+COMMANDS = tuple(f"fab {FIRST} {task}" for task in ("check", "plan", "deploy"))
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ OF_PROJECTS = (
     "static_root",
 )
 # and only where it is built, these
-OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "writes")
+OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "page_facts", "writes")
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
 TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating

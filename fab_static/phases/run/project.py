@@ -38,7 +38,7 @@ A = TypeVar("A")
 
 # what follows the programs that a build starts, keeps what they made, and is part of its commands
 OF_BUILDS = (
-    *("collecting", "compressing"),
+    *("collecting", "compressing", "faults", "integrity", "sources", "static_root"),
     *("reads.node_reads", "reads.programs", "reads.shell_line", "reads.started"),
     *("traces.arguments", "traces.calls", "traces.lines", "traces.pausing", "traces.processes"),
     *("traces.running", "traces.seen", "traces.strace"),

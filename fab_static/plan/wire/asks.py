@@ -11,6 +11,12 @@ class Nothing(TypedDict):
     """The verb says it all; or the body does."""
 
 
+class Learn(TypedDict):
+    """The SHA-256 of an archive that the host may keep; else the body is the archive."""
+
+    sha256: NotRequired[str]
+
+
 class Note(TypedDict):
     """A line of the host's record."""
 

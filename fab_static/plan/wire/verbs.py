@@ -98,7 +98,7 @@ LOWER = Verb("lower", asks.Lower, answers.Nothing)
 
 RUN = Verb("run", asks.Run, answers.Ran)
 KEEP_PROGRAMS = Verb("keep_programs", asks.Nothing, answers.Nothing)
-LEARN = Verb("learn", asks.Nothing, answers.Nothing)
+LEARN = Verb("learn", asks.Learn, answers.Nothing)
 SET_UP = Verb("set_up", asks.SetUp, answers.Nothing)
 RECALL = Verb("recall", asks.Recall, answers.Recalled, 64 * MiB)
 REPLAY = Verb("replay", asks.Replay, answers.Replayed)

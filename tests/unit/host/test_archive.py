@@ -258,14 +258,19 @@ def two(
         archive.bare(source)
         == """\
 def one(self, name, *rest, way = None):
-    self.found = {"a": 1}
+ self.found = {"a": 1}
 def two(
-    name,
-    otherwise = print,
+ name,
+ otherwise = print,
 ):
-    return {name: otherwise, "b": 2}
+ return {name: otherwise, "b": 2}
 """
     )
+
+
+def test_a_text_of_several_lines_keeps_its_spaces():
+    source = 'def one():\n    return """a\n        b"""\n'
+    assert archive.bare(source) == source
 
 
 def test_types_of_results_and_imports_for_types_are_not_sent():

@@ -30,9 +30,7 @@ def test_an_agent_is_small():
 
 def test_what_goes_to_a_web_host_in_all_is_small():
     """The agent, and the modules for the project's own interpreter."""
-    assert (
-        len(agent_for(["web"]).archive) + len(project_archive(builds=False)) <= 85_000
-    )  # sent once for each version
+    assert len(agent_for(["web"]).archive) + len(project_archive(builds=False)) <= 80_000
 
 
 @pytest.mark.parametrize("roles", [["build"], ["web"], ["static", "web"], ["static", "build"]])
