@@ -22,7 +22,7 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want to be touched
-NOBODY = "-----BEGIN SSH SIGNATURE-----"
+ARMOUR = "-----BEGIN SSH SIGNATURE-----"
 
 
 def signed(deploy: Deployment, release: Release) -> str | None:
@@ -50,7 +50,7 @@ def _sign(key: str, words: bytes, namespace: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _unusable(key, str(error)) from error
     signature = ran.stdout.decode("ascii", "replace")
-    if ran.returncode or not signature.startswith(NOBODY):
+    if ran.returncode or not signature.startswith(ARMOUR):
         raise _unusable(key, ran.stderr.decode(errors="replace").strip()[-300:])
     return signature
 
