@@ -31,6 +31,7 @@ ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
     "fab <environment> <task> [options]": "the form of all of them",
     "fab deploy": "prose of docs/chaos.md: what each seed runs, on an environment",
+    "fab <env> deploy --without edge2": "it has one host here: test_a_host_left_out.py",
     "fab production verify --here --project-path /app --project-python /usr/local/bin/python": (
         "where an image is made: test_images_instead_of_web_hosts.py"
     ),
@@ -103,6 +104,7 @@ class Desk:
             (r"<task>", "deploy"),
             (r"URL\|KEY", "/static/app.js"),
             (r"URL", "/static/site.css"),
+            (r"/static/js/shop.js\?version=\w+", "/static/app.js"),
             (r"/srv/shop/releases/2026-11-22", str(self.folder / "2026-11-22")),
         ):
             command = re.sub(example, own, command)

@@ -75,7 +75,8 @@ def test_why_tells_everything_of_a_url(tiny: Operator) -> None:
     assert "kind: unversioned" in shown
     assert "made by: collectstatic, sha256 " in shown
     assert f"source: {tiny.fleet.hosts['build1'].code}/assets/logo.svg" in shown
-    assert "the live release has no nothing.txt" in tiny.fab("why", "/static/nothing.txt").stdout
+    nothing = tiny.fab("why", "/static/nothing.txt", code=1).stdout
+    assert "the live release has no nothing.txt" in nothing
     error = tiny.fab("why", "https://example.com/x.png", code=2).stderr
     assert "is no static URL: those begin with /static/" in error
 
