@@ -13,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-import yaml
-
-from benchmarks.fleets import Operator
+from benchmarks.fleets import Operator, led
 
 LATE_SECONDS = 0.030  # each way
 UP, DOWN = 20e6 / 8, 100e6 / 8  # bytes a second
@@ -131,21 +129,10 @@ class FarLine:
 @contextmanager
 def far(operator: Operator, names: Sequence[str] | None = None) -> Iterator[FarLine]:
     """Lead the operator's connections to these hosts, or all, through one line, while the block runs."""
-    fleet, line = operator.fleet, FarLine()
-    before = operator.inventory.read_text("utf-8")
-    keys = more = fleet.known_hosts.read_text("ascii")
-    inventory = yaml.safe_load(before)
-    for name in names or fleet.hosts:
-        host = fleet.hosts[name]
-        port = line.to(host.address, host.port)
-        inventory["hosts"][name]["port"] = port
-        own = next(one for one in keys.splitlines() if f"[{host.address}]:{host.port} " in one)
-        more += own.replace(f":{host.port} ", f":{port} ") + "\n"
-    operator.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), "utf-8")
-    fleet.known_hosts.write_text(more, "ascii")
+    hosts, line = operator.fleet.hosts, FarLine()
     try:
-        yield line
+        ports = {name: line.to(hosts[name].address, hosts[name].port) for name in names or hosts}
+        with led(operator, ports):
+            yield line
     finally:
         line.close()
-        operator.inventory.write_text(before, "utf-8")
-        fleet.known_hosts.write_text(keys, "ascii")

@@ -184,25 +184,33 @@ class Meter:
 
 
 @contextmanager
-def metered(operator: Operator, names: Sequence[str]) -> Iterator[dict[str, Meter]]:
-    """Lead the operator's connections to these hosts through meters, while the block runs."""
+def led(operator: Operator, ports: Mapping[str, int]) -> Iterator[None]:
+    """Lead the operator's connections to hosts to other ports, while the block runs: host -> port."""
     fleet = operator.fleet
     before = operator.inventory.read_text("utf-8")
-    keys = fleet.known_hosts.read_text("ascii")
-    meters = {name: Meter(fleet.hosts[name]) for name in names}
+    keys = more = fleet.known_hosts.read_text("ascii")
     inventory = yaml.safe_load(before)
-    more = keys
-    for name, meter in meters.items():
+    for name, port in ports.items():
         host = fleet.hosts[name]
-        inventory["hosts"][name]["port"] = meter.port
-        own = next(line for line in keys.splitlines() if f":{host.port} " in line)
-        more += own.replace(f":{host.port} ", f":{meter.port} ") + "\n"
+        inventory["hosts"][name]["port"] = port
+        own = next(line for line in keys.splitlines() if f"[{host.address}]:{host.port} " in line)
+        more += own.replace(f":{host.port} ", f":{port} ") + "\n"
     operator.inventory.write_text(yaml.safe_dump(inventory, sort_keys=False), "utf-8")
     fleet.known_hosts.write_text(more, "ascii")
     try:
-        yield meters
+        yield
+    finally:
+        operator.inventory.write_text(before, "utf-8")
+        fleet.known_hosts.write_text(keys, "ascii")
+
+
+@contextmanager
+def metered(operator: Operator, names: Sequence[str]) -> Iterator[dict[str, Meter]]:
+    """Lead the operator's connections to these hosts through meters, while the block runs."""
+    meters = {name: Meter(operator.fleet.hosts[name]) for name in names}
+    try:
+        with led(operator, {name: meter.port for name, meter in meters.items()}):
+            yield meters
     finally:
         for meter in meters.values():
             meter.close()
-        operator.inventory.write_text(before, "utf-8")
-        fleet.known_hosts.write_text(keys, "ascii")

@@ -290,6 +290,20 @@ def _mo(messages: dict[str, str]) -> bytes:
     return head + struct.pack(f"<{4 * count}I", *tables) + b"".join(strings)
 
 
+REQUIREJS = """\
+mainConfigFile: base/js/requirejs_config.js
+bundlesConfigOutFile: base/js/requirejs_config.js
+library: base/js/require.js
+baseUrl: ./
+dir: ./
+allowSourceOverwrites: true
+keepBuildDir: true
+skipDirOptimize: true
+fileExclusionRegExp: ^\\.|\\.css$
+optimize: none
+modules:
+  - name: base/js/common
+"""  # of r.js, up to what the common module includes
 _CODE = {
     "manage.py": """\
 import os, sys
@@ -316,21 +330,7 @@ define([], function () {
 });
 """,
     "base/static/base/js/requirejs_config.js": "requirejs.config({ paths: {} });\n",
-    "base/static/base/yaml/requirejs.yml": """\
-mainConfigFile: base/js/requirejs_config.js
-bundlesConfigOutFile: base/js/requirejs_config.js
-library: base/js/require.js
-baseUrl: ./
-dir: ./
-allowSourceOverwrites: true
-keepBuildDir: true
-skipDirOptimize: true
-fileExclusionRegExp: ^\\.|\\.css$
-optimize: none
-modules:
-  - name: base/js/common
-    include: [base/js/shared]
-""",
+    "base/static/base/yaml/requirejs.yml": f"{REQUIREJS}    include: [base/js/shared]\n",
     "base/templates/base/base.html": """\
 {% load fab_static %}{% requirejs_main %}<!DOCTYPE html>
 <title>bench</title>

@@ -146,20 +146,8 @@ def _pages(size: project.Size) -> Iterator[tuple[str, str]]:
         yield f"{app}/templates/{app}/page{number}.html", f"{head}{blocks}<h1>Page {number}</h1>\n"
 
 
-_REQUIREJS = """\
-mainConfigFile: base/js/requirejs_config.js
-bundlesConfigOutFile: base/js/requirejs_config.js
-library: base/js/require.js
-baseUrl: ./
-dir: ./
-allowSourceOverwrites: true
-keepBuildDir: true
-skipDirOptimize: true
-fileExclusionRegExp: ^\\.|\\.css$
-optimize: none
-modules:
-  - name: base/js/common
-    include: [base/js/shared, jquery, underscore, bootstrap]
+_REQUIREJS = f"""\
+{project.REQUIREJS}    include: [base/js/shared, jquery, underscore, bootstrap]
   - name: base/js/reports_common
     include: [knockout, datatables.net, datatables.net-bs, jquery.cookie]
 """
