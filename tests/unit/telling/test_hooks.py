@@ -3,14 +3,13 @@
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from fab_static.errors import BuildError
 from fab_static.plan import inventory
 from fab_static.telling import hooks
-from tests.processes import becomes
+from tests.processes import alive, becomes
 from tests.unit.site import INVENTORY
 
 
@@ -41,15 +40,7 @@ def run(tmp_path, command, *, limit=0.3, must=False, summary=None):
 def is_gone(tmp_path):
     """Tell whether the process whose number a hook has written is no more."""
     number = int((tmp_path / "number").read_text())
-    for _ in range(100):
-        try:
-            os.kill(number, 0)
-        except ProcessLookupError:
-            return True
-        if "\nState:\tZ" in Path(f"/proc/{number}/status").read_text():
-            return True
-        time.sleep(0.05)
-    return False
+    return becomes(lambda: not alive(number))
 
 
 def test_a_hook_that_hangs_is_ended_with_all_that_it_started_and_told(tmp_path):

@@ -6,7 +6,6 @@ import sys
 import textwrap
 import time
 import zlib
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,7 @@ from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import Agent, function_of
 from fab_static.host.loader import sources_in
 from fab_static.phases.run.project import RECORDER, project_archive
+from tests.processes import alive, becomes
 
 MANAGE = """
     import os, sys
@@ -429,7 +429,7 @@ def test_the_start_ends_with_the_agent(project):
     project.run("hello")
     (process,) = project.children
     end_start(project)
-    assert not Path(f"/proc/{process}").exists()
+    assert becomes(lambda: not alive(process))
 
 
 def test_a_start_that_was_killed_is_made_again(project):
