@@ -17,7 +17,7 @@ class Span:
     """A phase, or what it did on one host. Times are seconds since 1970, sizes bytes.
 
     `host` is None for the phase as a whole. `sent` of `to_send` bytes have gone out to the host, where
-    the phase sends any.
+    the phase sends any. `goes_back` where it makes live again what was live before.
     """
 
     phase: str
@@ -27,6 +27,7 @@ class Span:
     outcome: str = RUNNING
     sent: int = 0
     to_send: int = 0
+    goes_back: bool = False
 
     def seconds(self, now: float) -> float:
         """Return how long it took, or has taken."""
@@ -34,13 +35,21 @@ class Span:
 
 
 class Timeline:
-    """The spans of one task. Hosts write to it from their own threads."""
+    """The spans of one task. Hosts write to it from their own threads.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        clock: tells the time.
+        began: when the command began; None: now.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.time, *, began: float | None = None
+    ) -> None:
         self.planned: tuple[str, ...] = ()
         self.expected: Mapping[str, float] = {}  # phase -> seconds, as the last runs took
         self._clock = clock
-        self.began = clock()
+        self.began = clock() if began is None else began
+        self._goes_back = False
         self._spans: list[Span] = []
         self._phase: Span | None = None
         self._lock = threading.Lock()
@@ -86,6 +95,15 @@ class Timeline:
             yield
 
     @contextmanager
+    def going_back(self) -> Iterator[None]:
+        """Note that what runs in the block makes live again what was live before."""
+        before, self._goes_back = self._goes_back, True
+        try:
+            yield
+        finally:
+            self._goes_back = before
+
+    @contextmanager
     def sending(self, host: str, to_send: int) -> Iterator[Callable[[int], None]]:
         """Note that bytes go to a host; what it yields is told of each piece's size."""
         with self._span(self._phase.phase if self._phase else "", host) as span:
@@ -106,13 +124,14 @@ class Timeline:
                 "seconds": round(span.seconds(self.now), 3),
                 "outcome": span.outcome,
                 **({"bytes": span.sent} if span.to_send else {}),
+                **({"goes_back": True} if span.goes_back else {}),
             }
             for span in self.spans
         ]
 
     @contextmanager
     def _span(self, phase: str, host: str | None) -> Iterator[Span]:
-        span = Span(phase, host, self._clock())
+        span = Span(phase, host, self._clock(), goes_back=self._goes_back)
         with self._lock:
             self._spans.append(span)
         try:

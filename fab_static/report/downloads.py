@@ -186,4 +186,4 @@ def _assets(page: Page) -> str:
     assets = sorted(page["assets"], key=lambda one: -one["sent"])
     rows = [(pieces.path(one["path"]), size(one["bytes"]), size(one["sent"])) for one in assets]
     table = pieces.table(f"What {page['page']} names", ("File", "#Bytes", "#Sent"), rows)
-    return f"<details><summary>{escape(page['page'])}</summary>{table}</details>"
+    return f"<details><summary>{pieces.path(page['page'])}</summary>{table}</details>"

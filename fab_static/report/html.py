@@ -7,27 +7,39 @@ without them. The charts are Chart.js (assets/chart.umd.js, MIT, from npm), embe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from itertools import islice, starmap
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from fab_static.errors import DISAGREE
 from fab_static.plan.wording import counted
-from fab_static.report import pieces
-from fab_static.report.amounts import size
+from fab_static.report import pictures, pieces, spans
 from fab_static.report.downloads import visitors, weights
+from fab_static.report.pictures import Pictures
 from fab_static.report.pieces import Summary
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
 
 
-def report(summary: Summary) -> str:
+@dataclass(frozen=True)
+class More:
+    """What the page shows besides the summary: the last lines of a failed run's log, and images."""
+
+    log: Sequence[str] = ()
+    pictures: Pictures = field(default_factory=Pictures)
+
+
+def report(summary: Summary, more: More = More()) -> str:
     """Return the page for a summary, as `fab_static.telling.summary` makes it."""
-    made = ((name, title, section(summary)) for name, title, section in SECTIONS)
+    others = {"pictures": pictures.section(more.pictures), "log": _log(more.log)}
+    made = (
+        (name, title, section(summary) if section else others[name])
+        for name, title, section in SECTIONS
+    )
     sections = [(name, title, body) for name, title, body in made if body]
     title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
     items = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
@@ -65,10 +77,10 @@ def _head(summary: Summary, title: str) -> str:
         ("Release", pieces.code(summary["release"])),
         ("Before it", pieces.code(summary["previous"])),
         ("Revision", pieces.code((summary["revision"] or "")[:12])),
-        ("Commits", _commits(summary)),
         ("Who", escape(str(summary["operator"]))),
         ("When", escape(pieces.when(summary["started_at"]))),
         ("Took", f"{summary['seconds']:.1f} s"),
+        ("Commits", _commits(summary)),
     )
     return (
         f"<h1>{escape(title)}</h1>\n"
@@ -90,12 +102,12 @@ def _boxes(summary: Summary, style: str) -> Iterator[str]:
     ending = summary.get("ending")
     if ending and style != "good":
         text = "\n".join(f"{word}: {ending[word]}" for word in ("live", "undone", "next"))
-        yield f'<p class="box note">{escape(text)}</p>'
+        yield f'<pre class="box note">{escape(text)}</pre>'
     if summary["error"]:
-        yield f'<p class="box">{escape(summary["error"])}</p>'
+        yield f'<pre class="box">{escape(summary["error"])}</pre>'
     for one in summary["failed_after_flip"]:
         text = f"{one['what']}\nwhere: {one['where']}\nmend: {one['mend']}"
-        yield f'<p class="box note">{escape(text)}</p>'
+        yield f'<pre class="box note">{escape(text)}</pre>'
 
 
 def _how_it_ended(summary: Summary) -> tuple[str, str]:
@@ -120,41 +132,24 @@ def _how_it_ended(summary: Summary) -> tuple[str, str]:
     return f"{what}; what was live before is live", "bad"
 
 
-def _timeline(summary: Summary) -> str:
-    if not summary["timeline"]:
+def _log(lines: Sequence[str]) -> str:
+    """Return the last lines of the log, as they stand there."""
+    if not lines:
         return ""
-    start = min(span["started"] for span in summary["timeline"])
-    rows = [
-        (
-            escape(span["phase"].replace("_", "-")),
-            escape(span["host"] or "all"),
-            f"{span['started'] - start:.1f}",
-            f"{span['seconds']:.1f}",
-            size(span["bytes"]) if span.get("bytes") else "",
-            pieces.outcome(span["outcome"]),
-        )
-        for span in summary["timeline"]
-    ]
-    table = pieces.table(
-        "Each phase, and what it did on each host; times in seconds",
-        ("Phase", "Host", "#After", "#Took", "#Sent", "Ended"),
-        rows,
-    )
-    return (
-        pieces.chart("timeline", "Phases and hosts over time; the table below holds the same")
-        + f"<details><summary>As a table ({len(rows)} rows)</summary>{table}</details>"
-    )
+    text = escape("\n".join(lines))
+    label = f"The last {counted(len(lines), 'line')} of the log"
+    return f'<pre class="log" tabindex="0" role="region" aria-label="{label}">{text}</pre>'
 
 
 def _bundles(summary: Summary) -> str:
     bundles = (summary["difference"] or {}).get("bundles") or []
     if not bundles:
         return ""
-    sizes = [side for one in bundles for side in (one["before"], one["now"]) if side]
+    sides = [side for one in bundles for side in (one["before"], one["now"]) if side]
     kinds = [
         kind
         for kind in ("bytes", "gzip", "brotli")
-        if any(size[kind] is not None for size in sizes)
+        if any(side[kind] is not None for side in sides)
     ]
     rows = []
     for one in bundles:
@@ -224,7 +219,7 @@ def _search(rows: int) -> str:
 
 def _invalidation(summary: Summary) -> str:
     difference = summary["difference"]
-    if not difference:
+    if not difference or summary.get("cdn") is False:
         return ""
     paths = difference["invalidation"]["paths"]
     if not paths:
@@ -254,7 +249,7 @@ def _environment(summary: Summary) -> str:
         [(escape(one["host"]), escape(", ".join(one["roles"]))) for one in summary["hosts"]],
     )
     settings = [
-        (pieces.code(name), pieces.code(value if isinstance(value, str) else json.dumps(value)))
+        (pieces.code(name), pieces.value(value))
         for name, value in (summary.get("settings") or {}).items()
         if value
     ]
@@ -269,11 +264,13 @@ def _environment(summary: Summary) -> str:
 
 SECTIONS = (
     ("downloads", "What a returning visitor downloads", visitors),
-    ("timeline", "What ran when", _timeline),
     ("pages", "What a first visit weighs", weights),
     ("bundles", "Bundles that changed", _bundles),
+    ("pictures", "Images that changed", None),
     ("files", "Files that changed", _files),
     ("cdn", "What CloudFront forgets", _invalidation),
+    ("log", "The end of the log", None),
+    ("timeline", "What ran when", spans.section),
     ("probe", "What was asked over HTTP", _probe),
     ("environment", "Environment", _environment),
 )
@@ -282,35 +279,17 @@ SECTIONS = (
 
 
 def _data(summary: Summary) -> dict[str, object]:
-    spans, pages = summary["timeline"], summary.get("pages") or []
-    start = min((span["started"] for span in spans), default=0)
-    met = {span["host"] for span in spans}
+    start = spans.start_of(summary)
     return {
-        "rows": ["all", *(one["host"] for one in summary["hosts"] if one["host"] in met)],
-        "spans": [_bar(span, start) for span in spans],
+        "rows": spans.rows_of((one["host"] for one in summary["hosts"]), summary["timeline"]),
+        "spans": [spans.bar(span, start) for span in summary["timeline"]],
+        "seconds": summary["seconds"],
         "pages": [
             {
                 "name": page["page"],
                 "before": page["before"] and page["before"]["sent"],
                 "now": page["sent"],
             }
-            for page in pages
+            for page in summary.get("pages") or []
         ],
     }
-
-
-def _bar(span: Mapping[str, Any], start: float) -> dict[str, object]:
-    began = span["started"] - start
-    return {
-        "y": span["host"] or "all",
-        "x": [round(began, 2), round(began + span["seconds"], 2)],
-        "phase": span["phase"].replace("_", "-"),
-        "group": _group(span["phase"]),
-        "outcome": span["outcome"],
-    }
-
-
-def _group(phase: str) -> str:
-    if phase in ("distribute", "verify"):
-        return phase
-    return "go live" if phase in ("activate", "invalidate", "probe", "prune") else "build"

@@ -58,7 +58,7 @@ def table(
     building = tuple(name for name in timeline.planned if name not in later)
     columns = [("build", building)] if building else []
     columns += [(name, (name,)) for name in AFTER_BUILD if name in timeline.planned]
-    spans = timeline.spans
+    spans = [span for span in timeline.spans if span.phase in timeline.planned]
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     rows.add_column("host", min_width=6)  # it may wrap, by which rich takes room from it alone
     for name, _ in columns:

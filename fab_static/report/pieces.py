@@ -59,6 +59,18 @@ def code(text: object) -> str:
     return f"<code>{escape(str(text))}</code>" if text else ""
 
 
+def value(found: object) -> str:
+    """Return a setting's value as somebody reads it: lists by commas, names beside what they stand for."""
+    if isinstance(found, Mapping):
+        parts = (f"{escape(str(name))} {value(one)}" for name, one in sorted(found.items()))
+        return "<br>".join(parts)
+    if isinstance(found, list | tuple):
+        return ", ".join(map(value, found))
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    return code(found) if found not in (None, "") else "-"
+
+
 def outcome(word: str) -> str:
     """Return how something ended, in its colour."""
     style = {"done": "good", "failed": "bad"}.get(word, "note")

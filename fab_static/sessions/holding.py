@@ -46,11 +46,13 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
     """Hold the lock, knowing the state of every host."""
     path = ["--project-path", deploy.project_path] if deploy.project_path else []
     deploy.command = " ".join([task_name(phase), *path])
-    deploy.reach()
+    with deploy.timeline.phase("connect"):
+        deploy.reach()
     lock = Lock(deploy.build, deploy.operator, phase)
     with _released(deploy, lock):
         try:
-            lock.take(wait_seconds=wait_seconds, tell=deploy.show.say)
+            with deploy.timeline.phase("lock"):
+                lock.take(wait_seconds=wait_seconds, tell=deploy.show.say)
         except DeployLockedError:
             deploy.lock_held = True
             raise
@@ -61,10 +63,11 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
             )
         deploy.lock = lock
         foresee_beginning(deploy)
-        deploy.look()
-        for host in deploy.hosts():
-            host.keep_programs()
-        settle(deploy)
+        with deploy.timeline.phase("look"):
+            deploy.look()
+            for host in deploy.hosts():
+                host.keep_programs()
+            settle(deploy)
         if deploy.recorded_live and deploy.live is None:
             deploy.show.warn("hosts disagree about what is live; this run brings them together")
         yield

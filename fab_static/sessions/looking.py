@@ -114,6 +114,9 @@ class Looking:
         self.operator = operator()
         self.sealed_at = sealed_at(environ)
         self.spell: Callable[[str], str] = str  # writes commands as they are called in a fabfile
+        self.began: float | None = (
+            None  # when the command began, in seconds since 1970; None: with its run
+        )
         self._fleet: Fleet | None = None
         self._last: Deployment | None = None
 
@@ -327,6 +330,7 @@ class Looking:
             project_path=project_path,
             without=tuple(without),
             sealed_at=self.sealed_at,
+            timeline=Timeline(began=self.began),
         )
         return self._last
 

@@ -194,7 +194,8 @@ class Run:
         deploy.release, deploy.rolled_back, deploy.is_flipped = None, wrong.id, False
         deploy.withdrawn = wrong
         try:
-            failed = self._make_live_again(before)
+            with deploy.timeline.going_back():
+                failed = self._make_live_again(before)
         except BaseException as error:
             if deploy.is_flipped or deploy.left:
                 raise

@@ -23,6 +23,7 @@ from fab_static.report.archive import Archive, name_of
 from fab_static.report.pieces import Summary
 from fab_static.report.secrets import Secrets, every_text
 from fab_static.telling import hooks, notify
+from fab_static.telling import page as page_of
 from fab_static.telling.summary import summary
 
 HISTORY = 20  # deploys
@@ -148,10 +149,11 @@ class Telling:
             task=self._task,
             event=event,
             outcome=outcome,
-            error=str(error) or type(error).__name__ if error else None,
+            error=_words(error) if error else None,
             before=before,
             anyway=self._anyway,
         )
+        known["cdn"] = self._deploy.environment.cdn is not None
         known["downloads_history"] = []
         with self._anyway("what earlier deploys cost visitors could not be read"):
             known["downloads_history"] = self._history(known)
@@ -189,7 +191,9 @@ class Telling:
         page = b""
         with self._anyway("no report could be made of this run"):
             # a name that is no text has lone surrogates: UTF-8 has none
-            page = self._spell(html.report(known)).encode("utf-8", "backslashreplace")
+            log = self._kept and self._kept.with_suffix(".log")
+            more = page_of.more(self._deploy, known, log, self._anyway)
+            page = self._spell(html.report(known, more)).encode("utf-8", "backslashreplace")
         if not page:
             return
         with self._anyway("the report could not be kept"):
@@ -241,6 +245,16 @@ def exit_code(error: BaseException | None, deploy: Deployment | None) -> int:
     if error is None:
         return DONE
     return error.exit_code if isinstance(error, FabStaticError) else FAILED
+
+
+def _words(error: BaseException) -> str:
+    """Return what a run ended with, as somebody reads it who knows no Python."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted: Ctrl-C, or a signal that ends the program"
+    text = str(error)
+    if isinstance(error, FabStaticError) and text:
+        return text
+    return f"{type(error).__name__}: {text or 'it says no more'}"
 
 
 def _broke_off(error: BaseException, ending: Ending | None) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 {"format": 1, "task", "event", "outcome": "started|failed|live|done", "app", "environment", "operator",
  "release": id|null, "revision", "since": the revision that was live|null, "commits": ["d0a90f8 Fix the cart"] after it,
- "previous": id|null (what was live when the run began), "started_at",
+ "previous": id|null (what was live when the run began), "started_at", "began": the same in seconds since 1970,
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
- "hosts": [{"host", "roles"}], "without": [hosts that were left out], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes"}],
+ "hosts": [{"host", "roles"}], "without": [hosts that were left out], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes", "goes_back"}],
  "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
+ "cdn": whether the inventory has one,
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],
@@ -96,6 +97,7 @@ def _of_run(deploy: Deployment) -> dict[str, Any]:
         "commits": list(deploy.built.commits or ()) if deploy.built else [],
         "previous": deploy.was_live,
         "started_at": f"{datetime.fromtimestamp(timeline.began, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "began": round(timeline.began, 3),
         "seconds": round(timeline.now - timeline.began, 3),
         "failed_after_flip": [
             {"what": one.what, "where": one.where, "mend": one.mend} for one in deploy.after_flip

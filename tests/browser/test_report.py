@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from fab_static.report.html import report
+from fab_static.plan.pictures import Picture
+from fab_static.plan.release import File
+from fab_static.report.html import More, report
+from fab_static.report.pictures import Pictures
 from tests.unit.report.test_downloads import DOWNLOADS, HISTORY
 from tests.unit.report.test_html import BUNDLES, SUMMARY
 
@@ -60,8 +63,40 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         "probe": {"asked": 120, "problems": ["https://shop.example.com/x answered 404"]},
     }
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><rect/></svg>"
+    picture = Picture("img/new.svg", "added", None, File("a" * 64, len(drawing), "1234567"))
+    more = More((), Pictures([picture], {"a" * 64: drawing}))
     page = tmp_path_factory.mktemp("report") / "report.html"
-    page.write_text(report(summary), "utf-8")
+    page.write_text(report(summary, more), "utf-8")
+    return page
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a deploy that failed in the flip, and put back what had flipped."""
+
+    def span(phase: str, host: str | None, started: float, **more: Any) -> dict[str, Any]:
+        known = {"phase": phase, "host": host, "started": 1000.0 + started, "seconds": 4.0}
+        return {**known, "outcome": "done", **more}
+
+    summary = {
+        **SUMMARY,
+        "outcome": "failed",
+        "error": "it failed\n  where: web1\n  mend:  deploy again",
+        "difference": None,
+        "began": 1000.0,
+        "timeline": [
+            span("connect", None, 1),
+            span("activate", None, 5, outcome="failed"),
+            span("activate", "web1", 5, outcome="failed"),
+            span("activate", "web1", 9, goes_back=True),
+        ],
+        "settings": {"COMPRESS_OFFLINE_MANIFEST": "manifest.json", "libraries": {"django": "5.2"}},
+        "ending": {"live": "A on every host", "undone": "the flip of web1", "next": "deploy"},
+    }
+    lines = ["23:10:02   web1: the reload failed", "23:10:04 activate failed after 9.0 s"] * 15
+    page = tmp_path_factory.mktemp("failed") / "report.html"
+    page.write_text(report(summary, More(lines)), "utf-8")
     return page
 
 
@@ -90,8 +125,13 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
     ids=["light", "dark", "phone", "dark, less motion"],
 )
 def test_it_opens_from_disk_and_everybody_can_read_it(
-    browser: Browser, file: Path, options: dict[str, Any]
+    browser: Browser, file: Path, failed: Path, options: dict[str, Any]
 ) -> None:
+    for one in (file, failed):
+        everybody_can_read(browser, one, options)
+
+
+def everybody_can_read(browser: Browser, file: Path, options: dict[str, Any]) -> None:
     page, wrong = opened(browser, file, **options)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.add_script_tag(path=str(AXE))
@@ -101,6 +141,7 @@ def test_it_opens_from_disk_and_everybody_can_read_it(
     assert not wrong
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]  # tables scroll by themselves, the page does not
+    page.context.close()
 
 
 def is_drawn(page: Page, name: str) -> bool:
@@ -126,6 +167,66 @@ def test_the_charts_are_drawn_in_both_schemes(browser: Browser, file: Path) -> N
     page.emulate_media(media="print")
     assert is_drawn(page, "pages-chart")
     assert not wrong
+
+
+def chart_of(page: Page) -> Any:
+    return page.evaluate(
+        """() => {
+            const chart = Chart.getChart("timeline-chart");
+            const colour = (name) =>
+                getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+            return {
+                bad: colour("bad"),
+                first: chart.scales.x.min,
+                legend: chart.legend.legendItems.map((one) => [one.text, one.strokeStyle]),
+                bars: chart.data.datasets.map((one) => [one.label, one.data.map((bar) => bar.x)]),
+            };
+        }"""
+    )
+
+
+def test_a_failure_colours_its_own_bar_alone_and_the_way_back_is_drawn(
+    browser: Browser, failed: Path
+) -> None:
+    """(first hour 16): a failed activate turned "go live" red in the legend."""
+    chart = chart_of(opened(browser, failed)[0])
+    assert chart["first"] == 0
+    assert dict(chart["bars"]) == {
+        "begin": [[1, 5]],
+        "going back": [[9, 13]],
+        "failed": [[5, 9], [5, 9]],
+    }
+    assert [text for text, colour in chart["legend"] if colour == chart["bad"]] == ["failed"]
+
+
+def test_an_images_bytes_stand_in_the_page(browser: Browser, file: Path) -> None:
+    page, wrong = opened(browser, file)
+    sizes = "(image) => [image.naturalWidth, image.naturalHeight]"
+    assert page.locator(".pictures img").evaluate(sizes) == [40, 30]
+    assert not wrong
+
+
+def test_on_a_phone_no_word_is_broken_in_its_middle(browser: Browser, failed: Path) -> None:
+    page, _ = opened(browser, failed, **PHONE)
+    setting = page.locator("code", has_text="COMPRESS_OFFLINE_MANIFEST")
+    lines = setting.evaluate(
+        """(element) => {
+            const lines = new Map();
+            const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                for (let at = 0; at < walker.currentNode.length; at++) {
+                    const range = document.createRange();
+                    range.setStart(walker.currentNode, at);
+                    range.setEnd(walker.currentNode, at + 1);
+                    const top = Math.round(range.getBoundingClientRect().top);
+                    lines.set(top, (lines.get(top) || "") + range.toString());
+                }
+            }
+            return [...lines.values()];
+        }"""
+    )
+    assert all(line.endswith("_") for line in lines[:-1]), lines
+    assert "".join(lines) == "COMPRESS_OFFLINE_MANIFEST"
 
 
 def test_labels_of_the_chart_are_cut_to_their_room_and_keep_their_end(
@@ -161,6 +262,14 @@ def test_it_prints_whole(browser: Browser, file: Path) -> None:
     assert box is not None
     assert box["height"] > 302 * 15  # nothing is behind a scroll bar
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_the_log_of_a_failed_run_prints_whole(browser: Browser, failed: Path) -> None:
+    page, _ = opened(browser, failed)
+    page.emulate_media(media="print")
+    log = page.locator("pre.log")
+    assert log.evaluate("(box) => box.scrollHeight <= box.clientHeight")
+    assert log.evaluate("(box) => getComputedStyle(box).fontFamily").endswith("monospace")
 
 
 def test_the_data_in_it_is_json(file: Path) -> None:

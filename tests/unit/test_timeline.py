@@ -84,3 +84,20 @@ def test_hosts_note_from_threads_of_their_own(timeline):
             thread.join()
     assert len(timeline.spans) == 1 + 8 * 200
     assert {span.outcome for span in timeline.spans} == {DONE}
+
+
+def test_what_makes_live_again_what_was_live_before_is_noted_as_such(timeline):
+    with timeline.phase("activate"):
+        with timeline.on("web1"):
+            pass
+        with timeline.going_back(), timeline.on("web1"):
+            pass
+        with timeline.on("web2"):
+            pass
+    assert [span.goes_back for span in timeline.spans] == [False, False, True, False]
+    assert ["goes_back" in span for span in timeline.to_json()] == [False, False, True, False]
+
+
+def test_it_begins_when_the_command_did(clock):
+    assert Timeline(clock, began=997.0).began == 997.0
+    assert Timeline(clock).began == 1000

@@ -141,7 +141,12 @@ class Deployment:
         Raises:
             RemoteError: naming every one of those.
         """
-        _, failures = self.fleet.attempt(self.hosts(), lambda host: host.ask(verbs.PING))
+
+        def reached(host: RemoteHost) -> None:
+            with self.timeline.on(host.name):
+                host.ask(verbs.PING)
+
+        _, failures = self.fleet.attempt(self.hosts(), reached)
         self.down = set(failures)
         if failures:
             raise together(failures)

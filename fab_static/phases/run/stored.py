@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fab_static.errors import ManifestError
+from fab_static.host.agent.protocol import RECORD
 from fab_static.plan import offline_manifest, versions
 from fab_static.plan.release import File
 from fab_static.plan.text import decoded
@@ -30,3 +33,19 @@ def put(build: RemoteHost, text: str) -> File:
     data = text.encode()
     head, _ = build.ask(verbs.PUT_OBJECT, body=data)
     return File(head["object"], head["size"], versions.of(data))
+
+
+def bytes_of(build: RemoteHost, wanted: Mapping[str, int]) -> dict[str, bytes]:
+    """Return those of the objects that the host holds.
+
+    Args:
+        build: the host.
+        wanted: SHA-256 -> size.
+    """
+    absent = {raw.hex() for raw, _ in RECORD.iter_unpack(build.lacks(_records(wanted)))}
+    there = {name: size for name, size in wanted.items() if name not in absent}
+    return dict(build.objects(_records(there))) if there else {}
+
+
+def _records(wanted: Mapping[str, int]) -> bytes:
+    return b"".join(RECORD.pack(bytes.fromhex(name), size) for name, size in wanted.items())

@@ -66,7 +66,9 @@ class Undo:
             )
         for host, how in reversed(self._steps):
             try:
-                if how():
+                with self._deploy.timeline.going_back(), self._deploy.timeline.on(host.name):
+                    is_undone = how()
+                if is_undone:
                     self._deploy.undone.add(host)
             except (Exception, KeyboardInterrupt) as error:
                 left[host] = expected(error, host.name)

@@ -22,12 +22,37 @@
     };
   }
 
+  // stripes, which differ by their direction for whoever sees no colours
+  function striped(ink, rises) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const pen = tile.getContext("2d");
+    pen.strokeStyle = ink;
+    pen.lineWidth = 3;
+    pen.beginPath();
+    [-8, 0, 8].forEach(function (at) {
+      pen.moveTo(at - 2, rises ? 10 : -2);
+      pen.lineTo(at + 10, rises ? -2 : 10);
+    });
+    pen.stroke();
+    return pen.createPattern(tile, "repeat");
+  }
+
   function timeline(canvas) {
     const rows = data.rows; // one for the phases as a whole, and one for each host
     canvas.parentNode.style.height = 90 + 24 * rows.length + "px";
-    const names = { build: "one", distribute: "two", verify: "three", "go live": "four" };
+    // each has a colour of its own, and the last two a pattern too: a bar in red would colour the whole legend
+    const names = {
+      begin: "soft", build: "one", distribute: "two", verify: "three", "go live": "four",
+      "going back": "five", failed: "bad",
+    };
+    const groups = Object.keys(names).filter(function (name) {
+      return data.spans.some(function (span) { return span.group === name; });
+    });
     const options = common();
-    options.scales.x.title.text = "seconds since the start";
+    options.scales.x.min = 0;
+    options.scales.x.suggestedMax = data.seconds;
+    options.scales.x.title.text = "seconds since the command began";
     options.scales.y.stacked = true;
     options.plugins.tooltip = {
       callbacks: {
@@ -41,13 +66,15 @@
       type: "bar",
       data: {
         labels: rows,
-        datasets: Object.keys(names).map(function (name) {
+        datasets: groups.map(function (name) {
           return {
             label: name,
             data: data.spans.filter(function (span) { return span.group === name; }),
-            backgroundColor: function (context) {
-              return context.raw && context.raw.outcome === "failed" ? colour("bad") : colour(names[name]);
-            },
+            backgroundColor: name === "failed" || name === "going back"
+              ? striped(colour(names[name]), name === "failed") : colour(names[name]),
+            borderColor: colour(names[name]),
+            borderWidth: 1,
+            borderSkipped: false,
             grouped: false,
             barThickness: 14,
             minBarLength: 2,
@@ -111,6 +138,22 @@
     });
   }
 
+  // lets a long name break where its parts end, and never inside a word
+  function mayBreak(element) {
+    const ends = element.className === "path" ? /(?<=[/_,=&?-])(?=[^/])/ : /(?<=[/._,=&?-])(?=[^/])/;
+    Array.from(element.childNodes).forEach(function (node) {
+      const parts = node.nodeType === Node.TEXT_NODE ? node.data.split(ends) : [];
+      if (parts.length < 2) { return; }
+      const whole = document.createDocumentFragment();
+      parts.forEach(function (part, at) {
+        if (at) { whole.append(document.createElement("wbr")); }
+        whole.append(part);
+      });
+      node.replaceWith(whole);
+    });
+  }
+
+  document.querySelectorAll(".path, code").forEach(mayBreak);
   document.querySelectorAll("input[data-table]").forEach(search);
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fab_static.report.html import MOST_FILES, report
+from fab_static.report.html import MOST_FILES, More, report
 
 SUMMARY = {
     "format": 1, "task": "deploy", "event": "after_activate", "outcome": "live", "app": "shop",
@@ -193,3 +193,37 @@ def test_pages_are_weighed_before_and_now():
     text = words(pages=[page])
     assert "https://shop.example.com/ 2 1.3 kB 300 B 400 B +100 B (+33.3%)" in text
     assert "https://shop.example.com/ 2 1.3 kB - 400 B -" in words(pages=[{**page, "before": None}])
+
+
+def test_what_changed_for_visitors_comes_first_then_files_then_the_timeline():
+    nav = [given["href"] for tag, given in page().tags if tag == "a"][1:]
+    assert nav == ["#files", "#cdn", "#timeline", "#environment"]
+
+
+def test_a_failed_run_ends_with_the_last_lines_of_its_log_as_they_stand_there():
+    lines = ["23:10:02   web2: <ImportError>", "23:10:06 activate failed after 9.0 s"]
+    failed = {**SUMMARY, "outcome": "failed", "error": "it failed", "difference": None}
+    found = Page(report(failed, More(lines)))
+    text = "".join(found.text)
+    assert "\n".join(lines) in text
+    assert text.index(lines[0]) < text.rindex("What ran when")
+    assert {given.get("class") for tag, given in found.tags if tag == "pre"} == {"box", "log"}
+
+
+def test_settings_are_told_in_words_and_not_as_json():
+    settings = {
+        "libraries": {"django": "5.2", "rcssmin": "1.1.2"},
+        "COMPRESS_ENABLED": True,
+        "STATICFILES_DIRS": ["assets", "more"],
+        "STATIC_CDN": None,
+    }
+    text = words(settings=settings)
+    assert "libraries django 5.2 rcssmin 1.1.2" in text
+    assert "COMPRESS_ENABLED yes" in text
+    assert "STATICFILES_DIRS assets , more" in text
+    assert "{" not in text
+
+
+def test_where_there_is_no_cdn_nothing_is_said_of_one():
+    assert "CloudFront" in words(cdn=True)
+    assert "CloudFront" not in words(cdn=False)
