@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import zlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Collection, Iterator
@@ -50,7 +51,7 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
         without: names of modules, as they are sent, that it never imports.
     """
     sources = {
-        path: renamed(bare(text))
+        path: as_sent(text)
         for path, text in sources_of(loader, *modules).items()
         if loader.name_of(path) not in without
     }
@@ -66,6 +67,12 @@ def sources_of(*modules: ModuleType) -> dict[str, str]:
 def digest_of(*modules: ModuleType) -> str:
     """Return the SHA-256 that stands for these modules, whatever deflates them."""
     return hashlib.sha256(json.dumps(sources_of(*modules)).encode("ascii")).hexdigest()
+
+
+@cache  # hosts with other roles get others of the same modules
+def as_sent(source: str) -> str:
+    """Return a module's text as it goes to hosts."""
+    return renamed(bare(source))
 
 
 def bare(source: str) -> str:
@@ -93,30 +100,39 @@ def _files_of(module: ModuleType) -> Iterator[Path]:
     return file.parent.rglob("*.py") if file.name == "__init__.py" else iter([file])
 
 
+MOST = 1024 * 1024  # bytes of a kept file; agent/programs.py has the same
 LACKS = b"\nfab_static lacks\n"  # printed by a bootstrap that found no kept archive
 SIZE = b"%08d\n"  # of what follows, to be read past where the archive is lacking: it is sent again
 # Runs what is kept; where nothing is, says so, reads past what it cannot answer yet, and takes the archive in. Where
 # the login has read the first line, a few bytes of what follows are read already: it is sent again then, too.
+# What was compiled of a kept archive lies beside it, behind its SHA-256: agent/programs.py.
 FROM_KEPT = """
-import io, json, os, stat, sys, zlib
+import io, json, marshal, os, stat, sys, zlib
 try:
     from _sha256 import sha256
 except ImportError:
     from hashlib import sha256
-def kept():
+MAGIC = sys.modules['_frozen_importlib_external'].MAGIC_NUMBER.hex()
+def read_kept(name):
     try:
         folder = os.lstat(FOLDER)
         if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 63:
             return b''
-        file = os.open(FOLDER + '/' + NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        data = os.read(file, LENGTH + 1) if stat.S_ISREG(os.fstat(file).st_mode) else b''
+        file = os.open(FOLDER + '/' + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return os.read(file, MOST) if stat.S_ISREG(os.fstat(file).st_mode) else b''
     except OSError:
         return b''
+def kept():
+    data = read_kept(NAME)
     return data if sha256(data).hexdigest() == NAME else b''
+def compiled():
+    made = read_kept(NAME + '.' + sys.implementation.cache_tag + '-' + MAGIC)
+    return marshal.loads(made[32:]) if sha256(made[32:]).digest() == made[:32] else {}
 read = io.BufferedReader(io.FileIO(0, closefd=False), 1).read
-line, rest, data = read(len(FIRST)), b'', b''
+line, rest, data, made = read(len(FIRST)), b'', b'', {}
 if line == FIRST:
     size, data = read(9), kept()
+    made = compiled() if data else {}
 else:
     size, rest = line[:9], line[9:]
 if not data:
@@ -138,6 +154,7 @@ def bootstrap_kept(data: bytes, main: str, folder: str) -> str:
     file = Path(loader.__file__).relative_to(ROOT).as_posix()
     words = {
         "FOLDER": folder,
+        "MOST": MOST,
         "NAME": hashlib.sha256(data).hexdigest(),
         "LENGTH": len(data),
         "FIRST": FIRST_LINE,
@@ -148,8 +165,8 @@ def bootstrap_kept(data: bytes, main: str, folder: str) -> str:
     too_old = f"sys.exit({WHICH_PYTHON})"
     return (
         f"import sys;sys.version_info<(3,8)and {too_old};{given}exec({FROM_KEPT!r});loader={{}};"
-        f"exec(compile(sources['{file}'],'{file}','exec'),loader);"
-        f"loader['Modules'](sources,data).install();from {main} import main;main()"
+        f"exec(marshal.loads(made['{file}'])if made else compile(sources['{file}'],'{file}','exec'),loader);"
+        f"loader['Modules'](sources,data,made).install();from {main} import main;main()"
     )
 
 

@@ -1,6 +1,7 @@
 """Imports the modules of an archive, on a host where nothing of ours is installed; see host/archive.py.
 
-Each module is compiled when it is imported first. A traceback names its file and shows its lines.
+Each module is compiled when it is imported first, unless the host keeps what was compiled of it: agent/programs.py.
+A traceback names its file and shows its lines.
 
 The file fab_static/host/agent/disk.py is sent as the module fab_static_sent.host.agent.disk. A project may have
 fab_static installed, in another version: the two have no name in common, so neither imports the other's modules.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
+from marshal import loads
 from types import ModuleType
 
 TYPE_CHECKING = False
@@ -24,10 +26,19 @@ INIT = "/__init__.py"
 
 
 class Modules:
-    """Finds the modules of an archive, and loads them. `sources` maps the path of each file to its text."""
+    """Finds the modules of an archive, and loads them. `sources` maps the path of each file to its text.
 
-    def __init__(self, sources: dict[str, str], archive: bytes = b"") -> None:
+    `compiled` maps such a path to what this Python has made of the text before.
+    """
+
+    def __init__(
+        self,
+        sources: dict[str, str],
+        archive: bytes = b"",
+        compiled: dict[str, bytes] | None = None,
+    ) -> None:
         self.archive = archive  # which they came in
+        self._compiled = compiled or {}
         self._files: dict[str, tuple[str, str]] = {}
         self._take(sources)
 
@@ -50,9 +61,10 @@ class Modules:
         """Leave it to Python to make the module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Compile a module, and run it."""
+        """Compile a module where that was not done before, and run it."""
         file, source = self._files[module.__name__]
-        code = compile(source, file, "exec", dont_inherit=True)
+        made = self._compiled.get(file)
+        code = loads(made) if made else compile(source, file, "exec", dont_inherit=True)  # noqa: S302 - ours
         exec(code, vars(module))  # noqa: S102 - to import is to run
         if file.endswith(INIT):
             vars(module)["__getattr__"] = self._module_in(module.__name__)

@@ -14,7 +14,8 @@ def load(text: str, problems: list[str]) -> tuple[Any, dict[str, int]]:
     """Return the file's data, and the line of every place in it."""
     try:
         # not the C loader: deep nesting would crash the interpreter
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         if node is None:
             problems.append("the file is empty")
             return None, {}
@@ -23,7 +24,7 @@ def load(text: str, problems: list[str]) -> tuple[Any, dict[str, int]]:
             return None, {}
         lines: dict[str, int] = {}
         _walk(node, "", lines, problems, lambda: len(lines) < MAX_NODES)
-        return yaml.safe_load(text), lines
+        return loader.construct_document(node), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
+import importlib.util
 import json
+import marshal
 import shutil
 import subprocess
 import sys
@@ -398,6 +400,41 @@ def test_a_folder_that_others_may_write_to_counts_for_nothing(tmp_path):
     keep(tmp_path / "programs", PACKED_DATA, mode=0o770)
     ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
     assert ran.stdout.startswith(archive.LACKS)
+
+
+def keep_compiled(folder, *, tag="", cut=None):
+    """Keep what was compiled of the packed package, with a `main` that says so itself."""
+    says = {**SOURCES, f"{PACKED}/start.py": "def main():\n    print('compiled before')\n"}
+    del says[f"{PACKED}/broken.py"]
+    made = {path: marshal.dumps(compile(text, path, "exec")) for path, text in says.items()}
+    data = marshal.dumps(made)
+    magic = importlib.util.MAGIC_NUMBER.hex()
+    name = hashlib.sha256(PACKED_DATA).hexdigest()
+    file = folder / f"{name}.{tag or sys.implementation.cache_tag}-{magic}"
+    file.write_bytes((hashlib.sha256(data).digest() + data)[:cut])
+
+
+@pytest.mark.parametrize(
+    ("compiled", "said"),
+    [
+        ({}, b"compiled before\n"),
+        ({"tag": "cpython-36"}, b"frames\n"),
+        ({"cut": -1}, b"frames\n"),
+        ({"cut": 0}, b"frames\n"),
+    ],
+)
+def test_what_was_compiled_before_runs_where_it_is_whole_and_this_pythons(tmp_path, compiled, said):
+    keep(tmp_path / "programs", PACKED_DATA)
+    keep_compiled(tmp_path / "programs", **compiled)
+    ran = kept_start(tmp_path / "programs", ASKED)
+    assert (ran.stderr, ran.stdout) == (b"", said)
+
+
+def test_what_was_compiled_counts_for_nothing_without_its_archive(tmp_path):
+    (tmp_path / "programs").mkdir(mode=0o700)
+    keep_compiled(tmp_path / "programs")
+    ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
+    assert (ran.stderr, ran.stdout) == (b"", archive.LACKS + b"frames\n")
 
 
 def test_other_bytes_under_its_name_never_run(tmp_path):

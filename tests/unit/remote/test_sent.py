@@ -23,9 +23,9 @@ def names_in(roles):
 
 
 def test_an_agent_is_small():
-    """A fleet has many static hosts, and each gets one at every command."""
+    """A fleet has many static hosts, and each gets one at its first deploy with another version of ours."""
     assert len(agent_for(["static"]).archive) <= 30_000
-    assert len(agent_for(["build", "static", "web"]).archive) <= 40_000
+    assert len(agent_for(["build", "static", "web"]).archive) <= 42_000
 
 
 def test_what_goes_to_a_web_host_in_all_is_small():
