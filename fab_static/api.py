@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, GO_LIVE, PREPARE, ROLLBACK
 from fab_static.plan.spelling import task_name
-from fab_static.plan.wire import asks, verbs
 from fab_static.sessions import Confirm
 from fab_static.sessions.ending import PATIENCE_SECONDS
 from fab_static.sessions.environments import environments, read_environment
@@ -334,7 +333,7 @@ class Session(Looking):
         Raises:
             InventoryError: `steal` without a reason.
         """
-        from fab_static.phases.run.lock import Lock
+        from fab_static.phases.run.locking import holder_of, lock_of
 
         if steal and not because.strip():
             raise InventoryError(
@@ -343,24 +342,22 @@ class Session(Looking):
                 mend='say why: --because "…"',
             )
         deploy = self._deployment(secrets=False)
-        head, _ = deploy.build.ask(verbs.LOOK_AT_LOCK)
-        holder = head["holder"]
+        holder = holder_of(deploy)
         if steal and holder:
-            lock = Lock(deploy.build, self.operator, "unlock")
-            lock.take(steal=True)
-            deploy.build.ask(
-                verbs.NOTE,
-                asks.Note(
-                    entry={
+            lock = lock_of(deploy, "unlock")
+            try:
+                lock.take(steal=True)
+                deploy.note(
+                    {
                         "event": "steal",
                         "by": self.operator,
                         "because": because,
                         "from": holder["owner"],
                         "phase": holder["phase"],
                     }
-                ),
-            )
-            lock.release()
+                )
+            finally:
+                lock.release()
         return holder
 
     # ---- inside

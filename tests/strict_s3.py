@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -26,6 +27,7 @@ from demo.server import Handler, Served
 
 KEY, SECRET, REGION = "strict-key", "strict-secret", "eu-north-1"
 KEPT = ("cache-control", "content-type", "content-encoding")
+CONDITIONS = ("if-match", "if-none-match")
 OWNER = "123456789012"
 SSE = "x-amz-server-side-encryption"
 SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -49,6 +51,7 @@ class Stored:
     headers: dict[str, str]
 
     number: int = 0
+    at: float = 0.0  # when it was written, by the store's clock
 
     @property
     def etag(self) -> str:
@@ -95,6 +98,8 @@ class StrictS3(Served):
         ] = {}  # by a Deny of the bucket's policy: header -> value of writes
         self.has_object_lock = False
         self.writes = 0
+        self.ahead_seconds = 0.0  # of its clock
+        self.knows_conditions = True  # else it takes no notice of them
         self.open = threading.Event()
         self.before: Callable[[str, str], None] = lambda method, key: None
         self._lock = threading.Lock()
@@ -120,6 +125,10 @@ class StrictS3(Served):
     def close(self) -> None:
         self.open.set()
         super().close()
+
+    def now(self) -> float:
+        """Return the time by the store's own clock."""
+        return time.time() + self.ahead_seconds
 
     def body(self, key: str) -> bytes:
         return self.objects[key].body
@@ -174,6 +183,8 @@ class StrictS3(Served):
             raise Refused(403, "AccessDenied", message="Access Denied")
         if method == "PUT":
             self._by_policy(path, headers)
+            if not self.knows_conditions:
+                headers = {name: one for name, one in headers.items() if name not in CONDITIONS}
             if there and headers.get("if-none-match") == "*":
                 raise Refused(412, "PreconditionFailed")
             if "if-match" in headers:
@@ -195,7 +206,7 @@ class StrictS3(Served):
                 if source is None:
                     raise Refused(404, "NoSuchKey")
                 assert headers["x-amz-metadata-directive"] == "REPLACE"
-                self.objects[path] = copied = Stored(source.body, kept, self.writes)
+                self.objects[path] = copied = Stored(source.body, kept, self.writes, self.now())
                 text = (
                     f"<CopyObjectResult><ETag>&quot;{copied.etag}&quot;</ETag></CopyObjectResult>"
                 )
@@ -207,14 +218,16 @@ class StrictS3(Served):
                     message="Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests "
                     "with Object Lock parameters",
                 )
-            self.objects[path] = Stored(body, kept, self.writes)
+            self.objects[path] = Stored(body, kept, self.writes, self.now())
             return 200, {"ETag": f'"{self.objects[path].etag}"'}, b""
         if method == "DELETE":
             self.objects.pop(path, None)
             return 204, {}, b""
         if there is None:
             raise Refused(404, "NoSuchKey")
-        return 200, {**there.headers, "ETag": f'"{there.etag}"'}, there.body
+        written = formatdate(there.at, usegmt=True)
+        found = {**there.headers, "ETag": f'"{there.etag}"', "Last-Modified": written}
+        return 200, found, there.body
 
     def _by_policy(self, path: str, headers: dict[str, str]) -> None:
         """Refuse a write that lacks what the bucket's policy demands; in Amazon's words."""
@@ -347,6 +360,9 @@ class StrictS3(Served):
         store = self
 
         class Answering(Handler):
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return formatdate(store.now() if timestamp is None else timestamp, usegmt=True)
+
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, headers, data = store.answer(self, body)

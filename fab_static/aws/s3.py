@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from hashlib import sha256 as sha256_of
 from typing import TypeVar
@@ -28,6 +29,7 @@ from fab_static.workers import Workers
 T = TypeVar("T")
 
 IN_FLIGHT_BYTES = 64 * 1024 * 1024  # of bodies that wait or are sent: bounds memory
+NO_ETAG = "0123456789abcdef0123456789abcdef"  # that no object has
 MOST_FAILURES = 20  # then no further object is begun: what fails so often fails always
 
 
@@ -38,6 +40,16 @@ class Head:
     size: int
     etag: str
     sha256: str | None  # as we noted it when we wrote it
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as one answer showed it."""
+
+    body: bytes
+    etag: str
+    now: float | None  # by the store's clock, seconds since 1970; None: it does not say
+    written: float | None  # likewise
 
 
 class Bucket(s3_requests.Requests):
@@ -55,13 +67,23 @@ class Bucket(s3_requests.Requests):
         Raises:
             CdnError: S3 refused, or cannot be reached.
         """
+        seen = self.see(key)
+        return (seen.body, seen.etag) if seen else None
+
+    def see(self, key: str) -> Seen | None:
+        """Return an object, and when it was written, by the store's clock; None where there is no such key.
+
+        Raises:
+            CdnError: as of `get`.
+        """
         try:
             answer = self._ask("GET", key)
         except RefusedError as error:
             if error.code == "NoSuchKey":
                 return None
             raise
-        return answer.body, answer.etag
+        now, written = (_moment(answer.headers.get(name)) for name in ("date", "last-modified"))
+        return Seen(answer.body, answer.etag, now, written)
 
     def head(self, key: str) -> Head | None:
         """Return what S3 knows of an object; None where there is none."""
@@ -102,6 +124,22 @@ class Bucket(s3_requests.Requests):
         if if_none_match:
             wanted["If-None-Match"] = "*"
         return self._ask("PUT", key, body=body, headers=wanted, sha256=digest).etag
+
+    def ignores_conditions(self, key: str, body: bytes, *, headers: Mapping[str, str]) -> bool:
+        """Tell whether the store writes an object though a condition forbids it; `body` is what stands there.
+
+        Raises:
+            CdnError: the store refuses such a header, or cannot be reached.
+        """
+        for etag in (None, NO_ETAG):
+            try:
+                self.put(key, body, headers=headers, if_match=etag, if_none_match=etag is None)
+            except RefusedError as error:
+                if error.status not in (404, 412):
+                    raise
+            else:
+                return True
+        return False
 
     def create(self, item: Item, body: bytes) -> str:
         """Write an object that never changes, and return its ETag; where it is already, all is well.
@@ -209,12 +247,25 @@ class Bucket(s3_requests.Requests):
             CdnError: they may not.
         """
         try:
-            self.put(PROBE, b"fab_static", headers={}, if_match="0123456789abcdef0123456789abcdef")
+            self.put(PROBE, b"fab_static", headers={}, if_match=NO_ETAG)
         except RefusedError as error:
             if error.status in (404, 412):
                 return True
             raise
         return False
+
+    def knows_conditions(self) -> bool:
+        """Find out, by an object of our own, whether writes whose condition does not hold are refused.
+
+        Raises:
+            CdnError: it may not be written, or the store refuses such a header.
+        """
+        body = b"fab_static"
+        self.put(PROBE, body, headers={})
+        try:
+            return not self.ignores_conditions(PROBE, body, headers={})
+        finally:
+            self._is_removed(PROBE)
 
     def may_copy(self) -> bool:
         """Find out whether objects may be copied inside the bucket, as each flip does, by a copy.
@@ -295,6 +346,14 @@ class Bucket(s3_requests.Requests):
         """Wait for the requests of an `each` that broke off, as long as one may take to be answered."""
         wait(self._broken_off, s3_requests.READ_SECONDS)
         self._broken_off = []
+
+
+def _moment(text: str | None) -> float | None:
+    """Return the time that a header names, as seconds since 1970; None where it names none."""
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except ValueError:
+        return None
 
 
 class FailedError(CdnError):

@@ -33,6 +33,9 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
             ("S3 content", _content),
         ):
             yield look(publication, where, subject)
+        if place == deploy.environment.notes:
+            subject = "S3 lock"
+            yield _lock(publication, where, subject)
     except FabStaticError as error:
         yield bad(where, subject, error.what, error.mend)
 
@@ -42,6 +45,17 @@ def _writing(publication: Publication, where: str, subject: str) -> Finding:
         return good(where, subject, "objects may be written, and conditions hold")
     what = "the store takes no notice of If-Match: two deploys at once would not see each other"
     cure = "let one operator deploy at a time, or use a store with conditional writes"
+    return bad(where, subject, what, cure)
+
+
+def _lock(publication: Publication, where: str, subject: str) -> Finding:
+    """Look whether the bucket can keep the lock: no build host of this environment lasts."""
+    if publication.bucket.knows_conditions():
+        return good(where, subject, "the bucket keeps the lock and the record")
+    what = "the store takes no notice of If-None-Match or If-Match, and so cannot keep the lock"
+    cure = (
+        "use a store with conditional writes; or, if the build host lasts, release: {record: host}"
+    )
     return bad(where, subject, what, cure)
 
 

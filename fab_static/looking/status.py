@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.locking import holder_of
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
 from fab_static.remote import RemoteHost
@@ -155,8 +156,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
 
 def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
     """Return who holds the lock; None if nobody does, or if the holder has died."""
-    head, _ = deploy.build.ask(verbs.LOOK_AT_LOCK)
-    holder = head["holder"]
+    holder = holder_of(deploy)
     if holder is None or holder["dead"]:
         return None
     return {

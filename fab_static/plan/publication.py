@@ -7,6 +7,7 @@ Keys, below the prefix that stands for STATIC_URL (DESIGN §8):
     <path>                          versioned and unversioned: the bytes that are live; copied at the flip
     .fab_static/objects/ab/abc…     bytes by SHA-256: what `<path>` is copied from, and what hosts fetch
     .fab_static/manifest.json       which of these are there, and which release is live
+    .fab_static/lock.json           who deploys, where no build host lasts (bucket_lock.py)
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from fab_static import interruption
 from fab_static.errors import DeployLockedError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_beginning
-from fab_static.phases.run.lock import Lock
+from fab_static.phases.run.lock import Ownership
+from fab_static.phases.run.locking import lock_of
 from fab_static.phases.run.settling import settle
 from fab_static.plan.ending import Ending
 from fab_static.plan.spelling import task_name
@@ -48,7 +49,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
     deploy.command = " ".join([task_name(phase), *path])
     with deploy.timeline.phase("connect"):
         deploy.reach()
-    lock = Lock(deploy.build, deploy.operator, phase)
+    lock = lock_of(deploy, phase)
     with _released(deploy, lock):
         try:
             with deploy.timeline.phase("lock"):
@@ -75,7 +76,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
 
 @contextmanager
 @interruption.whole
-def _released(deploy: Deployment, lock: Lock) -> Iterator[None]:
+def _released(deploy: Deployment, lock: Ownership) -> Iterator[None]:
     """Release the lock in the end, if it was taken."""
     try:
         yield
@@ -88,6 +89,5 @@ def _released(deploy: Deployment, lock: Lock) -> Iterator[None]:
         except Exception as error:  # must hide neither how it ended nor an exit 5
             why = error.what if isinstance(error, FabStaticError) else repr(error)
             deploy.show.warn(
-                f"{deploy.build.name}: the lock could not be released ({why}); it is marked "
-                "abandoned, or expires within a minute"
+                f"{lock.keeper}: the lock could not be released ({why}); {lock.if_left}"
             )

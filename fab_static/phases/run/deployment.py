@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fab_static.phases.run.caching import Caching
     from fab_static.phases.run.journal import Journal
-    from fab_static.phases.run.lock import Lock
+    from fab_static.phases.run.lock import Ownership
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.phases.run.publication import Publication
     from fab_static.phases.run.revisions import Built
@@ -69,7 +69,7 @@ class Deployment:
     by_itself: bool = False  # one phase, as a task of its own
     reuse: Reuse = "yes"  # of what the project was asked and ran before, while nothing that it reads has changed
     sealed_at: datetime | None = None  # what a seal says of when, by SOURCE_DATE_EPOCH; None: now
-    lock: Lock | None = None
+    lock: Ownership | None = None
     release: Release | None = None
     rolled_back: str | None = None  # the release that this activation puts out of service
     was_live: str | None = None  # when the run began
@@ -198,6 +198,10 @@ class Deployment:
             if (host.name, line) not in self._told:
                 self._told.add((host.name, line))
                 self.show.warn(f"{host.name}: {line}")
+
+    def note(self, entry: Mapping[str, object]) -> None:
+        """Note an event in the record."""
+        self.build.ask(verbs.NOTE, asks.Note(entry=dict(entry)))
 
     # ---- the project
 

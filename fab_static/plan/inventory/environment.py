@@ -178,9 +178,13 @@ class S3:
 
 
 @dataclass(frozen=True)
-class Signing:
-    """Who signs releases, and whose signatures hosts want; files of the operator's machine."""
+class Releases:
+    """Who signs releases, whose signatures hosts want, and who keeps the record of them.
 
+    The files are the operator's machine's.
+    """
+
+    record: str | None = None  # bucket or host; None: whichever lasts, see Environment.notes
     sign_with: str | None = None  # a private key, or the .pub file of one that the SSH agent has
     allowed_signers: str | None = None
 
@@ -204,7 +208,7 @@ class Environment:
     budget: Budget = field(default_factory=Budget)  # of what visitors download
     notify: Notify = Notify()
     report: S3 | None = None  # each run's report is put there, besides the operator's machine
-    release: Signing = Signing()
+    release: Releases = Releases()
     keep_releases: int = 5
     keep_for_seconds: int = 7 * 86400
     confirm: bool = False
@@ -217,8 +221,19 @@ class Environment:
 
     @property
     def build_host(self) -> Host:
-        """The one host that builds; it also keeps the lock, the journal and the log."""
+        """The one host that builds; it also keeps the lock, the journal and the log, but for `notes`."""
         return self.with_role("build")[0]
+
+    @property
+    def notes(self) -> S3 | None:
+        """The bucket that keeps the lock, the journal and the log; None: the build host does.
+
+        A build host lasts unless it is this machine and serves nothing: then this may be a CI runner.
+        """
+        if self.release.record == "host":
+            return None
+        builds = [host for host in self.with_role("build") if host.local and len(host.roles) == 1]
+        return (self.hub or self.origin) if builds or self.release.record == "bucket" else None
 
     def layout(self, host: Host) -> Layout:
         """Return the paths below `deploy_to` on this host."""

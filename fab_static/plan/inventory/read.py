@@ -17,7 +17,7 @@ from fab_static.plan.inventory.environment import (
     Manifest,
     Notify,
     Probe,
-    Signing,
+    Releases,
     Web,
 )
 from fab_static.plan.inventory.hosts import read_hosts, read_ssh
@@ -26,6 +26,7 @@ from fab_static.plan.inventory.yaml_text import load
 
 BRACES = ("host", "address", "folder")  # what {…} may hold in a path
 HOOKS = ("before_deploy", "after_activate", "after_failure")
+RECORDS = ("bucket", "host")
 ON_WEB_HOSTS = ("reload", "check", "running", "batch", "confirm_timeout")
 
 
@@ -75,7 +76,7 @@ def _environment(root: Section, name: str) -> Environment:
         hub=read_hub(root.section("distribute"), origin),
         probe=_probe(root.section("probe")),
         budget=_budget(root.section("budget")),
-        release=_signing(root.section("release")),
+        release=_releases(root.section("release")),
         keep_releases=root.integer("keep_releases", 5, least=1),
         keep_for_seconds=root.duration("keep_for", 7 * 86400),
         confirm=root.boolean("confirm", default=False),
@@ -88,6 +89,7 @@ def _environment(root: Section, name: str) -> Environment:
     _braces_are_known(root, environment)
     _folder_is_here(root, environment)
     _web_hosts_are_there(root, environment)
+    _record_has_a_place(root, environment)
     return environment
 
 
@@ -128,6 +130,23 @@ def _web_hosts_are_there(root: Section, environment: Environment) -> None:
             )
 
 
+def _record_has_a_place(root: Section, environment: Environment) -> None:
+    """Refuse a record in a bucket where there is none, and one of a host that serves: that host lasts."""
+    if environment.release.record != "bucket" or not environment.hosts:
+        return
+    section, serves = root.section("release"), set(environment.build_host.roles) - {"build"}
+    if not (environment.hub or environment.origin):
+        section.problem(
+            "record", "bucket needs one: name it as origin.s3, or distribute: {via: s3}"
+        )
+    if serves:
+        section.problem(
+            "record",
+            f"bucket is for a build host that does not last; {environment.build_host.name} has the role "
+            f"{' and '.join(sorted(serves))}, and keeps the record itself: leave it out",
+        )
+
+
 def _web(section: Section) -> Web:
     batch = section.scalar("batch", "100%")
     if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", batch):
@@ -166,13 +185,14 @@ def _manifests(section: Section) -> Iterator[Manifest]:
             yield Manifest(path, below)
 
 
-def _signing(section: Section) -> Signing:
-    signing = Signing(
+def _releases(section: Section) -> Releases:
+    releases = Releases(
+        record=section.choice("record", RECORDS, "host") if section.has("record") else None,
         sign_with=section.optional_text("sign_with"),
         allowed_signers=section.optional_text("allowed_signers"),
     )
     section.close()
-    return signing
+    return releases
 
 
 def _cdn(section: Section) -> Cdn | None:

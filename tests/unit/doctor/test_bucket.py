@@ -7,7 +7,7 @@ import pytest
 
 from fab_static.aws import s3, s3_requests
 from fab_static.doctor import bucket as bucket_doctor
-from fab_static.plan.inventory import S3, Environment, Project
+from fab_static.plan.inventory import S3, Environment, Host, Project
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 
@@ -119,3 +119,17 @@ def test_a_policy_that_demands_encryption_is_found_and_met_by_sse(store):
     assert "explicit deny in a resource-based policy (request R1)" in one["what"]
     assert "say sse: AES256" in one["mend"]
     assert all(one["ok"] for one in findings(store, sse="AES256"))
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_bucket_that_shall_keep_the_lock_must_know_conditions(store, knows):
+    """Two runners at once would both win."""
+    place = S3("shop", "static/", REGION, store.url)
+    runner = Host("runner", "runner", ("build",), local=True)
+    environment = Environment("production", "shop", "/srv", (runner,), Project("/srv"), origin=place)  # fmt: skip
+    store.knows_conditions = knows
+    found = bucket_doctor.check(SimpleNamespace(environment=environment))
+    (one,) = [one for one in found if one["subject"] == "S3 lock"]
+    assert one["ok"] is knows
+    assert knows or one["mend"].startswith("use a store with conditional writes; or, if the build")
+    assert not [key for key in store.objects if key.endswith("probe")]

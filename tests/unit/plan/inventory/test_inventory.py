@@ -871,3 +871,42 @@ def test_a_bucket_for_reports_is_read_and_its_mistakes_are_told():
         "report.s3.bucket",
         "report.s3.version_function",
     ]
+
+
+ON_A_RUNNER = """\
+app: shop
+deploy_to: /tmp/shop
+hosts: {runner: HOST}
+project: {path: /builds/shop}
+"""
+HERE, FAR = "{local: true, roles: [build]}", "{address: 10.0.0.1, roles: [build]}"
+SERVES = "{local: true, roles: [build, static]}"
+ORIGIN = "origin: {s3: {bucket: shop}}\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "bucket"),
+    [
+        (HERE, ORIGIN, "shop"),
+        (HERE, ORIGIN + "distribute: {via: s3, bucket: hub}\n", "hub"),
+        (HERE, ORIGIN + "release: {record: host}\n", None),
+        (FAR, ORIGIN, None),
+        (FAR, ORIGIN + "release: {record: bucket}\n", "shop"),
+        (SERVES, ORIGIN, None),
+    ],
+)
+def test_a_bucket_keeps_the_record_where_no_build_host_lasts(host, more, bucket):
+    place = read(ON_A_RUNNER.replace("HOST", host) + more).notes
+    assert (place.bucket if place else None) == bucket
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "problem"),
+    [
+        (FAR, "", "release.record (line 5): bucket needs one: name it as origin.s3, or distribute"),
+        (SERVES, ORIGIN, "release.record (line 6): bucket is for a build host that does not last; runner has the role static"),
+    ],
+)  # fmt: skip
+def test_a_record_without_a_place_is_refused(host, more, problem):
+    text = ON_A_RUNNER.replace("HOST", host) + more + "release: {record: bucket}\n"
+    assert any(line.startswith(problem) for line in problems_of(text))
