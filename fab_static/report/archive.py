@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 KEPT = 100  # runs
+_NAME = re.compile(r"\d{8}T\d{6}Z-.+")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run as it is kept: its name, its summary where there is a whole one, and which files there are."""
+
+    name: str
+    summary: dict[str, Any] | None
+    endings: frozenset[str]
 
 
 class Archive:
@@ -56,10 +68,20 @@ class Archive:
     def runs(self) -> list[Path]:
         """Return the runs, newest first: paths without an ending."""
         try:
-            found = {file.with_suffix("") for file in self.folder.iterdir() if file.suffix}
+            files = [file for file in self.folder.iterdir() if file.suffix]
         except OSError:  # none yet, or this machine keeps none
             return []
+        # the page over all runs stands here too
+        found = {file.with_suffix("") for file in files if _NAME.fullmatch(file.stem)}
         return sorted(found, reverse=True)
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield all runs, newest first, those without a summary too."""
+        summaries = dict(self.summaries())
+        for run in self.runs():
+            endings = (".html", ".log")
+            there = frozenset(one for one in endings if run.with_suffix(one).exists())
+            yield Kept(run.name, summaries.get(run), there)
 
     def summaries(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Yield the runs that left a summary, newest first, with it; a damaged one is passed over."""

@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from fab_static.plan.deltas import told
-from fab_static.plan.downloads import PAGE
+from fab_static.plan.downloads import PAGE, point
 from fab_static.report import pieces
 from fab_static.report.amounts import size
 from fab_static.report.pieces import Summary
@@ -35,14 +35,14 @@ def visitors(summary: Summary) -> str:
     of = "pages" if pages[0]["kind"] == PAGE else "the compress blocks of templates"
     note = ", by the pages as they were before" if found["expected"] else ""
     shown = sorted(pages, key=_dearest_first)[:SHOWN]
-    most = max((max(_values(one["returning"] or one["first"])) for one in shown), default=0)
+    scale = max((max(_values(one["returning"] or one["first"])) for one in shown), default=0)
     return (
         f'<p class="soft">Bytes of {of} from the static root{note}. Who comes back holds what was live before.</p>'
         + '<div class="costs">'
-        + "".join(_picture(one, most) for one in shown)
+        + "".join(_picture(one, scale) for one in shown)
         + "</div>"
         + _made(summary.get("deltas"))
-        + _line(summary.get("downloads_history") or [])
+        + line(summary.get("downloads_history") or [])
         + _all(pages)
     )
 
@@ -90,26 +90,34 @@ def _share(value: int, most: int) -> str:
     return f"{max(100 * value / most, 0.6):.2f}%" if value and most else "0"
 
 
-def _line(points: Sequence[Point]) -> str:
+def point_of(summary: Summary) -> Point | None:
+    """Return what a run cost visitors; None where it made nothing live, or an earlier version kept it."""
+    downloads = (summary.get("difference") or {}).get("downloads")
+    if summary.get("outcome") != "live" or not downloads:
+        return None
+    return point(downloads, summary["started_at"])
+
+
+def line(points: Sequence[Point], *, most: int = HISTORY) -> str:
     """Return the last deploys as two lines: what their dearest page cost a returning visitor."""
-    known = [(one, one["returning"]) for one in points if one["returning"]][-HISTORY:]
+    known = [(one, one["returning"]) for one in points if one["returning"]][-most:]
     if len(known) < 2:
         return ""
-    most = max(cost["br"] for _, cost in known if cost) or 1
+    top = max(cost["br"] for _, cost in known if cost) or 1
     lines = "".join(
-        _polyline(kind, [100 - 100 * cost[kind] / most for _, cost in known if cost])
+        _polyline(kind, [100 - 100 * cost[kind] / top for _, cost in known if cost])
         for kind in ("br", "deltas")
     )
     first, last = known[0][0]["at"][:10], known[-1][0]["at"][:10]
     newest = known[-1][1]
     assert newest is not None  # noqa: S101 - see `known`
     words = (
-        f"The dearest page of the last {len(known)} deploys, {first} to {last}: at most {size(most)} with Brotli, "
+        f"The dearest page of the last {len(known)} deploys, {first} to {last}: at most {size(top)} with Brotli, "
         f"now {size(newest['br'])} with Brotli and {size(newest['deltas'])} with deltas"
     )
     return (
         f'<figure class="cost"><figcaption>The last {len(known)} deploys, a returning visitor, dearest page '
-        f'<span class="soft">at most {size(most)}</span></figcaption>'
+        f'<span class="soft">at most {size(top)}</span></figcaption>'
         f'<svg class="line" role="img" aria-label="{escape(words)}" viewBox="-1 -4 102 108" '
         f'preserveAspectRatio="none" width="100%" height="120"><path class="axis" d="M0 100H100"/>{lines}</svg>'
         f'<p class="ends soft"><span>{first}</span><span>{last}</span></p>'

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import islice, starmap
-from pathlib import Path
 from string import Template
 
 from fab_static.errors import DISAGREE
@@ -19,9 +18,8 @@ from fab_static.plan.wording import counted
 from fab_static.report import pictures, pieces, spans
 from fab_static.report.downloads import visitors, weights
 from fab_static.report.pictures import Pictures
-from fab_static.report.pieces import Summary
+from fab_static.report.pieces import Summary, asset
 
-ASSETS = Path(__file__).parent / "assets"
 MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browser lays out at once
 
 
@@ -43,22 +41,18 @@ def report(summary: Summary, more: More = More()) -> str:
     sections = [(name, title, body) for name, title, body in made if body]
     title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
     items = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
-    return Template(_asset("report.html")).substitute(
+    return Template(asset("report.html")).substitute(
         title=escape(f"{title} · {summary['started_at']}"),
-        css=_asset("report.css"),
+        css=asset("report.css"),
         head=_head(summary, title),
         nav=f"<ul>{items}</ul>",
         main="\n".join(starmap(_section, sections)),
         made=escape(pieces.when(summary["started_at"])),
         # "<" would end the script, or begin a comment in it
         data=json.dumps(_data(summary)).replace("<", "\\u003c"),
-        chart=_asset("chart.umd.js"),
-        script=_asset("report.js"),
+        chart=asset("chart.umd.js"),
+        script=asset("report.js"),
     )
-
-
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text("utf-8")
 
 
 def _section(name: str, title: str, body: str) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from fab_static.report.amounts import size
 
+ASSETS = Path(__file__).parent / "assets"
 Summary = Mapping[str, Any]  # as fab_static.telling.summary makes it
+
+
+def asset(name: str) -> str:
+    """Return a template, a script or a style sheet of the report."""
+    return (ASSETS / name).read_text("utf-8")
 
 
 def facts(found: Iterable[tuple[str, str]]) -> str:

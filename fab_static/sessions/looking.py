@@ -32,6 +32,7 @@ from fab_static.timeline import Timeline
 if TYPE_CHECKING:  # `status` starts sooner without
     from fab_static.plan.printed import Difference, Finding, ReleaseLine
     from fab_static.plan.release import Release
+    from fab_static.report.archive import Archive
 
 # Each task but `status` imports what it needs itself: `status` starts sooner.
 
@@ -226,17 +227,8 @@ class Looking:
         Raises:
             ReleaseError: this machine keeps none.
         """
-        from fab_static.report.archive import Archive
-
         self._check_id(release)
-        try:
-            archive = Archive(self.environment.app, self.environment.name)
-        except OSError as error:
-            raise ReleaseError(
-                f"no report is kept here: {error}",
-                where="this machine",
-                mend="set XDG_STATE_HOME to a folder that lasts",
-            ) from error
+        archive = self._archive()
         pages = {
             run.with_suffix(".html"): known.get("release") for run, known in archive.summaries()
         }
@@ -249,6 +241,28 @@ class Looking:
             where=str(archive.folder),
             mend="reports are kept on the machine that ran the deploy, of its last 100 runs",
         )
+
+    def report_index(self) -> Path:
+        """Write the page over all runs that this machine keeps, and return where it is.
+
+        Raises:
+            ReleaseError: it cannot be written.
+        """
+        from fab_static.report.index import index
+
+        archive = self._archive()
+        page = archive.folder / "index.html"
+        text = index(self.environment.app, self.environment.name, archive.kept())
+        try:
+            page.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            page.write_bytes(text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise ReleaseError(
+                f"the page over all runs cannot be written: {error.strerror}",
+                where=str(page),
+                mend="make room there, or set XDG_STATE_HOME to a folder that may be written",
+            ) from error
+        return page
 
     def export(
         self,
@@ -286,6 +300,18 @@ class Looking:
         return found
 
     # ---- inside
+
+    def _archive(self) -> Archive:
+        from fab_static.report.archive import Archive
+
+        try:
+            return Archive(self.environment.app, self.environment.name)
+        except OSError as error:
+            raise ReleaseError(
+                f"no report is kept here: {error}",
+                where="this machine",
+                mend="set XDG_STATE_HOME to a folder that lasts",
+            ) from error
 
     def _kept_here(self, text: str, names: Sequence[str]) -> str:
         """Return the release of a kept run that is named so; the runs are the newest first.

@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 
-from fab_static.errors import DISAGREE, DONE, FAILED
+from fab_static.errors import DISAGREE, DONE, FAILED, InventoryError
 from fab_static.plan.wording import counted
 from fab_static.tasks import names
 from fab_static.tasks.chosen import TASK_WORDS, environment_words
@@ -118,17 +118,25 @@ def diff(c: Context, old: str | None = None, new: str | None = None, json: bool 
     klass=ReleasesByPlace,
     help={
         "release": "a release (default: whatever ran last)",
+        "index": "write one page over all runs that this machine keeps, with the trend",
         "open": "open it in the browser",
     },
 )
-def report(c: Context, release: str | None = None, open: bool = False) -> None:
+def report(c: Context, release: str | None = None, index: bool = False, open: bool = False) -> None:
     """Look · Name the HTML report of a deploy or rollback.
 
     fab production report --open
     fab production report 20261122T170102Z-3f9c1a7b
+    fab production report --index --open      all runs that this machine keeps
     """
     with task_session() as session:
-        page = session.report(release)
+        if index and release:
+            raise InventoryError(
+                "the page over all runs is of no single release",
+                where="report --index",
+                mend=f"leave out {release}, or --index",
+            )
+        page = session.report_index() if index else session.report(release)
         print_text(f"{page}\n")
         if open:
             webbrowser.open(page.as_uri())

@@ -15,11 +15,12 @@ from typing import Any
 
 from fab_static.errors import DONE, FAILED, LIVE_BUT, DisagreementError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.downloads import Point, point
+from fab_static.plan.downloads import Point
 from fab_static.plan.ending import Ending
 from fab_static.plan.wording import first_line
 from fab_static.report import html
 from fab_static.report.archive import Archive, name_of
+from fab_static.report.downloads import point_of
 from fab_static.report.pieces import Summary
 from fab_static.report.secrets import Secrets, every_text
 from fab_static.telling import hooks, notify
@@ -180,11 +181,11 @@ class Telling:
 
     def _history(self, known: Summary) -> list[Point]:
         """Return what the last deploys cost visitors, this one last, as this machine has kept it."""
-        found = [_point(known)]
+        found = [point_of(known)]
         if found[0]:
             environment = self._deploy.environment
             runs = Archive(environment.app, environment.name).summaries()
-            found += islice(filter(None, (_point(one) for _, one in runs)), HISTORY - 1)
+            found += islice(filter(None, (point_of(one) for _, one in runs)), HISTORY - 1)
         return [one for one in reversed(found) if one]
 
     def _keep_report(self, known: dict[str, Any]) -> None:
@@ -221,14 +222,6 @@ class Telling:
             return
         with self._anyway(f"the hooks {known['event']} could not be run"):
             hooks.run(deploy.environment, self._folder, deploy.show, known, must=False)
-
-
-def _point(known: Summary) -> Point | None:
-    """Return what a run cost visitors; None where it made nothing live, or an earlier version kept it."""
-    downloads = (known.get("difference") or {}).get("downloads")
-    if known.get("outcome") != "live" or not downloads:
-        return None
-    return point(downloads, known["started_at"])
 
 
 def exit_code(error: BaseException | None, deploy: Deployment | None) -> int:

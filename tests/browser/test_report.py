@@ -13,9 +13,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from fab_static.plan.pictures import Picture
 from fab_static.plan.release import File
 from fab_static.report.html import More, report
+from fab_static.report.index import index
 from fab_static.report.pictures import Pictures
 from tests.unit.report.test_downloads import DOWNLOADS, HISTORY
 from tests.unit.report.test_html import BUNDLES, SUMMARY
+from tests.unit.report.test_index import kept as run
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
@@ -100,6 +102,15 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+@pytest.fixture(scope="module")
+def over_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page over all runs, with one that failed."""
+    runs = [run(22, ".html", ".log"), run(21, outcome="failed"), run(20, ".html")]
+    page = tmp_path_factory.mktemp("index") / "index.html"
+    page.write_text(index("shop", "production", runs), "utf-8")
+    return page
+
+
 def opened(browser: Browser, file: Path, **options: Any) -> tuple[Page, list[str]]:
     """Open the report; what goes wrong in it, and whatever it asks of the network, is collected."""
     page = browser.new_context(**options).new_page()
@@ -125,9 +136,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
     ids=["light", "dark", "phone", "dark, less motion"],
 )
 def test_it_opens_from_disk_and_everybody_can_read_it(
-    browser: Browser, file: Path, failed: Path, options: dict[str, Any]
+    browser: Browser, file: Path, failed: Path, over_all: Path, options: dict[str, Any]
 ) -> None:
-    for one in (file, failed):
+    for one in (file, failed, over_all):
         everybody_can_read(browser, one, options)
 
 

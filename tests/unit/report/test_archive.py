@@ -53,3 +53,17 @@ def test_a_damaged_summary_is_passed_over(tmp_path):
 
 def test_there_may_be_no_run_at_all(tmp_path):
     assert archive(tmp_path).runs() == []
+
+
+def test_the_page_over_all_runs_is_no_run_and_stays(tmp_path):
+    kept = archive(tmp_path)
+    run = kept.begin("deploy", NOW)
+    run.with_suffix(".log").touch()
+    (kept.folder / "index.html").touch()
+    assert kept.runs() == [run]
+    assert [(one.name, one.summary, one.endings) for one in kept.kept()] == [
+        ("20261122T170102Z-deploy", None, {".log"})
+    ]
+    for count in range(KEPT + 1):
+        kept.begin("deploy", NOW + timedelta(seconds=count)).with_suffix(".log").touch()
+    assert (kept.folder / "index.html").exists()

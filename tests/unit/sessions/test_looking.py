@@ -163,6 +163,20 @@ def test_the_last_report_is_named_or_the_last_one_of_a_release(archive: Archive)
     assert opened().report(RELEASE) == first
 
 
+def test_the_page_over_all_runs_lies_beside_their_reports(archive: Archive) -> None:
+    first = kept(archive, 1, RELEASE)
+    page = opened().report_index()
+    assert page == archive.folder / "index.html"
+    assert f'href="{first.name}"' in page.read_text()
+    assert opened().report() == first  # it is no run
+
+
+def test_the_page_over_all_runs_that_cannot_be_written_is_told(archive: Archive) -> None:
+    (archive.folder / "index.html").mkdir(parents=True)
+    with pytest.raises(ReleaseError, match="the page over all runs cannot be written: Is a dir"):
+        opened().report_index()
+
+
 @pytest.mark.parametrize(
     ("release", "what"),
     [(None, "no report is kept here yet"), (RELEASE, f"no report of {RELEASE} is kept here")],

@@ -11,6 +11,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from fab_static.errors import InventoryError
 from fab_static.looking import status as looking_status
 from fab_static.report import found, status
 from fab_static.tasks import looking, printing
@@ -113,6 +114,22 @@ def test_a_report_is_named_and_opened_where_that_is_asked_for(
     assert session.calls == [("report", ("R1",), {})]
     assert capsys.readouterr().out == "/state/run.html\n"
     assert opened == ["file:///state/run.html"] * opens
+
+
+def test_the_page_over_all_runs_is_named(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.answers["report_index"] = Path("/state/index.html")
+    looking.report(C, index=True)
+    assert session.calls == [("report_index", (), {})]
+    assert capsys.readouterr().out == "/state/index.html\n"
+    with pytest.raises(InventoryError) as refused:
+        looking.report(C, release="R1", index=True)
+    assert str(refused.value) == (
+        "the page over all runs is of no single release\n"
+        "  where: report --index\n"
+        "  mend:  leave out R1, or --index"
+    )
 
 
 HOLDER = {"owner": "ben@laptop", "phase": "compress", "silent_seconds": 3.2}
