@@ -29,6 +29,7 @@ from fab_static.show import Show
 if TYPE_CHECKING:
     from fab_static.phases.run.deployment import Deployment, Reuse
     from fab_static.plan.inventory import Environment
+    from fab_static.plan.printed import Joined
     from fab_static.plan.release import Release
     from fab_static.plan.wire.answers import Holder
 
@@ -317,6 +318,42 @@ class Session(Looking):
             if check:
                 self._show.say(f"a rollback to {deploy.release.id} would work")
         return deploy
+
+    def join(
+        self, host: str, *, wait_seconds: float = 0, without: Sequence[str] = ()
+    ) -> tuple[Joined, str | None]:
+        """Give a host that was away, or is new, all that the others have; then make it serve what they serve.
+
+        Args:
+            host: one of the inventory, or `name=address`: then it is one for this run.
+            wait_seconds: how long to wait for a deploy to end.
+            without: as in `deploy`.
+
+        Returns:
+            What it has now, and the inventory's line of a host that is not in it so.
+        """
+        from fab_static.phases.join import join
+        from fab_static.plan.inventory.joining import joining, line
+
+        environment, meant = joining(self.environment, host)
+        deploy = self._deployment(without=without, among=environment)
+        with self._told(deploy, "join", wait_seconds, others=False):
+            deploy.command = f"join {host}"
+            there = next(one for one in deploy.hosts() if one.name == meant.name)
+            (joined,) = join(deploy, [there])
+        return joined, None if meant in self.environment.hosts else line(meant)
+
+    def repair(self, *, wait_seconds: float = 0, without: Sequence[str] = ()) -> list[Joined]:
+        """Do for every host that was away, or whose files are not as they were sealed, what `join` does for one."""
+        from fab_static.phases.join import away, join
+
+        deploy = self._deployment(without=without)
+        with self._told(deploy, "repair", wait_seconds, others=False):
+            deploy.command = "status --repair"
+            hosts = away(deploy)
+            if not hosts:
+                self._show.say("every host has all that it should")
+            return join(deploy, hosts) if hosts else []
 
     def sign(self, release: str | None = None, *, wait_seconds: float = 0) -> Release:
         """Sign a release that hosts keep already; None: the one sealed last."""

@@ -21,8 +21,8 @@ from fab_static.plan.wire import questions
 from fab_static.remote import RemoteHost
 
 
-def gate(deploy: Deployment, release: Release) -> None:
-    """Ask the project on each web host whether its pages find all that they name in a release.
+def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None = None) -> None:
+    """Ask the project on each web host, or on these, whether its pages find all that they name in a release.
 
     Where no host has the role web, the project on the build host is asked: of its code images are made.
 
@@ -31,7 +31,7 @@ def gate(deploy: Deployment, release: Release) -> None:
         BuildError: a page would miss a compress block; every one is named.
         ManifestError: a page would miss an entry of a bundler; every one is named.
     """
-    hosts = deploy.hosts("web")
+    hosts = deploy.hosts("web") if only is None else only
     if not hosts:
         hosts = (deploy.build,)
         deploy.show.say(

@@ -30,7 +30,7 @@ def verify(deploy: Deployment) -> None:
     if deploy.lock:
         bring_trust(deploy)
     seal = deploy.seal_sha256(release)
-    deploy.on(deploy.hosts(), lambda host: _refuse_holes(host, release, seal))
+    deploy.on(deploy.hosts(), lambda host: refuse_holes(host, release, seal))
     if deploy.origin:
         _published(deploy, deploy.origin, release)
     gate(deploy, release)
@@ -48,7 +48,7 @@ def _request(host: RemoteHost, release: Release, seal: str) -> asks.Verify:
     return asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal)
 
 
-def _refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
+def refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
     """Refuse a host that lacks a file of the release, or has other bytes in one."""
     answer, _ = host.ask(verbs.VERIFY, _request(host, release, seal))
     if answer["missing"] or answer["changed"]:

@@ -34,6 +34,7 @@ class HostFlip:
     entry: Mapping[str, Any]  # what the host's record says of the flip
     current: str | None
     previous: str | None
+    joins: Sequence[asks.Lived] = ()  # lines of the record, for a host that was away
 
     @property
     def forth(self) -> asks.Forth:

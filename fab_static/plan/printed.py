@@ -33,6 +33,16 @@ class ReleaseLine(TypedDict):
     bytes: int
 
 
+class Joined(TypedDict):
+    """What a host was given that was away, or is new."""
+
+    host: str
+    was: str | None  # live there before
+    live: str
+    previous: str | None
+    releases: list[str]  # all that are kept, the live one at the end
+
+
 class Forgotten(TypedDict):
     """What CloudFront is asked to forget."""
 

@@ -331,9 +331,11 @@ class Looking:
         project_path: str | None = None,
         secrets: bool = True,
         without: Sequence[str] = (),
+        among: Environment | None = None,
     ) -> Deployment:
-        environment = hosts_left_out.without(self.environment, without)
-        for line in hosts_left_out.missed(self.environment, without):
+        everybody = among or self.environment
+        environment = hosts_left_out.without(everybody, without)
+        for line in hosts_left_out.missed(everybody, without):
             self._show.warn(line)
         if project_path is not None and not project_path.startswith("/"):
             raise InventoryError(

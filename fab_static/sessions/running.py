@@ -12,7 +12,7 @@ from fab_static.looking.difference import difference_of
 from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.revisions import built
-from fab_static.phases.run.sharing import refuse_shared
+from fab_static.phases.run.sharing import refuse_shared, refuse_unwritable
 from fab_static.plan.budget import Budget
 from fab_static.plan.downloads import Downloads, over
 from fab_static.plan.spelling import task_name
@@ -38,14 +38,7 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
         for line in found.lines():
             deploy.show.say(line)
     asked = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.FACTS)[0])
-    for host, facts in asked.items():
-        if not facts["writable"]:
-            raise ReleaseError(
-                f"the user {host.hello['user']} may not write below {host.layout.deploy_to}",
-                where=host.name,
-                mend=f"make the folder there: sudo install -d -o {host.hello['user']} "
-                f"{host.layout.deploy_to}",
-            )
+    refuse_unwritable(asked)
     refuse_shared(deploy, asked)
     roles = ("build", "web") if {*names} & {*BUILD, *own, *TAKING} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)

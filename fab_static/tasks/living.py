@@ -26,7 +26,7 @@ from fab_static.tasks.options import (
     YES,
 )
 from fab_static.tasks.ours import allowed, left_out, seconds, task
-from fab_static.tasks.printing import confirmation
+from fab_static.tasks.printing import confirmation, print_json
 
 if TYPE_CHECKING:
     from fab_static import api
@@ -221,6 +221,39 @@ def rollback(
         verbose=verbose,
         quiet=quiet,
     )
+
+
+@task(
+    positional=["host"],
+    help={
+        "host": "one of the inventory; or NAME=ADDRESS[:PORT], a static host that is not in it yet",
+        "without": WITHOUT,
+        "wait": WAIT,
+        "json": JSON,
+        "verbose": VERBOSE,
+        "quiet": QUIET,
+    },
+)
+def join(
+    c: Context,
+    host: str,
+    without: str | None = None,
+    wait: str = "0",
+    json: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Live · Bring a host up that is new or was away.
+
+    fab production join edge2
+    fab production join edge7=10.0.0.27 --wait 15m
+    """
+    with task_session(as_json=json, verbose=verbose, quiet=quiet) as session:
+        joined, line = session.join(host, wait_seconds=seconds(wait), **left_out(without))
+        if line:
+            session.show.say(f"for inventories/{session.environment.name}.yml: {line}")
+        if json:
+            print_json({**joined, "inventory": line}, session)
 
 
 def _told_apart(word: str | None, inventories: Path) -> tuple[str | None, str | None]:

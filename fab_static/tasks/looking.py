@@ -16,11 +16,13 @@ from fab_static.plan.wording import counted
 from fab_static.tasks import names
 from fab_static.tasks.chosen import TASK_WORDS, environment_words
 from fab_static.tasks.ending import task_session
-from fab_static.tasks.options import JSON, PATH, WITHOUT
-from fab_static.tasks.ours import OurTask, left_out, task, versions
+from fab_static.tasks.options import JSON, PATH, WAIT, WITHOUT
+from fab_static.tasks.ours import OurTask, left_out, seconds, task, versions
 from fab_static.tasks.printing import print_json, print_text, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fab_static import api
     from fab_static.plan.printed import Finding
 
@@ -42,12 +44,26 @@ def show_plan(project_path: str | None, *, as_json: bool) -> None:
     tell(lambda session: session.plan(project_path=project_path), found.show_plan, as_json=as_json)
 
 
-@task(help={"without": WITHOUT, "json": JSON})
-def status(c: Context, without: str | None = None, json: bool = False) -> None:
+@task(
+    help={
+        "repair": "first bring hosts that were away, or whose files were changed, to where the others are",
+        "without": WITHOUT,
+        "wait": "with --repair: " + WAIT,
+        "json": JSON,
+    }
+)
+def status(
+    c: Context,
+    repair: bool = False,
+    without: str | None = None,
+    wait: str = "0",
+    json: bool = False,
+) -> None:
     """Look · Show what is live on each host, and drift.
 
     fab production status
     fab production status --json | jq -r .live
+    fab production status --repair            after a host was away
 
     It compares sizes and times, and reads no file: `verify` reads every byte.
 
@@ -56,7 +72,12 @@ def status(c: Context, without: str | None = None, json: bool = False) -> None:
     from fab_static.looking.status import agreement
     from fab_static.report.status import show_status
 
-    found = tell(lambda session: session.status(**left_out(without)), show_status, as_json=json)
+    def find(session: api.Session) -> Mapping[str, object]:
+        if repair:
+            session.repair(wait_seconds=seconds(wait), **left_out(without))
+        return session.status(**left_out(without))
+
+    found = tell(find, show_status, as_json=json)
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
     if code:
         raise Exit(code=code)

@@ -22,7 +22,7 @@ from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
 from fab_static.tasks.exporting import export, sign
 from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
-from fab_static.tasks.living import activate, deploy, prepare, rollback
+from fab_static.tasks.living import activate, deploy, join, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
 from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
@@ -33,6 +33,7 @@ TASKS = (
     prepare,
     activate,
     rollback,
+    join,
     plan,
     status,
     releases,

@@ -18,6 +18,7 @@ from fab_static.host.agent.disk import (
     write_file,
 )
 from fab_static.host.agent.gone import keep_names
+from fab_static.host.agent.joining import left
 from fab_static.host.agent.names import RELEASE, checked, in_folder
 from fab_static.host.agent.noting import append
 from fab_static.host.agent.plain import read_json
@@ -41,6 +42,8 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     What only the release before has is linked into `pool/gone` first.
 
+    `joins` is there for a host that was away: what was live elsewhere meanwhile, and this release at the end.
+
     `links` maps a file of the project to its place below `deploy_to`. On web hosts these are the offline
     manifest (`manifest` names it) and the resource versions: so they flip with `current`.
 
@@ -52,21 +55,16 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     release = checked(RELEASE, head["release"], "release")
     read_seal(host, release, head.get("seal"))
     refuse_untrusted(host, release)
-    links = head["links"]
-    for path, target in links.items():
-        if os.path.isdir(path):
-            raise RefusedError(
-                f"{path} is a folder, and should be a link to {target}",
-                path,
-                "move it away; see COMPRESS_OFFLINE_MANIFEST in the project's settings",
-            )
+    refuse_folders(head["links"])
     with alone(host):
         before = host.live()
         if before != release:
             begin_provisionally(host, dict(head, current=before, previous=host.live("previous")))
-        keep_names(host, leaving=before, coming=release)
-        if before and before != release:
-            point(host.path("previous"), "releases/" + before)
+        leaving = left(host, head.get("joins"), before)
+        for one in leaving:
+            keep_names(host, leaving=one, coming=release)
+        if leaving and leaving[-1] != release:
+            point(host.path("previous"), "releases/" + leaving[-1])
         union = write_union(host, before, release) if before and before != release else None
         if union and head["manifest"]:
             point(head["manifest"], union)
@@ -75,6 +73,17 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if last_activated(host) != release:  # a flip may have died before its note
             append(host, dict(head["entry"], event="activate", release=release))
     return {"before": before}, b""
+
+
+def refuse_folders(links: Head) -> None:
+    """Refuse to make a link where the project has a folder."""
+    for path, target in links.items():
+        if os.path.isdir(path):
+            raise RefusedError(
+                f"{path} is a folder, and should be a link to {target}",
+                path,
+                "move it away; see COMPRESS_OFFLINE_MANIFEST in the project's settings",
+            )
 
 
 def begin_provisionally(host: Host, head: Head, *, back: bool = False) -> None:

@@ -27,7 +27,12 @@ def note(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 def append(host: Host, entry: Head) -> None:
     """Append one entry to log.jsonl, whole and on a line of its own."""
-    line = json.dumps(dict(entry, at=time.time())) + "\n"
+    append_as_they_are(host, [dict(entry, at=time.time())])
+
+
+def append_as_they_are(host: Host, entries: list[Head]) -> None:
+    """Append entries that say when they were, each on a line of its own."""
+    line = "".join(json.dumps(entry) + "\n" for entry in entries)
     with open(opened_record(host.path("log.jsonl")), "r+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)

@@ -103,6 +103,7 @@ class Flipping:
         self._deploy = deploy
         self._flip = flip
         self._release = release
+        self._hosts = [host for host in deploy.hosts() if host.name in flip.hosts]
         self._reloaded: set[RemoteHost] = set()
 
     @contextmanager
@@ -112,7 +113,7 @@ class Flipping:
 
         def tell() -> None:
             while not ended.wait(self._deploy.environment.web.confirm_timeout / 5):
-                for host in self._deploy.hosts():
+                for host in self._hosts:
                     host.alive()
 
         teller = threading.Thread(target=tell, daemon=True)
@@ -131,10 +132,8 @@ class Flipping:
         hosts = [host for host in self._deploy.hosts() if host.name in names]
 
         def moved(host: RemoteHost) -> None:
-            host.ask(
-                verbs.FLIP,
-                asks.Flip(**self._of(host).forth, seal=self._deploy.seal_sha256(self._release)),
-            )
+            flip, seal = self._of(host), self._deploy.seal_sha256(self._release)
+            host.ask(verbs.FLIP, asks.Flip(**flip.forth, seal=seal, joins=[*flip.joins]))
 
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
@@ -182,7 +181,7 @@ class Flipping:
                 )
 
         try:
-            self._deploy.on(self._deploy.hosts(), told)
+            self._deploy.on(self._hosts, told)
         except BaseException:
             self._doubt()
             raise
@@ -197,7 +196,7 @@ class Flipping:
             host.ask(verbs.DOUBT, self._of(host).back)
 
         with suppress(Exception):  # whoever cannot be told is named when it is put back
-            self._deploy.on(self._deploy.hosts(), doubted)
+            self._deploy.on(self._hosts, doubted)
 
     def put_back(self, host: RemoteHost) -> bool:
         """Give a host back what was live on it, and tell its web processes; True: it had been asked to flip.

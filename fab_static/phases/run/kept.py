@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.history import to_prune
+from fab_static.plan.history import Activation, to_prune
 
 
 def needless(deploy: Deployment) -> list[str]:
@@ -18,6 +18,17 @@ def needless(deploy: Deployment) -> list[str]:
         now=states[deploy.build]["now"],
     )
     return [name for name in gone if name != deploy.journal.release]
+
+
+def once_live(deploy: Deployment) -> dict[str, Activation]:
+    """Return the releases that were live, are kept, and are on some host; the one that was live last at the end."""
+    held = {name for state in deploy.states.values() for name in state["releases"]}
+    held -= {*needless(deploy)}
+    last: dict[str, Activation] = {}
+    for activation in deploy.record:  # by its order: a clock may have been set back
+        last.pop(activation.release, None)
+        last[activation.release] = activation
+    return {name: activation for name, activation in last.items() if name in held}
 
 
 def missed(deploy: Deployment) -> list[str]:

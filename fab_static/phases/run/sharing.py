@@ -1,4 +1,7 @@
-"""Hosts that share one folder, over NFS for one: to us they would be one host that is worked on twice at once."""
+"""Refuses hosts whose folder cannot be used: nobody may write there, or hosts share it.
+
+To us hosts that share one, over NFS for one, would be one host that is worked on twice at once.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,22 @@ from fab_static.errors import ReleaseError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.remote import RemoteHost
+
+
+def refuse_unwritable(facts: Mapping[RemoteHost, answers.Facts]) -> None:
+    """Refuse a host where our user may not write.
+
+    Raises:
+        ReleaseError: naming it.
+    """
+    for host, known in facts.items():
+        if not known["writable"]:
+            user, folder = host.hello["user"], host.layout.deploy_to
+            raise ReleaseError(
+                f"the user {user} may not write below {folder}",
+                where=host.name,
+                mend=f"make the folder there: sudo install -d -o {user} {folder}",
+            )
 
 
 def refuse_shared(deploy: Deployment, facts: Mapping[RemoteHost, answers.Facts]) -> None:

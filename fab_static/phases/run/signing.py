@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -134,8 +135,8 @@ def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
     return f"is signed by none of the allowed signers: {why}" if why else None
 
 
-def bring_trust(deploy: Deployment) -> None:
-    """Have every host keep the inventory's list of allowed signers.
+def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -> None:
+    """Have every host, or these, keep the inventory's list of allowed signers.
 
     A host that has another one takes ours only with the signature of somebody on its own.
 
@@ -157,6 +158,7 @@ def bring_trust(deploy: Deployment) -> None:
         host.ask(verbs.TRUST, asks.Trust(signature=signature), ours)
         return True
 
-    told = [host.name for host, changed in deploy.on(deploy.hosts(), brought).items() if changed]
+    asked = deploy.hosts() if hosts is None else hosts
+    told = [host.name for host, changed in deploy.on(asked, brought).items() if changed]
     if told:
         deploy.show.say(f"{', '.join(told)} trust the signers of this inventory now")

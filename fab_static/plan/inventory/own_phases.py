@@ -26,6 +26,7 @@ TAKEN = frozenset(
             "export",
             "init",
             "invalidate",
+            "join",
             "nginx",
         ),
         *(

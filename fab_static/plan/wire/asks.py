@@ -113,10 +113,25 @@ class Forth(TypedDict):
     entry: dict[str, Any]
 
 
+class Lived(TypedDict):
+    """A line of the record: a release that was made live elsewhere, and when, in seconds since 1970."""
+
+    event: str
+    release: str
+    at: float
+    joined: bool
+    rolled_back: NotRequired[str]
+    revision: NotRequired[str]
+
+
 class Flip(Forth):
-    """What a host goes to; `seal` is the SHA-256 that the release's seal must have."""
+    """What a host goes to; `seal` is the SHA-256 that the release's seal must have.
+
+    `joins` is for a host that was away: lines of the record, each the last of a kept release, oldest first.
+    """
 
     seal: NotRequired[str | None]
+    joins: NotRequired[list[Lived]]
 
 
 class Back(Forth):

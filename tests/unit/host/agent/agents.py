@@ -146,7 +146,7 @@ def record(agent):
     return [one for one in agent.do("state")["record"] if one.get("event") != "confirm"]
 
 
-def flip(agent, release, links=None, *, manifest=None, provisional=False, **entry):
+def flip(agent, release, links=None, *, manifest=None, provisional=False, joins=(), **entry):
     """Flip as an operator does; confirmed at once, unless the flip is to stay provisional."""
     answer = agent.do(
         "flip",
@@ -156,6 +156,7 @@ def flip(agent, release, links=None, *, manifest=None, provisional=False, **entr
         manifest=manifest,
         reload=None,
         confirm_timeout=60,
+        joins=[*joins],
     )
     if not provisional:
         agent.do("confirm", release=release)
