@@ -7,7 +7,7 @@ name on the socket CHAOS_SOCKET and goes on when answered: the fault is there by
 names a file for all requests made.
 
 A process that has imported everything forks one for each task: what a task does is the same, and the
-second of imports is spent once.
+second of imports is spent once. So is the time to pack what goes to hosts.
 """
 
 from __future__ import annotations
@@ -28,17 +28,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, NoReturn
 
 from fabric.main import program
 
+from fab_static.phases.run.project import project_archive, project_digest
 from fab_static.remote import Head
 from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.requests import Requests
+from fab_static.remote.sent import agent_for
 
 ANSWER_SECONDS = 30.0
-# the tasks, and what a deploy imports only when it speaks to AWS
-IMPORTED = ("fab_static.tasks", "boto3", "fab_static.aws.cloudfront", "fab_static.aws.s3")
+# all that runs on the operator's machine: a task imports its part of it when it comes to need that
+ROOMS = (
+    *("aws", "doctor", "looking", "phases", "plan", "remote"),
+    *("report", "sessions", "tasks", "telling"),
+)
 
 
 class Operators:
@@ -127,8 +133,7 @@ class Task:
 
 def serve(address: str) -> NoReturn:
     """Fork a process for every task asked for, until standard input ends."""
-    for name in IMPORTED:
-        import_module(name)
+    prepare()
     gc.freeze()  # a fork that collects garbage leaves the pages of these modules shared
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -146,6 +151,20 @@ def serve(address: str) -> NoReturn:
             mind(connection)
             os._exit(0)
         connection.close()
+
+
+def prepare() -> None:
+    """Do what each task would do first, and with the same result."""
+    import_module("boto3")
+    for room in ROOMS:
+        package = import_module(f"fab_static.{room}")
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for role in ("build", "static", "web"):
+        agent_for({role})
+    for builds in (True, False):
+        project_archive(builds=builds)
+    project_digest()
 
 
 def mind(connection: socket.socket) -> None:

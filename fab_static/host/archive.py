@@ -29,7 +29,7 @@ READ_BY_THE_LOGIN = "fab_static: the login read"  # the bootstrap's words where 
 
 DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
 # of a comment behind code: one without quotes, else it may be part of a string
-COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
+COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$")  # in one line
 
 # what a function returns, what it takes, what an object holds, and what is imported for types alone
 RETURNS = re.compile(r"^( *def .*\)| *\)) -> [^\n]*:$", re.MULTILINE)
@@ -81,12 +81,18 @@ def bare(source: str) -> str:
     They are more than a third of what would go to each host, and nobody reads them there.
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
-    source = RETURNS.sub(r"\1:", COMMENT.sub("", source))
+    source = RETURNS.sub(r"\1:", _without_comments(source))
     source = SIGNATURE.sub(lambda found: PARAMETER.sub("", found[0]), ATTRIBUTE.sub(r"\1", source))
     source = FOR_TYPES.sub(lambda found: "\n" * found[0].count("\n"), source)
     if '"""' in source:  # a text of several lines: its spaces count
         return source
     return INDENT.sub(lambda found: " " * (len(found[0]) // 4), source)
+
+
+def _without_comments(source: str) -> str:
+    # line by line: few have a #, and to look for these two patterns at every character takes four times as long
+    lines = source.split("\n")
+    return "\n".join(COMMENT.sub("", line) if "#" in line else line for line in lines)
 
 
 def renamed(source: str) -> str:

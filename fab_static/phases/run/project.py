@@ -55,7 +55,7 @@ def project_archive(*, builds: bool = True) -> bytes:
 
 
 @cache
-def _digest() -> str:
+def project_digest() -> str:
     """Return what stands for that code: a record is used again by the version that wrote it, and by no other."""
     return digest_of(modules)
 
@@ -251,7 +251,7 @@ class ProjectOnHost:
         )
 
     def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:
-        known: list[object] = [_digest(), sorted(self.host.environment.build.trust)]
+        known: list[object] = [project_digest(), sorted(self.host.environment.build.trust)]
         if own:
             known += [own.reads, own.writes]
         return [self.python, text, hashlib.sha256(json.dumps(known).encode()).hexdigest()]
