@@ -40,6 +40,17 @@ from fab_static.remote.requests import Requests
 from fab_static.remote.sent import agent_for
 
 ANSWER_SECONDS = 30.0
+FAB = """\
+#!{python} -IS
+import json, os, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.connect({address!r})
+asked = {{"words": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
+asked["streams"] = [f"/proc/{{os.getpid()}}/fd/{{number}}" for number in range(3)]
+connection.sendall(json.dumps(asked).encode() + b"\\n")
+pid, code = map(int, connection.makefile())
+sys.exit(code if code >= 0 else 128 - code)
+"""
 # all that runs on the operator's machine: a task imports its part of it when it comes to need that
 ROOMS = (
     *("aws", "doctor", "looking", "phases", "plan", "remote"),
@@ -86,6 +97,12 @@ class Operators:
             task = Task(self._address, words, folder, environment, output, errors, given)
             code, said = task.ended(seconds)
             return subprocess.CompletedProcess(["fab", *words], code, said, errors.read_text())
+
+    def write_fab(self, folder: Path) -> None:
+        """Write the program `fab` into a folder, for shell lines: it has its words run here, on its own streams."""
+        program = folder / "fab"
+        program.write_text(FAB.format(python=sys.executable, address=self._address), "utf-8")
+        program.chmod(0o755)
 
     def close(self) -> None:
         """End it."""

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from demo.cloudfront import CloudFront
 from demo.fleet import Fleet
 from fab_static.plan.build_order import BUILD_PHASES
 from tests.documented import commands, fences
-from tests.integration.conftest import FAB, Operator, operator_of
+from tests.integration.conftest import FAB, Operator, operator_of, operators
 
 ENVIRONMENTS = ("staging", "production", "local")
 NOT_RUN = {
@@ -65,13 +65,14 @@ class Desk:
 
     operator: Operator
     folder: Path
+    programs: Path  # first on PATH
 
     def code(self, environment: str) -> Path:
         return self.folder / environment / "code"
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         environment = self.operator.environment(
-            PATH=f"{Path(FAB).parent}{os.pathsep}{os.environ['PATH']}",
+            PATH=f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             XDG_STATE_HOME=str(self.folder / "state"),
             BROWSER="true",
         )
@@ -127,7 +128,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     with Fleet(folder / "fleet", {}) as fleet, CloudFront() as cloudfront:
         operator = operator_of(fleet, folder / "operator")
-        made = Desk(operator, folder)
+        operators().write_fab(operator.folder)
+        made = Desk(operator, folder, operator.folder)
         for name in ENVIRONMENTS:
             code = write(made.code(name), quick=True)
             settings = code / "tiny" / "settings.py"
@@ -188,6 +190,7 @@ def test_the_fabfile_of_the_how_to_deploys(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "fabfile.py").write_text(block)
     named = [command for command in commands() if command.startswith("fab static.")]
     assert named
+    desk = replace(desk, programs=Path(FAB).parent)  # the console script itself
     for command in named:
         ran = desk.run(f"cd '{tmp_path}' && {desk.meant(command)}")
         assert ran.returncode == 0, f"{command}: {ran.stdout}{ran.stderr}"
