@@ -305,6 +305,17 @@ def test_a_command_ends_as_it_would_by_itself(project, body, code, said):
     assert project.starts == 1
 
 
+def test_what_the_project_leaves_for_later_is_not_done_by_the_start(project):
+    """To look for open files among all objects must not wake Django's lazy ones."""
+    project.settings(
+        "from django.utils.functional import SimpleLazyObject\n"
+        "LATER = SimpleLazyObject(lambda: open('awake', 'w'))\n"
+    )
+    assert project.run("hello")[0] == 0
+    assert not (project.folder / "awake").exists()
+    assert project.starts == 1
+
+
 def test_what_a_command_leaves_to_the_end_of_the_interpreter_is_done(project):
     project.settings('LOG = open("log", "w")\n')
     project.command(
