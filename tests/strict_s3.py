@@ -316,7 +316,10 @@ class StrictS3(Served):
             f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}"
             for name, value in sorted(query.items())
         )
-        lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
+        absent = ""  # a signed header that was not sent
+        lines = [
+            f"{name}:{' '.join(headers.get(name, absent).split())}" for name in names.split(";")
+        ]
         canonical = "\n".join(
             [request.command, urlsplit(request.path).path, asked, *lines, "", names, digest]
         )

@@ -23,6 +23,7 @@ from fab_static.aws.refusals import RefusedError, bare
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY, Item
+from fab_static.plan.putting import SignedPut
 from fab_static.plan.wording import indented
 from fab_static.workers import Workers
 
@@ -113,10 +114,10 @@ class Bucket(s3_requests.Requests):
             CdnError: S3 refused for another reason, or cannot be reached.
         """
         digest = sha256 or sha256_of(body).hexdigest()
-        wanted = {**headers, **self._on_writes, "x-amz-meta-sha256": digest}
-        if self._sends_sha256:
-            wanted["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(digest)).decode()
-        else:  # every store knows this one, and a bucket with Object Lock wants one of the two
+        wanted = self._of_put(headers, digest)
+        if (
+            not self.sends_sha256
+        ):  # every store knows this one, and Object Lock wants one of the two
             md5 = hashlib.md5(body, usedforsecurity=False).digest()
             wanted["Content-MD5"] = base64.b64encode(md5).decode()
         if if_match:
@@ -154,6 +155,14 @@ class Bucket(s3_requests.Requests):
         except RefusedError as error:
             if error.status != 412:
                 raise
+        return self.etag_of(item)
+
+    def etag_of(self, item: Item) -> str:
+        """Return the ETag of an object that never changes, and that is there already.
+
+        Raises:
+            CdnError: another's bytes stand under the key, or S3 refused.
+        """
         there = self.head(item.key)
         if there is None or (there.size, there.sha256) != (item.size, item.sha256):
             raise CdnError(
@@ -162,6 +171,26 @@ class Bucket(s3_requests.Requests):
                 mend="see who wrote it; delete it if nobody needs it, then deploy again",
             )
         return there.etag
+
+    def sign_puts(self, items: Iterable[Item], *, seconds: int) -> list[SignedPut]:
+        """Return what another may put each item with, for a time: it can write those bytes, once, and no others.
+
+        Each has the headers of `create`, all of them signed: the size, the SHA-256, and the condition that
+        nothing is there. The store must check SHA-256s: see `sends_sha256`.
+        """
+        wanted = [(item, self._of_create(item)) for item in items]
+        return self.presign_puts(wanted, seconds=seconds)
+
+    def _of_create(self, item: Item) -> dict[str, str]:
+        conditions = {"If-None-Match": "*", "Content-Length": str(item.size)}
+        return {**self._of_put(item.headers, item.sha256), **conditions}
+
+    def _of_put(self, headers: Mapping[str, str], sha256: str) -> dict[str, str]:
+        """Return the headers by which bytes are written, whoever sends them."""
+        wanted = {**headers, **self._on_writes, "x-amz-meta-sha256": sha256}
+        if self.sends_sha256:
+            wanted["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        return wanted
 
     def copy(self, item: Item, *, source: str | None = None) -> str:
         """Copy inside the bucket, with the item's own headers; return the ETag.

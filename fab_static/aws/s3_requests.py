@@ -18,6 +18,8 @@ from fab_static.aws.address import address_of, quoted
 from fab_static.aws.refusals import Answer, UnansweredError, refusal
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
+from fab_static.plan.publication import Item
+from fab_static.plan.putting import SignedPut
 
 AT_ONCE = 64  # requests under way: hides a store's 30 ms; twice as many only busy Python
 ATTEMPTS = 8
@@ -58,7 +60,7 @@ class Requests:
             raise self._no_credentials(error) from error
         self._bucket_url, self.region = address_of(session, place)
         only_required = session.get_config_variable("request_checksum_calculation")
-        self._sends_sha256 = place.checksum and only_required != "when_required"
+        self.sends_sha256 = place.checksum and only_required != "when_required"
         self._base = f"{self._bucket_url}/{quoted(place.prefix)}"
         common: dict[str, Any] = {
             "maxsize": AT_ONCE,
@@ -103,9 +105,7 @@ class Requests:
             raise CdnError("it was not begun", where=f"{self.place}{key}", mend="run it again")
         operation, method = method, {"COPY": "PUT", "LIST": "GET"}.get(method, method)
         url = self._base + quoted(key)
-        wanted = dict(headers or {})
-        if self.place.owner:
-            wanted["x-amz-expected-bucket-owner"] = self.place.owner
+        wanted = {**(headers or {}), **self._owner}
         if query:
             url = f"{self._bucket_url}/?{urlencode(sorted(query.items()), quote_via=quote)}"
         for attempt in range(1, ATTEMPTS + 1):
@@ -209,6 +209,28 @@ class Requests:
             signer.add_auth(request)
             urls.append(str(request.url))
         return urls
+
+    def presign_puts(
+        self, wanted: Iterable[tuple[Item, Mapping[str, str]]], *, seconds: int
+    ) -> list[SignedPut]:
+        """Return URLs by which anybody may write these, with exactly these headers, for a time: secrets."""
+        from botocore.auth import S3SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+
+        signer = S3SigV4QueryAuth(self._frozen(), "s3", self.region, expires=seconds)
+        puts = []
+        for item, headers in wanted:
+            key, signed = quoted(item.key), {**headers, **self._owner}
+            request = AWSRequest(method="PUT", url=self._base + key, headers=signed)
+            signer.add_auth(request)
+            query = str(request.url).partition("?")[2]
+            puts.append(SignedPut(item, self._base, key, query, signed))
+        return puts
+
+    @property
+    def _owner(self) -> dict[str, str]:
+        """The header by which a bucket of another account is refused."""
+        return {"x-amz-expected-bucket-owner": self.place.owner} if self.place.owner else {}
 
 
 @cache

@@ -16,6 +16,7 @@ from fab_static.phases.run.handing_over import HandingOver
 from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sources
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.putting import put_from_build_host
 from fab_static.phases.verify import to_verify
 from fab_static.plan.publication import Item, hidden, object_item, tickets
 from fab_static.plan.release import Release
@@ -223,19 +224,26 @@ def _publish(
     release: str,
     holders: Sequence[Holder],
 ) -> None:
-    """Write into the bucket what it lacks of these, from the build host, or a host that has them."""
+    """Write into the bucket what it lacks of these: the build host does, and the operator what it cannot."""
     lacking = bucket.manifest.lacks(items)
     bucket.refuse_contradictions(lacking)
-    wanted = bucket.must_be_sent(lacking)
     if not lacking:
         deploy.show.say(f"{bucket.name} has every object already; nothing sent")
         return
+    to_put = bucket.must_be_put(lacking)
+    put = put_from_build_host(deploy, bucket, to_put, holders)
+    are_put = {item.key for item, _ in put}
+    wanted = {item.sha256: item.size for item in to_put if item.key not in are_put}
     bodies: Iterable[tuple[str, bytes]] = ()
     if wanted:
         lent = sources(records(wanted), [], holders)
         bodies = chain.from_iterable(source.objects(part) for source, part in lent)
-    size = bucket.fill(lacking, bodies, release)
-    deploy.show.say(f"{counted(len(lacking), 'object')}, {counted(size, 'byte')} to {bucket.name}")
+    relayed = bucket.fill(lacking, bodies, release, put)
+    size = sum(item.size for item in to_put)
+    way = "" if relayed or not put else ", straight from the build host"
+    deploy.show.say(
+        f"{counted(len(lacking), 'object')}, {counted(size, 'byte')} to {bucket.name}{way}"
+    )
 
 
 def _through_hub(

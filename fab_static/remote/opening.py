@@ -24,7 +24,7 @@ class Opening:
         self._environment = environment
         self._ssh = environment.ssh
         self._connection = connection
-        self._agent = sent.agent_for(host.roles)
+        self._agent = sent.agent_for(host.roles, has_bucket=environment.has_bucket)
 
     @property
     def ssh_command(self) -> str:

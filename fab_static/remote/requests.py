@@ -21,7 +21,7 @@ from fab_static.remote.sent import Deflated
 Params = Mapping[str, Any]
 Later = tuple[str, Params, bytes]  # what to do, its words, its body
 # their answers are texts: less than half of them goes over the line
-DEFLATED = ("read_object", "read_release", "recall", "encode")
+DEFLATED = ("read_object", "read_release", "recall", "encode", "put_urls")
 STREAMS = ("fetch", "store")  # nothing can be said between their frames: they end with the channel
 
 

@@ -32,7 +32,9 @@ OF_PROJECTS = (
     "static_root",
 )
 # and only where it is built, these
-OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "page_facts", "writes")
+OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "page_facts", "putting", "writes")
+# and only where there is a bucket, these
+OF_BUCKETS = ("bucket_line", "fetching", "putting")
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
 TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating
@@ -72,14 +74,16 @@ def which(python: str) -> list[str]:
     return [python, "-c", f"import sys;sys.exit({WHICH_PYTHON})"]
 
 
-def agent_for(roles: Collection[str]) -> Program:
-    """Return the agent of a host with these roles."""
-    without = () if "build" in roles else OF_BUILDS
-    return _agent(without if {"build", "web"} & {*roles} else (*without, *OF_PROJECTS))
+def agent_for(roles: Collection[str], *, has_bucket: bool = True) -> Program:
+    """Return the agent of a host with these roles; `has_bucket`: its environment has an origin or a hub."""
+    without = {*(() if "build" in roles else OF_BUILDS), *(() if has_bucket else OF_BUCKETS)}
+    if not {"build", "web"} & {*roles}:
+        without.update(OF_PROJECTS)
+    return _agent(frozenset(without))
 
 
 @cache  # most runs of fab send it to many hosts; some to none
-def _agent(without: tuple[str, ...]) -> Program:
+def _agent(without: frozenset[str]) -> Program:
     return Program(archive(agent, without=[f"{AGENT}.{name}" for name in without]))
 
 

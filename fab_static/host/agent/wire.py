@@ -57,6 +57,7 @@ VERBS = {
     "fetch": "transfer",
     "store": "transfer",
     "fetch_urls": "fetching",
+    "put_urls": "putting",
     "read_release": "releases",
     "summaries": "releases",
     "build_release": "releases",

@@ -23,6 +23,8 @@ class Publication:
         self.place = place
         self.environment = environment
         self.bucket = Bucket(place)
+        # without checksums a URL would let any bytes be put
+        self.build_host_puts = place.put_by == "build" and self.bucket.sends_sha256
         self.manifest = Manifest(environment.app, environment.name)
         self._etag: str | None = None  # None: there is no manifest yet
         self._before: Manifest | None = None
@@ -112,17 +114,25 @@ class Publication:
                 mend="run resource_static after all that writes the files, then deploy again",
             )
 
-    def fill(self, items: Sequence[Item], bodies: Iterable[tuple[str, bytes]], release: str) -> int:
-        """Write what never changes, and note it; return how many bytes went up.
+    def fill(
+        self,
+        items: Sequence[Item],
+        bodies: Iterable[tuple[str, bytes]],
+        release: str,
+        put: Sequence[tuple[Item, str]] = (),
+    ) -> int:
+        """Write what never changes, and note it; return how many bytes went up from here.
 
         Args:
             items: those that the manifest lacks.
             bodies: SHA-256 and bytes of each that `must_be_sent` names, in any order.
             release: the release they are for.
+            put: what somebody else has written already, each with its ETag.
         """
+        are_put = {item.key for item, _ in put}
         waiting: dict[str, list[Item]] = {}
-        for item in items:
-            if not self._has_bytes(item):
+        for item in self.must_be_put(items):
+            if item.key not in are_put:
                 waiting.setdefault(item.sha256, []).append(item)
 
         def sent() -> Iterator[tuple[Item, bytes]]:
@@ -130,7 +140,7 @@ class Publication:
                 for item in waiting[sha256]:
                     yield item, body
 
-        written = self.bucket.each(sent(), self.bucket.create)
+        written = [*put, *self.bucket.each(sent(), self.bucket.create)]
         # other headers for bytes that are there
         again = [(item, b"") for item in items if self._has_bytes(item)]
         written += self.bucket.each(again, lambda item, _: self.bucket.copy(item, source=item.key))
@@ -140,7 +150,11 @@ class Publication:
 
     def must_be_sent(self, items: Iterable[Item]) -> dict[str, int]:
         """Return the objects, SHA-256 -> size, whose bytes must go up for these items."""
-        return {item.sha256: item.size for item in items if not self._has_bytes(item)}
+        return {item.sha256: item.size for item in self.must_be_put(items)}
+
+    def must_be_put(self, items: Iterable[Item]) -> list[Item]:
+        """Return the items whose bytes the bucket does not hold under their keys."""
+        return [item for item in items if not self._has_bytes(item)]
 
     def _has_bytes(self, item: Item) -> bool:
         known = self.manifest.files.get(item.key)

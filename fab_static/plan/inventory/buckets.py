@@ -8,6 +8,7 @@ from fab_static.plan.inventory.environment import S3
 from fab_static.plan.inventory.section import Section
 
 SSE = ("AES256", "aws:kms", "aws:kms:dsse")
+PUT_BY = ("build", "operator")
 ACLS = ("bucket-owner-full-control", "private", "public-read")
 _KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[\w/-]+", re.ASCII)
 _ACCESS_POINT = re.compile(
@@ -49,7 +50,7 @@ def read_report(section: Section) -> S3 | None:
         return None
     endpoint_url = _endpoint(section)
     bucket = section.section("s3", required=True)
-    place = _s3(bucket, endpoint_url, is_origin=False)
+    place = _s3(bucket, endpoint_url, is_origin=False, takes_releases=False)
     bucket.close()
     section.close()
     return place
@@ -62,7 +63,9 @@ def _endpoint(section: Section) -> str | None:
     return url
 
 
-def _s3(section: Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
+def _s3(
+    section: Section, endpoint_url: str | None, *, is_origin: bool, takes_releases: bool = True
+) -> S3:
     prefix = section.optional_text("prefix") or ""
     if prefix.startswith("/") or "//" in prefix or {".", ".."} & set(prefix.split("/")):
         section.problem("prefix", f'"{prefix}" is no prefix; write it as static/, or leave it out')
@@ -81,6 +84,7 @@ def _s3(section: Section, endpoint_url: str | None, *, is_origin: bool) -> S3:
         checksum=section.boolean("checksum", default=True),
         version_function=is_origin and section.boolean("version_function", default=False),
         cache_tags=is_origin and section.boolean("cache_tags", default=False),
+        put_by=section.choice("put_by", PUT_BY, PUT_BY[0]) if takes_releases else PUT_BY[0],
         **_demanded(section),
     )
     if place.sse_key and not (place.sse or "").startswith("aws:kms"):

@@ -172,6 +172,7 @@ class S3:
     owner: str | None = None  # the account that the bucket must belong to
     version_function: bool = False  # the distribution rewrites `?version=` to the pool's keys
     cache_tags: bool = False  # objects carry tags, and the distribution reads them
+    put_by: str = "build"  # who puts a release's objects: the build host itself, or the operator
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -218,6 +219,11 @@ class Environment:
     def with_role(self, *roles: str) -> tuple[Host, ...]:
         """Return the hosts that have any of the roles, in the inventory's order."""
         return tuple(host for host in self.hosts if set(roles) & set(host.roles))
+
+    @property
+    def has_bucket(self) -> bool:
+        """Whether a bucket takes part in a deploy: as the origin, or as the hub."""
+        return self.origin is not None or self.hub is not None
 
     @property
     def build_host(self) -> Host:

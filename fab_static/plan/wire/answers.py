@@ -107,6 +107,20 @@ class Count(TypedDict):
     stored: int
 
 
+class Unreached(TypedDict):
+    """Why a store could not be reached, and so not all was put; the body says what it answered to each object."""
+
+    unreached: str | None
+
+
+class StoreAnswer(TypedDict):
+    """What a store answered to one object."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
 class Verified(TypedDict):
     """How a release's files compare with its seal."""
 

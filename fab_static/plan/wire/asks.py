@@ -54,6 +54,19 @@ class FetchUrls(TypedDict):
     urls: list[str]
 
 
+class Way(TypedDict):
+    """How objects are put: a URL and headers, with words in braces for what each object has its own of."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class PutUrls(TypedDict):
+    """The ways that objects are put by; the body says of each object which way, its key and its signature."""
+
+    ways: list[Way]
+
+
 class BuildRelease(TypedDict):
     """Whose part of a release is laid out: that of these roles; the body is the seal."""
 

@@ -14,7 +14,7 @@ from fab_static.aws import s3
 from fab_static.aws.refusals import Answer, RefusedError
 from fab_static.aws.s3 import Bucket, FailedError
 from fab_static.errors import CdnError
-from tests.strict_s3 import REGION, SSE, Fault
+from tests.strict_s3 import OWNER, REGION, SSE, Fault
 from tests.unit.aws.stores import HEADERS, KEY_ARN, POLICY, SECURED, item_of, place
 
 
@@ -249,3 +249,57 @@ def test_copying_is_tried_and_what_it_made_is_removed_where_that_is_allowed(stor
         "shop/static/.fab_static/probe",
         "shop/static/.fab_static/probe-copy",
     ]
+
+
+# ---- puts that somebody else makes
+
+
+def put_by_url(signed, body, **other):
+    """Put bytes as the URL says, without credentials; return the status."""
+    headers = {**signed.headers, **other}
+    request = urllib.request.Request(
+        f"{signed.base}{signed.key}?{signed.query}", body, headers, method="PUT"
+    )
+    try:
+        return urllib.request.urlopen(request).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_what_another_puts_by_url_is_as_we_would_have_put_it(strict):
+    """SSE-KMS, the bucket's owner, types and cache times: there is one place that has the headers."""
+    strict.demands = SECURED
+    bucket = Bucket(place(strict, sse="aws:kms", sse_key=KEY_ARN, owner=OWNER))
+    ours, theirs = item_of("ours ü.css", b"x"), item_of("theirs ü.css", b"x")
+    bucket.create(ours, b"x")
+    (signed,) = bucket.sign_puts([theirs], seconds=60)
+    assert put_by_url(signed, b"x") == 200
+    there = [strict.objects[f"shop/static/{item.key}"] for item in (ours, theirs)]
+    assert there[0].headers == there[1].headers
+    assert bucket.etag_of(theirs) == there[1].etag
+
+
+@pytest.mark.parametrize(
+    ("body", "other", "status"),
+    [
+        (b"y", {}, 400),  # other bytes
+        (b"xy", {"Content-Length": "2"}, 403),
+        (b"x", {"x-amz-checksum-sha256": ""}, 403),
+        (b"x", {"If-None-Match": ""}, 403),  # over what is there
+        (b"x", {"Content-Type": "text/html"}, 403),
+        (b"x", {"x-amz-acl": "public-read"}, 403),
+    ],
+)
+def test_a_url_lets_nothing_else_be_put(store, bucket, body, other, status):
+    (signed,) = bucket.sign_puts([item_of("a.css", b"x")], seconds=60)
+    assert put_by_url(signed, body, **other) == status
+    assert store.objects == {}
+    assert put_by_url(signed, b"x") == 200
+    assert put_by_url(signed, b"x") == 412  # once
+    assert put_by_url(signed, b"x", **{"If-None-Match": ""}) == 403
+
+
+def test_a_url_for_a_put_ends(store, bucket):
+    (signed,) = bucket.sign_puts([item_of("a.css", b"x")], seconds=-1)
+    assert put_by_url(signed, b"x") == 403
+    assert store.objects == {}

@@ -393,7 +393,7 @@ def test_ticks_do_not_disturb_an_answer(tmp_path, monkeypatch):
     agent = sent.agent_for(["build"])
     fast, count = changed(agent.archive, "TICK_SECONDS = 2.0", "TICK_SECONDS = 0.0005")
     assert count == 1
-    monkeypatch.setattr(sent, "agent_for", lambda _: sent.Program(fast))
+    monkeypatch.setattr(sent, "agent_for", lambda *_, **__: sent.Program(fast))
     data = os.urandom(600_000)
     with opened(tmp_path / "deploy_to") as host:
         gate = tmp_path / "gate"

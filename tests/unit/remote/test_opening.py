@@ -76,7 +76,7 @@ def test_an_agent_that_becomes_another_user_is_started_by_a_sudo_that_never_asks
 
 def test_the_program_and_the_first_request_go_in_one_trip() -> None:
     first = opening()[0].first_bytes()
-    archive = sent.agent_for(["static"]).first_bytes
+    archive = sent.agent_for(["static"], has_bucket=False).first_bytes
     assert first.startswith(archive)
     head_size, body_size = FRAME.unpack_from(first, len(archive))
     head = first[len(archive) + FRAME.size :]

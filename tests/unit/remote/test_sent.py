@@ -11,7 +11,7 @@ import pytest
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
 from fab_static.phases.run.project import project_archive
-from fab_static.remote.sent import AGENT, OF_BUILDS, OF_PROJECTS, agent_for
+from fab_static.remote.sent import AGENT, OF_BUCKETS, OF_BUILDS, OF_PROJECTS, agent_for
 
 
 def sources(roles):
@@ -25,7 +25,16 @@ def names_in(roles):
 def test_an_agent_is_small():
     """A fleet has many static hosts, and each gets one at its first deploy with another version of ours."""
     assert len(agent_for(["static"]).archive) <= 30_000
-    assert len(agent_for(["build", "static", "web"]).archive) <= 42_000
+    assert len(agent_for(["build", "static", "web"], has_bucket=False).archive) <= 42_000
+
+
+def test_a_bucket_costs_each_host_little_more():
+    """The one build host also learns to put objects; a fleet without a bucket is sent none of it."""
+    for roles, most in ((["static"], 2_000), (["build", "static", "web"], 3_000)):
+        without, with_one = (
+            len(agent_for(roles, has_bucket=has_bucket).archive) for has_bucket in (False, True)
+        )
+        assert 0 < with_one - without <= most
 
 
 def test_what_goes_to_a_web_host_in_all_is_small():
@@ -37,6 +46,12 @@ def test_what_goes_to_a_web_host_in_all_is_small():
 def test_where_a_project_is_built_or_runs_every_module_is_sent(roles):
     wanted = {*VERBS.values(), *OF_PROJECTS, "wire"}
     assert wanted - names_in(roles) == ({*OF_BUILDS} if "build" not in roles else set())
+
+
+def test_without_a_bucket_nothing_of_one_is_sent():
+    found = json.loads(zlib.decompress(agent_for(["build"], has_bucket=False).archive))
+    names = {path.split("/")[-1][: -len(".py")] for path in found}
+    assert names == names_in(["build"]) - {*OF_BUCKETS}
 
 
 def test_a_static_host_gets_all_but_what_concerns_a_project():
