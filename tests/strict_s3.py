@@ -100,6 +100,8 @@ class StrictS3(Served):
         self.writes = 0
         self.ahead_seconds = 0.0  # of its clock
         self.knows_conditions = True  # else it takes no notice of them
+        # bytes of each request, and its answer, that was no presigned one
+        self.with_credentials: list[int] = []
         self.open = threading.Event()
         self.before: Callable[[str, str], None] = lambda method, key: None
         self._lock = threading.Lock()
@@ -161,6 +163,8 @@ class StrictS3(Served):
                 self._check(request, headers, query, body)
             with self._lock:
                 status, found, data = self._do(method, path, headers, query, body)
+            if "authorization" in headers:
+                self.with_credentials.append(len(body) + len(data))
             if fault:
                 raise Refused(fault.status, fault.code, fault.extra, fault.message)
         except Refused as error:

@@ -32,6 +32,7 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self.most: float = float("inf")
         self.stands_still = threading.Event()
+        self.pieces: list[int] = []  # the bytes of each that was carried, either way
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -49,6 +50,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 carried += len(data)
+                self.pieces.append(len(data))
                 if source is near and carried > self.most:
                     self.stands_still.set()
                     return  # and the socket stays open

@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from demo.cloudfront import CloudFront
 from demo.edge import Edge
@@ -20,6 +22,7 @@ from demo.fleet import Fleet
 from fab_static.phases.run.browser import Browser
 from fab_static.plan.nginx import IMMUTABLE, UNVERSIONED
 from tests.integration.conftest import Operator, operator_of, write_tiny
+from tests.integration.test_a_line_that_stands_still import Proxy
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 HOSTS = {"build1": ["build"], "web1": ["web"], "web2": ["web"]}
@@ -327,6 +330,35 @@ def hubbed(bucketed: BucketOperator) -> BucketOperator:
     return bucketed
 
 
+@contextmanager
+def counted(operator: BucketOperator) -> Iterator[Callable[[], int]]:
+    """Yield what says how many bytes went over the operator's line: to and from hosts, and to and from the store."""
+    fleet = operator.fleet
+    lines = {name: Proxy((host.address, host.port)) for name, host in fleet.hosts.items()}
+    inventory = operator.folder / "inventories" / "hubbed.yml"
+    before, keys = inventory.read_text(), fleet.known_hosts.read_text()
+    described, through = yaml.safe_load(before), ""
+    for name, line in lines.items():
+        described["hosts"][name].update(address="127.0.0.1", port=line.port)
+        own = f"[{fleet.hosts[name].address}]:{fleet.hosts[name].port} "
+        mine = [each for each in keys.splitlines() if own in each]
+        through += "\n".join(mine).replace(own, f"[127.0.0.1]:{line.port} ") + "\n"
+    inventory.write_text(yaml.safe_dump(described))
+    fleet.known_hosts.write_text(keys + through)
+    try:
+        yield (
+            lambda: (
+                sum(sum(line.pieces) for line in lines.values())
+                + sum(operator.store.with_credentials)
+            )
+        )
+    finally:
+        inventory.write_text(before)
+        fleet.known_hosts.write_text(keys)
+        for line in lines.values():
+            line.close()
+
+
 def objects_on(operator: Operator, host: str) -> set[str]:
     folder = operator.fleet.hosts[host].folder / "hubbed" / "objects"
     return {path.name for path in folder.rglob("*") if path.is_file()}
@@ -344,6 +376,22 @@ def test_bytes_go_up_once_and_every_host_fetches_them(hubbed: BucketOperator) ->
         objects_on(hubbed, "web1") == objects_on(hubbed, "web2") == {Path(key).name for key in puts}
     )
     assert hubbed.json("status", name="hubbed")["agreed"]
+
+
+def test_no_object_passes_the_operators_line(hubbed: BucketOperator) -> None:
+    """What does pass does not grow with the bytes of a release."""
+    logo = hubbed.fleet.hosts["build1"].code / "assets" / "big.bin"
+    carried = []
+    with counted(hubbed) as line:
+        for size in (1, 3_000_000):
+            logo.write_bytes(os.urandom(size))
+            before = line()
+            told = hubbed.fab("deploy", name="hubbed").stdout
+            carried.append(line() - before)
+            assert "s3://hub/, straight from the build host" in told
+    assert max(carried) < 600_000
+    assert carried[1] - carried[0] < 30_000
+    logo.unlink()
 
 
 def test_a_host_that_cannot_fetch_gets_its_bytes_over_ssh(hubbed: BucketOperator) -> None:

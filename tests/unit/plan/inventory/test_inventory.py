@@ -862,6 +862,18 @@ def test_hosts_may_fetch_from_a_bucket_of_their_own():
     assert environment.hub == S3("shop-hub", "", "eu-west-1")
 
 
+def test_who_puts_objects_is_said_of_each_bucket_that_releases_go_to():
+    by_operator = "{bucket: shop, put_by: operator}"
+    environment = read(SMALL + f"origin: {{s3: {by_operator}}}\ndistribute: {{via: s3}}\n")
+    assert environment.origin.put_by == environment.hub.put_by == "operator"
+    (refused,) = problems_of(SMALL + f"report: {{s3: {by_operator}}}\n")
+    assert refused.startswith("report.s3.put_by (line 6): unknown key")
+    wrong = "distribute: {via: s3, bucket: shop, put_by: me}\n"
+    assert problems_of(SMALL + wrong) == [
+        'distribute.put_by (line 6): "me" is no choice; the choices are build, operator'
+    ]
+
+
 def test_a_bucket_for_reports_is_read_and_its_mistakes_are_told():
     place = read(SMALL + "report: {s3: {bucket: shop-reports, prefix: a}}\n").report
     assert str(place) == "s3://shop-reports/a/"
