@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Operator:
 
     fleet: Fleet
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)  # of `fab`'s environment, besides
 
     @property
     def inventory(self) -> Path:
@@ -51,7 +52,7 @@ class Operator:
     def environment(self) -> dict[str, str]:
         """What `fab` needs: an archive of its own, and no home that others write to."""
         state = {"XDG_STATE_HOME": str(self.folder / "state")}
-        return {**os.environ, **self.fleet.environment(), **state}
+        return {**os.environ, **self.fleet.environment(), **state, **self.variables}
 
     def describe(self, **inventory: Any) -> None:
         """Write the inventory."""

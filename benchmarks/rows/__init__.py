@@ -20,6 +20,7 @@ from benchmarks.rows import (
     scaling,
     starting,
     thousand,
+    through_store,
     tracing,
 )
 
@@ -31,6 +32,7 @@ MODULES = {
     "deploy": deploying,
     "distribute": distributing,
     "far": far_away,
+    "store": through_store,
     "rollback": rolling_back,
     "status": looking,
     "client": clients,

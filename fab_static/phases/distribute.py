@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from fab_static.errors import FabStaticError, RemoteError, expected
-from fab_static.host.agent.protocol import RECORD, TICKET
+from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.from_hub import fetch_from
 from fab_static.phases.run.handing_over import HandingOver
 from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sources
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.putting import put_from_build_host
 from fab_static.phases.verify import to_verify
-from fab_static.plan.publication import Item, hidden, object_item, tickets
+from fab_static.plan.publication import Item, hidden, object_item
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
@@ -27,14 +28,13 @@ from fab_static.remote import CANCEL_SECONDS, Question, RemoteHost, deflated, to
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
 HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
 FINISH_SECONDS = 300.0  # how long one piece may take to go out; 256 KiB by a modem take 256
-URL_SECONDS = 3600  # how long a host may take to begin its last object
 
 
 def distribute(deploy: Deployment) -> None:
     """Copy the release to hosts and bucket.
 
     Only objects that a host lacks go out. They are read once, and streamed to all that need them. With
-    `distribute: {via: s3}` they are put into the bucket once, and each host fetches them from there.
+    `distribute: {via: s3}` the build host puts them into the bucket once, and each host fetches them from there.
 
     Needs: a sealed release.
     Leaves: releases/<id> and its pool entries on every host, and in the bucket all but what the flip
@@ -259,23 +259,7 @@ def _through_hub(
         return lacking
     items = [object_item(sha256, size) for sha256, size in sorted(wanted.items())]
     _publish(deploy, hub, items, release.id, holders)
-    urls = hub.bucket.presign((item.key for item in items), seconds=URL_SECONDS)
-    signed = tickets(dict(zip((item.sha256 for item in items), urls, strict=True)))
-    found = {
-        sha256: (at, signature)
-        for at, signatures in enumerate(signed.values())
-        for sha256, signature in signatures.items()
-    }
-
-    def fetched(host: RemoteHost) -> None:
-        body = b"".join(
-            TICKET.pack(bytes.fromhex(sha256), size, *found[sha256])
-            for sha256, size in lacking[host].items()
-        )
-        host.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=list(signed)), body)
-
-    hosts = [host for host, objects in lacking.items() if objects]
-    _, failures = deploy.fleet.attempt(hosts, fetched)
+    failures = fetch_from(deploy, hub, items, lacking)
     for host, error in failures.items():
         deploy.show.warn(
             f"{host.name} cannot fetch from {hub.name} ({error.what}); its objects go over SSH"
