@@ -8,7 +8,7 @@ import html
 import re
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -19,12 +19,12 @@ from urllib.parse import unquote_plus
 
 from fab_static.aws import s3_requests
 from fab_static.aws.address import quoted
+from fab_static.aws.many import FailedError, Room
 from fab_static.aws.refusals import RefusedError, bare
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import PROBE, PROBE_COPY, Item
 from fab_static.plan.putting import SignedPut
-from fab_static.plan.wording import indented
 from fab_static.workers import Workers
 
 T = TypeVar("T")
@@ -338,7 +338,7 @@ class Bucket(s3_requests.Requests):
         """
         done: list[tuple[Item, str]] = []
         failures: dict[str, CdnError] = {}
-        room = _Room(IN_FLIGHT_BYTES)
+        room = Room(IN_FLIGHT_BYTES)
         stop = threading.Event()
 
         def one(item: Item, body: bytes) -> None:
@@ -383,41 +383,3 @@ def _moment(text: str | None) -> float | None:
         return parsedate_to_datetime(text).timestamp() if text else None
     except ValueError:
         return None
-
-
-class FailedError(CdnError):
-    """Some objects could not be written; `done` are those that were."""
-
-    def __init__(
-        self, place: S3, failures: Mapping[str, CdnError], done: Sequence[tuple[Item, str]]
-    ) -> None:
-        first = next(iter(failures.values()))
-        lines = [f"{key}: {error.what}" for key, error in sorted(failures.items())]
-        super().__init__(
-            first.what
-            if len(failures) == 1
-            else f"{len(failures)} objects could not be written, such as:\n" + indented(lines, 20),
-            where=first.where if len(failures) == 1 else str(place),
-            mend=first.mend,
-        )
-        self.done = done
-
-
-class _Room:
-    """How many bytes may be under way; one body alone may be larger."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._most = most
-        self._changed = threading.Condition()
-
-    def enter(self, size: int) -> None:
-        with self._changed:
-            while self._left < min(size, self._most):
-                self._changed.wait()
-            self._left -= size
-
-    def leave(self, size: int) -> None:
-        with self._changed:
-            self._left += size
-            self._changed.notify_all()
