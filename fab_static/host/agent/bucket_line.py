@@ -21,7 +21,10 @@ from fab_static.host.agent.refusals import RefusedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from typing import Any, Callable, Iterable
+    from typing import Callable, Iterable, TypeVar
+    from urllib.parse import SplitResult
+
+    T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0  # for an answer to begin, or to go on
@@ -34,7 +37,7 @@ class BucketLine:
 
     def __init__(self) -> None:
         self.has_answered = False
-        self._connection: Any = None
+        self._connection: http.client.HTTPConnection | None = None
         self._more: dict[str, str] = {}  # for the proxy
 
     def ask(
@@ -46,18 +49,18 @@ class BucketLine:
     ) -> http.client.HTTPResponse:
         """Send a request, and return the answer; a redirect is one, too: nobody follows it."""
         parts = urlsplit(url)
-        if self._connection is None:
-            self._open(parts)
+        connection = self._connection or self._opened(parts)
         at = url if self._more else parts.path + "?" + parts.query
         # a store that refuses may not read to the end; then its answer says more than the error
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.request(method, at, body, {**(headers or {}), **self._more})
-        answer: http.client.HTTPResponse = self._connection.getresponse()
+            connection.request(method, at, body, {**(headers or {}), **self._more})
+        answer = connection.getresponse()
         self.has_answered = True
         return answer
 
-    def _open(self, parts: Any) -> None:
-        proxy = "" if proxy_bypass(parts.hostname) else getproxies().get(parts.scheme, "")
+    def _opened(self, parts: SplitResult) -> http.client.HTTPConnection:
+        host = str(parts.hostname)
+        proxy = "" if proxy_bypass(host) else getproxies().get(parts.scheme, "")
         at = urlsplit(proxy if "://" in proxy else "http://" + proxy) if proxy else parts
         where = str(at.hostname), at.port or (80 if proxy else None), CONNECT_SECONDS
         made = _secure(*where) if parts.scheme == "https" else _plain(*where)
@@ -67,12 +70,13 @@ class BucketLine:
                 words = unquote(at.username) + ":" + unquote(at.password or "")
                 said["Proxy-Authorization"] = "Basic " + b64encode(words.encode()).decode()
             if parts.scheme == "https":
-                made.set_tunnel(parts.hostname, parts.port or 443, said)
+                made.set_tunnel(host, parts.port or 443, said)
             else:
                 self._more = said
         self._connection = made
         made.connect()
         made.sock.settimeout(ANSWER_SECONDS)
+        return made
 
     def close(self) -> None:
         """Close it; the next request opens another."""
@@ -116,7 +120,7 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.1 * 2**attempt)))  # noqa: S311
 
 
-def on_lines(most: int, waiting: deque[Any], work: Callable[[BucketLine, Any], None]) -> None:
+def on_lines(most: int, waiting: deque[T], work: Callable[[BucketLine, T], None]) -> None:
     """Do the work on all that waits, on many connections at once. The first failure ends it, and is raised."""
     failed: list[Exception] = []
 

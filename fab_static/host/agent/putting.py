@@ -15,11 +15,13 @@ from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Iterator, Tuple
 
     from fab_static.host.agent.bucket_line import BucketLine
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.wire import Agent
+
+    Ticket = Tuple[int, bytes, int, Head, str, str]  # number, object, size, way, key, signature
 
 PUTTERS = 32  # at once: hides the store's distance
 PUT_ATTEMPTS = 8
@@ -34,7 +36,7 @@ def put_urls(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     Answers as JSON what the store said to which, by their numbers; those that it was not asked for are not there.
     """
-    waiting: deque[tuple[int, bytes, int, Head, str, str]] = deque()
+    waiting: deque[Ticket] = deque()
     at = 0
     while at < len(body):
         raw, size, way, signature = TICKET.unpack_from(body, at)
@@ -46,7 +48,7 @@ def put_urls(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     refused: list[Head] = []
 
-    def work(line: BucketLine, ticket: Any) -> None:
+    def work(line: BucketLine, ticket: Ticket) -> None:
         said[ticket[0]] = answer = put(agent, line, *ticket[1:])
         if answer["status"] not in FINE:
             refused.append(answer)

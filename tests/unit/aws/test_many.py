@@ -19,5 +19,5 @@ def test_who_finds_no_room_waits_until_there_is_some():
 def test_what_is_larger_than_all_the_room_goes_alone():
     room = Room(10)
     room.enter(1000)
-    room.leave(10)
+    room.leave(1000)
     room.enter(10)
