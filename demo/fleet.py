@@ -17,12 +17,11 @@ import re
 import secrets
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,8 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from demo import processes
+from demo.processes import birth, kill_marked, kill_tree
 from fab_static.aws.cloudfront import NO_PATH
 from fab_static.plan.nginx import nginx_server
 
@@ -147,7 +148,7 @@ class Fleet:
         try:
             self._prepare()
             self._watcher = subprocess.Popen(
-                [sys.executable, __file__, f"{MARK}={self._run}:"],
+                [sys.executable, "-IS", processes.__file__, f"{MARK}={self._run}:"],
                 stdin=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
@@ -180,7 +181,7 @@ class Fleet:
                 if inside:
                     inside.close()
             self.edge = self.cloudfront = None
-            _kill_marked(f"{MARK}={self._run}:")
+            kill_marked(f"{MARK}={self._run}:")
             if self._watcher:
                 self._watcher.communicate()
                 self._watcher = None
@@ -201,7 +202,7 @@ class Fleet:
         for (name, _), server in self._servers.items():
             if name == host:
                 server.kill()
-        _kill_marked(f"{MARK}={self._run}:{host}\0")
+        kill_marked(f"{MARK}={self._run}:{host}\0")
 
     def start(self, host: str) -> None:
         """Start again what is down on a host, on the same addresses and ports."""
@@ -407,7 +408,7 @@ class Fleet:
         for server in servers:
             pid = server.spawn()
             if self._watcher and self._watcher.stdin:
-                self._watcher.stdin.write(f"{pid} {_birth(pid)}\n")
+                self._watcher.stdin.write(f"{pid} {birth(pid)}\n")
                 self._watcher.stdin.flush()
         deadline = time.monotonic() + START_SECONDS
         for server in servers:
@@ -754,86 +755,12 @@ class _Server:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, after - time.monotonic()))
         if self._process.poll() is None:
-            _kill_tree(self._process.pid)
+            kill_tree(self._process.pid)
         self._process.wait()
 
     def log_tail(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
         return "\n".join([f"the end of {self._log}:", *lines[-LOG_TAIL_LINES:]])
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
-
-
-def _kill_tree(root: int) -> None:
-    """Kill a process that we started, and all its descendants, however fast it forks.
-
-    sshd's sessions lead process groups of their own, so a group is not enough. Each process is
-    frozen before its children are listed: Linux lets no fork through once a signal is pending.
-    """
-    frozen, to_freeze = [], [root]
-    while to_freeze:
-        pid = to_freeze.pop()
-        _send(pid, signal.SIGSTOP)
-        frozen.append(pid)
-        to_freeze += [child for child, parent in _parents() if parent == pid]
-    for pid in frozen:
-        _send(pid, signal.SIGKILL)
-    _wait_until_gone(frozen[1:])  # the root is our child: its own wait() reaps it
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill what runs with this run's mark in its environment, until nothing does."""
-    for _ in range(20):
-        marked = [
-            int(entry.name)
-            for entry in _processes()
-            if f"\0{mark}".encode() in b"\0" + _read(entry / "environ")
-        ]
-        if not marked:
-            return
-        for pid in marked:
-            _send(pid, signal.SIGKILL)
-        _wait_until_gone(marked)
-
-
-def _wait_until_gone(pids: Iterable[int]) -> None:
-    deadline = time.monotonic() + END_SECONDS
-    for pid in pids:
-        while time.monotonic() < deadline:
-            state = _stat(Path(f"/proc/{pid}"))
-            if not state or state[0] in ("Z", "X"):  # nobody may be there to reap it
-                break
-            time.sleep(POLL_SECONDS / 4)
-
-
-def _processes() -> Iterator[Path]:
-    return (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
-
-
-def _parents() -> list[tuple[int, int]]:
-    """Return the pid and the parent's pid of every process."""
-    found = ((int(entry.name), _stat(entry)) for entry in _processes())
-    return [(pid, int(fields[1])) for pid, fields in found if fields]
-
-
-def _stat(entry: Path) -> list[str]:
-    """Return a process's fields from its state on; [] when it is gone. See proc_pid_stat(5)."""
-    return _read(entry / "stat").decode(errors="replace").rpartition(")")[2].split()
-
-
-def _birth(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot: with the pid it is one process."""
-    return "".join(_stat(Path(f"/proc/{pid}"))[19:20])
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:  # the process ended, or is another user's
-        return b""
 
 
 # -- small questions -----------------------------------------------------------------------------
@@ -930,16 +857,3 @@ def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(ours, Mapping) and isinstance(value, Mapping)
         merged[key] = _merged(ours, value) if both and ours is not None else value
     return merged
-
-
-def _watch(mark: str) -> None:
-    """Wait for the owner's end; then end the servers named on stdin that it did not end itself."""
-    started = [line.split() for line in sys.stdin]
-    for pid, birth in started:
-        if _birth(int(pid)) == birth:
-            _kill_tree(int(pid))
-    _kill_marked(mark)
-
-
-if __name__ == "__main__":
-    _watch(sys.argv[1])
