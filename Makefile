@@ -7,7 +7,7 @@ MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 BUNDLERS := tests/bundlers/node_modules/.installed
 
-.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs site recording servers compiled clean
+.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs site recording servers pythons compiled clean
 
 demo: $(STAMP) $(MODULES) compiled
 	$(VENV)/bin/python -m demo
@@ -15,7 +15,7 @@ demo: $(STAMP) $(MODULES) compiled
 test: unit served chaos-short
 
 # what the tests stand on: `make -j3 ready` lets pip, npm and apt work side by side
-ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled
+ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled pythons
 
 unit: $(STAMP) servers compiled
 	$(VENV)/bin/pytest -q -n 2 tests/unit
@@ -73,6 +73,10 @@ recording: $(STAMP) $(MODULES)
 
 servers:
 	sh tests/servers.sh
+
+# in which the tests of what runs on hosts are run again
+pythons: $(STAMP)
+	$(VENV)/bin/python tests/pythons.py
 
 # as pip does when it installs a package: Invoke has Python keep no bytecode, so each `fab` would compile ours anew
 compiled: $(STAMP)

@@ -1,14 +1,16 @@
 """The Pythons of this machine: hosts have others than the operator's.
 
 A Python of a version is looked for in this order: the environment variable FAB_STATIC_PYTHON_3_8 (for 3.8),
-~/.pyenv/versions, what uv has installed, and PATH.
+~/.pyenv/versions, what uv has installed, and PATH. Run as a program, it makes those that the tests need, where it can.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 OLDEST = "3.8"  # that an agent runs in
@@ -16,6 +18,7 @@ OPERATORS = (3, 11)  # the oldest that the operator's program runs in: hosts may
 VERSIONS = [f"3.{minor}" for minor in range(8, 20)]
 IN_CI = bool(os.environ.get("CI"))
 PYENV = Path.home() / ".pyenv" / "versions"
+PLACES = Path(sys.prefix) / "hosts"  # beside what this run has: `make clean` removes it, too
 
 
 def found(version: str) -> str | None:
@@ -40,13 +43,13 @@ def can_be_had() -> str | None:
     return next((words for program, words in commands.items() if shutil.which(program)), None)
 
 
-def with_tests(version: str, folder: Path) -> str:
-    """Return a Python of a version that has what tests of the agent need, made below a folder if it is not there.
+def with_tests(version: str) -> str:
+    """Return a Python of a version that has what tests of the agent need, made if it is not there.
 
     Raises:
         subprocess.CalledProcessError: pip cannot install it.
     """
-    place = folder / version
+    place = PLACES / version
     python = place / "bin" / "python"
     packages = ["pytest", "hypothesis"]
     if runs_the_operator(version):  # some tests have the operator sign what a host fetches
@@ -87,3 +90,9 @@ def _of_uv(version: str) -> str | None:
 
 def _run(*words: str) -> None:
     subprocess.run(words, capture_output=True, check=True)
+
+
+if __name__ == "__main__":
+    for needed in filter(found, {OLDEST, newest()}):
+        with contextlib.suppress(subprocess.CalledProcessError):  # the test tells, or is skipped
+            with_tests(needed)

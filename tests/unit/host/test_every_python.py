@@ -2,16 +2,15 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fab_static.host.agent.wire import VERBS
 from tests import pythons
+from tests.unit.host.examples import ELSEWHERE
 
 ROOT = Path(__file__).parents[3]
-PLACES = Path(sys.prefix) / "hosts"  # beside what this run has: `make clean` removes it, too
 
 
 def python_with_tests(version: str) -> str:
@@ -23,7 +22,7 @@ def python_with_tests(version: str) -> str:
             pytest.fail(f"{told}: {command}")
         pytest.skip(f"{told}" + (f": {command}" if command else ", and no uv or pyenv to get it"))
     try:
-        return pythons.with_tests(version, PLACES)
+        return pythons.with_tests(version)
     except subprocess.CalledProcessError as error:
         told = f"pip cannot install pytest for Python {version}: {error.stderr.decode()[-500:]}"
         if pythons.IN_CI:
@@ -44,7 +43,7 @@ def test_the_agent_passes_its_tests_in_this_python(version, tmp_path):
             str(ROOT / "tests/unit/host/project/test_replay.py"),
         ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", ELSEWHERE: "1"},
         capture_output=True,
         text=True,
         check=False,

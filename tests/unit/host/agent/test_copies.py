@@ -33,6 +33,7 @@ from tests.unit.host.agent.agents import (
     sha1_of,
     sha256_of,
 )
+from tests.unit.host.examples import examples
 
 TEXT = b"body { color: red }\n" * 200
 
@@ -66,7 +67,7 @@ def test_a_copy_is_gzip_without_name_and_time(agent):
     assert gzip.decompress(copy) == TEXT
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.binary(max_size=60).map(lambda data: data * 50), unique=True, max_size=5))
 def test_a_copy_decodes_to_its_object_helps_and_is_the_same_wherever_it_is_made(contents):
     with tempfile.TemporaryDirectory() as folder:

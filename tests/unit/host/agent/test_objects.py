@@ -27,6 +27,7 @@ from tests.unit.host.agent.agents import (
     sha1_of,
     sha256_of,
 )
+from tests.unit.host.examples import examples
 
 
 def test_an_object_is_named_by_its_bytes_read_only_and_timed_by_its_content(agent, root):
@@ -112,7 +113,7 @@ def test_only_an_id_names_a_release(agent, do, name):
         agent.do(do, release=name, roles=ALL)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.lists(st.binary(max_size=200), unique=True, max_size=6),
     st.integers(1, 300),

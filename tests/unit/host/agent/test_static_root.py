@@ -25,6 +25,7 @@ from tests.unit.host.agent.agents import (
     write_tree,
 )
 from tests.unit.host.agent.rooms import replace
+from tests.unit.host.examples import examples
 
 part = st.one_of(
     st.sampled_from(["a", "b", "a b", "it's", '"q"', "n\nl", "-rf", "$HOME", "*", "\u00fc", "..."]),
@@ -61,7 +62,7 @@ def files_in(agent, listing):
     return json.loads(agent.ask("read_object", object=listing)[1])["files"]
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(trees(), trees())
 def test_restore_gives_back_exactly_what_a_snapshot_saw(first, second):
     """Changed, added, removed, a file where a folder was and a folder where a file was, any names."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fab_static.host.project.reads.compared import replayed
 from fab_static.host.project.reads.recorder import Recorder
+from tests.unit.host.examples import examples
 
 FILES = ("a.css", "b.css", "js/a.js", "js/b.js", "js/lib/c.js", "new/d.txt")
 FOLDERS = ("", "js", "js/lib", "new")
@@ -154,7 +155,7 @@ def run(root, steps):
     return inside
 
 
-@settings(max_examples=150, deadline=None)  # it runs in three Pythons, and each example forks
+@settings(max_examples=examples(150), deadline=None)
 @example(
     [(write_aside, "js/a.js", "a.css"), (rename_folder, "js/a.js", "a.css")],
     {"js/a.js": "one"},
