@@ -34,12 +34,17 @@ def __getattr__(name: str) -> Any:
     """Make `namespace` for the fabfile that asks for it; a Django project never loads Fabric."""
     if name == "namespace":
         try:
-            from fab_static.tasks import calling_folder, namespace_beside
+            # in this order: the first line stands before anything that takes long is loaded
+            from fab_static.tasks import first_line
+
+            folder = first_line.calling_folder()
+            first_line.begin(folder)
+            from fab_static.tasks.namespace import namespace_beside
         except ModuleNotFoundError as error:
             from fab_static.errors import lacking  # not above: a Django project needs none
 
             raise lacking(error) from error
-        return namespace_beside(calling_folder())
+        return namespace_beside(folder)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

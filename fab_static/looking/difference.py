@@ -49,5 +49,6 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> Differen
         "urls": url_changes(first, new),
         "bundles": bundles.weighed(first, new),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+        "has_cdn": deploy.environment.cdn is not None,
         "downloads": downloads_of(deploy, first, new),
     }

@@ -77,16 +77,22 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "files": {kind: list(getattr(diff, kind)) for kind in ("added", "changed", "removed")},
         "urls": _urls(live, staged, diff),
         "bundles": bundles.weighed(live, staged) if staged else None,
-        "hosts": [
-            {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
-            for host, objects in lacking.items()
-        ],
+        "hosts": _to_send(lacking),
         "origins": _to_publish(deploy.origin, staged, sources, collected),
         "flip": printed(steps(deploy)),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
+        "has_cdn": deploy.environment.cdn is not None,
         "downloads": downloads_of(deploy, live, staged) if staged else None,
         **_revision(deploy),
     }
+
+
+def _to_send(lacking: Mapping[RemoteHost, Mapping[str, int]]) -> list[dict[str, object]]:
+    """Return how many objects would be sent to each host, and their bytes."""
+    return [
+        {"host": host.name, "objects": len(objects), "bytes": sum(objects.values())}
+        for host, objects in lacking.items()
+    ]
 
 
 def _revision(deploy: Deployment) -> dict[str, object]:

@@ -8,6 +8,7 @@ from fab_static.phases.invalidate import begin
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import Flipping, worked_out
 from fab_static.phases.run.undoing import Undo, undo_on_failure
+from fab_static.phases.run.web_checks import unwell_before
 from fab_static.plan.flip import Confirm, Forget, Move, Publish, Step
 from fab_static.plan.wording import counted
 
@@ -29,11 +30,12 @@ def activate(deploy: Deployment) -> None:
         if deploy.origin and (mended := deploy.origin.make_live(release)):
             deploy.show.say(f"{mended} keys of {deploy.origin.name} were written anew")
         return
+    unwell = unwell_before(deploy)
     flip = worked_out(deploy, release)
     # before the flip: an operator who dies in it leaves the next one word. It stays noted when the flip
     # fails, since a CDN may have fetched the new bytes meanwhile
     deploy.journal.note_flip(flip.forgetting)
-    flipping = Flipping(deploy, flip, release)
+    flipping = Flipping(deploy, flip, release, unwell)
     try:
         with undo_on_failure(deploy) as undo, flipping.kept_alive():
             for step in flip.steps:

@@ -18,6 +18,7 @@ class Ending:
         stays: the release is live, and what failed came after that.
         down: the hosts that did not answer when the run began.
         without: the hosts that the run left out.
+        is_as_before: what is live everywhere was live when the run began.
     """
 
     hosts: Sequence[str]
@@ -27,6 +28,7 @@ class Ending:
     stays: bool = False
     down: Collection[str] = ()
     without: Sequence[str] = ()
+    is_as_before: bool = False
 
     def words(self) -> Iterator[tuple[str, str]]:
         """Yield the three answers, each with the word that stands before it."""
@@ -44,7 +46,7 @@ class Ending:
             host: (self.live[host] or "nothing yet") if host in self.live else "not known"
             for host in self.hosts
         }
-        return live_where(where)
+        return live_where(where) + (", as before" if self.is_as_before else "")
 
     def _nothing_changed(self) -> str:
         up = [host for host in self.hosts if host not in self.down]

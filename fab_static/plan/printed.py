@@ -50,6 +50,17 @@ class Forgotten(TypedDict):
     price_usd: float
 
 
+class Outcome(TypedDict):
+    """What a run left on a host: seconds in which it was at work, bytes sent to it."""
+
+    host: str
+    roles: list[str]
+    live: str | None
+    seconds: float
+    sent: int
+    is_left_out: bool
+
+
 class Difference(TypedDict):
     """What differs between two releases, for visitors and for caches."""
 
@@ -62,6 +73,7 @@ class Difference(TypedDict):
     urls: list[dict[str, str | None]]
     bundles: list[Bundle]
     invalidation: Forgotten
+    has_cdn: NotRequired[bool]  # whether anybody is asked to forget
     downloads: Downloads
 
 

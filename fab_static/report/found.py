@@ -78,7 +78,7 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
         ],
     )
     show_flip(terminal, plan["flip"])
-    if plan["invalidation"]["paths"] or not unbuilt:
+    if plan.get("has_cdn", True) and (plan["invalidation"]["paths"] or not unbuilt):
         show_invalidation(terminal, plan["invalidation"])
 
 
@@ -124,13 +124,26 @@ def show_bundles(terminal: Terminal, bundles: Sequence[Bundle], most: int = 20) 
     """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
     if not bundles:
         return
-    terminal.text(f"{counted(len(bundles), 'bundle')} changed:")
+    terminal.text(f"{_told_apart(bundles)}:")
     terminal.table(
         ("bundle", "bytes", "gzip", "brotli"),
         [(one["bundle"], *(_growth(one, kind) for kind in WEIGHTS)) for one in bundles[:most]],
     )
     for line in left_out(len(bundles) - most):
         terminal.text(f"  {line}")
+
+
+def _told_apart(bundles: Sequence[Bundle]) -> str:
+    """Return how many bundles are new, how many changed, how many are gone."""
+    new = sum(one["before"] is None for one in bundles)
+    gone = sum(one["now"] is None for one in bundles)
+    changed = len(bundles) - new - gone
+    words = (
+        (changed, f"{counted(changed, 'bundle')} changed"),
+        (new, counted(new, "new bundle")),
+        (gone, f"{counted(gone, 'bundle')} gone"),
+    )
+    return ", ".join(text for count, text in words if count)
 
 
 def _growth(bundle: Bundle, kind: Weight) -> str:
@@ -206,7 +219,8 @@ def show_difference(terminal: Terminal, difference: Difference) -> None:
     show_bundles(terminal, difference["bundles"])
     show_downloads(terminal, difference.get("downloads"))
     show_urls(terminal, difference["urls"])
-    show_invalidation(terminal, difference["invalidation"])
+    if difference.get("has_cdn", True):
+        show_invalidation(terminal, difference["invalidation"])
 
 
 ADVICE_SHOWN = 20

@@ -95,7 +95,11 @@ def _boxes(summary: Summary, style: str) -> Iterator[str]:
     """Yield a box for how the run ended, where that was not well, and for each thing that went wrong."""
     ending = summary.get("ending")
     if ending and style != "good":
-        text = "\n".join(f"{word}: {ending[word]}" for word in ("live", "undone", "next"))
+        text = "\n".join(
+            f"{word}: {ending[word]}"
+            for word in ("live", "undone", "next")
+            if not ending[word].startswith("nothing:")
+        )
         yield f'<pre class="box note">{escape(text)}</pre>'
     if summary["error"]:
         yield f'<pre class="box">{escape(summary["error"])}</pre>'

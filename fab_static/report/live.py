@@ -121,7 +121,7 @@ def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType
         cell = Table.grid(padding=(0, 1))
         cell.add_row(ProgressBar(1.0, share, width=BAR), words)
         return cell
-    sign, style = {RUNNING: ("▸", "cyan"), DONE: ("✓", "green"), FAILED: ("✗", "red")}[state]
+    sign, style = {RUNNING: ("▸", "cyan"), DONE: ("✓", ""), FAILED: ("✗", "bold red")}[state]
     return Text(f"{sign} {sum(span.seconds(now) for span in spans):.1f} s", style=style)
 
 

@@ -18,7 +18,8 @@ from fab_static.report.table import Column, laid_out, width_of
 Part = str | tuple[str, str]  # a text, or a text and its style
 # ECMA-48, "Select graphic rendition"
 ATTRIBUTES = {"bold": "1", "dim": "2"}
-COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+# red, cyan and yellow: who cannot tell red from green tells these apart; words and signs say the same
+COLOURS = {"red": "31", "yellow": "33", "cyan": "36"}
 WIDEST = 1000  # columns of a listing where there is no terminal
 LOG_WIDTH = 100  # columns, where there is no terminal
 TAB = 8

@@ -6,6 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
+# our own signs, for LANG=C; each is as wide as what stands for it, but for what ends a line
+PLAIN = str.maketrans({"✓": "+", "✗": "x", "▸": ">", "·": "-", "─": "-", "━": "=", "…": "..."})
+
 
 class Stream:
     """A stream for text. A reader that went away, a full disk or a closed terminal ends no deploy.
@@ -70,6 +73,7 @@ def _write(stream: TextIO, text: str) -> None:
         stream.write(text)
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
+        text = text.translate(PLAIN)
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 

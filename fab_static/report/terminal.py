@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from fab_static.plan.ending import Ending
     from fab_static.timeline import Timeline
 
-RIGHT = ("objects", "bytes", "gzip", "brotli", "files", "missing", "changed")  # columns of numbers
+RIGHT = (
+    "objects",
+    "bytes",
+    "gzip",
+    "brotli",
+    "files",
+    "missing",
+    "changed",
+    "seconds",
+    "sent",
+)  # columns of numbers
 WHOLE = ("id", "live", "host")  # columns whose cells are never broken
 MOST_LINE = 100_000  # bytes of one line; what prints without a newline must not fill the memory
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
@@ -70,6 +80,11 @@ class Terminal:
         """Return the text without secrets and without what would move a terminal's cursor."""
         return self._spell(self._secrets.clean(text))
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether only what went wrong is shown."""
+        return self._quiet
+
     def follow(self, timeline: Timeline, hosts: Sequence[str]) -> None:
         """Show this timeline from now on, as a table that stands below the lines, on a terminal."""
         self._timeline, self._hosts = timeline, hosts
@@ -102,12 +117,7 @@ class Terminal:
             self._line(f"{name} failed after {_seconds(started)}", "bold red", important=True)
             raise
         self._flush()
-        self._line(f"{name} done in {_seconds(started)}", "green")
-
-    def beginning(self, environment: str | None) -> None:
-        """Say at once, to somebody who watches, that hosts are being asked: connecting may take seconds."""
-        if environment and self._paper.is_terminal:
-            self._line(f"  asks the hosts of {environment} …", "dim")
+        self._line(f"{name} done in {_seconds(started)}", "cyan")
 
     def say(self, text: str) -> None:
         """Tell a fact."""
@@ -115,7 +125,7 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Tell something that should be looked at."""
-        self._line("  " + self.clean(text), "yellow", important=True)
+        self._line("! " + self.clean(text), "yellow", important=True)
 
     def output(self, host: str, data: bytes) -> None:
         """Take what a command prints on a host, whole lines at a time: shown, or kept until it fails."""
@@ -151,6 +161,8 @@ class Terminal:
     def ending(self, ending: Ending | None) -> None:
         """Show how a run ended: what is live where, what was undone, the one command to run next."""
         for word, text in ending.words() if ending else ():
+            if word == "undone" and ending and not ending.undone:
+                continue  # what is live says all
             self._log.write(self.clean(f"  {word}: {text}"))
             self._paper.line((f"  {word}:", "dim"), " ", self.clean(text))
 

@@ -29,6 +29,7 @@ def ending_of(deploy: Deployment, command: str) -> Ending:
         stays=deploy.stays,
         down={host.name for host in deploy.down},
         without=deploy.without,
+        is_as_before=not deploy.stays and live == dict.fromkeys(names, deploy.was_live),
     )
 
 

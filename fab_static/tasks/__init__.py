@@ -3,6 +3,7 @@
 Reads words, clock and files, calls the api, prints, and exits with the code that says how it ended. This
 folder alone imports invoke, prints and exits.
 
+- first_line speaks before all else is loaded;
 - namespace is what a fabfile gets;
 - living, looking, serving and single hold the tasks;
 - ending turns how a task ends into words and a code;
@@ -12,7 +13,24 @@ folder alone imports invoke, prints and exits.
 `status` does not wait for what only a deploy needs.
 """
 
-from fab_static.tasks.ending import EXIT_CODES
-from fab_static.tasks.namespace import TASKS, calling_folder, namespace_beside
+from __future__ import annotations
 
-__all__ = ["EXIT_CODES", "TASKS", "calling_folder", "namespace_beside"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fab_static.tasks.ending import EXIT_CODES
+    from fab_static.tasks.namespace import TASKS, namespace_beside
+
+_FROM = {"EXIT_CODES": "ending", "TASKS": "namespace", "namespace_beside": "namespace"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for: first_line speaks before any of it is there."""
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_FROM[name]}"), name)
+    return found
+
+
+__all__ = ["EXIT_CODES", "TASKS", "namespace_beside"]

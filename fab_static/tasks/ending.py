@@ -22,7 +22,7 @@ from fab_static.errors import (
     FabStaticError,
     InventoryError,
 )
-from fab_static.tasks.chosen import CHOSEN, chosen_session, spell
+from fab_static.tasks.chosen import chosen_session, spell
 
 if TYPE_CHECKING:
     from fab_static import api
@@ -53,7 +53,6 @@ def task_session(
     interruption.heed()
     try:
         show = terminal_for({}, stream=words, verbose=verbose, quiet=quiet)
-        show.beginning(CHOSEN.get("environment"))  # what follows loads programs, then connects
         session = chosen_session(show)
         session.began = began
         errors = show.on_stream(sys.stderr)
@@ -127,10 +126,23 @@ def tell_live(session: api.Session, deploy: Deployment) -> None:
     if deploy.after_flip:
         raise _LiveButError(deploy)
     if deploy.is_flipped and deploy.release:
+        _show_hosts(session, deploy, deploy.release.id)
         name = session.environment.name
+        if deploy.rolled_back:
+            session.show.say(f"to go forward again: fab {name} rollback --to {deploy.rolled_back}")
         session.show.say(
             f"{deploy.release.id} is live on {name}; what changed: fab {name} report --open"
         )
+
+
+def _show_hosts(session: api.Session, deploy: Deployment, release: str) -> None:
+    """Show the last table: host by host, what is live and what it took."""
+    from fab_static.looking.outcome import outcomes
+    from fab_static.report.outcome import show_outcomes
+    from fab_static.report.terminal import Terminal
+
+    if isinstance(session.show, Terminal):
+        show_outcomes(session.show, outcomes(deploy), release)
 
 
 def _show_live_but(terminal: Terminal, deploy: Deployment) -> None:

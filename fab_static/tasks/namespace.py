@@ -16,7 +16,7 @@ from fab_static.errors import InventoryError
 from fab_static.phases import EVERYTHING
 from fab_static.plan.spelling import spelled, task_name
 from fab_static.sessions.environments import environments, own_phases
-from fab_static.tasks import names
+from fab_static.tasks import first_line, names
 from fab_static.tasks.beginning import init
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
 from fab_static.tasks.ending import refuse, terminal_for
@@ -75,6 +75,7 @@ def namespace_beside(folder: Path) -> Collection:
 
 def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str]]) -> Task[Any]:
     def choose(c: Context) -> None:
+        first_line.end()
         same = alike.get(spelled(name), [])
         if same:
             error = InventoryError(
@@ -120,19 +121,3 @@ def _complete_releases(program: Program, environments: list[str], inventories: P
 
         for name in releases_for(program.core.remainder, environments, inventories):
             print(name)  # noqa: T201 - as Invoke does
-
-
-def calling_folder() -> Path:
-    """Return the folder of the fabfile that imports us: beside it stand the inventories."""
-    frame = sys._getframe()  # no other way: an import has no arguments
-    while frame := frame.f_back:  # type: ignore[assignment]
-        file = frame.f_globals.get("__file__")
-        name = frame.f_globals.get("__name__", "")
-        if file and name.partition(".")[0] not in ("fab_static", "importlib"):
-            folder = Path(file).resolve().parent
-            # a fabfile may be a package: then the inventories stand beside its folder
-            is_package = (
-                not (folder / "inventories").is_dir() and (folder.parent / "inventories").is_dir()
-            )
-            return folder.parent if is_package else folder
-    return Path.cwd()

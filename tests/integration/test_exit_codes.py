@@ -41,7 +41,6 @@ def test_4_the_release_is_live_but_the_probe_fails(tiny: Operator) -> None:
     assert error.endswith(
         f"{live} is LIVE, but what stands above failed after it went live\n"
         f"  live: {live} on every host\n"
-        "  undone: nothing: the release stays live\n"
         "  next: fab staging probe\n"
     )
     tiny.fab("probe")

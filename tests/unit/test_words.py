@@ -42,12 +42,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFront]:
 
 
 NOTHING_FLIPPED = f"""\
-  live: {NEW} on every host
-  undone: nothing: no host had flipped
+  live: {NEW} on every host, as before
   next: fab staging rollback --to {OLD}
 """
 ALL_UNDONE = f"""\
-  live: {NEW} on every host
+  live: {NEW} on every host, as before
   undone: the flip of build1, edge1, edge2, web1, web2
   next: fab staging rollback --to {OLD}
 """
@@ -72,7 +71,7 @@ error: the reload failed with exit code 7: no such unit
 
 
 def test_a_check_that_never_answers(site: Site, said: Said) -> None:
-    answers = iter(["timed out"])
+    answers = iter(["200", "timed out"])
     site.hosts["web1"].before["http"] = lambda: ({"answer": next(answers, "200")}, b"")
     assert said() == (
         1,
@@ -138,7 +137,6 @@ error: the host cannot be reached: connection refused
   where: edge2 (127.0.0.1:9)
   mend:  see whether it runs and its SSH server listens: ssh -p 9 deploy@127.0.0.1
   live: what was live before, on build1, edge1, web1, web2: nothing was changed; edge2 cannot be reached
-  undone: nothing: no host had flipped
   next: fab staging rollback
 """,
     )
@@ -220,7 +218,6 @@ error: ben@laptop (process 4711) deploys shop to staging since WHEN UTC, now at 
   where: FOLDER/build1/lock on build1
   mend:  wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: fab staging unlock --steal --because "…"
   live: what was live before, on every host: nothing was changed
-  undone: nothing: no host had flipped
   next: fab staging rollback --wait 600
 """
     )
@@ -319,7 +316,6 @@ def live_but(phase: str) -> str:
     return f"""\
 {OLD} is LIVE, but what stands above failed after it went live
   live: {OLD} on every host
-  undone: nothing: the release stays live
   next: fab staging {phase}
 """
 
@@ -399,7 +395,6 @@ def test_an_interruption_after_the_release_went_live(site: Site, said: Said) -> 
         f"""\
 interrupted after the release went live
   live: {OLD} on every host
-  undone: nothing: the release stays live
   next: fab staging rollback --to {OLD}
 """,
     )
@@ -462,8 +457,8 @@ def test_what_the_next_command_says_after_a_kill(
     words = re.sub(r"\d\d:\d\d:\d\d ", "", capsys.readouterr().out)
     assert words.startswith(
         f"""\
-  the lock of ben@laptop at activate was left behind by a deploy that died; going on
-  an unfinished flip was put back; {NEW} is live everywhere again
+! the lock of ben@laptop at activate was left behind by a deploy that died; going on
+! an unfinished flip was put back; {NEW} is live everywhere again
   rolling back to {NEW}
 """
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Ask a URL from this host, until it answers 200 or `timeout` seconds are over.
 
-    With `release`, until the JSON it answers names that release: it is what the process has read.
+    With `once`, it is asked once. With `release`, until the JSON it answers names that release: it is what the process has read.
     """
     deadline = time.monotonic() + head["timeout"]
     wait = 0.05
@@ -29,7 +29,7 @@ def http(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         answer, page = answer_of(head["url"], max(0.1, deadline - time.monotonic()))
         if answer == "200" and head.get("release"):
             answer = running_release(page)
-        done = answer == (head.get("release") or "200")
+        done = head.get("once") or answer == (head.get("release") or "200")
         if done or time.monotonic() + wait > deadline:
             return {"answer": answer}, b""
         time.sleep(wait)  # between two questions; the deadline bounds it

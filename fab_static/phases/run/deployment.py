@@ -111,6 +111,11 @@ class Deployment:
         """The release of this run is live on every host, whatever fails now: no exit 1."""
         return self.is_flipped and self.withdrawn is None
 
+    @property
+    def goes_back(self) -> bool:
+        """It makes an earlier release live, or one that was live before."""
+        return self.rolled_back is not None or (self.command or "").startswith("rollback")
+
     # ---- hosts
 
     @property

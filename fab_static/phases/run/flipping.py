@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -97,13 +97,27 @@ def host_flip(
 
 
 class Flipping:
-    """Carries a flip out, and the way back."""
+    """Carries a flip out, and the way back.
 
-    def __init__(self, deploy: Deployment, flip: Flip, release: Release) -> None:
+    Args:
+        deploy: the run.
+        flip: what moves, and what goes back.
+        release: what is to be live.
+        unwell: web hosts that did not answer web.check before: on the way back nobody waits until they do.
+    """
+
+    def __init__(
+        self,
+        deploy: Deployment,
+        flip: Flip,
+        release: Release,
+        unwell: Collection[RemoteHost] = (),
+    ) -> None:
         self._deploy = deploy
         self._flip = flip
         self._release = release
         self._hosts = [host for host in deploy.hosts() if host.name in flip.hosts]
+        self._unwell = unwell
         self._reloaded: set[RemoteHost] = set()
 
     @contextmanager
@@ -211,7 +225,7 @@ class Flipping:
             return True
         try:
             self.reload(host)
-            self.check(host, flip.current)
+            self.check(host, flip.current, is_back=True)
         except RemoteError as error:
             if host in self._reloaded:
                 raise
@@ -240,7 +254,7 @@ class Flipping:
                 mend="run it by hand there, see why it fails, then deploy again",
             )
 
-    def check(self, host: RemoteHost, release: str) -> None:
+    def check(self, host: RemoteHost, release: str, *, is_back: bool = False) -> None:
         """Wait until the web processes of a host answer, and, where they can tell, run this release.
 
         Raises:
@@ -248,7 +262,7 @@ class Flipping:
         """
         web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
         patience = min(CHECK_SECONDS, ssh.command_timeout)
-        if web.check:
+        if web.check and not (is_back and host in self._unwell):
             url = expand_url(web.check, host.host)
             head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=patience))
             if head["answer"] != "200":

@@ -314,10 +314,11 @@ class Replay(TypedDict):
 
 
 class Http(TypedDict):
-    """A URL; with a release, its answer says which one runs."""
+    """A URL; with a release, its answer says which one runs. `once`: whatever it answers first."""
 
     url: str
     timeout: float
+    once: NotRequired[bool]
     release: NotRequired[str]
 
 

@@ -78,7 +78,7 @@ def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
     terminal, stream = shown()
     found.show_bundles(terminal, BUNDLES)
     title, _, _, *rows = stream.getvalue().splitlines()
-    assert title == "3 bundles changed:"
+    assert title == "1 bundle changed, 1 new bundle, 1 bundle gone:"
     assert [row.split("  ", 1)[0] for row in rows] == [
         "shop/base.html, css 1",
         "js/new.js",
@@ -154,7 +154,7 @@ def test_an_exact_plan_shows_bundles_and_both_urls():
     urls = [{"before": None, "now": f"/static/{at}"} for at in range(22)]
     found.show_plan(terminal, {**PLAN, "exact": True, "bundles": BUNDLES, "urls": urls})
     text = stream.getvalue()
-    assert "3 bundles changed:" in text
+    assert "1 bundle changed, 1 new bundle, 1 bundle gone:" in text
     assert "22 URLs change:\n  (none) -> /static/0\n" in text
     assert "  … and 2 more\n" in text
 

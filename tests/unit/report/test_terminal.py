@@ -214,7 +214,7 @@ def test_without_a_terminal_every_line_of_a_phase_says_when():
     assert [STAMP.sub("", line) for line in lines[:4]] == [
         "compress",
         "  12 files",
-        "  look",
+        "! look",
         "  build1: a line",
     ]
     assert re.fullmatch(r"compress done in \d+\.\d s", STAMP.sub("", lines[4]))
@@ -307,7 +307,7 @@ def test_a_quiet_terminal_shows_what_went_wrong_and_nothing_else():
     terminal, stream = shown()
     terminal = Terminal({}, stream=stream, quiet=True)
     speak_of_phases(terminal)
-    assert [STAMP.sub("", line) for line in stream.getvalue().splitlines()] == ["  look at this"]
+    assert [STAMP.sub("", line) for line in stream.getvalue().splitlines()] == ["! look at this"]
     with pytest.raises(ReleaseError):
         fail_in_a_phase(terminal, lines=1)
     assert "compress failed after" in stream.getvalue()
@@ -354,7 +354,7 @@ def test_the_log_holds_all_that_was_shown_and_all_that_was_not(tmp_path):
     assert words[:5] == [
         "compress",
         "  12 files",
-        "  look at this",
+        "! look at this",
         "  build1: a line",
         words[4],
     ]
@@ -368,15 +368,5 @@ def test_what_turns_text_around_is_spelt_out():
     terminal, stream = shown()
     terminal.warn("img/logo\u202egpj.svg \u2066x\u2069 \u200fy \u2028z")
     assert stream.getvalue().endswith(
-        "  img/logo\\u202egpj.svg \\u2066x\\u2069 \\u200fy \\u2028z\n"
+        "! img/logo\\u202egpj.svg \\u2066x\\u2069 \\u200fy \\u2028z\n"
     )
-
-
-def test_who_watches_is_told_at_once_that_hosts_are_asked():
-    """Loading and connecting left the screen blank for seconds."""
-    terminal, stream = shown(stream=Tty())
-    terminal.beginning("staging")
-    assert "asks the hosts of staging …" in stream.getvalue()
-    terminal, stream = shown()  # a log gets its first line soon enough
-    terminal.beginning("staging")
-    assert stream.getvalue() == ""

@@ -15,9 +15,7 @@ from fab_static.tasks import ending
 from fab_static.tasks.ending import task_session, tell_live
 
 ENDING = Ending(["edge1"], {"edge1": "R1"}, set(), "fab staging deploy")
-LIVE = (
-    "  live: R1 on every host\n  undone: nothing: no host had flipped\n  next: fab staging deploy\n"
-)
+LIVE = "  live: R1 on every host\n  next: fab staging deploy\n"
 
 
 class Session:
@@ -103,7 +101,9 @@ def test_a_task_that_ends_with_a_code_of_its_own_keeps_it(session: Session) -> N
 
 
 def test_a_run_that_went_live_says_where_its_changes_stand(session: Session) -> None:
-    done: Any = SimpleNamespace(after_flip=[], is_flipped=True, release=SimpleNamespace(id="R2"))
+    done: Any = SimpleNamespace(
+        after_flip=[], is_flipped=True, release=SimpleNamespace(id="R2"), rolled_back=None
+    )
     tell_live(session, done)  # type: ignore[arg-type]
     assert session.said == ["R2 is live on staging; what changed: fab staging report --open"]
     done.is_flipped = False  # a rehearsal
@@ -131,7 +131,11 @@ def test_what_failed_after_the_flip_is_told_and_ends_with_its_own_code(
 def test_beside_json_words_go_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool, stream: str
 ) -> None:
-    monkeypatch.setattr(ending, "chosen_session", lambda show: show.say("a word"))
+    def chosen(show: Any) -> Session:
+        show.say("a word")
+        return Session()
+
+    monkeypatch.setattr(ending, "chosen_session", chosen)
     with task_session(as_json=as_json):
         pass
     assert "a word" in getattr(capsys.readouterr(), stream)

@@ -10,7 +10,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from fab_static.tasks import TASKS, chosen, namespace
-from fab_static.tasks.namespace import calling_folder, namespace_beside
+from fab_static.tasks.first_line import calling_folder
+from fab_static.tasks.namespace import namespace_beside
 
 
 @pytest.fixture
