@@ -85,12 +85,14 @@ compiled: $(STAMP)
 # compiled on every core, where pip takes one; what some package has for another Python cannot be compiled
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@echo "pip installs fab_static and what its tests need into $(VENV): once, about a minute"
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --no-compile --editable '.[dev]'
 	$(VENV)/bin/python -m compileall -q -j 0 $(VENV)/lib || true
 	touch $@
 
 $(MODULES): $(PROJECT)/package-lock.json | $(STAMP)
+	@echo "npm installs the sample shop's lessc and uglify-js into $(PROJECT)/node_modules: once"
 	cd $(PROJECT) && ../../$(VENV)/bin/python -c 'import checkout; checkout.install_packages()'
 	touch $@
 

@@ -384,7 +384,8 @@ class Fleet:
     def environment(self) -> dict[str, str]:
         """Return what to add to the environment of a program that speaks to this fleet.
 
-        Credentials that open nothing, in place of the operator's own, and no proxy for loopback.
+        Credentials that open nothing, in place of the operator's own, and no proxy for loopback. Logs and
+        reports go into the fleet's folder: the operator may have a `shop` with reports of its own.
         """
         config = self.folder / "aws_config"
         config.write_text("[default]\nregion = us-east-1\n", encoding="utf-8")
@@ -398,6 +399,7 @@ class Fleet:
             "AWS_CONFIG_FILE": str(config),
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_PROFILE": "default",
+            "XDG_STATE_HOME": str(self.folder / "state"),
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         }

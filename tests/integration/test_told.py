@@ -239,3 +239,12 @@ def read_of(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:
         return b""
+
+
+def test_a_run_of_the_demo_or_of_tests_writes_nothing_below_the_home(
+    tiny: Operator, tmp_path: Path
+) -> None:
+    """Its app and environment may be called as the developer's own."""
+    tiny.fab("prune", HOME=str(tmp_path))
+    assert [*tmp_path.rglob("*")] == []
+    assert [*tiny.fleet.folder.joinpath("state").rglob("*-prune.json")]
