@@ -7,7 +7,7 @@ MODULES := $(PROJECT)/node_modules/.installed
 AXE := tests/browser/node_modules/.installed
 BUNDLERS := tests/bundlers/node_modules/.installed
 
-.PHONY: demo test unit integration browser served ready chaos chaos-short bench lint format types docs site recording servers pythons compiled clean
+.PHONY: demo test unit integration browser served fresh ready chaos chaos-short bench lint format types docs site recording servers pythons compiled clean
 
 demo: $(STAMP) $(MODULES) compiled
 	$(VENV)/bin/python -m demo
@@ -29,6 +29,11 @@ integration: $(STAMP) $(MODULES) $(BUNDLERS) servers compiled
 # both in one session: neither leaves a core idle at its end
 served: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled
 	$(SERVED) tests/integration tests/browser
+
+# README's commands on fresh Debians, in folders; needs root. The first run makes the root: one to three minutes
+fresh: $(STAMP)
+	sh tests/fresh/root.sh .cache/debian
+	unshare --net --mount $(VENV)/bin/pytest -q tests/fresh
 
 browser: $(STAMP) $(AXE) servers
 	$(VENV)/bin/pytest -q tests/browser

@@ -38,6 +38,9 @@ NOT_RUN = {
     "fab production sign 20261122T170102Z-3f9c1a7b": "needs a key: test_signatures.py runs it",
     "fab production join edge7=10.0.0.27 --wait 15m": "a second host: test_hosts_that_join.py",
     "fab <env> join edge2": "see there",
+    "fab staging nginx | ssh 10.0.0.21 'sudo tee /etc/nginx/conf.d/static.conf'": (
+        "on a fresh Debian: `make fresh` runs it"
+    ),
     "fab -i": "prose of docs/ssh.md: an option, as are the next four",
     "fab -S": "see there",
     "fab -t": "see there",
