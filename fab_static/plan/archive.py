@@ -177,7 +177,9 @@ def refuse_strange(release: Release, marker: Marker, where: str) -> None:
     for path, file in (*release.files.items(), *release.manifests.items()):
         if not (_is_file(file) and _VERSION.fullmatch(file.version)):
             raise damaged(f"its seal does not say what {path!a} holds", where)
-    if release.versions_sha256 is not None and not _is_object(release.versions_sha256):
+    if release.versions_sha256 is not None and not (
+        _is_object(release.versions_sha256) and _is_size(release.versions_size)
+    ):
         raise damaged("its seal does not say what resource_versions.yml holds", where)
     sizes: dict[str, int] = {}
     for sha256, size in _all_sizes(release):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 
+MOST = 1 << 40  # bytes that a file may claim to have: no static file has a TiB
 ZSTD = ".zst"  # stock nginx does not look for it beside a file
 
 
@@ -101,7 +102,7 @@ def is_seal(seal: Any, release: str) -> bool:
         outside = seal.get("manifests", {})
         for one in (*files.values(), *outside.values(), *([versions] if versions else [])):
             made = (*with_copies(one), *deltas_of(one))
-            if not all(isinstance(size, int) for _key, _sha256, size in made):
+            if not all(type(size) is int and 0 <= size <= MOST for _key, _sha256, size in made):
                 return False
         for path, version in seal["versioned"].items():
             checked(VERSION, version, "version")

@@ -1,10 +1,12 @@
 """A host takes a release in by its seal, of which it is sent what it does not have."""
 
+import json
+
 import pytest
 
 from fab_static.host.agent.differences import difference
 from fab_static.host.agent.refusals import RefusedError
-from tests.unit.host.agent.agents import ALL, FILES, record_of, seal_of, sha256_of
+from tests.unit.host.agent.agents import ALL, FILES, everything_below, record_of, seal_of, sha256_of
 
 OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
 VERSIONS = b"js/a.js: x\n"
@@ -71,3 +73,16 @@ def test_what_is_no_seal_is_refused(holding):
     words = {"release": NEW, "sha256": sha256_of(b"{}"), "base": None, "roles": ALL}
     with pytest.raises(RefusedError, match=f"what came is no seal of {NEW}"):
         holding.do("take_seal", b"{}", **words, builds=True)
+
+
+@pytest.mark.parametrize("size", [10**18, 2**64, -1, True, "1"])
+def test_a_seal_that_claims_a_size_that_no_file_has_is_refused_and_nothing_is_written(
+    agent, root, size
+):
+    claims = json.loads(seal(NEW))
+    claims["files"]["js/a.js"]["size"] = size
+    text = json.dumps(claims).encode()
+    words = {"release": NEW, "sha256": sha256_of(text), "base": None, "roles": ALL}
+    with pytest.raises(RefusedError, match="what came is no seal of"):
+        agent.ask("take_seal", text, builds=True, **words)
+    assert everything_below(root) == []

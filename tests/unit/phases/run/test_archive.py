@@ -106,6 +106,21 @@ def release_of(**changes: Any) -> Release:
     return replace(release, id=f"{release.id}-{release.digest[:8]}")
 
 
+@pytest.mark.parametrize("size", [10**18, 2**64, -1, True, "1"])
+@pytest.mark.parametrize("what", ["file", "copy", "versions"])
+def test_a_seal_that_claims_a_size_that_no_file_has_is_refused_before_anything_is_read(
+    what: str, size: Any
+) -> None:
+    """Whoever wrote it fills no memory and no disk by a number."""
+    sheet = file_of(b"a")
+    changes: dict[str, Any] = {
+        "file": {"files": {"a.css": replace(sheet, size=size)}},
+        "copy": {"files": {"a.css": replace(sheet, encodings={"gz": Encoded(sheet.sha256, size)})}},
+        "versions": {"versions_sha256": sheet.sha256, "versions_size": size},
+    }[what]
+    assert "its seal does not say what" in refused(written(release_of(**changes)))
+
+
 def test_what_is_written_so_in_a_test_is_taken() -> None:
     archive = taken(written(release_of(), {file_of(b"a").sha256: b"a"}))
     assert list(archive.release.files) == ["a.css"]
