@@ -26,9 +26,9 @@ ENOUGH = 4 << 20  # bytes to the host: only objects are so many
 class Proxy:
     """Carries connections to an SSH server; each stands still once it has carried much."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], at: str = "127.0.0.1") -> None:
         self._target = target
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server((at, 0))
         self.port: int = self._server.getsockname()[1]
         self.most: float = float("inf")
         self.stands_still = threading.Event()

@@ -334,15 +334,18 @@ def hubbed(bucketed: BucketOperator) -> BucketOperator:
 def counted(operator: BucketOperator) -> Iterator[Callable[[], int]]:
     """Yield what says how many bytes went over the operator's line: to and from hosts, and to and from the store."""
     fleet = operator.fleet
-    lines = {name: Proxy((host.address, host.port)) for name, host in fleet.hosts.items()}
+    lines = {
+        name: Proxy((host.address, host.port), host.address) for name, host in fleet.hosts.items()
+    }
     inventory = operator.folder / "inventories" / "hubbed.yml"
     before, keys = inventory.read_text(), fleet.known_hosts.read_text()
     described, through = yaml.safe_load(before), ""
     for name, line in lines.items():
-        described["hosts"][name].update(address="127.0.0.1", port=line.port)
-        own = f"[{fleet.hosts[name].address}]:{fleet.hosts[name].port} "
+        described["hosts"][name]["port"] = line.port
+        at = f"[{fleet.hosts[name].address}]:"
+        own = f"{at}{fleet.hosts[name].port} "
         mine = [each for each in keys.splitlines() if own in each]
-        through += "\n".join(mine).replace(own, f"[127.0.0.1]:{line.port} ") + "\n"
+        through += "\n".join(mine).replace(own, f"{at}{line.port} ") + "\n"
     inventory.write_text(yaml.safe_dump(described))
     fleet.known_hosts.write_text(keys + through)
     try:
@@ -386,7 +389,7 @@ def test_no_object_passes_the_operators_line(hubbed: BucketOperator) -> None:
         for size in (1, 3_000_000):
             logo.write_bytes(os.urandom(size))
             before = line()
-            told = hubbed.fab("deploy", name="hubbed").stdout
+            told = hubbed.fab("prepare", name="hubbed").stdout
             carried.append(line() - before)
             assert "s3://hub/, straight from the build host" in told
     assert max(carried) < 600_000
