@@ -17,6 +17,7 @@ from benchmarks.fleets import Operator, led
 
 LATE_SECONDS = 0.030  # each way
 UP, DOWN = 20e6 / 8, 100e6 / 8  # bytes a second
+WIDE = 1e10  # bytes a second: what is sent takes no time
 PIECE = 16 * 1024
 QUEUED = 64  # pieces of one connection that are under way: a window of 1 MB
 
@@ -26,6 +27,7 @@ class Way:
     """One direction of the line: what all connections send through it, one piece after the other."""
 
     bytes_per_second: float
+    late_seconds: float = LATE_SECONDS
     carried: int = 0
     _free_at: float = 0.0  # on the loop's clock
 
@@ -33,7 +35,7 @@ class Way:
         """Take a piece; return when it is at the other end."""
         self.carried += size
         self._free_at = max(self._free_at, now) + size / self.bytes_per_second
-        return self._free_at + LATE_SECONDS
+        return self._free_at + self.late_seconds
 
 
 @dataclass
@@ -59,7 +61,8 @@ class FarLine:
 
         async def serve() -> int:
             async def accepted(near: asyncio.StreamReader, near_back: asyncio.StreamWriter) -> None:
-                await self._joined(near, near_back, address, port)
+                with suppress(asyncio.CancelledError):  # the line is closed: no word of it
+                    await self._joined(near, near_back, address, port)
 
             server = await asyncio.start_server(accepted, address, 0)
             found: int = server.sockets[0].getsockname()[1]
@@ -88,7 +91,7 @@ class FarLine:
         port: int,
     ) -> None:
         self.connections += 1
-        await asyncio.sleep(2 * LATE_SECONDS)
+        await asyncio.sleep(self.up.late_seconds + self.down.late_seconds)
         far, far_back = await asyncio.open_connection(address, port)
         await asyncio.gather(
             self._carry(near, far_back, self.up), self._carry(far, near_back, self.down)
@@ -102,7 +105,7 @@ class FarLine:
         with suppress(OSError):
             while piece := await source.read(PIECE):
                 await queue.put((way.arrival(len(piece), self._loop.time()), piece))
-        await queue.put((self._loop.time() + LATE_SECONDS, b""))
+        await queue.put((self._loop.time() + way.late_seconds, b""))
         await delivering
 
     async def _deliver(
@@ -126,10 +129,17 @@ class FarLine:
             await sink.wait_closed()
 
 
+def of_trips(seconds: float) -> FarLine:
+    """Return a line on which a round trip takes so long that nothing else counts."""
+    return FarLine(Way(WIDE, seconds / 2), Way(WIDE, seconds / 2))
+
+
 @contextmanager
-def far(operator: Operator, names: Sequence[str] | None = None) -> Iterator[FarLine]:
+def far(
+    operator: Operator, names: Sequence[str] | None = None, line: FarLine | None = None
+) -> Iterator[FarLine]:
     """Lead the operator's connections to these hosts, or all, through one line, while the block runs."""
-    hosts, line = operator.fleet.hosts, FarLine()
+    hosts, line = operator.fleet.hosts, line or FarLine()
     try:
         ports = {name: line.to(hosts[name].address, hosts[name].port) for name in names or hosts}
         with led(operator, ports):

@@ -293,6 +293,7 @@ class Session(Looking):
             InventoryError: `to` is no release.
             ReleaseError: there is nothing to go back to, or a host does not hold all of it.
         """
+        from fab_static.phases.run.foreseeing import foresee_rollback
         from fab_static.plan.history import goes_back
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run
@@ -300,7 +301,9 @@ class Session(Looking):
         self._check_id(to)
         deploy = self._deployment(without=without)
         with self._rolling_back(deploy, check, wait_seconds):
-            deploy.release = deploy.read_release(choosing.rollback_target(deploy, to))
+            target = choosing.rollback_target(deploy, to)
+            foresee_rollback(deploy, target)
+            deploy.release = deploy.read_release(target)
             live = deploy.last_live
             if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live

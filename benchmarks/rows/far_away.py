@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.far_line import FarLine, far
+from benchmarks.far_line import FarLine, far, of_trips
 from benchmarks.fleets import Operator, plain
 from benchmarks.measure import Cost, cost
 from benchmarks.results import Figure, Row, cpu, seconds
@@ -18,9 +18,13 @@ UNCHANGED, CHANGED, ROLLBACK, STATUS = (
 UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST = (
     *("far-unchanged-bytes", "far-changed-bytes", "far-rollback-bytes", "far-bytes-per-host"),
 )
+UNCHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS = (
+    *("far-unchanged-trips", "far-rollback-trips", "far-status-trips"),
+)
 ROWS = (
     *(UNCHANGED, CHANGED, ROLLBACK, STATUS),
     *(UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST),
+    *(UNCHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS),
 )
 OF_FOUR: dict[str, list[Role]] = {
     "build1": ["build"],
@@ -40,6 +44,8 @@ KILOBYTES = {
     ROLLBACK_BYTES: (ROLLBACK, "`rollback`", None),
 }
 SMALL = "shop/static/shop/small.txt"  # that no page names
+TRIPS = {UNCHANGED_TRIPS: "deploy", ROLLBACK_TRIPS: "rollback", STATUS_TRIPS: "status"}
+TRIP_SECONDS = 1.0  # so long that what the hosts work does not hide it
 LINE = "60 ms, 20 Mbit/s up, 100 down, 4 hosts"
 
 
@@ -57,6 +63,7 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
         operator.fab("deploy")
         with far(operator) as line:
             costs, carried = _rounds(operator, line, times, tell)
+        yield from _trips(operator, min(times, 2), tell)
     for name, (what, limit) in SECONDS.items():
         yield Row(
             name,
@@ -93,3 +100,28 @@ def _rounds(
             tell(f"{number + 1}/{times} {name}: {costs[name][-1]}, up {up:,}, down {down:,}")
         operator.fab("deploy")  # the changed one is live again
     return costs, carried
+
+
+def _trips(operator: Operator, times: int, tell: Callable[[str], None]) -> Iterator[Row]:
+    """Yield how many round trips follow one another: what a line of one second a trip costs more than one of none."""
+    took: dict[tuple[str, float], float] = {}
+    for late in (0.0, TRIP_SECONDS):
+        with far(operator, line=of_trips(late)):
+            for _ in range(times):
+                for name, word in TRIPS.items():
+                    one = cost(lambda word=word: operator.fab(word)).seconds  # type: ignore[misc]
+                    tell(f"{name}, {late} s a trip: {one:.1f} s")
+                    took[name, late] = min(one, took.get((name, late), one))
+                operator.fab("deploy")
+    for name, word in TRIPS.items():
+        trips = (took[name, TRIP_SECONDS] - took[name, 0.0]) / TRIP_SECONDS
+        note = f"Each takes {TRIP_SECONDS:g} s, and bytes none: what is longer than with none is trips. "
+        note += "To connect takes 8: TCP, key exchange, login, channel, command."
+        of = "`deploy`, nothing changed" if word == "deploy" else f"`{word}`"
+        yield Row(
+            name,
+            f"round trips, one after the other: {of}",
+            Figure.of([trips], "trips"),
+            None,
+            note=note,
+        )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.locking import holder_of
+from fab_static.phases.run.locking import holder_of, keeps_lock
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
 from fab_static.remote import RemoteHost
@@ -101,6 +101,8 @@ def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
         request = asks.Verify(
             release=live, roles=list(host.roles), seal=None, gone="static" in host.roles
         )
+        if host == deploy.build and keeps_lock(deploy):  # one trip for both
+            host.foresee([(verbs.VERIFY, request), (verbs.LOOK_AT_LOCK, None)])
         return host.ask(verbs.VERIFY, request)[0]
     except FabStaticError as error:
         if isinstance(error, RemoteError) and not error.is_refusal:

@@ -210,6 +210,8 @@ class _Noted:
 
 
 def _forget(deploy: Deployment) -> None:
+    if not (deploy.journal.to_invalidate or deploy.journal.invalidation):
+        return
     deploy.journal.to_invalidate = {}
     deploy.journal.invalidation = None
     deploy.journal.save()

@@ -30,7 +30,12 @@ def verify(deploy: Deployment) -> None:
     if deploy.lock:
         bring_trust(deploy)
     seal = deploy.seal_sha256(release)
-    deploy.on(deploy.hosts(), lambda host: refuse_holes(host, release, seal))
+
+    def verified(host: RemoteHost) -> None:
+        host.foresee(to_verify(deploy, host, release))
+        refuse_holes(host, release, seal)
+
+    deploy.on(deploy.hosts(), verified)
     if deploy.origin:
         _published(deploy, deploy.origin, release)
     gate(deploy, release)

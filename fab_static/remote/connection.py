@@ -40,6 +40,7 @@ class SharedConnection(Connection):
         self._shared = shared or SharedWays(environment.ssh, tell)
         self._opening = threading.Lock()
         self._transport: paramiko.Transport | None = None
+        self._failures: list[Exception] = []  # of opening it
 
     def channel(self, command: str) -> SshChannel:
         """Start a command on the host."""
@@ -53,9 +54,17 @@ class SharedConnection(Connection):
         return channel
 
     def _open(self) -> paramiko.Transport:
+        """Return the open connection. Who waits while another opens it fails as that one does."""
+        known = len(self._failures)
         with self._opening:
             if self._transport is None or not self._transport.is_active():
-                self._transport = self._connect()
+                if len(self._failures) > known:
+                    raise self._failures[-1]
+                try:
+                    self._transport = self._connect()
+                except Exception as error:
+                    self._failures.append(error)
+                    raise
             return self._transport
 
     def close(self) -> None:

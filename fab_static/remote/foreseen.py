@@ -17,8 +17,8 @@ Answer = tuple[Any, bytes]
 
 MOST_TOGETHER = 24  # an agent holds 32 frames that wait for their turn
 MOST_BYTES = 4 * 1024 * 1024  # of objects that are kept for whoever asks again
-# these change nothing that a question would be answered by
-WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT)
+# these change nothing that a question would be answered by; VERIFY gives a wrong file another time
+WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT, verbs.VERIFY)
 
 
 class Foreseen:

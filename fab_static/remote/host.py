@@ -135,6 +135,16 @@ class RemoteHost:
         known = self._foreseen.answer(verb, request)
         if known:
             return cast("tuple[A, bytes]", known)
+        return self._asked(verb, request, body, on_output, timeout_seconds)
+
+    def _asked(
+        self,
+        verb: Verb[Any, A],
+        request: Any,
+        body: bytes,
+        on_output: Callable[[bytes], None] | None,
+        timeout_seconds: float | None,
+    ) -> tuple[A, bytes]:
         params = self._with_lock(request)
         head, data = self._requests.ask(verb.name, params, body, on_output, timeout_seconds)
         if verb is verbs.READ_OBJECT:
@@ -240,6 +250,7 @@ class RemoteHost:
         on_output: Callable[[bytes], None] | None = None,
         record: asks.Record | asks.OwnRecord | None = None,
         shares_start: bool = False,
+        only_looks: bool = False,
     ) -> Ran:
         """Run a command on the host; its environment never stands on a command line.
 
@@ -252,6 +263,7 @@ class RemoteHost:
             record: what the agent needs to record there what the command reads.
             shares_start: it may run in a fork of a process that has set the project up: a command of
                 manage.py, or the record's `main`.
+            only_looks: it changes nothing; what was foreseen counts still.
         """
         kept = Output()
 
@@ -261,20 +273,18 @@ class RemoteHost:
                 on_output(piece)
 
         limit = self.environment.ssh.command_timeout
-        head, _ = self.ask(
-            verbs.RUN,
-            asks.Run(
-                command=command,
-                folder=folder,
-                environment=dict(environment or {}),
-                timeout=limit,
-                main=main,
-                record=record,
-                shares_start=shares_start,
-            ),
-            on_output=collect,
-            timeout_seconds=limit + 30,
+        request = asks.Run(
+            command=command,
+            folder=folder,
+            environment=dict(environment or {}),
+            timeout=limit,
+            main=main,
+            record=record,
+            shares_start=shares_start,
         )
+        if not only_looks:
+            self._foreseen.answer(verbs.RUN, request)
+        head, _ = self._asked(verbs.RUN, request, b"", collect, limit + 30)
         return Ran.told(head, kept.all().decode(errors="replace"))
 
     def cancel(self) -> None:

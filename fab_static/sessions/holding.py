@@ -47,10 +47,10 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
     """Hold the lock, knowing the state of every host."""
     path = ["--project-path", deploy.project_path] if deploy.project_path else []
     deploy.command = " ".join([task_name(phase), *path])
-    with deploy.timeline.phase("connect"):
-        deploy.reach()
     lock = lock_of(deploy, phase)
     with _released(deploy, lock):
+        with deploy.timeline.phase("connect"):
+            deploy.reach(lock.opened_early)
         try:
             with deploy.timeline.phase("lock"):
                 lock.take(wait_seconds=wait_seconds, tell=deploy.show.say)

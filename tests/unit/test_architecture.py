@@ -446,7 +446,6 @@ TESTED_IN = {
     "fab_static.phases.fix_less_imports": "test_build_phases",
     "fab_static.phases.resource_static": "test_build_phases",
     "fab_static.remote.channels": "test_line",
-    "fab_static.remote.connection": "test_remote_local",
     "fab_static.remote.frames": "test_agent_channel",
     "fab_static.remote.host": "test_remote_local",
     "fab_static.remote.ssh.agent": "test_login",

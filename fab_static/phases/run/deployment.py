@@ -6,6 +6,7 @@ Over 400 lines because it is the one value that all phases share.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -140,18 +141,23 @@ class Deployment:
 
         return self.fleet.on(hosts, noted)
 
-    def reach(self) -> None:
+    def reach(self, agents: Iterable[RemoteHost] = ()) -> None:
         """Connect to every host, and note which ones do not answer.
 
+        Args:
+            agents: others, of the same hosts, that are started meanwhile. Whoever needs one is told why it is not there.
+
         Raises:
-            RemoteError: naming every one of those.
+            RemoteError: naming every host that does not answer.
         """
+        hosts = self.hosts()
 
         def reached(host: RemoteHost) -> None:
-            with self.timeline.on(host.name):
+            with self.timeline.on(host.name) if host in hosts else nullcontext():
                 host.ask(verbs.PING)
 
-        _, failures = self.fleet.attempt(self.hosts(), reached)
+        _, failures = self.fleet.attempt((*hosts, *agents), reached)
+        failures = {host: why for host, why in failures.items() if host in hosts}
         self.down = set(failures)
         if failures:
             raise together(failures)

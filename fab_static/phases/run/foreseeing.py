@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.reuse import command_of, versions_files_left
+from fab_static.phases.run.settings import manifest_path
 from fab_static.phases.run.static_root import guard_request, words_of_collectstatic
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import Question, RemoteHost
@@ -30,6 +32,15 @@ def foresee_beginning(deploy: Deployment) -> None:
     deploy.on(deploy.hosts(), asked)
 
 
+def foresee_rollback(deploy: Deployment, release: str) -> None:
+    """Ask the build host for the seals of a release that is to go live, and of what is live."""
+    held = deploy.states[deploy.build]["releases"]
+    names = [name for name in (release, deploy.last_live) if name in held]
+    deploy.build.foresee(
+        (verbs.READ_RELEASE, asks.Release(release=str(name))) for name in dict.fromkeys(names)
+    )
+
+
 def foresee_build(deploy: Deployment) -> None:
     """Ask the build host what a build asks in which no phase need run.
 
@@ -41,16 +52,39 @@ def foresee_build(deploy: Deployment) -> None:
 
 
 def foresee_seal(deploy: Deployment) -> None:
-    """Ask the build host what the seal asks the project, and whether sources have come since they were collected."""
+    """Ask the build host for what a seal needs.
+
+    That is the manifests that the build left, the seals it is compared with, what is asked of the project, and
+    whether sources have come since they were collected.
+    """
     if deploy.reuse == "yes" and not deploy.by_itself:
         question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
         project = deploy.project(deploy.build)
-        wanted: list[Question] = [project.to_recall(questions.SHADOWED, question)]
+        wanted = [*_manifests(deploy), *_seals(deploy)]
+        wanted.append(project.to_recall(questions.SHADOWED, question))
+        wanted.append(project.to_recall(questions.INTEGRITY))
         entry = deploy.journal.phases.get(FIRST)
         if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
             left = versions_files_left(deploy, entry)
             wanted.append(project.to_recall_run(command_of(deploy, FIRST), FIRST, left))
         deploy.build.foresee(wanted)
+
+
+def _manifests(deploy: Deployment) -> Iterator[Question]:
+    """Yield the questions for what the last build phase left of the versions file and compress's manifest."""
+    facts, listing = deploy.facts(deploy.build), listing_of(deploy, deploy.phases[-1])
+    inside = listing["files"].get(manifest_path(facts) or "")
+    known = [listing["extra"].get(facts["resource_versions"]), inside]
+    known.append(listing["extra"].get(facts["offline_manifest"] or ""))
+    for file in filter(None, known):
+        yield verbs.READ_OBJECT, asks.Object(object=file[0])
+
+
+def _seals(deploy: Deployment) -> Iterator[Question]:
+    held = deploy.states[deploy.build]["releases"]
+    for name in dict.fromkeys((deploy.last_live, deploy.journal.release)):
+        if name and name in held and not deploy.has_read(name):
+            yield verbs.READ_RELEASE, asks.Release(release=name)
 
 
 def _of_build(deploy: Deployment) -> Iterator[Question]:

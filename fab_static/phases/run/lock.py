@@ -54,6 +54,11 @@ class Ownership(ABC):
     def if_left(self) -> str:
         """What becomes of a lock that could not be released, for messages."""
 
+    @property
+    def opened_early(self) -> tuple[RemoteHost, ...]:
+        """The agents that the lock needs: they may be started while every host is connected to."""
+        return ()
+
     @abstractmethod
     def held_at(self, phase: str) -> dict[str, str]:
         """Return the words by which a request to the build host proves that the lock is ours, and notes the phase."""
@@ -193,6 +198,11 @@ class Lock(Ownership):
     def if_left(self) -> str:
         """What becomes of a lock that could not be released, for messages."""
         return "it is marked abandoned, or expires within a minute"
+
+    @property
+    def opened_early(self) -> tuple[RemoteHost, ...]:
+        """The agent that keeps the lock."""
+        return (self._host,)
 
     def held_at(self, phase: str) -> dict[str, str]:
         """Return the words by which a request to the host proves that the lock is ours, and notes the phase."""

@@ -17,6 +17,11 @@ def lock_of(deploy: Deployment, phase: str) -> Ownership:
     return Lock(deploy.build, deploy.operator, phase)
 
 
+def keeps_lock(deploy: Deployment) -> bool:
+    """Tell whether the build host keeps the lock."""
+    return deploy.environment.notes is None
+
+
 def holder_of(deploy: Deployment) -> Holder | None:
     """Return who holds the lock; None where it is free. Only looks."""
     place = deploy.environment.notes

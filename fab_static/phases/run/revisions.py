@@ -104,5 +104,5 @@ def _git(deploy: Deployment, host: RemoteHost, *words: str) -> list[str] | None:
     path = deploy.project(host).path
     # the checkout may belong to another user than the one who deploys
     command = ["git", "-c", f"safe.directory={path}", *words]
-    ran = host.run(command, folder=path)
+    ran = host.run(command, folder=path, only_looks=True)
     return ran.output.splitlines() if ran.code == 0 else None

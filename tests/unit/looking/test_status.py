@@ -10,7 +10,7 @@ import pytest
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.looking.status import agreement, status
 from fab_static.plan.wire import verbs
-from tests.unit.site import NEW, OLD, Site, flip_provisionally, taken
+from tests.unit.site import NEW, OLD, ScriptedHost, Site, flip_provisionally, taken
 
 
 def told(site: Site) -> tuple[dict[str, Any], list[str]]:
@@ -41,6 +41,19 @@ def test_a_fleet_that_agrees_says_what_is_live_and_what_was(site: Site) -> None:
         assert (one["live"], one["previous"], one["error"]) == (NEW, OLD, None)
         assert (one["missing"], one["changed"]) == (0, 0)
     assert len({one["versions_sha256"] for one in found["hosts"]}) == 1
+
+
+def test_who_holds_the_lock_is_asked_with_what_is_live(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: dict[str, list[str]] = {}
+    monkeypatch.setattr(
+        ScriptedHost,
+        "foresee",
+        lambda host, asked: together.update({host.name: [one.name for one, _ in asked]}),
+    )
+    told(site)
+    assert together == {"build1": ["verify", "look_at_lock"]}
 
 
 def test_a_host_that_is_down_is_reported_and_the_others_are_told(site: Site) -> None:

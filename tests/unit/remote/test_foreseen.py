@@ -50,6 +50,17 @@ def test_an_answer_is_given_once_and_no_more_once_the_host_is_to_change(host: Re
     assert host.ask(verbs.STATE)[0]["journal"] == {"format": 1}
 
 
+@pytest.mark.parametrize(("only_looks", "asked_again"), [(True, 0), (False, 1)])
+def test_a_command_that_only_looks_makes_no_answer_old(
+    host: RemoteHost, only_looks: bool, asked_again: int
+) -> None:
+    host.foresee([(verbs.STATE, None)])
+    assert host.run(["echo", "said"], only_looks=only_looks).output == "said\n"
+    sent = host.requests
+    host.ask(verbs.STATE)
+    assert host.requests == sent + asked_again
+
+
 def test_one_question_that_is_refused_keeps_no_other_from_its_answer(host: RemoteHost) -> None:
     host.foresee([(verbs.READ_RELEASE, asks.Release(release=NOWHERE)), (verbs.STATE, None)])
     sent = host.requests

@@ -11,6 +11,7 @@ import pytest
 
 from fab_static.errors import DeployLockedError, ReleaseError, RemoteError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.lock import Lock
 from fab_static.plan.wire import asks, verbs
 from tests.unit.site import NEW, OLD, Site, flip_provisionally
 
@@ -57,6 +58,16 @@ def test_every_host_that_does_not_answer_is_named_and_kept_in_mind(site: Site) -
         deploy.reach()
     assert caught.value.where == "edge2, web1"
     assert {host.name for host in deploy.down} == {"edge2", "web1"}
+
+
+def test_an_agent_beside_is_started_meanwhile_and_missed_by_nobody_yet(site: Site) -> None:
+    deploy = site.session._deployment()
+    lock = Lock(deploy.build, "ben@desk", "deploy")
+    (agent,) = lock.opened_early
+    agent.before = {"ping": agent.cut}  # its own: the host answers
+    deploy.reach(lock.opened_early)
+    assert site.asked.count(("build1", "ping")) == 2
+    assert deploy.down == set()
 
 
 def test_who_was_robbed_of_the_lock_asks_no_host_anything(site: Site) -> None:

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from fab_static.phases.run.foreseeing import foresee_beginning, foresee_build, foresee_seal
+from fab_static.phases.run.foreseeing import (
+    foresee_beginning,
+    foresee_build,
+    foresee_rollback,
+    foresee_seal,
+)
 from fab_static.remote import Question
-from tests.unit.site import ScriptedHost, Site
+from tests.unit.site import OLD, ScriptedHost, Site
 
 LISTING = "a" * 64
 RAN: dict[str, Any] = {
@@ -58,6 +63,17 @@ def test_a_build_is_asked_of_each_phase_that_ran_and_of_each_listing_once(
     foresee_build(deploy)
     # the first phase is asked with what stands in its listing
     assert foreseen["build1"] == ["guard", "read_object", "recall"]
+
+
+def test_a_way_back_reads_both_seals_in_one_trip(
+    site: Site, foreseen: dict[str, list[str]]
+) -> None:
+    deploy = site.deployment()
+    foresee_rollback(deploy, OLD)
+    assert foreseen == {"build1": ["read_release", "read_release"]}
+    deploy.states[deploy.build]["releases"] = [OLD]
+    foresee_rollback(deploy, OLD)
+    assert foreseen == {"build1": ["read_release"]}
 
 
 @pytest.mark.parametrize("of_no_use", [{"by_itself": True}, {"reuse": "no"}, {"reuse": "verify"}])
