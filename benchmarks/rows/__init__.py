@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks.rows import (
     building,
+    carried,
     clients,
     commands,
     commcare,
@@ -27,6 +28,7 @@ from benchmarks.rows import (
 MODULES = {
     "sample": building.OF_SAMPLE,
     "generated": building.OF_GENERATED,
+    "carried": carried,
     "commcare": commcare,
     "deltas": deltas,
     "deploy": deploying,

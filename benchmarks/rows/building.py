@@ -112,7 +112,9 @@ def change(code: Path, named: Project, what: str, mark: str) -> None:
 class Builder:
     """One checkout, built by us on this machine as its only host: no SSH, as there is none on the other side."""
 
-    def __init__(self, named: Project, folder: Path) -> None:
+    def __init__(
+        self, named: Project, folder: Path, *, cache: dict[str, Any] | None = None
+    ) -> None:
         self.named, self.folder = named, folder
         self.code = named.write(folder / "ours")
         self.phases: dict[str, float] = {}  # seconds of each, in the last build
@@ -124,6 +126,7 @@ class Builder:
             "deploy_to": str(folder / "deployed"),
             "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
             **named.inventory,
+            **({"cache": cache} if cache else {}),
         }
         inventory["project"] |= {"path": str(self.code), "python": sys.executable}
         (folder / "inventories" / "bench.yml").write_text(yaml.safe_dump(inventory), "utf-8")

@@ -241,15 +241,15 @@ class Bucket(s3_requests.Requests):
         """Delete an object; one that is not there is no error."""
         self._ask("DELETE", key)
 
-    def listing(self) -> Iterator[tuple[str, int, str]]:
-        """Yield key, size and ETag of every object below the prefix.
+    def listing(self, below: str = "") -> Iterator[tuple[str, int, str]]:
+        """Yield key, size and ETag of every object below the prefix, or of those whose keys begin with `below`.
 
         Raises:
             CdnError: S3 refused, or cannot be reached.
         """
         token = ""
         while True:
-            query = {"list-type": "2", "prefix": self.place.prefix, "encoding-type": "url"}
+            query = {"list-type": "2", "prefix": self.place.prefix + below, "encoding-type": "url"}
             if token:
                 query["continuation-token"] = token
             page = ET.fromstring(self._ask("LIST", "", query=query).body)  # noqa: S314 - our own store's

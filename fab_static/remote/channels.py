@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import paramiko
@@ -103,9 +103,10 @@ class SshChannel:
 class LocalChannel:
     """A process on this machine."""
 
-    def __init__(self, command: Iterable[str]) -> None:
+    def __init__(self, command: Iterable[str], variables: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the agent
             list(command),
+            env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import sys
 
@@ -46,7 +47,11 @@ class Opening:
         if not self._host.local:
             return self._connection.channel(shlex.join(command))
         try:
-            return LocalChannel(command)
+            if self._environment.cache is None:
+                return LocalChannel(command)
+            from fab_static.plan.carried import plain  # not above: most inventories have no cache
+
+            return LocalChannel(command, plain(os.environ))
         except OSError as error:
             status = 126 if isinstance(error, PermissionError) else 127
             words = f"{error.filename}: {error.strerror}"

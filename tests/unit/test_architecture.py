@@ -445,6 +445,7 @@ TESTED_IN = {
     "fab_static.phases.compilejsi18n": "test_build_phases",
     "fab_static.phases.fix_less_imports": "test_build_phases",
     "fab_static.phases.resource_static": "test_build_phases",
+    "fab_static.phases.run.carrying": "test_carried",
     "fab_static.remote.channels": "test_line",
     "fab_static.remote.frames": "test_agent_channel",
     "fab_static.remote.host": "test_remote_local",

@@ -91,6 +91,8 @@ VERBS = {
     "learn": "project_modules",
     "recall": "recorded",
     "replay": "recorded",
+    "pack": "carried",
+    "unpack": "carried",
     "set_up": "project_start",
     "http": "web",
     "closed_to_nginx": "web",

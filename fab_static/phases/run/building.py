@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
+from fab_static.phases.run.carried import known_elsewhere, leave
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_build
 from fab_static.phases.run.journal import left_by
@@ -72,6 +73,8 @@ def build_phase(
     known = Known(None)
     if deploy.reuse != "no" and not deploy.by_itself:
         known = what_is_known(deploy, name, base)
+        if not known.entry:
+            known = known_elsewhere(deploy, name, base) or known
     if deploy.static_root:
         deploy.journal.fills(deploy.static_root)
     if known.entry and deploy.reuse == "yes":
@@ -91,6 +94,7 @@ def build_phase(
     else:
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
+        deploy.carrying.has_run = True
         left = _run(deploy, name, base, check, compare)
         if known.entry and (known.listing or left.get("wrote")):
             refuse_another(deploy, name, known, left)
@@ -102,6 +106,8 @@ def build_phase(
         by=deploy.operator,
         **left,
     )
+    if name == configured[-1]:
+        leave(deploy)
 
 
 def _base_missing(deploy: Deployment, name: str, first: str) -> BuildError:

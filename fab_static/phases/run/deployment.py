@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import FabStaticError, ReleaseError
+from fab_static.phases.run.carrying import Carrying
 from fab_static.phases.run.settings import (
     BundlerManifest,
     bundler_manifests,
@@ -98,6 +99,7 @@ class Deployment:
     built_manifest: str | None = None  # the object that compress wrote, keys in its own order
     to_come: tuple[str, ...] = ()  # the phases of this run after the one at hand
     static_root: str | None = None  # its real path, once it was found safe to build in
+    carrying: Carrying = field(default_factory=Carrying)  # what the cache of other machines holds
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, questions.Settings] = field(default_factory=dict)

@@ -250,6 +250,24 @@ class ProjectOnHost:
             PROBE, _record_of(question, _asked(question, request)), shown=shown
         )
 
+    def to_unpack(self, text: str, own: OwnPhase | None, name: str, root: str) -> asks.Unpack:
+        """Return how the host is asked to take a record of a command from another machine."""
+        return asks.Unpack(name=name, what=self.what(text, own), **self._here(root))
+
+    def to_pack(self, names: list[str], root: str) -> asks.Pack:
+        """Return how the host is asked for the records of these runs, for other machines."""
+        return asks.Pack(names=names, **self._here(root))
+
+    def _here(self, root: str) -> asks.Here:
+        self._teach()
+        return asks.Here(
+            folder=self.path, python=self.python, root=root, environment=dict(self.variables)
+        )
+
+    def what(self, text: str, own: OwnPhase | None = None) -> list[str]:
+        """Return what stands for a command: the interpreter, the command, and what else makes it what it is."""
+        return self._what(text, own)
+
     def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:
         known: list[object] = [project_digest(), sorted(self.host.environment.build.trust)]
         if own:

@@ -44,8 +44,8 @@ def read_hub(section: Section, origin: S3 | None) -> S3 | None:
     return place
 
 
-def read_report(section: Section) -> S3 | None:
-    """Return the bucket that takes each run's report, where one does."""
+def read_own(section: Section) -> S3 | None:
+    """Return the bucket that takes each run's report, or what builds leave for other machines, where one does."""
     if not section.present:
         return None
     endpoint_url = _endpoint(section)

@@ -205,6 +205,7 @@ class Environment:
     cdn: Cdn | None = None
     origin: S3 | None = None  # instead of, or besides, static hosts
     hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
+    cache: S3 | None = None  # what builds leave for other machines
     probe: Probe = Probe()
     budget: Budget = field(default_factory=Budget)  # of what visitors download
     notify: Notify = Notify()

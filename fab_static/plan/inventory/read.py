@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fab_static.errors import InventoryError
 from fab_static.plan.budget import Budget
-from fab_static.plan.inventory.buckets import read_hub, read_origin, read_report
+from fab_static.plan.inventory.buckets import read_hub, read_origin, read_own
 from fab_static.plan.inventory.building import read_build, read_project
 from fab_static.plan.inventory.environment import (
     FOLDER,
@@ -74,6 +74,7 @@ def _environment(root: Section, name: str) -> Environment:
         cdn=_cdn(root.section("cdn")),
         origin=origin,
         hub=read_hub(root.section("distribute"), origin),
+        cache=read_own(root.section("cache")),
         probe=_probe(root.section("probe")),
         budget=_budget(root.section("budget")),
         release=_releases(root.section("release")),
@@ -83,7 +84,7 @@ def _environment(root: Section, name: str) -> Environment:
         hooks=hooks,
         hooks_timeout=hooks_timeout,
         notify=_notify(root.section("notify")),
-        report=read_report(root.section("report")),
+        report=read_own(root.section("report")),
     )
     root.close()
     _braces_are_known(root, environment)

@@ -216,6 +216,23 @@ class Recalled(TypedDict):
     why: NotRequired[str]
 
 
+class Packed(TypedDict):
+    """What records say of this machine to others, and why some of them stay here."""
+
+    places: dict[str, str]  # that lie elsewhere on each machine: name -> path
+    given: str  # stands for what its runs are given
+    why: dict[str, str]
+    names_places: bool  # what the runs wrote names one
+
+
+class Unpacked(TypedDict):
+    """Which candidate was taken, -1 for none, and why the first of them was not."""
+
+    chosen: int
+    why: str
+    places: dict[str, str]
+
+
 class Part(TypedDict):
     """What a phase asked a versions file for, and the object that the file is now."""
 

@@ -301,6 +301,28 @@ class Recall(TypedDict):
     keep: bool  # note that it was used
 
 
+class Here(TypedDict):
+    """What is elsewhere on each machine, and what it gives to a run."""
+
+    folder: str  # the checkout
+    python: str
+    root: str  # STATIC_ROOT
+    environment: dict[str, str]
+
+
+class Pack(Here):
+    """The recorded runs that are to go to other machines; the body says which objects they wrote."""
+
+    names: list[str]
+
+
+class Unpack(Here):
+    """A recorded run of another machine, and what it would run here; the body has candidates."""
+
+    name: str
+    what: list[str]
+
+
 class Replay(TypedDict):
     """A recorded run, and the listings of what it was given, what it left, and what it would be given now."""
 

@@ -103,6 +103,8 @@ LEARN = Verb("learn", asks.Learn, answers.Nothing)
 SET_UP = Verb("set_up", asks.SetUp, answers.Nothing)
 RECALL = Verb("recall", asks.Recall, answers.Recalled, 64 * MiB)
 REPLAY = Verb("replay", asks.Replay, answers.Replayed)
+PACK = Verb("pack", asks.Pack, answers.Packed, 256 * MiB)
+UNPACK = Verb("unpack", asks.Unpack, answers.Unpacked)
 
 HTTP = Verb("http", asks.Http, answers.Answered)
 CLOSED_TO_NGINX = Verb(

@@ -46,6 +46,7 @@ class Notes:
     def __init__(self, start: float, inside: Iterable[str]) -> None:
         self.start_ns = int(start * 1e9)
         self.anothers: tuple[str, ...] = ()  # what is another's to watch: as paths begin
+        self.caches: set[str] = set()  # folders that never change what a run makes
         self.inside = Inside()
         for path in inside:
             self.leave_inside(path)

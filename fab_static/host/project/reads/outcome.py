@@ -77,6 +77,8 @@ class Outcome:
         for path in self._notes.written:
             # what it left elsewhere must be there still, as it left it; of a folder that it made, the folder
             kind = "absent" if self._is_anothers(path) else state_of("kind", path)
+            if kind == "folder" and any(one.startswith(path + "/") for one in self._notes.caches):
+                continue  # made for a cache, and another machine has none there
             if kind == "folder":
                 inputs["kind", path] = ["kind", path, kind, None]
             elif kind == "file":

@@ -148,6 +148,7 @@ class Recorder(Notes):
         elif event == "fab_static.part":
             self.inside.asked(*arguments)
         elif event == "fab_static.cache":
+            self.caches.add(os.path.abspath(arguments[0]))
             self.leave_out(os.path.abspath(arguments[0]))
         elif event == "fab_static.unseen":
             self.is_unseen(str(arguments[0]))

@@ -1,0 +1,53 @@
+"""The cache that travels: a machine on which nothing was built takes what another one has built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import project
+from benchmarks.measure import Cost, in_turn
+from benchmarks.results import Row, cpu, seconds
+from benchmarks.rows.building import Builder, generated
+from tests.strict_s3 import REGION, StrictS3
+
+ROWS = ("carried-generated",)
+LIMIT = 0.15
+
+
+def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) -> Iterator[Row]:
+    """Yield the row: in each round one machine builds cold, and another takes that, in a folder of its own."""
+    named = generated(project.SMALL if small else project.Size())
+    with StrictS3("shop") as store:
+        os.environ.update(store.credentials)
+        cache = {"s3": {"bucket": "shop", "region": REGION}, "endpoint_url": store.url}
+        (folder / "one").mkdir()
+        (folder / "another").mkdir()
+        cold, carried = (Builder(named, folder / name, cache=cache) for name in ("one", "another"))
+
+        def forgotten(_: int) -> None:
+            store.objects.clear()
+            cold.forget()
+            carried.forget()
+
+        ways: dict[str, Callable[[], Cost]] = {"cold": cold.build, "carried": carried.build}
+        costs = in_turn(ways, times, tell, forgotten)
+        tell(f"cold {cold.phases}")
+        tell(f"carried {carried.phases}")
+        one, another = (
+            {path.name for path in builder.folder.glob("deployed/releases/*")}
+            for builder in (cold, carried)
+        )
+        digests = [{name.rpartition("-")[2] for name in names} for names in (one, another)]
+        assert digests[0] == digests[1], "the releases differ"
+    yield Row(
+        "carried-generated",
+        f"a fresh checkout takes what another machine built: {named.name}",
+        seconds(costs["carried"]),
+        LIMIT,
+        seconds(costs["cold"]),
+        "our cold build, with what it leaves in the cache",
+        (cpu(costs["carried"]), cpu(costs["cold"])),
+        "CPU of both includes the double of S3, which answers in the measuring process. The releases are equal.",
+    )

@@ -1,0 +1,25 @@
+"""What a run knows of the cache that travels: see carried.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fab_static.aws.s3 import Bucket
+    from fab_static.plan.carried import Build
+
+
+@dataclass
+class Carrying:
+    """The builds that were found in the cache, and what this run has to leave there.
+
+    `builds` is None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
+    object was missing or damaged: what builds name is sent again.
+    """
+
+    bucket: Bucket | None = None
+    builds: list[Build] | None = None
+    places: dict[str, str] = field(default_factory=dict)
+    has_run: bool = False
+    may_be_whole: bool = True

@@ -1,0 +1,220 @@
+"""What a build leaves for other machines, as one object of a bucket: what phases read, and what they left.
+
+It comes from outside. Nothing in it is believed before its shape is checked, and no name in it leads outside. Paths
+begin with names of places, as {project}, which are elsewhere on each machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypedDict, cast
+
+from fab_static.plan.build_order import OwnPhase
+from fab_static.plan.publication import Item
+from fab_static.plan.wire.kept import Kept, Left
+from fab_static.plan.wire.shapes import misshapen
+
+FORMAT = 1
+NEWEST = 8  # builds that are looked at: those of the last branches
+MOST_BYTES = 256 << 20  # of a record, inflated
+HEADERS = {"Content-Type": "application/octet-stream"}
+LATEST = 10**11  # seconds since 1970; names count down from it, so that the newest is listed first
+# what a build on this very machine is given of its variables; whoever needs others names them in the inventory
+PASSED_ON = frozenset(
+    [
+        "HOME",
+        "PATH",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+    ]
+)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PLACE = re.compile(r"\{(\w+)\}(?=/|\Z)")
+
+
+class Listing(TypedDict):
+    """What a phase left, as its host has it; `folders` where a phase of the project's own made some."""
+
+    files: dict[str, Kept]
+    extra: dict[str, Kept | None]
+
+
+class Record(TypedDict):
+    """What a phase read; the host that takes it judges the rest (host/project/reads/portable)."""
+
+    token: str
+
+
+class Step(TypedDict):
+    """A phase: what the journal keeps of what it left, and the record of what it read."""
+
+    left: Left
+    record: Record
+
+
+class Build(TypedDict):
+    """One build: its phases, and the listings that they name."""
+
+    format: int
+    given: str  # stands for the interpreter and the variables
+    places: dict[str, str] | None  # of the machine, where what was built names one; else None
+    steps: dict[str, Step]
+    listings: dict[str, Listing]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a build of elsewhere may write here, besides the static root."""
+
+    extra: frozenset[str]
+    own: Mapping[str, OwnPhase]
+
+
+def plain(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a build on the operator's own machine may see."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in PASSED_ON or name.startswith("LC_")
+    }
+
+
+def key_of(what: Mapping[str, list[str]]) -> str:
+    """Return what builds have in common that may be used for each other: phases, commands, and our version.
+
+    `what` maps each phase to what it runs; the interpreter, the first word, is judged by its bytes.
+    """
+    words = [[name, *each[1:]] for name, each in what.items()]
+    return hashlib.sha256(json.dumps([FORMAT, words]).encode()).hexdigest()[:16]
+
+
+def name_of(data: bytes, at: float) -> str:
+    """Return the name of a build's record."""
+    return f"{LATEST - int(at):012d}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def object_of(sha256: str, size: int) -> Item:
+    """Return an object as the bucket holds it."""
+    return Item(f"objects/{sha256[:2]}/{sha256}", sha256, size, HEADERS)
+
+
+def written(build: Build) -> bytes:
+    """Return a build as the bucket holds it."""
+    return zlib.compress(json.dumps(build, sort_keys=True).encode(), 6)
+
+
+def read(data: bytes) -> Build | None:
+    """Return the build that an object of a bucket holds; None where it is none of ours."""
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(data, MOST_BYTES)
+        if not inflate.eof:
+            return None
+        found = json.loads(text)
+    except (zlib.error, ValueError, RecursionError):
+        return None
+    if misshapen(Build, found) is not None or found["format"] != FORMAT:
+        return None
+    steps = found["steps"].values()
+    named = {one for step in steps for one in listings_of(step["left"])}
+    return cast("Build", found) if named <= found["listings"].keys() else None
+
+
+def listings_of(left: Left) -> list[str]:
+    """Return the listings that a phase worked on, left, or made in the checkout."""
+    return [one for one in (left.get("base"), left.get("listing"), left.get("wrote")) if one]
+
+
+def named(listing: Listing, places: Mapping[str, str]) -> Listing:
+    """Return a listing with names in place of the places in it."""
+    by_length = sorted(places.items(), key=lambda one: -len(one[1]))
+
+    def of(path: str) -> str:
+        for name, place in by_length:
+            if path == place or path.startswith(place + "/"):
+                return "{" + name + "}" + path[len(place) :]
+        return path
+
+    return _renamed(listing, of)
+
+
+def placed(listing: Listing, places: Mapping[str, str]) -> Listing | None:
+    """Return a listing with this machine's places; None where one is not known here."""
+
+    def of(path: str) -> str:
+        found = _PLACE.match(path)
+        return places[found[1]] + path[found.end() :] if found else path
+
+    try:
+        return _renamed(listing, of)
+    except KeyError:
+        return None
+
+
+def _renamed(listing: Listing, change: Callable[[str], str]) -> Listing:
+    extra = {change(path): kept for path, kept in listing["extra"].items()}
+    return cast("Listing", {**listing, "extra": extra})
+
+
+def text_of(listing: Listing) -> bytes:
+    """Return a listing as a host writes it; its SHA-256 is its name there."""
+    return json.dumps(listing, sort_keys=True).encode()
+
+
+def fault(name: str, listing: Listing, guard: Guard, *, is_wrote: bool) -> str | None:
+    """Return why a listing must not be put back here, or None: it leads outside, or is damaged."""
+    files = listing["files"]
+    if not all(map(_is_kept, [*files.values(), *filter(None, listing["extra"].values())])):
+        return "it names objects in another way than ours"
+    if not all(map(_is_inside, files)):
+        return "a name in it leads outside"
+    if not is_wrote:
+        strange = listing["extra"].keys() - guard.extra
+        return f"it would write {min(strange)}" if strange else None
+    folders = listing.get("folders")
+    own = guard.own.get(name)
+    if own is None or listing["extra"] or not isinstance(folders, list):
+        return "it says of another phase what it made"
+    made = [PurePosixPath(path) for path in own.writes]
+    if not {*folders} <= {*own.writes}:
+        return "it would make another folder"
+    outside = [path for path in files if not _lies_in(PurePosixPath(path), made)]
+    return f"it would write {outside[0]}" if outside else None
+
+
+def _lies_in(path: PurePosixPath, folders: Iterable[PurePosixPath]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _is_kept(kept: Kept) -> bool:
+    return bool(_SHA256.fullmatch(kept[0])) and kept[1] >= 0
+
+
+def _is_inside(path: str) -> bool:
+    return "\0" not in path and not {"", ".", ".."} & {*path.split("/")}
+
+
+def objects(listings: Iterable[Listing]) -> dict[str, int]:
+    """Return the objects that listings name: SHA-256 -> size."""
+    return {
+        kept[0]: kept[1]
+        for listing in listings
+        for kept in (*listing["files"].values(), *filter(None, listing["extra"].values()))
+    }
+
+
+def new_objects(base: Listing | None, left: Listing) -> dict[str, int]:
+    """Return the objects that a phase has written: those that it did not find as they are."""
+    before = objects([base]) if base else {}
+    return {sha256: size for sha256, size in objects([left]).items() if sha256 not in before}

@@ -1,0 +1,177 @@
+"""A cache that travels: a machine on which nothing was built uses what another has built; a double of S3 between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fab_static.errors import BuildError
+from fab_static.plan import carried
+from tests.integration.conftest import Told, on_this_machine, write_tiny
+from tests.strict_s3 import REGION, Fault, StrictS3
+
+BUNDLE = {
+    "name": "bundle",
+    "run": "mkdir -p assets/dist && tr a-z A-Z < src/app.txt > assets/dist/app.txt",
+    "reads": ["src/**"],
+    "writes": ["assets/dist"],
+}
+REUSED = "reused: nothing that it reads has changed"
+
+
+class Machine:
+    """A checkout that nobody has built in yet, at a place of its own, with files of another age."""
+
+    def __init__(self, folder: Path, store: StrictS3, age: int, **changed: str) -> None:
+        self.code = write_tiny(folder / "checkout")
+        self.store = store
+        settings = self.code / "tiny" / "settings.py"
+        settings.write_text(settings.read_text() + 'COMPRESS_CSS_HASHING_METHOD = "content"\n')
+        (self.code / "src").mkdir()
+        (self.code / "src" / "app.txt").write_text("bundled\n")
+        for name, text in changed.items():
+            path = self.code / name.replace("__", "/").replace("_", ".")
+            path.write_text(path.read_text() + text)
+        for path in self.code.rglob("*"):
+            os.utime(path, (age, age))
+        (folder / "inventories").mkdir()
+
+    def build(self, words: str = "prepare", **options: Any) -> tuple[Told, str]:
+        """Build; return what was told, and the digest of the release."""
+        cache = {
+            "s3": {"bucket": "shop", "prefix": "cache", "region": REGION},
+            "endpoint_url": self.store.url,
+        }
+        phases: Any = (BUNDLE, "collectstatic", "compress")
+        with on_this_machine(self.code, *phases, cache=cache) as (session, told):
+            getattr(session, words)(**options)
+            release = session.releases()[0]["id"]
+        return told, release.rpartition("-")[2]
+
+
+def reused(told: Told) -> int:
+    return told.said.count(REUSED)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[StrictS3]:
+    with StrictS3("shop") as store, pytest.MonkeyPatch.context() as patch:
+        store.sign_in(patch)
+        yield store
+
+
+@pytest.fixture(scope="module")
+def first(store: StrictS3, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of what one machine has built, and left in the cache."""
+    told, digest = Machine(tmp_path_factory.mktemp("first"), store, 1_700_000_000).build()
+    assert reused(told) == 0
+    assert [line for line in told.said if line.startswith("3 phases in the cache now")], told
+    assert not told.warned
+    return digest
+
+
+def test_a_machine_that_begins_empty_runs_no_phase_and_builds_the_same(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    written = store.writes
+    before = os.umask(0o007)
+    try:
+        machine = Machine(tmp_path / "a longer" / "way", store, 1_600_000_000)
+        told, digest = machine.build()
+    finally:
+        os.umask(before)
+    assert (reused(told), digest) == (3, first), told.said
+    assert store.writes == written, "nothing new was built"
+    assert (machine.code / "assets/dist/app.txt").read_text() == "BUNDLED\n"
+
+    asked = len(store.asked)
+    told, _ = machine.build()
+    assert reused(told) == 3
+    assert len(store.asked) == asked, "what is known here is not asked for"
+
+
+def test_verify_cache_runs_what_the_cache_would_give_and_finds_what_is_not_so(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    _, digest = Machine(tmp_path / "one", store, 1_600_000_000).build(reuse="verify")
+    assert digest == first
+    records = {key: one.body for key, one in store.objects.items() if "/builds/" in key}
+    for key, data in records.items():
+        build = carried.read(data)
+        assert build
+        for listing in build["listings"].values():
+            if "assets/dist/app.txt" in listing["files"]:
+                listing["files"]["assets/dist/app.txt"] = _another(listing, store)
+        store.objects[key].body = carried.written(build)
+    try:
+        with pytest.raises(BuildError) as caught:
+            Machine(tmp_path / "two", store, 1_600_000_000).build(reuse="verify")
+    finally:
+        for key, data in records.items():
+            store.objects[key].body = data
+    assert "bundle was to be used again, but run anew it leaves 1 other files" in caught.value.what
+
+
+def _another(listing: Any, store: StrictS3) -> tuple[str, int, str]:
+    """Return another file that the cache holds whole, in a listing's words."""
+    key, one = next(
+        (key, one)
+        for key, one in store.objects.items()
+        if "/objects/" in key and one.body != b"BUNDLED\n"
+    )
+    return key.rpartition("/")[2], len(one.body), "0123456"
+
+
+@pytest.mark.parametrize(
+    ("changed", "why", "runs"),
+    [
+        ({"templates__page_html": "<p>new</p>"}, "templates/page.html is another here", 1),
+        ({"assets__site_css": "p { margin: 0 }"}, "assets/site.css is another here", 2),
+        ({"src__app_txt": "more"}, "src/app.txt is another here", 2),
+    ],
+)
+def test_just_the_phases_run_that_read_what_is_another(
+    store: StrictS3, first: str, tmp_path: Path, changed: dict[str, str], why: str, runs: int
+) -> None:
+    machine = Machine(tmp_path, store, 1_650_000_000, **changed)
+    told, _ = machine.build()
+    assert reused(told) == 3 - runs, told.said
+    assert any(line.startswith("not in the cache: ") and line.endswith(why) for line in told.said)
+
+
+def test_an_object_with_other_bytes_is_refused_and_mended(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    whole = {key: stored.body for key, stored in store.objects.items() if "/objects/" in key}
+    for key in whole:
+        store.objects[key].body = b"\0" + whole[key][1:]
+    told, digest = Machine(tmp_path / "one", store, 1_650_000_000).build()
+    assert (reused(told), digest) == (0, first)
+    assert any("the cache" in line for line in told.warned)
+    assert reused(Machine(tmp_path / "two", store, 1_650_000_000).build()[0]) == 3
+    for key in whole:
+        store.objects[key].body = whole[key]
+
+
+def test_a_cache_that_may_be_read_and_not_written_is_told_once_and_the_build_goes_on(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    store.faults = [Fault("PUT", "cache/", 403, "AccessDenied", times=99)]
+    try:
+        machine = Machine(tmp_path, store, 1_650_000_000, templates__page_html="<p>mine</p>")
+        told, _ = machine.build()
+    finally:
+        store.faults = []
+    assert reused(told) == 2
+    assert len([line for line in told.warned if "it is read, and not written" in line]) == 1
+
+
+def test_a_cache_that_cannot_be_reached_fails_no_build(first: str, tmp_path: Path) -> None:
+    with StrictS3("another") as gone:
+        told, digest = Machine(tmp_path, gone, 1_650_000_000).build()
+    assert (reused(told), digest) == (0, first)
+    assert told.warned

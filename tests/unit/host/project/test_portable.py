@@ -1,0 +1,149 @@
+"""A record that another machine can check."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fab_static.host.project.reads import compared
+from fab_static.host.project.reads.portable import Disk, Places, UnfitError, fault, packed
+from fab_static.host.project.reads.states import stamp_of, state_of
+
+NOTHING = {"reads": [], "writes": [], "parts": {}}
+
+
+def machine(folder, age):
+    """Make a checkout with files of an age; return it, and its places."""
+    code = folder / "code"
+    (code / "src").mkdir(parents=True)
+    (folder / "venv").mkdir()
+    files = {
+        code / "manage.py": "main()",
+        code / "src" / "a.txt": "a",
+        folder / "venv" / "pyvenv.cfg": f"command = python -m venv {folder}/venv\n",
+    }
+    for path, text in files.items():
+        path.write_text(text)
+        os.utime(path, (age, age))
+    (code / "latest").symlink_to(code / "src")
+    return code, Places({"project": str(code), "venv": str(folder / "venv")})
+
+
+def record_of(code, *rows):
+    """Return a record of these looks, with the states of now."""
+    inputs = [[aspect, str(path), state_of(aspect, str(path)), None] for aspect, path in rows]
+    return {
+        "token": "0" * 16,
+        "inputs": inputs,
+        "unseen": [],
+        "inside": {**NOTHING, "writes": [f"{code}/staticfiles/a.js"]},
+        "collected": {"a.txt": f"{code}/src/a.txt"},
+    }
+
+
+def disk(places, known=None):
+    return Disk(places, int((time.time() + 60) * 1e9), {} if known is None else known)
+
+
+def looks(code):
+    return [
+        ("bytes", code / "manage.py"),
+        ("bytes", code / "absent.py"),
+        ("times", code / "src" / "a.txt"),
+        ("times", code / "src"),
+        ("times", code.parent),
+        ("names", code / "src"),
+        ("others", f"{code}\0staticfiles"),
+        ("link", code / "latest"),
+        ("kind", code / "src"),
+        ("matches", f"{code}/src/**:{code}/dist"),
+        ("bytes", code.parent / "venv" / "pyvenv.cfg"),
+    ]
+
+
+def moved(record, places):
+    """Return a record as it comes out of a bucket."""
+    found = json.loads(json.dumps(packed(record, places)))
+    assert fault(found) is None
+    return found
+
+
+def test_a_record_of_another_place_and_another_time_is_one_of_this_machine(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1_700_000_000)
+    found = moved(record_of(one, *looks(one)), places)
+    assert str(tmp_path) not in json.dumps(found)
+    other, there = machine(tmp_path / "a" / "longer", 1_600_000_000)
+    record = disk(there).unpacked(found)
+    assert compared.first_change(record["inputs"]) is None
+    assert record["inside"]["writes"] == [f"{other}/staticfiles/a.js"]
+    assert record["collected"] == {"a.txt": f"{other}/src/a.txt"}
+    assert [row[3] for row in record["inputs"] if row[1] == f"{other}/manage.py"] == [
+        stamp_of(f"{other}/manage.py")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("manage.py", "other()"), ("absent.py", ""), ("src/a.txt", "b"), ("src/new.txt", "")],
+)
+def test_what_is_another_is_named(tmp_path: Path, name: str, text: str) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    found = moved(record_of(one, *looks(one)), places)
+    other, there = machine(tmp_path / "two", 1)
+    (other / name).write_text(text)
+    with pytest.raises(UnfitError):
+        disk(there).unpacked(found)
+
+
+def test_a_file_that_was_known_by_its_time_alone_goes_with_its_bytes(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    path = str(one / "manage.py")
+    record = record_of(one)
+    record["inputs"] = [["bytes", path, "", stamp_of(path)]]
+    assert moved(record, places)["inputs"] == [
+        ["bytes", "{project}/manage.py", state_of("bytes", path)]
+    ]
+    Path(path).write_text("changed since")
+    with pytest.raises(UnfitError, match="has changed"):
+        packed(record, places)
+
+
+def test_a_run_that_was_not_seen_whole_stays_where_it_is(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    with pytest.raises(UnfitError, match="asked the network"):
+        packed({**record_of(one), "unseen": ["it asked the network"]}, places)
+
+
+def test_a_place_that_is_not_here_fits_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UnfitError, match=r"there is no \{venv\} here"):
+        Places({"project": "/srv/shop"}).placed("{venv}/bin/python")
+    with pytest.raises(UnfitError):
+        Places({}).named("{venv}/bin/python")
+
+
+def test_a_place_is_not_one_that_begins_like_it() -> None:
+    places = Places({"project": "/srv/shop"})
+    assert places.named("/srv/shop2/a") == "/srv/shop2/a"
+    assert places.are_in(b"see /srv/shop/a.css")
+    assert places.are_in(b"/srv/shop")
+    assert not places.are_in(b"/srv/shop2 /srv/shopping")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        {},
+        {"token": "../../x", "inputs": [], "inside": NOTHING, "collected": {}},
+        {"token": "0" * 16, "inputs": [["bytes", "a"]], "inside": NOTHING, "collected": {}},
+        {"token": "0" * 16, "inputs": [["rm", "a", "b"]], "inside": NOTHING, "collected": {}},
+        {"token": "0" * 16, "inputs": [["bytes", 1, "b"]], "inside": NOTHING, "collected": {}},
+        {"token": "0" * 16, "inputs": [], "inside": {"reads": [1]}, "collected": {}},
+        {"token": "0" * 16, "inputs": [], "inside": NOTHING, "collected": []},
+        {"token": "0" * 16, "inputs": [], "inside": NOTHING, "collected": {"a": 1}},
+    ],
+)
+def test_a_record_of_another_shape_is_refused(record: object) -> None:
+    assert fault(record)

@@ -1,0 +1,140 @@
+"""What a build leaves for other machines, as an object of a bucket: nothing of it is believed unseen."""
+
+from __future__ import annotations
+
+import copy
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from fab_static.plan import carried
+from fab_static.plan.build_order import OwnPhase
+from fab_static.plan.carried import Build, Guard, Listing
+
+OBJECT = "a" * 64
+RECORD = {"token": "0" * 16, "inputs": [], "inside": {}, "collected": {}}
+PLACES = {"home": "/home/ada", "project": "/home/ada/code"}
+GUARD = Guard(
+    frozenset({"/home/ada/code/resource_versions.yml"}),
+    {"vite": OwnPhase("vite", "npm run build", ("assets/dist",), ())},
+)
+
+
+def listing(*files: str, extra: tuple[str, ...] = (), **more: Any) -> Listing:
+    found: Any = {
+        "files": {path: [OBJECT, 3, "0123456"] for path in files},
+        "extra": {path: [OBJECT, 3, "0123456"] for path in extra},
+        **more,
+    }
+    return found  # type: ignore[no-any-return]
+
+
+def build() -> Build:
+    return {
+        "format": 1,
+        "given": "f" * 64,
+        "places": None,
+        "steps": {"collectstatic": {"left": {"listing": "one", "base": None}, "record": RECORD}},
+        "listings": {"one": listing("js/a.js", extra=("{project}/resource_versions.yml",))},
+    }
+
+
+def test_what_is_written_is_read_again() -> None:
+    assert carried.read(carried.written(build())) == build()
+
+
+def _altered(change: Any) -> bytes:
+    found: Any = copy.deepcopy(build())
+    change(found)
+    return zlib.compress(json.dumps(found).encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no zlib",
+        carried.written(build())[:-5],
+        zlib.compress(b"[" * 100_000),
+        _altered(lambda one: one.update(format=2)),
+        _altered(lambda one: one.update(steps=[])),
+        _altered(lambda one: one["steps"]["collectstatic"].pop("record")),
+        _altered(lambda one: one["listings"].clear()),
+        _altered(lambda one: one["listings"]["one"]["files"].update({"a": ["x"]})),
+        _altered(lambda one: one["steps"]["collectstatic"]["left"].update(listing=7)),
+    ],
+)
+def test_what_is_not_as_we_write_it_is_none_of_ours(data: bytes) -> None:
+    assert carried.read(data) is None
+
+
+def test_a_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carried, "MOST_BYTES", 1000)
+    assert carried.read(zlib.compress(b" " * 100_000 + carried.written(build()))) is None
+
+
+def test_a_listing_follows_the_places_to_another_machine() -> None:
+    here = listing("js/a.js", extra=("/home/ada/code/resource_versions.yml", "/home/ada/x"))
+    moved = carried.named(here, PLACES)
+    assert [*moved["extra"]] == ["{project}/resource_versions.yml", "{home}/x"]
+    there = carried.placed(moved, {"project": "/srv/shop", "home": "/root"})
+    assert there
+    assert [*there["extra"]] == ["/srv/shop/resource_versions.yml", "/root/x"]
+    assert carried.placed(moved, {"project": "/srv/shop"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "is_wrote", "why"),
+    [
+        ("compress", listing("js/a.js"), False, None),
+        ("compress", listing(extra=("/home/ada/code/resource_versions.yml",)), False, None),
+        ("vite", listing("assets/dist/a.js", folders=["assets/dist"]), True, None),
+        ("compress", listing("../a.js"), False, "a name in it leads outside"),
+        ("compress", listing("/etc/cron.d/a"), False, "a name in it leads outside"),
+        ("compress", listing("a//b"), False, "a name in it leads outside"),
+        ("compress", listing("a\0b"), False, "a name in it leads outside"),
+        ("compress", listing(extra=("/etc/passwd",)), False, "it would write /etc/passwd"),
+        ("vite", listing("manage.py", folders=[]), True, "it would write manage.py"),
+        ("vite", listing("assets/dist2/a", folders=[]), True, "it would write assets/dist2/a"),
+        ("vite", listing(folders=["shop"]), True, "it would make another folder"),
+        ("vite", listing(), True, "it says of another phase what it made"),
+        ("other", listing(folders=[]), True, "it says of another phase what it made"),
+    ],
+)
+def test_a_listing_that_leads_elsewhere_is_not_put_back(
+    name: str, found: Listing, is_wrote: bool, why: str | None
+) -> None:
+    assert carried.fault(name, found, GUARD, is_wrote=is_wrote) == why
+
+
+def test_an_object_is_named_by_its_sha256() -> None:
+    found = listing("js/a.js")
+    found["files"]["js/a.js"] = ("../../manifest.json", 3, "0123456")
+    assert carried.fault("compress", found, GUARD, is_wrote=False)
+
+
+def test_of_the_variables_of_this_machine_a_build_sees_those_that_every_machine_has() -> None:
+    given = {"PATH": "/bin", "LC_ALL": "C", "GITHUB_SHA": "abc", "AWS_SECRET_ACCESS_KEY": "x"}
+    assert carried.plain(given) == {"PATH": "/bin", "LC_ALL": "C"}
+
+
+def test_the_newest_build_is_listed_first() -> None:
+    names = [carried.name_of(b"", at) for at in (1_700_000_000, 1_800_000_000, 1_750_000_000)]
+    assert sorted(names) == [names[1], names[2], names[0]]
+
+
+def test_builds_of_other_phases_or_commands_are_kept_apart_and_the_interpreters_place_is_not() -> (
+    None
+):
+    key = carried.key_of({"compress": ["/a/python", "manage.py compress", "1"]})
+    assert key == carried.key_of({"compress": ["/b/python", "manage.py compress", "1"]})
+    assert key != carried.key_of({"compress": ["/a/python", "manage.py compress", "2"]})
+    assert key != carried.key_of({"vite": ["/a/python", "manage.py compress", "1"]})
+
+
+def test_what_a_phase_has_written_is_what_it_did_not_find() -> None:
+    base, left = listing("a"), listing("a", "b")
+    left["files"]["b"] = ("b" * 64, 5, "0123456")
+    assert carried.new_objects(base, left) == {"b" * 64: 5}
