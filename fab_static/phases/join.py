@@ -55,14 +55,14 @@ def _live(deploy: Deployment) -> str:
     """Return the release that a host gets: the one that was made live everywhere last.
 
     Raises:
-        ReleaseError: nothing is live, or the build host has not what its record says.
+        ReleaseError: nothing is live, or another release is live on the build host than the record says.
     """
     live, there = deploy.needs_live(), deploy.states[deploy.build]["current"]
     live = deploy.recorded_live or live
-    if there != live:
+    if there not in (live, None):  # none: it is new itself, as a CI runner is
         name = deploy.environment.name
         raise ReleaseError(
-            f"{there or 'nothing'} is live on {deploy.build.name}, and {live} by its record: nobody knows which "
+            f"{there} is live on {deploy.build.name}, and {live} by the record: nobody knows which "
             "of them a host is to serve",
             where=f"{deploy.build.name}: {deploy.build.layout.deploy_to}/current",
             mend=f"bring hosts together first: fab {name} rollback --to {live} --repair",

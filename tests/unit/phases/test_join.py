@@ -47,13 +47,15 @@ def test_a_host_whose_bytes_changed_is_mended_though_size_and_time_are_right(sit
     assert file.read_bytes() == right
 
 
-def test_nobody_joins_while_the_build_host_has_not_what_its_record_says(site: Site) -> None:
+def test_nobody_joins_while_another_release_is_live_on_the_build_host_than_the_record_says(
+    site: Site,
+) -> None:
     link = site.folder / "build1" / "current"
     link.unlink()
     link.symlink_to(f"releases/{OLD}")
     with pytest.raises(ReleaseError) as caught:
         join(site.deployment(), [])
-    assert str(caught.value).startswith(f"{OLD} is live on build1, and {LIVE} by its record")
+    assert str(caught.value).startswith(f"{OLD} is live on build1, and {LIVE} by the record")
 
 
 def test_no_host_joins_with_a_live_release_that_none_of_the_allowed_signers_signed(

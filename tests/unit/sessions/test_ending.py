@@ -31,6 +31,7 @@ def ending(command: str = "deploy", **known: Any) -> Ending:
         "origin": None,
         "release": SimpleNamespace(id="R2"),
         "recorded_live": "R1",
+        "was_live": "R1",
         "without": (),
         "failed_after_flip": [],
         **dict.fromkeys(("is_flipped", "stays", "lock_held"), False),
