@@ -20,8 +20,9 @@ ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled pythons
 unit: $(STAMP) servers compiled
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
+# more workers than cores, since each waits now and then for what it started
 # the order is conftest.py's own: by number of tests, the longest file would begin last
-SERVED := $(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+SERVED := $(VENV)/bin/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 integration: $(STAMP) $(MODULES) $(BUNDLERS) servers compiled
 	$(SERVED) tests/integration

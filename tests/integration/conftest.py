@@ -37,12 +37,18 @@ ROOT = Path(__file__).resolve().parents[2]
 FAB = str(Path(sys.executable).parent / "fab")
 LONGEST = (
     "test_through_the_edge",
+    "test_documented",
+    "test_deltas",
     "test_ctrl_c_is_answered_at_once",
     "test_deploy",
     "test_bad_days",
-    "test_sample_project",
     "test_s3",
+    "test_sample_project",
     "test_django_commands",
+    "test_open_pages",
+    "test_precompilers",
+    "test_ssh_as_ssh",
+    "test_mailing_lists",
     "test_promote",
     "test_under_load",
 )
