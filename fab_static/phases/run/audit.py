@@ -66,19 +66,25 @@ def refuse_wrong_versions(
         )
     left = sorted({*paths} - {*mapped})
     if left:
-        phases = written_by(deploy, left)
-        raise ReleaseError(
-            f"{counted(len(left), 'file is', 'files are')} not what the recorded version says; caches would "
-            "keep the wrong bytes for a year:\n"
-            + lines(
-                f"{path}: recorded {recorded[path]}, served {files[path][2]}, "
-                f"written by {phases.get(path, 'nobody')}"
-                for path in left
-            ),
-            where=f"{deploy.build.name}: {deploy.facts(deploy.build)['resource_versions']}",
-            mend="have resource_static hash the served bytes, after every phase that changes them; "
-            "where two apps ship the file, the first finder's is served",
-        )
+        raise _wrong(deploy, left, recorded, files)
+
+
+def _wrong(
+    deploy: Deployment, paths: list[str], recorded: Mapping[str, str], files: Mapping[str, Kept]
+) -> ReleaseError:
+    phases = written_by(deploy, paths)
+    return ReleaseError(
+        f"{counted(len(paths), 'file is', 'files are')} not what the recorded version says; caches would "
+        "keep the wrong bytes for a year:\n"
+        + lines(
+            f"{path}: recorded {recorded[path]}, served {files[path][2]}, "
+            f"written by {phases.get(path, 'nobody')}"
+            for path in paths
+        ),
+        where=f"{deploy.build.name}: {deploy.facts(deploy.build)['resource_versions']}",
+        mend="have resource_static hash the served bytes, after every phase that changes them; "
+        "where two apps ship the file, the first finder's is served",
+    )
 
 
 def tell_of_shadowed(deploy: Deployment, words: list[str] | None) -> None:

@@ -57,27 +57,35 @@ def lint(
         one = templates[name]
         reader = one.read(one.pieces, static_url)
         whole = reader_of_whole(one, templates, static_url)
-        is_page = whole is not None and whole.has_html
         is_versioned = is_hashed or "" in versioning or bool({*versioning} & one.libraries)
         if not is_versioned and any(STATIC_TAG.search(each["url"]) for each in reader.references):
             unversioned_tag.append(name)
+        of_sheets = [] if is_hashed else [*of_styles(reader.outside, style)]
         found.append(
             {
                 "template": name,
-                "page": is_page,
-                "requests": whole.requests() if whole and is_page else None,
+                **_of_page(whole),
                 "outside": reader.outside,
                 "hard_coded": reader.hard_coded,
-                "unversioned": reader.unversioned
-                + ([] if is_hashed else [*of_styles(reader.outside, style)]),
-                "unchecked": [
-                    each
-                    for each in reader.unchecked
-                    if not (blocks_promise and words_of(each["url"])[0] == "compress")
-                ],
+                "unversioned": reader.unversioned + of_sheets,
+                "unchecked": _unchecked(reader, blocks_promise),
             }
         )
     return {"templates": found, "unversioned_tag": unversioned_tag}
+
+
+def _of_page(whole: Reader | None) -> dict[str, object]:
+    if whole is None or not whole.has_html:
+        return {"page": False, "requests": None}
+    return {"page": True, "requests": whole.requests()}
+
+
+def _unchecked(reader: Reader, blocks_promise: bool) -> list[Found]:
+    return [
+        each
+        for each in reader.unchecked
+        if not (blocks_promise and words_of(each["url"])[0] == "compress")
+    ]
 
 
 def of_styles(outside: Sequence[Found], style: Style) -> Iterator[Found]:
