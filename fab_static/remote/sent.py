@@ -32,7 +32,17 @@ OF_PROJECTS = (
     "static_root",
 )
 # and only where it is built, these
-OF_BUILDS = ("copies", "deltas", "encoding", "lift", "lock", "page_facts", "putting", "writes")
+OF_BUILDS = (
+    "carried",
+    "copies",
+    "deltas",
+    "encoding",
+    "lift",
+    "lock",
+    "page_facts",
+    "putting",
+    "writes",
+)
 # and only where there is a bucket, these
 OF_BUCKETS = ("bucket_line", "fetching", "putting")
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
@@ -75,7 +85,7 @@ def which(python: str) -> list[str]:
 
 
 def agent_for(roles: Collection[str], *, has_bucket: bool = True) -> Program:
-    """Return the agent of a host with these roles; `has_bucket`: its environment has an origin or a hub."""
+    """Return the agent of a host with these roles; `has_bucket`: its environment has an origin, a hub or a cache."""
     without = {*(() if "build" in roles else OF_BUILDS), *(() if has_bucket else OF_BUCKETS)}
     if not {"build", "web"} & {*roles}:
         without.update(OF_PROJECTS)

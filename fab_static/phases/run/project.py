@@ -39,7 +39,14 @@ A = TypeVar("A")
 # what follows the programs that a build starts, keeps what they made, and is part of its commands
 OF_BUILDS = (
     *("collecting", "compressing", "faults", "integrity", "sources", "static_root"),
-    *("reads.node_reads", "reads.programs", "reads.shell_line", "reads.started"),
+    *(
+        "reads.declared",
+        "reads.node_reads",
+        "reads.portable",
+        "reads.programs",
+        "reads.shell_line",
+        "reads.started",
+    ),
     *("traces.arguments", "traces.calls", "traces.lines", "traces.pausing", "traces.processes"),
     *("traces.running", "traces.seen", "traces.strace"),
     *("precompilers.beginning", "precompilers.call", "precompilers.kept"),

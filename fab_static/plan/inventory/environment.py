@@ -223,8 +223,8 @@ class Environment:
 
     @property
     def has_bucket(self) -> bool:
-        """Whether a bucket takes part in a deploy: as the origin, or as the hub."""
-        return self.origin is not None or self.hub is not None
+        """Whether a bucket takes part in a deploy: as the origin, as the hub, or as the cache."""
+        return any(place is not None for place in (self.origin, self.hub, self.cache))
 
     @property
     def build_host(self) -> Host:

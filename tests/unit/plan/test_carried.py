@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fab_static.plan import carried
+from fab_static.plan import carried, inventory
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.carried import Build, Guard, Listing
 
@@ -138,3 +138,15 @@ def test_what_a_phase_has_written_is_what_it_did_not_find() -> None:
     base, left = listing("a"), listing("a", "b")
     left["files"]["b"] = ("b" * 64, 5, "0123456")
     assert carried.new_objects(base, left) == {"b" * 64: 5}
+
+
+def test_the_host_of_an_environment_with_a_cache_is_sent_what_fetches() -> None:
+    text = """\
+app: shop
+deploy_to: /srv/shop/static
+hosts: {here: {local: true, roles: [build, static, web]}}
+project: {path: /srv/shop/code}
+"""
+    assert not inventory.parse(text, name="ci", source="ci.yml").has_bucket
+    text += "cache: {s3: {bucket: shop-cache}}\n"
+    assert inventory.parse(text, name="ci", source="ci.yml").has_bucket
