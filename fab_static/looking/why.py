@@ -8,6 +8,8 @@ Both answer with a dict, which `why --json` prints. Of a URL, or a bare path bel
     in_release, version    does it hold the path; the version that its pages print
     sha256, size           of its bytes
     phases                 [{"phase", "sha256"}]: who made it and who changed it, in the order of the build
+    blocks                 [{"template", "block", "line", "language", "sources"}]: the compress blocks that it is the output
+                           of, each with the URLs of what it takes in; of the live release, as templates are now
     source                 the file collected, as the project's finders see it; null where a phase wrote it
     shadowed               files of the same name that collectstatic passes over
     releases               ids of all kept releases that hold the path
@@ -40,11 +42,12 @@ from fab_static.phases.run import stored
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
 from fab_static.plan import coverage
-from fab_static.plan.printed import AskedBy, Held, Unasked
+from fab_static.plan.printed import AskedBy, Held, MadeOf, Unasked
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
+_URL = re.compile(r"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""")
 _KEY = re.compile(r"[0-9a-f]{12,64}")  # messages show the first 12
 
 
@@ -105,6 +108,7 @@ def _of_path(
         "size": file.size if file else None,
         "kind": _kind(path, release),
         "phases": phases,
+        "blocks": _blocks(deploy, release, path) if phases else [],
         "source": sources[0] if sources else None,
         "shadowed": sources[1:],
         "releases": [*held],
@@ -164,6 +168,32 @@ def _verdict(release: Release, path: str, version: str | None, held: Sequence[st
             "release, and is served from the pool as long as that is kept"
         )
     return "as the live release has it"
+
+
+def _blocks(deploy: Deployment, release: Release, path: str) -> list[MadeOf]:
+    """Return the compress blocks that a file is the output of; an empty list if the project does not answer."""
+    if not release.offline_manifest_sha256:
+        return []
+    manifest = stored.blocks_of(deploy.build, release.offline_manifest_sha256, release.id)
+    keys = [key for key, html in manifest.items() if path in html]
+    if not keys:
+        return []
+    question = questions.OfManifest(manifest=None, redirect={}, texts=True)
+    with suppress(FabStaticError):
+        answer = deploy.project(deploy.build).ask(questions.COVERAGE, question)
+        return [made_of(block) for key in keys for block in blocks_of(answer, key)]
+    return []
+
+
+def made_of(block: Met) -> MadeOf:
+    """Return a block with the URLs of the scripts and sheets that its text names."""
+    return {
+        "template": block["template"],
+        "block": block["block"],
+        "line": block["line"],
+        "language": block["language"],
+        "sources": _URL.findall(block["text"]),
+    }
 
 
 def _phases(deploy: Deployment, path: str) -> list[dict[str, str | None]]:

@@ -50,6 +50,16 @@ class Forgotten(TypedDict):
     price_usd: float
 
 
+class MadeOf(TypedDict):
+    """A compress block, and the URLs of the files that it takes in."""
+
+    template: str
+    block: int
+    line: int | None
+    language: str | None
+    sources: list[str]
+
+
 class Outcome(TypedDict):
     """What a run left on a host: seconds in which it was at work, bytes sent to it."""
 

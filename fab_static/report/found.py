@@ -13,7 +13,7 @@ from fab_static.report.terminal import Terminal
 if TYPE_CHECKING:
     from fab_static.plan.bundles import Bundle
     from fab_static.plan.downloads import Cost, Downloads
-    from fab_static.plan.printed import Difference, Finding, Forgotten, ReleaseLine, Step
+    from fab_static.plan.printed import Difference, Finding, Forgotten, MadeOf, ReleaseLine, Step
 
 Weight = Literal["bytes", "gzip", "brotli"]
 KINDS: tuple[Literal["added", "changed", "removed"], ...] = ("added", "changed", "removed")
@@ -282,6 +282,7 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
         terminal.text(f"{verb}: {one['phase']}{bytes_of}")
     if known["source"]:
         terminal.text(f"source: {known['source']}")
+    _show_blocks(terminal, known.get("blocks", ()))
     for path in known["shadowed"]:
         terminal.text(f"shadowed: {path}: collectstatic takes the first of this name")
     terminal.text(f"live release: {known['release']}")
@@ -303,6 +304,18 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
             for one in known["hosts"]
         ],
     )
+
+
+def _show_blocks(terminal: Terminal, blocks: Sequence[MadeOf]) -> None:
+    """Print the compress blocks that a file is the output of, and what they take in."""
+    for one in blocks:
+        line = "" if one["line"] is None else f", line {one['line']}"
+        language = f", in language {one['language']}" if one["language"] else ""
+        terminal.text(
+            f"output of: {one['template']}, block {one['block']}{line}{language}, which takes in"
+        )
+        for url in one["sources"]:
+            terminal.text(f"    {url}")
 
 
 def _is_nowhere(known: Mapping[str, object], host: Mapping[str, object]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
-GAP = 3  # between two columns
+GAPS = (3, 2, 1)  # between two columns: the widest with which no word is broken
 
 
 @dataclass
@@ -24,6 +25,14 @@ class Column:
         lines = [line for cell in (self.name, *self.cells) for line in cell.split("\n")]
         return max(1, *map(width_of, lines))
 
+    @property
+    def floor(self) -> int:
+        """How wide it is where lines are broken between words, and paths between folders."""
+        if self.is_whole:
+            return self.width
+        words = (word for cell in (self.name, *self.cells) for word in re.split(r"\s|(?=/)", cell))
+        return max(1, *map(width_of, words))
+
 
 def laid_out(columns: Sequence[Column], width: int, *, rule: str = "─") -> Iterator[str]:
     """Yield the lines of a table, the names and the rule first.
@@ -33,25 +42,40 @@ def laid_out(columns: Sequence[Column], width: int, *, rule: str = "─") -> Ite
         width: of the paper. The widest columns are made narrower first, where they may be broken.
         rule: what the line below the names is made of.
     """
-    widths = _fitting(columns, width - GAP * (len(columns) - 1))
-    yield from _row([column.name for column in columns], columns, widths)
-    yield rule * (sum(widths) + GAP * (len(columns) - 1))
+    gap = _gap(columns, width)
+    widths = _fitting(columns, width - gap * (len(columns) - 1))
+    yield from _row([column.name for column in columns], columns, widths, gap)
+    yield rule * (sum(widths) + gap * (len(columns) - 1))
     for cells in zip(*(column.cells for column in columns), strict=True):
-        yield from _row(cells, columns, widths)
+        yield from _row(cells, columns, widths, gap)
+
+
+def _gap(columns: Sequence[Column], width: int) -> int:
+    """Return how far apart columns stand: no line is broken, or no word, or nothing helps."""
+    for needed in (sum(one.width for one in columns), sum(one.floor for one in columns)):
+        for gap in GAPS:
+            if needed + gap * (len(columns) - 1) <= width:
+                return gap
+    return GAPS[0]
 
 
 def _fitting(columns: Sequence[Column], most: int) -> list[int]:
     """Return the width of each column, so that all of them fit."""
     widths = [column.width for column in columns]
-    while sum(widths) > most:
-        wide = [at for at, one in enumerate(columns) if widths[at] > 1 and not one.is_whole]
-        if not wide:
-            break
-        widths[max(wide, key=lambda at: widths[at])] -= 1
+    for least in ([one.floor for one in columns], [1] * len(columns)):  # words break last
+        while sum(widths) > most:
+            wide = [
+                at for at, one in enumerate(columns) if widths[at] > least[at] and not one.is_whole
+            ]
+            if not wide:
+                break
+            widths[max(wide, key=lambda at: widths[at])] -= 1
     return widths
 
 
-def _row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> Iterator[str]:
+def _row(
+    cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int], gap: int
+) -> Iterator[str]:
     """Yield the lines of one row."""
     broken = [list(_broken(cell, width)) for cell, width in zip(cells, widths, strict=True)]
     for at in range(max(map(len, broken))):
@@ -60,7 +84,7 @@ def _row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int])
             text = lines[at] if at < len(lines) else ""
             room = " " * (width - width_of(text))
             parts.append(room + text if column.is_right else text + room)
-        yield (" " * GAP).join(parts)
+        yield (" " * gap).join(parts)
 
 
 def _broken(cell: str, width: int) -> Iterator[str]:
@@ -78,13 +102,16 @@ def _broken(cell: str, width: int) -> Iterator[str]:
 
 
 def _chopped(word: str, width: int) -> Iterable[str]:
-    """Return a word in pieces that are as wide as a line at the most."""
+    """Return a word in pieces that are as wide as a line at the most; a path is cut between its folders."""
     pieces, room = [""], width
     for letter in word:
         wide = width_of(letter)
         if wide > room and pieces[-1]:
-            pieces.append("")
-            room = width
+            at = pieces[-1].rfind("/", 1) if letter != "/" else -1
+            rest = pieces[-1][at:] if at > 0 else ""
+            pieces[-1] = pieces[-1].removesuffix(rest)
+            pieces.append(rest)
+            room = width - width_of(rest)
         pieces[-1] += letter
         room -= wide
     return pieces

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fab_static.errors import BuildError, ManifestError
-from fab_static.phases.run import listings, writes
+from fab_static.phases.run import listings, tracing, writes
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import manifest_path, static_root_of
 from fab_static.plan import versions
@@ -57,7 +57,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     own = deploy.environment.build.own.get(name)
     if entry.get("unseen"):
         is_hidden = own and not own.reads and str(entry["unseen"]).startswith(NOT_SEEN)
-        return Known(None, str(entry["unseen"]) + (INSTALL if is_hidden else ""))
+        return Known(None, tracing.in_words(str(entry["unseen"])) + (INSTALL if is_hidden else ""))
     if not entry.get("record"):
         return Known(None, "what it reads is not known")
     left: dict[str, list[str | None]] = {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fab_static.looking.why import _verdict_of_key, blocks_of, whole_key
+from fab_static.looking.why import _verdict_of_key, blocks_of, made_of, whole_key
 
 
 def block(template, key, **words):
@@ -36,6 +36,20 @@ def test_every_place_that_renders_a_key_is_named_once_with_its_text():
         ("c.html", "K", "de"),
     ]
     assert blocks_of(answer, "gone") == []
+
+
+def test_of_a_bundle_its_block_and_what_that_takes_in_are_known():
+    text = "<link rel=stylesheet href='/static/a.css'>\n<script src=/static/b.js></script><b>c</b>"
+    (met,) = blocks_of(
+        {"rendered": [block("a.html", "k")], "texts": {"k": text}, "untranslated": []}, "k"
+    )
+    assert made_of(met) == {
+        "template": "a.html",
+        "block": 0,
+        "line": 1,
+        "language": None,
+        "sources": ["/static/a.css", "/static/b.js"],
+    }
 
 
 def test_a_key_is_known_by_its_first_digits_as_messages_show_them():

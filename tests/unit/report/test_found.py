@@ -1,5 +1,7 @@
 """What the looking tasks found, in words and tables."""
 
+import pytest
+
 from fab_static.report import found
 from fab_static.report.status import show_status
 from tests.unit.report.screens import shown
@@ -269,3 +271,39 @@ def test_why_of_a_key_shows_who_renders_it_and_what_was_built():
         "  here:  y",
         "web3 did not answer: the host cannot be reached",
     ]
+
+
+def test_of_a_bundle_the_block_is_named_with_what_it_takes_in():
+    blocks = [
+        {
+            "template": "shop/base.html",
+            "block": 1,
+            "line": 12,
+            "language": None,
+            "sources": ["/static/a.less", "/static/b.css"],
+        }
+    ]
+    terminal, stream = shown()
+    found.show_why(
+        terminal,
+        {
+            **PATH,
+            "verdict": "v",
+            "shadowed": [],
+            "releases": ["R2"],
+            "releases_of_version": [],
+            "hosts": [],
+            "blocks": blocks,
+        },
+    )
+    assert (
+        "output of: shop/base.html, block 1, line 12, which takes in\n    /static/a.less\n    /static/b.css\n"
+    ) in stream.getvalue()
+
+
+@pytest.mark.parametrize("has_cdn", [False, True])
+def test_without_a_cdn_nothing_is_said_of_cloudfront(has_cdn):
+    steps = [one for one in PLAN["flip"] if one["do"] != "invalidate"]
+    terminal, stream = shown()
+    found.show_plan(terminal, {**PLAN, "flip": steps, "has_cdn": has_cdn})
+    assert ("CloudFront" in stream.getvalue()) is has_cdn

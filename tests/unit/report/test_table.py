@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich import box
@@ -62,3 +63,45 @@ def test_an_id_is_never_broken_for_somebody_copies_it():
 
 def test_a_line_without_utf_8_has_another_rule():
     assert list(laid_out([Column("a", ["b"])], 20, rule="-")) == ["a", "-", "b"]
+
+
+def test_a_path_that_is_wider_than_its_column_is_cut_between_folders():
+    lines = list(laid_out([Column("why", ["/srv/shop/code/shop/static/img/paper.png"])], 18))
+    assert [line.rstrip() for line in lines[2:]] == [
+        "/srv/shop/code",
+        "/shop/static/img",
+        "/paper.png",
+    ]
+
+
+STATUS = {
+    "host": "build1",
+    "roles": "static web",
+    "live": "20261128T001115Z-69ea421e",
+    "missing": "0",
+    "changed": "0",
+    "manifest": "796c603a",
+    "versions": "154152b5",
+}
+RELEASES = {
+    "id": "20261128T001115Z-69ea421e",
+    "state": "previous",
+    "revision": "-",
+    "created": "2026-11-28 00:11:15",
+    "by": "root@vm",
+    "files": "186",
+    "bytes": "2,691,403",
+}
+
+
+@pytest.mark.parametrize("row", [STATUS, RELEASES], ids=["status", "releases"])
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_no_word_is_broken_where_narrow_gaps_leave_room_for_all(row, width):
+    """At 80 columns `status` said "missin" and "g"."""
+    columns = [
+        Column(name, [cell], is_whole=name in ("host", "id", "live")) for name, cell in row.items()
+    ]
+    lines = list(laid_out(columns, width))
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert {word for text in (*row, *row.values()) for word in text.split()} <= {*words}

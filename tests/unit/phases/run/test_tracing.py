@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fab_static.phases.run.tracing import always_running, why_not
+from fab_static.phases.run.tracing import always_running, in_words, why_not
 from fab_static.remote import Ran
 
 
@@ -36,3 +36,11 @@ def test_only_phases_count_that_the_inventory_still_has_and_that_strace_would_he
         environment=SimpleNamespace(build=SimpleNamespace(phases=("vite", "compress"))),
     )
     assert always_running(deploy) == {"compress": 2.0}
+
+
+def test_a_program_whose_reads_nobody_sees_is_told_with_what_ends_that():
+    assert in_words("it started lessc, and strace is not installed; it forked") == (
+        "starts lessc, whose reads cannot be seen: strace is not installed; it forked; strace on the build host "
+        "ends that, and so does LessFilter in place of lessc (docs/build.md)"
+    )
+    assert in_words("it asked the network") == "it asked the network"
