@@ -374,6 +374,7 @@ class Session(Looking):
             InventoryError: `steal` without a reason.
         """
         from fab_static.phases.run.locking import holder_of, lock_of
+        from fab_static.phases.run.record_here import note
 
         if steal and not because.strip():
             raise InventoryError(
@@ -387,15 +388,14 @@ class Session(Looking):
             lock = lock_of(deploy, "unlock")
             try:
                 lock.take(steal=True)
-                deploy.note(
-                    {
-                        "event": "steal",
-                        "by": self.operator,
-                        "because": because,
-                        "from": holder["owner"],
-                        "phase": holder["phase"],
-                    }
-                )
+                line = {
+                    "event": "steal",
+                    "by": self.operator,
+                    "because": because,
+                    "from": holder["owner"],
+                    "phase": holder["phase"],
+                }
+                note(deploy, line, lock.token)
             finally:
                 lock.release()
         return holder

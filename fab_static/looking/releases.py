@@ -34,7 +34,10 @@ def releases(deploy: Deployment) -> list[ReleaseLine]:
 def _found(deploy: Deployment) -> dict[str, Summary]:
     """Return what any host tells of each release that it holds."""
     found: dict[str, Summary] = {}
-    answers = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.SUMMARIES)[0])
+    if deploy.kept:  # the build host may be empty
+        found = {name: known["summary"] for name, known in deploy.kept.kept.items()}
+    hosts = [host for host in deploy.hosts() if not found or host != deploy.build]
+    answers = deploy.on(hosts, lambda host: host.ask(verbs.SUMMARIES)[0])
     for host, answer in answers.items():
         deploy.tell_odd(host, answer["odd"])
         for one in answer["releases"]:

@@ -27,6 +27,9 @@ _UNREACHED = {
 }
 
 
+Asked = tuple[dict[str, Any], str | None]  # what a host says, and the SHA-256 of its live seal
+
+
 def status(deploy: Deployment) -> dict[str, Any]:
     """Return what is live on each host, whether it is whole, and who holds the lock.
 
@@ -34,6 +37,8 @@ def status(deploy: Deployment) -> dict[str, Any]:
     live release that are not as they were sealed, by size and time; only `verify` reads their bytes.
     """
     known, failures = deploy.fleet.attempt(deploy.hosts(), lambda host: _asked(deploy, host))
+    if deploy.environment.notes and deploy.build in known:
+        known[deploy.build] = _by_record(deploy, known[deploy.build])
     answers = {host: answer for host, (answer, _) in known.items()}
     for host in _with_another_seal(deploy, known):
         answers[host]["changed"] += 1
@@ -55,13 +60,13 @@ def status(deploy: Deployment) -> dict[str, Any]:
         "app": deploy.environment.app,
         "live": live.pop() if agreed else None,
         "agreed": agreed,
-        "lock": None if deploy.build in failures else lock_holder(deploy),
+        "lock": None if answers[deploy.build]["error"] else lock_holder(deploy),
         "hosts": hosts,
         "origins": origins,
     }
 
 
-def _asked(deploy: Deployment, host: RemoteHost) -> tuple[dict[str, Any], str | None]:
+def _asked(deploy: Deployment, host: RemoteHost) -> Asked:
     """Return what a host says of itself, and the SHA-256 of its live release's seal."""
     state, _ = host.ask(verbs.STATE)
     deploy.states[host] = state
@@ -78,6 +83,36 @@ def _asked(deploy: Deployment, host: RemoteHost) -> tuple[dict[str, Any], str | 
         "versions_sha256": compared["versions_sha256"],
         "error": None,
     }, compared.get("seal_sha256")
+
+
+def _by_record(deploy: Deployment, asked: Asked) -> Asked:
+    """Return what the record in the bucket says of the build host, which may be empty; `asked` where it says nothing.
+
+    `missing` counts the objects that the bucket lacks to give an empty build host the live release.
+    """
+    from fab_static.plan.bucket_record import apart  # not above: see below
+
+    answer, _ = asked
+    try:
+        deploy.read_record()
+        if not deploy.kept or not deploy.kept.note:
+            return asked
+        state = deploy.states[deploy.build]
+        found = {"live": state["current"], "previous": state["previous"], "provisional": False}
+        if not state["current"]:
+            return {**answer, **found}, None
+        release = deploy.read_release(state["current"], deploy.build)
+        bucket = deploy.kept.publication
+        lacking = bucket.manifest.lacks(apart(release, is_origin=bucket is deploy.origin))
+        digests = {
+            "missing": len(lacking),
+            "changed": 0,
+            "offline_manifest_sha256": release.offline_manifest_sha256,
+            "versions_sha256": release.versions_sha256,
+        }
+        return {**answer, **found, **digests}, deploy.seal_sha256(release)
+    except FabStaticError as error:
+        return {**answer, "live": None, "error": error.what}, None
 
 
 def _is_settled(hosts: Sequence[Mapping[str, Any]], origins: Sequence[Mapping[str, Any]]) -> bool:

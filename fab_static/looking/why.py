@@ -245,7 +245,7 @@ def _manifests(deploy: Deployment) -> dict[str, Mapping[str, str]]:
     found: dict[str, Mapping[str, str]] = {}
     for name, sealed in _kept(deploy).items():
         if sealed.offline_manifest_sha256:
-            found[name] = stored.blocks_of(deploy.build, sealed.offline_manifest_sha256, name)
+            found[name] = stored.blocks_in(deploy.object(sealed.offline_manifest_sha256), name)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from fab_static.phases.invalidate import begin
+from fab_static.phases.run import record_here
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import Flipping, worked_out
 from fab_static.phases.run.undoing import Undo, undo_on_failure
@@ -35,6 +36,7 @@ def activate(deploy: Deployment) -> None:
     # before the flip: an operator who dies in it leaves the next one word. It stays noted when the flip
     # fails, since a CDN may have fetched the new bytes meanwhile
     deploy.journal.note_flip(flip.forgetting)
+    record_here.begin(deploy, release, flip.hosts[deploy.build.name].entry)
     flipping = Flipping(deploy, flip, release, unwell)
     try:
         with undo_on_failure(deploy) as undo, flipping.kept_alive():
@@ -50,6 +52,7 @@ def activate(deploy: Deployment) -> None:
             begin(deploy, None if deploy.left else deploy.live)
         raise
     deploy.look_again()
+    record_here.save(deploy)
     deploy.show.say(f"release {release.id} is live on {counted(len(deploy.hosts()), 'host')}")
 
 

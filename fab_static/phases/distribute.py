@@ -18,6 +18,7 @@ from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sou
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.putting import put_from_build_host
+from fab_static.phases.run.record_here import keep_whole, save
 from fab_static.phases.verify import to_verify
 from fab_static.plan.publication import Item, hidden, object_item
 from fab_static.plan.release import Release
@@ -41,12 +42,12 @@ def distribute(deploy: Deployment) -> None:
         writes; nothing that is live has changed.
     If it fails: every failing host is named; what arrived whole is kept, and not sent again.
     """
-    holders = (deploy.build, *deploy.hosts("static"))
-    ship(deploy, deploy.current_release(), holders)
-    _catch_up(deploy, holders)
+    ship(deploy, deploy.current_release(), deploy.holders)
+    _catch_up(deploy, deploy.holders)
+    save(deploy)
 
 
-def _catch_up(deploy: Deployment, holders: Sequence[RemoteHost]) -> None:
+def _catch_up(deploy: Deployment, holders: Sequence[Holder]) -> None:
     """Give hosts the releases that pages may still print, and that they lack: they were left out, or are new.
 
     A host that cannot be given one is no worse off than before: the deploy goes on.
@@ -72,6 +73,7 @@ def ship(deploy: Deployment, release: Release, holders: Sequence[Holder]) -> Non
     if deploy.origin:
         _publish(deploy, deploy.origin, hidden(release), release.id, holders)
     ship_to(deploy, release, holders, deploy.hosts())
+    keep_whole(deploy, release)
 
 
 def ship_to(
@@ -105,7 +107,7 @@ def ship_to(
     )
 
 
-def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[RemoteHost]) -> None:
+def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Holder]) -> None:
     """Copy objects that the build host lacks to it, from the first of the holders that has them all.
 
     Raises:

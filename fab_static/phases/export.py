@@ -94,7 +94,7 @@ def _write(
         if data:
             _member(file, name, data)
     wanted = records(objects)
-    lent = sources(wanted, [], (deploy.build, *deploy.hosts("static"))) if objects else []
+    lent = sources(wanted, [], deploy.holders) if objects else []
     try:
         for batch in _batches(objects):
             for name, data in _fetched(lent, batch).items():

@@ -11,7 +11,6 @@ from fab_static.phases.gate import where_read
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.layout import in_folder
 from fab_static.plan.release import Release, is_inside
-from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
 
 
@@ -28,10 +27,7 @@ def export_manifests(deploy: Deployment, release: Release, folder: Path) -> list
     Raises:
         ReleaseError: a manifest is read outside `project.path`: an image could not be given it so.
     """
-    texts = {
-        path: deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))[1]
-        for path, sha256 in _objects(deploy, release).items()
-    }
+    texts = {path: deploy.object(sha256) for path, sha256 in _objects(deploy, release).items()}
     _write(folder, texts)
     deploy.show.say(f"release {release.id}: {counted(len(texts), 'manifest')} in {folder}")
     return list(texts)

@@ -118,7 +118,7 @@ def _give(deploy: Deployment, host: RemoteHost, release: Release) -> None:
     # reading its bytes marks the wrong ones: what is handed over then is what it lacks
     if is_there and _is_whole(deploy, host, release, reads=True):
         return
-    ship_to(deploy, release, (deploy.build, *deploy.hosts("static")), [host])
+    ship_to(deploy, release, deploy.holders, [host])
     refuse_holes(host, release, deploy.seal_sha256(release))
 
 

@@ -38,7 +38,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
         sealed_in=source.environment.name,
         seal=source.seal_text(release),
         signature=source.signatures.get(release.id),
-        holders=(source.build, *source.hosts("static")),
+        holders=source.holders,
         versions_file=_versions_file(source),
         at=started,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.kept import needless
 from fab_static.phases.run.publication import Publication
+from fab_static.phases.run.record_here import save
 from fab_static.plan.publication import to_delete
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
@@ -32,6 +33,7 @@ def prune(deploy: Deployment) -> None:
     removed = sorted({name for answer in answers.values() for name in answer["removed"]})
     for state in deploy.states.values():
         state["releases"] = [name for name in state["releases"] if name not in removed]
+    save(deploy)  # before a bucket deletes what the record must not name any more
     freed = sum(answer["freed"] for answer in answers.values())
     told = f"removed {', '.join(removed)}; {freed:,} bytes freed"
     deploy.show.say(told if removed else "nothing to remove")
@@ -52,10 +54,13 @@ def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:
     names = {name for state in deploy.states.values() for name in state["releases"]}
     kept = [deploy.read_release(name) for name in sorted(names)]
     everything = {sha256 for one in kept for sha256 in one.objects(("static",))}
+    is_keeper = deploy.kept is not None and bucket is deploy.kept.publication
+    if deploy.kept and is_keeper:
+        everything |= deploy.kept.seals()
     gone = to_delete(
         bucket.manifest,
         kept if bucket is deploy.origin else [],
-        everything if bucket is deploy.hub else [],
+        everything if bucket is deploy.hub or is_keeper else [],
     )
     bucket.delete(gone)
     deploy.show.say(

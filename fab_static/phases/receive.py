@@ -40,7 +40,7 @@ def receive(deploy: Deployment, archive: Archive) -> None:
     another one here is named.
     """
     started = time.monotonic()
-    holders: list[Holder] = [archive, deploy.build, *deploy.hosts("static")]
+    holders: list[Holder] = [archive, *deploy.holders]
     take(
         deploy,
         archive.release,

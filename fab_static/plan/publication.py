@@ -8,6 +8,7 @@ Keys, below the prefix that stands for STATIC_URL (DESIGN §8):
     .fab_static/objects/ab/abc…     bytes by SHA-256: what `<path>` is copied from, and what hosts fetch
     .fab_static/manifest.json       which of these are there, and which release is live
     .fab_static/lock.json           who deploys, where no build host lasts (bucket_lock.py)
+    .fab_static/record.json         what was done, likewise (bucket_record.py)
 """
 
 from __future__ import annotations
@@ -184,6 +185,12 @@ def read_manifest(text: bytes, *, app: str, environment: str, where: str) -> Man
 def object_key(sha256: str) -> str:
     """Return the key of bytes by their SHA-256."""
     return f"{PRIVATE}objects/{sha256[:2]}/{sha256}"
+
+
+def is_for_good(key: str, entry: Entry) -> bool:
+    """Tell whether no other bytes ever get this key."""
+    known = Item(key, "", 0, headers(key, IMMUTABLE)).headers_digest
+    return key.startswith(PRIVATE + "objects/") or entry.headers == known
 
 
 def object_item(sha256: str, size: int) -> Item:

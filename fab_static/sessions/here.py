@@ -58,7 +58,7 @@ def verify_here(deploy: Deployment, source: Deployment, name: str | None) -> Rel
     release = source.read_release(name) if name else source.current_release()
     deploy.look()
     deploy.take_seal(release, source.seal_text(release))
-    ship(deploy, release, (source.build, *source.hosts("static")))
+    ship(deploy, release, source.holders)
     gate(deploy, release)
     _refuse_other_manifests(deploy, release)
     deploy.show.say(f"the project here finds all that it names in release {release.id}")

@@ -11,6 +11,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_beginning
 from fab_static.phases.run.lock import Ownership
 from fab_static.phases.run.locking import lock_of
+from fab_static.phases.run.record_here import bring_here, save
 from fab_static.phases.run.settling import settle
 from fab_static.plan.ending import Ending
 from fab_static.plan.spelling import task_name
@@ -68,6 +69,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
             deploy.look()
             for host in deploy.hosts():
                 host.keep_programs()
+            bring_here(deploy)
             settle(deploy)
         if deploy.recorded_live and deploy.live is None:
             deploy.show.warn("hosts disagree about what is live; this run brings them together")
@@ -81,9 +83,10 @@ def _released(deploy: Deployment, lock: Ownership) -> Iterator[None]:
     try:
         yield
     finally:
-        deploy.lock = None
         with suppress(Exception):  # who is told of the run's end is told of that one
             deploy.build.settle()
+        _save(deploy)
+        deploy.lock = None
         try:
             lock.release()
         except Exception as error:  # must hide neither how it ended nor an exit 5
@@ -91,3 +94,12 @@ def _released(deploy: Deployment, lock: Ownership) -> Iterator[None]:
             deploy.show.warn(
                 f"{lock.keeper}: the lock could not be released ({why}); {lock.if_left}"
             )
+
+
+def _save(deploy: Deployment) -> None:
+    """Write back what the run has made of the record, where a bucket keeps it."""
+    try:
+        save(deploy)
+    except Exception as error:  # must hide neither how the run ended nor an exit 5
+        why = error.what if isinstance(error, FabStaticError) else repr(error)
+        deploy.show.warn(f"the record in the bucket lacks what this run did last: {why}")

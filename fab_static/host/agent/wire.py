@@ -49,6 +49,7 @@ ROOMS = "fab_static.host.agent"  # where the modules of the verbs are
 VERBS = {
     "note": "noting",
     "write_journal": "noting",
+    "adopt": "adopting",
     "ping": "state",
     "state": "state",
     "read_object": "transfer",

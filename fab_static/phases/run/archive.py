@@ -93,10 +93,10 @@ class Archive:
                 for piece in self._pieces(raw.hex()):
                     pack += piece
                     if len(pack) >= PIECE:
-                        yield _frame(pack, deflate=is_text)
+                        yield frame(pack, deflate=is_text)
                         pack.clear()
             if pack:
-                yield _frame(pack, deflate=is_text)
+                yield frame(pack, deflate=is_text)
 
     def _by_kind(self, body: bytes) -> Iterator[tuple[bool, list[tuple[bytes, int]]]]:
         """Yield objects that deflate, then those that do not: in one pack, a script would go at its full size."""
@@ -127,7 +127,8 @@ class Archive:
             raise damaged(f"object {sha256} was changed while the file was read", self.name)
 
 
-def _frame(pack: bytearray, *, deflate: bool) -> tuple[Head, bytes]:
+def frame(pack: bytes | bytearray, *, deflate: bool) -> tuple[Head, bytes]:
+    """Return a piece of a stream of objects as a host sends it."""
     if deflate:
         return {"pack": "deflate", "raw": len(pack)}, zlib.compress(pack, DEFLATE_LEVEL)
     return {"pack": "plain", "raw": len(pack)}, bytes(pack)

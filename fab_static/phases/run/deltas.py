@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.bundlers import called_in
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.holders import Holder
 from fab_static.plan import deltas
 from fab_static.plan.deltas import Made, Pair
 from fab_static.plan.release import Encoded, File, Release
 from fab_static.plan.wire import answers, asks, verbs
-from fab_static.remote import RemoteHost
 
-Bring = Callable[[Deployment, Mapping[str, int], Sequence[RemoteHost]], None]
+Bring = Callable[[Deployment, Mapping[str, int], Sequence[Holder]], None]
 SECONDS = 60.0  # that the deltas of one release may take
 
 
@@ -60,7 +60,7 @@ def _bring(deploy: Deployment, bring: Bring, needed: Iterable[File | Encoded]) -
     """
     objects = {one.sha256: one.size for one in needed}
     try:
-        bring(deploy, objects, deploy.hosts("static"))
+        bring(deploy, objects, deploy.holders[1:])
     except FabStaticError as error:
         deploy.show.warn(f"fewer deltas are made: {error.what}")
 

@@ -27,7 +27,9 @@ from fab_static.timeline import Timeline
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fab_static.phases.run.bucket_record import BucketRecord
     from fab_static.phases.run.caching import Caching
+    from fab_static.phases.run.holders import Holder
     from fab_static.phases.run.journal import Journal
     from fab_static.phases.run.lock import Ownership
     from fab_static.phases.run.project import ProjectOnHost
@@ -80,6 +82,7 @@ class Deployment:
     went_back: bool = False  # from a flip that an operator who died left unfinished
     origin: Publication | None = None  # the bucket that visitors' requests come to
     hub: Publication | None = None  # the bucket that hosts fetch from; may be the same
+    kept: BucketRecord | None = None  # the record, where a bucket keeps it
     caching: Caching | None = None  # the CDN's settings, where they were asked for
     is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
     # the release that the probe found wrong, from when another one begins to be made live in its place
@@ -173,9 +176,10 @@ class Deployment:
         """
         # not above: see there
         from fab_static.phases.run.journal import Journal
-        from fab_static.phases.run.publication import Publication
 
         self.look_again()
+        if self.environment.notes:
+            self.read_record()
         state = self.states[self.build]
         self.journal, why = Journal.read(
             self.build, state["journal"], is_ours=state["journal_is_ours"]
@@ -183,6 +187,36 @@ class Deployment:
         if why:
             self.tell_odd(self.build, [why])
         self.was_live = self.last_live
+        self._read_buckets()
+
+    def read_record(self) -> None:
+        """Read the record where a bucket keeps it; who only looks then goes by that.
+
+        Raises:
+            CdnError: the bucket is not there, or may not be read.
+        """
+        from fab_static.phases.run.bucket_record import BucketRecord  # not above: see there
+
+        self._read_buckets()
+        keeper = self.hub or self.origin
+        if self.kept is None and keeper:
+            self.kept = BucketRecord(keeper).read()
+        self._go_by_record()
+
+    def _go_by_record(self) -> None:
+        if not self.kept or self.build not in self.states:
+            return
+        others = {
+            None if state["provisional"] else state["current"]
+            for host, state in self.states.items()
+            if host != self.build
+        }
+        others |= {self.origin.live} if self.origin else set()
+        self.states[self.build] = self.kept.seen_from(self.states[self.build], others)
+
+    def _read_buckets(self) -> None:
+        from fab_static.phases.run.publication import Publication  # not above: see there
+
         if self.origin is None and self.environment.origin:
             self.origin = Publication(self.environment.origin, self.environment).read()
         if self.hub is None and self.environment.hub:
@@ -204,6 +238,7 @@ class Deployment:
                 lines = counted(strange, "line")
                 passed_over = f"{lines} of log.jsonl {are} not as we write, and {are} passed over"
                 self.tell_odd(host, [passed_over])
+        self._go_by_record()
 
     def tell_odd(self, host: RemoteHost, lines: Iterable[str]) -> None:
         """Tell, once, what is strange below `deploy_to` of a host and was passed over."""
@@ -211,10 +246,6 @@ class Deployment:
             if (host.name, line) not in self._told:
                 self._told.add((host.name, line))
                 self.show.warn(f"{host.name}: {line}")
-
-    def note(self, entry: Mapping[str, object]) -> None:
-        """Note an event in the record."""
-        self.build.ask(verbs.NOTE, asks.Note(entry=dict(entry)))
 
     # ---- the project
 
@@ -367,7 +398,7 @@ class Deployment:
         failures = []
         for holder in holders:
             try:
-                head, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
+                text, signature = self._sealed_on(holder, name)
                 release = from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)
@@ -375,9 +406,28 @@ class Deployment:
             for failure in failures:
                 self.show.warn(f"{failure.where}: {failure.what}")
             self._releases[name], self._seals[name] = release, text
-            self._read_from[name], self.signatures[name] = holder, head.get("signature")
+            self._read_from[name], self.signatures[name] = holder, signature
             return release
         raise failures[0]
+
+    def _sealed_on(self, holder: RemoteHost, name: str) -> tuple[bytes, str | None]:
+        """Return release.json as it stands on a host, and its signature."""
+        if self.kept and holder == self.build and not self.kept.is_here and name in self.kept.kept:
+            return self.kept.seal(name)
+        head, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
+        return text, head.get("signature")
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """What may hold the objects of a release, the nearest first."""
+        in_bucket = (self.kept.holder(),) if self.kept else ()
+        return (self.build, *self.hosts("static"), *in_bucket)
+
+    def object(self, sha256: str) -> bytes:
+        """Return the bytes of an object that the build host keeps, or the bucket for it."""
+        if self.kept and not self.kept.is_here and self.kept.note:
+            return self.kept.holder().object(sha256)
+        return self.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))[1]
 
     def has_read(self, name: str | None) -> bool:
         """Tell whether the seal of a release has been read, so that reading it costs nothing."""

@@ -24,6 +24,12 @@ def text_of(build: RemoteHost, sha256: str, where: str) -> str:
     return decoded(data, where=where, error=ManifestError)
 
 
+def blocks_in(data: bytes, where: str) -> dict[str, str]:
+    """Return what the bytes of an offline manifest hold: key -> HTML."""
+    text = decoded(data, where=where, error=ManifestError)
+    return offline_manifest.parse(text, where=where)
+
+
 def blocks_of(build: RemoteHost, sha256: str, where: str) -> dict[str, str]:
     """Return what an offline manifest holds: key -> HTML."""
     return offline_manifest.parse(text_of(build, sha256, where), where=where)

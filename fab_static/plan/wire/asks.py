@@ -23,6 +23,13 @@ class Note(TypedDict):
     entry: dict[str, Any]
 
 
+class Adopt(TypedDict):
+    """What is live, and what was; the body is the log and the journal."""
+
+    current: str | None
+    previous: str | None
+
+
 class Release(TypedDict):
     """The id of a release."""
 

@@ -1,9 +1,10 @@
 """What a host keeps for the operator, as JSON: listings of the static root, and the journal."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from fab_static.plan.wire.questions import BlockPlace
 
+Json = dict[str, Any]  # a line of the log, or the journal, before it is judged
 Kept = tuple[str, int, str]  # a file that is kept as an object: SHA-256, size, version
 
 

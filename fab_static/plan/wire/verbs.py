@@ -44,6 +44,7 @@ MARK = Verb("mark", asks.Mark, answers.Nothing)
 IS_MARKED = Verb("is_marked", asks.Marks, answers.Marked, changes_nothing=True)
 
 NOTE = Verb("note", asks.Note, answers.Nothing)
+ADOPT = Verb("adopt", asks.Adopt, answers.Nothing)
 WRITE_JOURNAL = Verb("write_journal", asks.Nothing, answers.Nothing)
 
 LOOK_AT_LOCK = Verb("look_at_lock", asks.Nothing, answers.LookedAtLock, changes_nothing=True)

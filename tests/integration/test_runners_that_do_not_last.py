@@ -1,0 +1,124 @@
+"""CI runners, each empty and soon gone, with one bucket: it keeps the lock and the record between them.
+
+No host has the role web or static. Each run of a task works in a checkout and a `deploy_to` of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fab_static import api
+from tests.integration.conftest import Told, on_this_machine, write_tiny
+from tests.strict_s3 import REGION, StrictS3
+
+STATIC = "shop/static"
+
+
+class Runners:
+    """As many runners as are asked for; what one has on its disk, no other one sees."""
+
+    def __init__(self, folder: Path, store: StrictS3) -> None:
+        self.folder = folder
+        self.store = store
+        self.code = write_tiny(folder / "code")  # what git would give each of them
+        self.count = 0
+
+    def change(self, text: str) -> None:
+        """Commit another logo and other styles."""
+        (self.code / "assets/site.css").write_text(f"body {{ color: {text} }}\n")
+        (self.code / "assets/logo.svg").write_text(f"<svg id='{text}'/>\n")
+
+    @contextmanager
+    def one(self) -> Iterator[tuple[api.Session, Told]]:
+        """Yield a session on a runner that has nothing but a checkout."""
+        self.count += 1
+        code = self.folder / f"runner{self.count}" / "code"
+        shutil.copytree(self.code, code, ignore=shutil.ignore_patterns("staticfiles"))
+        (code.parent / "inventories").mkdir()
+        with on_this_machine(
+            code,
+            "collectstatic",
+            "compress",
+            name="production",
+            hosts={"here": {"roles": ["build"]}},
+            origin={
+                "s3": {"bucket": "shop", "prefix": "static/", "region": REGION},
+                "endpoint_url": self.store.url,
+            },
+            keep_releases=2,
+            keep_for="0s",
+        ) as opened:
+            yield opened
+
+    def logo(self) -> str:
+        return self.store.body(f"{STATIC}/logo.svg").decode()
+
+    def live(self) -> str:
+        with self.one() as (session, _):
+            found = session.status()
+        assert found["agreed"], found
+        assert found["lock"] is None
+        return str(found["live"])
+
+
+@pytest.fixture(scope="module")
+def runners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runners]:
+    with StrictS3("shop") as store, pytest.MonkeyPatch.context() as patch:
+        store.sign_in(patch)
+        yield Runners(tmp_path_factory.mktemp("runners"), store)
+
+
+def test_each_task_of_an_environment_may_run_on_another_empty_runner(runners: Runners) -> None:
+    """Deploy, prepare, activate, rollback and prune; and every task that only looks (DESIGN §10)."""
+    for color in ("red", "green"):
+        runners.change(color)
+        with runners.one() as (session, _):
+            session.deploy()
+    second = runners.live()
+    runners.change("blue")
+    with runners.one() as (session, _):
+        third = session.prepare().id
+    assert runners.live() == second
+    with runners.one() as (session, _):
+        session.activate()
+    assert runners.live() == third
+    assert "blue" in runners.logo()
+
+    with runners.one() as (session, told):
+        assert [one["state"] for one in session.releases()] == ["live", "previous"]
+        assert session.diff()["changed"] == ["CACHE/manifest.json", "logo.svg", "site.css"]
+        assert session.why("/static/logo.svg")["in_release"]
+        plan = session.plan()
+        assert plan["live"] == third
+        assert not plan["exact"]  # nothing was built here
+        session.export(out=session.folder / "shop.release", manifests=session.folder / "image")
+        with tarfile.open(session.folder / "shop.release") as archive:
+            assert "release.json" in archive.getnames()
+        assert not Path(session.environment.deploy_to).exists(), "who looks writes nothing"
+        assert session.unlock() is None
+        assert told.warned == []
+
+    with runners.one() as (session, _):
+        session.rollback()
+    assert runners.live() == second
+    assert "green" in runners.logo()
+    with runners.one() as (session, _):
+        session.rollback(third)
+    before = {*runners.store.objects}
+    with runners.one() as (session, _):
+        session.phase("prune")
+    gone = before - {*runners.store.objects}
+    assert gone
+    assert not [key for key in gone if key.endswith(".json")]
+    with runners.one() as (session, _):
+        session.rollback()
+        assert len(session.releases()) == 2
+    with runners.one() as (session, _):
+        session.deploy()
+    assert runners.live()[-8:] == third[-8:]  # under a new id: a rollback called that one bad
