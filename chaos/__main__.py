@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 
+from chaos import runners
 from chaos.parallel import ended, run
 from chaos.site import Outcome, tally
 
@@ -17,8 +18,11 @@ def main() -> int:
     parser.add_argument("--seeds", default="1-25", help="such as 7, 1-25 or 3,5,20-30")
     parser.add_argument("--fleets", type=int, default=1, help="how many seeds run at once")
     parser.add_argument("--verbose", action="store_true", help="show what fab said")
+    parser.add_argument("--runners", action="store_true", help="CI runners and a bucket, no fleet")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, ended)
+    if options.runners:
+        return with_runners(seeds(options.seeds), verbose=options.verbose)
     started = time.monotonic()
     outcomes: list[Outcome] = []
     for outcome in run(seeds(options.seeds), options.fleets):
@@ -26,6 +30,22 @@ def main() -> int:
         show(outcome, verbose=options.verbose)
     summary(outcomes, time.monotonic() - started)
     return 1 if any(outcome.violations for outcome in outcomes) else 0
+
+
+def with_runners(wanted: list[int], *, verbose: bool) -> int:
+    """Run seeds of CI runners; return the exit code."""
+    failed = 0
+    with runners.running() as site:
+        for seed in wanted:
+            course = site.course(seed)
+            failed += bool(course.violations)
+            tell(str(course))
+            for violation in course.violations:
+                tell(f"    {violation}")
+            if verbose or course.violations:
+                tell(course.output)
+    tell(f"{len(wanted)} seeds; {failed} violated")
+    return 1 if failed else 0
 
 
 def seeds(text: str) -> list[int]:

@@ -4,7 +4,7 @@ CHAOS_MOMENTS holds a JSON list of {"stage", "verb", "host", "nth", "name"}. At 
 process kills itself (`name` is "kill"), is asked to end (`name` is "interrupt"), gets a Ctrl-C (`name` is
 "press Ctrl-C"; with " twice" another one before the next request), turns its clock (`name` is "clock" and the seconds), or says the
 name on the socket CHAOS_SOCKET and goes on when answered: the fault is there by then. CHAOS_RECORD
-names a file for all requests made.
+names a file for all requests made. CHAOS_WATCH_SECONDS says how long a silent lock in a bucket is watched.
 
 A process that has imported everything forks one for each task: what a task does is the same, and the
 second of imports is spent once. So is the time to pack what goes to hosts.
@@ -33,6 +33,7 @@ from typing import Any, NoReturn
 
 from fabric.main import program
 
+from fab_static.phases.run import bucket_lock
 from fab_static.phases.run.project import project_archive, project_digest
 from fab_static.remote import Head
 from fab_static.remote.agent_channel import AgentChannel
@@ -207,6 +208,8 @@ def run(asked: dict[str, Any]) -> NoReturn:
         os.dup2(os.open(path, reads, 0o600), target)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where ours was started with &
     sys.argv = ["fab", *asked["words"]]
+    if watch := os.environ.get("CHAOS_WATCH_SECONDS"):
+        bucket_lock.WATCH_SECONDS = float(watch)
     record, moments = os.environ.get("CHAOS_RECORD"), os.environ.get("CHAOS_MOMENTS")
     if record or moments:
         where = os.environ.get("CHAOS_SOCKET", "")

@@ -239,8 +239,9 @@ class Environment:
         """
         if self.release.record == "host":
             return None
-        builds = [host for host in self.with_role("build") if host.local and len(host.roles) == 1]
-        return (self.hub or self.origin) if builds or self.release.record == "bucket" else None
+        here = [host.roles for host in self.hosts if host.local]
+        does_not_last = here == [("build",)] or self.release.record == "bucket"
+        return (self.hub or self.origin) if does_not_last else None
 
     def layout(self, host: Host) -> Layout:
         """Return the paths below `deploy_to` on this host."""
