@@ -90,15 +90,19 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Mac
 
 
 @pytest.fixture
-def ssh(tmp_path: Path) -> Path:
+def ssh(tmp_path: Path) -> Iterator[Path]:
     """The stranger's ~/.ssh: a key, and no host is known. It stands over ours while the test runs."""
     folder = tmp_path / "ssh"
     folder.mkdir(mode=0o700)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "id_ed25519"))
     home = Path.home() / ".ssh"
+    was_there = home.exists()
     home.mkdir(exist_ok=True)
     run("mount", "--bind", str(folder), str(home))
-    return folder
+    yield folder
+    run("umount", str(home))
+    if not was_there:
+        home.rmdir()
 
 
 def host_is_ready(machine: Machine, key: str, code: Path) -> None:
