@@ -121,7 +121,8 @@ class Session(Looking):
             )
             if not names:
                 self._show.say("nothing is stale; the last deploy went to its end")
-            check(deploy, names)
+            with deploy.timeline.phase("check"):
+                check(deploy, names)
             names = choosing.in_order(deploy, names)
             budget = choosing.budget(deploy, over_budget=over_budget)
             Run(deploy, confirm, goes_back=rollback_on_probe_failure, budget=budget).all(names)
@@ -180,7 +181,8 @@ class Session(Looking):
         deploy.reuse = reuse
         with self._told(deploy, "prepare", wait_seconds):
             names = choosing.configured(deploy, (*BUILD, *PREPARE))
-            check(deploy, names)
+            with deploy.timeline.phase("check"):
+                check(deploy, names)
             Run(deploy).all(choosing.in_order(deploy, names))
         return deploy.current_release()
 
@@ -201,7 +203,8 @@ class Session(Looking):
         with self._told(deploy, "activate", wait_seconds):
             release = deploy.current_release().id
             names = choosing.shipped_first(deploy, release, ("verify", *GO_LIVE))
-            check(deploy, names)
+            with deploy.timeline.phase("check"):
+                check(deploy, names)
             budget = choosing.budget(deploy, over_budget=over_budget)
             Run(deploy, confirm, goes_back=rollback_on_probe_failure, budget=budget).all(names)
         return deploy
@@ -430,6 +433,7 @@ class Session(Looking):
         from fab_static.sessions.holding import told
         from fab_static.telling.run import Telling
 
+        self._show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
         telling = Telling(
             deploy,
             task_name(phase),
@@ -437,6 +441,7 @@ class Session(Looking):
             secrets=Secrets(self.hidden),
             webhook=self._webhook,
             spell=self.spell,
+            on_report=self.on_report,
             tells_others=others,
         )
         return told(telling, deploy, phase, wait_seconds, self.ending)

@@ -50,7 +50,8 @@ class Timeline:
         self._clock = clock
         self.began = clock() if began is None else began
         self._goes_back = False
-        self._spans: list[Span] = []
+        # what went before: programs were loaded, and the inventory read
+        self._spans = [] if began is None else [Span("load", None, began, clock(), DONE)]
         self._phase: Span | None = None
         self._lock = threading.Lock()
 

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fab_static.report.pieces import Summary
+
 KEPT = 100  # runs
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+")
 
@@ -24,7 +26,7 @@ class Kept:
     """A run as it is kept: its name, its summary where there is a whole one, and which files there are."""
 
     name: str
-    summary: dict[str, Any] | None
+    summary: Summary | None
     endings: frozenset[str]
 
 

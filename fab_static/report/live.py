@@ -14,11 +14,10 @@ from rich.text import Text
 
 from fab_static.report.amounts import clock, size
 from fab_static.report.paper import Part
+from fab_static.report.standing import columns_of, spans_of, state_of
 from fab_static.report.stream import Stream
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
-AFTER_BUILD = ("distribute", "verify", "activate", "prune")  # what hosts take part in
-NO_HOSTS = ("invalidate", "probe")
 BAR = 12  # characters
 ROOMY = 100  # columns; narrower terminals get the share as a number alone
 
@@ -54,10 +53,7 @@ def table(
     Where there are more hosts than lines, those at work and those that failed come first, and the rest
     is counted. Where columns are few, hosts' names are cut, and no number is.
     """
-    later = (*AFTER_BUILD, *NO_HOSTS)
-    building = tuple(name for name in timeline.planned if name not in later)
-    columns = [("build", building)] if building else []
-    columns += [(name, (name,)) for name in AFTER_BUILD if name in timeline.planned]
+    columns = columns_of(timeline.planned)
     spans = [span for span in timeline.spans if span.phase in timeline.planned]
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     rows.add_column("host", min_width=6)  # it may wrap, by which rich takes room from it alone
@@ -67,11 +63,11 @@ def table(
     shown = list(hosts)
     if len(shown) > room:
         order = {RUNNING: 0, FAILED: 1, DONE: 2, "": 3}
-        shown.sort(key=lambda host: order[_state(_of(spans, host))])
+        shown.sort(key=lambda host: order[state_of(spans_of(spans, host))])
         shown = shown[: room - 1]
     for host in shown:
         cells = [
-            _cell(_of(spans, host, phases), timeline.now, has_bar=width >= ROOMY)
+            _cell(spans_of(spans, host, phases), timeline.now, has_bar=width >= ROOMY)
             for _, phases in columns
         ]
         rows.add_row(Text(host, no_wrap=True, overflow="ellipsis"), *cells)
@@ -96,20 +92,8 @@ def _headline(timeline: Timeline) -> str:
     return text
 
 
-def _of(spans: Iterable[Span], host: str, phases: Sequence[str] | None = None) -> list[Span]:
-    return [
-        span for span in spans if span.host == host and (phases is None or span.phase in phases)
-    ]
-
-
-def _state(spans: Sequence[Span]) -> str:
-    """Return how a host fares: failed beats running, running beats done."""
-    outcomes = {span.outcome for span in spans}
-    return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")
-
-
 def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType:
-    state = _state(spans)
+    state = state_of(spans)
     if not state:
         return Text("·", style="dim")
     sending = next((span for span in spans if span.outcome == RUNNING and span.to_send), None)
@@ -127,7 +111,7 @@ def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType
 
 def _counted(spans: Sequence[Span], hosts: Iterable[str]) -> str:
     names = {RUNNING: "at work", FAILED: "failed", DONE: "done so far", "": "not begun"}
-    states = [names[_state(_of(spans, host))] for host in hosts]
+    states = [names[state_of(spans_of(spans, host))] for host in hosts]
     return "and " + ", ".join(
         f"{states.count(name)} {name}" for name in names.values() if name in states
     )

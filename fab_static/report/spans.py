@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fab_static.report.pieces import Summary
 
 SpanData = Mapping[str, Any]  # as Timeline.to_json has it
-BEGINNING = ("connect", "lock", "look")  # before the first phase
+BEGINNING = ("load", "connect", "lock", "look", "check")  # before the first phase
 GOING_BACK = "going back"
 
 

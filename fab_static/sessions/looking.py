@@ -80,6 +80,9 @@ def _of_keys(environment: Environment) -> dict[str, str]:
 class Looking:
     """The connections to one environment, and every task that changes nothing."""
 
+    began: float | None = None  # when the command did, in seconds since 1970; None: with its run
+    on_report: Callable[[str], None] | None = None  # is given each run's report, an HTML page
+
     def __init__(
         self,
         environment: str | Environment,
@@ -115,9 +118,6 @@ class Looking:
         self.operator = operator()
         self.sealed_at = sealed_at(environ)
         self.spell: Callable[[str], str] = str  # writes commands as they are called in a fabfile
-        self.began: float | None = (
-            None  # when the command began, in seconds since 1970; None: with its run
-        )
         self._fleet: Fleet | None = None
         self._last: Deployment | None = None
 

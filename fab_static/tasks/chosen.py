@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ def environment_words() -> list[str]:
 
 def chosen_session(show: Terminal) -> api.Session:
     """Return the session with the chosen environment; chained tasks share its connections."""
+    began = time.time()  # before what follows is loaded
     from fab_static import api
 
     if "environment" not in CHOSEN:
@@ -54,7 +56,7 @@ def chosen_session(show: Terminal) -> api.Session:
         atexit.register(session.close)
         atexit.register(interruption.ignore)  # is called first
     show.keep_secret(session.hidden)
-    session.show = show
+    session.show, session.began = show, began
     session.forget_last()
     return session
 

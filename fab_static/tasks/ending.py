@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,7 +45,6 @@ def task_session(
     *, as_json: bool = False, verbose: bool = False, quiet: bool = False
 ) -> Iterator[api.Session]:
     """Give a task its session, and turn how it ends into an exit code."""
-    began = time.time()
     words = sys.stderr if as_json else sys.stdout
     session: api.Session | None = None
     errors = terminal_for({}, stream=sys.stderr, errors=None)
@@ -54,7 +52,6 @@ def task_session(
     try:
         show = terminal_for({}, stream=words, verbose=verbose, quiet=quiet)
         session = chosen_session(show)
-        session.began = began
         errors = show.on_stream(sys.stderr)
         yield session
     except InventoryError as error:

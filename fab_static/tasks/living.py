@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.context import Context
 
@@ -22,11 +22,13 @@ from fab_static.tasks.options import (
     VERBOSE,
     VERIFY,
     WAIT,
+    WEB,
     WITHOUT,
     YES,
 )
 from fab_static.tasks.ours import allowed, left_out, seconds, task
 from fab_static.tasks.printing import confirmation, print_json
+from fab_static.tasks.watching import watched
 
 if TYPE_CHECKING:
     from fab_static import api
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         "yes": YES,
         "over_budget": OVER_BUDGET,
         "rollback_on_probe_failure": GO_BACK,
+        "web": WEB,
         "verbose": VERBOSE,
         "quiet": QUIET,
         "json": "with --dry-run: " + JSON,
@@ -62,6 +65,7 @@ def deploy(
     yes: bool = False,
     over_budget: bool = False,
     rollback_on_probe_failure: bool = False,
+    web: bool = False,
     verbose: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -77,6 +81,7 @@ def deploy(
         show_plan(project_path, as_json=json)
         return
     _make_live(
+        _How("deploy", yes, web, verbose, quiet),
         lambda session, confirm: session.deploy(
             resume=resume,
             reuse=_reuse(rebuild=rebuild, verify_cache=verify_cache),
@@ -86,9 +91,6 @@ def deploy(
             rollback_on_probe_failure=rollback_on_probe_failure,
             **allowed(without, over_budget=over_budget),
         ),
-        yes=yes,
-        verbose=verbose,
-        quiet=quiet,
     )
 
 
@@ -102,6 +104,7 @@ def deploy(
         "project_path": PATH,
         "without": WITHOUT,
         "wait": WAIT,
+        "web": WEB,
         "verbose": VERBOSE,
         "quiet": QUIET,
     }
@@ -115,6 +118,7 @@ def prepare(
     project_path: str | None = None,
     without: str | None = None,
     wait: str = "0",
+    web: bool = False,
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -124,7 +128,10 @@ def prepare(
     fab production prepare --from staging     the very release that is live there
     fab production prepare --from shop.release
     """
-    with task_session(verbose=verbose, quiet=quiet) as session:
+    with (
+        task_session(verbose=verbose, quiet=quiet) as session,
+        watched(session, "prepare", web=web, quiet=quiet),
+    ):
         environment, archive = _told_apart(from_, session.inventories)
         ready = session.prepare(
             promote_from=environment,
@@ -145,6 +152,7 @@ def prepare(
         "yes": YES,
         "over_budget": OVER_BUDGET,
         "rollback_on_probe_failure": GO_BACK,
+        "web": WEB,
         "verbose": VERBOSE,
         "quiet": QUIET,
     }
@@ -156,6 +164,7 @@ def activate(
     yes: bool = False,
     over_budget: bool = False,
     rollback_on_probe_failure: bool = False,
+    web: bool = False,
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -164,15 +173,13 @@ def activate(
     fab production activate
     """
     _make_live(
+        _How("activate", yes, web, verbose, quiet),
         lambda session, confirm: session.activate(
             wait_seconds=seconds(wait),
             confirm=confirm,
             rollback_on_probe_failure=rollback_on_probe_failure,
             **allowed(without, over_budget=over_budget),
         ),
-        yes=yes,
-        verbose=verbose,
-        quiet=quiet,
     )
 
 
@@ -185,6 +192,7 @@ def activate(
         "without": WITHOUT,
         "wait": WAIT,
         "yes": YES,
+        "web": WEB,
         "verbose": VERBOSE,
         "quiet": QUIET,
     }
@@ -197,6 +205,7 @@ def rollback(
     without: str | None = None,
     wait: str = "0",
     yes: bool = False,
+    web: bool = False,
     verbose: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -209,6 +218,7 @@ def rollback(
     fab production rollback --repair          first ship what a host lacks
     """
     _make_live(
+        _How("rollback", yes, web, verbose, quiet),
         lambda session, confirm: session.rollback(
             to,
             check=check,
@@ -217,9 +227,6 @@ def rollback(
             confirm=confirm,
             **left_out(without),
         ),
-        yes=yes,
-        verbose=verbose,
-        quiet=quiet,
     )
 
 
@@ -267,16 +274,22 @@ def _told_apart(word: str | None, inventories: Path) -> tuple[str | None, str | 
     return (None, word) if is_archive else (word, None)
 
 
-def _make_live(
-    run: Callable[[api.Session, api.Confirm | None], Deployment],
-    *,
-    yes: bool,
-    verbose: bool,
-    quiet: bool,
-) -> None:
+class _How(NamedTuple):
+    """The options of every task that makes a release live."""
+
+    task: str
+    yes: bool
+    web: bool
+    verbose: bool
+    quiet: bool
+
+
+def _make_live(how: _How, run: Callable[[api.Session, api.Confirm | None], Deployment]) -> None:
     """Have a release made live, if the operator wants it, and say what is live then."""
-    with task_session(verbose=verbose, quiet=quiet) as session:
-        tell_live(session, run(session, confirmation(session, yes=yes)))
+    with task_session(verbose=how.verbose, quiet=how.quiet) as session:
+        with watched(session, how.task, web=how.web, quiet=how.quiet):
+            deploy = run(session, confirmation(session, yes=how.yes))
+        tell_live(session, deploy)  # in the terminal, whose last table it is
 
 
 def _reuse(*, rebuild: bool, verify_cache: bool) -> Reuse:

@@ -9,6 +9,7 @@ REBUILD = "run every phase, also those whose inputs have not changed"
 VERIFY = "run every phase, and fail where what would have been used again differs"
 VERBOSE = "show what the commands on the hosts print"
 QUIET = "show only what went wrong"
+WEB = "let browsers on this machine watch it, at an address that is printed first"
 JSON = "print JSON alone on standard output"
 GO_BACK = "make live again what was live before, when the probe finds something wrong (exit 1)"
 OVER_BUDGET = (

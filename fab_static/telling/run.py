@@ -41,6 +41,7 @@ class Telling:
         webhook: its URL.
         spell: writes commands in a text as they are called in this fabfile.
         tells_others: run hooks and tell the webhook; a phase by itself only keeps its log.
+        on_report: is given the report, an HTML page, as soon as it is made.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Telling:
         webhook: str | None = None,
         spell: Callable[[str], str] = str,
         tells_others: bool = True,
+        on_report: Callable[[str], None] | None = None,
     ) -> None:
         self._deploy = deploy
         self._task = task
@@ -61,6 +63,7 @@ class Telling:
         self._webhook = webhook
         self._spell = spell
         self._tells_others = tells_others
+        self._on_report = on_report
         self._name = name_of(task)
         self.has_begun = False
         self._has_ended = False
@@ -197,6 +200,9 @@ class Telling:
             page = self._spell(html.report(known, more)).encode("utf-8", "backslashreplace")
         if not page:
             return
+        with self._anyway("whoever watches could not be shown the report"):
+            if self._on_report:
+                self._on_report(page.decode())
         with self._anyway("the report could not be kept"):
             if self._kept:
                 self._kept.with_suffix(".html").write_bytes(page)

@@ -99,5 +99,14 @@ def test_what_makes_live_again_what_was_live_before_is_noted_as_such(timeline):
 
 
 def test_it_begins_when_the_command_did(clock):
-    assert Timeline(clock, began=997.0).began == 997.0
+    timeline = Timeline(clock, began=997.0)
+    assert timeline.began == 997.0
+    (loading,) = timeline.spans
+    assert (loading.phase, loading.host, loading.started, loading.ended) == (
+        "load",
+        None,
+        997,
+        1000,
+    )
     assert Timeline(clock).began == 1000
+    assert Timeline(clock).spans == ()

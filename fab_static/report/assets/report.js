@@ -155,6 +155,11 @@
 
   document.querySelectorAll(".path, code").forEach(mayBreak);
   document.querySelectorAll("input[data-table]").forEach(search);
+  // a page that watches a run hands in what is new
+  document.addEventListener("timeline", function (event) {
+    Object.assign(data, event.detail);
+    draw();
+  });
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   matchMedia("print").addEventListener("change", draw);

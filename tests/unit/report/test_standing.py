@@ -1,0 +1,40 @@
+"""How far hosts are, as a terminal and a browser show it."""
+
+from __future__ import annotations
+
+from fab_static.report.standing import columns_of, spans_of, state_of
+from fab_static.timeline import DONE, FAILED, RUNNING, Span
+
+
+def test_phases_that_build_share_a_column_and_those_without_hosts_have_none() -> None:
+    planned = ("collectstatic", "vite", "compress", "distribute", "activate", "invalidate", "probe")
+    assert columns_of(planned) == [
+        ("build", ("collectstatic", "vite", "compress")),
+        ("distribute", ("distribute",)),
+        ("activate", ("activate",)),
+    ]
+    assert columns_of(("verify", "activate")) == [
+        ("verify", ("verify",)),
+        ("activate", ("activate",)),
+    ]
+
+
+def test_what_was_noted_of_a_host_is_found_by_phase() -> None:
+    spans = [
+        Span("verify", "web1", 1.0),
+        Span("activate", "web1", 2.0),
+        Span("verify", "web2", 1.0),
+        Span("verify", None, 1.0),
+    ]
+    assert spans_of(spans, "web1") == spans[:2]
+    assert spans_of(spans, "web1", ("verify",)) == spans[:1]
+
+
+def test_a_failure_is_seen_before_what_runs_and_that_before_what_is_done() -> None:
+    done, runs, failed = (
+        Span("verify", "web1", 1.0, outcome=one) for one in (DONE, RUNNING, FAILED)
+    )
+    assert state_of([done, failed, runs]) == FAILED
+    assert state_of([done, runs]) == RUNNING
+    assert state_of([done]) == DONE
+    assert state_of([]) == ""
