@@ -309,4 +309,6 @@ def _read(deploy: Deployment, wanted: dict[str, int]) -> Iterator[Iterator[tuple
 
 def _tell(deploy: Deployment, text: str) -> None:
     """Tell once: a cache that cannot be had fails no build."""
-    deploy.show.warn(text)
+    if text not in deploy.carrying.told:
+        deploy.carrying.told.add(text)
+        deploy.show.warn(text)

@@ -23,3 +23,4 @@ class Carrying:
     places: dict[str, str] = field(default_factory=dict)
     has_run: bool = False
     may_be_whole: bool = True
+    told: set[str] = field(default_factory=set)
