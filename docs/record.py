@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "deploy.svg"
 COLUMNS, ROWS = 100, 28
 COMMANDS = ("fab staging deploy", "fab staging status", "fab staging rollback")
-SHORTEST_FRAME, LONGEST_FRAME, END = 300, 2000, 6000  # milliseconds
+SHORTEST_FRAME, LONGEST_FRAME, END = 600, 2000, 6000  # milliseconds
 DOLLAR = r"\033[32m$\033[0m "
 
 
