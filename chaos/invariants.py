@@ -175,7 +175,7 @@ def _read_wrongly(fleet: Fleet, host: Host) -> str | None:
 
 
 def digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file; None where there is none."""
+    """Return the SHA-256 of a file, or None if there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

@@ -42,7 +42,7 @@ def current(host: Host, link: str = "current") -> str | None:
 
 
 def seal_on(host: Host, release: str) -> dict[str, Any] | None:
-    """Return a release's seal, as a host holds it; None where it does not."""
+    """Return a release's seal, as a host holds it, or None if it does not."""
     try:
         text = (host.static / "releases" / release / "release.json").read_text("utf-8")
     except OSError:

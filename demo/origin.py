@@ -100,7 +100,7 @@ class Origin(BaseHTTPRequestHandler):
         self._say(404, "not found\n")
 
     def _encoded(self, file: Path) -> BinaryIO | None:
-        """Return the precompressed copy beside a file, opened; None where there is none, or unwanted."""
+        """Return the precompressed copy beside a file, opened, or None if there is none, or unwanted."""
         if "gzip" in self.headers.get("Accept-Encoding", ""):
             with contextlib.suppress(OSError):
                 return Path(f"{file}.gz").open("rb")

@@ -33,7 +33,7 @@ def lay_out(folder: Path) -> None:
 
 
 def _led(link: re.Match[str], page: Path, pages: dict[Path, str]) -> str:
-    """Return a link as the site has it; what is no page of the site is named without a link."""
+    """Return a link as the site has it; what is not a page of the site is named without a link."""
     mark, text, path, anchor = link[1], link[2], link[3], link[4] or ""
     if "://" in path:
         return link[0]

@@ -293,7 +293,7 @@ class Session(Looking):
             without: as in `deploy`.
 
         Raises:
-            InventoryError: `to` is no release.
+            InventoryError: `to` is not a release.
             ReleaseError: there is nothing to go back to, or a host does not hold all of it.
         """
         from fab_static.phases.run.foreseeing import foresee_rollback

@@ -88,7 +88,7 @@ class Timeline:
 
     @contextmanager
     def on(self, host: str) -> Iterator[None]:
-        """Note that the running phase is at work on a host; nothing where no phase runs."""
+        """Note that the running phase is at work on a host; does nothing if no phase runs."""
         if self._phase is None:
             yield
             return

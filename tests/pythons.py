@@ -22,7 +22,7 @@ PLACES = Path(sys.prefix) / "hosts"  # beside what this run has: `make clean` re
 
 
 def found(version: str) -> str | None:
-    """Return the path of a Python of a version, such as 3.8; None where this machine has none."""
+    """Return the path of a Python of a version, such as 3.8, or None if this machine has none."""
     named = os.environ.get("FAB_STATIC_PYTHON_" + version.replace(".", "_"))
     in_pyenv = sorted(PYENV.glob(f"{version}.*/bin/python"))
     candidates = [named, *map(str, reversed(in_pyenv)), _of_uv(version), f"python{version}"]
@@ -38,7 +38,7 @@ def newest() -> str:
 
 
 def can_be_had() -> str | None:
-    """Return the command that installs the oldest version here; None where there is no such program."""
+    """Return the command that installs the oldest version here, or None if there is no such program."""
     commands = {"uv": f"uv python install {OLDEST}", "pyenv": f"pyenv install {OLDEST}"}
     return next((words for program, words in commands.items() if shutil.which(program)), None)
 
@@ -70,7 +70,7 @@ def runs_the_operator(version: str) -> bool:
 
 
 def _says(python: str) -> str | None:
-    """Return the version that a program says it is; None where it is no Python that starts."""
+    """Return the version that a program says it is, or None if it is no Python that starts."""
     script = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         ran = subprocess.run([python, "-I", "-c", script], capture_output=True, check=True)

@@ -63,7 +63,7 @@ class Bucket(s3_requests.Requests):
     # ---- one object
 
     def get(self, key: str) -> tuple[bytes, str] | None:
-        """Return an object's bytes and ETag; None where there is no such key.
+        """Return an object's bytes and ETag, or None if there is no such key.
 
         Raises:
             CdnError: S3 refused, or cannot be reached.
@@ -72,7 +72,7 @@ class Bucket(s3_requests.Requests):
         return (seen.body, seen.etag) if seen else None
 
     def see(self, key: str) -> Seen | None:
-        """Return an object, and when it was written, by the store's clock; None where there is no such key.
+        """Return an object, and when it was written, by the store's clock, or None if there is no such key.
 
         Raises:
             CdnError: as of `get`.
@@ -87,7 +87,7 @@ class Bucket(s3_requests.Requests):
         return Seen(answer.body, answer.etag, now, written)
 
     def head(self, key: str) -> Head | None:
-        """Return what S3 knows of an object; None where there is none."""
+        """Return what S3 knows of an object, or None if there is none."""
         try:
             answer = self._ask("HEAD", key)
         except RefusedError as error:
@@ -378,7 +378,7 @@ class Bucket(s3_requests.Requests):
 
 
 def _moment(text: str | None) -> float | None:
-    """Return the time that a header names, as seconds since 1970; None where it names none."""
+    """Return the time that a header names, as seconds since 1970, or None if it names none."""
     try:
         return parsedate_to_datetime(text).timestamp() if text else None
     except ValueError:

@@ -57,7 +57,7 @@ class Made:
 
 
 def folder() -> Path | None:
-    """Return the folder of all caches; None where there is to be none."""
+    """Return the folder of all caches, or None if there is to be none."""
     found = _folder()
     for kept in ("results", "versions") if found else ():
         sys.audit(

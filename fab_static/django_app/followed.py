@@ -91,7 +91,7 @@ signals.request_finished.connect(end, dispatch_uid="fab_static.followed")
 
 
 def _release_of(request: _Request) -> str | None:
-    """Return the release that a request is bound to; None where it has read nothing."""
+    """Return the release that a request is bound to, or None if it has read nothing."""
     if request.read is not None:
         return request.read.release
     begun = resource_versions.of_request.get()
@@ -160,5 +160,5 @@ def json_object(text: str) -> dict[str, object]:
     """
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise ValueError("the manifest is no JSON object")  # as json.loads does
+        raise ValueError("the manifest is not a JSON object")  # as json.loads does
     return found

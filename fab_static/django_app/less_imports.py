@@ -162,7 +162,7 @@ def _paths_of_imports(
 
 
 def _change_of(tree: Tree, met: Reached, path: str, target: str) -> tuple[Piece, str] | None:
-    """Return the piece of an import's path to replace, and by what; None where it is right."""
+    """Return the piece of an import's path to replace, and by what, or None if it is right."""
     if tree.in_root(met.file, path) == target:
         return None
     right = posixpath.relpath(target, posixpath.dirname(met.file) or ".")
@@ -172,7 +172,7 @@ def _change_of(tree: Tree, met: Reached, path: str, target: str) -> tuple[Piece,
 
 
 def _one_path(tree: Tree, piece: Piece, paths: Mapping[str, bool]) -> str | None:
-    """Return what the piece has to be; None where it would have to be several that no page needs.
+    """Return what the piece has to be, or None if it would have to be several that no page needs.
 
     Raises:
         BuildError: pages need several.

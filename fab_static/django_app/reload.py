@@ -134,7 +134,7 @@ class _OfflineManifest(Mapping[str, str]):
 
 
 def _offline_path() -> Path | None:
-    """Return where compressor reads its manifest, links followed; None where it is no file."""
+    """Return where compressor reads its manifest, links followed, or None if it is not a file."""
     if not apps.is_installed("compressor"):
         return None
     from compressor.conf import settings

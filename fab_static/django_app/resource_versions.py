@@ -83,7 +83,7 @@ def use(read: Manifests | None) -> None:
 
 
 def version_of(name: str) -> str | None:
-    """Return the version that pages are rendered with; None where the file is not there, or knows none.
+    """Return the version that pages are rendered with, or None if the file is not there, or knows none.
 
     Raises:
         ManifestError: the file is broken.
@@ -96,12 +96,12 @@ def version_of(name: str) -> str | None:
 
 
 def release() -> str | None:
-    """Return the release whose versions this process has read; None where the file is in no release."""
+    """Return the release whose versions this process has read, or None if the file is in no release."""
     return manifests().release
 
 
 def read_facts(versions_file: Path) -> PageFacts:
-    """Return what is known of files, from the release whose versions these are; nothing where there is no such file.
+    """Return what is known of files, from the release whose versions these are, or nothing if there is no such file.
 
     Raises:
         ManifestError: the file is broken.
@@ -132,7 +132,7 @@ def read() -> dict[str, str]:
 
 
 def read_file(file: Path) -> dict[str, str]:
-    """Return the versions in a file; none where it is not there.
+    """Return the versions in a file, or none if it is not there.
 
     Raises:
         ManifestError: the file is broken.

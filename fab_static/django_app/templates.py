@@ -54,7 +54,7 @@ def _in_jinja2(source: Source, tag: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _jinja2_tokens(source: Source) -> list[tuple[int, str, str]]:
-    """Return the tokens of a template in Jinja2, those in comments left out; none where Jinja2 cannot read it."""
+    """Return the tokens of a template in Jinja2, those in comments left out, or none if Jinja2 cannot read it."""
     with suppress(Exception):  # no page shows it
         tokens = source.environment.lex(source.text)
         return [token for token in tokens if "comment" not in token[1]]

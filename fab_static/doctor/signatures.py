@@ -12,7 +12,7 @@ from fab_static.remote import RemoteHost
 
 
 def of_signers(deploy: Deployment, host: RemoteHost) -> list[Finding]:
-    """Return what is found of a host's signers; nothing where neither it nor the inventory wants signatures."""
+    """Return what is found of a host's signers, or nothing if neither it nor the inventory wants signatures."""
     ours = allowed_signers(deploy)
     kept, _ = host.ask(verbs.SIGNERS)
     if ours is None and kept["sha256"] is None:

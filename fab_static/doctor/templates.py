@@ -76,7 +76,7 @@ def _of_tag(where: str, plain: Sequence[str]) -> list[Finding]:
 
 
 def _of_pages(where: str, templates: Sequence[questions.Linted]) -> list[Finding]:
-    """Return how many static files a page asks for, in one finding; none where no template is a page."""
+    """Return how many static files a page asks for, in one finding, or none if no template is a page."""
     pages = {one["template"]: one["requests"] for one in templates if one["requests"]}
     if not pages:
         return []

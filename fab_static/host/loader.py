@@ -46,7 +46,7 @@ class Modules:
         self._files.update((name_of(file), (file, source)) for file, source in sources.items())
 
     def find_spec(self, name: str, *_where: object) -> ModuleSpec | None:
-        """Return what Python needs to import a module; None where the archive does not hold it."""
+        """Return what Python needs to import a module, or None if the archive does not hold it."""
         if name not in self._files:
             return None
         file, _ = self._files[name]

@@ -145,7 +145,7 @@ def _since_collected(
 
 
 def _staged(deploy: Deployment, *, is_as_sources: bool) -> Release | None:
-    """Return the release that the next command would make live; None where it has to be built first."""
+    """Return the release that the next command would make live, or None if it has to be built first."""
     journal = deploy.journal
     is_at_hand = is_as_sources or journal.promoted_from
     if is_at_hand and journal.is_sealed(deploy.phases, deploy.order):

@@ -75,7 +75,7 @@ def _parsed(url: str, release: Release) -> tuple[str, str | None]:
         path = path[len(base) :]
     elif parts.scheme or path.startswith("/"):
         raise InventoryError(
-            f"{url} is no static URL: those begin with {base}",
+            f"{url} is not a static URL: those begin with {base}",
             where="the command line",
             mend="name a URL as a page prints it, or a path below the static root",
         )

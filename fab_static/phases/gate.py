@@ -109,7 +109,7 @@ def _revisions(deploy: Deployment, hosts: Sequence[RemoteHost]) -> tuple[str, di
 
 
 def _facts_of_build(deploy: Deployment) -> questions.Settings | None:
-    """Return what the build host says; None where it cannot answer: that must not hide what a web host lacks."""
+    """Return what the build host says, or None if it cannot answer: that must not hide what a web host lacks."""
     with suppress(FabStaticError):
         return deploy.facts(deploy.build)
     return None

@@ -110,7 +110,7 @@ def begin(deploy: Deployment, live: str | None) -> None:
 
     Args:
         deploy: what to work on.
-        live: the release that static hosts serve now; None where one may serve another. An invalidation asked
+        live: the release that static hosts serve now, or None if one may serve another. An invalidation asked
             for while they served another one is not taken for this one: what was fetched since would stay.
 
     Raises:

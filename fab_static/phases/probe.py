@@ -99,7 +99,7 @@ def _wanted_of_cdn(
 
 
 def _warn(deploy: Deployment, asker: _Asker) -> None:
-    """Tell what is not as it should be, and is no fault of the release."""
+    """Tell what is not as it should be, and is not a fault of the release."""
     nginx = f"`fab {deploy.environment.name} nginx`"
     for page in asker.bare:
         deploy.show.warn(f"{page} names no file of the release: is its STATIC_URL another one?")
@@ -226,7 +226,7 @@ class _Asker:
         # answers of a type that browsers refuse, as they did before
         self.wrong_before: list[str] = []
         self.bare: list[str] = []  # pages that name no file of the release
-        # images of pages that are no files of the release, and do not answer
+        # images of pages that are not files of the release, and do not answer
         self.beside: list[str] = []
         self.slow: list[str] = []  # URLs that are right, and asked for more often than need be
         self.whole: list[str] = []  # URLs whose deltas were not sent
@@ -279,7 +279,7 @@ class _Asker:
         return [question for question in found if question]
 
     def _asset(self, page: str, url: str, is_image: bool) -> _Question | None:
-        """Return what to ask of one asset of a page; None where that is known already, or another site's affair."""
+        """Return what to ask of one asset of a page, or None if that is known already, or another site's affair."""
         path = expectations.static_path(url, self.release)
         origin, of_page = _page_origin([url]), _page_origin([page])
         if path is None:

@@ -42,7 +42,7 @@ class Marker:
     """What the first member says.
 
     `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none. `without` is the release whose objects the archive does not carry.
-    `versions_file` is the name under which the project reads its resource versions; None where nobody knows.
+    `versions_file` is the name under which the project reads its resource versions, or None if nobody knows.
     """
 
     app: str
@@ -114,7 +114,7 @@ def header(name: str, size: int) -> bytes:
 
 
 def size_in(block: bytes) -> int | None:
-    """Return the size that a header tells; None where it tells none."""
+    """Return the size that a header tells, or None if it tells none."""
     found = re.fullmatch(rb"([0-7]{11})\0", block[124:136])  # POSIX ustar: where the size stands
     return int(found[1], 8) if found else None
 

@@ -13,5 +13,5 @@ class Baked(TypedDict, total=False):
     COMPRESS_URL: str | None
     libraries: dict[str, str]  # library -> its version
     cdn_independent: bool
-    # of a host alone: where pages look for it, below the static root; None where they do not
+    # of a host alone: where pages look for it, below the static root, or None if they do not
     offline_manifest: str | None

@@ -138,7 +138,7 @@ def _build(found: Found) -> Iterator[str]:
 
 
 def _own_phase(found: Found) -> tuple[str, str | None]:
-    """Return the line that runs the bundler in project.path, and what it writes there; None where it is outside."""
+    """Return the line that runs the bundler in project.path, and what it writes there, or None if it is outside."""
     bundler = found.bundler
     assert bundler is not None  # noqa: S101 - the caller looked
     folder, writes = _inside(bundler.folder, found.below), _inside(bundler.writes, found.below)
@@ -149,7 +149,7 @@ def _own_phase(found: Found) -> tuple[str, str | None]:
 
 
 def _inside(path: str, below: str) -> str | None:
-    """Return a path of the repository relative to a folder of it; None where it is outside."""
+    """Return a path of the repository relative to a folder of it, or None if it is outside."""
     try:
         relative = str(PurePosixPath(path).relative_to(below))
     except ValueError:
@@ -208,7 +208,7 @@ BUNDLERS = ("vite", "webpack", "rspack", "parcel", "rollup", "esbuild", "gulp")
 
 
 def bundler_of(package: object, folder: str, files: Sequence[str], config: str) -> Bundler | None:
-    """Return the bundler of a package.json that has a script `build`; None where it has none.
+    """Return the bundler of a package.json that has a script `build`, or None if it has none.
 
     Args:
         package: what package.json holds.

@@ -55,7 +55,7 @@ def settled(record: KeptRecord, others: Collection[str | None]) -> KeptRecord:
 
     Args:
         record: as it was read.
-        others: what is live on every other host and in the origin; None where that is not sure.
+        others: what is live on every other host and in the origin, or None if that is not sure.
     """
     begun = record["begun"]
     if not begun or not others or {*others} != {begun["release"]}:

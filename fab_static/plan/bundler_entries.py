@@ -25,7 +25,7 @@ def missed(
     static_url: str,
     folders: Collection[str],
 ) -> str | None:
-    """Return what a page would not find, in words; None where it finds what it asks for.
+    """Return what a page would not find, in words, or None if it finds what it asks for.
 
     Args:
         use: a tag that reads this manifest.

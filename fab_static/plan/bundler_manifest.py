@@ -21,19 +21,19 @@ def read(text: str, *, where: str) -> Mapping[str, object]:
     """Return what a manifest says.
 
     Raises:
-        ManifestError: it is no JSON object, or its bundler has not ended well.
+        ManifestError: it is not a JSON object, or its bundler has not ended well.
     """
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ManifestError(
-            f"the manifest is no JSON: {error}",
+            f"the manifest is not JSON: {error}",
             where=where,
             mend="build it anew; see the bundler's words",
         ) from error
     if not isinstance(data, dict):
         raise ManifestError(
-            "the manifest is no JSON object",
+            "the manifest is not a JSON object",
             where=where,
             mend="name the file that the bundler's plug-in writes",
         )
@@ -69,7 +69,7 @@ def names_in(text: str, *, where: str) -> tuple[str, ...]:
     """Return the files that a manifest names, as its reader prints them, each once.
 
     Raises:
-        ManifestError: it is no JSON object, or its bundler has not ended well.
+        ManifestError: it is not a JSON object, or its bundler has not ended well.
     """
     return names_of(read(text, where=where))
 
@@ -115,7 +115,7 @@ def path_of(
 ) -> str | None:
     """Return the path below the static root that a name in a manifest stands for.
 
-    None where no file has it; "" where it is no static file: a URL of another host.
+    None where no file has it; "" where it is not a static file: a URL of another host.
 
     Args:
         name: as the manifest has it, a URL perhaps.

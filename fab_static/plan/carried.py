@@ -115,7 +115,7 @@ def written(build: Build) -> bytes:
 
 
 def read(data: bytes) -> Build | None:
-    """Return the build that an object of a bucket holds; None where it is none of ours."""
+    """Return the build that an object of a bucket holds, or None if it is none of ours."""
     inflate = zlib.decompressobj()
     try:
         text = inflate.decompress(data, MOST_BYTES)
@@ -150,7 +150,7 @@ def named(listing: Listing, places: Mapping[str, str]) -> Listing:
 
 
 def placed(listing: Listing, places: Mapping[str, str]) -> Listing | None:
-    """Return a listing with this machine's places; None where one is not known here."""
+    """Return a listing with this machine's places, or None if one is not known here."""
 
     def of(path: str) -> str:
         found = _PLACE.match(path)

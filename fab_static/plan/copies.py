@@ -1,7 +1,7 @@
 """Compressed copies that a project makes itself, each beside the file it was made of.
 
 GzipCompressorFileStorage, WhiteNoise and packages write them: css/site.css.gz beside css/site.css. They stay
-in the static root, as every file does. No URL promises their bytes, and they are no content of a release:
+in the static root, as every file does. No URL promises their bytes, and they are not content of a release:
 gzip notes the time in each of them.
 """
 
@@ -13,7 +13,7 @@ COPIES = (".gz", ".br", ".zst")
 
 
 def original(path: str, files: Collection[str]) -> str | None:
-    """Return the file beside which a path stands as a compressed copy; None where it is an ordinary file."""
+    """Return the file beside which a path stands as a compressed copy, or None if it is an ordinary file."""
     name, dot, ending = path.rpartition(".")
     return name if dot + ending in COPIES and name in files else None
 

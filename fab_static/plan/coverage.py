@@ -135,7 +135,7 @@ def first_difference(
 def describe(
     gap: Block, built: Sequence[Block], static_urls: tuple[str, str] = ("", "")
 ) -> list[str]:
-    """Return the lines that compare a missing block with the nearest built one; none where there is none."""
+    """Return the lines that compare a missing block with the nearest built one, or none if there is none."""
     near = nearest(gap, built)
     if near is None:
         return [NOTHING_TO_COMPARE]

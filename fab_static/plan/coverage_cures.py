@@ -9,11 +9,11 @@ from fab_static.plan.wire import questions
 _HAS_NO_VALUE = re.compile(r"VariableDoesNotExist|is undefined")
 _CURES = {
     "fails": "correct the templates that fail",
-    "is no UTF-8": "save them as UTF-8",
+    "is not UTF-8": "save them as UTF-8",
     "has no value": "or give what they look for in COMPRESS_OFFLINE_CONTEXT",
     "has no parent": "give variable parents of `extends` in COMPRESS_OFFLINE_CONTEXT",
     "is Jinja2": "build Jinja2 too: build.commands: {compress: manage.py compress --force --engine django "
-    "--engine jinja2} (it passes over blocks below `elif`, and templates that are no files)",
+    "--engine jinja2} (it passes over blocks below `elif`, and templates that are not files)",
     "is not .html": "name endings other than .html in build.commands.compress: manage.py compress --extension",
     "is passed over": "move each block that compress does not find into a template of its own, and {% include %} "
     "that where the block stood",
@@ -33,7 +33,7 @@ def cures(answer: questions.Coverage) -> str:
     missing = answer["missing"]
     wanted = {
         "fails": broken or failed,
-        "is no UTF-8": any("UnicodeDecodeError" in error for error in broken),
+        "is not UTF-8": any("UnicodeDecodeError" in error for error in broken),
         "has no value": any(_HAS_NO_VALUE.search(error) for error in failed),
         "has no parent": any("extends" in error for error in broken),
         "is Jinja2": any(gap["engine"] == "jinja2" for gap in missing),

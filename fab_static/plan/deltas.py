@@ -164,7 +164,7 @@ def _by_words(release: Release, words: Words) -> dict[tuple[frozenset[str], str]
 
 
 def stem(path: str) -> tuple[str, str] | None:
-    """Return what stays of a content-named file's path, before and after its hash; None where there is no hash."""
+    """Return what stays of a content-named file's path, before and after its hash, or None if there is no hash."""
     match = _HASHED.fullmatch(path)
     return (match[1], match[2]) if match else None
 

@@ -104,7 +104,7 @@ def narrowed(
     Args:
         forgotten: as `to_forget` has it.
         keys_on_other_queries: tells of a path whether the cache tells its URLs apart by more of their query
-            than `version`; None where that is not known. Where it does not, the plain URL stands for all.
+            than `version`, or None if that is not known. Where it does not, the plain URL stands for all.
         printed: as `printed_urls` has it.
         origin_knows_versions: as `to_forget` has it; then `?version=v` has its own bytes from the pool, or
             may not be cached.
@@ -135,7 +135,7 @@ def to_forget(
     with a later release, caches must forget it.
 
     Args:
-        old: what is live; None where nothing is.
+        old: what is live, or None if nothing is.
         new: what becomes live.
         earlier: the releases that were live once, as far as they are known: their pages may be open.
         origin_knows_versions: whether the origin answers each `?version=` with its own bytes, and an

@@ -84,7 +84,7 @@ def downloads(
     """Return what visitors download.
 
     Args:
-        old: what they hold files of; None where nothing was live.
+        old: what they hold files of, or None if nothing was live.
         new: what they get.
         before: a path of `new` -> the path of `old` whose place it takes.
         visits: the pages.
@@ -192,7 +192,7 @@ def of_pages_before(named: Mapping[str, Collection[str]], before: Mapping[str, s
 
 
 def point(found: Downloads, at: str) -> Point | None:
-    """Return what a deploy cost on its dearest page; None where no page is known."""
+    """Return what a deploy cost on its dearest page, or None if no page is known."""
     pages = found["pages"]
     if not pages:
         return None

@@ -146,14 +146,14 @@ def to_ask(release: Release, before: Release | None, sample: Iterable[str]) -> d
 
 
 def static_path(url: str, release: Release) -> str | None:
-    """Return the path below the static root that a URL names; None where it is no static URL."""
+    """Return the path below the static root that a URL names, or None if it is not a static URL."""
     base = base_of(release)
     path = unquote(urlsplit(url).path)
     return path[len(base) :] if path.startswith(base) and len(path) > len(base) else None
 
 
 def other_version(url: str, release: Release) -> str | None:
-    """Return what is wrong with a URL that a page of the release prints; None where it is right."""
+    """Return what is wrong with a URL that a page of the release prints, or None if it is right."""
     path = static_path(url, release)
     file = release.files.get(path or "")
     if file is None:
@@ -181,7 +181,7 @@ def source_map(url: str, body: bytes, release: Release) -> str | None:
 
 
 def wrong_bytes(want: Expected, status: int | str, body: bytes, content_type: str) -> str | None:
-    """Return what is wrong with status, bytes or type of an answer; None where nothing is."""
+    """Return what is wrong with status, bytes or type of an answer, or None if nothing is."""
     if want.statuses and status not in want.statuses:
         wanted = " or ".join(map(str, want.statuses))
         return f"answered {status}" + (f", not {wanted}" if want.statuses != (200,) else "")
@@ -193,7 +193,7 @@ def wrong_bytes(want: Expected, status: int | str, body: bytes, content_type: st
 
 
 def wrong_type(want: Expected, content_type: str) -> str | None:
-    """Return why browsers refuse the type of an answer; None where they do not."""
+    """Return why browsers refuse the type of an answer, or None if they do not."""
     types = TYPES.get(PurePosixPath(want.path).suffix) if want.file else None
     if types and content_type not in types:
         return f"came as {content_type or 'no type'}, and browsers want {types[0]}"
@@ -201,7 +201,7 @@ def wrong_type(want: Expected, content_type: str) -> str | None:
 
 
 def wrong_caching(want: Expected, headers: Mapping[str, str]) -> str | None:
-    """Return what is wrong with how long caches may keep an answer; None where nothing is."""
+    """Return what is wrong with how long caches may keep an answer, or None if nothing is."""
     control = headers.get("cache-control", "").lower()
     max_age = _seconds(control, "max-age")
     shown = f'with Cache-Control "{control}"' if control else "without Cache-Control"
@@ -226,7 +226,7 @@ def is_kept_too_shortly(want: Expected, headers: Mapping[str, str]) -> bool:
 def wrong_cors(
     want: Expected, headers: Mapping[str, str], origin: str, *, is_checked: bool = False
 ) -> str | None:
-    """Return why a page of `origin` may not use the answer; None where it may.
+    """Return why a page of `origin` may not use the answer, or None if it may.
 
     Args:
         want: what was asked for.

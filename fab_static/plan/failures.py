@@ -212,7 +212,7 @@ def cure(output: str, path: str, code: int | None = None) -> str:
 
 
 def known_cure(output: str, path: str) -> str | None:
-    """Return the cure of the failure that is told in this output, or in these words; None where it is not known."""
+    """Return the cure of the failure that is told in this output, or in these words, or None if it is not known."""
     text = "\n".join(lines_of(output))
     for pattern, words in _CURES:
         found = re.search(pattern, text)

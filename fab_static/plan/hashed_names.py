@@ -1,6 +1,6 @@
 """The names in a bundler's manifest that carry a hash of their content: caches may keep these files for good.
 
-A name alone is no proof: `runtime-deadbeef.js` may get other bytes in the next release. So a manifest must list the
+A name alone is not proof: `runtime-deadbeef.js` may get other bytes in the next release. So a manifest must list the
 name, and besides one of these must hold:
 
 - The name holds the beginning of the file's own SHA-256 or SHA-1.

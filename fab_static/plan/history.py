@@ -20,7 +20,7 @@ class Activation:
 
 
 def previous(record: Sequence[Activation], live: str, sealed: Iterable[str]) -> str | None:
-    """Return the release that a rollback from `live` goes to, by record; None where there is none.
+    """Return the release that a rollback from `live` goes to, by record, or None if there is none.
 
     Deploys lay releases on a stack, a rollback takes those off that it went back over; so a second
     rollback goes further back, and never to what the first one left. `sealed` are those that still

@@ -176,7 +176,7 @@ def about(
 
 
 def wrong(promise: Promise, body: bytes, *, is_elsewhere: bool) -> str | None:
-    """Return why browsers refuse a file that was asked for; None where they take it.
+    """Return why browsers refuse a file that was asked for, or None if they take it.
 
     Args:
         promise: what the page says of it.

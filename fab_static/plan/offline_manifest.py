@@ -42,7 +42,7 @@ def parse(text: str, *, where: str = "the offline manifest") -> dict[str, str]:
             f"the offline manifest is not JSON: {error}", where=where, mend=_REBUILD
         ) from error
     if not isinstance(manifest, dict):
-        raise ManifestError("the offline manifest is no JSON object", where=where, mend=_REBUILD)
+        raise ManifestError("the offline manifest is not a JSON object", where=where, mend=_REBUILD)
     for key, value in manifest.items():
         if not isinstance(value, str):
             raise ManifestError(

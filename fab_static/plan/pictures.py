@@ -1,6 +1,6 @@
 """Decides which images a report shows, before and after: of safe types, few, small, and no larger than a screen.
 
-What an image is, its first bytes say. Its name only says where to look: a page that calls itself .png is no image.
+What an image is, its first bytes say. Its name only says where to look: a page that calls itself .png is not an image.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _type_of(data: bytes) -> str | None:
 
 
 def pixels(data: bytes) -> tuple[int, int] | None:
-    """Return the width and the height of an image; None where its head does not say them."""
+    """Return the width and the height of an image, or None if its head does not say them."""
     kind = _type_of(data)
     if kind == "image/png":
         return _numbers(data, 16, 4, "big")

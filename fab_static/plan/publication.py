@@ -49,7 +49,7 @@ def _digest(headers: tuple[tuple[str, str], ...]) -> str:
 class Item:
     """One object that a release needs: its key below the prefix, its bytes, and how it is served.
 
-    `source` is the key whose bytes it is copied from; None where its bytes are sent.
+    `source` is the key whose bytes it is copied from, or None if its bytes are sent.
     """
 
     key: str
@@ -162,7 +162,7 @@ def read_manifest(text: bytes, *, app: str, environment: str, where: str) -> Man
         )
         ids = [one for one in (manifest.release, manifest.pending) if one is not None]
         if not all(map(is_id, ids)):
-            raise ValueError(f"{ids} are no releases")
+            raise ValueError(f"{ids} are not releases")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(
             f"the bucket's manifest cannot be read: {type(error).__name__}: {error}",
@@ -260,7 +260,7 @@ def refuse_impossible(release: Release) -> None:
         try:
             size = len(path.encode())
         except UnicodeEncodeError:
-            problems.append(f"{path!r} is no UTF-8")
+            problems.append(f"{path!r} is not UTF-8")
             continue
         if size > MAX_KEY_BYTES - 64:
             problems.append(f"{path} has {size} bytes, and keys have {MAX_KEY_BYTES} at most")

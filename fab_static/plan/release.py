@@ -55,11 +55,11 @@ class Encoded:
 class File:
     """One file of a release: SHA-256 of its bytes, their number, and the version that pages print.
 
-    `encodings` are its precompressed copies, ending -> Encoded: {"gz": …, "br": …}. They are no files of
+    `encodings` are its precompressed copies, ending -> Encoded: {"gz": …, "br": …}. They are not files of
     the release: which zlib made them is nothing that visitors see.
 
     `deltas` are differences to other bytes: SHA-256 of the bytes that a browser holds -> Encoded. A browser
-    that holds those downloads the delta (dcz, RFC 9842) in place of the file. They are no content either.
+    that holds those downloads the delta (dcz, RFC 9842) in place of the file. They are not content either.
     """
 
     sha256: str
@@ -103,13 +103,13 @@ class Release:
     `files` maps a path below the static root (posix, no leading slash) to its File. `versioned` names
     those that resource_versions.yml lists, `named` the content-named ones.
     `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
-    `files`; None where nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
+    `files`, or None if nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
     maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.
     `staticfiles_manifest` is a path in `files` too: Django's staticfiles.json, where names hold hashes.
     Where the project keeps one of the two outside the static root, its name is one in `manifests`, which maps
     "../manifests/staticfiles/staticfiles.json" to its File: no visitor is served that.
     `copies` are the files that the project compressed itself, each beside the file it was made of: they are
-    served, and are no content. Two builds of one source may differ in them, for gzip notes the time.
+    served, and are not content. Two builds of one source may differ in them, for gzip notes the time.
     """
 
     id: str

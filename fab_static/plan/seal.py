@@ -31,7 +31,7 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
             can write any digest beside it, but none into the name by which the others know the release.
 
     Raises:
-        ReleaseError: it is no seal, one of a format that this version does not know, or not that release's.
+        ReleaseError: it is not a seal, one of a format that this version does not know, or not that release's.
     """
     try:
         data = json.loads(text, object_hook=_read)

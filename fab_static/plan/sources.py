@@ -63,7 +63,7 @@ def _source_of(path: str, collected: Collection[str], sources: Mapping[str, str]
     for ending in COPIES:
         plain = plain.removesuffix(ending)
     if plain != path and plain not in collected and plain not in sources:
-        return path  # it is no copy: nothing stands beside it
+        return path  # it is not a copy: nothing stands beside it
     return sources.get(plain, plain)
 
 

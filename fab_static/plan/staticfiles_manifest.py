@@ -37,10 +37,10 @@ def _parsed(text: str, where: str) -> tuple[Any, dict[str, str]]:
         document = json.loads(text)
         found = {name: hashed for name, hashed in document["paths"].items() if hashed != name}
         if not all(isinstance(name, str) for name in found.values()):
-            raise TypeError("a name is no text")
+            raise TypeError("a name is not text")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ManifestError(
-            f"this is no manifest of Django's ManifestStaticFilesStorage: {error}",
+            f"this is not a manifest of Django's ManifestStaticFilesStorage: {error}",
             where=where,
             mend="collect the files again: manage.py collectstatic",
         ) from error

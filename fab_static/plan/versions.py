@@ -125,7 +125,7 @@ def write(versions: Mapping[str, str], form: Form = "list") -> str:
 
 
 def form_of(text: str) -> Form:
-    """Return the form a file is in; the list form for an empty one, or for what is no YAML."""
+    """Return the form a file is in; the list form for an empty one, or for what is not YAML."""
     try:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.MappingStartEvent):
@@ -195,7 +195,7 @@ def _refused(event: yaml.Event, where: str) -> ManifestError:
 def _check(name: str, version: str, where: str) -> None:
     if not _is_inside(name):
         raise ManifestError(
-            f"{name!r} is no path under the static root", where=where, mend=_REBUILD
+            f"{name!r} is not a path under the static root", where=where, mend=_REBUILD
         )
     if not _VERSION.fullmatch(version):
         raise ManifestError(

@@ -107,7 +107,7 @@ class AgentChannel:
         self._archive = archive
 
     def _lesson(self) -> bytes:
-        """Return the frame from which this agent learns the archive; nothing where it has.
+        """Return the frame from which this agent learns the archive, or nothing if it has.
 
         A host may keep it: there its name is enough, and the agent says what it lacks.
         """
@@ -129,7 +129,7 @@ class AgentChannel:
         return True
 
     def tell(self, head: Head, timeout_seconds: float) -> bool:
-        """Say something that is no request, between frames; return whether that could be done."""
+        """Say something that is not a request, between frames; return whether that could be done."""
         channel = self._channel
         if channel is None or not self._writing.acquire(timeout=timeout_seconds):
             return False

@@ -41,7 +41,7 @@ class Foreseen:
         self._answers[_key(verb, request)] = answer
 
     def answer(self, verb: AnyVerb, request: Request) -> Answer | None:
-        """Return what the host has answered; None where it must be asked.
+        """Return what the host has answered, or None if it must be asked.
 
         An answer is given once, but an object's, which is the same for ever. Where the host is about to change
         something, the others are forgotten.

@@ -87,7 +87,7 @@ class Frames:
 
     @property
     def printed(self) -> str:
-        """What came in place of the mark; nothing where the mark came."""
+        """What came in place of the mark, or nothing if the mark came."""
         return "" if self._is_marked else bytes(self._buffer).decode(errors="replace").strip()
 
     def next(self, channel: Channel, silence_seconds: float, most_body: int) -> tuple[Head, bytes]:
@@ -174,7 +174,7 @@ def parsed(data: bytes) -> Head:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:MAX_DIGITS]} is no number")
+        raise ValueError(f"{text[:MAX_DIGITS]} is not a number")
     return number
 
 

@@ -123,7 +123,7 @@ class Opening:
         return RemoteError(what, where=self._host.name, mend=mend)
 
     def _too_old(self, words: str) -> str | None:
-        """Return which Python is too old for the agent, and where it lies; None where it is not."""
+        """Return which Python is too old for the agent, and where it lies, or None if it is not."""
         python = self._python
         told = sent.TOO_OLD.search(words)
         # older than 3.4, it knows none of our options, and must be asked once more

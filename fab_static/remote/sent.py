@@ -33,6 +33,7 @@ OF_PROJECTS = (
 )
 # and only where it is built, these
 OF_BUILDS = (
+    "adopting",
     "carried",
     "copies",
     "deltas",

@@ -91,7 +91,7 @@ def _share(value: int, most: int) -> str:
 
 
 def point_of(summary: Summary) -> Point | None:
-    """Return what a run cost visitors; None where it made nothing live, or an earlier version kept it."""
+    """Return what a run cost visitors, or None if it made nothing live, or an earlier version kept it."""
     downloads = (summary.get("difference") or {}).get("downloads")
     if summary.get("outcome") != "live" or not downloads:
         return None

@@ -40,7 +40,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Run:
-    """What a row says of a run; None where its summary does not."""
+    """What a row says of a run, or None if its summary does not."""
 
     name: str  # of its files
     at: datetime

@@ -28,7 +28,7 @@ class Pictures:
 
 
 def section(pictures: Pictures) -> str:
-    """Return the images, before and now; nothing where there is none to show."""
+    """Return the images, before and now, or nothing if there is none to show."""
     figures = "".join(filter(None, (_figure(one, pictures.data) for one in pictures.found)))
     if not figures:
         return ""
@@ -50,7 +50,7 @@ def _figure(picture: Picture, data: Mapping[str, bytes]) -> str:
 
 
 def _side(name: str, path: str, file: File, data: Mapping[str, bytes]) -> str:
-    """Return one side; nothing where its bytes are not at hand, or are no image that is safe to show."""
+    """Return one side, or nothing if its bytes are not at hand, or are no image that is safe to show."""
     content = data.get(file.sha256, b"")
     kind = type_of(content)
     if kind is None:

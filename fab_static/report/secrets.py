@@ -147,7 +147,7 @@ def _in_html(value: str) -> Iterator[str]:
 
 
 def _is_from_bytes(value: str) -> bool:
-    """Tell whether each lone surrogate stands for a byte, as in an environment variable that is no text."""
+    """Tell whether each lone surrogate stands for a byte, as in an environment variable that is not text."""
     return all(not "\ud800" <= sign <= "\udfff" or "\udc80" <= sign <= "\udcff" for sign in value)
 
 

@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _place(self) -> str | None:
-        """Return what stands after the token; None where not even a slash does."""
+        """Return what stands after the token, or None if not even a slash does."""
         _, _, *rest = self.path.partition("?")[0].split("/")
         return "/".join(rest) if rest else None
 

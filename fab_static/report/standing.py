@@ -25,6 +25,6 @@ def spans_of(spans: Iterable[Span], host: str, phases: Sequence[str] | None = No
 
 
 def state_of(spans: Sequence[Span]) -> str:
-    """Return how a host fares: failed beats running, running beats done; nothing where nothing has begun."""
+    """Return how a host fares: failed beats running, running beats done, or nothing if nothing has begun."""
     outcomes = {span.outcome for span in spans}
     return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")

@@ -85,4 +85,4 @@ def _leave(stream: TextIO) -> None:
         os.dup2(nowhere, number)
         os.close(nowhere)
     except (OSError, ValueError):
-        return  # it is no file, or is closed: nothing is left in it
+        return  # it is not a file, or is closed: nothing is left in it

@@ -11,10 +11,10 @@ NAME = "SOURCE_DATE_EPOCH"  # https://reproducible-builds.org/specs/source-date-
 
 
 def sealed_at(environ: Mapping[str, str]) -> datetime | None:
-    """Return the time that SOURCE_DATE_EPOCH stands for; None where it is not set.
+    """Return the time that SOURCE_DATE_EPOCH stands for, or None if it is not set.
 
     Raises:
-        InventoryError: it is no number of seconds since 1970.
+        InventoryError: it is not a number of seconds since 1970.
     """
     text = environ.get(NAME, "")
     if not text:
@@ -23,7 +23,7 @@ def sealed_at(environ: Mapping[str, str]) -> datetime | None:
         return datetime.fromtimestamp(int(text), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InventoryError(
-            f'"{text}" is no number of seconds since 1970',
+            f'"{text}" is not a number of seconds since 1970',
             where=f"the variable {NAME}",
             mend=f"set it so: export {NAME}=$(git log -1 --format=%ct), or unset it",
         ) from error

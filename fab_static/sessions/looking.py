@@ -373,7 +373,7 @@ class Looking:
     def _check_id(self, name: str | None) -> None:
         if name is not None and not may_name(name):
             raise InventoryError(
-                f'"{name}" is no release; ids look like 20261122T170102Z-3f9c1a7b',
+                f'"{name}" is not a release; ids look like 20261122T170102Z-3f9c1a7b',
                 where="the release named",
                 mend=f"choose one of: fab {self.environment.name} releases",
             )

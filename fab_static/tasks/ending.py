@@ -104,7 +104,7 @@ def _exit_code(session: api.Session | None, error: BaseException | None) -> int:
 
 
 def _ending(session: api.Session | None) -> Ending | None:
-    """Return how the last run ended; nothing where even that cannot be told."""
+    """Return how the last run ended, or nothing if even that cannot be told."""
     try:
         return session.ending() if session else None
     except Exception:

@@ -87,7 +87,7 @@ def _is_seen(stream: TextIO | None) -> bool:
 
 
 def _words_of_program() -> list[str]:
-    """Return the words of the command line that name tasks; none where no command line runs us."""
+    """Return the words of the command line that name tasks, or none if no command line runs us."""
     invoke = sys.modules.get("invoke.program")
     frame = sys._getframe()
     while invoke and (frame := frame.f_back):  # type: ignore[assignment]
@@ -100,7 +100,7 @@ def _words_of_program() -> list[str]:
 
 
 def _inventory(words: Sequence[str], folder: Path) -> Path | None:
-    """Return the inventory of the environment that the words name last before a task; None where none is run."""
+    """Return the inventory of the environment that the words name last before a task, or None if none is run."""
     found = None
     for word in words:
         path = _file_of(word.rpartition(".")[2], folder)
@@ -118,7 +118,7 @@ def _file_of(name: str, folder: Path) -> Path | None:
 
 
 def _line(path: Path, words: Sequence[str]) -> str | None:
-    """Return the line; None where nobody is asked, or the inventory will be refused."""
+    """Return the line, or None if nobody is asked, or the inventory will be refused."""
     short = {letter for word in words if word[:1] == "-" != word[1:2] for letter in word[1:]}
     if ASK_NOBODY & {*words} or HELP_OR_QUIET & short:
         return None

@@ -42,12 +42,14 @@ def seconds(text: str | float) -> float:
     """Return the seconds that `600`, `90s` or `5m` are.
 
     Raises:
-        InventoryError: it is no time.
+        InventoryError: it is not a time.
     """
     found = _TIME.fullmatch(str(text).strip())
     if not found:
         raise InventoryError(
-            f'"{text}" is no time', where="--wait", mend="write seconds, or 90s, 5m, 1h: --wait 5m"
+            f'"{text}" is not a time',
+            where="--wait",
+            mend="write seconds, or 90s, 5m, 1h: --wait 5m",
         )
     return float(found[1]) * _SECONDS[found[2]]
 
@@ -59,7 +61,7 @@ class LeftOut(TypedDict, total=False):
 
 
 def left_out(hosts: str | None) -> LeftOut:
-    """Return what `edge2,web3` means to a session; nothing where no host is named."""
+    """Return what `edge2,web3` means to a session, or nothing if no host is named."""
     names = (name.strip() for name in (hosts or "").split(","))
     without = tuple(dict.fromkeys(name for name in names if name))
     return {"without": without} if without else {}

@@ -69,7 +69,7 @@ def _chosen(environment: Environment, name: str | None) -> Host:
         )
     if name is not None and name not in hosts:
         raise InventoryError(
-            f'"{name}" is no static host; there are: {", ".join(hosts)}',
+            f'"{name}" is not a static host; there are: {", ".join(hosts)}',
             where="--host",
             mend="name one of them",
         )

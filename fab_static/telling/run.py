@@ -88,7 +88,7 @@ class Telling:
         """Keep the summary and the report, run the hooks, tell the webhook.
 
         Args:
-            error: what the run ended with; None where it went well, or only something after the flip failed.
+            error: what the run ended with, or None if it went well, or only something after the flip failed.
             find_ending: returns what is live, what was undone, what to run next.
         """
         self._has_ended = True
@@ -194,7 +194,7 @@ class Telling:
     def _keep_report(self, known: dict[str, Any]) -> None:
         page = b""
         with self._anyway("no report could be made of this run"):
-            # a name that is no text has lone surrogates: UTF-8 has none
+            # a name that is not text has lone surrogates: UTF-8 has none
             log = self._kept and self._kept.with_suffix(".log")
             more = page_of.more(self._deploy, known, log, self._anyway)
             page = self._spell(html.report(known, more)).encode("utf-8", "backslashreplace")
@@ -234,8 +234,8 @@ def exit_code(error: BaseException | None, deploy: Deployment | None) -> int:
     """Return the code with which a run ends: after the flip it is live, whatever else went wrong.
 
     Args:
-        error: what it ended with; None where it went well, or only something after the flip failed.
-        deploy: the run; None where it ended before it began.
+        error: what it ended with, or None if it went well, or only something after the flip failed.
+        deploy: the run, or None if it ended before it began.
     """
     if isinstance(error, DisagreementError):
         return error.exit_code

@@ -112,7 +112,7 @@ def _of_run(deploy: Deployment) -> dict[str, Any]:
 
 
 def _difference(deploy: Deployment) -> dict[str, Any] | None:
-    """Return what the run changed for visitors; None where that cannot be known any more."""
+    """Return what the run changed for visitors, or None if that cannot be known any more."""
     if deploy.release is None or deploy.was_live == deploy.release.id:
         return None
     try:

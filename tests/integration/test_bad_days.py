@@ -330,7 +330,7 @@ def test_a_name_that_is_no_release_is_refused_before_anything_is_contacted(
     finally:
         for host in HOSTS:
             tiny.fleet.start(host)
-    assert '"../../etc" is no release; ids look like 20261122T170102Z-3f9c1a7b' in error
+    assert '"../../etc" is not a release; ids look like 20261122T170102Z-3f9c1a7b' in error
 
 
 def test_a_missing_secret_is_bad_input_and_nothing_is_contacted(tiny: Operator) -> None:

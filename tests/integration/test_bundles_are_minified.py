@@ -115,7 +115,7 @@ def test_a_configuration_of_another_encoding_is_named(shop: Shop, data: bytes, w
     source = config.read_bytes()
     config.write_bytes(data + source)
     assert shop.fails("build_requirejs").startswith(f"CommandError: {what}\n  where: {config}\n")
-    config.write_bytes(b"\xef\xbb\xbf" + source)  # a byte order mark is no text
+    config.write_bytes(b"\xef\xbb\xbf" + source)  # a byte order mark is not text
     shop.manage("build_requirejs")
     yml = shop.path / "shop/static/shop/yaml/requirejs.yml"
     yml.write_bytes(yml.read_bytes() + "\n# caf\xe9\n".encode("latin-1"))

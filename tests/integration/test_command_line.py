@@ -179,7 +179,7 @@ def test_the_printed_nginx_configuration_names_the_hosts_folder(local: Operator)
     assert "location ^~ /static/ {" in text
     assert "no-store" in text
     assert f'root "{local.fleet.hosts["here"].static}";' in text
-    assert '"edge9" is no static host' in local.fab("nginx", "--host", "edge9", code=2).stderr
+    assert '"edge9" is not a static host' in local.fab("nginx", "--host", "edge9", code=2).stderr
 
 
 def test_an_inventory_with_problems_shows_all_of_them_and_exits_2(local: Operator) -> None:
@@ -191,7 +191,7 @@ def test_an_inventory_with_problems_shows_all_of_them_and_exits_2(local: Operato
     error = local.fab("deploy", name="wrong", code=2).stderr
     assert 'deploy_to (line 2): "srv/tiny" is relative; write the whole path from /' in error
     assert "keep_release (line 3): unknown key; did you mean `keep_releases`?" in error
-    assert 'hosts.b.roles[1] (line 4): "statik" is no role (did you mean `static`?)' in error
+    assert 'hosts.b.roles[1] (line 4): "statik" is not a role (did you mean `static`?)' in error
     assert "a and b both have the role build; exactly one host builds" in error
     assert "ssh.known_host (line 6): unknown key; did you mean `known_hosts`?" in error
 

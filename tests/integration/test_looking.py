@@ -78,7 +78,7 @@ def test_why_tells_everything_of_a_url(tiny: Operator) -> None:
     nothing = tiny.fab("why", "/static/nothing.txt", code=1).stdout
     assert "the live release has no nothing.txt" in nothing
     error = tiny.fab("why", "https://example.com/x.png", code=2).stderr
-    assert "is no static URL: those begin with /static/" in error
+    assert "is not a static URL: those begin with /static/" in error
 
 
 def test_why_explains_a_key_of_the_manifest(tiny: Operator) -> None:

@@ -88,7 +88,7 @@ def test_it_runs_when_what_it_reads_has_changed_and_is_put_back_else(
         assert runs(code) == 1
         (code / "shop/templates/page.html").write_text("another page")
         session.deploy()
-        assert runs(code) == 1, "templates are no input of it"
+        assert runs(code) == 1, "templates are not input of it"
         for lost in (code / "assets/dist").iterdir():
             lost.unlink()
         (code / "assets/dist/stray.js").write_text("of a build by hand")

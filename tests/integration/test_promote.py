@@ -177,7 +177,7 @@ def test_bad_words_are_refused_before_anything_is_contacted(two: Two) -> None:
 
     assert 'there is no environment "qa"; there are: production, staging' in refused("--from", "qa")
     assert "production cannot be promoted from itself" in refused("--from", "production")
-    assert '"newest" is no release' in refused("--from", "staging", "--release", "newest")
+    assert '"newest" is not a release' in refused("--from", "staging", "--release", "newest")
     assert "a release is only named where it comes from another environment" in refused(
         "--release", "20261122T170102Z-3f9c1a7b"
     )

@@ -319,7 +319,7 @@ class ScriptedHost(RemoteHost):
         return self.before["run"]() if "run" in self.before else self.run_line(command)
 
     def run_line(self, command: list[str]) -> Ran:
-        """Run what is no command of the project: a reload, or git."""
+        """Run what is not a command of the project: a reload, or git."""
         return Ran(0, "")
 
     def cut(self) -> NoReturn:

@@ -48,7 +48,7 @@ def test_a_name_that_is_no_host_is_exit_2_and_nothing_is_contacted(
     site.asked.clear()
     code, said = run_task(site, capsys, "status", without="egde2")
     assert (code, site.asked) == (2, [])
-    assert '"egde2" is no host (did you mean `edge2`?)' in said
+    assert '"egde2" is not a host (did you mean `edge2`?)' in said
 
 
 def test_status_without_a_host_agrees_though_it_is_dead(

@@ -176,7 +176,7 @@ def test_what_is_passed_over_is_told(site: Site, said: Said) -> None:
     log.write_text(log.read_text() + '{"event":"activate","at":1}\n{"half')
     code, text = said("releases")
     assert code == 0
-    assert "  build1: 2 lines of log.jsonl cannot be read, and are passed over\n" in text
+    assert "! build1: 2 lines of log.jsonl cannot be read, and are passed over\n" in text
 
 
 def test_a_record_of_a_release_that_no_host_has_takes_no_rollback_astray(
@@ -195,7 +195,7 @@ def test_a_release_whose_seal_cannot_be_read_is_told_and_the_others_are_listed(
         put(Path(host.agent.host.path("releases", OLD, "release.json")), b"{")
     code, text = said("releases")
     assert code == 0
-    assert "build1: release.json is no JSON" in text
+    assert "build1: release.json is not JSON" in text
     assert [one["id"] for one in site.session.releases()] == [NEW]
 
 
@@ -206,7 +206,7 @@ def test_nothing_that_a_damaged_release_needs_is_pruned(site: Site) -> None:
     logo = Path(edge1.agent.host.path("current", "static", "logo.svg"))
     answer, _ = edge1.ask(verbs.PRUNE, asks.Prune(releases=[], roles=["static"]))
     assert answer["removed"] == []
-    assert answer["odd"][0].startswith("release.json is no JSON")
+    assert answer["odd"][0].startswith("release.json is not JSON")
     assert logo.read_bytes() == b"new"
 
 
@@ -367,7 +367,7 @@ def test_an_altered_seal_is_found_before_the_flip_and_written_anew_by_repair(
 error: release.json of {OLD} is not what was sealed
   where: edge1: FOLDER/edge1/releases/{OLD}/release.json
   mend:  ship it anew from a host that has it: rollback --to {OLD} --repair
-  live: {NEW} on every host
+  live: {NEW} on every host, as before
 """
         in text
     )

@@ -198,7 +198,7 @@ def test_a_release_that_is_none(said: Said) -> None:
     assert said(to="../../etc") == (
         2,
         """\
-error: "../../etc" is no release; ids look like 20261122T170102Z-3f9c1a7b
+error: "../../etc" is not a release; ids look like 20261122T170102Z-3f9c1a7b
   where: the release named
   mend:  choose one of: fab staging releases
 """,

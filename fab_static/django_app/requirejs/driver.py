@@ -24,7 +24,7 @@ def tools() -> list[Any]:
 
 
 def told(answer: dict[str, Any]) -> dict[str, str] | None:
-    """Take out of an answer what it came from; None where that is not all known."""
+    """Take out of an answer what it came from, or None if that is not all known."""
     files: dict[str, str] = answer.pop("files")
     unkept = answer.pop("unkept")
     node.tell(files, unkept and f"{NEEDED_BY}: {unkept}")

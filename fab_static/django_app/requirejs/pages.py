@@ -12,7 +12,7 @@ def mains() -> dict[str, str]:
     """Return the main modules that templates name, each with where: {"shop/js/cart": "cart.html:3"}.
 
     Raises:
-        BuildError: a tag whose argument is no literal; its bundle cannot be known before the page is.
+        BuildError: a tag whose argument is not a literal; its bundle cannot be known before the page is.
     """
     named: dict[str, str] = {}
     for template in templates.every():

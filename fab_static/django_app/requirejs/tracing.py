@@ -127,6 +127,6 @@ def _source(made: Config, module: str) -> Path:
         raise BuildError(
             f"{module}.js has no source among the static files",
             where=str(made.file),
-            mend="correct modules, or say create: true for a bundle that is no module itself",
+            mend="correct modules, or say create: true for a bundle that is not a module itself",
         )
     return Path(found)

@@ -31,7 +31,7 @@ def refuse_links(host: Host) -> None:
     """
     for name in FOLDERS:
         refuse_link(host, host.path(name))
-    for name in ("objects", "pool", "releases"):  # of the others, what is no folder is set aside
+    for name in ("objects", "pool", "releases"):  # of the others, what is not a folder is set aside
         path = host.path(name)
         if os.path.lexists(path) and not is_folder(path):
             raise RefusedError(

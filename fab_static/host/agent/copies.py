@@ -56,7 +56,7 @@ def encodings_of(host: Host) -> dict[tuple[str, str], tuple[str, int]]:
 def encoded(
     host: Host, sha256: str, ending: str, known: tuple[str, int] | None
 ) -> tuple[str, int] | None:
-    """Return an object's precompressed copy, stored; None where it saves too little."""
+    """Return an object's precompressed copy, stored, or None if it saves too little."""
     if known and has_object(host, *known):
         return known
     with open(host.object(sha256), "rb") as file:
@@ -119,7 +119,7 @@ def ran(encoding: str, data: bytes) -> bytes:
 
 
 def sha256_in_gzip(path: str) -> str | None:
-    """Return the SHA-256 of what a gzip file holds; None where it is none."""
+    """Return the SHA-256 of what a gzip file holds, or None if it is none."""
     import gzip
 
     content = begun_sha256()
@@ -133,7 +133,7 @@ def sha256_in_gzip(path: str) -> str | None:
 
 
 def sha256_printed(command: list[str]) -> str | None:
-    """Return the SHA-256 of what a command prints; None where it fails."""
+    """Return the SHA-256 of what a command prints, or None if it fails."""
     import subprocess
 
     content = begun_sha256()

@@ -85,7 +85,7 @@ class Maker:
     def delta(
         self, sha256: str, held: str, most: int, known: tuple[str, int] | None
     ) -> tuple[str, int] | bool | None:
-        """Return a delta, stored; None where it saves too little, False where it could not be made."""
+        """Return a delta, stored, or None if it saves too little, False where it could not be made."""
         checked(OBJECT, sha256, "object")
         checked(OBJECT, held, "object")
         moved()

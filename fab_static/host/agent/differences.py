@@ -33,7 +33,7 @@ def patched(base: bytes, told: bytes, most: int) -> bytes:
     """Return the text that a difference makes of the base.
 
     Raises:
-        ValueError: it is no difference, or makes more than `most` bytes.
+        ValueError: it is not a difference, or makes more than `most` bytes.
     """
     inflating = zlib.decompressobj()
     try:

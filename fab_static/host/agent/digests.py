@@ -63,7 +63,7 @@ def sha256_of(path: str) -> str:
 
 
 def digest_of(path: str) -> str | None:
-    """Return the SHA-256 of a file as it is now; None where there is none."""
+    """Return the SHA-256 of a file as it is now, or None if there is none."""
     try:
         return sha256_of(path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, RefusedError):

@@ -101,7 +101,7 @@ def wanted_of(body: bytes) -> list[Wanted]:
 
 
 def begun_of(host: Host, one: Wanted) -> Future[Copy] | None:
-    """Take over what was begun of a copy; None where nobody has begun it."""
+    """Take over what was begun of a copy, or None if nobody has begun it."""
     future = host.begun.pop(one, None)
     return None if future is None or future.cancel() else future
 

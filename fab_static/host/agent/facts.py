@@ -51,7 +51,7 @@ def facts(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def inodes(host: Host) -> list[int] | None:
-    """Return numbers that two hosts have alike who share a folder; None where there is no folder."""
+    """Return numbers that two hosts have alike who share a folder, or None if there is no folder."""
     found = []
     for name in ("", ".fab_static", "objects", "releases"):
         with contextlib.suppress(OSError):

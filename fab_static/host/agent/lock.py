@@ -27,7 +27,7 @@ LOCK_WATCH_SECONDS = 12.0  # two beats: so long no beat may come before a silent
 
 
 def holder(host: Host) -> dict[str, Any] | None:
-    """Return who holds the lock, with the seconds since the last heartbeat; None where it is free."""
+    """Return who holds the lock, with the seconds since the last heartbeat, or None if it is free."""
     if not is_folder(host.path("lock")):
         return None
     owner = host.known("lock/owner.json", is_owner) or {

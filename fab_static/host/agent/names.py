@@ -41,7 +41,7 @@ def in_folder(name: Any) -> str:
 def checked(pattern: str, name: Any, what: str) -> str:
     """Return the name if it has the form that this kind of name always has."""
     if not isinstance(name, str) or not re.fullmatch(pattern, name):
-        raise RefusedError(f"{name!r} is no {what}", "a request", f"name an existing {what}")
+        raise RefusedError(f"{name!r} names no {what}", "a request", f"name an existing {what}")
     return name
 
 

@@ -65,7 +65,7 @@ def read_plain(path: str, most: int = MAX_FRAME) -> tuple[bytes, os.stat_result]
 
 
 def read_json(path: str) -> Any:
-    """Return the JSON of a plain file; None where there is no such file."""
+    """Return the JSON of a plain file, or None if there is no such file."""
     try:
         return parsed(path, read_plain(path)[0])
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def parsed(path: str, data: bytes) -> Any:
         return json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise RefusedError(
-            f"{os.path.basename(path)} is no JSON: {error}",
+            f"{os.path.basename(path)} is not JSON: {error}",
             path,
             "move the damaged file away; the next deploy writes it anew",
         ) from error
@@ -108,7 +108,7 @@ def owner_of(status: os.stat_result) -> str:
 
 
 def folder_of_others(folder: str) -> str | None:
-    """Return in words that other accounts may write in a folder; None where none may."""
+    """Return in words that other accounts may write in a folder, or None if none may."""
     status = os.stat(folder)
     if is_ours(status):
         return None

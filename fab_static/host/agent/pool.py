@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | None:
-    """Return where a pool entry can be linked; None where a place has it.
+    """Return where a pool entry can be linked, or None if a place has it.
 
     A name may be a file in one release and a folder in the next. While both are kept, the later one
     stands in the second pool.
@@ -74,7 +74,7 @@ def refuse_hidden(host: Host, seal: dict[str, Any], objects: Objects) -> None:
 def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
     """Refuse a pool entry whose URL promised other bytes: caches keep them for a year.
 
-    An entry that somebody wrote to is no promise; it is linked anew.
+    An entry that somebody wrote to is not a promise; it is linked anew.
     """
     try:
         status = os.stat(target)

@@ -90,7 +90,7 @@ def traced(running: Iterable[int], tracers: Collection[int]) -> Iterator[int]:
 
 
 def processes() -> dict[int, tuple[int, int, str]]:
-    """Return what runs: process id -> its parent, its session, when it started; nothing where no /proc is."""
+    """Return what runs: process id -> its parent, its session, when it started, or nothing if no /proc is."""
     found: dict[int, tuple[int, int, str]] = {}
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir("/proc"):

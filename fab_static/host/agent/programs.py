@@ -14,6 +14,7 @@ import marshal
 import os
 import stat
 import sys
+from importlib.util import MAGIC_NUMBER
 
 from fab_static.host.agent.claims import claim
 from fab_static.host.agent.digests import begun_sha256
@@ -43,7 +44,7 @@ def keep_programs(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def kept_program(host: Host, sha256: str) -> bytes:
-    """Return a program that is kept here; nothing where it is not, or has other bytes than its name says."""
+    """Return a program that is kept here, or nothing if it is not, or has other bytes than its name says."""
     data = _read(host, sha256)
     return data if begun_sha256(data).hexdigest() == sha256 else b""
 
@@ -53,12 +54,8 @@ def _keep_compiled(host: Host, program: bytes) -> None:
 
     The bootstrap in host/archive.py finds it by this very name, and looks at the same conditions.
     """
-    magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
     sha256 = begun_sha256(program).hexdigest()
-    name = f"{sha256}.{sys.implementation.cache_tag}-{magic}"
-    kept = _read(host, name)
-    if kept and begun_sha256(kept[32:]).digest() == kept[:32]:
-        return
+    name = f"{sha256}.{sys.implementation.cache_tag}-{MAGIC_NUMBER.hex()}"
     made = {
         file: marshal.dumps(compile(source, file, "exec", dont_inherit=True))
         for file, source in sources_in(program).items()

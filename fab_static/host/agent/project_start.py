@@ -108,7 +108,7 @@ class OneStart:
 
 
 def in_fork(agent: Agent, head: Head, order: Head) -> Forked | None:
-    """Run a command in a fork of the project's one start; None where it must be started by itself."""
+    """Run a command in a fork of the project's one start, or None if it must be started by itself."""
     for _ in range(2):  # anew where what it read has changed
         if agent.starts_alone:
             break

@@ -29,7 +29,7 @@ def provisional_flip(host: Host) -> Head | None:
 
 
 def noted_flip(host: Host) -> Head | None:
-    """Return the note of a flip, whoever wrote it; None where there is none, or a strange one."""
+    """Return the note of a flip, whoever wrote it, or None if there is none, or a strange one."""
 
     def is_sound(note: Head) -> bool:
         return (

@@ -95,7 +95,7 @@ def told(host: Host, *parts: str) -> list[int] | None:
 
 
 def recorded(host: Host) -> str | None:
-    """Return how all was when the last prune had ended; None where nobody knows."""
+    """Return how all was when the last prune had ended, or None if nobody knows."""
     try:
         return read_plain(host.path(RECORD))[0].decode("utf-8", "replace")
     except (OSError, RefusedError):

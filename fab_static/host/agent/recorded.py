@@ -116,7 +116,7 @@ def shell_line(told: Head) -> ShellLine:
     own = [pattern for pattern in line.nothing if declared.are_files(folder, pattern)]
     if own:
         raise RefusedError(
-            f"what {', '.join(own)} matches is written by phase {told['name']} itself, so it is no input of it",
+            f"what {', '.join(own)} matches is written by phase {told['name']} itself, so it is not an input of it",
             folder,
             "name its sources in `reads` in the inventory, and in `writes` nothing but what it makes",
             "build",
@@ -132,7 +132,7 @@ def shell_line(told: Head) -> ShellLine:
 
 
 def read_record(path: str) -> Head | None:
-    """Return a record of what a run has read; None where there is none, or it is broken."""
+    """Return a record of what a run has read, or None if there is none, or it is broken."""
     from fab_static.host.project.reads import states  # late: it comes with `learn`
 
     return states.read_record(path)

@@ -215,7 +215,7 @@ def place_of_delta(held: str) -> str:
 
 
 def found_at(host: Host, path: str) -> tuple[str, os.stat_result | None]:
-    """Return where a file that a release needs stands, and its status; None where it is nowhere."""
+    """Return where a file that a release needs stands, and its status, or None if it is nowhere."""
     for place in places_of(path):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             status = os.lstat(host.path(place))

@@ -68,7 +68,7 @@ def linked(host: Host) -> list[str]:
 
 
 def links_in(host: Host, folder: str) -> list[str]:
-    """Return the names of what lies in a folder of ours and is a link; none where it cannot be read."""
+    """Return the names of what lies in a folder of ours and is a link, or none if it cannot be read."""
     try:
         with os.scandir(host.path(folder)) as entries:
             return sorted(f"{folder}/{entry.name}" for entry in entries if entry.is_symlink())

@@ -67,7 +67,7 @@ class Host:
     # ---- records: others may have written there, a crash may have cut them off
 
     def known(self, name: str, is_sound: Callable[[Head], bool] = bool) -> Head | None:
-        """Return a record, a JSON object; None where there is none, or a strange one: `odd` says why."""
+        """Return a record, a JSON object, or None if there is none, or a strange one: `odd` says why."""
         try:
             found = read_json(self.path(name))
         except RefusedError as error:
@@ -93,7 +93,7 @@ class Host:
     # ---- releases
 
     def live(self, link: str = "current") -> str | None:
-        """Return the release that a link names; None where it names none."""
+        """Return the release that a link names, or None if it names none."""
         try:
             folder, _, name = os.readlink(self.path(link)).rpartition("/")
         except OSError:

@@ -36,7 +36,10 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     seal = parsed("release.json", text)
     if not is_seal(seal, head["release"]):
         raise RefusedError(
-            f"what came is no seal of {head['release']}", agent.host.root, "deploy again", "release"
+            f"what came is not a seal of {head['release']}",
+            agent.host.root,
+            "deploy again",
+            "release",
         )
     wanted = objects_of(seal, head["roles"]).items()
     records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
@@ -65,7 +68,7 @@ def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
 
 
 def _text(host: Host, head: Head, body: bytes) -> bytes | None:
-    """Return the seal's text; None where it cannot be made of what is here."""
+    """Return the seal's text, or None if it cannot be made of what is here."""
     base = head["base"]
     if not base:
         text = body

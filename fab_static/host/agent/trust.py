@@ -43,7 +43,7 @@ def signed_change(before: str, after: str) -> bytes:
 
 
 def kept_signers(host: Host) -> bytes | None:
-    """Return the list that this host keeps; None where it never had one.
+    """Return the list that this host keeps, or None if it never had one.
 
     Raises:
         RefusedError: another account may have written it: nothing can be trusted then.
@@ -84,7 +84,7 @@ def refuse_untrusted(host: Host, release: str) -> None:
 
 
 def signature_of(host: Host, release: str) -> str | None:
-    """Return the signature that a release came with; None where there is none that can be read."""
+    """Return the signature that a release came with, or None if there is none that can be read."""
     try:
         data = read_plain(host.path("releases", release, SIGNATURE), MOST_SIGNATURE)[0]
     except (OSError, RefusedError):
@@ -104,7 +104,7 @@ def untrusted(host: Host, what: str, release: str) -> RefusedError:
 def why_untrusted(
     signers: str, words: bytes, signature: bytes, namespace: str, folder: str
 ) -> str | None:
-    """Return why a signature of these words counts for nothing; None where one of a list made it.
+    """Return why a signature of these words counts for nothing, or None if one of a list made it.
 
     Args:
         signers: the file of the list.

@@ -136,7 +136,7 @@ def stays(host: Host, head: Head, why: str) -> None:
 
 
 def is_another_note(path: str, note: Head) -> bool:
-    """Tell whether a later flip was noted; what is no note is no word of ours."""
+    """Tell whether a later flip was noted; what is not a note is not a word of ours."""
     try:
         found = read_json(path)
     except (RefusedError, OSError):

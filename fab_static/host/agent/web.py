@@ -138,7 +138,7 @@ def nginx_configuration(master: str) -> str:
 
 
 def text_of(path: str) -> str:
-    """Return the text of a small file; nothing where it cannot be read."""
+    """Return the text of a small file, or nothing if it cannot be read."""
     with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
         return file.read(1 << 20)
     return ""

@@ -4,7 +4,7 @@ It speaks in frames, on its standard input and output:
 
     4 bytes  length of the head (big endian)
     4 bytes  length of the body
-    head     one JSON object, ASCII; file names that are no Unicode travel as lone surrogates
+    head     one JSON object, ASCII; file names that are not Unicode travel as lone surrogates
     body     bytes, where a request or an answer has any
 
 A request's head says what to `do`, and has a number, `n`; all frames of its answer have that number, and the
@@ -250,7 +250,7 @@ class Agent:
                     break
                 head = json.loads(self._exactly(head_size).decode("ascii"))
                 body = self._exactly(body_size)
-                # these are no requests: they must be heard while one is worked on
+                # these are not requests: they must be heard while one is worked on
                 if isinstance(head, dict) and "here" in head:
                     continue
                 if isinstance(head, dict) and "alive" in head:

@@ -70,7 +70,7 @@ def kept_below(folder: str) -> Iterator[str]:
     """Yield the files of a folder that a phase has made.
 
     Raises:
-        RefusedError: at a link to a folder, or out of this one; at what is no file.
+        RefusedError: at a link to a folder, or out of this one; at what is not a file.
     """
     try:
         for name, _status in walk(folder):

@@ -122,7 +122,7 @@ def _manifest_loader() -> Iterator[tuple[str, Reader]]:
 
 
 def _class(name: str) -> object:
-    """Return a class by its dotted name; None where it cannot be imported."""
+    """Return a class by its dotted name, or None if it cannot be imported."""
     from django.utils.module_loading import import_string
 
     with suppress(Exception):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compress_settings() -> Compress | None:
-    """Return django-compressor's settings, its defaults applied; None where it is not used."""
+    """Return django-compressor's settings, its defaults applied, or None if it is not used."""
     from django.apps import apps
 
     if not apps.is_installed("compressor"):

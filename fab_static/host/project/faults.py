@@ -117,7 +117,7 @@ def walked(folder: str, patterns: list[str]) -> Iterator[tuple[str, str, str | N
 
 
 def fault_of(path: str) -> str | None:
-    """Return why a file cannot be collected; None where it can."""
+    """Return why a file cannot be collected, or None if it can."""
     if os.path.islink(path) and not os.path.exists(path):
         return f"is a link to {os.readlink(path)}, which is not there"
     if not os.path.isfile(path):

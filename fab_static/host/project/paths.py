@@ -25,7 +25,7 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def folder_of(storage: Any) -> str | None:
-    """Return the folder of a storage; None where it keeps its files elsewhere than on disk."""
+    """Return the folder of a storage, or None if it keeps its files elsewhere than on disk."""
     try:
         return absolute(storage.path(""))
     except Exception:  # not implemented, or not configured

@@ -135,7 +135,7 @@ def other_storages() -> Iterator[tuple[str, Any]]:
 
 
 def catalogues() -> str | None:
-    """Return the folder into which django-statici18n writes its catalogues; None where it is not used."""
+    """Return the folder into which django-statici18n writes its catalogues, or None if it is not used."""
     from django.apps import apps
 
     if not apps.is_installed("statici18n"):

@@ -25,7 +25,7 @@ _LEFT_ASIDE_SECONDS = 3600
 
 
 def base_folder(named: object, project: str) -> str | None:
-    """Return the folder of all caches; None where there is to be none.
+    """Return the folder of all caches, or None if there is to be none.
 
     Args:
         named: the setting FAB_STATIC_CACHE; True: there is no such setting.

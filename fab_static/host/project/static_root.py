@@ -114,7 +114,7 @@ def is_listed(name: str, listed: set[str]) -> bool:
 
 
 def git_lines(folder: str, *words: str) -> list[str]:
-    """Return what git says in a folder, between its NULs; nothing where it is in no checkout, or git is not there."""
+    """Return what git says in a folder, between its NULs, or nothing if it is in no checkout, or git is not there."""
     import subprocess
 
     try:

@@ -68,7 +68,7 @@ def staticfiles_manifest() -> str | None:
 
 
 def prints_hashed_names() -> str | None:
-    """Return the storage that raises for a name its manifest lacks; None where pages need no manifest."""
+    """Return the storage that raises for a name its manifest lacks, or None if pages need no manifest."""
     from django.conf import settings
     from django.contrib.staticfiles.storage import staticfiles_storage
 
@@ -84,7 +84,7 @@ def prints_hashed_names() -> str | None:
 
 
 def unjudged_storage() -> str | None:
-    """Return why the staticfiles storage may name or leave out files as it likes; None where it does not."""
+    """Return why the staticfiles storage may name or leave out files as it likes, or None if it does not."""
     from django.contrib.staticfiles.storage import staticfiles_storage
 
     kind: type = staticfiles_storage.__class__

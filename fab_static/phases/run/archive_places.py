@@ -96,7 +96,7 @@ def _response(url: str, place: str) -> BinaryIO:
         return cast("BinaryIO", urllib.request.urlopen(request, timeout=SILENT_SECONDS))  # noqa: S310
     except ValueError as error:
         raise InventoryError(
-            f"this is no URL: {error}", where=_shown(place), mend="write it as https://host/path"
+            f"this is not a URL: {error}", where=_shown(place), mend="write it as https://host/path"
         ) from error
 
 

@@ -162,7 +162,7 @@ def refuse_other_bytes(deploy: Deployment, known: Mapping[str, Sequence[str]]) -
 
 
 def written_by(deploy: Deployment, paths: Iterable[str]) -> dict[str, str]:
-    """Return which build phase wrote each file last; nothing where the release was not built here."""
+    """Return which build phase wrote each file last, or nothing if the release was not built here."""
     if deploy.journal.promoted_from:
         return {}
     found: dict[str, str] = {}

@@ -49,7 +49,7 @@ class Answer:
             if encoding == "br" and brotli:
                 return bytes(brotli.decompress(self.raw))
         except (zlib.error, getattr(brotli, "error", zlib.error)) as error:
-            raise ValueError(f"its body is no {encoding}: {error}") from error
+            raise ValueError(f"its body is not {encoding}: {error}") from error
         if encoding not in ("", "identity"):
             raise ValueError(f"its body is encoded as {encoding}, which was not asked for")
         return self.raw

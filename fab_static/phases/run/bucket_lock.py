@@ -64,7 +64,7 @@ class BucketLock(Ownership):
         return {}
 
     def holder(self) -> answers.Holder | None:
-        """Return who holds the lock; None where it is free. No right to write is needed."""
+        """Return who holds the lock, or None if it is free. No right to write is needed."""
         return self._holder_in(self._seen())
 
     def check(self) -> None:

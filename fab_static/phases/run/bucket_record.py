@@ -75,7 +75,7 @@ class BucketRecord:
 
         Args:
             here: what the host says of itself.
-            others: what is live on each other host and in the origin; None where that is not sure.
+            others: what is live on each other host and in the origin, or None if that is not sure.
         """
         if self.is_here or self.note is None:
             return here

@@ -43,7 +43,7 @@ MOST_BYTES = 64 << 20  # of a build's record, as the bucket holds it
 
 
 def known_elsewhere(deploy: Deployment, name: str, base: str | None) -> Known | None:
-    """Return what a phase would leave, by a run on another machine that read the same; None where nobody knows."""
+    """Return what a phase would leave, by a run on another machine that read the same, or None if nobody knows."""
     place = deploy.environment.cache
     if place is None or deploy.reuse == "no" or deploy.by_itself:
         return None

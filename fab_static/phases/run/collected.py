@@ -128,7 +128,7 @@ def _written_late_by(deploy: Deployment, paths: Iterable[str]) -> str | None:
 
 
 def hashed_names(deploy: Deployment, listing: Listing) -> Mapping[str, str]:
-    """Return name -> name with a hash, as Django's manifest in a listing has them; nothing where there is none."""
+    """Return name -> name with a hash, as Django's manifest in a listing has them, or nothing if there is none."""
     facts = deploy.facts(deploy.build)
     path = staticfiles_manifest_path(facts)
     if path is None:

@@ -225,7 +225,7 @@ def _of_requirejs(deploy: Deployment) -> dict[str, tuple[str, ...]]:
 
 
 def _before_compress(deploy: Deployment) -> dict[str, str] | None:
-    """Return the static root that compress was given, path -> SHA-256; None where nothing ran before it."""
+    """Return the static root that compress was given, path -> SHA-256, or None if nothing ran before it."""
     configured = deploy.phases
     if "compress" not in configured or configured[0] == "compress":
         return None

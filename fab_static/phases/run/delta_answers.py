@@ -41,7 +41,7 @@ def ask_as_who_returns(
     """Ask each static host for files that have deltas, as a browser that holds what one was made against.
 
     A delta must be the recorded one. Some are read back, too, where this machine has the program zstd. A whole
-    file is no fault: the host's nginx may not know of deltas yet.
+    file is not a fault: the host's nginx may not know of deltas yet.
     """
     asked = [
         (base + url, want.file, held)
@@ -103,7 +103,7 @@ def _held_bytes(deploy: Deployment, helds: Sequence[str]) -> dict[str, bytes]:
 
 
 def _wrong(answer: Answer, file: File, held: str, known: bytes | None) -> str | None:
-    """Return what is wrong with an answer to who holds these bytes; None where nothing is."""
+    """Return what is wrong with an answer to who holds these bytes, or None if nothing is."""
     if answer.status != 200:
         return f"answered {answer.status}"
     try:
@@ -118,7 +118,7 @@ def _wrong(answer: Answer, file: File, held: str, known: bytes | None) -> str | 
 
 
 def _read(answer: Answer, known: bytes | None) -> bytes | None:
-    """Return what a browser makes of an answer; None where that cannot be told here.
+    """Return what a browser makes of an answer, or None if that cannot be told here.
 
     Raises:
         ValueError: it is not encoded as its header says.
@@ -133,5 +133,5 @@ def _read(answer: Answer, known: bytes | None) -> bytes | None:
         command = ["zstd", "--decompress", "--stdout", "--quiet", "-D", file.name]
         ran = subprocess.run(command, input=answer.raw, capture_output=True, check=False)  # noqa: S603
     if ran.returncode:
-        raise ValueError(f"its body is no dcz: {ran.stderr.decode(errors='replace').strip()}")
+        raise ValueError(f"its body is not a dcz: {ran.stderr.decode(errors='replace').strip()}")
     return ran.stdout

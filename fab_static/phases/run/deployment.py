@@ -84,7 +84,9 @@ class Deployment:
     hub: Publication | None = None  # the bucket that hosts fetch from; may be the same
     kept: BucketRecord | None = None  # the record, where a bucket keeps it
     caching: Caching | None = None  # the CDN's settings, where they were asked for
-    is_flipped: bool = False  # every host has flipped, and was told: what fails now is no exit 1
+    is_flipped: bool = (
+        False  # every host has flipped, and was told: what fails now is not an exit 1
+    )
     # the release that the probe found wrong, from when another one begins to be made live in its place
     withdrawn: Release | None = None
     after_flip: list[FabStaticError] = field(default_factory=list)
@@ -295,7 +297,7 @@ class Deployment:
 
     @property
     def built_versions_file(self) -> str | None:
-        """The name of the file that the last sealed build wrote; None where it has no versions."""
+        """The name of the file that the last sealed build wrote, or None if it has no versions."""
         sealed = self.journal.phases.get("seal")
         return sealed.get("versions_file") if sealed else None
 
@@ -323,7 +325,7 @@ class Deployment:
 
     @property
     def live(self) -> str | None:
-        """The release that is live on every host and in the bucket; None where none is, or they disagree."""
+        """The release that is live on every host and in the bucket, or None if none is, or they disagree."""
         live = {state["current"] for state in self.states.values()}
         if self.origin:
             live.add(self.origin.live)

@@ -93,7 +93,7 @@ def _missed(
 
 
 def _read_by(use: questions.EntryUse, read: Mapping[str, Read]) -> list[Read]:
-    """Return the manifests that a tag reads; none where the release has none for it."""
+    """Return the manifests that a tag reads, or none if the release has none for it."""
     path = use["manifest"]
     if path is not None:
         return [read[path]] if path in read else []

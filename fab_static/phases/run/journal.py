@@ -156,7 +156,7 @@ class Journal:
 
     @property
     def promoted_from(self) -> str | None:
-        """The environment that sealed the release at hand; None where it was built here.
+        """The environment that sealed the release at hand, or None if it was built here.
 
         A build phase that ran since has begun a release of this environment's own.
         """
@@ -241,5 +241,5 @@ def _queries(data: Mapping[str, list[str] | None]) -> dict[str, Queries]:
     return {
         path: None if some is None else frozenset(some)
         for path, some in data.items()
-        if some != []  # no query is no URL, and nothing to forget
+        if some != []  # no query is not a URL, and nothing to forget
     }

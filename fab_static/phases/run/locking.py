@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from fab_static.phases.run.bucket_lock import BucketLock
+from typing import TYPE_CHECKING
+
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.lock import Lock, Ownership
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.answers import Holder
+
+if TYPE_CHECKING:
+    from fab_static.phases.run.bucket_lock import BucketLock
+    from fab_static.phases.run.lock import Ownership
 
 
 def lock_of(deploy: Deployment, phase: str) -> Ownership:
     """Return the environment's lock, for a run that begins at this phase; it is not taken yet."""
-    place = deploy.environment.notes
-    if place:
-        return BucketLock(place, deploy.environment, deploy.operator, phase)
-    return Lock(deploy.build, deploy.operator, phase)
+    from fab_static.phases.run.lock import Lock  # not above: `status` only looks, and starts sooner
+
+    return _in_bucket(deploy, phase) or Lock(deploy.build, deploy.operator, phase)
 
 
 def keeps_lock(deploy: Deployment) -> bool:
@@ -23,8 +26,17 @@ def keeps_lock(deploy: Deployment) -> bool:
 
 
 def holder_of(deploy: Deployment) -> Holder | None:
-    """Return who holds the lock; None where it is free. Only looks."""
+    """Return who holds the lock, or None if it is free. Only looks."""
+    lock = _in_bucket(deploy, "")
+    return lock.holder() if lock else deploy.build.ask(verbs.LOOK_AT_LOCK)[0]["holder"]
+
+
+def _in_bucket(deploy: Deployment, phase: str) -> BucketLock | None:
     place = deploy.environment.notes
-    if place:
-        return BucketLock(place, deploy.environment, deploy.operator, "").holder()
-    return deploy.build.ask(verbs.LOOK_AT_LOCK)[0]["holder"]
+    if place is None:
+        return None
+    from fab_static.phases.run.bucket_lock import (
+        BucketLock,
+    )  # not above: most fleets keep it on a host
+
+    return BucketLock(place, deploy.environment, deploy.operator, phase)

@@ -65,7 +65,7 @@ def refuse_broken_promises(deploy: Deployment, build: Promising) -> None:
 def page_facts_of(
     deploy: Deployment, files: Mapping[str, File], said: questions.Integrity
 ) -> dict[str, File]:
-    """Return the manifest of what tags print of files; nothing where no template asks for any.
+    """Return the manifest of what tags print of files, or nothing if no template asks for any.
 
     Raises:
         BuildError: the project asks for a hash that browsers do not know.

@@ -40,7 +40,7 @@ class Publication:
 
     @property
     def live(self) -> str | None:
-        """The release that is live in the bucket; None where none is, or a flip broke off."""
+        """The release that is live in the bucket, or None if none is, or a flip broke off."""
         return None if self.manifest.pending else self.manifest.release
 
     def read(self) -> Publication:

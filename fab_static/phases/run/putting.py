@@ -89,7 +89,7 @@ class Putting:
         there, ended = [], []
         for at, answer in said.items():
             item = items[at]
-            if answer.status == 200 and answer.etag:  # what gives none is no store
+            if answer.status == 200 and answer.etag:  # what gives none is not a store
                 self.done.append((item, answer.etag))
             elif answer.status == 412:
                 there.append(item)

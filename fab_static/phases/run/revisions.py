@@ -21,7 +21,7 @@ _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class Built:
     """The revision that is built: its hash, its subject, and the commits since the one that is live.
 
-    `commits` are "d0a90f8 Fix the cart", the newest first; None where nobody can say.
+    `commits` are "d0a90f8 Fix the cart", the newest first, or None if nobody can say.
     """
 
     revision: str
@@ -47,13 +47,13 @@ class Built:
 
 
 def revision_of(deploy: Deployment, host: RemoteHost) -> str | None:
-    """Return the git commit of the checkout on a host; None where it is none."""
+    """Return the git commit of the checkout on a host, or None if it is none."""
     found = _git(deploy, host, "rev-parse", "--verify", "HEAD")
     return found[0].split()[0] if found and found[0].strip() else None
 
 
 def built(deploy: Deployment) -> Built | None:
-    """Return what is built of the checkout on the build host; None where it is no git checkout."""
+    """Return what is built of the checkout on the build host, or None if it is not a git checkout."""
     try:
         found = _git(deploy, deploy.build, "log", "-n", "1", "--format=%H%n%s")
     except FabStaticError:  # what is wrong there is told by the phase that needs the checkout
@@ -68,7 +68,7 @@ def built(deploy: Deployment) -> Built | None:
 
 
 def commits(deploy: Deployment, old: str, new: str) -> tuple[str, ...] | None:
-    """Return the commits after one revision up to another, one more than are told; None where git cannot."""
+    """Return the commits after one revision up to another, one more than are told, or None if git cannot."""
     if not (_HASH.fullmatch(old) and _HASH.fullmatch(new)):
         return None
     words = ("log", "-n", str(MOST + 1), f"--abbrev={SHORT}", "--format=%h %s", f"{old}..{new}")
@@ -100,7 +100,7 @@ def others(deploy: Deployment, hosts: Sequence[RemoteHost]) -> dict[str, str]:
 
 
 def _git(deploy: Deployment, host: RemoteHost, *words: str) -> list[str] | None:
-    """Return the lines that git prints in the checkout of a host; None where it fails."""
+    """Return the lines that git prints in the checkout of a host, or None if it fails."""
     path = deploy.project(host).path
     # the checkout may belong to another user than the one who deploys
     command = ["git", "-c", f"safe.directory={path}", *words]

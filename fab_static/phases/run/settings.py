@@ -54,7 +54,7 @@ def baked_settings(facts: Settings) -> Baked:
 
 
 def staticfiles_manifest_path(facts: Settings) -> str | None:
-    """Return the name of Django's staticfiles.json in a release; None where there is none."""
+    """Return the name of Django's staticfiles.json in a release, or None if there is none."""
     absolute = facts.get("staticfiles_manifest")
     return _in_release(absolute, facts, "staticfiles") if absolute else None
 

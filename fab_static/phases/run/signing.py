@@ -27,7 +27,7 @@ ARMOUR = "-----BEGIN SSH SIGNATURE-----"
 
 
 def signed(deploy: Deployment, release: Release) -> str | None:
-    """Return our signature of a seal; None where the inventory names no key.
+    """Return our signature of a seal, or None if the inventory names no key.
 
     Raises:
         InventoryError: the key cannot be used.
@@ -66,7 +66,7 @@ def _unusable(key: str, why: str) -> InventoryError:
 
 
 def allowed_signers(deploy: Deployment) -> bytes | None:
-    """Return the inventory's list of allowed signers; None where it names none.
+    """Return the inventory's list of allowed signers, or None if it names none.
 
     Raises:
         InventoryError: it cannot be read, or names nobody.

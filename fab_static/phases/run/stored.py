@@ -18,7 +18,7 @@ def text_of(build: RemoteHost, sha256: str, where: str) -> str:
     """Return the text of an object; `where` is what it is, for the operator.
 
     Raises:
-        ManifestError: it is no text.
+        ManifestError: it is not text.
     """
     _, data = build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))
     return decoded(data, where=where, error=ManifestError)

@@ -135,7 +135,7 @@ def keeps_dictionaries_apart(behaviour: Config, policy: Config | None) -> bool:
 def mixes_dictionaries(behaviour: Config, policy: Config | None) -> bool:
     """Tell whether a delta can be cached for browsers that do not hold what it was made against.
 
-    That is so where the header goes on to the origin, by an origin request policy, and is no part of the key.
+    That is so where the header goes on to the origin, by an origin request policy, and is not part of the key.
     """
     headers = headers_in_key(behaviour, policy)
     return (

@@ -38,7 +38,7 @@ class _Subtree:
     """The names from `start` to `end`, which have a beginning in common that no other name has.
 
     `costs[k]` is the least with at most k prefixes; more of them than it is long gain nothing. `whole` is
-    the prefix that reaches all, and how many names it fails to spare; None where no prefix reaches just
+    the prefix that reaches all, and how many names it fails to spare, or None if no prefix reaches just
     these. `halves` are None where each name is best named, or all are reached by one prefix.
     """
 
@@ -57,7 +57,7 @@ class Covers:
         names: to reach; not none.
         spared: to spare; none of `names`.
         worth: what things cost.
-        most: prefixes allowed; None where they are no scarcer than names.
+        most: prefixes allowed, or None if they are no scarcer than names.
         is_single: whether a name can be named by itself.
         allowed: the longest beginning of a text that may be asked for as a prefix.
     """
@@ -167,7 +167,7 @@ def _sums(one: list[int], other: list[int], most: int) -> list[int]:
 
 
 def _share(first: _Subtree, second: _Subtree, allowed: int, cost: int) -> int | None:
-    """Return how many prefixes the first half has when both cost this much apart; None where they never do."""
+    """Return how many prefixes the first half has when both cost this much apart, or None if they never do."""
     start, end = max(0, allowed - len(second.costs) + 1), min(allowed + 1, len(first.costs))
     shares = range(start, end)
     return next((k for k in shares if first.costs[k] + second.costs[allowed - k] == cost), None)

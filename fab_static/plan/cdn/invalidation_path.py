@@ -24,7 +24,7 @@ def spellings(path: str) -> tuple[str, ...]:
     """Return how URLs spell a path: as CSS has it and CloudFront wants it, and as Django prints it.
 
     RFC 3986 holds `icon@2x.png` and `icon%402x.png` for two URLs, and so does a cache. The name may hold
-    bytes that are no Unicode, as os.fsdecode gives them.
+    bytes that are not Unicode, as os.fsdecode gives them.
     """
     if _PLAIN.fullmatch(path):
         return (path,)

@@ -10,14 +10,14 @@ def source(url: str = "/static/") -> str:
     """Return the function's JavaScript, for a viewer-request in runtime cloudfront-js-2.0.
 
     A query changes nothing on S3: it would answer `?version=old` with the bytes that are live. So the
-    URL becomes that of the pool, where each version has its own key. What is no version is no part of
+    URL becomes that of the pool, where each version has its own key. What is not a version is not part of
     a path, and what fab_static keeps for itself answers 404.
 
     Raises:
-        ValueError: `url` is no path with a slash at both ends.
+        ValueError: `url` is not a path with a slash at both ends.
     """
     if not re.fullmatch(r"/(?:[\w.~!$&'()*+,;=:@%-]+/)*", url):
-        raise ValueError(f"{url!r} is no path such as /static/")
+        raise ValueError(f"{url!r} is not a path such as /static/")
     return f"""\
 // fab_static: `?version=1a2b3c4` names the pool's key. Runtime cloudfront-js-2.0, viewer request.
 function handler(event) {{

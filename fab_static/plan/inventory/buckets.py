@@ -17,7 +17,7 @@ _ACCESS_POINT = re.compile(
 
 
 def read_origin(section: Section) -> S3 | None:
-    """Return the bucket that visitors are served from; None where hosts serve alone."""
+    """Return the bucket that visitors are served from, or None if hosts serve alone."""
     if not section.present:
         return None
     endpoint_url = _endpoint(section)
@@ -27,7 +27,7 @@ def read_origin(section: Section) -> S3 | None:
 
 
 def read_hub(section: Section, origin: S3 | None) -> S3 | None:
-    """Return the bucket that hosts fetch from: its own, else the origin's; None where bytes go over SSH."""
+    """Return the bucket that hosts fetch from: its own, else the origin's, or None if bytes go over SSH."""
     via = section.choice("via", ("ssh", "s3"), "ssh")
     place = origin
     if section.has("bucket"):
@@ -68,13 +68,15 @@ def _s3(
 ) -> S3:
     prefix = section.optional_text("prefix") or ""
     if prefix.startswith("/") or "//" in prefix or {".", ".."} & set(prefix.split("/")):
-        section.problem("prefix", f'"{prefix}" is no prefix; write it as static/, or leave it out')
+        section.problem(
+            "prefix", f'"{prefix}" is not a prefix; write it as static/, or leave it out'
+        )
     bucket = section.text("bucket")
     # Amazon S3 User Guide, "General purpose bucket naming rules"; older names had capitals
     is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", bucket)
     if bucket and not is_name and not _ACCESS_POINT.fullmatch(bucket):
         section.problem(
-            "bucket", f'"{bucket}" is no name of a bucket: its name alone, no s3:// nor /'
+            "bucket", f'"{bucket}" is not a name of a bucket: its name alone, no s3:// nor /'
         )
     place = S3(
         bucket=bucket,
@@ -106,10 +108,10 @@ def _demanded(section: Section) -> dict[str, str | None]:
     if key is not None and not _KMS_KEY.fullmatch(key):
         section.problem(
             "sse_key",
-            f'"{key}" is no ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME',
+            f'"{key}" is not an ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or …:alias/NAME',
         )
     if owner is not None and not re.fullmatch(r"[0-9]{12}", owner):
-        section.problem("owner", f'"{owner}" is no AWS account: 12 digits, in quotes')
+        section.problem("owner", f'"{owner}" is not an AWS account: 12 digits, in quotes')
     return {
         "sse": section.choice("sse", SSE, SSE[0]) if section.has("sse") else None,
         "sse_key": key,

@@ -28,7 +28,7 @@ def read_project(section: Section) -> Project:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", secret):
             section.problem(
                 f"secrets[{at}]",
-                "is no name of an environment variable; write the name, never the value",
+                "is not a name of an environment variable; write the name, never the value",
             )
         if secret in project.environment:
             section.problem(f"secrets[{at}]", f"{secret} stands in environment too; keep one")
@@ -64,7 +64,7 @@ def read_build(section: Section) -> Build:
 
 
 def _of_glob(glob: str) -> str | None:
-    """Return what is wrong with a glob of files in the static root; None where nothing is."""
+    """Return what is wrong with a glob of files in the static root, or None if nothing is."""
     if glob.startswith("/") or ".." in glob.split("/"):
         return 'must be relative to STATIC_ROOT, without "..", such as dist/assets/**'
     if not glob.strip("*/"):
@@ -73,7 +73,7 @@ def _of_glob(glob: str) -> str | None:
 
 
 def _of_command(text: str) -> str | None:
-    """Return what is wrong with a phase's command; None where nothing is."""
+    """Return what is wrong with a phase's command, or None if nothing is."""
     if not text.strip():
         return "is empty; write the command, or leave the key out for the usual one"
     if text.split(maxsplit=1)[0] != "manage.py":

@@ -101,7 +101,7 @@ class Build:
 class Manifest:
     """A file that web processes read, and that names static files; `path` is relative to project.path.
 
-    `below` is the folder of the static root that its names are relative to; None where nobody says.
+    `below` is the folder of the static root that its names are relative to, or None if nobody says.
     """
 
     path: str

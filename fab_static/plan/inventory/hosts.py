@@ -15,7 +15,7 @@ def read_hosts(root: Section, *, has_origin: bool) -> tuple[Host, ...]:
     hosts = []
     for name in section.keys():  # noqa: SIM118 - not a dict: it reads the names as text
         if not NAME.fullmatch(name):
-            section.problem(name, "is no name for a host: letters, digits, . _ - only")
+            section.problem(name, "is not a name for a host: letters, digits, . _ - only")
         entry = section.section(name, required=True)
         local = entry.boolean("local", default=False)
         hosts.append(

@@ -53,7 +53,7 @@ def _host(environment: Environment, name: str, place: str, there: Host | None) -
     found = _ADDRESS.fullmatch(place)
     if not NAME.fullmatch(name) or not found or not 0 < int(found["port"] or 22) < 65536:
         raise _refused(
-            f'"{name}={place}" is no host', "give its name and its address: join edge7=10.0.0.27"
+            f'"{name}={place}" is not a host', "give its name and its address: join edge7=10.0.0.27"
         )
     if there and there.local:
         raise _refused(f"{name} is this machine, and has no address", f"join {name}")

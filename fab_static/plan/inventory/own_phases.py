@@ -71,7 +71,7 @@ def read_phases(section: Section) -> tuple[tuple[str, ...], Mapping[str, OwnPhas
 
 def _read_own(part: Section, name: str) -> OwnPhase:
     if name and not NAME.fullmatch(name):
-        part.problem("name", f'"{name}" is no name of a phase: a-z, 0-9 and _ only, 32 at most')
+        part.problem("name", f'"{name}" is not a name of a phase: a-z, 0-9 and _ only, 32 at most')
     elif name in BUILD_PHASES:
         part.problem(
             "name",
@@ -91,7 +91,7 @@ def _read_own(part: Section, name: str) -> OwnPhase:
 
 
 def _of_path(key: str, value: str) -> str | None:
-    """Return what is wrong with a path of a phase; None where nothing is."""
+    """Return what is wrong with a path of a phase, or None if nothing is."""
     parts = PurePosixPath(value).parts
     if not value or "\0" in value:
         return "is empty"

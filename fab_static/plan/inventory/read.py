@@ -59,7 +59,7 @@ def parse(text: str, *, name: str, source: str) -> Environment:
 
 def _environment(root: Section, name: str) -> Environment:
     if not NAME.fullmatch(name):
-        root.problem("", f'"{name}" is no name for an environment: letters, digits, . _ - only')
+        root.problem("", f'"{name}" is not a name for an environment: letters, digits, . _ - only')
     origin = read_origin(root.section("origin"))
     hooks, hooks_timeout = _hooks(root.section("hooks"))
     environment = Environment(

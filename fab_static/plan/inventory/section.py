@@ -115,7 +115,7 @@ class Section:
         """Return a name that may stand in paths."""
         value = self.text(key)
         if value and not NAME.fullmatch(value):
-            self.problem(key, f'"{value}" is no name: letters, digits, . _ - only, 64 at most')
+            self.problem(key, f'"{value}" is not a name: letters, digits, . _ - only, 64 at most')
         return value
 
     def absolute(self, key: str) -> str:
@@ -165,18 +165,18 @@ class Section:
         value = self._get(key, (str, int), "a time such as 7d, 12h or 90s", default)
         match = _DURATION.fullmatch(str(value).strip())
         if not match:
-            self.problem(key, f'"{value}" is no time; write 7d, 12h, 30m or 90s')
+            self.problem(key, f'"{value}" is not a time; write 7d, 12h, 30m or 90s')
             return default
         return int(match[1]) * _SECONDS[match[2]]
 
     def bytes(self, key: str) -> int | None:
-        """Return the bytes of a size such as 50kB; None where it is absent."""
+        """Return the bytes of a size such as 50kB, or None if it is absent."""
         value = self._get(key, (str, int), "a size such as 50kB or 1.5MB", None)
         if value is None:
             return None
         match = _SIZE.fullmatch(str(value).strip())
         if not match:
-            self.problem(key, f'"{value}" is no size; write 50kB, 1.5MB or 48KiB')
+            self.problem(key, f'"{value}" is not a size; write 50kB, 1.5MB or 48KiB')
             return None
         return round(float(match[1]) * _BYTES[match[2].lower()])
 
@@ -246,7 +246,7 @@ class Section:
                 )
 
     def is_wrong(self, key: str) -> bool:
-        """Tell whether the value of a key is no list."""
+        """Tell whether the value of a key is not a list."""
         return self.has(key) and not isinstance(self._data[key], list)
 
     def texts(self, key: str) -> dict[str, str]:
@@ -257,7 +257,7 @@ class Section:
             section._read.add(name)
             value = section._data[name]
             if not name or "=" in name or "\0" in name:
-                section.problem(name, "is no name of an environment variable")
+                section.problem(name, "is not a name of an environment variable")
             elif isinstance(value, bool) or not isinstance(value, str | int | float):
                 section.problem(name, f"must be text (in quotes), not {shown(value)}")
             else:
@@ -269,7 +269,8 @@ def no_such(value: str, known: tuple[str, ...], what: str, whats: str) -> str:
     """Say that a word is not known, with the nearest one and all that are."""
     near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
     guess = f" (did you mean `{near[0]}`?)" if near else ""
-    return f'"{value}" is no {what}{guess}; the {whats} are {", ".join(known)}'
+    article = "an" if what[0] in "aeiou" else "a"
+    return f'"{value}" is not {article} {what}{guess}; the {whats} are {", ".join(known)}'
 
 
 def shown(value: Any) -> str:

@@ -21,7 +21,7 @@ def without(environment: Environment, names: Collection[str]) -> Environment:
     """Return the environment without these hosts.
 
     Raises:
-        InventoryError: one is no host, or builds, or is the last of a role.
+        InventoryError: one is not a host, or builds, or is the last of a role.
     """
     problems = [*_unknown(environment, names), *_needed(environment, names)]
     if problems:

@@ -75,7 +75,7 @@ class Compress(TypedDict):
     css_hashing_method: str | None
 
 
-# `class` is no name in Python
+# `class` is not a name in Python
 Storage = TypedDict("Storage", {"class": str | None, "folder": str | None, "error": str | None})
 
 
@@ -198,7 +198,7 @@ class Faults(TypedDict):
 # ---- answers: compress blocks
 
 
-# `in` is no name in Python
+# `in` is not a name in Python
 InTemplate = TypedDict(
     "InTemplate", {"engine": str, "template": str, "in": str, "line": int | None}
 )

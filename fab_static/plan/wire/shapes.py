@@ -27,7 +27,7 @@ Test = Callable[[Any], bool]
 
 
 def misshapen(shape: Any, value: Any) -> str | None:
-    """Return what is wrong with a value that should have a shape; None where nothing is."""
+    """Return what is wrong with a value that should have a shape, or None if nothing is."""
     # a listing has a hundred thousand values, and words for the place of each take most of the time
     return None if _test_of(shape)(value) else _problem(shape, value, "")
 

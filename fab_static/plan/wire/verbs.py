@@ -124,7 +124,7 @@ ANSWERS: Mapping[str, Any] = {
 
 
 def problem(name: str, answer: Any) -> str | None:
-    """Return what is wrong with an answer to a verb; None where nothing is.
+    """Return what is wrong with an answer to a verb, or None if nothing is.
 
     Keys that the shape does not name are let through: a later version may say more.
     """

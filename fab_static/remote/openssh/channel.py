@@ -29,7 +29,7 @@ class OpensshChannel(LocalChannel):
 
         Args:
             command: of words.of_session.
-            no_session: says what ssh's words mean where it opened no session; None where it did.
+            no_session: says what ssh's words mean where it opened no session, or None if it did.
             on_cut: is called when the connection was lost, not the command ended.
         """
         super().__init__(command)

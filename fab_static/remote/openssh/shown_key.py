@@ -49,7 +49,7 @@ def refusal(hop: Hop, said: Said, shown: bytes | None, *, is_direct: bool) -> Ho
 
 
 def shown_by(command: Sequence[str], found: Path, seconds: float) -> bytes | None:
-    """Return the key that a hop shows, as it goes over the wire; None where it does not tell.
+    """Return the key that a hop shows, as it goes over the wire, or None if it does not tell.
 
     Args:
         command: of words.of_question.

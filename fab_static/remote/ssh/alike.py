@@ -135,7 +135,7 @@ def _matches(alias: str, pattern: str) -> bool:
 
 
 def _blocks(file: Path) -> list[Block] | None:
-    """Return the blocks of a file; None where it tells hosts apart by more than `Host`."""
+    """Return the blocks of a file, or None if it tells hosts apart by more than `Host`."""
     blocks = [Block(("*",), is_of_one_host=False)]
     for keyword, value in _lines(file):
         if keyword == "match" or (keyword == "host" and '"' in value):

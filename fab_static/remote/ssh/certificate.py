@@ -86,7 +86,7 @@ def parse(blob: bytes) -> Certificate:
 
 
 def why_not(certificate: Certificate, hostname: str, algorithms: tuple[str, ...]) -> str | None:
-    """Return why a certificate is not good for a host; None where it is.
+    """Return why a certificate is not good for a host, or None if it is.
 
     Args:
         certificate: whose signer is trusted.

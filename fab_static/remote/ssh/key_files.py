@@ -160,7 +160,7 @@ def refuse_wrong_identity(ssh: Ssh) -> None:
 
 
 def certificate_in(path: str) -> paramiko.pkey.PublicBlob | None:
-    """Return the certificate in a file; None where there is none."""
+    """Return the certificate in a file, or None if there is none."""
     try:
         return paramiko.pkey.PublicBlob.from_file(path)
     except (OSError, ValueError, binascii.Error, UnicodeDecodeError):
@@ -241,7 +241,7 @@ def _parsed(data: bytes, passphrase: str | None) -> paramiko.PKey:
 
 
 def _other_than_private(data: bytes) -> tuple[str, str] | None:
-    """Return what a file is instead of a private key, and the cure; None where it may be one."""
+    """Return what a file is instead of a private key, and the cure, or None if it may be one."""
     text = data[:4000].lstrip()
     if not text:
         return "is empty", "name the file of a key"
@@ -266,7 +266,7 @@ def _other_than_private(data: bytes) -> tuple[str, str] | None:
         return "is a public key", "name the private key"
     if b"PRIVATE KEY-----" not in text:
         return (
-            "is no private key",
+            "is not a private key",
             "name the file of a key that OpenSSH can read: ssh-keygen -y -f PATH",
         )
     if b"BEGIN DSA" in text:

@@ -1,6 +1,6 @@
 """Reads known_hosts as OpenSSH does: hashed names, patterns, negations, ports, markers, several keys a host.
 
-sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A line that nobody can read is no line; it is told once.
+sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. A line that nobody can read is not a line; it is told once.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ANSWER_SECONDS = 10.0
 
 
 def revoked_by(file: str, keys: Iterable[bytes]) -> str | None:
-    """Return what the file says of these keys; None where it revokes none of them."""
+    """Return what the file says of these keys, or None if it revokes none of them."""
     try:
         data = Path(file).read_bytes()
     except OSError as error:

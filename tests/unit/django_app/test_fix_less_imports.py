@@ -60,7 +60,7 @@ def test_a_second_run_changes_nothing(make_project):
 
 
 def test_a_variable_is_right_for_the_deeper_file_that_uses_it(make_project):
-    """Build-trap 18: it is no path from the file in which it stands."""
+    """Build-trap 18: it is not a path from the file in which it stands."""
     project = collected(
         make_project,
         {

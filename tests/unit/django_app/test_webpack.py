@@ -22,7 +22,7 @@ def test_the_bundles_of_the_manifest_are_printed_as_webpack_loader_prints_them(m
 def test_a_manifest_that_never_could_be_read_fails_the_page_that_asks(make_project, *, is_there):
     project = make_project({"stats.json": "[]"} if is_there else {}, SETTINGS)
     done = project.run("-c", f"import django; django.setup()\n{SHOWN}")
-    assert ("no JSON object" if is_there else "No such file") in done.stderr
+    assert ("not a JSON object" if is_there else "No such file") in done.stderr
 
 
 def test_while_the_project_is_developed_each_look_is_at_the_file_of_this_moment(make_project):

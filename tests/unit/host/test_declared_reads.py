@@ -74,7 +74,7 @@ def test_a_file_that_comes_or_goes_is_another_state(code: Path) -> None:
     assert glob[0] == "matches"
     assert state_of("matches", glob[1]) == glob[2]
     (code / "frontend/dist/more.js").write_text("x")
-    assert state_of("matches", glob[1]) == glob[2], "its own output is no input"
+    assert state_of("matches", glob[1]) == glob[2], "its own output is not an input"
     (code / "frontend/more.ts").write_text("x")
     assert state_of("matches", glob[1]) != glob[2]
 

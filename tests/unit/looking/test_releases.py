@@ -59,4 +59,4 @@ def test_a_seal_that_cannot_be_read_is_told_and_keeps_no_other_release_back(site
     warned: list[str] = []
     site.session._show = SimpleNamespace(warn=warned.append)  # type: ignore[assignment]
     assert states(site) == {NEW: "live", OLD: "previous"}
-    assert warned[0].startswith("edge1: release.json is no JSON")
+    assert warned[0].startswith("edge1: release.json is not JSON")

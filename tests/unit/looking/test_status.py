@@ -103,7 +103,7 @@ def seal(site: Site, host: str) -> Any:
 def test_a_seal_that_cannot_be_read_is_a_change_of_a_host_that_answers(
     site: Site, text: str
 ) -> None:
-    """It was "unreachable" where the file was no JSON, after a power cut for one."""
+    """It was "unreachable" where the file was not JSON, after a power cut for one."""
     seal(site, "web2").chmod(0o644)
     seal(site, "web2").write_text(text)
     found, warned = told(site)

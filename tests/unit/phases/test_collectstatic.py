@@ -13,7 +13,7 @@ from fab_static.remote import Ran
 from tests.unit.site import COLLECTED, Site
 
 FAULT = {
-    "what": "img/ö.png: its name is no UTF-8",
+    "what": "img/ö.png: its name is not UTF-8",
     "names": [],
     "paths": ["/srv/img/x.png"],
     "is_listed": True,
@@ -60,7 +60,7 @@ def test_a_source_that_the_failure_names_is_told_in_its_place(
     with pytest.raises(BuildError) as caught:
         collectstatic(deploy)
     assert str(caught.value) == (
-        "sources cannot be collected:\n    img/ö.png: its name is no UTF-8\n"
+        "sources cannot be collected:\n    img/ö.png: its name is not UTF-8\n"
         f"  where: build1: {shop.project.folder}/build1\n"
         "  mend:  remove, mend or rename what is named above"
     )
@@ -76,7 +76,7 @@ def test_a_source_that_the_failure_does_not_name_is_told_below_it(
         "manage.py collectstatic --noinput failed with exit code 1:"
     )
     assert caught.value.what.endswith(
-        "\nbesides, sources cannot be collected:\n    img/ö.png: its name is no UTF-8"
+        "\nbesides, sources cannot be collected:\n    img/ö.png: its name is not UTF-8"
     )
 
 

@@ -181,7 +181,7 @@ MISSING = "/static/fab-static-probe/there-is-no-such-file.png"
         (CSS, {"body": b"b{}"}, "answered 3 bytes that are not the recorded 3"),
         (CSS, {"status": 500}, "answered 500"),
         (CSS, {"Content_Type": "text/html"}, "browsers want text/css"),
-        (CSS, {"Content_Encoding": "gzip"}, "its body is no gzip"),
+        (CSS, {"Content_Encoding": "gzip"}, "its body is not gzip"),
         ("/static/img/logo.svg", {"Cache_Control": LASTING}, "may change under this name"),
         (MISSING, {"body": b"<html>"}, "answered 200, not 404"),
         (MISSING, {"status": 404, "Cache_Control": "max-age=9"}, "caches must not keep it"),

@@ -83,10 +83,10 @@ def test_the_files_that_each_kind_names(manifest: Any, names: list[str]) -> None
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{", "the manifest is no JSON: "),
-        ("", "the manifest is no JSON: "),
-        ("[" * 100_000, "the manifest is no JSON: "),
-        ("[]", "the manifest is no JSON object"),
+        ("{", "the manifest is not JSON: "),
+        ("", "the manifest is not JSON: "),
+        ("[" * 100_000, "the manifest is not JSON: "),
+        ("[]", "the manifest is not a JSON object"),
         ('{"status": "error", "chunks": {}}', "has not ended well: the status is error, not done"),
         ('{"status": "compile", "chunks": {}}', "has not ended well: the status is compile"),
     ],

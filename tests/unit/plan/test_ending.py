@@ -9,7 +9,7 @@ def undone(*names: str) -> str:
 
 
 def test_a_bucket_that_was_put_back_is_named_after_the_hosts():
-    """It said "the flip of " and no more, since a bucket is no host (fleet C14)."""
+    """It said "the flip of " and no more, since a bucket is not a host (fleet C14)."""
     assert undone("s3://shop/static/") == "the flip of s3://shop/static/"
     assert (
         undone("s3://shop/static/", "web1", "build1")

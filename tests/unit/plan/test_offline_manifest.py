@@ -19,7 +19,7 @@ def test_the_same_content_gives_the_same_bytes_whatever_its_order():
     ("text", "what"),
     [
         ("{", "the offline manifest is not JSON: "),
-        ("[]", "the offline manifest is no JSON object"),
+        ("[]", "the offline manifest is not a JSON object"),
         ('{"3f9c": null}', "the offline manifest has no HTML for the key 3f9c"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_manifest_reads_back_as_it_was_written():
         (Manifest("shop", "staging").to_json(), "belongs to shop staging, not to shop production"),
         (
             Manifest("shop", "production", release="../x").to_json(),
-            "cannot be read: ValueError: ['../x'] are no releases",
+            "cannot be read: ValueError: ['../x'] are not releases",
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_listing_shows_what_is_missing_or_was_written_by_others():
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("\udce9.txt", "is no UTF-8"),
+        ("\udce9.txt", "is not UTF-8"),
         ("a" * 1000, "has 1000 bytes, and keys have 1024 at most"),
         (".fab_static/manifest.json", "is a name that fab_static uses in the bucket itself"),
         ("pool/1a2b3c4/a.js", "is a name that fab_static uses in the bucket itself"),

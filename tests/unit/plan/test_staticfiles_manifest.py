@@ -26,5 +26,7 @@ def test_the_same_content_gives_the_same_bytes_whatever_its_order():
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"paths": []}', '{"paths": {"a": 1}}', "null"])
 def test_what_is_no_such_manifest_is_refused(text):
-    with pytest.raises(ManifestError, match="no manifest of Django's ManifestStaticFilesStorage"):
+    with pytest.raises(
+        ManifestError, match="not a manifest of Django's ManifestStaticFilesStorage"
+    ):
         staticfiles_manifest.read(text)

@@ -116,9 +116,9 @@ def test_a_broken_file_is_told_with_its_line_and_how_to_mend_it():
         ("a: [1234567]\n", _NEITHER),
         ("a: &x abcdef0\nb: *x\n", _NEITHER),
         ("a: 42798\n", "the version of a is '42798', not 7 hex digits of a SHA-1"),
-        ("../a: abcdef0\n", "'../a' is no path under the static root"),
-        ("/etc/a: abcdef0\n", "'/etc/a' is no path under the static root"),
-        ("a//b: abcdef0\n", "'a//b' is no path under the static root"),
+        ("../a: abcdef0\n", "'../a' is not a path under the static root"),
+        ("/etc/a: abcdef0\n", "'/etc/a' is not a path under the static root"),
+        ("a//b: abcdef0\n", "'a//b' is not a path under the static root"),
     ],
 )
 def test_what_is_no_version_is_refused(text, what):

@@ -19,5 +19,5 @@ def test_it_is_seconds_since_1970_and_nothing_where_it_is_not_set() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "1e9", "9" * 30, "1764000000.5"])
 def test_what_is_no_such_number_is_bad_input(text: str) -> None:
-    with pytest.raises(InventoryError, match="is no number of seconds since 1970"):
+    with pytest.raises(InventoryError, match="is not a number of seconds since 1970"):
         sealed_at({"SOURCE_DATE_EPOCH": text})

@@ -71,7 +71,7 @@ def test_a_checkout_on_hosts_is_named_by_its_whole_path() -> None:
 def test_what_is_no_releases_id_reaches_no_host(name: str) -> None:
     session = opened()
     for task in (session.diff, lambda name: session.diff(None, name), session.report):
-        with pytest.raises(InventoryError, match="is no release; ids look like"):
+        with pytest.raises(InventoryError, match="is not a release; ids look like"):
             task(name)
 
 

@@ -115,7 +115,7 @@ def test_below_a_collection_arguments_are_understood_and_hints_name_commands_tha
     code, _, errors = fab(folder, "static.staging", "static.diff", "A", "B")
     assert code == 2
     assert errors == (
-        'error: "A" is no release; ids look like 20261122T170102Z-3f9c1a7b\n'
+        'error: "A" is not a release; ids look like 20261122T170102Z-3f9c1a7b\n'
         "  where: the release named\n"
         "  mend:  choose one of: fab static.staging static.releases\n"
     )

@@ -25,7 +25,7 @@ def test_what_is_no_time_is_refused_with_the_words(text: str) -> None:
     with pytest.raises(InventoryError) as caught:
         seconds(text)
     assert str(caught.value) == (
-        f'"{text}" is no time\n  where: --wait\n  mend:  write seconds, or 90s, 5m, 1h: --wait 5m'
+        f'"{text}" is not a time\n  where: --wait\n  mend:  write seconds, or 90s, 5m, 1h: --wait 5m'
     )
 
 

@@ -84,7 +84,7 @@ def test_what_the_command_line_says_comes_before_what_is_known(
 @pytest.mark.parametrize(
     ("hosts", "host", "what"),
     [
-        (TWO, "build1", '"build1" is no static host; there are: edge1, edge2'),
+        (TWO, "build1", '"build1" is not a static host; there are: edge1, edge2'),
         (
             "web1: {address: 10.0.0.31, roles: [web]}\norigin: {s3: {bucket: shop, region: us-east-1}}",
             None,

@@ -103,6 +103,8 @@ def test_status_loads_of_the_phases_only_what_every_task_is_given(folder):
     modules, _ = loaded_by(folder, "here", "status")
     assert {name for name in modules if name.startswith("fab_static.phases.")} == {
         "fab_static.phases.run",
+        "fab_static.phases.run.carrying",
         "fab_static.phases.run.deployment",
+        "fab_static.phases.run.locking",
         "fab_static.phases.run.settings",
     }

@@ -109,4 +109,4 @@ def test_diff_takes_releases_by_place_or_by_name(folder, words):
     """Exit 2: they were understood, and are none."""
     ran = fab(folder, "staging", "diff", *words)
     assert ran.returncode == 2
-    assert f'"{words[-1] if words[0] == "--new" else words[0]}" is no release' in ran.stderr
+    assert f'"{words[-1] if words[0] == "--new" else words[0]}" is not a release' in ran.stderr

@@ -75,7 +75,7 @@ def test_a_hook_that_prints_without_end_is_kept_up_to_a_bound_and_ended(tmp_path
 
 
 def test_a_hook_that_leaves_a_program_with_its_output_ends_when_it_ends(tmp_path, monkeypatch):
-    """`service start` in a hook: the daemon holds the pipe for as long as it lives, and is no part of it."""
+    """`service start` in a hook: the daemon holds the pipe for as long as it lives, and is not part of it."""
     monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 0.1)
     began = time.monotonic()
     show = run(tmp_path, "sleep 60 & echo $! > number; echo started", limit=30)

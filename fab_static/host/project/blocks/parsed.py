@@ -39,7 +39,7 @@ class Noted:
         self.tag = "{% " + shown.contents + " %}"
 
     def template_of(self) -> Template | None:
-        """Return the template that it stands in; None where that has no name."""
+        """Return the template that it stands in, or None if that has no name."""
         from django.template.loader import get_template
 
         with suppress(Exception):

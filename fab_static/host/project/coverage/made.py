@@ -62,7 +62,7 @@ def made(
 
 
 def text_below_root(file: str) -> str:
-    """Return the text of a file; none where there is no such file: the seal says so."""
+    """Return the text of a file, or none if there is no such file: the seal says so."""
     path = os.path.join(str(compressor_setting("COMPRESS_ROOT")), file)
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
@@ -97,7 +97,7 @@ def wrong_links(text: str, folder: str | None) -> Iterator[tuple[str, str]]:
 
     Args:
         text: the stylesheet.
-        folder: where it lies below the static root; None where it stands in pages.
+        folder: where it lies below the static root, or None if it stands in pages.
     """
     root = str(compressor_setting("COMPRESS_ROOT"))
     told: set[tuple[str, str]] = set()
@@ -116,11 +116,11 @@ def wrong_links(text: str, folder: str | None) -> Iterator[tuple[str, str]]:
 
 
 def below_root(url: str, folder: str | None) -> str | None:
-    """Return the path below the static root that a URL names; None where it leads elsewhere.
+    """Return the path below the static root that a URL names, or None if it leads elsewhere.
 
     Args:
         url: as a page or a stylesheet has it.
-        folder: of the stylesheet, below the root; None where it stands in pages.
+        folder: of the stylesheet, below the root, or None if it stands in pages.
     """
     from urllib.parse import unquote
 

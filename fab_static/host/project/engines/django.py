@@ -124,7 +124,7 @@ class Engine:
         *,
         is_scope: bool = False,
     ) -> list[str]:
-        """Return the texts of a block within tags; none where they do not render it, or lack something.
+        """Return the texts of a block within tags, or none if they do not render it, or lack something.
 
         With `is_scope`, of these tags only what needs no data: escaping, languages, formats, and that loops repeat.
         """

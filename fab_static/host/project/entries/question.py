@@ -48,7 +48,7 @@ def ask_entries(_: object) -> Entries:
 
 
 def _asking(use: Use, known: Mapping[str, Mapping[str, Reader]]) -> Asking | None:
-    """Return what a use asks for; None where only a page would know, or where nothing is looked up."""
+    """Return what a use asks for, or None if only a page would know, or where nothing is looked up."""
     asked = use.asked
     name = use.given.get(asked.parameters[0]) if asked.has_name else ""
     config = use.given.get(asked.config, asked.default)

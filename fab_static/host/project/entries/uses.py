@@ -1,6 +1,6 @@
 """Finds each use of a bundler's tag in a template, with what stands there in quotes.
 
-A name that is no text in quotes is known when a page is rendered alone: such uses are left out.
+A name that is not text in quotes is known when a page is rendered alone: such uses are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Use(NamedTuple):
     line: int
     tag: str
     asked: Asked
-    given: Mapping[str, str | None]  # parameter -> text; None: it is no text in quotes
+    given: Mapping[str, str | None]  # parameter -> text; None: it is not text in quotes
 
 
 def uses_in(source: Source, libraries: Mapping[str, str], builtins: Sequence[str]) -> Iterator[Use]:

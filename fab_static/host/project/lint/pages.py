@@ -146,7 +146,7 @@ class Template:
 def reader_of_whole(
     template: Template, templates: Mapping[str, Template], static_url: str
 ) -> Reader | None:
-    """Return what a browser reads in the page that a template makes; None where its parent is unknown."""
+    """Return what a browser reads in the page that a template makes, or None if its parent is unknown."""
     chain = [template]
     while chain[-1].extends:
         parent = templates.get(chain[-1].parent or "")

@@ -29,7 +29,7 @@ def words_of(tag: str) -> tuple[str, str]:
 def pieces_of(text: str) -> Iterator[Piece]:
     """Yield a template's pieces; comments keep their line ends alone."""
     at = 0
-    until = ""  # the tag that ends a comment, or text that is no template
+    until = ""  # the tag that ends a comment, or text that is not a template
     for token in TOKEN.finditer(text):
         before, piece = text[at : token.start()], token.group()
         at = token.end()

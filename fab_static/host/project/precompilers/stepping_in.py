@@ -164,7 +164,7 @@ def step_in(base: Any, calls: Calls) -> None:
 
 
 def call_of(compiler: Any) -> Call | None:
-    """Return the call that a filter of compressor's would make; None where it does something of its own."""
+    """Return the call that a filter of compressor's would make, or None if it does something of its own."""
     pipes = (compiler.stdin, compiler.stdout, compiler.stderr)
     if pipes != (_PIPE,) * 3 or compiler.infile is not None or compiler.outfile is not None:
         return None

@@ -54,7 +54,7 @@ def changed(
     now: Callable[[str], Mapping[str, Any]],
     shown: Mapping[str, str],
 ) -> str | None:
-    """Return what has changed since a run was recorded, in words; None where nothing has.
+    """Return what has changed since a run was recorded, in words, or None if nothing has.
 
     Args:
         record: as it was written.
@@ -80,7 +80,7 @@ def changed(
 
 
 def first_change(inputs: Sequence[Row], shown: Mapping[str, str] = NOTHING) -> str | None:
-    """Return which of a record's inputs is another now, in words; None where none is."""
+    """Return which of a record's inputs is another now, in words, or None if none is."""
     read = {path for aspect, path, _, _ in inputs if aspect == "bytes" and path in shown}
     for aspect, path, state, stamp in inputs:
         if path in shown:

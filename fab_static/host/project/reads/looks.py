@@ -36,7 +36,9 @@ class Looks:
         _replace(os, "open", self._opening(os.open))
         _replace(_posixsubprocess, "fork_exec", self._forking(_posixsubprocess.fork_exec))
         accessor: Any = getattr(pathlib, "_NormalAccessor", None)
-        if accessor is not None:  # up to Python 3.10 it keeps functions of os, which are no methods
+        if (
+            accessor is not None
+        ):  # up to Python 3.10 it keeps functions of os, which are not methods
             for name in ("stat", "lstat"):
                 setattr(accessor, name, staticmethod(getattr(os, name)))
 

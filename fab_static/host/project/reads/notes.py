@@ -87,7 +87,7 @@ class Notes:
             self.here.off = before
 
     def first_change(self) -> str | None:
-        """Return which of the things noted so far is not as it was any more; None where all are."""
+        """Return which of the things noted so far is not as it was any more, or None if all are."""
         for (aspect, path), (stamp, state) in self.inputs.items():
             if stamp is not None and settled(stamp, self.start_ns) and stamp == stamp_of(path):
                 continue

@@ -234,9 +234,9 @@ def _difference(aspect: str, path: str) -> str:
 
 
 def fault(record: object) -> str | None:
-    """Return what is wrong with the shape of a portable record, which came from outside; None where nothing is."""
+    """Return what is wrong with the shape of a portable record, which came from outside, or None if nothing is."""
     if not isinstance(record, dict):
-        return "it is no object"
+        return "it is not an object"
     token, inputs, inside = record.get("token"), record.get("inputs"), record.get("inside")
     if not isinstance(token, str) or not re.fullmatch("[0-9a-f]{16}", token):
         return "its token is none"

@@ -36,7 +36,7 @@ def main() -> None:
     recorder.makes(order.get("builds", ()))
     recorder.knows(read_record(order["before"]))
     if "main" in order:
-        main = import_module(order["main"]).main  # compiled before we listen: it is no input
+        main = import_module(order["main"]).main  # compiled before we listen: it is not an input
         recorder.ended = lambda answer: write(recorder, order, answer)
         recorder.begin()
         main()

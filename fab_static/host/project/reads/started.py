@@ -40,12 +40,12 @@ class Started:
         """Replace the functions that start programs."""
         pausing.paused = self._notes.paused
         subprocess.Popen.__init__ = self._popen(subprocess.Popen.__init__)  # type: ignore[method-assign]
-        os.system = self._system(os.system)  # type: ignore[assignment]  # a path is no command
+        os.system = self._system(os.system)  # type: ignore[assignment]  # a path is not a command
         os.posix_spawn = self._spawn(os.posix_spawn)
         os.posix_spawnp = self._spawn(os.posix_spawnp)
 
     def settle(self, *, all_of_them: bool = False) -> None:
-        """Take in what those have read that have ended: what they wrote is no input of what comes after."""
+        """Take in what those have read that have ended: what they wrote is not an input of what comes after."""
         if not self._followed:
             return
         with self._settling, self._notes.paused():
@@ -64,7 +64,7 @@ class Started:
         return strace.why_not()
 
     def _trace(self, words: list[str], folder: str, environment: Mapping[str, str]) -> Trace | None:
-        """Return a trace for a command to come; None where it must be started as it is."""
+        """Return a trace for a command to come, or None if it must be started as it is."""
         with self._notes.paused():
             if strace.why_not():
                 return None
@@ -161,7 +161,7 @@ class Started:
 
 
 def _words(given: Mapping[str, Any]) -> list[str]:
-    """Return the words of the command that Popen was asked for; none where strace could not start the same."""
+    """Return the words of the command that Popen was asked for, or none if strace could not start the same."""
     if any(given.get(name) is not None for name in _AS_ANOTHER):
         return []
     asked, executable = given["args"], given.get("executable")

@@ -90,7 +90,7 @@ LISTINGS: dict[str, Callable[[Entry], str]] = {
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """Return what stands for a file's bytes, or a folder's names, while it stays; None where there is none."""
+    """Return what stands for a file's bytes, or a folder's names, while it stays, or None if there is none."""
     try:
         found = _stat(path)
     except OSError:
@@ -129,7 +129,7 @@ def is_device(path: str) -> bool:
 
 
 def read_record(path: str) -> dict[str, Any] | None:
-    """Return a record; None where there is none, or it is broken."""
+    """Return a record, or None if there is none, or it is broken."""
     try:
         with open(path, "rb") as file:
             record = json.loads(file.read().decode("utf-8"))

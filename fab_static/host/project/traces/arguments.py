@@ -63,13 +63,13 @@ def after_text(call: Call) -> str:
 
 
 def open_path(call: Call) -> str | None:
-    """Return the path of the open file that arguments begin with; None where strace did not tell."""
+    """Return the path of the open file that arguments begin with, or None if strace did not tell."""
     found = _DESCRIPTOR.match(call.arguments)
     return unescaped(found[1]) if found else None
 
 
 def entries_of(call: Call) -> frozenset[Entry] | None:
-    """Return the names that a call read from a folder; None where strace did not tell all."""
+    """Return the names that a call read from a folder, or None if strace did not tell all."""
     found = _ENTRY.findall(call.arguments)
     if not found or any(cut for _, _, cut, _ in found):
         return None

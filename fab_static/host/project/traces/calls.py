@@ -63,7 +63,7 @@ LOOKING = frozenset(
     ]
 )
 TOUCHING = ("utime", "utimes", "futimesat", "utimensat", "utimensat_time64")
-HARMLESS = frozenset(  # they look at no names and no bytes, or change what is no input
+HARMLESS = frozenset(  # they look at no names and no bytes, or change what is not an input
     [
         *(
             "getcwd",

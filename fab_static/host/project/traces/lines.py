@@ -58,7 +58,7 @@ class Lines:
         """Yield the call that a line tells of, when it has returned; of one that begins a process, also before.
 
         Raises:
-            NotUnderstoodError: it is no line of a trace.
+            NotUnderstoodError: it is not a line of a trace.
         """
         found = _LINE.fullmatch(line.rstrip("\n"))
         if not found:
@@ -118,7 +118,7 @@ class Lines:
 
 
 def call_of(process: int, text: str) -> Call | None:
-    """Return the call that a whole line tells of; None where nobody knows how it ended: its process did.
+    """Return the call that a whole line tells of, or None if nobody knows how it ended: its process did.
 
     Raises:
         NotUnderstoodError: it is none.

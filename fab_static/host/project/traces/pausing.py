@@ -1,4 +1,4 @@
-"""How the recorder of this process is told to look away: what we do ourselves is no part of the run."""
+"""How the recorder of this process is told to look away: what we do ourselves is not part of the run."""
 
 from __future__ import annotations
 

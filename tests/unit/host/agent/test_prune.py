@@ -109,7 +109,7 @@ def test_prune_clears_what_interrupted_tasks_left_aside(agent, root):
 @pytest.mark.parametrize("name", ["..", "../current", A + "/..", "", "."])
 def test_prune_takes_nothing_but_releases(agent, root, name):
     build(agent, A)
-    with pytest.raises(RefusedError, match="is no release"):
+    with pytest.raises(RefusedError, match="names no release"):
         prune(agent, name)
     assert agent.host.releases() == [A]
 

@@ -41,7 +41,7 @@ def test_a_damaged_journal_is_passed_over_and_told(agent):
     state = agent.do("state")
     assert state["journal"] is None
     (told,) = state["odd"]
-    assert told.startswith("journal.json is no JSON: ")
+    assert told.startswith("journal.json is not JSON: ")
     assert told.endswith("; it is passed over")
 
 

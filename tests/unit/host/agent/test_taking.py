@@ -71,7 +71,7 @@ def test_where_the_right_bytes_cannot_be_made_all_of_it_is_asked_for(holding, ro
 
 def test_what_is_no_seal_is_refused(holding):
     words = {"release": NEW, "sha256": sha256_of(b"{}"), "base": None, "roles": ALL}
-    with pytest.raises(RefusedError, match=f"what came is no seal of {NEW}"):
+    with pytest.raises(RefusedError, match=f"what came is not a seal of {NEW}"):
         holding.do("take_seal", b"{}", **words, builds=True)
 
 
@@ -83,6 +83,6 @@ def test_a_seal_that_claims_a_size_that_no_file_has_is_refused_and_nothing_is_wr
     claims["files"]["js/a.js"]["size"] = size
     text = json.dumps(claims).encode()
     words = {"release": NEW, "sha256": sha256_of(text), "base": None, "roles": ALL}
-    with pytest.raises(RefusedError, match="what came is no seal of"):
+    with pytest.raises(RefusedError, match="what came is not a seal of"):
         agent.ask("take_seal", text, builds=True, **words)
     assert everything_below(root) == []

@@ -125,7 +125,7 @@ class Project(Agent):
         return answer["code"], self.printed.decode()
 
     def why(self, *words):
-        """Return why the command would be run again; None where it would not."""
+        """Return why the command would be run again, or None if it would not."""
         return self.do(
             "recall",
             name=words[0],

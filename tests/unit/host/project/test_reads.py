@@ -61,7 +61,7 @@ class Project:
         )
 
     def why(self, text="manage.py compress", **params):
-        """Return why the run would not be used again; None where it would."""
+        """Return why the run would not be used again, or None if it would."""
         answer = self.ask(
             "recall",
             name="compress",

@@ -92,7 +92,7 @@ def test_bodies_are_decoded_and_what_cannot_be_is_told(browser: Browser, url: st
     answer = browser.get(url + "/gzip", encoding="gzip")
     assert (answer.body, answer.content_type) == (b"text", "text/css")
     for path, words in (
-        ("/broken", "is no gzip"),
+        ("/broken", "is not gzip"),
         ("/zstd", "encoded as zstd, which was not asked for"),
     ):
         with pytest.raises(ValueError, match=words):

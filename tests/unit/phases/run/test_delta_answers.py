@@ -72,7 +72,7 @@ def test_a_whole_file_is_no_fault_and_is_told(delta: bytes) -> None:
     [
         (404, {}, lambda _: b"", "answered 404"),
         (200, {}, lambda _: OLD, "bytes that are not the recorded"),
-        (200, DCZ, lambda delta: delta[:-9], "its body is no dcz"),
+        (200, DCZ, lambda delta: delta[:-9], "its body is not a dcz"),
         (200, DCZ, lambda delta: delta + b"\x50\x2a\x4d\x18\0\0\0\0", "bytes that are not the recorded"),
         (200, {"content-encoding": "dcb"}, lambda delta: delta, "encoded as dcb, which was not asked"),
     ],

@@ -70,7 +70,7 @@ def test_the_function_knows_another_static_url():
 
 def test_what_is_no_path_never_becomes_source():
     for url in ("static/", "/static", '/"+x+"/', "/a//", "https://cdn/static/", "/a\n/"):
-        with pytest.raises(ValueError, match="no path such as"):
+        with pytest.raises(ValueError, match="not a path such as"):
             source(url)
 
 

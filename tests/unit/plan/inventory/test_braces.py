@@ -20,7 +20,7 @@ def test_a_name_in_braces_that_nobody_knows_is_a_problem_with_the_nearest_one() 
     with pytest.raises(InventoryError) as caught:
         parse(INVENTORY.format(deploy_to="{hots}"), name="staging", source="staging.yml")
     assert (
-        'deploy_to (line 2): "hots" is no name in braces (did you mean `host`?); the names are '
+        'deploy_to (line 2): "hots" is not a name in braces (did you mean `host`?); the names are '
         "host, address, folder" in caught.value.what
     )
     assert "project.python" in caught.value.what

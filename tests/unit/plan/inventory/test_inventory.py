@@ -250,14 +250,14 @@ ssh: {parallel: 0, connect_timeout: fast}
     assert error.mend == "correct the file; inventories/example.yml documents every key"
     assert sorted(problems_of(text)) == sorted(
         [
-            'app (line 1): "my shop" is no name: letters, digits, . _ - only, 64 at most',
+            'app (line 1): "my shop" is not a name: letters, digits, . _ - only, 64 at most',
             'deploy_to (line 2): "srv/static" is relative; write the whole path from /',
             "keep_release (line 3): unknown key; did you mean `keep_releases`?",
             "hosts (line 5): build1 and build2 both have the role build; exactly one host builds: "
             "take the role from the others",
             "hosts (line 5): no host has the role static; give it to one: `roles: [static]`, or name a "
             "bucket: origin.s3",
-            'hosts.build2.roles[1] (line 7): "statik" is no role (did you mean `static`?); '
+            'hosts.build2.roles[1] (line 7): "statik" is not a role (did you mean `static`?); '
             "the roles are build, static, web",
             "hosts.build2.port (line 8): must be a whole number from 1 to 65535, not 99999",
             "hosts.web1.adress (line 9): unknown key; did you mean `address`?",
@@ -278,7 +278,7 @@ ONE = [
     (
         "app: shop",
         "app: a/../b",
-        ['app (line 1): "a/../b" is no name: letters, digits, . _ - only, 64 at most'],
+        ['app (line 1): "a/../b" is not a name: letters, digits, . _ - only, 64 at most'],
     ),
     ("/srv/shop/static", "/srv/../etc", ['deploy_to (line 2): "/srv/../etc" must not hold ".."']),
     (
@@ -303,7 +303,7 @@ ONE = [
     (
         "here: {",
         "a b: {",
-        ["hosts.a b (line 4): is no name for a host: letters, digits, . _ - only"],
+        ["hosts.a b (line 4): is not a name for a host: letters, digits, . _ - only"],
     ),
     (
         "here: {local: true, roles: [build, static, web]}",
@@ -358,9 +358,9 @@ MORE = [
     ("keep_releases: '5'", 'keep_releases (line 6): must be a whole number, not "5"'),
     ("keep_releases: 0", "keep_releases (line 6): must be a whole number of at least 1, not 0"),
     ("keep_releases: 2.5", "keep_releases (line 6): must be a whole number, not 2.5"),
-    ("keep_for: soon", 'keep_for (line 6): "soon" is no time; write 7d, 12h, 30m or 90s'),
-    ("keep_for: -1", 'keep_for (line 6): "-1" is no time; write 7d, 12h, 30m or 90s'),
-    ("keep_for: 7y", 'keep_for (line 6): "7y" is no time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: soon", 'keep_for (line 6): "soon" is not a time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: -1", 'keep_for (line 6): "-1" is not a time; write 7d, 12h, 30m or 90s'),
+    ("keep_for: 7y", 'keep_for (line 6): "7y" is not a time; write 7d, 12h, 30m or 90s'),
     ("keep_for: true", "keep_for (line 6): must be a time such as 7d, 12h or 90s, not true"),
     ("confirm: 1", "confirm (line 6): must be true or false, not 1"),
     ('confirm: "yes"', 'confirm (line 6): must be true or false, not "yes"'),
@@ -373,7 +373,7 @@ MORE = [
     ),
     (
         "ssh: {client: putty}",
-        'ssh.client (line 6): "putty" is no choice; the choices are fabric, openssh',
+        'ssh.client (line 6): "putty" is not a choice; the choices are fabric, openssh',
     ),
     (
         "ssh: {client: openssh, ask_passphrase: true}",
@@ -411,7 +411,7 @@ MORE = [
     ("cdn: {domain: a.example}", "cdn.distribution_id: is missing; it must be text"),
     (
         "budget: {first: 50 apples}",
-        'budget.first (line 6): "50 apples" is no size; write 50kB, 1.5MB or 48KiB',
+        'budget.first (line 6): "50 apples" is not a size; write 50kB, 1.5MB or 48KiB',
     ),
     (
         "budget: {returning: [1]}",
@@ -423,7 +423,7 @@ MORE = [
     ),
     (
         "budget: {first: 1MB, browser: zstd}",
-        'budget.browser (line 6): "zstd" is no choice; the choices are deltas, br, gzip',
+        'budget.browser (line 6): "zstd" is not a choice; the choices are deltas, br, gzip',
     ),
     (
         "probe: {pages: [/]}",
@@ -431,17 +431,17 @@ MORE = [
     ),
     (
         "build: {phases: [collectstatics]}",
-        'build.phases[0] (line 6): "collectstatics" is no build phase '
+        'build.phases[0] (line 6): "collectstatics" is not a build phase '
         "(did you mean `collectstatic`?); the build phases are " + ", ".join(BUILD_PHASES),
     ),
     (
         "build: {precompress: [gz]}",
-        'build.precompress[0] (line 6): "gz" is no encoding (did you mean `gzip`?); '
+        'build.precompress[0] (line 6): "gz" is not an encoding (did you mean `gzip`?); '
         "the encodings are gzip, br, zstd",
     ),
     (
         "build: {commands: {compres: manage.py compress}}",
-        'build.commands.compres (line 6): "compres" is no build phase '
+        'build.commands.compres (line 6): "compres" is not a build phase '
         "(did you mean `compress`?); the build phases are " + ", ".join(BUILD_PHASES),
     ),
     ("build: {phases: []}", "build.phases (line 6): is empty; name at least one build phase"),
@@ -458,15 +458,15 @@ MORE = [
     ("origin: {s3: {prefix: static/}}", "origin.s3.bucket: is missing; it must be text"),
     (
         "origin: {s3: {bucket: 's3://shop'}}",
-        'origin.s3.bucket (line 6): "s3://shop" is no name of a bucket: its name alone, no s3:// nor /',
+        'origin.s3.bucket (line 6): "s3://shop" is not a name of a bucket: its name alone, no s3:// nor /',
     ),
     (
         "origin: {s3: {bucket: shop, prefix: /static/}}",
-        'origin.s3.prefix (line 6): "/static/" is no prefix; write it as static/, or leave it out',
+        'origin.s3.prefix (line 6): "/static/" is not a prefix; write it as static/, or leave it out',
     ),
     (
         "origin: {s3: {bucket: shop, prefix: a/../b}}",
-        'origin.s3.prefix (line 6): "a/../b" is no prefix; write it as static/, or leave it out',
+        'origin.s3.prefix (line 6): "a/../b" is not a prefix; write it as static/, or leave it out',
     ),
     (
         "origin: {s3: {bucket: shop}, endpoint_url: minio}",
@@ -492,7 +492,7 @@ MORE = [
     ),
     (
         "distribute: {via: shh}",
-        'distribute.via (line 6): "shh" is no choice (did you mean `ssh`?); the choices are ssh, s3',
+        'distribute.via (line 6): "shh" is not a choice (did you mean `ssh`?); the choices are ssh, s3',
     ),
     ("Hosts: {}", "Hosts (line 6): unknown key; did you mean `hosts`?"),
     ("app: again", "app (line 6): stands there twice"),
@@ -539,7 +539,7 @@ def test_a_secret_that_is_a_value_is_refused_without_being_repeated():
     text = SMALL.replace("code}", "code, secrets: ['hunter2!']}")
     (problem,) = problems_of(text)
     assert problem == (
-        "project.secrets[0] (line 5): is no name of an environment variable; "
+        "project.secrets[0] (line 5): is not a name of an environment variable; "
         "write the name, never the value"
     )
     assert "hunter2" not in problem
@@ -603,7 +603,7 @@ def test_a_host_that_stands_there_twice_is_named():
 
 def test_the_environments_name_must_be_a_name():
     assert problems_of(SMALL, name="a b") == [
-        '"a b" is no name for an environment: letters, digits, . _ - only'
+        '"a b" is not a name for an environment: letters, digits, . _ - only'
     ]
 
 
@@ -840,12 +840,12 @@ def test_what_a_buckets_policy_demands_stands_beside_any_bucket():
 def test_all_that_is_wrong_with_an_encryption_is_told_at_once():
     line = "origin: {s3: {bucket: shop, sse: aes256, sse_key: key, acl: public, owner: '12'}}\n"
     assert problems_of(SMALL + line) == [
-        'origin.s3.sse_key (line 6): "key" is no ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or '
+        'origin.s3.sse_key (line 6): "key" is not an ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or '
         "…:alias/NAME",
-        'origin.s3.owner (line 6): "12" is no AWS account: 12 digits, in quotes',
-        'origin.s3.sse (line 6): "aes256" is no choice; the choices are AES256, '
+        'origin.s3.owner (line 6): "12" is not an AWS account: 12 digits, in quotes',
+        'origin.s3.sse (line 6): "aes256" is not a choice; the choices are AES256, '
         "aws:kms, aws:kms:dsse",
-        'origin.s3.acl (line 6): "public" is no choice (did you mean `public-read`?); the choices are '
+        'origin.s3.acl (line 6): "public" is not a choice (did you mean `public-read`?); the choices are '
         "bucket-owner-full-control, private, public-read",
         "origin.s3.sse_key (line 6): has no meaning without `sse: aws:kms` or `aws:kms:dsse`",
     ]
@@ -870,7 +870,7 @@ def test_who_puts_objects_is_said_of_each_bucket_that_releases_go_to():
     assert refused.startswith("report.s3.put_by (line 6): unknown key")
     wrong = "distribute: {via: s3, bucket: shop, put_by: me}\n"
     assert problems_of(SMALL + wrong) == [
-        'distribute.put_by (line 6): "me" is no choice; the choices are build, operator'
+        'distribute.put_by (line 6): "me" is not a choice; the choices are build, operator'
     ]
 
 

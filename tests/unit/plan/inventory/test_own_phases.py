@@ -49,7 +49,7 @@ def test_the_usual_ones_keep_their_order_and_own_ones_follow_what_they_follow_in
     [
         (
             "[{name: Vite!, run: x}]",
-            'phases[0].name (line 5): "Vite!" is no name of a phase: a-z, 0-9',
+            'phases[0].name (line 5): "Vite!" is not a name of a phase: a-z, 0-9',
         ),
         ("[{name: status, run: x}]", "phases[0].name (line 5): status is a task already"),
         ("[{name: compress, run: x}]", "compress is one of the usual phases; write its name alone"),

@@ -42,7 +42,7 @@ def test_the_hosts_named_are_left_out_and_all_others_stay_in_order() -> None:
         ),
         (
             ("egde2", "build1"),
-            '"egde2" is no host (did you mean `edge2`?); the hosts are build1, edge1, edge2, web1; '
+            '"egde2" is not a host (did you mean `edge2`?); the hosts are build1, edge1, edge2, web1; '
             "build1 cannot be left out: it builds, and keeps the lock and the record",
         ),
     ],

@@ -84,7 +84,7 @@ def test_the_public_half_needs_no_passphrase_and_no_file_beside(tmp_path: Path) 
         ("-----BEGIN PUBLIC KEY-----\nMIIB\n", "is a public key", "name the private key"),
         ("-----BEGIN DSA PRIVATE KEY-----\nMIIB\n", "is a DSA key", "ed25519"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me\n", "is a public key, and no agent", "without .pub"),
-        ("Host web1\n", "is no private key", "name the file"),
+        ("Host web1\n", "is not a private key", "name the file"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "cannot be read as a key", "ssh-keygen -l -f PATH"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the calls of a trace mean: files read, looked for and listed; what was written first is no input."""
+"""What the calls of a trace mean: files read, looked for and listed; what was written first is not an input."""
 
 import pytest
 
