@@ -42,7 +42,7 @@ def noted(tmp_path):
 
 def test_both_shares_of_a_command_are_measured(noted):
     within = {one.name: one.within for one in noted}
-    assert within["fab_static.tasks.options"][-1] == "fab_static.tasks.namespace"
+    assert within["fab_static.tasks.living"][-1] == "fab_static.tasks.namespace"
     assert within["fabric.connection"][0] == "fabric.main"
     found = shares(noted)
     assert found["ours"] > 0
