@@ -38,6 +38,7 @@ NOT_RUN = {
     "fab production sign 20261122T170102Z-3f9c1a7b": "needs a key: test_signatures.py runs it",
     "fab production join edge7=10.0.0.27 --wait 15m": "a second host: test_hosts_that_join.py",
     "fab <env> join edge2": "see there",
+    "fab <environment> join HOST --json": "see there",
     "fab staging nginx | ssh 10.0.0.21 'sudo tee /etc/nginx/conf.d/static.conf'": (
         "on a fresh Debian: `make fresh` runs it"
     ),
@@ -114,6 +115,8 @@ class Desk:
             (r"/srv/shop/releases/2026-11-22", str(self.folder / "2026-11-22")),
         ):
             command = re.sub(example, own, command)
+        if command.endswith(" --to RELEASE"):
+            command = command.replace("RELEASE", self.releases("staging")[1])
         if re.search(r"\d{8}T\d{6}Z|3f9c1a7b2d4e", command):
             now, before = self.releases("production")
             if " rollback --to " in command:
