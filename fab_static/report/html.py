@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import islice, starmap
-from string import Template
 
 from fab_static.errors import DISAGREE
 from fab_static.plan.wording import counted
@@ -41,9 +40,9 @@ def report(summary: Summary, more: More = More()) -> str:
     sections = [(name, title, body) for name, title, body in made if body]
     title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
     items = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
-    return Template(asset("report.html")).substitute(
-        title=escape(f"{title} · {summary['started_at']}"),
-        css=asset("report.css"),
+    return pieces.page(
+        "report.html",
+        f"{title} · {summary['started_at']}",
         head=_head(summary, title),
         nav=f"<ul>{items}</ul>",
         main="\n".join(starmap(_section, sections)),

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from statistics import median
-from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,7 +18,6 @@ from fab_static.plan.wording import counted
 from fab_static.report import pieces
 from fab_static.report.amounts import clock, size
 from fab_static.report.downloads import line, point_of
-from fab_static.report.pieces import asset
 
 if TYPE_CHECKING:
     from fab_static.plan.downloads import Point
@@ -60,9 +58,9 @@ def index(app: str, environment: str, kept: Iterable[Kept]) -> str:
     """Return the page over the runs of an environment; `kept` has the newest first."""
     runs = [_run(one) for one in kept]
     title = f"{app} · {environment} · all runs"
-    return Template(asset("index.html")).substitute(
-        title=escape(title),
-        css=asset("report.css"),
+    return pieces.page(
+        "index.html",
+        title,
         said=_said(runs),
         trend=_trend(runs[::-1]),
         table=pieces.table("Runs that this machine keeps, newest first", COLUMNS, map(_row, runs)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from fab_static.report.amounts import size
@@ -17,6 +18,12 @@ Summary = Mapping[str, Any]  # as fab_static.telling.summary makes it
 def asset(name: str) -> str:
     """Return a template, a script or a style sheet of the report."""
     return (ASSETS / name).read_text("utf-8")
+
+
+def page(name: str, title: str, **values: str) -> str:
+    """Return a whole page: the head that all have, and the body of this template. `values` are HTML already."""
+    made = Template(asset("head.html") + asset(name))
+    return made.substitute(values, title=escape(title), css=asset("report.css"))
 
 
 def facts(found: Iterable[tuple[str, str]]) -> str:

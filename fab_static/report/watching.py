@@ -14,11 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from string import Template
 
-from fab_static.report import spans
+from fab_static.report import pieces, spans
 from fab_static.report.amounts import clock, size
 from fab_static.report.pieces import asset
 from fab_static.report.standing import columns_of, spans_of, state_of
@@ -78,11 +76,8 @@ class Watching:
 
     def page(self) -> str:
         """Return the page that a viewer opens."""
-        return Template(asset("watch.html")).substitute(
-            title=escape(self._title),
-            css=asset("report.css"),
-            **{name.partition(".")[0]: asset(name) for name in SCRIPTS},
-        )
+        scripts = {name.partition(".")[0]: asset(name) for name in SCRIPTS}
+        return pieces.page("watch.html", self._title, **scripts)
 
     def wait(self, seconds: float) -> None:
         """Wait for the end of the run, for as long at the most."""
