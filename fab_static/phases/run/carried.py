@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, cast
 
 from fab_static.aws.refusals import RefusedError
 from fab_static.errors import FabStaticError
-from fab_static.host.agent.protocol import RECORD, TICKET
+from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run import listings
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.from_hub import Signed
 from fab_static.phases.run.holders import records, sources
 from fab_static.phases.run.journal import left_by
 from fab_static.phases.run.reuse import Known, command_of, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
 from fab_static.plan import carried as plan
 from fab_static.plan.carried import Build, Guard
-from fab_static.plan.publication import Item, tickets
+from fab_static.plan.publication import Item
+from fab_static.plan.putting import batches
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import counted
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.plan.build_order import OwnPhase
 
-URL_SECONDS = 3600  # how long a host may take to begin its last object
 MOST_BYTES = 64 << 20  # of a build's record, as the bucket holds it
 
 
@@ -187,17 +188,11 @@ def _bring(deploy: Deployment, known: Known) -> bool:
     if not absent:
         return True
     bucket = _bucket(deploy)
-    lacking = {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
-    keys = [plan.object_of(sha256, size).key for sha256, size in lacking.items()]
-    urls = dict(zip(lacking, bucket.presign(keys, seconds=URL_SECONDS), strict=True))
-    signed = tickets(urls)
-    body = b"".join(
-        TICKET.pack(bytes.fromhex(sha256), lacking[sha256], at, signature)
-        for at, signatures in enumerate(signed.values())
-        for sha256, signature in signatures.items()
-    )
+    lacking = [plan.object_of(raw.hex(), size) for raw, size in RECORD.iter_unpack(absent)]
     try:
-        deploy.build.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=list(signed)), body)
+        for batch in batches(lacking):
+            urls, body = Signed(bucket, batch).request(batch)
+            deploy.build.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=urls), body)
     except FabStaticError as error:
         deploy.carrying.may_be_whole = False
         _tell(deploy, f"what the cache says is not what it holds, so phases run: {error.what}")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fab_static.errors import FabStaticError
 from fab_static.host.agent.protocol import TICKET
@@ -15,6 +16,9 @@ from fab_static.plan.publication import Item, tickets
 from fab_static.plan.putting import batches
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
+
+if TYPE_CHECKING:
+    from fab_static.aws.s3 import Bucket
 
 URL_SECONDS = 3600  # how long a host may take to begin the last object of a batch
 FRESH_SECONDS = 900  # how old the URLs of a batch are at the most when a host is given them
@@ -27,7 +31,7 @@ def fetch_from(
     lacking: Mapping[RemoteHost, Mapping[str, int]],
 ) -> dict[RemoteHost, FabStaticError]:
     """Have each host fetch what it lacks; return the hosts that could not, and why."""
-    signed = [Signed(hub, batch) for batch in batches(items)]
+    signed = [Signed(hub.bucket, batch) for batch in batches(items)]
 
     def fetched(host: RemoteHost) -> None:
         for one in signed:
@@ -44,7 +48,7 @@ def fetch_from(
 class Signed:
     """One batch of objects, and the URLs of all: signed when a host is the first to need them, and anew when old."""
 
-    hub: Publication
+    bucket: Bucket
     items: Sequence[Item]
     _at: float | None = None
     _urls: list[str] = field(default_factory=list)
@@ -64,7 +68,7 @@ class Signed:
 
     def _sign(self) -> None:
         self._at = time.monotonic()
-        urls = self.hub.bucket.presign((item.key for item in self.items), seconds=URL_SECONDS)
+        urls = self.bucket.presign((item.key for item in self.items), seconds=URL_SECONDS)
         found = tickets(dict(zip((item.sha256 for item in self.items), urls, strict=True)))
         self._urls = list(found)
         self._signatures = {

@@ -67,7 +67,7 @@ def test_each_batch_is_signed_once_for_all_hosts(clock):
 def test_urls_that_are_old_when_a_host_needs_them_are_signed_anew(clock):
     """A line is slow: an hour after the first, a host would be refused."""
     hub = Hub()
-    signed = from_hub.Signed(hub, ITEMS)
+    signed = from_hub.Signed(hub.bucket, ITEMS)
     signed.request(ITEMS)
     clock.seconds += from_hub.FRESH_SECONDS
     signed.request(ITEMS)
