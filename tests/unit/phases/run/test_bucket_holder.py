@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
-from fab_static.aws import s3_requests
 from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run.bucket_holder import InBucket, LackingError
 from fab_static.phases.run.publication import Publication
@@ -18,14 +16,6 @@ from tests.releases import sealed
 from tests.strict_s3 import REGION, StrictS3
 
 FILES = {"CACHE/output.aaaaaaaaaaaa.css": "css", "cart.js": "cart", "logo.svg": "logo"}
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictS3]:
-    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
-    with StrictS3("shop") as store:
-        store.sign_in(monkeypatch)
-        yield store
 
 
 @pytest.fixture

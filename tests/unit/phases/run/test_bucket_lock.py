@@ -5,39 +5,18 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from fab_static.aws import s3_requests
 from fab_static.errors import CdnError, DeployLockedError, FabStaticError, ManifestError
 from fab_static.phases.run import bucket_lock as module
-from fab_static.phases.run import lock as locks
 from fab_static.phases.run.bucket_lock import BucketLock
 from fab_static.plan.bucket_lock import LOCK
 from fab_static.plan.inventory import S3, Environment, Project
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 KEY = f"shop/static/{LOCK}"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StrictS3]:
-    with StrictS3("shop") as store:
-        yield store
-
-
-@pytest.fixture
-def store(running: StrictS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictS3]:
-    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
-    monkeypatch.setattr(locks, "BEAT_SECONDS", 3600.0)  # it beats when it is asked to
-    monkeypatch.setattr(module, "WATCH_SECONDS", 0.02)
-    running.sign_in(monkeypatch)
-    yield running
-    running.objects.clear()
-    running.faults.clear()
-    running.ahead_seconds, running.knows_conditions = 0.0, True
-    running.before = lambda method, key: None
 
 
 def lock_of(store: StrictS3, owner: str = "anna@ci1", phase: str = "deploy") -> BucketLock:

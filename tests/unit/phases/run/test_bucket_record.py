@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from fab_static.aws import s3_requests
 from fab_static.errors import DeployLockedError, ManifestError
 from fab_static.phases.run.bucket_record import BucketRecord
 from fab_static.phases.run.publication import Publication
@@ -20,14 +18,6 @@ from tests.strict_s3 import REGION, Fault, StrictS3
 
 A, B = "20261122T170102Z-0000000a", "20261123T170102Z-0000000b"
 KEY = f"shop/static/{RECORD}"
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictS3]:
-    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
-    with StrictS3("shop") as store:
-        store.sign_in(monkeypatch)
-        yield store
 
 
 def read(store: StrictS3, name: str = "production") -> BucketRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,6 @@ import pytest
 from fab_static.aws import s3_requests
 from fab_static.errors import DeployLockedError, FabStaticError
 from fab_static.phases.run import bucket_lock
-from fab_static.phases.run import lock as locks
 from fab_static.phases.run.record_here import bring_here
 from fab_static.plan.bucket_record import RECORD
 from tests.strict_s3 import REGION, StrictS3
@@ -25,25 +24,6 @@ INVENTORY = """\
 origin: {{s3: {{bucket: shop, prefix: static/, region: {region}}}, endpoint_url: "{url}"}}
 release: {{record: bucket}}
 """
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StrictS3]:
-    with StrictS3("shop") as store:
-        yield store
-
-
-@pytest.fixture
-def store(running: StrictS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictS3]:
-    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
-    monkeypatch.setattr(locks, "BEAT_SECONDS", 3600.0)
-    monkeypatch.setattr(bucket_lock, "WATCH_SECONDS", 0.02)
-    running.sign_in(monkeypatch)
-    yield running
-    running.objects.clear()
-    running.faults.clear()
-    running.ahead_seconds = 0.0
-    running.before = lambda method, key: None
 
 
 @pytest.fixture
