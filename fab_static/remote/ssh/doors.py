@@ -17,7 +17,9 @@ from fab_static.remote.ssh.hops import Hop
 from fab_static.remote.ssh.refusal import HopError
 
 T = TypeVar("T")
-AT_ONCE = 8  # logins at one door: below ten, for others come too
+# Logins at one door. An sshd counts each until its own process has told that it ended, which is later than
+# the client knows of it on a busy machine; and others come too.
+AT_ONCE = 5
 AGAIN_AT_ONCE = 4  # of all that were turned away, at any door: several may be one server's
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  # seconds; each pause is twice the one before it
 LEAST_TRIES = 5  # however slow they are
@@ -37,7 +39,8 @@ class Doors:
     def entered(self, hop: Hop, enter: Callable[[], T]) -> T:
         """Return what `enter` does. Have it done again while the door says "not now".
 
-        It is tried for as long as one step may take (ConnectTimeout), and at least five times.
+        It is tried for as long as one step may take (ConnectTimeout), and at least five times. That a door says
+        it twice to the same login is told: once is chance, and nothing to change an sshd_config for.
 
         Raises:
             HopError: as `enter` does. What is no "not now" is raised at once.
@@ -49,7 +52,6 @@ class Doors:
         except HopError as error:
             if not error.is_busy:
                 raise
-        self._tell_once(hop)
         deadline = monotonic() + hop.settings.patience
         for tries, pause in zip(count(2), _pauses(), strict=False):
             sleep(pause)
@@ -60,6 +62,7 @@ class Doors:
                 is_last = tries >= LEAST_TRIES and monotonic() > deadline
                 if is_last or not error.is_busy:
                     raise
+            self._tell_once(hop)
         raise AssertionError  # the pauses have no end
 
     def _door(self, hop: Hop) -> threading.Semaphore:

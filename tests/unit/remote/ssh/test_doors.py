@@ -88,15 +88,17 @@ def test_that_it_was_needed_is_told_once() -> None:
     both = Doors(told.append)
     for name in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
         settings = replace(HOP.settings, hostname=name)
-        both.entered(replace(HOP, settings=settings), Door(1))
+        both.entered(replace(HOP, settings=settings), Door(2))
     assert len(told) == 1
     assert told[0].startswith("the SSH server at 10.0.0.1:22 takes no more logins")
     assert "MaxStartups" in told[0]
 
 
-def test_nothing_is_told_of_a_door_that_opens() -> None:
+@pytest.mark.parametrize("refusals", [0, 1])
+def test_nothing_is_told_of_a_door_that_opens(refusals: int) -> None:
+    """One refusal is chance: an sshd on a busy machine still counts logins that have ended."""
     told: list[str] = []
-    Doors(told.append).entered(HOP, Door(0))
+    Doors(told.append).entered(HOP, Door(refusals))
     assert not told
 
 
