@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fab_static.host.loader import program
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "tests" / "sample_project"

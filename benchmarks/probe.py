@@ -121,7 +121,7 @@ def probed(url: str, paths: list[str]) -> tuple[float, int]:
         journal=SimpleNamespace(to_invalidate={}),
         hosts=lambda *_: (SimpleNamespace(name="edge1", host=Host("edge1", "127.0.0.1", ("static",))),),
         current_release=lambda: new,
-        read_release=lambda *_: old,
+        seals=SimpleNamespace(read=lambda *_: old),
     )  # fmt: skip
     started = time.perf_counter()
     probe(cast(Deployment, deploy))

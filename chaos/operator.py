@@ -34,7 +34,7 @@ from typing import Any, NoReturn
 from fabric.main import program
 
 from fab_static.phases.run import bucket_lock
-from fab_static.phases.run.project import project_archive, project_digest
+from fab_static.phases.run.project_code import project_archive, project_digest
 from fab_static.remote import Head
 from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.requests import Requests

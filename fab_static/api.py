@@ -306,7 +306,7 @@ class Session(Looking):
         with self._rolling_back(deploy, check, wait_seconds):
             target = choosing.rollback_target(deploy, to)
             foresee_rollback(deploy, target)
-            deploy.release = deploy.read_release(target)
+            deploy.release = deploy.seals.read(target)
             live = deploy.last_live
             if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live

@@ -56,7 +56,7 @@ def preflight(deploy: Deployment, *, goes_live: bool) -> None:
 def _versioned_urls(deploy: Deployment) -> list[str]:
     """Return URL paths whose versions matter, as far as can be known before a build."""
     live = deploy.last_live
-    release = deploy.read_release(live) if live else None
+    release = deploy.seals.read(live) if live else None
     if (release and release.versions) or "resource_static" in deploy.environment.build.phases:
         return _paths(deploy, release)
     return []
@@ -91,7 +91,7 @@ def _live(deploy: Deployment) -> Release | None:
     try:
         deploy.look()
         live = deploy.last_live
-        return deploy.read_release(live) if live else None
+        return deploy.seals.read(live) if live else None
     except FabStaticError:  # the doctor has named that host already
         return None
 

@@ -26,7 +26,7 @@ def difference(deploy: Deployment, old: str | None, new: str | None) -> Differen
         old = deploy.states[deploy.build]["previous"] if new == live else live
     if deploy.environment.cdn:
         deploy.caching = see(distribution_of(deploy.environment.cdn), deploy.show.warn)
-    return difference_of(deploy, old, deploy.read_release(new))
+    return difference_of(deploy, old, deploy.seals.read(new))
 
 
 def difference_of(deploy: Deployment, old: str | None, new: Release) -> Difference:
@@ -34,7 +34,7 @@ def difference_of(deploy: Deployment, old: str | None, new: Release) -> Differen
 
     What the CDN forgets is told as exactly as the CDN's settings are known by then.
     """
-    first = deploy.read_release(old) if old else None
+    first = deploy.seals.read(old) if old else None
     diff = compare(first, new)
     paths = Invalidation()
     if deploy.environment.cdn and first:

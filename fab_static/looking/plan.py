@@ -55,7 +55,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
     some of them. What only a build can tell (new URLs, bundles) is None then.
     """
     deploy.look()
-    live = deploy.read_release(deploy.last_live) if deploy.last_live else None
+    live = deploy.seals.read(deploy.last_live) if deploy.last_live else None
     refuse_unsafe(deploy)
     sources, listing = _sources(deploy), _collected(deploy)
     collected = listing["files"]

@@ -101,7 +101,7 @@ def _by_record(deploy: Deployment, asked: Asked) -> Asked:
         found = {"live": state["current"], "previous": state["previous"], "provisional": False}
         if not state["current"]:
             return {**answer, **found}, None
-        release = deploy.read_release(state["current"], deploy.build)
+        release = deploy.seals.read(state["current"], deploy.build)
         bucket = deploy.kept.publication
         lacking = bucket.manifest.lacks(apart(release, is_origin=bucket is deploy.origin))
         digests = {
@@ -110,7 +110,7 @@ def _by_record(deploy: Deployment, asked: Asked) -> Asked:
             "offline_manifest_sha256": release.offline_manifest_sha256,
             "versions_sha256": release.versions_sha256,
         }
-        return {**answer, **found, **digests}, deploy.seal_sha256(release)
+        return {**answer, **found, **digests}, deploy.seals.sha256(release)
     except FabStaticError as error:
         return {**answer, "live": None, "error": error.what}, None
 
@@ -182,7 +182,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
         manifest = origin.manifest
         holders = [host for host in reached if manifest.release in deploy.states[host]["releases"]]
         if manifest.release and holders:
-            release = deploy.read_release(manifest.release, holders[0])
+            release = deploy.seals.read(manifest.release, holders[0])
             visible = origin.visible(release)
             found["missing"] = len(manifest.lacks((*hidden(release), *visible)))
     except FabStaticError as error:

@@ -59,7 +59,7 @@ def why(deploy: Deployment, what: str) -> dict[str, Any]:
         ReleaseError: nothing is live.
     """
     deploy.look()
-    release = deploy.read_release(deploy.needs_live())
+    release = deploy.seals.read(deploy.needs_live())
     if _KEY.fullmatch(what):
         return _of_key(deploy, release, what)
     path, version = _parsed(what, release)
@@ -85,7 +85,7 @@ def _parsed(url: str, release: Release) -> tuple[str, str | None]:
 def _kept(deploy: Deployment) -> dict[str, Release]:
     """Return the releases that the build host keeps, oldest first."""
     names = sorted(deploy.states[deploy.build]["releases"])
-    return {name: deploy.read_release(name, deploy.build) for name in names}
+    return {name: deploy.seals.read(name, deploy.build) for name in names}
 
 
 def _of_path(

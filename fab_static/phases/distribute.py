@@ -56,7 +56,7 @@ def _catch_up(deploy: Deployment, holders: Sequence[Holder]) -> None:
         hosts = [host for host, state in deploy.states.items() if name not in state["releases"]]
         names = ", ".join(host.name for host in hosts)
         try:
-            ship_to(deploy, deploy.read_release(name), holders, hosts)
+            ship_to(deploy, deploy.seals.read(name), holders, hosts)
         except FabStaticError as error:
             deploy.show.warn(
                 f"{names} cannot be given {name}, which open pages may ask for: {error.what}"

@@ -46,7 +46,7 @@ def export(deploy: Deployment, release: Release, out: Path, without: str | None)
         out: the file.
         without: a release whose objects are left out: whoever takes the file has them.
     """
-    base = deploy.read_release(without) if without else None
+    base = deploy.seals.read(without) if without else None
     objects = contents(release, base)
     with _written(out) as file:
         _write(file, deploy, release, objects, without)
@@ -80,12 +80,15 @@ def _write(
     objects: dict[str, int],
     without: str | None,
 ) -> None:
-    seal, signature = deploy.seal_text(release), (deploy.signatures.get(release.id) or "").encode()
+    seal, signature = (
+        deploy.seals.text(release),
+        (deploy.seals.signatures.get(release.id) or "").encode(),
+    )
     marker = Marker(
         app=release.app,
         environment=release.environment,
         release=release.id,
-        seal=deploy.seal_sha256(release),
+        seal=deploy.seals.sha256(release),
         without=without,
         versions_file=_versions_file(deploy, release),
         signature=sha256(signature).hexdigest() if signature else None,

@@ -94,10 +94,10 @@ def _refuse_untaken(deploy: Deployment, cdn: Cdn, refused: Sequence[str]) -> Non
 
 def _note_anew(deploy: Deployment) -> None:
     """Note what each kept release has under a live name with other bytes; it is asked for as if for the first time."""
-    live = deploy.read_release(deploy.live) if deploy.live else deploy.current_release()
+    live = deploy.seals.read(deploy.live) if deploy.live else deploy.current_release()
     for name in deploy.states[deploy.build]["releases"]:
         if name != live.id:
-            changed = forgotten(deploy, deploy.read_release(name), live)
+            changed = forgotten(deploy, deploy.seals.read(name), live)
             deploy.journal.to_invalidate = united(deploy.journal.to_invalidate, changed)
     deploy.journal.invalidation = None  # CloudFront would take the same reference for done
     deploy.journal.save()

@@ -32,7 +32,7 @@ def join(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Joined]:
     """
     live = _live(deploy)
     _refuse_unfit(deploy, hosts)
-    release = deploy.release = deploy.read_release(live)
+    release = deploy.release = deploy.seals.read(live)
     refuse_untrusted(deploy, release)
     bring_trust(deploy, hosts)
     return [_joined(deploy, host, release) for host in hosts]
@@ -46,7 +46,7 @@ def away(deploy: Deployment) -> list[RemoteHost]:
         state = deploy.states[host]
         if state["current"] != live or not kept <= {*state["releases"]}:
             return True
-        return not _is_whole(deploy, host, deploy.read_release(live), reads=False)
+        return not _is_whole(deploy, host, deploy.seals.read(live), reads=False)
 
     return [host for host, wrong in deploy.on(deploy.hosts(), is_away).items() if wrong]
 
@@ -100,7 +100,7 @@ def _joined(deploy: Deployment, host: RemoteHost, release: Release) -> Joined:
 def _given(deploy: Deployment, host: RemoteHost, name: str, live: Release) -> bool:
     """Give a host one release, verified; an earlier one that nobody can give is told of, and left out."""
     try:
-        release = live if name == live.id else deploy.read_release(name)
+        release = live if name == live.id else deploy.seals.read(name)
         refuse_untrusted(deploy, release)
         _give(deploy, host, release)
     except FabStaticError as error:
@@ -119,12 +119,12 @@ def _give(deploy: Deployment, host: RemoteHost, release: Release) -> None:
     if is_there and _is_whole(deploy, host, release, reads=True):
         return
     ship_to(deploy, release, deploy.holders, [host])
-    refuse_holes(host, release, deploy.seal_sha256(release))
+    refuse_holes(host, release, deploy.seals.sha256(release))
 
 
 def _is_whole(deploy: Deployment, host: RemoteHost, release: Release, *, reads: bool) -> bool:
     """Tell whether a host has a release as it was sealed: by sizes and times or, where it `reads`, by every byte."""
-    seal, roles = deploy.seal_sha256(release), list(host.roles)
+    seal, roles = deploy.seals.sha256(release), list(host.roles)
     gone = "static" in roles and not reads
     request = asks.Verify(release=release.id, roles=roles, seal=seal, bytes=reads, gone=gone)
     try:

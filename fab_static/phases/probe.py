@@ -45,7 +45,7 @@ def probe(deploy: Deployment) -> None:
         deploy.show.say(nothing)
         return
     # by itself it asks for what is live, whichever release was sealed last
-    live = deploy.read_release(deploy.live) if deploy.live and not deploy.release else None
+    live = deploy.seals.read(deploy.live) if deploy.live and not deploy.release else None
     asker = _ask_all(deploy, live or deploy.current_release())
     deploy.probed = {
         "asked": asker.answers,
@@ -176,7 +176,7 @@ def _wanted(deploy: Deployment, release: Release) -> dict[str, Expected]:
     state = deploy.states[deploy.build]
     name = state["previous"]
     is_held = name and name != release.id and name in state["releases"]
-    before = deploy.read_release(str(name), deploy.build) if is_held else None
+    before = deploy.seals.read(str(name), deploy.build) if is_held else None
     paths = sorted(release.files)
     sample = random.Random(release.id).sample(paths, min(SAMPLE, len(paths)))  # noqa: S311 - no secret
     return expectations.to_ask(release, before, sample) | expectations.never_there(release)

@@ -29,15 +29,15 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
     source.look()
     where = "prepare --release"
     name = release_named(source, wanted, where=where) if wanted else _live(source)
-    release = source.read_release(name)
+    release = source.seals.read(name)
     if name in bad(source.record):
         deploy.show.warn(f"{name} was rolled back on {source.environment.name}")
     take(
         deploy,
         release,
         sealed_in=source.environment.name,
-        seal=source.seal_text(release),
-        signature=source.signatures.get(release.id),
+        seal=source.seals.text(release),
+        signature=source.seals.signatures.get(release.id),
         holders=source.holders,
         versions_file=_versions_file(source),
         at=started,

@@ -52,7 +52,7 @@ def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:
     A deploy so needs no right to delete, and a key that goes is one that nobody printed for `keep_for`.
     """
     names = {name for state in deploy.states.values() for name in state["releases"]}
-    kept = [deploy.read_release(name) for name in sorted(names)]
+    kept = [deploy.seals.read(name) for name in sorted(names)]
     everything = {sha256 for one in kept for sha256 in one.objects(("static",))}
     is_keeper = deploy.kept is not None and bucket is deploy.kept.publication
     if deploy.kept and is_keeper:

@@ -48,7 +48,9 @@ def seal(deploy: Deployment) -> None:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
         _tell_unmoved(deploy, release, known)
         if not is_trusted(deploy, known):
-            deploy.signatures[known.id] = signed(deploy, known) or deploy.signatures.get(known.id)
+            deploy.seals.signatures[known.id] = signed(
+                deploy, known
+            ) or deploy.seals.signatures.get(known.id)
     else:
         release = with_deltas(deploy, release, bring)
         _store(deploy, release)
@@ -88,7 +90,7 @@ def _alike(deploy: Deployment, release: Release) -> Release | None:
     held = deploy.states[deploy.build]["releases"]
     for known in dict.fromkeys((deploy.last_live, deploy.journal.release)):
         if known in held and known not in bad(deploy.record):
-            other = deploy.read_release(str(known), deploy.build)
+            other = deploy.seals.read(str(known), deploy.build)
             # other encodings, or other names for good, may be asked for now: the digest knows nothing of them
             asked_alike = (other.endings, other.named) == (release.endings, release.named)
             if other.digest == release.digest and asked_alike:
@@ -101,12 +103,12 @@ def _store(deploy: Deployment, release: Release) -> None:
     build, live = deploy.build, deploy.last_live
     held = deploy.states[build]["releases"]
     if live in held:
-        before = deploy.read_release(str(live), build)
+        before = deploy.seals.read(str(live), build)
         refuse_contradictions(deploy, before, release)
         tell_of_unversioned_changes(deploy, before, release)
-    deploy.signatures[release.id] = signed(deploy, release)
+    deploy.seals.signatures[release.id] = signed(deploy, release)
     request = asks.BuildRelease(
-        roles=list(build.roles), signature=deploy.signatures.get(release.id)
+        roles=list(build.roles), signature=deploy.seals.signatures.get(release.id)
     )
     build.ask(verbs.BUILD_RELEASE, request, release.to_json().encode())
     held.append(release.id)

@@ -15,7 +15,7 @@ from fab_static.remote import RemoteHost, deflated
 
 def sign_named(deploy: Deployment, wanted: str | None) -> Release:
     """Sign the release that is meant; None: the one sealed last."""
-    release = deploy.read_release(
+    release = deploy.seals.read(
         release_named(deploy, wanted, where="sign") if wanted else at_hand(deploy)
     )
     sign(deploy, release)
@@ -39,10 +39,10 @@ def sign(deploy: Deployment, release: Release) -> None:
             where="release.sign_with",
             mend="name one in the inventory: release: {sign_with: ~/.ssh/id_ed25519}",
         )
-    deploy.signatures[release.id] = signature
+    deploy.seals.signatures[release.id] = signature
     refuse_untrusted(deploy, release)
     bring_trust(deploy)
-    text = deflated(deploy.seal_text(release))
+    text = deflated(deploy.seals.text(release))
 
     def kept(host: RemoteHost) -> None:
         request = asks.BuildRelease(roles=list(host.roles), anew=True, signature=signature)

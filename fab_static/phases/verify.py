@@ -29,7 +29,7 @@ def verify(deploy: Deployment) -> None:
     refuse_untrusted(deploy, release)
     if deploy.lock:
         bring_trust(deploy)
-    seal = deploy.seal_sha256(release)
+    seal = deploy.seals.sha256(release)
 
     def verified(host: RemoteHost) -> None:
         host.foresee(to_verify(deploy, host, release))
@@ -43,7 +43,7 @@ def verify(deploy: Deployment) -> None:
 
 def to_verify(deploy: Deployment, host: RemoteHost, release: Release) -> list[Question]:
     """Return what `verify` will ask a host that holds the release."""
-    asked: list[Question] = [(verbs.VERIFY, _request(host, release, deploy.seal_sha256(release)))]
+    asked: list[Question] = [(verbs.VERIFY, _request(host, release, deploy.seals.sha256(release)))]
     if release.offline_manifest and "web" in host.roles and deploy.reuse == "yes":
         asked.append(deploy.project(host).to_recall(COVERAGE, of_coverage(deploy, host, release)))
     return asked

@@ -55,9 +55,9 @@ def verify_here(deploy: Deployment, source: Deployment, name: str | None) -> Rel
         ManifestError: a page would miss an entry of a bundler; every one is named.
     """
     source.look()
-    release = source.read_release(name) if name else source.current_release()
+    release = source.seals.read(name) if name else source.current_release()
     deploy.look()
-    deploy.take_seal(release, source.seal_text(release))
+    deploy.seals.take(release, source.seals.text(release))
     ship(deploy, release, source.holders)
     gate(deploy, release)
     _refuse_other_manifests(deploy, release)

@@ -292,7 +292,7 @@ class Looking:
             name and release_named(deploy, name, where="export")
             for name in (release, without_objects_of)
         )
-        found = deploy.read_release(release or at_hand(deploy))
+        found = deploy.seals.read(release or at_hand(deploy))
         if out:
             export(deploy, found, out, base)
         if manifests:

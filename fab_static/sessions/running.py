@@ -217,7 +217,7 @@ class Run:
         failed: list[FabStaticError] = []
         for name in ROLLBACK:
             try:
-                deploy.release = deploy.release or deploy.read_release(before)
+                deploy.release = deploy.release or deploy.seals.read(before)
                 Run(deploy).one(name)
             except FabStaticError as error:
                 if not deploy.is_flipped:

@@ -58,7 +58,7 @@ def _pictures(deploy: Deployment, known: Summary) -> Pictures:
     difference = known["difference"]
     if not difference or deploy.release is None:
         return Pictures()
-    before = deploy.read_release(deploy.was_live) if deploy.was_live else None
+    before = deploy.seals.read(deploy.was_live) if deploy.was_live else None
     found = pictures({kind: difference[kind] for kind in KINDS}, before, deploy.release)
     wanted = {file.sha256: file.size for one in found for file in one.files}
     data: dict[str, bytes] = {}

@@ -116,7 +116,7 @@ def _difference(deploy: Deployment) -> dict[str, Any] | None:
     if deploy.release is None or deploy.was_live == deploy.release.id:
         return None
     try:
-        before = deploy.read_release(deploy.was_live) if deploy.was_live else None
+        before = deploy.seals.read(deploy.was_live) if deploy.was_live else None
         difference = difference_of(deploy, deploy.was_live, deploy.release)
     except FabStaticError:  # pruned meanwhile, or its host is gone: the run itself went well
         return None

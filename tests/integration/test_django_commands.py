@@ -16,7 +16,7 @@ import pytest
 
 from fab_static.django_app.requirejs.minifying import MINIFIERS
 from fab_static.host.loader import program
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 from fab_static.plan import versions
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urljoin
 import pytest
 
 from fab_static.host.loader import program
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 
 SAMPLE = Path(__file__).parent.parent / "sample_project"
 BUILD = (

@@ -92,7 +92,7 @@ def test_a_missed_release_that_cannot_be_read_ends_no_deploy(site: Site) -> None
     site.session.rollback(between, without=("edge2",))
     site.session.rollback(NEW, without=("edge2",))
     deploy = site.deployment()
-    deploy.release = deploy.read_release(NEW)
+    deploy.release = deploy.seals.read(NEW)
     for name in ("build1", "edge1", "web1", "web2"):
         site.hosts[name].before["read_release"] = site.hosts[name].cut
     distribute(deploy)

@@ -410,7 +410,7 @@ def test_a_flip_is_refused_where_the_seal_was_altered_after_it_was_verified(site
     edge1 = site.hosts["edge1"]
     deploy = site.session._deployment()
     deploy.look()
-    seal = deploy.seal_sha256(deploy.read_release(OLD))
+    seal = deploy.seals.sha256(deploy.seals.read(OLD))
     altered(edge1, OLD)
     with pytest.raises(FabStaticError, match="is not what was sealed"):
         edge1.ask(verbs.FLIP, asks.Flip(release=OLD, links={}, manifest=None, reload=None, confirm_timeout=9, entry={}, seal=seal))  # fmt: skip

@@ -71,7 +71,7 @@ def _olders(deploy: Deployment, count: int) -> list[Release]:
     found = []
     for name in deltas.last_live(deploy.record, deploy.last_live, there, count):
         try:
-            found.append(deploy.read_release(name))
+            found.append(deploy.seals.read(name))
         except FabStaticError as error:  # visitors who hold it download whole files, as ever
             deploy.show.warn(f"no deltas to release {name}: {error.what}")
     return found

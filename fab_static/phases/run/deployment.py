@@ -1,23 +1,17 @@
-"""What every phase is given: the environment, its fleet, the journal, the lock, and the release at hand.
-
-Over 400 lines because it is the one value that all phases share.
-"""
+"""What every phase is given: the environment, its fleet, the journal, the lock, and the release at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.carrying import Carrying
-from fab_static.phases.run.settings import (
-    BundlerManifest,
-    bundler_manifests,
-)
+from fab_static.phases.run.seals import Seals
+from fab_static.phases.run.settings import BundlerManifest, bundler_manifests
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wording import counted
@@ -108,11 +102,11 @@ class Deployment:
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, questions.Settings] = field(default_factory=dict)
-    _releases: dict[str, Release] = field(default_factory=dict)
-    _read_from: dict[str, RemoteHost] = field(default_factory=dict)
-    _seals: dict[str, bytes] = field(default_factory=dict)  # release.json, as it was read
-    signatures: dict[str, str | None] = field(default_factory=dict)  # of seals, whoever made them
+    seals: Seals = field(init=False)
     _told: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.seals = Seals(self)
 
     @property
     def stays(self) -> bool:
@@ -371,54 +365,6 @@ class Deployment:
             )
         return live
 
-    def read_release(self, name: str, host: RemoteHost | None = None) -> Release:
-        """Return a release's seal, from this host; else from the build host or the first that has it whole.
-
-        Raises:
-            ReleaseError: no host has it, or none as it was sealed.
-        """
-        from fab_static.plan.seal import from_json  # not above: see there
-
-        is_known = name in self._releases and (host is None or host == self._read_from.get(name))
-        if is_known:
-            return self._releases[name]
-        holders = (
-            [host]
-            if host
-            else [
-                one
-                for one in (self.build, *self.hosts("static"), *self.hosts("web"))
-                if name in self.states[one]["releases"]
-            ]
-        )
-        if not holders:
-            raise ReleaseError(
-                f"there is no release {name}",
-                where="releases/ on every host",
-                mend=f"choose one of: fab {self.environment.name} releases",
-            )
-        failures = []
-        for holder in holders:
-            try:
-                text, signature = self._sealed_on(holder, name)
-                release = from_json(text, name=name, where=f"{holder.name}: {name}")
-            except FabStaticError as error:
-                failures.append(error)
-                continue
-            for failure in failures:
-                self.show.warn(f"{failure.where}: {failure.what}")
-            self._releases[name], self._seals[name] = release, text
-            self._read_from[name], self.signatures[name] = holder, signature
-            return release
-        raise failures[0]
-
-    def _sealed_on(self, holder: RemoteHost, name: str) -> tuple[bytes, str | None]:
-        """Return release.json as it stands on a host, and its signature."""
-        if self.kept and holder == self.build and not self.kept.is_here and name in self.kept.kept:
-            return self.kept.seal(name)
-        head, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
-        return text, head.get("signature")
-
     @property
     def holders(self) -> tuple[Holder, ...]:
         """What may hold the objects of a release, the nearest first."""
@@ -430,24 +376,6 @@ class Deployment:
         if self.kept and not self.kept.is_here and self.kept.note:
             return self.kept.holder().object(sha256)
         return self.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))[1]
-
-    def has_read(self, name: str | None) -> bool:
-        """Tell whether the seal of a release has been read, so that reading it costs nothing."""
-        return name in self._seals
-
-    def seal_text(self, release: Release) -> bytes:
-        """Return release.json as it was sealed: an earlier version of the program may have written it otherwise."""
-        if release.id not in self._seals:
-            self._seals[release.id] = release.to_json().encode()
-        return self._seals[release.id]
-
-    def take_seal(self, release: Release, text: bytes, signature: str | None = None) -> None:
-        """Have the seal of a release that was built elsewhere, as it stands there."""
-        self._seals[release.id], self.signatures[release.id] = text, signature
-
-    def seal_sha256(self, release: Release) -> str:
-        """Return the SHA-256 by which every host's release.json is judged."""
-        return sha256(self.seal_text(release)).hexdigest()
 
     def current_release(self) -> Release:
         """Return the release at hand: the one just sealed, or the one sealed last.
@@ -463,7 +391,7 @@ class Deployment:
                     mend=f"build and seal one: fab {self.environment.name} prepare",
                     instead="prepare",
                 )
-            self.release = self.read_release(self.journal.release)
+            self.release = self.seals.read(self.journal.release)
             if self.project_path is None:  # its web processes read the checkout it was built from
                 sealed = self.journal.phases.get("seal")
                 self.project_path = sealed.get("project_path") if sealed else None

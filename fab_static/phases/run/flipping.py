@@ -82,7 +82,7 @@ def host_flip(
         of = deploy.release
         if of is None or of.id != release:
             with suppress(FabStaticError):  # it may be what is damaged
-                of = deploy.read_release(release)
+                of = deploy.seals.read(release)
         links = deploy.links(host, of)
     return HostFlip(
         release=release,
@@ -146,7 +146,7 @@ class Flipping:
         hosts = [host for host in self._deploy.hosts() if host.name in names]
 
         def moved(host: RemoteHost) -> None:
-            flip, seal = self._of(host), self._deploy.seal_sha256(self._release)
+            flip, seal = self._of(host), self._deploy.seals.sha256(self._release)
             host.ask(verbs.FLIP, asks.Flip(**flip.forth, seal=seal, joins=[*flip.joins]))
 
         for host in hosts:  # before the request: its answer may be lost
@@ -172,7 +172,7 @@ class Flipping:
 
     def _put_bucket_back(self, origin: Publication) -> bool:
         before = origin.live_before
-        return origin.put_back(self._deploy.read_release(before) if before else None)
+        return origin.put_back(self._deploy.seals.read(before) if before else None)
 
     def confirm(self) -> None:
         """Tell all hosts at once that all have flipped: nobody goes back by himself any more.

@@ -83,7 +83,7 @@ def _manifests(deploy: Deployment) -> Iterator[Question]:
 def _seals(deploy: Deployment) -> Iterator[Question]:
     held = deploy.states[deploy.build]["releases"]
     for name in dict.fromkeys((deploy.last_live, deploy.journal.release)):
-        if name and name in held and not deploy.has_read(name):
+        if name and name in held and not deploy.seals.knows(name):
             yield verbs.READ_RELEASE, asks.Release(release=name)
 
 

@@ -26,7 +26,7 @@ def forgotten(deploy: Deployment, old: Release | None, new: Release) -> dict[str
     return to_forget(
         old,
         new,
-        earlier=[deploy.read_release(name) for name in held if not is_exact and name in printed],
+        earlier=[deploy.seals.read(name) for name in held if not is_exact and name in printed],
         origin_knows_versions=is_exact,
     )
 
@@ -37,7 +37,7 @@ def forgetting(deploy: Deployment, release: Release) -> Forgetting:
     held = {name for state in deploy.states.values() for name in state["releases"]}
     if deploy.origin:  # one whose flip broke off was served, too
         live |= {deploy.origin.manifest.release, deploy.origin.manifest.pending} & held
-    before = [deploy.read_release(str(name)) for name in live - {None, release.id}]
+    before = [deploy.seals.read(str(name)) for name in live - {None, release.id}]
     forward: dict[str, Queries] = {}
     back: dict[str, Queries] = {}
     for old in before or [without_files(release)]:
@@ -68,7 +68,7 @@ def planned(
     before = {deploy.live, deploy.recorded_live, deploy.states[deploy.build]["previous"]}
     held = deploy.states[deploy.build]["releases"]
     known = [
-        deploy.read_release(name)
+        deploy.seals.read(name)
         for name in sorted(name for name in before if name in held and name != release.id)
     ]
     cached = printed_urls(release, *known)

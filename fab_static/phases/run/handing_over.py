@@ -61,11 +61,11 @@ class HandingOver:
 
     def _tell_apart(self, hosts: Sequence[RemoteHost]) -> None:
         """Work the differences out, once for all hosts that begin from the same release."""
-        text = self.deploy.seal_text(self.release)
+        text = self.deploy.seals.text(self.release)
         self._whole = deflated(text)
         for base in {self._base(host) for host in hosts} - {None, self.release.id}:
             if base and base not in self._differences:
-                before = self.deploy.seal_text(self.deploy.read_release(base))
+                before = self.deploy.seals.text(self.deploy.seals.read(base))
                 self._differences[base] = difference(before, text)
 
     def _asked(
@@ -107,12 +107,12 @@ class HandingOver:
     def _request(self, host: RemoteHost, base: str | None, *, builds: bool) -> asks.TakeSeal:
         return asks.TakeSeal(
             release=self.release.id,
-            sha256=sha256(self.deploy.seal_text(self.release)).hexdigest(),
+            sha256=sha256(self.deploy.seals.text(self.release)).hexdigest(),
             base=base,
             roles=list(host.roles),
             builds=builds,
             anew=True,
-            signature=self.deploy.signatures.get(self.release.id),
+            signature=self.deploy.seals.signatures.get(self.release.id),
         )
 
     def _base(self, host: RemoteHost) -> str | None:
@@ -122,7 +122,7 @@ class HandingOver:
         return next((one for one in candidates if one in there and self._is_read(one)), None)
 
     def _is_read(self, name: str | None) -> bool:
-        return name == self.release.id or self.deploy.has_read(name)
+        return name == self.release.id or self.deploy.seals.knows(name)
 
 
 def _lacking(wanted: dict[str, int], absent: bytes) -> dict[str, int]:

@@ -70,7 +70,7 @@ def _with_other_bytes(deploy: Deployment, files: Mapping[str, File]) -> dict[str
     """Return the names that have other bytes in releases here, and which these are."""
     live = deploy.last_live
     if live in deploy.states[deploy.build]["releases"]:  # what it calls so was looked up then
-        known = deploy.read_release(str(live), deploy.build)
+        known = deploy.seals.read(str(live), deploy.build)
         named = {path for path in known.named if path in files}
         files = {
             path: file

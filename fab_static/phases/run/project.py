@@ -1,7 +1,4 @@
-"""The Django project on a host: its interpreter, its environment, what it answers to the probe.
-
-Over 400 lines because the ways to ask a project, to recall it and to run it share one beginning.
-"""
+"""The Django project on a host: its interpreter, its environment, what it answers to the probe."""
 
 from __future__ import annotations
 
@@ -10,15 +7,20 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from fab_static.errors import BuildError
-from fab_static.host import project as modules
-from fab_static.host.archive import archive, digest_of
 from fab_static.host.project.probe import MARKER
+from fab_static.phases.run.project_code import (
+    PRECOMPILERS,
+    PROBE,
+    RECORDER,
+    project_archive,
+    project_digest,
+)
+from fab_static.phases.run.project_failures import failure
 from fab_static.plan import failures
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.inventory import Environment, expand
@@ -27,44 +29,9 @@ from fab_static.plan.wire.questions import Question
 from fab_static.plan.wire.verbs import Verb
 from fab_static.remote import Ran, RemoteHost
 
-# what the project's Python runs: it answers a question, or runs manage.py or the probe and records what that reads
-PROBE = "fab_static_sent.host.project.probe"
-RECORDER = "fab_static_sent.host.project.reads.run"
-PRECOMPILERS = "fab_static_sent.host.project.precompilers.beginning"
 EMPTY: Mapping[str, str] = MappingProxyType({})
 R = TypeVar("R", bound=Mapping[str, object])
 A = TypeVar("A")
-
-
-# what follows the programs that a build starts, keeps what they made, and is part of its commands
-OF_BUILDS = (
-    *("collecting", "compressing", "faults", "integrity", "sources", "static_root"),
-    *(
-        "reads.declared",
-        "reads.node_reads",
-        "reads.portable",
-        "reads.programs",
-        "reads.shell_line",
-        "reads.started",
-    ),
-    *("traces.arguments", "traces.calls", "traces.lines", "traces.pausing", "traces.processes"),
-    *("traces.running", "traces.seen", "traces.strace"),
-    *("precompilers.beginning", "precompilers.call", "precompilers.kept"),
-    *("precompilers.observing", "precompilers.stepping_in", "results"),
-)
-
-
-@cache
-def project_archive(*, builds: bool = True) -> bytes:
-    """Return what is sent to the project's interpreter, on a host that builds, or on one that only renders."""
-    without = () if builds else [f"fab_static_sent.host.project.{name}" for name in OF_BUILDS]
-    return archive(modules, without=without)
-
-
-@cache
-def project_digest() -> str:
-    """Return what stands for that code: a record is used again by the version that wrote it, and by no other."""
-    return digest_of(modules)
 
 
 @dataclass(frozen=True)
@@ -163,7 +130,7 @@ class ProjectOnHost:
         main = None
         if name and self.is_recorded(text):
             self._teach()
-            known = self._record(name, self._what(text))
+            known = self._record(name, self.what(text))
             known["manage"] = words[2:]
             known["inside"] = list(inside)
             known["builds"] = list(builds)
@@ -177,7 +144,7 @@ class ProjectOnHost:
             self._teach()
             record = {
                 "name": name,
-                "what": self._what(text, own),
+                "what": self.what(text, own),
                 "folder": self.path,
                 "reads": list(own.reads) if own else [],
                 "writes": list(own.writes) if own else [],
@@ -195,7 +162,7 @@ class ProjectOnHost:
             shares_start=main is not None,
         )
         if ran.code != 0:
-            raise self._failed(text, ran)
+            raise failure(self, text, ran)
         return ran
 
     def recall(
@@ -241,7 +208,7 @@ class ProjectOnHost:
         self._teach()
         return verbs.RECALL, asks.Recall(
             name=name,
-            what=self._what(text, own),
+            what=self.what(text, own),
             folder=self.path,
             environment=dict(self.variables),
             left={path: list(states) for path, states in left.items()},
@@ -273,9 +240,6 @@ class ProjectOnHost:
 
     def what(self, text: str, own: OwnPhase | None = None) -> list[str]:
         """Return what stands for a command: the interpreter, the command, and what else makes it what it is."""
-        return self._what(text, own)
-
-    def _what(self, text: str, own: OwnPhase | None = None) -> list[str]:
         known: list[object] = [project_digest(), sorted(self.host.environment.build.trust)]
         if own:
             known += [own.reads, own.writes]
@@ -326,7 +290,7 @@ class ProjectOnHost:
                 return known
             if self.records:
                 redirect: Mapping[str, str] = (request or {}).get("redirect", {})
-                record = self._record(_record_of(question, asked), self._what(PROBE), redirect)
+                record = self._record(_record_of(question, asked), self.what(PROBE), redirect)
                 record["variables"] = variables
                 record["main"] = main
                 main = RECORDER
@@ -340,7 +304,7 @@ class ProjectOnHost:
         )
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:
-            raise self._failed("the probe of the Django project", ran)
+            raise failure(self, "the probe of the Django project", ran)
         return self._said(question, lines[-1][len(MARKER) :], ran)
 
     def _said(self, question: Question[Any, A], line: str, ran: Ran) -> A:
@@ -354,7 +318,7 @@ class ProjectOnHost:
         if told.get("ok"):
             return self.host.said(said, line, question.answer)
         if "error" not in told:
-            raise self._failed("the probe of the Django project", ran)
+            raise failure(self, "the probe of the Django project", ran)
         error = told["error"]
         raise BuildError(
             error["what"],
@@ -394,35 +358,6 @@ class ProjectOnHost:
         """Tell a web host in place of which files it is shown others: a release before it is live."""
         if "web" in self.host.roles:
             order["redirected"] = sorted(files)
-
-    def _failed(self, text: str, ran: Ran) -> BuildError:
-        where = f"{self.host.name}: {self.path}"
-        environment = self.host.environment
-        if ran.code == 127 and ran.output.startswith(f"{self.path}:"):
-            return BuildError(
-                f"there is no folder {self.path}",
-                where=self.host.name,
-                mend="check the project out there, or correct project.path in the inventory",
-            )
-        if ran.code == 127 and ran.output.startswith(f"{self.python}:"):
-            return BuildError(
-                f"the project's Python {self.python} cannot be started there",
-                where=self.host.name,
-                mend="make the virtual environment there, or correct project.python in the inventory",
-            )
-        if ran.timed_out:
-            limit = environment.ssh.command_timeout
-            return BuildError(
-                f"{text} was ended after {limit:g} seconds",
-                where=where,
-                mend="find out what it waits for, or raise ssh.command_timeout",
-            )
-        shown = "".join(f"\n    {line}" for line in failures.shown(ran.output))
-        return BuildError(
-            f"{text} failed with exit code {ran.code}:{shown}",
-            where=where,
-            mend=failures.cure(ran.output, self.path, ran.code),
-        )
 
 
 def _asked(question: Question[R, A], request: R | None) -> str:

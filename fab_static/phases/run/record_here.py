@@ -52,7 +52,7 @@ def save(deploy: Deployment, begun: Begun | None = None) -> None:
     kept = deploy.kept
     if kept is None or not kept.is_here or deploy.lock is None:
         return
-    signed = {name: one for name, one in deploy.signatures.items() if one}
+    signed = {name: one for name, one in deploy.seals.signatures.items() if one}
     kept.save(deploy.build.ask(verbs.STATE)[0], deploy.lock.token, begun, signed)
 
 
@@ -66,7 +66,7 @@ def keep_whole(deploy: Deployment, release: Release) -> None:
     kept = deploy.kept
     if kept is None:
         return
-    bucket, text = kept.publication, deploy.seal_text(release)
+    bucket, text = kept.publication, deploy.seals.text(release)
     seal = object_item(sha256_of(text).hexdigest(), len(text))
     is_origin = bucket is deploy.origin
     items = [*(hidden(release) if is_origin else ()), *apart(release, is_origin=is_origin), seal]
@@ -77,7 +77,7 @@ def keep_whole(deploy: Deployment, release: Release) -> None:
         lent = sources(records(wanted), [], deploy.holders) if wanted else []
         bodies = chain.from_iterable(source.objects(part) for source, part in lent)
         bucket.fill(lacking, chain(bodies, () if is_sealed else [(seal.sha256, text)]), release.id)
-    kept.keeps(release, text, deploy.signatures.get(release.id))
+    kept.keeps(release, text, deploy.seals.signatures.get(release.id))
 
 
 def note(deploy: Deployment, entry: Mapping[str, object], run: str) -> None:
@@ -95,7 +95,7 @@ def _copy_up(deploy: Deployment) -> None:
     """Have the bucket hold what the build host holds already: its record was kept there until now."""
     for name in deploy.states[deploy.build]["releases"]:
         try:
-            keep_whole(deploy, deploy.read_release(name, deploy.build))
+            keep_whole(deploy, deploy.seals.read(name, deploy.build))
         except FabStaticError as error:
             deploy.show.warn(f"{name} is not kept in the bucket: {error.what}")
 

@@ -83,7 +83,7 @@ def live_revision(deploy: Deployment) -> str | None:
     if noted or live is None:
         return noted[-1] if noted else None
     try:
-        return deploy.read_release(live).revision
+        return deploy.seals.read(live).revision
     except FabStaticError:  # it is told where it matters: here it is a line of words
         return None
 

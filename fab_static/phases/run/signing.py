@@ -35,7 +35,7 @@ def signed(deploy: Deployment, release: Release) -> str | None:
     key = deploy.environment.release.sign_with
     if key is None:
         return None
-    return _sign(key, signed_words(deploy.seal_sha256(release)), OF_RELEASES)
+    return _sign(key, signed_words(deploy.seals.sha256(release)), OF_RELEASES)
 
 
 def _sign(key: str, words: bytes, namespace: str) -> str:
@@ -111,7 +111,7 @@ def refuse_untrusted(deploy: Deployment, release: Release) -> None:
 def is_trusted(deploy: Deployment, release: Release) -> bool:
     """Tell whether a release is signed as the inventory wants it; by anybody, where it names no signers."""
     if deploy.environment.release.allowed_signers is None:
-        return deploy.signatures.get(release.id) is not None
+        return deploy.seals.signatures.get(release.id) is not None
     return _why_untrusted(deploy, release) is None
 
 
@@ -119,10 +119,10 @@ def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
     signers = allowed_signers(deploy)
     if signers is None:
         return None
-    signature = deploy.signatures.get(release.id)
+    signature = deploy.seals.signatures.get(release.id)
     if signature is None:
         return "is not signed"
-    words = signed_words(deploy.seal_sha256(release))
+    words = signed_words(deploy.seals.sha256(release))
     with tempfile.TemporaryDirectory(prefix="fab-static-") as folder:
         path = Path(folder, "allowed_signers")
         path.write_bytes(signers)

@@ -46,10 +46,10 @@ def take(
     _refuse_obstacles(deploy, release, sealed_in)
     live = deploy.last_live
     if live and live != release.id:
-        refuse_contradictions(deploy, deploy.read_release(live), release)
+        refuse_contradictions(deploy, deploy.seals.read(live), release)
     files = counted(len(release.files), "file")
     deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
-    deploy.take_seal(release, seal, signature)
+    deploy.seals.take(release, seal, signature)
     ship(deploy, release, holders)
     deploy.release = release
     deploy.journal.sealed(

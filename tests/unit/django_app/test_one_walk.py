@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from fab_static.host.loader import program
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 
 COMPRESS = """
 INSTALLED_APPS += ["compressor"]

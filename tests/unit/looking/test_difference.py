@@ -41,7 +41,7 @@ def test_a_first_release_adds_everything_and_nothing_is_forgotten(site: Site, se
     site.open(CDN)
     deploy = site.session._deployment()
     deploy.look()
-    found = difference.difference_of(deploy, None, deploy.read_release(NEW))
+    found = difference.difference_of(deploy, None, deploy.seals.read(NEW))
     assert (found["added"], found["changed"]) == (["logo.svg", "site.css"], [])
     assert found["invalidation"] == {"paths": [], "price_usd": 0}
 

@@ -55,9 +55,9 @@ def test_before_the_flip_the_pages_of_what_is_live_tell_what_to_expect(
 def test_after_the_flip_what_the_probe_met_is_used_and_nobody_is_asked(site: Site) -> None:
     site.open('probe: {pages: ["http://127.0.0.1:9/"]}')
     deploy = site.deployment()
-    deploy.release = deploy.read_release(NEW)
+    deploy.release = deploy.seals.read(NEW)
     deploy.probed = {"asked": 1, "problems": [], "pages": {"https://shop/": ["site.css"]}}
-    found = downloads_of(deploy, deploy.read_release(OLD), deploy.release)
+    found = downloads_of(deploy, deploy.seals.read(OLD), deploy.release)
     (page,) = found["pages"]
     assert (page["page"], page["returning"]["br"], found["expected"]) == ("https://shop/", 0, False)  # type: ignore[index]
 

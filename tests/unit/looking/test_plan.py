@@ -13,6 +13,7 @@ import pytest
 from fab_static.looking import plan as looking_plan
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.reuse import Known
+from fab_static.phases.run.seals import Seals
 from fab_static.plan.wire import verbs
 from tests.releases import sealed
 from tests.unit.site import NEW, Site
@@ -172,7 +173,7 @@ def test_a_changed_file_with_a_version_gets_a_url_that_only_a_build_can_tell(
     planned: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = sealed(SEALED, NEW, versioned=["site.css"], settings={"STATIC_URL": "/static/"})
-    monkeypatch.setattr(Deployment, "read_release", lambda *_: live)
+    monkeypatch.setattr(Seals, "read", lambda *_: live)
     version = live.versions["site.css"]
     url = {"before": f"/static/site.css?version={version}", "now": None}
     assert planned({**LARGER, "logo.svg": b"other"}, built=SEALED)["urls"] == [url]

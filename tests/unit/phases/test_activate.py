@@ -15,7 +15,7 @@ from tests.unit.site import NEW, OLD, Site
 def to_old(site: Site) -> Deployment:
     """Return a run that has OLD at hand; nothing was asked of a host since."""
     deploy = site.deployment()
-    deploy.release = deploy.read_release(OLD)
+    deploy.release = deploy.seals.read(OLD)
     site.asked.clear()
     return deploy
 

@@ -18,7 +18,7 @@ from tests.unit.site import NEW, OLD, VERSIONS, Site, file_of
 
 def exported(site: Site, out: Path, wanted: str = NEW, without: str | None = None) -> bytes:
     deploy = site.deployment()
-    export(deploy, deploy.read_release(wanted), out, without)
+    export(deploy, deploy.seals.read(wanted), out, without)
     return out.read_bytes()
 
 
@@ -45,7 +45,7 @@ def test_what_was_written_is_read_again(site: Site, tmp_path: Path) -> None:
     exported(site, tmp_path / "shop.release")
     with (tmp_path / "shop.release").open("rb") as file:
         archive = read(file, "shop.release")
-    assert archive.release == site.deployment().read_release(NEW)
+    assert archive.release == site.deployment().seals.read(NEW)
     seal = site.folder / "edge1" / "releases" / NEW / "release.json"
     assert archive.seal == seal.read_bytes()
 
@@ -72,7 +72,7 @@ def test_a_failure_leaves_no_file_and_none_in_its_place(site: Site, tmp_path: Pa
     out = tmp_path / "shop.release"
     out.write_bytes(b"before")
     deploy = site.deployment()
-    release = deploy.read_release(NEW)
+    release = deploy.seals.read(NEW)
     for host in site.hosts.values():
         host.before["missing"] = host.cut
     with pytest.raises(FabStaticError):

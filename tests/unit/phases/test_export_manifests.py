@@ -16,7 +16,7 @@ def test_they_stand_where_a_checkout_has_them(site: Site, tmp_path: Path) -> Non
     folder = tmp_path / "image"
     (folder / "mine").mkdir(parents=True)
     deploy = site.deployment()
-    written = export_manifests(deploy, deploy.read_release(NEW), folder)
+    written = export_manifests(deploy, deploy.seals.read(NEW), folder)
     assert written == ["resource_versions.yml"]
     assert (folder / "resource_versions.yml").read_bytes() == VERSIONS
     assert sorted(path.name for path in folder.iterdir()) == ["mine", "resource_versions.yml"]
@@ -26,7 +26,7 @@ def test_one_that_is_read_outside_the_checkout_is_named(site: Site, tmp_path: Pa
     site.project.settings["web1"]["resource_versions"] = "/etc/versions.yml"
     deploy = site.deployment()
     with pytest.raises(ReleaseError, match=r"/etc/versions\.yml lies outside the checkout"):
-        export_manifests(deploy, deploy.read_release(NEW), tmp_path / "image")
+        export_manifests(deploy, deploy.seals.read(NEW), tmp_path / "image")
     assert not (tmp_path / "image").exists()
 
 
@@ -37,7 +37,7 @@ def test_a_failure_leaves_the_folder_as_it_was(
         raise OSError(28, "No space left on device", str(self))
 
     deploy = site.deployment()
-    release = deploy.read_release(NEW)
+    release = deploy.seals.read(NEW)
     (tmp_path / "image").mkdir()
     monkeypatch.setattr(module.Path, "write_bytes", full)
     with pytest.raises(InventoryError, match="No space left on device"):

@@ -99,7 +99,7 @@ def deployment(
         lock=None,
         caching=None,
         current_release=lambda: live,
-        read_release=lambda name: releases[name],
+        seals=SimpleNamespace(read=lambda name: releases[name]),
     )
 
 

@@ -104,7 +104,7 @@ def test_a_url_that_never_changes_gets_no_other_bytes(site: Site, testing: Site)
     files = {"logo.svg": replace(file_of(b"old"), version=version), "site.css": file_of(b"body {}")}
     live = site.hold("20261122T180102Z", b"old", files=files, versions={"logo.svg": version})
     site.make_live(live.id)
-    baked = testing.deployment().read_release(str(testing.live()["edge1"])).settings
+    baked = testing.deployment().seals.read(str(testing.live()["edge1"])).settings
     tested = testing.hold(
         "20261124T170102Z", b"tested", settings=baked, versions={"logo.svg": version}
     )

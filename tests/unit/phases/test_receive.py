@@ -24,8 +24,8 @@ def built(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
     ci = Site(tmp_path / "ci", monkeypatch, name="ci")
     release = ci.hold(TIME, b"built", settings=BAKED).id
     deploy = ci.deployment()
-    export(deploy, deploy.read_release(release), tmp_path / "shop.release", None)
-    export(deploy, deploy.read_release(release), tmp_path / "small.release", OLD)
+    export(deploy, deploy.seals.read(release), tmp_path / "shop.release", None)
+    export(deploy, deploy.seals.read(release), tmp_path / "small.release", OLD)
     return tmp_path / "shop.release", release
 
 

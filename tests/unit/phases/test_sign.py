@@ -12,7 +12,7 @@ def test_every_host_that_has_the_release_gets_the_signature_and_the_seal_stays(s
     seal = site.folder / "edge1" / "releases" / OLD / "release.json"
     before = seal.read_bytes()
     deploy = site.deployment()
-    sign(deploy, deploy.read_release(OLD))
+    sign(deploy, deploy.seals.read(OLD))
     signatures = {path.read_bytes() for path in site.folder.glob(f"*/releases/{OLD}/*.sig")}
     assert len(signatures) == 1
     assert len([*site.folder.glob(f"*/releases/{OLD}/*.sig")]) == len(site.hosts)

@@ -10,7 +10,7 @@ import pytest
 
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
-from fab_static.phases.run.project import project_archive
+from fab_static.phases.run.project_code import project_archive
 from fab_static.remote.sent import AGENT, OF_BUCKETS, OF_BUILDS, OF_PROJECTS, agent_for
 
 

@@ -18,6 +18,7 @@ from fab_static.errors import (
 )
 from fab_static.phases import AFTER_FLIP, GO_LIVE, PHASES, ROLLBACK
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.seals import Seals
 from fab_static.plan.budget import Budget
 from fab_static.sessions import running
 from fab_static.sessions.running import Run
@@ -88,7 +89,7 @@ class Fleet:
             monkeypatch.setitem(PHASES, name, lambda deploy, name=name: self._phase(deploy, name))
         known = {OLD: SimpleNamespace(id=OLD), NEW: SimpleNamespace(id=NEW)}
         monkeypatch.setattr(Deployment, "last_live", OLD)
-        monkeypatch.setattr(Deployment, "read_release", lambda _, name: known[name])
+        monkeypatch.setattr(Seals, "read", lambda _, name: known[name])
         fleet = SimpleNamespace(hosts=(HOST,), build=HOST)
         environment = SimpleNamespace(name="staging", origin=None, build=BUILD)
         self.show = Show()

@@ -27,7 +27,7 @@ def test_an_archive_of_another_app_is_refused_before_anything_is_contacted(
 ) -> None:
     file = tmp_path / "shop.release"
     deploy = site.deployment()
-    export(deploy, deploy.read_release(NEW), file, None)
+    export(deploy, deploy.seals.read(NEW), file, None)
     other = replace(site.session.environment, app="blog")
     site.asked.clear()
     with pytest.raises(InventoryError, match="is of the app shop"), opened(str(file), other, None):

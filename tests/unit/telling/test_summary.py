@@ -54,7 +54,7 @@ class Run:
             built=None,
             timeline=Timeline(clock=lambda: 1_763_830_862.0),
             hosts=lambda: [SimpleNamespace(name="edge1", roles=("static",))],
-            read_release=self.release,
+            seals=SimpleNamespace(read=self.release),
         )
 
     def release(self, name: str) -> Any:

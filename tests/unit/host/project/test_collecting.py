@@ -12,7 +12,7 @@ from fab_static.host.agent.project_start import end_start
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import Agent, function_of
 from fab_static.host.project.reads.states import COARSE_TICK_NS, TICK_NS
-from fab_static.phases.run.project import RECORDER, project_archive
+from fab_static.phases.run.project_code import RECORDER, project_archive
 
 MANAGE = """
     import os, sys

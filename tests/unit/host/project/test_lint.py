@@ -10,7 +10,7 @@ import pytest
 
 from fab_static.host.loader import program
 from fab_static.host.project.lint.pages import lint
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 
 SAMPLE = Path(__file__).parents[3] / "sample_project"
 LOAD = "{% load fab_static compress %}"

@@ -13,7 +13,7 @@ from fab_static.host.agent.project_start import end_start
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import Agent, function_of
 from fab_static.host.loader import sources_in
-from fab_static.phases.run.project import RECORDER, project_archive
+from fab_static.phases.run.project_code import RECORDER, project_archive
 from tests.processes import alive, becomes
 
 MANAGE = """

@@ -11,7 +11,7 @@ import pytest
 
 from fab_static.host.loader import program
 from fab_static.phases.run.journal import Journal
-from fab_static.phases.run.project import PROBE, project_archive
+from fab_static.phases.run.project_code import PROBE, project_archive
 from fab_static.plan import coverage
 
 ROOT = Path(__file__).parents[4]

@@ -11,7 +11,7 @@ import pytest
 
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
-from fab_static.phases.run.project import RECORDER, project_archive
+from fab_static.phases.run.project_code import RECORDER, project_archive
 
 
 class Project:

@@ -1,4 +1,4 @@
-"""A strict S3 for the tests of what a bucket keeps; nobody waits in it."""
+"""A strict S3 for the tests of what a bucket keeps, in which nobody waits; and a host that starts nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from fab_static.aws import s3_requests
 from fab_static.phases.run import bucket_lock
 from fab_static.phases.run import lock as locks
 from tests.strict_s3 import StrictS3
+from tests.unit.phases.run.started import Started
+from tests.unit.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +31,9 @@ def store(running: StrictS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Strict
     running.faults.clear()
     running.ahead_seconds, running.knows_conditions = 0.0, True
     running.before = lambda method, key: None
+
+
+@pytest.fixture
+def started(site: Site, monkeypatch: pytest.MonkeyPatch) -> Started:
+    site.open("build: {trust: [mysite.generated]}")
+    return Started(monkeypatch, site.hosts["web1"])

@@ -39,7 +39,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def file(site: Site, tmp_path: Path) -> Path:
     out = tmp_path / "shop.release"
     deploy = site.deployment()
-    export(deploy, deploy.read_release(NEW), out, None)
+    export(deploy, deploy.seals.read(NEW), out, None)
     subprocess.run(["zstd", "-q", out], check=True)
     return out
 

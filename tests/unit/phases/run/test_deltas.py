@@ -47,7 +47,7 @@ def test_a_changed_file_has_a_delta_to_each_release_that_was_live(shop: Site, bu
     with_deltas(shop, 2)
     made, deploy = deployed(shop, build, "0123", staged="1")
     held = [release.files["site.css"].sha256 for release in made]
-    before = shop.deployment().read_release(NEW).files["site.css"].sha256
+    before = shop.deployment().seals.read(NEW).files["site.css"].sha256
     assert [set(release.files["site.css"].deltas) for release in made] == [
         {before}, {held[0], before}, {held[0], before}, {held[0], held[2]},
     ]  # fmt: skip

@@ -97,29 +97,6 @@ def test_what_is_strange_on_a_host_is_told_once(site: Site) -> None:
 # ---- releases
 
 
-def test_a_seal_that_is_damaged_on_one_host_is_told_and_read_from_the_next(site: Site) -> None:
-    held = site.folder / "build1" / "releases" / OLD / "release.json"
-    held.chmod(0o644)
-    held.write_text("{")
-    deploy = site.deployment()
-    site.asked.clear()
-    assert deploy.read_release(OLD).id == OLD
-    assert deploy.read_release(OLD).id == OLD  # known by now
-    assert [host for host, _ in site.asked] == ["build1", "edge1"]
-    (warned,) = deploy.show.warned  # type: ignore[attr-defined]
-    assert warned.startswith("build1: ")
-
-
-def test_a_release_that_no_host_has_is_named(site: Site) -> None:
-    with pytest.raises(ReleaseError) as caught:
-        site.deployment().read_release(ABSENT)
-    assert str(caught.value) == (
-        f"there is no release {ABSENT}\n"
-        "  where: releases/ on every host\n"
-        "  mend:  choose one of: fab staging releases"
-    )
-
-
 def test_the_release_at_hand_is_the_one_sealed_last_with_the_checkout_it_came_from(
     site: Site,
 ) -> None:
@@ -140,18 +117,6 @@ def test_where_none_was_sealed_it_says_what_to_run(site: Site) -> None:
         "  mend:  build and seal one: fab staging prepare"
     )
     assert caught.value.instead == "prepare"
-
-
-def test_hosts_are_judged_by_the_seal_as_it_was_read(site: Site) -> None:
-    """An earlier version of the program may have written the same release otherwise."""
-    deploy = site.deployment()
-    release = deploy.read_release(OLD)
-    text = (site.folder / "build1" / "releases" / OLD / "release.json").read_bytes()
-    assert deploy.seal_text(release) == text
-    deploy._seals[OLD] = text + b"\n"
-    other = site.deployment()
-    other.take_seal(release, deploy.seal_text(release))
-    assert other.seal_text(release) == text + b"\n"
 
 
 # ---- links of web hosts

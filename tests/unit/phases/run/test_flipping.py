@@ -17,20 +17,20 @@ from tests.unit.site import NEW, OLD, Site
 
 
 def worked(site: Site, deploy: Deployment) -> Flipping:
-    return Flipping(deploy, worked_out(deploy, deploy.read_release(OLD)), deploy.read_release(OLD))
+    return Flipping(deploy, worked_out(deploy, deploy.seals.read(OLD)), deploy.seals.read(OLD))
 
 
 def test_working_a_flip_out_changes_nothing(site: Site) -> None:
     deploy = site.deployment()
     site.asked.clear()
-    worked_out(deploy, deploy.read_release(OLD))
+    worked_out(deploy, deploy.seals.read(OLD))
     assert {verb for _, verb in site.asked} <= {"read_release", "recall"}
     assert site.live() == dict.fromkeys(site.hosts, NEW)
 
 
 def test_only_web_hosts_have_links_and_processes_to_reload(site: Site) -> None:
     deploy = site.deployment(rolled_back=NEW)
-    flip = worked_out(deploy, deploy.read_release(OLD))
+    flip = worked_out(deploy, deploy.seals.read(OLD))
     edge, web = flip.hosts["edge1"], flip.hosts["web1"]
     assert (edge.links, edge.manifest, edge.reload) == ({}, None, None)
     own = site.project.settings["web1"]["resource_versions"]

@@ -17,7 +17,7 @@ THIRD = "20261123T170102Z"
 
 def test_a_flip_and_its_way_back_forget_what_keeps_its_name_with_other_bytes(site: Site) -> None:
     deploy = site.deployment()
-    found = forgetting(deploy, deploy.read_release(OLD))
+    found = forgetting(deploy, deploy.seals.read(OLD))
     assert found.if_it_stays == found.if_undone == {"logo.svg": ANY_QUERY}
     assert not found.by_tag
 
@@ -28,7 +28,7 @@ def test_where_hosts_are_of_two_releases_what_either_has_is_forgotten(site: Site
     site.make_live(third.id)
     flip_provisionally(site.hosts["edge1"], OLD)
     deploy = site.deployment()
-    found = forgetting(deploy, deploy.read_release(NEW))
+    found = forgetting(deploy, deploy.seals.read(NEW))
     assert found.if_it_stays.keys() == {"logo.svg", "site.css"}
 
 
@@ -37,7 +37,7 @@ def test_the_first_release_forgets_nothing_and_its_way_back_all_that_it_showed(s
     deploy = site.deployment()
     for state in deploy.states.values():
         state["current"] = None
-    found = forgetting(deploy, deploy.read_release(NEW))
+    found = forgetting(deploy, deploy.seals.read(NEW))
     assert found.if_it_stays == {}
     assert found.if_undone.keys() == {"logo.svg", "site.css"}
 
@@ -54,7 +54,7 @@ def test_what_one_host_alone_has_shown_counts_as_shown(
     monkeypatch.setattr(
         "fab_static.phases.run.forgetting.to_forget", lambda *_, earlier, **__: earlier
     )
-    earlier: Any = forgotten(deploy, None, deploy.read_release(NEW))
+    earlier: Any = forgotten(deploy, None, deploy.seals.read(NEW))
     assert {one.id for one in earlier} == {OLD, NEW, third.id}
     assert unseen.id in deploy.states[deploy.build]["releases"]
 
@@ -70,5 +70,5 @@ def test_cloudfront_is_asked_for_the_least_that_covers_it(
     site: Site, changed: dict[str, Any], paths: tuple[str, ...]
 ) -> None:
     deploy = site.deployment()
-    plan = planned(deploy, deploy.read_release(NEW), changed)
+    plan = planned(deploy, deploy.seals.read(NEW), changed)
     assert plan.paths == paths

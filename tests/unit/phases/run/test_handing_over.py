@@ -12,7 +12,7 @@ def handed(site: Site, **how: Any) -> tuple[HandingOver, dict[str, int]]:
     """Hand a release over that no host but the build host has been told of; return how many bytes each seal took."""
     release = site.hold("20261123T170102Z", b"another")
     deploy = site.deployment()
-    deploy.read_release(NEW)
+    deploy.seals.read(NEW)
     for host in (*deploy.hosts("static"), *deploy.hosts("web")):
         deploy.states[host]["releases"].remove(release.id)
     sizes: dict[str, int] = {}
@@ -34,7 +34,7 @@ def handed(site: Site, **how: Any) -> tuple[HandingOver, dict[str, int]]:
 
 def test_hosts_that_have_the_live_seal_are_sent_the_difference(site: Site) -> None:
     handing, sizes = handed(site)
-    whole = len(handing.deploy.seal_text(handing.release))
+    whole = len(handing.deploy.seals.text(handing.release))
     assert sizes["build1"] == 0  # it has this one
     assert 0 < sizes["edge1"] == sizes["web2"] < whole / 2
 

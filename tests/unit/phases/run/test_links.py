@@ -8,6 +8,6 @@ from tests.unit.site import NEW, Site
 
 def test_the_resource_versions_are_a_link_into_what_is_live(site: Site) -> None:
     deploy = site.deployment()
-    links = links_of(deploy, site.hosts["web1"], deploy.read_release(NEW))
+    links = links_of(deploy, site.hosts["web1"], deploy.seals.read(NEW))
     current = str(site.folder / "web1" / "current" / "resource_versions.yml")
     assert list(links.values()) == [current]

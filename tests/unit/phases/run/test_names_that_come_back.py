@@ -39,7 +39,7 @@ def deployment(live: Release, *, bucket: bool) -> Any:
         build=build,
         states={build: state},
         hosts=lambda *_: [build],
-        read_release=lambda name: releases[name],
+        seals=SimpleNamespace(read=lambda name: releases[name]),
     )
 
 

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from fab_static.errors import BuildError, RemoteError
 from fab_static.host.project.probe import MARKER
-from fab_static.phases.run.project import PROBE, RECORDER, ProjectOnHost
+from fab_static.phases.run.project import ProjectOnHost
+from fab_static.phases.run.project_code import PROBE, RECORDER
 from fab_static.plan.wire.questions import Nothing, Question
 from fab_static.remote import Ran
-from tests.unit.site import ScriptedHost, Site
+from tests.unit.phases.run.started import SECRET, Started
+from tests.unit.site import Site
 
-SECRET = "hunter2"
 # questions that any object answers
 SETTINGS = Question("settings", Nothing, Nothing, is_remembered=True)
 SOURCES = Question("sources", Nothing, Nothing)
-
-
-class Started:
-    """Keeps with what a host was to start a command, and has it end as wanted."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, host: ScriptedHost) -> None:
-        self.host = host
-        self.ends = Ran(0, "")
-        self.commands: list[list[str]] = []
-        self.params: dict[str, Any] = {}
-
-        def run(_: Any, command: list[str], **params: Any) -> Ran:
-            self.commands.append(command)
-            self.params = params
-            return self.ends
-
-        monkeypatch.setattr(ScriptedHost, "run", run)
-
-    def project(self, **more: Any) -> ProjectOnHost:
-        return ProjectOnHost.on(self.host, {"DATABASE_PASSWORD": SECRET}, None, **more)
-
-
-@pytest.fixture
-def started(site: Site, monkeypatch: pytest.MonkeyPatch) -> Started:
-    site.open("build: {trust: [mysite.generated]}")
-    return Started(monkeypatch, site.hosts["web1"])
 
 
 def test_a_secret_goes_by_the_environment_and_never_on_a_command_line(started: Started) -> None:
@@ -99,47 +73,12 @@ def test_what_a_command_reads_is_recorded_where_the_lock_is_held(
 def test_a_record_is_not_that_of_another_python_command_or_list_of_trusted_modules(
     site: Site, started: Started
 ) -> None:
-    known = started.project()._what("manage.py compress")
-    assert started.project()._what("manage.py compress") == known
-    assert started.project()._what("manage.py compress --force") != known
+    known = started.project().what("manage.py compress")
+    assert started.project().what("manage.py compress") == known
+    assert started.project().what("manage.py compress --force") != known
     site.open("build: {trust: [mysite.generated, another]}")
     other = ProjectOnHost.on(site.hosts["web1"], {}, None)
-    assert other._what("manage.py compress") != known
-
-
-@pytest.mark.parametrize(
-    ("ran", "what", "where"),
-    [
-        (Ran(127, "CODE: No such file"), "there is no folder CODE", "web1"),
-        (
-            Ran(127, "PYTHON: No such file"),
-            "the project's Python PYTHON cannot be started there",
-            "web1",
-        ),
-        (
-            Ran(-9, "", timed_out=True),
-            "manage.py compress was ended after 1800 seconds",
-            "web1: CODE",
-        ),
-        (
-            Ran(1, "KeyError: 'x'\n"),
-            "manage.py compress failed with exit code 1:\n    KeyError: 'x'",
-            "web1: CODE",
-        ),
-    ],
-    ids=["no folder", "no Python", "too long", "failed"],
-)
-def test_a_command_that_fails_says_how(started: Started, ran: Ran, what: str, where: str) -> None:
-    project = started.project()
-
-    def meant(text: str) -> str:
-        return text.replace("CODE", project.path).replace("PYTHON", project.python)
-
-    started.ends = Ran(ran.code, meant(ran.output), timed_out=ran.timed_out)
-    with pytest.raises(BuildError) as caught:
-        project.run("manage.py compress", print)
-    assert caught.value.what == meant(what)
-    assert caught.value.where == meant(where)
+    assert other.what("manage.py compress") != known
 
 
 # ---- questions

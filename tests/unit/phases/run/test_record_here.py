@@ -65,7 +65,7 @@ def test_the_first_run_copies_up_what_the_build_host_has(site: Site, store: Stri
     deploy = site.deployment()
     assert deploy.record[: len(known)] == known
     assert sorted(record(store)["releases"]) == [OLD, NEW]
-    assert deploy.read_release(OLD, deploy.build).id == OLD
+    assert deploy.seals.read(OLD, deploy.build).id == OLD
 
 
 def test_an_empty_build_host_is_given_all_that_a_run_needs(shop: Site, store: StrictS3) -> None:
@@ -82,7 +82,7 @@ def test_who_looks_at_an_empty_build_host_writes_nothing(shop: Site, store: Stri
     assert [one["state"] for one in shop.session.releases()] == ["live", "previous"]
     assert shop.session.diff()["changed"] == ["logo.svg"]
     deploy = shop.deployment()
-    assert deploy.object(deploy.read_release(NEW).files["logo.svg"].sha256) == b"new"
+    assert deploy.object(deploy.seals.read(NEW).files["logo.svg"].sha256) == b"new"
     assert not (shop.folder / "build1").exists()
     assert store.objects == before
 

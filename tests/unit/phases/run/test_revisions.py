@@ -98,7 +98,7 @@ def test_hosts_at_another_revision_are_found(site: Site) -> None:
 def test_a_checkout_that_has_not_moved_is_told_where_nothing_changed(site: Site) -> None:
     """Somebody has forgotten to pull."""
     deploy = site.deployment()
-    known = replace(deploy.read_release(NEW), revision=B)
+    known = replace(deploy.seals.read(NEW), revision=B)
     _tell_unmoved(deploy, known, known)
     _tell_unmoved(deploy, replace(known, revision=A), known)
     assert deploy.show.warned == [  # type: ignore[attr-defined]

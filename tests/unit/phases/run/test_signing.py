@@ -40,7 +40,7 @@ def trusting(site: Site, signer: Path | None, *allowed: Path) -> None:
 
 def sign_here(site: Site, name: str) -> None:
     deploy = site.deployment()
-    sign(deploy, deploy.read_release(name))
+    sign(deploy, deploy.seals.read(name))
 
 
 def refused_flip(site: Site, host: str, name: str) -> str:
@@ -71,8 +71,8 @@ def test_a_signed_release_goes_live(site: Site, first: Path) -> None:
 def test_a_wrong_signature_is_none(site: Site, first: Path, second: Path, how: str) -> None:
     trusting(site, first, first)
     deploy = site.deployment()
-    release = deploy.read_release(OLD)
-    sha256 = deploy.seal_sha256(deploy.read_release(NEW) if "release" in how else release)
+    release = deploy.seals.read(OLD)
+    sha256 = deploy.seals.sha256(deploy.seals.read(NEW) if "release" in how else release)
     namespace = "file" if "namespace" in how else trust.OF_RELEASES
     signer = second if "key" in how else first
     signature = signing._sign(str(signer), trust.signed_words(sha256), namespace)
@@ -80,7 +80,7 @@ def test_a_wrong_signature_is_none(site: Site, first: Path, second: Path, how: s
     request = asks.BuildRelease(
         roles=["static"], anew=True, signature="x" if "words" in how else signature
     )
-    host.ask(verbs.BUILD_RELEASE, request, deploy.seal_text(release))
+    host.ask(verbs.BUILD_RELEASE, request, deploy.seals.text(release))
     assert "is signed by nobody whom this host trusts" in refused_flip(site, "edge1", OLD)
 
 
@@ -98,14 +98,14 @@ def test_the_operator_is_told_before_anything_flips(site: Site, first: Path) -> 
     """`verify` comes before each flip, and `rollback --check` is nothing else."""
     trusting(site, first, first)
     deploy = site.deployment()
-    deploy.release = deploy.read_release(OLD)
+    deploy.release = deploy.seals.read(OLD)
     with pytest.raises(ReleaseError) as caught:
         verify(deploy)
     assert caught.value.what == f"release {OLD} is not signed"
     assert caught.value.mend == f"if you vouch for it, sign it: fab staging sign {OLD}"
     sign_here(site, OLD)
     deploy = site.deployment()
-    deploy.release = deploy.read_release(OLD)
+    deploy.release = deploy.seals.read(OLD)
     verify(deploy)
 
 
@@ -238,8 +238,8 @@ def test_an_archive_carries_the_signature_to_hosts_that_want_it(
     ci.open(inventory(ci.folder, first))
     sign_here(ci, release.id)
     deploy = ci.deployment()
-    assert is_trusted(deploy, deploy.read_release(release.id))
-    export(deploy, deploy.read_release(release.id), tmp_path / "shop.release", None)
+    assert is_trusted(deploy, deploy.seals.read(release.id))
+    export(deploy, deploy.seals.read(release.id), tmp_path / "shop.release", None)
 
     trusting(site, None, first)
     deploy = site.deployment()

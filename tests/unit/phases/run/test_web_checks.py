@@ -20,7 +20,7 @@ def answering(site: Site, **answers: str) -> Deployment:
     for name, answer in answers.items():
         site.hosts[name].before["http"] = lambda answer=answer: ({"answer": answer}, b"")
     deploy = site.deployment(command="activate")
-    deploy.release = deploy.read_release(OLD)
+    deploy.release = deploy.seals.read(OLD)
     return deploy
 
 
