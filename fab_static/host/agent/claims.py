@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from fab_static.host.agent.disk import write_file
+from fab_static.host.agent.disk import make_folders, write_file
 from fab_static.host.agent.plain import is_folder
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.store import FOLDERS
@@ -37,6 +37,31 @@ def refuse_links(host: Host) -> None:
             raise RefusedError(
                 f"{name} is not a folder", path, "find out who put it there, and move it away"
             )
+
+
+class Folders:
+    """Makes folders below `deploy_to`, and refuses links; looks at each folder once, so for one request only."""
+
+    def __init__(self, host: Host) -> None:
+        make_folders(host.root)
+        self._host = host
+        self._known = {host.root}
+
+    def make(self, path: str) -> None:
+        """Make a folder and those that it lies in."""
+        absent = []
+        while path not in self._known:
+            absent.append(path)
+            path = path.rpartition("/")[0]
+        for folder in reversed(absent):
+            try:
+                os.mkdir(folder)
+            except FileExistsError:
+                if os.path.islink(folder):
+                    refuse_link(self._host, folder)
+                if not os.path.isdir(folder):
+                    raise
+            self._known.add(folder)
 
 
 def refuse_link(host: Host, path: str) -> None:

@@ -24,8 +24,8 @@ STRANGE = ".strange"  # what stands in the way of a file of ours is renamed to
 
 def aside(path: str) -> str:
     """Return a name beside this one that nobody else uses."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:40]}.{os.getpid()}-{os.urandom(4).hex()}")
+    name = path.rpartition("/")[2]
+    return f"{path[: len(path) - len(name)]}.{name[:40]}.{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def write_file(path: str, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from fab_static.host.agent.refusals import RefusedError
@@ -38,9 +39,12 @@ def in_folder(name: Any) -> str:
     return "static/" + checked_path(name)
 
 
+compiled = functools.lru_cache(None)(re.compile)  # a seal has thousands of names
+
+
 def checked(pattern: str, name: Any, what: str) -> str:
     """Return the name if it has the form that this kind of name always has."""
-    if not isinstance(name, str) or not re.fullmatch(pattern, name):
+    if not isinstance(name, str) or not compiled(pattern).fullmatch(name):
         raise RefusedError(f"{name!r} names no {what}", "a request", f"name an existing {what}")
     return name
 

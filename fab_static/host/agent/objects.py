@@ -6,9 +6,9 @@ import contextlib
 import os
 import stat
 
-from fab_static.host.agent.claims import refuse_link
+from fab_static.host.agent.claims import Folders
 from fab_static.host.agent.digests import begun_sha256, digests, mtime_of
-from fab_static.host.agent.disk import aside, link_or_copy, make_folders
+from fab_static.host.agent.disk import aside, link_or_copy
 from fab_static.host.agent.names import places_of
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
@@ -17,7 +17,7 @@ from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Sequence
+    from typing import Any, Sequence
 
     from fab_static.host.agent.store import Host
 
@@ -46,9 +46,13 @@ def has_object(host: Host, sha256: str, size: int, *, look: bool = False) -> boo
     return True
 
 
-def object_writer(host: Host, sha256: str, size: int) -> ObjectWriter:
-    refuse_link(host, os.path.dirname(host.object(sha256)))
-    return ObjectWriter(host.object(sha256), sha256, size, links_to_damaged(host, sha256))
+def object_writer(
+    host: Host, sha256: str, size: int, folders: Folders | None = None
+) -> ObjectWriter:
+    """Return what writes one object; who writes many at once hands the folders over that it has looked at."""
+    path = host.object(sha256)
+    (folders or Folders(host)).make(path.rpartition("/")[0])
+    return ObjectWriter(path, sha256, size, links_to_damaged(host, sha256))
 
 
 def links_to_damaged(host: Host, sha256: str) -> list[str]:
@@ -107,29 +111,27 @@ class ObjectWriter:
         self.left = size
         self._hash = begun_sha256()
         self._temporary = aside(path)
-        try:
-            self._file = self._open()
-        except FileNotFoundError:  # rarely: there are 256 folders, and thousands of objects
-            make_folders(os.path.dirname(path))
-            self._file = self._open()
+        # for thousands of small files, a file object takes as long as writing them
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.open(self._temporary, flags, 0o444)  # closed in __exit__
 
-    def _open(self) -> BinaryIO:
-        return open(self._temporary, "xb")  # closed in __exit__
-
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         moved()
-        self._file.write(piece)
         self._hash.update(piece)
         self.left -= len(piece)
+        while piece:
+            piece = piece[os.write(self._file, piece) :]
 
     def __enter__(self) -> ObjectWriter:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
-            with self._file:
+            try:
                 if error is None:
                     self._finish()
+            finally:
+                os.close(self._file)
             if error is None:
                 self._rename_in()
                 return
@@ -149,10 +151,8 @@ class ObjectWriter:
                 self.path,
                 "run the task again; if it happens twice, a file changes while it is read",
             )
-        self._file.flush()
         seconds = mtime_of(self.sha256)
-        os.fchmod(self._file.fileno(), 0o444)
-        os.utime(self._file.fileno(), (seconds, seconds))
+        os.utime(self._file, (seconds, seconds))
 
     def _rename_in(self) -> None:
         for link in self.links:

@@ -8,10 +8,9 @@ import os
 import re
 import stat
 
-from fab_static.host.agent.claims import claim, refuse_link
+from fab_static.host.agent.claims import Folders, claim, refuse_link
 from fab_static.host.agent.digests import begun_sha256, digest_of, mtime_of, sha256_of
 from fab_static.host.agent.disk import (
-    lasting,
     link_or_copy,
     make_folders,
     remove_tree,
@@ -29,9 +28,9 @@ from fab_static.host.agent.names import (
 )
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.plain import read_plain
-from fab_static.host.agent.pool import place_for, refuse_hidden, refuse_other_bytes
+from fab_static.host.agent.pool import Pool, place_for, refuse_hidden, refuse_other_bytes
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.seals import found_at, links_of, read_seal, seals
+from fab_static.host.agent.seals import found_at, links_of, read_seal, refuse_no_seal, seals
 from fab_static.host.agent.trust import SIGNATURE, refuse_untrusted, signature_of
 from fab_static.host.agent.work import moved
 
@@ -68,17 +67,22 @@ def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return {"releases": found, "odd": list(agent.host.odd.values())}, b""
 
 
-@lasting
 def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Make the folder of a release and its pool entries from objects. Body: its release.json.
+    """Make the folder of a release and its pool entries from objects. Body: its release.json; see lay_out."""
+    seal = json.loads(body.decode("utf-8"))
+    checked(RELEASE, seal["id"], "release")
+    refuse_no_seal(agent.host, seal, seal["id"])
+    return {"mended": lay_out(agent.host, head, seal, body)}, b""
+
+
+def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
+    """Make the folder of a release and its pool entries from objects; say whether its release.json was mended.
 
     The release is there, under its name, only when all of it is. `anew`: another release.json that stands
-    there is not what was sealed, and is written anew.
+    there is not what was sealed, and is written anew. All of it would outlive a loss of power.
     """
-    host = agent.host
     claim(host)
-    seal = json.loads(body.decode("utf-8"))
-    release = checked(RELEASE, seal["id"], "release")
+    release = seal["id"]
     folder = host.path("releases", release)
     there = None
     try:
@@ -98,20 +102,20 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     new = host.path("releases", f".{release}.new")
     remove_tree(new)
     make_folders(new)
-    base = os.path.join("releases", release)
-    folders: set[str] = set()
+    own = f"releases/{release}/"
     links = {path: sha256 for path, sha256, _size in links_of(host, seal, head["roles"])}
-    objects = Objects(host)
+    objects, folders, pool = Objects(host), Folders(host), Pool(host)
     for path, sha256 in links.items():
         moved()
         target = host.path(path)
-        is_new = there is None and path.startswith(base + "/")
-        if is_new:
-            target = new + target[len(folder) :]
+        if there is None and path.startswith(own):
+            target = f"{new}/{path[len(own) :]}"
         elif objects.has_link(target, sha256):  # nearly all of them, nearly always
             continue
-        elif path.startswith(base + "/"):
+        elif path.startswith(own):
             relink(host, path, sha256)
+            continue
+        elif pool.has_linked(path, sha256, folders):
             continue
         else:
             place = place_for(host, path, sha256, objects)
@@ -122,11 +126,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             is_copy = path.endswith(ENCODED) and path[:-3] in links
             if not is_copy and not path.startswith(("pool/dcz/", "pool/zst/")):
                 refuse_other_bytes(target, path, sha256)
-        parent = os.path.dirname(target)
-        if parent not in folders:
-            refuse_link(host, parent)
-            make_folders(parent)
-            folders.add(parent)
+        folders.make(target.rpartition("/")[0])
         link_or_copy(host.object(sha256), target)
     if "static" in head["roles"]:
         refuse_hidden(host, seal, objects)
@@ -141,7 +141,8 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if is_other:
             write_file(os.path.join(folder, "release.json"), body)
         keep_signature(head, folder)
-    return {"mended": is_other}, b""
+    to_disk(host)
+    return is_other
 
 
 def keep_signature(head: Head, folder: str) -> None:

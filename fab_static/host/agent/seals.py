@@ -93,31 +93,46 @@ def other_bytes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return {"releases": found}, b""
 
 
+def refuse_no_seal(host: Host, seal: Any, release: str) -> None:
+    """Refuse what came in place of a release's seal."""
+    if not is_seal(seal, release):
+        raise RefusedError(
+            f"what came is not a seal of {release}", host.root, "deploy again", "release"
+        )
+
+
 def is_seal(seal: Any, release: str) -> bool:
-    """Tell whether this has the shape of a release's seal; whether its content is right, its digest tells."""
+    """Tell whether this has the shape of a release's seal; whether its content is right, its digest tells.
+
+    Every name in it is checked here, once: what reads a seal later takes them for checked.
+    """
     if not isinstance(seal, dict) or seal.get("id") != release:
         return False
     try:
         files, versions = seal["files"], seal["versions"]
         outside = seal.get("manifests", {})
         for one in (*files.values(), *outside.values(), *([versions] if versions else [])):
-            made = (*with_copies(one), *deltas_of(one))
-            if not all(type(size) is int and 0 <= size <= MOST for _key, _sha256, size in made):
-                return False
+            for _key, sha256, size in (*with_copies(one), *deltas_of(one)):
+                checked(OBJECT, sha256, "object")
+                if type(size) is not int or not 0 <= size <= MOST:
+                    return False
+            for ending in one.get("encodings", ()):
+                checked(ENDING, ending, "ending of a precompressed copy")
+            for held in one.get("deltas", ()):
+                checked(OBJECT, held, "object")
         for path, version in seal["versioned"].items():
             checked(VERSION, version, "version")
             checked_path(path)
-        manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
-        named = [*seal["named"], *(one["path"] for one in manifests if one)]
+        manifests = [*filter(None, (seal["offline_manifest"], seal.get("staticfiles_manifest")))]
+        for manifest in manifests:
+            checked(OBJECT, manifest["sha256"], "object")
+        named = [*seal["named"], *(manifest["path"] for manifest in manifests)]
         words = [seal[key] for key in ("created_at", "created_by", "environment", "digest")]
         return (
             all(map(checked_path, files))
             and {*named} <= {*files, *outside}
             and all(in_folder(path).startswith("manifests/") for path in outside)
-            and all(
-                isinstance(word, str)
-                for word in (*words, *(one["sha256"] for one in manifests if one))
-            )
+            and all(isinstance(word, str) for word in words)
         )
     except (RefusedError, LookupError, TypeError, ValueError, AttributeError):
         return False
@@ -135,11 +150,10 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
     base = "releases/" + checked(RELEASE, seal["id"], "release")
     manifests = [seal["offline_manifest"], seal.get("staticfiles_manifest")]
     for path, one in seal.get("manifests", {}).items():
-        yield f"{base}/{in_folder(path)}", checked(OBJECT, one["sha256"], "object"), one["size"]
+        yield f"{base}/{in_folder(path)}", one["sha256"], one["size"]
     versions = seal["versions"]
     if versions:
-        sha256 = checked(OBJECT, versions["sha256"], "object")
-        yield base + "/resource_versions.yml", sha256, versions["size"]
+        yield base + "/resource_versions.yml", versions["sha256"], versions["size"]
     if "static" in roles:
         yield from served(seal, base)
     else:
@@ -147,9 +161,7 @@ def links_of(host: Host, seal: dict[str, Any], roles: list[str]) -> Iterator[tup
             path = manifest["path"]
             if path in seal.get("manifests", {}):
                 continue
-            path = checked_path(path)
-            sha256 = checked(OBJECT, manifest["sha256"], "object")
-            yield f"{base}/static/{path}", sha256, files[path]["size"]
+            yield f"{base}/static/{path}", manifest["sha256"], files[path]["size"]
 
 
 def served(seal: Head, base: str) -> Iterator[tuple[str, str, int]]:
@@ -160,13 +172,9 @@ def served(seal: Head, base: str) -> Iterator[tuple[str, str, int]]:
             if ending != ZSTD and (
                 not ending or path + ending not in files
             ):  # else the project made it
-                yield f"{base}/static/{checked_path(path)}{ending}", sha256, size
+                yield f"{base}/static/{path}{ending}", sha256, size
         yield from apart(base, path, file)
-    pool = [
-        (checked(VERSION, version, "version"), path)
-        for path, version in seal["versioned"].items()
-        if path in files
-    ]
+    pool = [(version, path) for path, version in seal["versioned"].items() if path in files]
     for folder, path in (*pool, *(("named", path) for path in seal["named"])):
         if path.endswith(ENCODED) and path[:-3] in files:  # of an older seal: no promise
             continue
@@ -190,19 +198,16 @@ def apart(root: str, path: str, file: Head) -> Iterator[tuple[str, str, int]]:
 
 def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
     """Return a file and its precompressed copies: how the name ends, SHA-256, size."""
-    found = [("", checked(OBJECT, file["sha256"], "object"), file["size"])]
-    for ending, one in file.get("encodings", {}).items():
-        checked(ENDING, ending, "ending of a precompressed copy")
-        found.append(("." + ending, checked(OBJECT, one["sha256"], "object"), one["size"]))
+    found = [("", file["sha256"], file["size"])]
+    if "encodings" in file:
+        for ending, one in file["encodings"].items():
+            found.append(("." + ending, one["sha256"], one["size"]))
     return found
 
 
 def deltas_of(file: Head) -> list[tuple[str, str, int]]:
     """Return a file's deltas: the SHA-256 of what a browser holds, that of the delta, its size."""
-    return [
-        (checked(OBJECT, held, "object"), checked(OBJECT, one["sha256"], "object"), one["size"])
-        for held, one in file.get("deltas", {}).items()
-    ]
+    return [(held, one["sha256"], one["size"]) for held, one in file.get("deltas", {}).items()]
 
 
 def place_of_delta(held: str) -> str:

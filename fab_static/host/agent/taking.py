@@ -8,8 +8,8 @@ from fab_static.host.agent.names import RELEASE, checked
 from fab_static.host.agent.plain import parsed, read_plain
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.releases import build_release
-from fab_static.host.agent.seals import deltas_of, is_seal, with_copies
+from fab_static.host.agent.releases import lay_out
+from fab_static.host.agent.seals import deltas_of, refuse_no_seal, with_copies
 from fab_static.host.agent.transfer import missing
 
 TYPE_CHECKING = False
@@ -34,20 +34,14 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if text is None:
         return {"taken": False, "built": False, "mended": False}, b""
     seal = parsed("release.json", text)
-    if not is_seal(seal, head["release"]):
-        raise RefusedError(
-            f"what came is not a seal of {head['release']}",
-            agent.host.root,
-            "deploy again",
-            "release",
-        )
+    refuse_no_seal(agent.host, seal, head["release"])
     wanted = objects_of(seal, head["roles"]).items()
     records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
     _, absent = missing(agent, {}, b"".join(records))
     builds = bool(head["builds"]) and not absent
     is_mended = False
     if builds:
-        is_mended = build_release(agent, head, text)[0]["mended"]
+        is_mended = lay_out(agent.host, head, seal, text)
     return {"taken": True, "built": builds, "mended": is_mended}, absent
 
 
