@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from fab_static.plan.wire import verbs
+from fab_static.host.agent.differences import patched
+from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.verbs import Verb
 
 AnyVerb = Verb[Any, Any]
@@ -16,7 +18,7 @@ Question = tuple[AnyVerb, Request] | tuple[AnyVerb, Request, bytes]
 Answer = tuple[Any, bytes]
 
 MOST_TOGETHER = 24  # an agent holds 32 frames that wait for their turn
-MOST_BYTES = 4 * 1024 * 1024  # of objects that are kept for whoever asks again
+MOST_BYTES = 16 * 1024 * 1024  # of objects that are kept for whoever asks again
 # these change nothing that a question would be answered by; VERIFY gives a wrong file another time
 WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT, verbs.VERIFY)
 
@@ -40,6 +42,17 @@ class Foreseen:
             self._size = len(answer[1])
         self._answers[_key(verb, request)] = answer
 
+    def learn(self, name: str, base: str, told: bytes) -> None:
+        """Keep an object by its difference to another; where it cannot be made of that, it must be asked for."""
+        known = self._answers.get(_key(verbs.READ_OBJECT, asks.Object(object=base)))
+        if known is None:
+            return
+        request = asks.Object(object=name)
+        with contextlib.suppress(ValueError):
+            data = patched(known[1], told, MOST_BYTES)
+            if is_object(request, data):
+                self.keep(verbs.READ_OBJECT, request, ({}, data))
+
     def answer(self, verb: AnyVerb, request: Request) -> Answer | None:
         """Return what the host has answered, or None if it must be asked.
 
@@ -57,7 +70,10 @@ class Foreseen:
 
 
 def _key(verb: AnyVerb, request: Request) -> tuple[str, str]:
-    return verb.name, json.dumps(request or {}, sort_keys=True)
+    words = {**(request or {})}
+    if verb is verbs.READ_OBJECT:
+        words.pop("like", None)  # whatever it is told by, the object is the same
+    return verb.name, json.dumps(words, sort_keys=True)
 
 
 def is_object(request: Request, data: bytes) -> bool:

@@ -165,8 +165,19 @@ class RemoteHost:
         ]
         answers = self._requests.together(requests)
         for (verb, request, *_), answer in zip(asked, answers, strict=True):
-            if answer and not (verb is verbs.READ_OBJECT and not is_object(request, answer[1])):
+            if not answer:
+                continue
+            if verb is not verbs.READ_OBJECT or is_object(request, answer[1]):
                 self._foreseen.keep(verb, request, answer)
+            elif request and "like" in request:
+                self.learn_object(request["object"], request["like"], answer[1])
+
+    def learn_object(self, name: str, base: str, told: bytes) -> None:
+        """Take an object by its difference to another, so that nobody need ask the host for it.
+
+        It counts where that other was asked for before, and makes of it the bytes that the name says.
+        """
+        self._foreseen.learn(name, base, told)
 
     def later(self, verb: AnyVerb, body: bytes) -> None:
         """Have the agent do what may be done twice, and wait for nothing; the next request hears how it went."""

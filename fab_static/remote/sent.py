@@ -29,7 +29,6 @@ OF_PROJECTS = (
     "project_modules",
     "project_start",
     "recorded",
-    "static_root",
 )
 # and only where it is built, these
 OF_BUILDS = (
@@ -42,6 +41,8 @@ OF_BUILDS = (
     "lock",
     "page_facts",
     "putting",
+    "replaying",
+    "static_root",
     "writes",
 )
 # and only where there is a bucket, these

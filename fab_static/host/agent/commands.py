@@ -14,7 +14,6 @@ from fab_static.host.agent.project_modules import input_of
 from fab_static.host.agent.project_start import Forked, end_start, in_fork
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.recorded import order_to_record, read_record, recorded, shell_line
-from fab_static.host.agent.static_root import remove_all_in
 from fab_static.host.agent.work import Work, moved
 
 TYPE_CHECKING = False
@@ -48,6 +47,8 @@ def run(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         process = in_fork(agent, head, told)
     if process is None:
         if order and order.get("collect"):  # nobody there tells what of it is as it was
+            from fab_static.host.agent.static_root import remove_all_in  # late: of builds
+
             remove_all_in(order["collect"]["root"])
         variables = (
             {"FAB_STATIC_RECORD": json.dumps(told), **order.get("variables", {})}

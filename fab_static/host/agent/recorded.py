@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import stat
 import time
 
 from fab_static.host.agent.claims import claim
-from fab_static.host.agent.digests import begun_sha256, digest_of
+from fab_static.host.agent.digests import digest_of
 from fab_static.host.agent.disk import make_folders, remove_tree, set_aside
 from fab_static.host.agent.names import checked
 from fab_static.host.agent.plain import is_ours
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.static_root import listing_of
-from fab_static.host.agent.transfer import put_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,30 +48,6 @@ def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if head.get("keep"):  # it was used; who only looks writes nothing
         os.utime(path)
     return {"token": record["token"]}, (record["answer"] or "").encode()
-
-
-def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Say what a recorded run that made the listing `left` of `was` makes of `now`: `listing`, or `why` nobody knows."""
-    from fab_static.host.project.reads import compared  # late: it comes with `learn`
-
-    record = read_record(recorded(agent, head["name"]))
-    if record is None or record["token"] != head["token"]:
-        return {"why": "it ran elsewhere since"}, b""
-    try:
-        was, left, now = (listing_of(agent, head[name]) for name in ("was", "left", "now"))
-    except FileNotFoundError:
-        return {"why": "what it worked on is not known any more"}, b""
-    listing, why = compared.replayed(record["inside"], head["root"], was, left, now)
-    if listing is None:
-        return {"why": why}, b""
-    data = json.dumps(listing, sort_keys=True).encode()
-    if head.get("keep"):  # who only looks writes nothing
-        put_object(agent, {}, data)
-    files = {
-        path: {"asked": asked, "object": (now["extra"].get(path) or [None])[0]}
-        for path, asked in record["inside"]["parts"].items()
-    }
-    return {"listing": begun_sha256(data).hexdigest(), "parts": files}, b""
 
 
 def given_to(agent: Agent, head: Head, salt: str) -> Head:

@@ -8,6 +8,7 @@ import os
 import stat
 
 from fab_static.host.agent.claims import claim
+from fab_static.host.agent.differences import difference
 from fab_static.host.agent.digests import digests, mtime_of, sha256_of
 from fab_static.host.agent.disk import aside, copy, lasting, make_folders, remove_tree
 from fab_static.host.agent.names import checked_path
@@ -133,7 +134,7 @@ def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     That is {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}; `before` names that of the
     snapshot before, so that files that did not change since are not read. Files get the time that belongs to
-    their bytes. Returns the listing's name and its `extra`.
+    their bytes. Returns the listing's name and its `extra`; and the body is its difference to the one before.
     """
     host = agent.host
     claim(host)
@@ -148,8 +149,15 @@ def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         listing["files"][path] = known
     for path in head["extra"]:
         listing["extra"][path] = take_in(host, path) if os.path.isfile(path) else None
-    stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())
-    return {"listing": stored["object"], "read": read, "extra": listing["extra"]}, b""
+    data = json.dumps(listing, sort_keys=True).encode()
+    stored, _ = put_object(agent, {}, data)
+    told = {"listing": stored["object"], "read": read, "extra": listing["extra"]}
+    return told, told_by(agent, head.get("before"), data)
+
+
+def told_by(agent: Agent, base: str | None, data: bytes) -> bytes:
+    """Return the difference of a listing to the one that it was made of; empty where there is none."""
+    return difference(read_object(agent, {"object": base}, b"")[1], data) if base else b""
 
 
 def listing_of(agent: Agent, name: str) -> Head:

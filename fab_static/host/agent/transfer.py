@@ -7,6 +7,7 @@ import os
 import zlib
 
 from fab_static.host.agent.claims import Folders, claim
+from fab_static.host.agent.differences import difference
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.names import OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes, object_writer
@@ -26,7 +27,10 @@ DEFLATE_LEVEL = 5  # a fifth less CPU time than 6, for 1 % more bytes
 
 
 def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return the bytes of one small object; they are those that its name says."""
+    """Return the bytes of one small object; they are those that its name says.
+
+    With `like`, the name of another object, their difference to the bytes of that one.
+    """
     sha256 = checked(OBJECT, head["object"], "object")
     data = read_plain(agent.host.object(sha256))[0]
     if begun_sha256(data).hexdigest() != sha256:
@@ -36,6 +40,8 @@ def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             "build anew: deploy",
             "release",
         )
+    if head.get("like"):
+        return {}, difference(read_object(agent, {"object": head["like"]}, b"")[1], data)
     return {}, data
 
 

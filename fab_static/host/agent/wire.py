@@ -91,7 +91,7 @@ VERBS = {
     "keep_programs": "programs",
     "learn": "project_modules",
     "recall": "recorded",
-    "replay": "recorded",
+    "replay": "replaying",
     "pack": "carried",
     "unpack": "carried",
     "set_up": "project_start",

@@ -168,7 +168,7 @@ def _run(
         left: answers.Snapshot | None = None
         if not of_sources:
             snapshot = asks.Snapshot(before=known, root=static_root_of(facts), extra=beside)
-            left = deploy.build.ask(verbs.SNAPSHOT, snapshot)[0]
+            left = _kept_as_it_is(deploy, snapshot)
         # first: finders and storages may spell such a name in two ways
         if left and name == "collectstatic":
             files = listings.read(deploy, left["listing"])["files"]
@@ -193,6 +193,13 @@ def _run(
     if late:
         noted["wrote_sources"] = late
     return {**noted, **found}
+
+
+def _kept_as_it_is(deploy: Deployment, snapshot: asks.Snapshot) -> answers.Snapshot:
+    """Have the static root kept; what its listing says is known then."""
+    left, told = deploy.build.ask(verbs.SNAPSHOT, snapshot)
+    listings.learn(deploy, left["listing"], snapshot.get("before"), told)
+    return left
 
 
 def _encode_ahead(deploy: Deployment, files: Mapping[str, Kept]) -> None:

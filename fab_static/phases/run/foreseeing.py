@@ -93,8 +93,10 @@ def _of_build(deploy: Deployment) -> Iterator[Question]:
         yield verbs.GUARD, guard_request(deploy)
     known = [entries[name] for name in phases if name in entries]
     listings = [entry["listing"] for entry in known] + [entry["base"] for entry in known]
-    for listing in dict.fromkeys(filter(None, listings)):
-        yield verbs.READ_OBJECT, asks.Object(object=listing)
+    names = list(dict.fromkeys(filter(None, listings)))
+    for at, name in enumerate(names):  # each is nearly as the one before
+        like = asks.Object(object=name, like=names[at - 1]) if at else asks.Object(object=name)
+        yield verbs.READ_OBJECT, like
     project, own = deploy.project(deploy.build), deploy.environment.build.own
     for name in phases[1:]:  # the first is asked with what stands in a listing
         if name in entries and entries[name].get("record") and name not in own:

@@ -37,6 +37,12 @@ def read(deploy: Deployment, sha256: str) -> Listing:
     return found
 
 
+def learn(deploy: Deployment, name: str | None, base: str | None, told: bytes) -> None:
+    """Take a listing that the host has just made, by its difference to the one that it was made of."""
+    if name and base and told:
+        deploy.build.learn_object(name, base, told)
+
+
 @contextmanager
 def needed(deploy: Deployment, *listings: str | None) -> Iterator[None]:
     """Have the phases that left these listings run again in the next build, where the host cannot read one.

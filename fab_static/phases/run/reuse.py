@@ -93,7 +93,8 @@ def _replayed(deploy: Deployment, name: str, entry: Entry, was: str, given: str)
         keep=deploy.lock is not None,
     )
     with listings.needed(deploy, was, entry["listing"], given):
-        head, _ = deploy.build.ask(verbs.REPLAY, replay)
+        head, told = deploy.build.ask(verbs.REPLAY, replay)
+    listings.learn(deploy, head.get("listing"), given, told)
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
     return Known(None, other) if other else Known(entry, listing=head["listing"])
 

@@ -37,9 +37,10 @@ class Release(TypedDict):
 
 
 class Object(TypedDict):
-    """The SHA-256 of an object."""
+    """The SHA-256 of an object, and that of one which the asker has: then the answer is the difference to it."""
 
     object: str
+    like: NotRequired[str]
 
 
 class Missing(TypedDict):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fab_static.errors import ReleaseError, RemoteError
+from fab_static.host.agent.differences import difference
 from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, RemoteHost
@@ -68,6 +69,33 @@ def test_one_question_that_is_refused_keeps_no_other_from_its_answer(host: Remot
     assert host.requests == sent
     with pytest.raises((ReleaseError, RemoteError)):
         host.ask(verbs.READ_RELEASE, asks.Release(release=NOWHERE))
+
+
+def test_an_object_comes_as_its_difference_to_one_that_is_known(host: RemoteHost) -> None:
+    """What each phase left is nearly what the one before it left: whole, they were most of what came."""
+    other = TEXT + b"one line more, and one, and one, and one\n"
+    name = hashlib.sha256(other).hexdigest()
+    host.ask(verbs.PUT_OBJECT, body=other)
+    host.foresee(
+        [
+            (verbs.READ_OBJECT, asks.Object(object=NAME)),
+            (verbs.READ_OBJECT, asks.Object(object=name, like=NAME)),
+        ]
+    )
+    sent = host.requests
+    assert host.ask(verbs.READ_OBJECT, asks.Object(object=name))[1] == other
+    assert host.requests == sent
+    told = host.ask(verbs.READ_OBJECT, asks.Object(object=NAME, like=name))[1]
+    assert told == TEXT  # it is known, and needs no difference
+
+
+def test_a_difference_that_makes_other_bytes_is_passed_over(host: RemoteHost) -> None:
+    """A host that tells what is not so is asked for the object itself."""
+    host.foresee([(verbs.READ_OBJECT, asks.Object(object=NAME))])
+    for told in (b"no difference", difference(TEXT, b"other bytes")):
+        host.learn_object("0" * 64, NAME, told)
+        with pytest.raises((ReleaseError, RemoteError)):
+            host.ask(verbs.READ_OBJECT, asks.Object(object="0" * 64))
 
 
 def test_an_object_of_other_bytes_is_not_kept(host: RemoteHost, tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def test_a_listing_is_asked_for_once_and_few_are_held(shop: Site, build: Build) 
     assert [*deploy.journal.listings][-1] == names[-1]
 
 
+def test_what_a_phase_has_left_is_told_with_its_name(shop: Site, build: Build) -> None:
+    """It is not asked for: a trip for each phase, and nearly the same bytes again."""
+    deploy = build()
+    sent = deploy.build.requests
+    list(after_each(deploy))
+    first = 1  # what it was made of nobody had: it is read
+    assert deploy.build.requests <= sent + first
+
+
 def changed(kept: Path) -> None:
     kept.chmod(0o644)
     kept.write_text('{"files": {}, "extra": {}}')
