@@ -106,5 +106,6 @@ def test_status_loads_of_the_phases_only_what_every_task_is_given(folder):
         "fab_static.phases.run.carrying",
         "fab_static.phases.run.deployment",
         "fab_static.phases.run.locking",
+        "fab_static.phases.run.seals",
         "fab_static.phases.run.settings",
     }
