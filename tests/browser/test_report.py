@@ -34,11 +34,10 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a deploy with everything in it."""
+def everything(page: Path, count: int) -> Path:
+    """Write the report of a deploy with everything in it, and with so many changed scripts."""
     difference = SUMMARY["difference"]
-    changed = [f"js/module{at}.js" for at in range(300)]
+    changed = [f"js/module{at}.js" for at in range(count)]
     assets = [
         {"path": "CACHE/css/a.css", "bytes": 8000, "sent": 2800},
         {"path": "js/b.js", "bytes": 4000, "sent": 1200},
@@ -68,9 +67,20 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><rect/></svg>"
     picture = Picture("img/new.svg", "added", None, File("a" * 64, len(drawing), "1234567"))
     more = More((), Pictures([picture], {"a" * 64: drawing}))
-    page = tmp_path_factory.mktemp("report") / "report.html"
     page.write_text(report(summary, more), "utf-8")
     return page
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a deploy with everything in it."""
+    return everything(tmp_path_factory.mktemp("report") / "report.html", 300)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with fewer scripts. Its table still scrolls; axe looks at each cell of it for long."""
+    return everything(tmp_path_factory.mktemp("short") / "report.html", 30)
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +146,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
     ids=["light", "dark", "phone", "dark, less motion"],
 )
 def test_it_opens_from_disk_and_everybody_can_read_it(
-    browser: Browser, file: Path, failed: Path, over_all: Path, options: dict[str, Any]
+    browser: Browser, short: Path, failed: Path, over_all: Path, options: dict[str, Any]
 ) -> None:
-    for one in (file, failed, over_all):
+    for one in (short, failed, over_all):
         everybody_can_read(browser, one, options)
 
 
