@@ -37,6 +37,7 @@ class Shop:
         self.edit("shop/settings.py", lambda text: text + SETTINGS)
         self.environment = {}
         self.commands = {}
+        self.phases = BUILD_PHASES
         self.told = Told()
 
     def edit(self, name, change):
@@ -58,7 +59,7 @@ class Shop:
                     "settings": "shop.settings",
                     "environment": self.environment,
                 },
-                "build": {"commands": self.commands},
+                "build": {"phases": list(self.phases), "commands": self.commands},
             }
         )
         environment = inventory.parse(text, name="local", source="local.yml")
@@ -80,11 +81,11 @@ class Shop:
 
     def ran(self):
         phases = self.journal["phases"]
-        last = max(entry["ran"] for name, entry in phases.items() if name in BUILD_PHASES)
+        last = max(entry["ran"] for name, entry in phases.items() if name in self.phases)
         return [
             name
-            for name in BUILD_PHASES
-            if phases[name]["ran"] > last - len(BUILD_PHASES) and not phases[name].get("reused")
+            for name in self.phases
+            if phases[name]["ran"] > last - len(self.phases) and not phases[name].get("reused")
         ]
 
     @property
