@@ -31,12 +31,14 @@ DOCSTRING = re.compile(r'^( *)"""[^"]*(?:"(?!"")[^"]*)*"""$', re.MULTILINE)
 # of a comment behind code: one without quotes, else it may be part of a string
 COMMENT = re.compile(r"^ *#.*$|(?<=\S)  # [^\"'\n]*$")  # in one line
 
-# what a function returns, what it takes, what an object holds, and what is imported for types alone
+# what a function returns and takes, what its variables and an object hold, and what is imported for types alone
 RETURNS = re.compile(r"^( *def .*\)| *\)) -> [^\n]*:$", re.MULTILINE)
 SIGNATURE = re.compile(r"^ *def \w+\((?:[^()]|\([^()]*\))*\):$", re.MULTILINE)
 _TYPE = r"(?:[\w.| ]|\[(?:[^][\n]|\[(?:[^][\n]|\[[^][\n]*\])*\])*\])+?"
 PARAMETER = re.compile(rf"(?<=\w): {_TYPE}(?=,|\)| = )")
-ATTRIBUTE = re.compile(rf"^( +self\.\w+): {_TYPE}(?= = )", re.MULTILINE)
+VARIABLE = re.compile(rf"^( +(?:self\.)?\w+): {_TYPE}(?= = )", re.MULTILINE)
+# the body of a class may need its types; a function that begins a line, or a method, does not
+FUNCTION = re.compile(r"^(?P<indent>(?: {4})?)def .*\n(?:(?P=indent)[ )].*\n|\n)*", re.MULTILINE)
 INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 FOR_TYPES = re.compile(
     r"^(?:TYPE_CHECKING = False\n)?if TYPE_CHECKING:\n(?: +.*\n|\n(?= ))+", re.MULTILINE
@@ -82,7 +84,8 @@ def bare(source: str) -> str:
     """
     source = DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
     source = RETURNS.sub(r"\1:", _without_comments(source))
-    source = SIGNATURE.sub(lambda found: PARAMETER.sub("", found[0]), ATTRIBUTE.sub(r"\1", source))
+    source = FUNCTION.sub(lambda found: VARIABLE.sub(r"\1", found[0]), source)
+    source = SIGNATURE.sub(lambda found: PARAMETER.sub("", found[0]), source)
     source = FOR_TYPES.sub(lambda found: "\n" * found[0].count("\n"), source)
     if '"""' in source:  # a text of several lines: its spaces count
         return source

@@ -207,14 +207,22 @@ def is_for_types(node):
 
 
 class WithoutTypes(ast.NodeTransformer):
-    """Drops the types of parameters, and of attributes that get a value: no code asks for them."""
+    """Drops the types of parameters, and of what gets a value in a function: no code asks for them."""
+
+    within = False
+
+    def visit_FunctionDef(self, node):
+        was, self.within = self.within, True
+        self.generic_visit(node)
+        self.within = was
+        return node
 
     def visit_arg(self, node):
         node.annotation = None
         return node
 
     def visit_AnnAssign(self, node):
-        if node.value is None or not isinstance(node.target, ast.Attribute):
+        if node.value is None or not self.within:
             return self.generic_visit(node)
         assigned = ast.Assign([node.target], node.value)
         return self.generic_visit(ast.copy_location(assigned, node))
@@ -246,10 +254,17 @@ def test_what_is_sent_says_the_same_to_python_on_the_same_lines(path):
     assert what_python_does(archive.bare(source)) == what_python_does(source)
 
 
-def test_types_of_parameters_and_attributes_are_not_sent():
+def test_types_of_parameters_and_variables_are_not_sent():
+    """Those of a class stay: a NamedTuple is made of them."""
     source = """\
+class Found(NamedTuple):
+    name: str = ""
+    def one(self):
+        told: list[str] = []
 def one(self, name: str, *rest: int, way: dict[str, list[tuple[int, str]]] | None = None) -> int:
     self.found: dict[str, int] = {"a": 1}
+
+    more: Any = 1
 def two(
     name: str,
     otherwise: Callable[[str], None] = print,
@@ -259,8 +274,14 @@ def two(
     assert (
         archive.bare(source)
         == """\
+class Found(NamedTuple):
+ name: str = ""
+ def one(self):
+  told = []
 def one(self, name, *rest, way = None):
  self.found = {"a": 1}
+
+ more = 1
 def two(
  name,
  otherwise = print,
