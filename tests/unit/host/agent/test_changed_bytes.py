@@ -7,9 +7,11 @@ is offline. What it goes by is the list of those who may sign.
 import hashlib
 import random
 import subprocess
+from collections import Counter
 
 import pytest
 
+from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.trust import OF_RELEASES, signed_words
 from tests.unit.host.agent.agents import (
@@ -18,7 +20,6 @@ from tests.unit.host.agent.agents import (
     FakeAgent,
     everything_below,
     flip,
-    record_of,
     seal_of,
     sha256_of,
 )
@@ -26,15 +27,6 @@ from tests.unit.host.agent.test_trust import key, listed
 
 OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
 VERSIONS = b"js/a.js: x\n"
-
-
-def seal(name):
-    return seal_of(name, FILES, versioned=["js/a.js"], versions=VERSIONS)
-
-
-def changed(data, dice):
-    at = dice.randrange(len(data))
-    return data[:at] + bytes([data[at] ^ dice.randrange(1, 256)]) + data[at + 1 :]
 
 
 def signature(signer, text):
@@ -50,27 +42,51 @@ def goes_live(agent, name, text, signed):
     flip(agent, name)
 
 
-def test_each_changed_byte_of_a_seal_keeps_it_from_going_live(agent, root, tmp_path):
+PLACES = 1000  # of what an archive brings: the seal, its signature, the objects
+CONTENT = {path: data * 300 for path, data in FILES.items()}
+
+
+def seal(name):
+    return seal_of(name, CONTENT, versioned=["js/a.js"], versions=VERSIONS)
+
+
+def put(agent, name, data):
+    """Hand an object over, under a name that it may not have."""
+    pack = RECORD.pack(bytes.fromhex(name), len(data)) + data
+    agent.frames.extend([({"pack": "plain", "raw": len(pack)}, pack), ({"end": True}, b"")])
+    agent.do("store")
+
+
+def test_each_changed_byte_of_what_an_archive_brings_is_refused(agent, root, tmp_path):
+    """An object comes in under no other name; no seal goes live without its signature, nor one by another's."""
     anna = key(tmp_path, "anna")
-    agent.do("trust", listed(anna), signature=None)
-    for data in (*FILES.values(), VERSIONS):
+    agent.do("trust", listed(anna), size=len(listed(anna)), signature=None)
+    for data in (*CONTENT.values(), VERSIONS):
         agent.do("put_object", data)
     goes_live(agent, OLD, seal(OLD), signature(anna, seal(OLD)))
-    dice, signed = random.Random(20), signature(anna, seal(NEW))
-    for _ in range(100):
+    signed = signature(anna, seal(NEW))
+    parts = [seal(NEW), signed.encode(), *CONTENT.values(), VERSIONS]
+    dice, refused, empty = random.Random(20), Counter(), FakeAgent(tmp_path / "empty")
+
+    def brings(part, data):
+        if part == 0:
+            goes_live(agent, NEW, data, signed)
+        elif part == 1:
+            goes_live(agent, NEW, seal(NEW), data.decode("latin-1"))
+        else:
+            put(empty, sha256_of(parts[part]), data)
+
+    for _ in range(PLACES):
+        part = dice.choices(range(len(parts)), [len(one) for one in parts])[0]
+        at = dice.randrange(len(parts[part]))
+        data = bytearray(parts[part])
+        data[at] ^= dice.randrange(1, 256)
         with pytest.raises(RefusedError):
-            goes_live(agent, NEW, changed(seal(NEW), dice), signed)
+            brings(part, bytes(data))
         assert agent.do("state")["current"] == OLD
+        refused[min(part, 2)] += 1
+    assert refused[0] > 150
+    assert refused[1] > 20
+    assert not [path for path in everything_below(tmp_path / "empty") if len(path) >= 64]
     goes_live(agent, NEW, seal(NEW), signed)
     assert agent.do("state")["current"] == NEW
-
-
-def test_each_changed_byte_of_an_object_keeps_it_out(root):
-    agent, dice = FakeAgent(root), random.Random(20)
-    for _ in range(100):
-        data = dice.choice([*FILES.values()])
-        pack = record_of(data) + changed(data, dice)
-        agent.frames.extend([({"pack": "plain", "raw": len(pack)}, pack), ({"end": True}, b"")])
-        with pytest.raises(RefusedError):
-            agent.do("store")
-        assert not [one for one in everything_below(root) if one.endswith(sha256_of(data))]
