@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.signing import allowed_signers
+from fab_static.phases.run.signing import trust_of
 from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost
 
 
 def of_signers(deploy: Deployment, host: RemoteHost) -> list[Finding]:
     """Return what is found of a host's signers, or nothing if neither it nor the inventory wants signatures."""
-    ours = allowed_signers(deploy)
+    ours = trust_of(deploy)
     kept, _ = host.ask(verbs.SIGNERS)
     if ours is None and kept["sha256"] is None:
         return []
@@ -26,7 +24,7 @@ def of_signers(deploy: Deployment, host: RemoteHost) -> list[Finding]:
         )
         cure = "name the list, and release.sign_with: docs/archives.md"
         return [bad(host.name, "signatures", what, cure)]
-    if kept["sha256"] != sha256(ours).hexdigest():
+    if kept["sha256"] != ours.sha256:
         trusts = "trusts others than this inventory" if kept["sha256"] else "has no list yet"
         return [good(host.name, "signatures", f"it {trusts}; the next deploy brings the list")]
     return [good(host.name, "signatures", "it trusts the signers of this inventory")]

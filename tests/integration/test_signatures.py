@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.integration.conftest import FAB, write_tiny
-from tests.unit.signing import allow, key
+from tests.unit.signing import allow, key, revoke
 
 
 class Desk:
@@ -23,7 +23,7 @@ class Desk:
         (folder / "inventories").mkdir()
         (folder / "fabfile.py").write_text("from fab_static import namespace\n")
 
-    def write(self, **release: Any) -> None:
+    def write(self, *, reload: str | None = None, **release: Any) -> None:
         inventory = {
             "app": "tiny",
             "deploy_to": str(self.folder / "static"),
@@ -34,7 +34,7 @@ class Desk:
                 "settings": "tiny.settings",
             },
             "build": {"phases": ["collectstatic", "compress"]},
-            "web": {"confirm_timeout": 5},
+            "web": {"confirm_timeout": 5, **({"reload": reload} if reload else {})},
             **({"release": release} if release else {}),
         }
         path = self.folder / "inventories" / "staging.yml"
@@ -67,7 +67,16 @@ def test_a_signed_fleet_from_its_first_deploy_to_a_new_key(tmp_path: Path) -> No
     desk.write()
     unsigned = desk.deploy("a {}")
 
-    desk.write(sign_with=str(first), allowed_signers=str(allow(tmp_path, first)))
+    trust: dict[str, Any] = {
+        "sign_with": str(first),
+        "allowed_signers": str(allow(tmp_path, first)),
+    }
+    desk.write(reload="false", **trust)
+    (desk.code / "assets" / "site.css").write_text("b {}")
+    desk.fab("deploy", code=1)
+    assert desk.live() == unsigned  # as if nobody had asked for signatures
+
+    desk.write(**trust)
     signed = desk.deploy("b {}")
     assert f"release {unsigned} is not signed" in desk.fab("rollback", "--check", code=1)
     assert f"fab staging sign {unsigned}" in desk.fab("rollback", code=1)
@@ -87,4 +96,25 @@ def test_a_signed_fleet_from_its_first_deploy_to_a_new_key(tmp_path: Path) -> No
     latest = desk.deploy("c {}")
     assert desk.live() == latest
     assert "is signed by none of the allowed signers" in desk.fab("rollback", code=1)
+    assert desk.live() == latest
+
+
+def test_a_key_that_was_lost_is_revoked_and_what_it_signed_comes_in_no_more(tmp_path: Path) -> None:
+    """Though a line of the list still has it: not by an archive, and not by an operator who knows of no list."""
+    desk = Desk(tmp_path)
+    lost, other = key(tmp_path, "lost"), key(tmp_path, "other")
+    allowed = str(allow(tmp_path, lost, other))
+    desk.write(sign_with=str(lost), allowed_signers=allowed)
+    stolen = desk.deploy("a {}")
+    desk.fab("export", "--out", str(tmp_path / "shop.release"))
+
+    revoked = {"allowed_signers": allowed, "revoked_keys": str(revoke(tmp_path, lost))}
+    desk.write(sign_with=str(other), **revoked)
+    latest = desk.deploy("b {}")
+    assert "release.revoked_keys has the key" in desk.fab("rollback", code=1)
+    told = desk.fab("prepare", "--from", str(tmp_path / "shop.release"), code=1)
+    assert "release.revoked_keys has the key" in told
+    desk.write()
+    told = desk.fab("rollback", "--to", stolen, code=1)
+    assert f"release {stolen} is signed by nobody whom this host trusts" in told
     assert desk.live() == latest

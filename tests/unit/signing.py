@@ -22,8 +22,18 @@ def allow(folder: Path, *keys: Path) -> Path:
     return path
 
 
-def inventory(folder: Path, signer: Path | None, *allowed: Path) -> str:
-    """Return the part of an inventory that says who signs, and who may."""
+def revoke(folder: Path, *keys: Path) -> Path:
+    """Write the list of keys whose signatures count no more."""
+    path = folder / "revoked_keys"
+    path.write_text("# lost\n" + "".join(one.with_suffix(".pub").read_text() for one in keys))
+    return path
+
+
+def inventory(
+    folder: Path, signer: Path | None, *allowed: Path, revoked: Path | None = None
+) -> str:
+    """Return the part of an inventory that says who signs, who may, and which list has the revoked keys."""
     lines = [f"  allowed_signers: {allow(folder, *allowed)}"] if allowed else []
+    lines += [f"  revoked_keys: {revoked}"] if revoked else []
     lines += [f"  sign_with: {signer}"] if signer else []
     return "\n".join(["release:", *lines]) + "\n"

@@ -26,7 +26,7 @@ from fab_static.host.agent.provisional import PROVISIONAL, UNION, noted_flip
 from fab_static.host.agent.record import last_activated
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import read_seal, seal_of
-from fab_static.host.agent.trust import refuse_untrusted
+from fab_static.host.agent.trust import LIVE_THEN, refuse_untrusted, was_live
 from fab_static.host.agent.watchdog import BEFORE, go_back, start_watchdog
 
 TYPE_CHECKING = False
@@ -59,6 +59,8 @@ def flip(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     with alone(host):
         before = host.live()
         if before != release:
+            if not was_live(host, before):  # no way back leads there any more
+                remove_tree(host.path(LIVE_THEN))
             begin_provisionally(host, dict(head, current=before, previous=host.live("previous")))
         leaving = left(host, head.get("joins"), before)
         for one in leaving:

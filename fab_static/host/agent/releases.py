@@ -31,7 +31,7 @@ from fab_static.host.agent.plain import read_plain
 from fab_static.host.agent.pool import Pool, place_for, refuse_hidden, refuse_other_bytes
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import found_at, links_of, read_seal, refuse_no_seal, seals
-from fab_static.host.agent.trust import SIGNATURE, refuse_untrusted, signature_of
+from fab_static.host.agent.trust import BESIDE, beside, refuse_unsigned, refuse_untrusted
 from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
@@ -42,9 +42,10 @@ if TYPE_CHECKING:
 
 
 def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return release.json of one release, as it was sealed, and its signature."""
-    data = read_seal(agent.host, head["release"])[1]
-    return {"signature": signature_of(agent.host, head["release"])}, data
+    """Return release.json of one release, as it was sealed, and what stands beside it."""
+    host, release = agent.host, head["release"]
+    data = read_seal(host, release)[1]
+    return {what: beside(host, release, what) for what in BESIDE}, data
 
 
 def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -99,6 +100,8 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
             "deploy again: a new release gets a new id",
             "release",
         )
+    if is_other:  # it may be live
+        refuse_unsigned(host, release, body, head.get("signature"))
     new = host.path("releases", f".{release}.new")
     remove_tree(new)
     make_folders(new)
@@ -133,22 +136,23 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
         let_in(host, seal)
     if there is None:
         write_file(os.path.join(new, "release.json"), body)
-        keep_signature(head, new)
+        keep_beside(head, new)
         to_disk(host)  # all bytes before the name that says they are there
         os.rename(new, folder)
     else:
         remove_tree(new)
         if is_other:
             write_file(os.path.join(folder, "release.json"), body)
-        keep_signature(head, folder)
+        keep_beside(head, folder)
     to_disk(host)
     return is_other
 
 
-def keep_signature(head: Head, folder: str) -> None:
-    """Write the signature that came with a seal beside it; whether it counts, the flip asks."""
-    if head.get("signature"):
-        write_file(os.path.join(folder, SIGNATURE), head["signature"].encode("ascii", "replace"))
+def keep_beside(head: Head, folder: str) -> None:
+    """Write what came with a seal beside it; whether a signature counts, the flip asks."""
+    for what, name in BESIDE.items():
+        if head.get(what):
+            write_file(os.path.join(folder, name), head[what].encode("ascii", "replace"))
 
 
 def relink(host: Host, path: str, sha256: str) -> None:

@@ -1,7 +1,7 @@
 """Whom a host trusts to sign releases, and whether one of them signed a release.
 
-The host keeps the list itself, below `deploy_to`. Once it has one, it takes another only by word of somebody on
-the list that it has: no frame, from whatever operator, talks it out of it.
+The host keeps the list itself, below `deploy_to`, and beside it the keys that were revoked. Once it has a list, it
+takes another only by word of somebody on the list that it has: no frame, from whatever operator, talks it out of it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import contextlib
 import os
 
 from fab_static.host.agent.claims import claim
-from fab_static.host.agent.digests import begun_sha256
-from fab_static.host.agent.disk import alone, aside, lasting, write_file
+from fab_static.host.agent.digests import begun_sha256, digest_of
+from fab_static.host.agent.disk import alone, aside, lasting, remove_tree, write_file
 from fab_static.host.agent.plain import read_plain
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import read_seal
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 SIGNERS = "allowed_signers"  # below deploy_to; the form is that of ssh-keygen(1), ALLOWED SIGNERS
-SIGNATURE = "release.json.sig"  # beside the seal
+REVOKED = "revoked_keys"  # beside that; the form is that of ssh-keygen(1), KEY REVOCATION LISTS
+LIVE_THEN = "live_before_signers"  # SHA-256 of the seal that was live when the list changed last
+SIGNATURE = "release.json.sig"
+BESIDE = {"signature": SIGNATURE}  # what stands beside a seal
 OF_RELEASES = "fab_static"  # namespaces: a signature in one is none in the other
 OF_SIGNERS = "fab_static-signers"
 MOST = 1 << 20  # bytes of a list
-MOST_SIGNATURE = 1 << 16
+MOST_BESIDE = 1 << 16
 SECONDS = 30  # that ssh-keygen may take
 
 
@@ -42,51 +45,74 @@ def signed_change(before: str, after: str) -> bytes:
     return signed_words(before) + signed_words(after)
 
 
-def kept_signers(host: Host) -> bytes | None:
+def trust_digest(signers: bytes, revoked: bytes) -> str:
+    """Return the SHA-256 that stands for a list and its revoked keys; that of the list, where there are none."""
+    digest = begun_sha256(signers).hexdigest()
+    if not revoked:
+        return digest
+    both = signed_words(digest) + signed_words(begun_sha256(revoked).hexdigest())
+    return begun_sha256(both).hexdigest()
+
+
+def kept(host: Host, name: str = SIGNERS) -> bytes | None:
     """Return the list that this host keeps, or None if it never had one.
 
     Raises:
         RefusedError: another account may have written it: nothing can be trusted then.
     """
     try:
-        data = read_plain(host.path(SIGNERS), MOST)[0]
+        data = read_plain(host.path(name), MOST)[0]
     except FileNotFoundError:
         return None
-    why = host.why_not_ours(SIGNERS)
+    why = host.why_not_ours(name)
     if why:
         raise RefusedError(
             why + ", and it says whom this host trusts to sign releases",
-            host.path(SIGNERS),
+            host.path(name),
             "see who wrote it; move it away on that host, and deploy anew",
         )
     return data
 
 
-def refuse_untrusted(host: Host, release: str) -> None:
+def refuse_untrusted(host: Host, release: str, *, back: bool = False) -> None:
     """Refuse a release that none of those signed whom this host trusts; it trusts everybody while it has no list.
+
+    `back`: the flip before is undone. What was live when the list changed is right then, whoever signed it.
 
     Raises:
         RefusedError: it is not signed, or by somebody else.
     """
-    if kept_signers(host) is None:
+    if kept(host) is None:
         return
-    sealed = read_seal(host, release)[1]
-    path = host.path("releases", release, SIGNATURE)
-    try:
-        signature = read_plain(path, MOST_SIGNATURE)[0]
-    except FileNotFoundError:
-        raise untrusted(host, f"release {release} is not signed", release) from None
+    if not (back and was_live(host, release)):
+        refuse_unsigned(host, release, read_seal(host, release)[1], beside(host, release))
+
+
+def refuse_unsigned(host: Host, release: str, sealed: bytes, signature: str | None) -> None:
+    """Refuse a seal without a signature that counts here; see `refuse_untrusted`."""
+    if kept(host) is None:
+        return
+    if not signature:
+        raise untrusted(host, f"release {release} is not signed", release)
+    kept(host, REVOKED)  # as far as it is ours
     words = signed_words(begun_sha256(sealed).hexdigest())
-    why = why_untrusted(host.path(SIGNERS), words, signature, OF_RELEASES, host.root)
+    signed = signature.encode("ascii", "replace")
+    why = why_untrusted(host.path(SIGNERS), words, signed, OF_RELEASES, host.root)
     if why:
         what = f"release {release} is signed by nobody whom this host trusts: {why}"
         raise untrusted(host, what, release)
 
 
-def signature_of(host: Host, release: str) -> str | None:
-    """Return the signature that a release came with, or None if there is none that can be read."""
+def was_live(host: Host, release: str | None) -> bool:
+    """Tell whether a release was live when the list changed last, and is as it was."""
+    sealed = digest_of(host.path("releases", release or "", "release.json"))
+    return sealed is not None and kept(host, LIVE_THEN) == sealed.encode("ascii")
+
+
+def beside(host: Host, release: str, what: str = "signature") -> str | None:
+    """Return what stands beside a seal, or None if there is none that can be read."""
     try:
-        data = read_plain(host.path("releases", release, SIGNATURE), MOST_SIGNATURE)[0]
+        data = read_plain(host.path("releases", release, BESIDE[what]), MOST_BESIDE)[0]
     except (OSError, RefusedError):
         return None
     return data.decode("ascii", "replace")
@@ -107,7 +133,7 @@ def why_untrusted(
     """Return why a signature of these words counts for nothing, or None if one of a list made it.
 
     Args:
-        signers: the file of the list.
+        signers: the file of the list; the revoked keys stand beside it, where there are any.
         words: what was signed.
         signature: as ssh-keygen writes it.
         namespace: what it was signed for.
@@ -122,6 +148,9 @@ def why_untrusted(
         if found or not names:
             return "none of the allowed signers made the signature"
         check = ["-Y", "verify", "-f", signers, "-I", names[0], "-n", namespace, "-s", path]
+        revoked = os.path.join(os.path.dirname(signers), REVOKED)
+        if os.path.lexists(revoked):
+            check += ["-r", revoked]
         code, said = ssh_keygen(check, words)
         if code == 0:
             return None
@@ -169,31 +198,34 @@ def no_ssh_keygen(why: str) -> RefusedError:
 
 
 def signers(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Say which list this host keeps, and whether it can check signatures."""
-    kept = kept_signers(agent.host)
+    """Say which list this host keeps, with which revoked keys, and whether it can check signatures."""
+    list_kept = kept(agent.host)
     why = None
     try:
         ssh_keygen(["-Y", "find-principals", "-s", os.devnull, "-f", os.devnull])
     except RefusedError as error:
         why = error.what
     return {
-        "sha256": begun_sha256(kept).hexdigest() if kept is not None else None,
+        "sha256": None
+        if list_kept is None
+        else trust_digest(list_kept, kept(agent.host, REVOKED) or b""),
         "unable": why,
     }, b""
 
 
 @lasting
 def trust(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Keep another list of allowed signers. Body: the list.
+    """Keep another list of allowed signers. Body: the list, of `size` bytes, and the keys that were revoked.
 
     The first one is taken as it comes. Every other needs the `signature` of somebody on the one that it follows.
     """
     host = agent.host
     claim(host)
+    new, revoked = body[: head["size"]], body[head["size"] :]
     with alone(host):
-        kept = kept_signers(host)
-        if kept is not None and kept != body:
-            before, after = (begun_sha256(one).hexdigest() for one in (kept, body))
+        old, after = kept(host), trust_digest(new, revoked)
+        before = None if old is None else trust_digest(old, kept(host, REVOKED) or b"")
+        if before and before != after:
             signature = (head.get("signature") or "").encode("ascii", "replace")
             words = signed_change(before, after)
             why = why_untrusted(host.path(SIGNERS), words, signature, OF_SIGNERS, host.root)
@@ -204,5 +236,12 @@ def trust(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
                     "sign with a key that it trusts (release.sign_with), or, on that host, put the new list there",
                 )
         ssh_keygen(["-Y", "find-principals", "-s", os.devnull, "-f", os.devnull])
-        write_file(host.path(SIGNERS), body)
+        live = before != after and digest_of(host.path("current", "release.json"))
+        if live:
+            write_file(host.path(LIVE_THEN), live.encode("ascii"))
+        if revoked:
+            write_file(host.path(REVOKED), revoked)
+        else:
+            remove_tree(host.path(REVOKED))
+        write_file(host.path(SIGNERS), new)
     return {}, b""

@@ -29,7 +29,7 @@ def go_back(host: Host, head: Head) -> None:
     """Put `current` and `previous` back, and the project's files where nothing of ours was live."""
     live = host.live()
     if head["current"] and live != head["current"]:
-        refuse_untrusted(host, checked(RELEASE, head["current"], "release"))
+        refuse_untrusted(host, checked(RELEASE, head["current"], "release"), back=True)
     with contextlib.suppress(OSError, RefusedError):  # the links move whatever happens
         keep_names(host, leaving=live, coming=head["current"])
     for name in ("current", "previous"):

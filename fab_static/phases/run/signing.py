@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 
 from fab_static.errors import InventoryError, ReleaseError
@@ -13,8 +13,11 @@ from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.trust import (
     OF_RELEASES,
     OF_SIGNERS,
+    REVOKED,
+    SIGNERS,
     signed_change,
     signed_words,
+    trust_digest,
     why_untrusted,
 )
 from fab_static.phases.run.deployment import Deployment
@@ -65,31 +68,76 @@ def _unusable(key: str, why: str) -> InventoryError:
     )
 
 
-def allowed_signers(deploy: Deployment) -> bytes | None:
-    """Return the inventory's list of allowed signers, or None if it names none.
+@dataclass(frozen=True)
+class Trust:
+    """Whose signatures count: the bytes of a list of allowed signers, and of one of revoked keys, which may be empty."""
+
+    signers: bytes
+    revoked: bytes
+
+    @property
+    def sha256(self) -> str:
+        """What a host that keeps these lists says of them."""
+        return trust_digest(self.signers, self.revoked)
+
+    def why_not(self, words: bytes, signature: str, namespace: str) -> str | None:
+        """Return why a signature of these words counts for nothing, or None if it counts.
+
+        Raises:
+            ReleaseError: this machine cannot check signatures.
+        """
+        signed = signature.encode("ascii", "replace")
+        with tempfile.TemporaryDirectory(prefix="fab-static-") as folder:
+            signers, revoked = Path(folder, SIGNERS), Path(folder, REVOKED)
+            signers.write_bytes(self.signers)
+            try:
+                why = why_untrusted(str(signers), words, signed, namespace, folder)
+                if why is None and self.revoked:
+                    revoked.write_bytes(self.revoked)
+                    if why_untrusted(str(signers), words, signed, namespace, folder):
+                        return "release.revoked_keys has the key, or is no list of keys"
+            except RefusedError as error:
+                raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
+        return why
+
+
+def trust_of(deploy: Deployment) -> Trust | None:
+    """Return whose signatures the inventory says count, or None if anything counts.
 
     Raises:
-        InventoryError: it cannot be read, or names nobody.
+        InventoryError: a list cannot be read, or nobody is allowed.
     """
-    name = deploy.environment.release.allowed_signers
-    if name is None:
+    releases = deploy.environment.release
+    if releases.allowed_signers is None:
         return None
-    try:
-        text = Path(name).read_bytes()
-    except OSError as error:
-        raise InventoryError(
-            f"the list of allowed signers cannot be read: {error.strerror}",
-            where=f"release.allowed_signers: {name}",
-            mend="write it: a name and a public key in a line, as in ssh-keygen(1), ALLOWED SIGNERS",
-        ) from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(b"#")]
+    signers = _read("allowed_signers", releases.allowed_signers)
+    lines = [line for line in signers.splitlines() if line.strip() and not line.startswith(b"#")]
     if not lines:
         raise InventoryError(
             "nobody is an allowed signer, so that no release could go live",
-            where=f"release.allowed_signers: {name}",
+            where=f"release.allowed_signers: {releases.allowed_signers}",
             mend="write a name and a public key in a line: deploy@example.com ssh-ed25519 AAAA…",
         )
-    return text
+    if releases.revoked_keys is None:
+        return Trust(signers, b"")
+    return Trust(signers, _read("revoked_keys", releases.revoked_keys))
+
+
+FORMS = {
+    "allowed_signers": "a name and a public key in a line, as in ssh-keygen(1), ALLOWED SIGNERS",
+    "revoked_keys": "a public key in a line, or as in ssh-keygen(1), KEY REVOCATION LISTS",
+}
+
+
+def _read(key: str, name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InventoryError(
+            f"the list of {key.replace('_', ' ')} cannot be read: {error.strerror}",
+            where=f"release.{key}: {name}",
+            mend=f"write it: {FORMS[key]}",
+        ) from error
 
 
 def refuse_untrusted(deploy: Deployment, release: Release) -> None:
@@ -116,37 +164,28 @@ def is_trusted(deploy: Deployment, release: Release) -> bool:
 
 
 def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
-    signers = allowed_signers(deploy)
-    if signers is None:
+    trust = trust_of(deploy)
+    if trust is None:
         return None
     signature = deploy.seals.signatures.get(release.id)
     if signature is None:
         return "is not signed"
-    words = signed_words(deploy.seals.sha256(release))
-    with tempfile.TemporaryDirectory(prefix="fab-static-") as folder:
-        path = Path(folder, "allowed_signers")
-        path.write_bytes(signers)
-        try:
-            why = why_untrusted(
-                str(path), words, signature.encode("ascii", "replace"), OF_RELEASES, folder
-            )
-        except RefusedError as error:
-            raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
+    why = trust.why_not(signed_words(deploy.seals.sha256(release)), signature, OF_RELEASES)
     return f"is signed by none of the allowed signers: {why}" if why else None
 
 
 def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -> None:
-    """Have every host, or these, keep the inventory's list of allowed signers.
+    """Have every host, or these, keep the inventory's lists of allowed signers and revoked keys.
 
-    A host that has another one takes ours only with the signature of somebody on its own.
+    A host that has others takes ours only with the signature of somebody on its own.
 
     Raises:
         RemoteError: a host refuses it: whom it trusts has not signed.
     """
-    ours = allowed_signers(deploy)
+    ours = trust_of(deploy)
     if ours is None:
         return
-    after = sha256(ours).hexdigest()
+    after, lists = ours.sha256, ours.signers + ours.revoked
     key = deploy.environment.release.sign_with
 
     def brought(host: RemoteHost) -> bool:
@@ -155,7 +194,8 @@ def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -
             return False
         change = signed_change(before, after) if before and key else None
         signature = _sign(key, change, OF_SIGNERS) if key and change else None
-        host.ask(verbs.TRUST, asks.Trust(signature=signature), ours)
+        request = asks.Trust(size=len(ours.signers), signature=signature)
+        host.ask(verbs.TRUST, request, lists)
         return True
 
     asked = deploy.hosts() if hosts is None else hosts

@@ -188,6 +188,9 @@ class Releases:
     record: str | None = None  # bucket or host; None: whichever lasts, see Environment.notes
     sign_with: str | None = None  # a private key, or the .pub file of one that the SSH agent has
     allowed_signers: str | None = None
+    revoked_keys: str | None = (
+        None  # whose signatures count no more, though a line of allowed_signers has them
+    )
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,7 @@ def beside(environment: Environment, folder: Path) -> Environment:
         environment.release,
         sign_with=found(environment.release.sign_with),
         allowed_signers=found(environment.release.allowed_signers),
+        revoked_keys=found(environment.release.revoked_keys),
     )
     return replace(
         environment,

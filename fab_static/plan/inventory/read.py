@@ -191,7 +191,12 @@ def _releases(section: Section) -> Releases:
         record=section.choice("record", RECORDS, "host") if section.has("record") else None,
         sign_with=section.optional_text("sign_with"),
         allowed_signers=section.optional_text("allowed_signers"),
+        revoked_keys=section.optional_text("revoked_keys"),
     )
+    if releases.revoked_keys and not releases.allowed_signers:
+        section.problem(
+            "revoked_keys", "is of no use without allowed_signers: every key counts then"
+        )
     section.close()
     return releases
 

@@ -74,7 +74,7 @@ class Sealed(TypedDict):
 
 
 class Signers(TypedDict):
-    """The SHA-256 of the list of allowed signers that a host keeps, and why it cannot check signatures."""
+    """The SHA-256 of the lists of signers and revoked keys that a host keeps, and why it cannot check signatures."""
 
     sha256: str | None
     unable: str | None

@@ -146,13 +146,10 @@ class Lived(TypedDict):
 
 
 class Flip(Forth):
-    """What a host goes to; `seal` is the SHA-256 that the release's seal must have.
-
-    `joins` is for a host that was away: lines of the record, each the last of a kept release, oldest first.
-    """
+    """What a host goes to; `seal` is the SHA-256 that the release's seal must have."""
 
     seal: NotRequired[str | None]
-    joins: NotRequired[list[Lived]]
+    joins: NotRequired[list[Lived]]  # of a host that was away: each kept release's last line
 
 
 class Back(Forth):
@@ -229,8 +226,9 @@ class Lower(Links):
 
 
 class Trust(TypedDict):
-    """The signature of a new list of allowed signers, by somebody on the one before; the body is the list."""
+    """The body is a list of allowed signers, of `size` bytes, and revoked keys; one on the list before has signed."""
 
+    size: int
     signature: str | None
 
 

@@ -32,9 +32,9 @@ def test_the_first_list_is_taken_as_it_comes_and_another_with_its_word(root, tmp
     agent, first, second = FakeAgent(root), key(tmp_path, "first"), key(tmp_path, "second")
     assert agent.do("signers") == {"sha256": None, "unable": None}
     one, two = listed(first), listed(second)
-    agent.do("trust", one, signature=None)
+    agent.do("trust", one, size=len(one), signature=None)
     for signature in (None, "x", change(second, one, two)):
         with pytest.raises(RefusedError, match="takes a new list"):
-            agent.do("trust", two, signature=signature)
-    agent.do("trust", two, signature=change(first, one, two))
+            agent.do("trust", two, size=len(two), signature=signature)
+    agent.do("trust", two, size=len(two), signature=change(first, one, two))
     assert agent.do("signers")["sha256"] == hashlib.sha256(two).hexdigest()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +21,8 @@ from fab_static.phases.run.signing import bring_trust, is_trusted
 from fab_static.phases.sign import sign
 from fab_static.phases.verify import verify
 from fab_static.plan.wire import asks, verbs
-from tests.unit.signing import inventory, key
-from tests.unit.site import NEW, OLD, Site, flip_provisionally
+from tests.unit.signing import inventory, key, revoke
+from tests.unit.site import NEW, OLD, Site, file_of, flip_provisionally
 
 TIME = "20261124T170102Z"
 
@@ -32,9 +37,9 @@ def second(tmp_path: Path) -> Path:
     return key(tmp_path, "second")
 
 
-def trusting(site: Site, signer: Path | None, *allowed: Path) -> None:
+def trusting(site: Site, signer: Path | None, *allowed: Path, revoked: Path | None = None) -> None:
     """Open the site with these signers, and have its hosts trust them."""
-    site.open(inventory(site.folder, signer, *allowed))
+    site.open(inventory(site.folder, signer, *allowed, revoked=revoked))
     bring_trust(site.deployment())
 
 
@@ -87,10 +92,7 @@ def test_a_wrong_signature_is_none(site: Site, first: Path, second: Path, how: s
 def test_a_seal_that_was_altered_after_it_was_signed_is_refused(site: Site, first: Path) -> None:
     trusting(site, first, first)
     sign_here(site, OLD)
-    seal = site.folder / "edge1" / "releases" / OLD / "release.json"
-    text = seal.read_text()
-    seal.chmod(0o644)
-    seal.write_text(text.replace("anna@desk", "anna@dusk"))
+    altered(site, OLD)
     assert "is signed by nobody" in refused_flip(site, "edge1", OLD)
 
 
@@ -109,43 +111,131 @@ def test_the_operator_is_told_before_anything_flips(site: Site, first: Path) -> 
     verify(deploy)
 
 
-def test_the_way_back_leads_to_no_release_that_is_not_signed(site: Site, first: Path) -> None:
-    """The first flip under signing: what was live before is not signed, and the host stays where it is."""
-    trusting(site, first, first)
-    sign_here(site, OLD)
-    host = site.hosts["edge1"]
-    flip_provisionally(host, OLD)
-    back = asks.Back(
-        release=OLD,
+def back_to(name: str | None, live: str = OLD) -> asks.Back:
+    """Return what an operator asks for who undoes a flip."""
+    return asks.Back(
+        release=live,
         links={},
         manifest=None,
         reload=None,
         confirm_timeout=0.05,
         entry={"by": "ben"},
-        current=NEW,
+        current=name,
         previous=None,
     )
-    with pytest.raises(FabStaticError, match=f"release {NEW} is not signed"):
-        host.ask(verbs.FLIP_BACK, back)
-    assert site.live()["edge1"] == OLD
 
 
-def test_the_watchdog_stays_too_and_notes_why(
-    site: Site, first: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_way_back_leads_to_what_was_live_when_the_list_came(site: Site, first: Path) -> None:
+    """The first flip under signing fails: every host serves again what it served, signed or not (G5)."""
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    host = site.hosts["edge1"]
+    for _ in ("static", "web"):  # a host with both roles is told twice
+        flip_provisionally(host, OLD)
+    host.ask(verbs.FLIP_BACK, back_to(NEW))
+    assert site.live()["edge1"] == NEW
+
+
+def test_so_it_does_when_the_key_of_what_is_live_was_taken_from_the_list(
+    site: Site, first: Path, second: Path
 ) -> None:
+    trusting(site, first, first, second)
+    sign_here(site, NEW)
+    trusting(site, second, second)
+    sign_here(site, OLD)
+    host = site.hosts["edge1"]
+    flip_provisionally(host, OLD)
+    host.ask(verbs.FLIP_BACK, back_to(NEW))
+    assert site.live()["edge1"] == NEW
+
+
+def test_no_way_back_leads_to_another_release_that_is_not_signed(site: Site, first: Path) -> None:
+    """Whatever an operator says of what was live."""
+    other = site.hold(TIME, b"other").id
     trusting(site, first, first)
     sign_here(site, OLD)
     host = site.hosts["edge1"]
     flip_provisionally(host, OLD)
+    with pytest.raises(FabStaticError, match=f"release {other} is not signed"):
+        host.ask(verbs.FLIP_BACK, back_to(other))
+    assert site.live()["edge1"] == OLD
+
+
+def test_no_way_back_leads_there_once_a_later_flip_has_begun(site: Site, first: Path) -> None:
+    third = site.hold(TIME, b"third").id
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    sign_here(site, third)
+    host = site.hosts["edge1"]
+    flip_provisionally(host, OLD)
+    flip_provisionally(host, third)
+    with pytest.raises(FabStaticError, match=f"release {NEW} is not signed"):
+        host.ask(verbs.FLIP_BACK, back_to(NEW, third))
+    assert site.live()["edge1"] == third
+
+
+def unconfirmed(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let the watchdog of edge1 find that nobody confirms a flip; return the last line of the log there."""
+    host = site.hosts["edge1"]
     monkeypatch.setattr(watchdog.os, "fork", lambda: 0)
     monkeypatch.setattr(watchdog.os, "chdir", lambda _: None)
     note = watchdog.read_json(host.agent.host.path(watchdog.PROVISIONAL))
     head = {**note, "links": {}, "reload": None, "confirm_timeout": 0.05, "entry": {"by": "ben"}}
     watchdog.watchdog(host.agent.host, head, note)
+    line: dict[str, Any] = json.loads(
+        (site.folder / "edge1" / "log.jsonl").read_text().splitlines()[-1]
+    )
+    return line
+
+
+def test_the_watchdog_goes_back_there_too(
+    site: Site, first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    flip_provisionally(site.hosts["edge1"], OLD)
+    assert unconfirmed(site, monkeypatch)["event"] == "undo"
+    assert site.live()["edge1"] == NEW
+
+
+def test_the_watchdog_stays_where_what_was_live_was_altered_and_notes_why(
+    site: Site, first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    flip_provisionally(site.hosts["edge1"], OLD)
+    altered(site, NEW)
+    line = unconfirmed(site, monkeypatch)
     assert site.live()["edge1"] == OLD
-    log = (site.folder / "edge1" / "log.jsonl").read_text().splitlines()[-1]
-    assert '"stay"' in log
-    assert f"release {NEW} is not signed" in log
+    assert line["event"] == "stay"
+    assert f"release {NEW} is not signed" in line["because"]
+
+
+def altered(site: Site, name: str) -> None:
+    """Alter the seal of a release on edge1."""
+    seal = site.folder / "edge1" / "releases" / name / "release.json"
+    text = seal.read_text()
+    seal.chmod(0o644)
+    seal.write_text(text.replace("anna@desk", "anna@dusk"))
+
+
+@pytest.mark.parametrize("name", [OLD, NEW])
+def test_no_seal_that_is_not_signed_takes_the_place_of_another(
+    site: Site, first: Path, name: str
+) -> None:
+    """No flip is needed where the release is live already: its files would be others at once."""
+    trusting(site, first, first)
+    host = site.hosts["edge1"]
+    deploy = site.deployment()
+    release = deploy.seals.read(name)
+    script = host.agent.host.path("releases", name, "static", "site.css")
+    before = Path(script).read_bytes()
+    host.ask(verbs.PUT_OBJECT, body=b"evil")
+    other = replace(release, files={**release.files, "site.css": file_of(b"evil")})
+    request = asks.BuildRelease(roles=["static"], anew=True)
+    with pytest.raises(FabStaticError, match=f"release {name} is not signed"):
+        host.ask(verbs.BUILD_RELEASE, request, other.to_json().encode())
+    assert Path(script).read_bytes() == before
 
 
 # ---- the list
@@ -187,8 +277,87 @@ def test_a_list_that_was_replaced_never_comes_back(site: Site, first: Path, seco
     words = trust.signed_change(*(trust.begun_sha256(one).hexdigest() for one in (old, both)))
     replayed = signing._sign(str(first), words, trust.OF_SIGNERS)
     trusting(site, second, second)
+    request = asks.Trust(size=len(both), signature=replayed)
     with pytest.raises(FabStaticError, match="takes a new list of allowed signers only from one"):
-        site.hosts["edge1"].ask(verbs.TRUST, asks.Trust(signature=replayed), both)
+        site.hosts["edge1"].ask(verbs.TRUST, request, both)
+
+
+# ---- revoked keys
+
+
+def as_lines(folder: Path, *keys: Path) -> Path:
+    return revoke(folder, *keys)
+
+
+def as_krl(folder: Path, *keys: Path) -> Path:
+    path = folder / "revoked.krl"
+    public = [str(one.with_suffix(".pub")) for one in keys]
+    subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(path), *public], check=True)
+    return path
+
+
+@pytest.mark.parametrize("written", [as_lines, as_krl])
+def test_what_a_revoked_key_signed_goes_live_nowhere(
+    site: Site, first: Path, second: Path, written: Callable[..., Path]
+) -> None:
+    """Though a line of the list still has the key; what another signed does."""
+    trusting(site, first, first, second)
+    sign_here(site, OLD)
+    trusting(site, second, first, second, revoked=written(site.folder, first))
+    assert "is signed by nobody" in refused_flip(site, "edge1", OLD)
+    deploy = site.deployment()
+    with pytest.raises(ReleaseError) as caught:
+        signing.refuse_untrusted(deploy, deploy.seals.read(OLD))
+    assert caught.value.what == (
+        f"release {OLD} is signed by none of the allowed signers: release.revoked_keys has the key, or is "
+        "no list of keys"
+    )
+    sign_here(site, OLD)
+    flip_provisionally(site.hosts["edge1"], OLD)
+
+
+def test_a_host_forgets_a_revoked_key_by_word_of_a_signer_alone(
+    site: Site, first: Path, second: Path
+) -> None:
+    """Nor does a revoked key sign a list that lacks it."""
+    trusting(site, second, first, second, revoked=revoke(site.folder, first))
+    for signer in (first, None):
+        with pytest.raises(FabStaticError, match="takes a new list of allowed signers only from"):
+            trusting(site, signer, first, second)
+    assert "is signed by nobody" in refused_flip_of(site, first)
+    trusting(site, second, first, second)
+    assert not (site.folder / "edge1" / "revoked_keys").exists()
+    flip_provisionally(site.hosts["edge1"], OLD)
+
+
+def refused_flip_of(site: Site, signer: Path) -> str:
+    """Have a key sign a release, as an operator who knows of no list, and have the flip refused."""
+    site.open(inventory(site.folder, signer))
+    sign_here(site, OLD)
+    return refused_flip(site, "edge1", OLD)
+
+
+@pytest.mark.parametrize("text", [None, "no keys\n"])
+def test_a_list_of_revoked_keys_that_cannot_be_read_reaches_no_host(
+    site: Site, first: Path, text: str | None
+) -> None:
+    """It would have every signature refused there, that of a better list too."""
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    path = site.folder / "revoked_keys"
+    if text:
+        path.write_text(text)
+    site.open(inventory(site.folder, first, first, revoked=path))
+    deploy = site.deployment()
+    deploy.release = deploy.seals.read(OLD)
+    with pytest.raises(FabStaticError, match="revoked"):
+        verify(deploy)
+    assert not (site.folder / "edge1" / "revoked_keys").exists()
+
+
+def test_revoked_keys_without_signers_are_bad_input(site: Site, first: Path) -> None:
+    with pytest.raises(InventoryError, match="is of no use without allowed_signers"):
+        site.open(inventory(site.folder, first, revoked=revoke(site.folder, first)))
 
 
 def test_a_list_that_another_account_may_have_written_trusts_nobody(
