@@ -38,17 +38,19 @@ CHANGED_BYTES = (
 )
 
 
-def server_names(environment: Environment, host: Host) -> str:
-    """Return the names by which a static host is asked: its address, and what stands in probe.origin.
+def server_names(environment: Environment, hosts: Iterable[Host]) -> str:
+    """Return the names by which static hosts are asked: their addresses, and what stands in probe.origin.
 
     A server of its own name is found beside others on the same port, such as Debian's sites-enabled/default.
     """
-    names = ["localhost" if host.local else expand_url("{address}", host)]
-    if environment.probe.origin:
-        asked = urlsplit(expand_url(environment.probe.origin, host)).hostname or ""
-        names.append(
-            f"[{asked}]" if ":" in asked else asked
-        )  # without port, and without credentials
+    names = []
+    for host in hosts:
+        names.append("localhost" if host.local else expand_url("{address}", host))
+        if environment.probe.origin:
+            asked = urlsplit(expand_url(environment.probe.origin, host)).hostname or ""
+            names.append(
+                f"[{asked}]" if ":" in asked else asked
+            )  # without port, and without credentials
     return " ".join(dict.fromkeys(filter(None, names)))
 
 

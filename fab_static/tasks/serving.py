@@ -13,15 +13,15 @@ from fab_static.tasks.printing import print_text
 
 if TYPE_CHECKING:
     from fab_static import api
-    from fab_static.plan.inventory import Environment, Host
+    from fab_static.plan.inventory import Host
 
 
 @task(
     help={
         "url": "STATIC_URL or its path (default: the project is asked, on a build or web host)",
         "listen": "what the server listens on: 80, 127.0.0.1:8080",
-        "server_name": "the names it answers to (default: the host's address)",
-        "host": "which static host (default: the first)",
+        "server_name": "the names it answers to (default: the addresses of the static hosts)",
+        "host": "for this static host alone (default: for all, or the first where deploy_to differs)",
     }
 )
 def nginx(
@@ -31,7 +31,7 @@ def nginx(
     server_name: str | None = None,
     host: str | None = None,
 ) -> None:
-    """Look · Print the nginx configuration of a static host.
+    """Look · Print the nginx configuration of static hosts.
 
     fab production nginx > static.conf
     fab production nginx --server-name "10.0.0.21 static.example.com" > static.conf
@@ -40,12 +40,12 @@ def nginx(
 
     with task_session(as_json=True) as session:
         environment = session.environment
-        chosen = _chosen(environment, host)
+        chosen = _chosen(session, host)
         names = server_names(environment, chosen)
         try:
             text = nginx_server(
-                environment.layout(chosen).deploy_to,
-                listen or ("[::]:80" if names.startswith("[") else "80"),
+                environment.layout(chosen[0]).deploy_to,
+                listen or ("[::]:80" if ":" in chosen[0].address else "80"),
                 server_name or names,
                 url=_static_url(session, url),
                 precompressed=environment.build.precompress,
@@ -58,8 +58,9 @@ def nginx(
         print_text(text)
 
 
-def _chosen(environment: Environment, name: str | None) -> Host:
-    """Return the static host of this name; without one, the first."""
+def _chosen(session: api.Session, name: str | None) -> list[Host]:
+    """Return the static hosts that the file is for: the one of this name; without a name, all that it fits."""
+    environment = session.environment
     hosts = {one.name: one for one in environment.with_role("static")}
     if not hosts:
         raise InventoryError(
@@ -73,7 +74,18 @@ def _chosen(environment: Environment, name: str | None) -> Host:
             where="--host",
             mend="name one of them",
         )
-    return hosts[name] if name else next(iter(hosts.values()))
+    if name:
+        return [hosts[name]]
+    first, *_ = chosen = list(hosts.values())
+    for other in chosen:
+        is_alike = environment.layout(other) == environment.layout(first)
+        if not is_alike or (":" in other.address) != (":" in first.address):
+            session.show.warn(
+                f"this file is for {first.name} alone, for {other.name} has another deploy_to or kind of "
+                f"address; for that one: fab {environment.name} nginx --host {other.name}"
+            )
+            return [first]
+    return chosen
 
 
 def _static_url(session: api.Session, url: str | None) -> str:

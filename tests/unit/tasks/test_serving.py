@@ -66,6 +66,30 @@ def test_the_first_static_host_is_served_under_the_projects_own_url(
     assert "10.0.0.21" in name
 
 
+def test_one_file_names_all_static_hosts_whose_files_lie_in_the_same_place(
+    session: Session, printed: Printed
+) -> None:
+    """README copies one file to each: Debian's default site answered on all but the first (first hour 2)."""
+    text = INVENTORY.replace("/srv/{{host}}/static", "/srv/shop/static").format(
+        more=TWO.replace("fd00::22", "10.0.0.22")
+    )
+    session.environment = inventory.parse(text, name="staging", source="staging.yml")
+    serving.nginx(C)
+    serving.nginx(C, host="edge2")
+    assert [name for _, _, name, _ in printed] == ["10.0.0.21 10.0.0.22", "10.0.0.22"]
+    assert session.warned == []
+
+
+def test_where_each_host_needs_its_own_file_that_is_said(
+    session: Session, printed: Printed
+) -> None:
+    serving.nginx(C)
+    assert session.warned == [
+        "this file is for edge1 alone, for edge2 has another deploy_to or kind of address; "
+        "for that one: fab staging nginx --host edge2"
+    ]
+
+
 def test_a_host_with_an_ipv6_address_listens_to_that(session: Session, printed: Printed) -> None:
     serving.nginx(C, host="edge2")
     ((folder, listen, name, _),) = printed
@@ -119,8 +143,7 @@ def test_a_project_that_cannot_be_asked_is_guessed_at_and_one_without_a_url_is_n
     session.answers["static_url"] = RemoteError("silent", where="web1", mend="start it")
     serving.nginx(C)
     assert printed[0][-1] == "/static/"
-    (line,) = session.warned
-    assert line.startswith(
+    assert session.warned[-1].startswith(
         "the project could not be asked for its STATIC_URL (silent): /static/ is"
     )
     session.answers["static_url"] = UnsetError("STATIC_URL is unset", where="web1", mend="set it")
