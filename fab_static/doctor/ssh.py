@@ -14,7 +14,7 @@ def of_way(host: RemoteHost) -> list[Finding]:
     found = host.connection.compared()
     *hops, target = found.way
     way = f"{target} by way of {', '.join(hops)}" if hops else target
-    what = f"{way}, {found.client}"
+    what = f"{way}, {found.client}" if found.client else way
     if found.otherwise:
         what += f"; the inventory says {', '.join(found.otherwise)}"
     return [

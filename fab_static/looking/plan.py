@@ -67,6 +67,7 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
     paths = _invalidation(deploy, live, staged, diff)
+    web = deploy.environment.web
     return {
         "environment": deploy.environment.name,
         "live": deploy.last_live,
@@ -79,7 +80,9 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "bundles": bundles.weighed(live, staged) if staged else None,
         "hosts": _to_send(lacking),
         "origins": _to_publish(deploy.origin, staged, sources, collected),
-        "flip": printed(steps(deploy)),
+        "flip": printed(
+            steps(deploy), reloads=bool(web.reload), checks=bool(web.check or web.running)
+        ),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
         "has_cdn": deploy.environment.cdn is not None,
         "downloads": downloads_of(deploy, live, staged) if staged else None,

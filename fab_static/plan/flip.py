@@ -152,15 +152,26 @@ def batches(hosts: Sequence[str], size: str) -> list[Sequence[str]]:
     return [hosts[at : at + count] for at in range(0, len(hosts), count)]
 
 
-def printed(found: Sequence[Step]) -> list[PrintedStep]:
-    """Return the steps as `plan --json` prints them: {"do", "hosts", "reloads"}, or {"do", "bucket"}."""
-    return [_printed(step) for step in found]
+def printed(found: Sequence[Step], *, reloads: bool, checks: bool) -> list[PrintedStep]:
+    """Return the steps as `plan --json` prints them: {"do", "hosts", "reloads", "checks"}, or {"do", "bucket"}.
+
+    Args:
+        found: the steps, in order.
+        reloads: whether the inventory says how web processes are reloaded.
+        checks: whether it says how they are asked.
+    """
+    return [_printed(step, reloads, checks) for step in found]
 
 
-def _printed(step: Step) -> PrintedStep:
+def _printed(step: Step, reloads: bool, checks: bool) -> PrintedStep:
     match step:
-        case Move(hosts, reloads):
-            return {"do": "flip", "hosts": list(hosts), "reloads": reloads}
+        case Move(hosts, is_web):
+            return {
+                "do": "flip",
+                "hosts": list(hosts),
+                "reloads": is_web and reloads,
+                "checks": is_web and checks,
+            }
         case Publish(bucket):
             return {"do": "publish", "bucket": bucket}
         case Forget():

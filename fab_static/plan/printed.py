@@ -93,6 +93,7 @@ class Step(TypedDict):
     do: str  # flip, publish, invalidate or confirm
     hosts: NotRequired[list[str]]
     reloads: NotRequired[bool]
+    checks: NotRequired[bool]
     bucket: NotRequired[str]
 
 

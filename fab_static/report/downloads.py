@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fab_static.plan.deltas import told
 from fab_static.plan.downloads import PAGE, point
+from fab_static.plan.wording import counted
 from fab_static.report import pieces
 from fab_static.report.amounts import size
 from fab_static.report.pieces import Summary
@@ -144,7 +145,7 @@ def _all(pages: Sequence[Download]) -> str:
         for page in pages[:SHOWN]
         if page["files"]
     )
-    return f"<details><summary>As a table ({len(pages)} rows)</summary>{table}{files}</details>"
+    return f"<details><summary>As a table ({counted(len(pages), 'row')})</summary>{table}{files}</details>"
 
 
 def _row(page: Download) -> Iterator[str]:

@@ -99,11 +99,17 @@ def _show_revision(
 def show_flip(terminal: Terminal, steps: Sequence[Step]) -> None:
     """Print the order in which hosts would go live."""
     terminal.text("it goes live in this order:")
+    flipped: set[str] = set()
     for step in steps:
         hosts = " ".join(step.get("hosts", ()))
+        then = [word for word in ("reload", "check") if step.get(f"{word}s")]
+        if step["do"] == "flip":
+            if flipped.issuperset(step["hosts"]) and not then:
+                continue  # nothing moves: the build host notes in its record what is live
+            flipped.update(step["hosts"])
         terminal.text(
             {
-                "flip": f"  flip {hosts}" + (", reload, check" if step.get("reloads") else ""),
+                "flip": ", ".join((f"  flip {hosts}", *then)),
                 "publish": f"  copy to the live keys of {step.get('bucket')}",
                 "invalidate": "  ask CloudFront to forget",
                 "confirm": f"  confirm: {hosts}",
@@ -242,17 +248,18 @@ def show_findings(terminal: Terminal, findings: Sequence[Finding]) -> None:
 
 
 def _show_advice(terminal: Terminal, advice: Sequence[Finding]) -> None:
-    """Print the first few pieces of advice, and the cures of all these together."""
+    """Print the first few pieces of advice; those with the same cures stand together, above them."""
     terminal.text("")
     terminal.text("advice; a deploy does well without it:")
-    cures: dict[str, None] = {}
-    for one in advice[:ADVICE_SHOWN]:
-        terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
-        cures.update(dict.fromkeys((one["mend"] or "").split("; ")))
+    shown = advice[:ADVICE_SHOWN]
+    for mend in dict.fromkeys(one["mend"] or "" for one in shown):
+        for one in shown:
+            if (one["mend"] or "") == mend:
+                terminal.text(f"tip  {one['where']}: {one['subject']}: {one['what']}")
+        for cure in filter(None, mend.split("; ")):
+            terminal.text(f"       {cure}")
     for line in left_out(len(advice) - ADVICE_SHOWN):
         terminal.text(f"     {line}: check --json has them all")
-    for cure in cures:
-        terminal.text(f"       {cure}")
     terminal.text("")
 
 

@@ -216,7 +216,7 @@ def _search(rows: int) -> str:
 
 def _invalidation(summary: Summary) -> str:
     difference = summary["difference"]
-    if not difference or summary.get("cdn") is False:
+    if not difference or not difference.get("has_cdn", True):
         return ""
     paths = difference["invalidation"]["paths"]
     if not paths:

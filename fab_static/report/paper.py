@@ -23,7 +23,7 @@ COLOURS = {"red": "31", "yellow": "33", "cyan": "36"}
 WIDEST = 1000  # columns of a listing where there is no terminal
 LOG_WIDTH = 100  # columns, where there is no terminal
 TAB = 8
-INDENT = "    "  # of what goes on in the next line
+INDENT = 4  # columns before what goes on in the next line, at least
 
 
 class Paper:
@@ -62,12 +62,12 @@ class Paper:
 
     def line(self, *parts: Part) -> None:
         """Write a line."""
-        if self._above:
-            self._above(parts)
-            return
         whole = list(_without_tabs(parts))
         if self.is_terminal:
             whole = _between_words(whole, self.width)
+        if self._above:
+            self._above(whole)
+            return
         self.stream.write("".join(map(self._styled, whole)) + "\n")
         self.stream.flush()
 
@@ -116,6 +116,9 @@ def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
     A word that is wider stays whole: a path is copied in one piece.
     """
     found: list[Part] = []
+    first = "".join(part if isinstance(part, str) else part[0] for part in parts)
+    own = len(first) - len(first.lstrip(" "))
+    indent = " " * max(INDENT, own + 2)
     at = 0
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
@@ -124,8 +127,8 @@ def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
         for piece, gap in zip_longest(pieces[::2], pieces[1::2], fillvalue=""):
             size = width_of(piece)
             if shown.endswith(" ") and at + size > width:
-                shown = shown[:-1] + "\n" + INDENT
-                at = len(INDENT)
+                shown = shown[:-1] + "\n" + indent
+                at = len(indent)
             shown += piece + gap
             at = 0 if gap == "\n" else at + size + len(gap)
         found.append((shown, style))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from fab_static.plan.wording import counted
 from fab_static.report import pieces
 from fab_static.report.amounts import size
 
@@ -40,7 +41,7 @@ def section(summary: Summary) -> str:
     )
     return (
         pieces.chart("timeline", "Phases and hosts over time; the table below holds the same")
-        + f"<details><summary>As a table ({len(rows)} rows)</summary>{table}</details>"
+        + f"<details><summary>As a table ({counted(len(rows), 'row')})</summary>{table}</details>"
     )
 
 

@@ -122,14 +122,18 @@ def tell_live(session: api.Session, deploy: Deployment) -> None:
     """Say what is live now; end with exit 4 when something failed after the flip."""
     if deploy.after_flip:
         raise _LiveButError(deploy)
-    if deploy.is_flipped and deploy.release:
+    if deploy.release is None:
+        return
+    name = session.environment.name
+    if deploy.is_flipped:
         _show_hosts(session, deploy, deploy.release.id)
-        name = session.environment.name
         if deploy.rolled_back:
             session.show.say(f"to go forward again: fab {name} rollback --to {deploy.rolled_back}")
         session.show.say(
             f"{deploy.release.id} is live on {name}; what changed: fab {name} report --open"
         )
+    elif deploy.release.id == deploy.was_live:
+        session.show.say(f"{deploy.release.id} is live on {name}, as before")
 
 
 def _show_hosts(session: api.Session, deploy: Deployment, release: str) -> None:

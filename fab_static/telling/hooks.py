@@ -38,6 +38,7 @@ def run(
     event = str(summary["event"])
     text = json.dumps(summary).encode()
     for command in environment.hooks.get(event, ()):
+        show.say(f"runs the hook {event}: {command}")
         try:
             _run(
                 command,

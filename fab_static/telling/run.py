@@ -157,7 +157,6 @@ class Telling:
             before=before,
             anyway=self._anyway,
         )
-        known["cdn"] = self._deploy.environment.cdn is not None
         known["downloads_history"] = []
         with self._anyway("what earlier deploys cost visitors could not be read"):
             known["downloads_history"] = self._history(known)

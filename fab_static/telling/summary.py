@@ -6,7 +6,6 @@
  "seconds", "error": str|null, "failed_after_flip": [{"what", "where", "mend"}],
  "hosts": [{"host", "roles"}], "without": [hosts that were left out], "timeline": [{"phase", "host", "started", "seconds", "outcome", "bytes", "goes_back"}],
  "difference": as `diff --json` prints it, with "sizes": {path: [bytes before|null, now|null]}; or null,
- "cdn": whether the inventory has one,
  "settings": what was baked into the files, or null, "probe": {"asked", "problems": []} or null,
  "pages": [{"page": URL, "requests", "bytes", "sent" (bytes as they go over the wire, compressed),
             "before": {"requests", "bytes", "sent"}|null, "assets": [{"path", "bytes", "sent"}]}],

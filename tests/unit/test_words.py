@@ -216,7 +216,7 @@ def test_two_operators_at_once(site: Site, said: Said) -> None:
         """\
 error: ben@laptop (process 4711) deploys shop to staging since WHEN UTC, now at compress, last heard of 0 seconds ago
   where: FOLDER/build1/lock on build1
-  mend:  wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: fab staging unlock --steal --because "…"
+  mend:  wait for it: --wait 10m. A dead owner's lock expires within a minute. To take it: fab staging unlock --steal --because "…"
   live: what was live before, on every host: nothing was changed
   next: fab staging rollback --wait 600
 """

@@ -248,8 +248,10 @@ class Flipping:
             on_output=lambda data: self._deploy.show.output(host.name, data),
         )
         if ran.code != 0:
+            printed = ran.output.strip()[-1000:]
             raise RemoteError(
-                f"the reload failed with exit code {ran.code}: {ran.output.strip()[-1000:]}",
+                f"the reload failed with exit code {ran.code}"
+                + (f": {printed}" if printed else ""),
                 where=f"{host.name}: {command}",
                 mend="run it by hand there, see why it fails, then deploy again",
             )

@@ -259,6 +259,6 @@ def locked(holder: answers.Holder, environment: Environment, where: str) -> Depl
         f"{since:%Y-%m-%d %H:%M:%S} UTC, now at {holder['phase']}, "
         f"last heard of {counted(round(holder['silent_seconds']), 'second')} ago",
         where=where,
-        mend="wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: "
+        mend="wait for it: --wait 10m. A dead owner's lock expires within a minute. To take it: "
         f'fab {environment.name} unlock --steal --because "…"',
     )

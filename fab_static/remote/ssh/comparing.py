@@ -47,7 +47,7 @@ class Comparison:
     way: tuple[str, ...]  # user@host:port of each hop, with its role
     otherwise: tuple[str, ...]  # what the inventory says otherwise than ssh's configuration
     not_followed: tuple[str, ...]  # each with its line, and what holds instead
-    client: str = "as ssh goes"  # what carries the bytes
+    client: str = ""  # what carries the bytes, where it is not Fabric
 
 
 def compared(way: Way, instead: Mapping[str, str] = NOT_FOLLOWED) -> Comparison:

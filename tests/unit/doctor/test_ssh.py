@@ -24,12 +24,12 @@ def host(*way: str, local: bool = False, **more: tuple[str, ...]) -> Any:
 def test_the_way_is_told_hop_by_hop() -> None:
     (one,) = of_way(host("jump host anna@near:22", "anna@10.0.0.1:22"))
     assert one["ok"]
-    assert one["what"] == "anna@10.0.0.1:22 by way of jump host anna@near:22, as ssh goes"
+    assert one["what"] == "anna@10.0.0.1:22 by way of jump host anna@near:22"
 
 
 def test_what_the_inventory_says_otherwise_is_told() -> None:
     (one,) = of_way(host("anna@10.0.0.1:2209", otherwise=("port 2209, not 22",)))
-    assert one["what"] == "anna@10.0.0.1:2209, as ssh goes; the inventory says port 2209, not 22"
+    assert one["what"] == "anna@10.0.0.1:2209; the inventory says port 2209, not 22"
 
 
 def test_what_is_not_followed_is_advice_and_nothing_bad() -> None:

@@ -85,8 +85,8 @@ def test_advice_fails_nothing_and_stands_apart_from_what_is_bad():
     assert lines[1].startswith("advice; a deploy does well without it")
     assert lines[2] == "tip  build1: template 00.html: 1 URL with STATIC_URL written out (line 1)"
     assert lines[22:] == [
-        "     … and 5 more: check --json has them all",
         '       write {% static "…" %}, which prints the version',
+        "     … and 5 more: check --json has them all",
         "",
         "all is well",
     ]
@@ -94,6 +94,18 @@ def test_advice_fails_nothing_and_stands_apart_from_what_is_bad():
     lines = shown([*advice, BAD])
     assert lines[:2] == ["BAD  web1: SSH: silent", "       mend: start it"]
     assert lines[-1] == "1 of 1 findings need mending"
+
+
+def test_each_cure_stands_below_the_advice_that_it_is_for():
+    a, b = ({**BAD, "ok": True, "advice": True, "mend": mend} for mend in ("one; two", "three"))
+    assert shown([a, b, a])[2:-2] == [
+        "tip  web1: SSH: silent",
+        "tip  web1: SSH: silent",
+        "       one",
+        "       two",
+        "tip  web1: SSH: silent",
+        "       three",
+    ]
 
 
 def test_without_advice_nothing_is_said_of_it():

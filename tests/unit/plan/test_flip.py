@@ -72,8 +72,9 @@ def test_a_host_goes_back_to_what_it_had_by_the_links_it_went_forth_with():
 
 
 def test_every_step_is_printed_with_what_it_does():
-    found = printed(steps(**FLEET, bucket="s3://shop", has_cdn=True))
+    found = printed(steps(**FLEET, bucket="s3://shop", has_cdn=True), reloads=True, checks=False)
     assert [one["do"] for one in found] == [
         "flip", "publish", "invalidate", "flip", "flip", "flip", "confirm",
     ]  # fmt: skip
-    assert found[0] == {"do": "flip", "hosts": ["e1", "e2"], "reloads": False}
+    assert found[0] == {"do": "flip", "hosts": ["e1", "e2"], "reloads": False, "checks": False}
+    assert found[3] == {"do": "flip", "hosts": ["w1", "w2"], "reloads": True, "checks": False}

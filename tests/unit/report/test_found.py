@@ -112,7 +112,7 @@ PLAN = {
         {"do": "flip", "hosts": ["edge1", "edge2"], "reloads": False},
         {"do": "publish", "bucket": "s3://shop/static/"},
         {"do": "invalidate"},
-        {"do": "flip", "hosts": ["web1"], "reloads": True},
+        {"do": "flip", "hosts": ["web1"], "reloads": True, "checks": True},
         {"do": "confirm", "hosts": ["edge1", "edge2", "web1"]},
     ],
     "invalidation": {"paths": [], "price_usd": 0},
@@ -149,6 +149,30 @@ def test_a_plan_says_in_which_order_hosts_go_live():
         "  flip web1, reload, check\n"
         "  confirm: edge1 edge2 web1\n"
     ) in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("reloads", "checks", "line"),
+    [
+        (False, False, "  flip web1\n"),
+        (True, False, "  flip web1, reload\n"),
+        (False, True, "  flip web1, check\n"),
+    ],
+)
+def test_a_plan_speaks_of_a_reload_and_a_check_where_the_inventory_has_them(reloads, checks, line):
+    terminal, stream = shown()
+    found.show_flip(
+        terminal, [{"do": "flip", "hosts": ["web1"], "reloads": reloads, "checks": checks}]
+    )
+    assert stream.getvalue().endswith(f"in this order:\n{line}")
+
+
+def test_a_host_that_has_flipped_already_is_not_told_of_again():
+    """The build host's own flip comes last; where it renders pages, nothing moves by then."""
+    terminal, stream = shown()
+    one = {"do": "flip", "hosts": ["all"]}
+    found.show_flip(terminal, [one, {**one, "reloads": True}, one])
+    assert stream.getvalue().endswith("order:\n  flip all\n  flip all, reload\n")
 
 
 def test_an_exact_plan_shows_bundles_and_both_urls():

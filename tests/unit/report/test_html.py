@@ -225,5 +225,6 @@ def test_settings_are_told_in_words_and_not_as_json():
 
 
 def test_where_there_is_no_cdn_nothing_is_said_of_one():
-    assert "CloudFront" in words(cdn=True)
-    assert "CloudFront" not in words(cdn=False)
+    difference = SUMMARY["difference"]
+    assert "CloudFront" in words(difference={**difference, "has_cdn": True})
+    assert "CloudFront" not in words(difference={**difference, "has_cdn": False})

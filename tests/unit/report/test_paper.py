@@ -70,7 +70,7 @@ def test_lines_go_above_what_stands_there_as_long_as_it_does(monkeypatch):
     with paper.above(above.append):
         paper.line("seal", ("done", "green"))
     paper.line("after")
-    assert above == [("seal", ("done", "green"))]
+    assert above == [[("seal", ""), ("done", "green")]]
     assert stream.getvalue() == "after\n"
 
 
@@ -97,6 +97,23 @@ def test_a_line_on_a_terminal_breaks_between_words_and_a_path_stays_whole(monkey
     paper = papers(stream, monkeypatch, {"COLUMNS": "30", "TERM": "dumb"})
     paper.line(("  mend:", "dim"), " ", f"make the folder there: {path} and go on")
     assert stream.getvalue() == (f"  mend: make the folder there:\n    {path}\n    and go on\n")
+
+
+def test_what_goes_on_stands_further_in_than_its_line(monkeypatch):
+    stream = Tty()
+    paper = papers(stream, monkeypatch, {"COLUMNS": "24", "TERM": "dumb"})
+    paper.line("       set this and that and more")
+    assert stream.getvalue() == "       set this and that\n         and more\n"
+
+
+def test_above_a_table_that_stands_no_word_is_broken_either(monkeypatch):
+    """The longest warning of a deploy broke a release's id in two (first hour 14)."""
+    lines = []
+    paper = papers(Tty(), monkeypatch, {"COLUMNS": "30", "TERM": "xterm"})
+    with paper.above(lines.append):
+        paper.line("! ", ("as when 20261122T170102Z-aa01bb02 was built", "yellow"))
+    text = "".join(part if isinstance(part, str) else part[0] for part in lines[0])
+    assert text == "! as when\n    20261122T170102Z-aa01bb02\n    was built"
 
 
 def test_in_a_log_a_line_stays_one_line(monkeypatch):

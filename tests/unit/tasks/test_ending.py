@@ -102,13 +102,20 @@ def test_a_task_that_ends_with_a_code_of_its_own_keeps_it(session: Session) -> N
 
 def test_a_run_that_went_live_says_where_its_changes_stand(session: Session) -> None:
     done: Any = SimpleNamespace(
-        after_flip=[], is_flipped=True, release=SimpleNamespace(id="R2"), rolled_back=None
+        after_flip=[],
+        is_flipped=True,
+        release=SimpleNamespace(id="R2"),
+        rolled_back=None,
+        was_live="R1",
     )
     tell_live(session, done)  # type: ignore[arg-type]
     assert session.said == ["R2 is live on staging; what changed: fab staging report --open"]
     done.is_flipped = False  # a rehearsal
     tell_live(session, done)  # type: ignore[arg-type]
     assert len(session.said) == 1
+    done.was_live = "R2"
+    tell_live(session, done)  # type: ignore[arg-type]
+    assert session.said[1:] == ["R2 is live on staging, as before"]
 
 
 def test_what_failed_after_the_flip_is_told_and_ends_with_its_own_code(

@@ -15,7 +15,10 @@ from tests.unit.site import INVENTORY
 
 class Show:
     def __init__(self):
-        self.warned, self.printed = [], b""
+        self.said, self.warned, self.printed = [], [], b""
+
+    def say(self, text):
+        self.said.append(text)
 
     def warn(self, text):
         self.warned.append(text)
@@ -93,6 +96,7 @@ def test_a_hook_need_not_read_what_it_is_told(tmp_path):
 def test_a_hook_gets_all_of_a_long_summary(tmp_path):
     show = run(tmp_path, "wc -c", limit=30, summary={"long": "x" * 1_000_000})
     assert int(show.printed) > 1_000_000
+    assert show.said == ["runs the hook after_activate: wc -c"]  # or a slow one is a silent minute
 
 
 def test_a_hook_that_cannot_be_started_is_told(tmp_path):

@@ -58,7 +58,7 @@ def test_the_second_is_told_who_is_first_and_does_not_release_it(store: StrictS3
     assert refused(second) == (
         "anna@ci1 (…) deploys shop to production …, now at compress, last heard of … ago\n"
         "  where: s3://shop/static/.fab_static/lock.json\n"
-        "  mend:  wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: "
+        "  mend:  wait for it: --wait 10m. A dead owner's lock expires within a minute. To take it: "
         'fab production unlock --steal --because "…"'
     )
     second.release()

@@ -49,7 +49,7 @@ def test_of_two_at_once_the_second_is_told_who_is_first_and_does_not_release_it(
     assert told == (
         "ben@laptop (process 4711) deploys shop to staging SOME TIME, now at compress, last heard of SOME TIME ago\n"
         f"  where: {site.folder}/build1/lock on build1\n"
-        "  mend:  wait for it (--wait SECONDS); a dead owner's lock expires by itself. To take it: "
+        "  mend:  wait for it: --wait 10m. A dead owner's lock expires within a minute. To take it: "
         'fab staging unlock --steal --because "…"'
     )
     second.release()
