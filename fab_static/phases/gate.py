@@ -71,7 +71,9 @@ def _refuse_gaps(deploy: Deployment, release: Release, hosts: Sequence[RemoteHos
         return
     built = built_of(deploy, release) if any(answers[host]["missing"] for host in lacking) else []
     there = _facts_of_build(deploy)
-    revision, apart = _revisions(deploy, lacking)
+    revision, apart = _revisions(deploy, release, lacking)
+    wanted = "the release was built" if deploy.goes_back else f"{deploy.build.name}'s checkout is"
+    again = "roll back" if deploy.goes_back else "deploy"
 
     def refused(host: RemoteHost) -> None:
         here = deploy.facts(host)
@@ -80,7 +82,7 @@ def _refuse_gaps(deploy: Deployment, release: Release, hosts: Sequence[RemoteHos
             differing += coverage.other_than(here, there, deploy.build.name)
         if host.name in apart:
             differing.append(
-                f"{deploy.build.name}'s checkout is at {revision}, {host.name}'s at {apart[host.name]}"
+                f"{wanted} at {revision}, {host.name}'s checkout is at {apart[host.name]}"
             )
         refusal = gaps_refused(
             answers[host],
@@ -90,20 +92,23 @@ def _refuse_gaps(deploy: Deployment, release: Release, hosts: Sequence[RemoteHos
             differing=differing,
         )
         if host.name in apart:
-            refusal.mend = f"bring {host.name} to {revision}, then deploy again"
+            refusal.mend = f"bring {host.name} to {revision}, then {again} again"
         raise refusal
 
     deploy.on(lacking, refused)
 
 
-def _revisions(deploy: Deployment, hosts: Sequence[RemoteHost]) -> tuple[str, dict[str, str]]:
-    """Return the revision of the build host's checkout, and the hosts that are at another one, in short.
+def _revisions(
+    deploy: Deployment, release: Release, hosts: Sequence[RemoteHost]
+) -> tuple[str, dict[str, str]]:
+    """Return the revision that hosts should be at, and the hosts that are at another one, in short.
 
-    There are none where the build host cannot answer: that must not hide what a web host lacks.
+    A rollback needs the code that its release was built of; a deploy, the code of the build host. There are none
+    where the build host cannot answer: that must not hide what a web host lacks.
     """
     with suppress(FabStaticError):
-        revision = revision_of(deploy, deploy.build)
-        apart = others(deploy, hosts) if revision else {}
+        revision = release.revision if deploy.goes_back else revision_of(deploy, deploy.build)
+        apart = others(deploy, hosts, revision) if revision else {}
         return str(revision)[:SHORT], {host: other[:SHORT] for host, other in apart.items()}
     return "", {}
 

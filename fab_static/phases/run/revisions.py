@@ -88,10 +88,13 @@ def live_revision(deploy: Deployment) -> str | None:
         return None
 
 
-def others(deploy: Deployment, hosts: Sequence[RemoteHost]) -> dict[str, str]:
-    """Return the hosts whose checkout is at another revision than the build host's, each with its own."""
-    found, _ = deploy.fleet.attempt((deploy.build, *hosts), lambda host: revision_of(deploy, host))
-    here = found.get(deploy.build)
+def others(
+    deploy: Deployment, hosts: Sequence[RemoteHost], than: str | None = None
+) -> dict[str, str]:
+    """Return the hosts whose checkout is at another revision than this or the build host's, each with its own."""
+    asked = hosts if than else (deploy.build, *hosts)
+    found, _ = deploy.fleet.attempt(asked, lambda host: revision_of(deploy, host))
+    here = than or found.get(deploy.build)
     return {
         host.name: revision
         for host, revision in found.items()

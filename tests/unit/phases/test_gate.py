@@ -11,6 +11,7 @@ from fab_static.errors import BuildError, ReleaseError
 from fab_static.phases.gate import built_of, gate, where_read
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import page_facts
+from tests.unit.phases.run.test_revisions import checkouts
 from tests.unit.phases.test_compress import GAP
 from tests.unit.site import COVERED, Site
 
@@ -124,3 +125,34 @@ def test_what_tags_print_of_files_lies_beside_the_versions_of_an_image(
     beside = str(shop.project.folder / "web1" / "page_facts.json")
     place = f"{shop.folder}/web1/releases/{release.id}/manifests/page_facts.json"
     assert where_read(everywhere, shop.hosts["web1"], facts)[beside] == place
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "mend"),
+    [
+        (
+            "deploy",
+            "build1's checkout is at bbbbbbb, web2's checkout is at aaaaaaa",
+            "bring web2 to bbbbbbb, then deploy again",
+        ),
+        (
+            "rollback",
+            "the release was built at ccccccc, web2's checkout is at aaaaaaa",
+            "bring web2 to ccccccc, then roll back again",
+        ),
+    ],
+)
+def test_a_web_host_at_another_revision_is_told_which_one_to_have(
+    shop: Site, everywhere: Deployment, command: str, said: str, mend: str
+) -> None:
+    """A rollback needs the code of the release that it goes back to, not that of the build host (first hour 13)."""
+    checkouts(shop, build1="b" * 40, web1="b" * 40, web2="a" * 40)
+    shop.project.answers["coverage"] = lambda host, _: (
+        {**COVERED, "missing": [GAP]} if host == "web2" else COVERED
+    )
+    everywhere.command = command
+    release = replace(everywhere.current_release(), revision="c" * 40)
+    with pytest.raises(BuildError) as caught:
+        gate(everywhere, release)
+    assert said in caught.value.what
+    assert caught.value.mend == mend
