@@ -260,7 +260,8 @@ def _lacking(
         objects = wanted(host)
         records = b"".join(RECORD.pack(bytes.fromhex(sha), size) for sha, size in objects.items())
         _, absent = host.ask(verbs.MISSING, asks.Missing(look=True), records)
-        return {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+        lacking = {raw.hex(): size for raw, size in RECORD.iter_unpack(absent)}
+        return staged.to_send(lacking, host.roles) if staged else lacking
 
     return deploy.on(deploy.hosts(), asked)
 

@@ -84,16 +84,13 @@ def ship_to(
 ) -> None:
     """Make these hosts hold a release."""
     handing = HandingOver(deploy, release)
-    lacking = _handed_over(deploy, handing, hosts)
+    lacking = _to_send(release, _handed_over(deploy, handing, hosts))
     left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
-    at_once = deploy.environment.ssh.parallel
-    for wanted, alike in _by_what_they_lack(left).items():
-        if len(alike) > at_once and _size(wanted) <= HELD_BYTES:
-            _send_held(deploy, wanted, alike, holders)
-            continue
-        for at in range(0, len(alike), at_once):
-            _send(deploy, wanted, alike[at : at + at_once], holders)
-    handing.finish(hosts)
+    _send_all(deploy, left, holders)
+    left = handing.finish(hosts)
+    if left:  # a gzip copy that a host had was damaged, and it could not make the file of it
+        _send_all(deploy, left, holders)
+        handing.refuse_unfinished(hosts)
     for host in hosts:
         if release.id not in deploy.states[host]["releases"]:
             deploy.states[host]["releases"].append(release.id)
@@ -105,6 +102,26 @@ def ship_to(
         if sent
         else "every host has every object already; nothing sent"
     )
+
+
+def _to_send(
+    release: Release, lacking: Mapping[RemoteHost, dict[str, int]]
+) -> dict[RemoteHost, dict[str, int]]:
+    """Return what must be sent of what hosts lack: they make texts out of their gzip copies."""
+    return {host: release.to_send(objects, host.roles) for host, objects in lacking.items()}
+
+
+def _send_all(
+    deploy: Deployment, lacking: Mapping[RemoteHost, dict[str, int]], holders: Sequence[Holder]
+) -> None:
+    """Send each host what it lacks; those that lack the same, at once."""
+    at_once = deploy.environment.ssh.parallel
+    for wanted, alike in _by_what_they_lack(lacking).items():
+        if len(alike) > at_once and _size(wanted) <= HELD_BYTES:
+            _send_held(deploy, wanted, alike, holders)
+            continue
+        for at in range(0, len(alike), at_once):
+            _send(deploy, wanted, alike[at : at + at_once], holders)
 
 
 def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Holder]) -> None:
@@ -154,7 +171,7 @@ def lacks(
 
 
 def _by_what_they_lack(
-    lacking: dict[RemoteHost, dict[str, int]],
+    lacking: Mapping[RemoteHost, dict[str, int]],
 ) -> dict[bytes, list[RemoteHost]]:
     """Group hosts that lack the same objects: each group is one stream, read once."""
     groups: list[list[RemoteHost]] = []
@@ -266,7 +283,7 @@ def _through_hub(
         deploy.show.warn(
             f"{host.name} cannot fetch from {hub.name} ({error.what}); its objects go over SSH"
         )
-    return lacks(deploy, release, list(failures)) if failures else {}
+    return _to_send(release, lacks(deploy, release, list(failures))) if failures else {}
 
 
 class Receiver:

@@ -186,6 +186,17 @@ class Release:
                 held[self.manifest(path).sha256] = self.manifest(path).size
         return held
 
+    def to_send(self, lacking: dict[str, int], roles: Iterable[str]) -> dict[str, int]:
+        """Return what a host with these roles must be sent of the objects that it lacks, SHA-256 -> size.
+
+        A host that gets a file's gzip copy, or has it, makes the file of it: gzip gives back the same bytes
+        everywhere. What is compressed makes other bytes with another zlib, so copies are sent.
+        """
+        if not lacking or not set(roles) & {"static", "build"}:  # a web host holds no copies
+            return lacking
+        made = {file.sha256 for file in self.files.values() if "gz" in file.encodings}
+        return {sha256: size for sha256, size in lacking.items() if sha256 not in made}
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over what visitors and web processes get: files, manifests, settings; not when or who."""

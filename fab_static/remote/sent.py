@@ -89,6 +89,8 @@ def which(python: str) -> list[str]:
 def agent_for(roles: Collection[str], *, has_bucket: bool = True) -> Program:
     """Return the agent of a host with these roles; `has_bucket`: its environment has an origin, a hub or a cache."""
     without = {*(() if "build" in roles else OF_BUILDS), *(() if has_bucket else OF_BUCKETS)}
+    if not {"build", "static"} & {*roles}:
+        without.add("unpacking")  # who serves no files makes none
     if not {"build", "web"} & {*roles}:
         without.update(OF_PROJECTS)
     return _agent(frozenset(without))

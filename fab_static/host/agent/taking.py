@@ -25,24 +25,38 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take a release's seal in, and say which of its objects are not here; with `builds`, lay it out if none.
 
     The seal's SHA-256 stands in the head. Body: the difference to the seal of the release `base`, which is here;
-    without a base, the seal itself; nothing, where the seal is here. Where none of that gives the right bytes,
-    `taken` is false, and the operator sends all of it.
+    without a base, the seal itself; nothing, where the seal is here, or came before. Where none of that gives the
+    right bytes, `taken` is false, and the operator sends all of it.
 
     Returns as body the records of what is missing, SHA-256 and size.
     """
-    text = _text(agent.host, head, body)
-    if text is None:
-        return {"taken": False, "built": False, "mended": False}, b""
-    seal = parsed("release.json", text)
-    refuse_no_seal(agent.host, seal, head["release"])
+    host = agent.host
+    if host.taken is None or host.taken[0] != head["sha256"]:
+        text = _text(host, head, body)
+        if text is None:
+            return {"taken": False, "built": False, "mended": False}, b""
+        seal = parsed("release.json", text)
+        refuse_no_seal(host, seal, head["release"])
+        host.taken = head["sha256"], text, seal
+    _, text, seal = host.taken
     wanted = objects_of(seal, head["roles"]).items()
     records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
     _, absent = missing(agent, {}, b"".join(records))
+    if absent and head["builds"] and holds_copies(head["roles"]):
+        from fab_static.host.agent.unpacking import without_unpacked  # late: a web host has none
+
+        absent = without_unpacked(host, seal, absent)
     builds = bool(head["builds"]) and not absent
     is_mended = False
     if builds:
-        is_mended = lay_out(agent.host, head, seal, text)
+        is_mended = lay_out(host, head, seal, text)
+        host.taken = None
     return {"taken": True, "built": builds, "mended": is_mended}, absent
+
+
+def holds_copies(roles: list[str]) -> bool:
+    """Tell whether a host with these roles holds all files, and their precompressed copies."""
+    return bool({"static", "build"} & {*roles})
 
 
 def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
@@ -51,11 +65,11 @@ def objects_of(seal: Head, roles: list[str]) -> dict[str, int]:
     wanted = list(seal.get("manifests", {}).values())
     if seal["versions"]:
         wanted.append(seal["versions"])
-    if {"static", "build"} & {*roles}:
-        wanted += files.values()
-    else:
+    if not holds_copies(roles):
         manifests = filter(None, (seal["offline_manifest"], seal.get("staticfiles_manifest")))
         wanted += [files[one["path"]] for one in manifests if one["path"] in files]
+        return {one["sha256"]: one["size"] for one in wanted}
+    wanted += files.values()
     return {
         sha256: size for one in wanted for _, sha256, size in (*with_copies(one), *deltas_of(one))
     }

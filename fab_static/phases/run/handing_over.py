@@ -25,6 +25,7 @@ class HandingOver:
     deploy: Deployment
     release: Release
     built: set[RemoteHost] = field(default_factory=set)  # that have laid it out
+    _handed: set[RemoteHost] = field(default_factory=set)  # whose agents have the seal
     _differences: dict[str, bytes] = field(
         default_factory=dict
     )  # by the release that they begin from
@@ -51,6 +52,7 @@ class HandingOver:
             head, absent = self._asked(host, builds, (then or {}).get(host, ()))
             if head["built"]:
                 self.built.add(host)
+            self._handed.add(host)
             if head["mended"]:
                 self.deploy.show.warn(
                     f"{host.name}: release.json of {self.release.id} was not what was sealed; it is now"
@@ -89,20 +91,24 @@ class HandingOver:
             )
         return answer
 
-    def finish(self, hosts: Sequence[RemoteHost]) -> None:
-        """Have hosts lay the release out that have been sent what they lacked.
+    def finish(self, hosts: Sequence[RemoteHost]) -> dict[RemoteHost, dict[str, int]]:
+        """Have hosts lay the release out that have been sent what they lacked; return what some lack still."""
+        left = [host for host in hosts if host not in self.built]
+        lacking = self.to(left, builds=True)
+        return {host: objects for host, objects in lacking.items() if objects}
+
+    def refuse_unfinished(self, hosts: Sequence[RemoteHost]) -> None:
+        """Have hosts lay the release out that have been sent all that they lacked.
 
         Raises:
             RemoteError: one lacks some of it still.
         """
-        left = [host for host in hosts if host not in self.built]
-        for host, lacking in self.to(left, builds=True).items():
-            if lacking:
-                raise RemoteError(
-                    f"{len(lacking)} objects of {self.release.id} have come, and are not there",
-                    where=f"{host.name}: objects/",
-                    mend="see who removes files there, then run it again",
-                )
+        for host, lacking in self.finish(hosts).items():
+            raise RemoteError(
+                f"{len(lacking)} objects of {self.release.id} have come, and are not there",
+                where=f"{host.name}: objects/",
+                mend="see who removes files there, then run it again",
+            )
 
     def _request(self, host: RemoteHost, base: str | None, *, builds: bool) -> asks.TakeSeal:
         return asks.TakeSeal(
@@ -117,6 +123,8 @@ class HandingOver:
 
     def _base(self, host: RemoteHost) -> str | None:
         """Return the release whose seal a host has, and we have read: this one, or the live one."""
+        if host in self._handed:
+            return self.release.id
         there = self.deploy.states[host]["releases"]
         candidates = (self.release.id, self.deploy.last_live)
         return next((one for one in candidates if one in there and self._is_read(one)), None)

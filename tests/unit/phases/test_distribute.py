@@ -1,12 +1,16 @@
 """A release reaches every host, whoever is slow."""
 
+import gzip
+import hashlib
 import threading
+from dataclasses import replace
 
 import pytest
 
 from fab_static.phases.distribute import HELD_BYTES, lacks, ship
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
+from fab_static.plan.release import Encoded
 from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 from tests.releases import sealed
@@ -80,3 +84,33 @@ def test_a_slow_host_keeps_none_of_the_others_waiting(deploy, monkeypatch):
     release = sealed(FILES)
     ship(deploy, release, [deploy.build])
     assert held(deploy, release)[first.name] == {}
+
+
+def with_gzip(text, copy=None):
+    """Return a release of one sheet with its gzip copy, and that copy."""
+    copy = gzip.compress(text.encode(), mtime=0) if copy is None else copy
+    release = sealed({"a.css": text})
+    made = {"gz": Encoded(hashlib.sha256(copy).hexdigest(), len(copy))}
+    files = {"a.css": replace(release.files["a.css"], encodings=made)}
+    return replace(release, files=files), copy
+
+
+def test_a_text_travels_once_as_its_gzip_copy(deploy):
+    release, copy = with_gzip("a { color: red }\n" * 100)
+    deploy.build.ask(verbs.PUT_OBJECT, body=("a { color: red }\n" * 100).encode())
+    deploy.build.ask(verbs.PUT_OBJECT, body=copy)
+    ship(deploy, release, [deploy.build])
+    assert set(map(len, held(deploy, release).values())) == {0}
+    assert deploy.show.said == [f"5 objects, {5 * len(copy)} bytes to 5 of 6 hosts"]
+
+
+def test_a_text_that_its_copy_does_not_hold_is_sent_too(deploy):
+    """Damaged memory where it was made, say: the copy is what the seal says, and useless."""
+    text = "a { color: red }\n" * 100
+    release, copy = with_gzip(text, b"no gzip")
+    for body in (text.encode(), copy):
+        deploy.build.ask(verbs.PUT_OBJECT, body=body)
+    ship(deploy, release, [deploy.build])
+    assert set(map(len, held(deploy, release).values())) == {0}
+    for host in deploy.hosts("static"):
+        assert release.id in deploy.states[host]["releases"]

@@ -12,7 +12,7 @@ from fab_static.host.agent.taking import objects_of
 from fab_static.plan.layout import Layout
 from fab_static.plan.release import Encoded, File, Release, digest
 from fab_static.plan.seal import from_json
-from tests.releases import sealed
+from tests.releases import file_of, sealed
 
 ID = "20261122T170102Z-3f9c1a7b"
 DAMAGED = "deploy anew; the damaged release is never made live"
@@ -274,3 +274,19 @@ def test_a_host_takes_in_the_objects_that_the_operator_says_it_needs(roles):
     """Each works them out by itself, of the same seal."""
     release = sealed({"a.js": "a", "b.css": "b"}, versions={"a.js": "1234567"})
     assert objects_of(json.loads(release.to_json()), roles) == release.objects(roles)
+
+
+def test_of_a_file_with_a_gzip_copy_only_the_copy_is_sent_to_who_serves_it():
+    """A host makes the file of it. A web host needs the manifest alone, and holds no copies."""
+    sheet = dataclasses.replace(
+        file_of("sheet"), encodings={"gz": Encoded("c" * 64, 3), "br": Encoded("b" * 64, 2)}
+    )
+    release = dataclasses.replace(
+        sealed({"a.css": "sheet", "a.png": "image"}), files={"a.css": sheet}
+    )
+    lacking = {sheet.sha256: 5, "c" * 64: 3, "b" * 64: 2, file_of("image").sha256: 5}
+    sent = {"c" * 64: 3, "b" * 64: 2, file_of("image").sha256: 5}
+    assert release.to_send(lacking, ["static"]) == sent
+    assert release.to_send(lacking, ["build", "web"]) == sent
+    assert release.to_send(lacking, ["web"]) == lacking
+    assert release.to_send({sheet.sha256: 5}, ["static"]) == {}

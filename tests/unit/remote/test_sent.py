@@ -76,6 +76,16 @@ def test_no_module_that_a_static_host_gets_needs_one_that_it_does_not_get():
     assert not any(needed.values()), needed
 
 
+def test_a_web_host_imports_what_only_builds_and_static_hosts_get_where_it_never_comes():
+    absent = {*OF_BUILDS, "unpacking"}
+    found = {path: imported(text) & absent for path, text in sources(["web"]).items()}
+    assert {path.split("/")[-1]: needed for path, needed in found.items() if needed} == {
+        "commands.py": {"static_root"},  # to collect into it
+        "taking.py": {"unpacking"},  # of copies, which it does not hold
+        "wire.py": {"lift", "lock"},
+    }
+
+
 @pytest.mark.parametrize("roles", [["static"], ["build", "static", "web"]])
 def test_every_verb_of_an_agent_is_found_in_it(roles):
     """By the loader, in a process that has nothing else of ours."""

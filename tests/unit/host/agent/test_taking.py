@@ -86,3 +86,24 @@ def test_a_seal_that_claims_a_size_that_no_file_has_is_refused_and_nothing_is_wr
     with pytest.raises(RefusedError, match="what came is not a seal of"):
         agent.ask("take_seal", text, builds=True, **words)
     assert everything_below(root) == []
+
+
+def test_a_web_host_needs_a_manifest_and_no_copy_of_it(agent):
+    """Else it would wait for a copy that nobody sends it, and never lay the release out."""
+    agent.do("put_object", VERSIONS)
+    manifest = "CACHE/manifest.json"
+    copies = {manifest: {"gz": b"a copy"}}
+    files = {manifest: b"a manifest"}
+    text = seal_of(NEW, files, versions=VERSIONS, manifest=manifest, encodings=copies)
+    words = {"release": NEW, "sha256": sha256_of(text), "base": None, "roles": ["web"]}
+    head, absent = agent.ask("take_seal", text, builds=True, **words)
+    assert (head["built"], absent) == (False, record_of(b"a manifest"))
+    agent.do("put_object", b"a manifest")
+    assert agent.ask("take_seal", text, builds=True, **words)[0]["built"]
+
+
+def test_a_seal_comes_once(holding):
+    """It is a hundred bytes a file: where objects must be sent, the host is asked twice."""
+    take(holding, NEW, seal(NEW), None, builds=False)
+    head, absent = take(holding, NEW, b"", NEW)
+    assert (head, absent) == ({"taken": True, "built": True, "mended": False}, b"")
