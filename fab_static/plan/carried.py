@@ -20,9 +20,11 @@ from fab_static.plan.publication import Item
 from fab_static.plan.wire.kept import Kept, Left
 from fab_static.plan.wire.shapes import misshapen
 
-FORMAT = 1
+FORMAT = 2
 NEWEST = 8  # builds that are looked at: those of the last branches
 MOST_BYTES = 256 << 20  # of a record, inflated
+PACK_BYTES = 8 << 20  # of a pack: it is closed when it has them
+SMALL = 1 << 20  # objects up to here go in packs
 HEADERS = {"Content-Type": "application/octet-stream"}
 LATEST = 10**11  # seconds since 1970; names count down from it, so that the newest is listed first
 # what a build on this very machine is given of its variables; whoever needs others names them in the inventory
@@ -54,23 +56,38 @@ class Record(TypedDict):
     """What a phase read; the host that takes it judges the rest (host/project/reads/portable)."""
 
     token: str
+    inputs: list[list[str]]  # aspect, path, state
 
 
 class Step(TypedDict):
-    """A phase: what the journal keeps of what it left, and the record of what it read."""
+    """A phase: what the journal keeps of what it left, and the record of what it read.
+
+    `places` are those of its machine that what it wrote names: it is good where they are the same.
+    """
 
     left: Left
     record: Record
+    places: dict[str, str]
+
+
+class Pack(TypedDict):
+    """An object that holds others, small ones: one request brings them all."""
+
+    size: int
+    holds: list[str]  # their SHA-256s
 
 
 class Build(TypedDict):
-    """One build: its phases, and the listings that they name."""
+    """One build: its phases, the listings that they name, and the packs that hold what these name: SHA-256 -> pack.
+
+    Two kinds of objects are in no pack: large ones, and files that a phase read. Who takes its record has those.
+    """
 
     format: int
     given: str  # stands for the interpreter and the variables
-    places: dict[str, str] | None  # of the machine, where what was built names one; else None
     steps: dict[str, Step]
     listings: dict[str, Listing]
+    packs: dict[str, Pack]
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,10 @@ def read(data: bytes) -> Build | None:
     except (zlib.error, ValueError, RecursionError):
         return None
     if misshapen(Build, found) is not None or found["format"] != FORMAT:
+        return None
+    if not all(
+        _SHA256.fullmatch(name) and pack["size"] >= 0 for name, pack in found["packs"].items()
+    ):
         return None
     steps = found["steps"].values()
     named = {one for step in steps for one in listings_of(step["left"])}
@@ -214,7 +235,27 @@ def objects(listings: Iterable[Listing]) -> dict[str, int]:
     }
 
 
-def new_objects(base: Listing | None, left: Listing) -> dict[str, int]:
+def sent(build: Build) -> set[str]:
+    """Return the objects that the bucket has for a build: what each phase wrote but for the files that it only copied."""
+    found: set[str] = set()
+    for step in build["steps"].values():
+        read = {row[2] for row in step["record"]["inputs"] if row[:1] == ["bytes"] and row[2:]}
+        found |= {*wrote(step["left"], build["listings"])} - read
+    return found
+
+
+def wrote(left: Left, listings: Mapping[str, Listing]) -> dict[str, int]:
     """Return the objects that a phase has written: those that it did not find as they are."""
-    before = objects([base]) if base else {}
-    return {sha256: size for sha256, size in objects([left]).items() if sha256 not in before}
+    before = objects([listings[left["base"]]] if left["base"] else [])
+    after = objects(listings[one] for one in (left["listing"], left.get("wrote")) if one)
+    return {sha256: size for sha256, size in after.items() if sha256 not in before}
+
+
+def packs_of(builds: Iterable[Build]) -> dict[str, tuple[str, int]]:
+    """Return in which pack each object is that is in one: SHA-256 -> SHA-256 and size of the pack."""
+    return {
+        held: (name, pack["size"])
+        for build in builds
+        for name, pack in build["packs"].items()
+        for held in pack["holds"]
+    }

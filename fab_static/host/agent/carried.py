@@ -11,11 +11,15 @@ import time
 from fab_static.host.agent.claims import claim
 from fab_static.host.agent.disk import make_folders
 from fab_static.host.agent.names import OBJECT, checked
+from fab_static.host.agent.objects import has_object, keep_bytes, keep_file
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.recorded import given_to, read_record, recorded
+from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterable
+
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -26,13 +30,16 @@ ROUNDS = 100_000  # of PBKDF2: whoever reads a record must not guess a password 
 OF_A_LOGIN = ("XDG_RUNTIME_DIR",)
 # states that were found out for an earlier phase of this run
 KNOWN: Known = {}
+# SHA-256 -> a file with these bytes, of those that such phases read
+FILES: dict[str, str] = {}
 
 
 def pack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Return the records of runs for other machines, as body: name -> record. Body: records of what they wrote.
+    """Return the records of runs for other machines, as body: name -> record. Body: name -> objects that it wrote.
 
     Returns `places`, `given` (what another machine must give to such a run, as one text), `why` (name -> why that
-    record cannot go), and `names_places`: whether the bytes that they wrote name a place of this machine.
+    record cannot go), and `named`: name -> the places of this machine that the bytes which it wrote name. What is a
+    file that it read, byte for byte, names what it named before.
     """
     from fab_static.host.project.reads import portable  # late: it comes with `learn`
 
@@ -40,35 +47,38 @@ def pack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     places = portable.Places(where)
     packed: Head = {}
     why: dict[str, str] = {}
-    for name in head["names"]:
+    named: dict[str, list[str]] = {}
+    for name, wrote in json.loads(body.decode("utf-8")).items():
         record = read_record(recorded(agent, name))
         try:
             if record is None:
                 raise portable.UnfitError("it was not recorded")
             packed[name] = portable.packed(record, places)
+            copied = portable.files_of(packed[name])
+            named[name] = _named_by(agent.host, places, (one for one in wrote if one not in copied))
         except portable.UnfitError as error:
             why[name] = str(error)
-    names_places = any(
-        places.are_in(_bytes_of(agent.host, raw.hex())) for raw, _ in RECORD.iter_unpack(body)
-    )
     answer = {
         "places": where,
         "given": given_anywhere(head, places),
         "why": why,
-        "names_places": names_places,
+        "named": named,
     }
     return answer, json.dumps(packed).encode()
 
 
-def _bytes_of(host: Host, sha256: str) -> bytes:
-    with open(host.object(checked(OBJECT, sha256, "object")), "rb") as file:
-        return file.read()
+def _named_by(host: Host, places: Places, objects: Iterable[str]) -> list[str]:
+    found: set[str] = set()
+    for sha256 in objects:
+        with open(host.object(checked(OBJECT, sha256, "object")), "rb") as file:
+            found |= places.named_by(file.read())
+    return sorted(found)
 
 
 def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the first record of another machine that would read the same here. Body: candidates, as JSON.
 
-    A candidate has `record`, `given` as it was there, and `places`, where it is good for those alone. Returns
+    A candidate has `record`, `given` as it was there, and `places`, which must lie here as they did there. Returns
     `chosen`, which of them is the record `name` of this machine now, -1 for none; `why` the first does not fit; and
     `places`.
     """
@@ -85,10 +95,11 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         try:
             if candidate["given"] != given:
                 raise portable.UnfitError("the interpreter or a variable is another here")
-            if candidate["places"] not in (None, where):
-                raise portable.UnfitError(
-                    "what it wrote names folders of the machine that it ran on"
-                )
+            for name, path in candidate["places"].items():
+                if where.get(name) != path:
+                    raise portable.UnfitError(
+                        f"what it wrote names {path}, a folder of that machine"
+                    )
             wrong = portable.fault(candidate["record"])
             if wrong:
                 raise portable.UnfitError(wrong)
@@ -96,11 +107,52 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         except (portable.UnfitError, ValueError) as error:  # ValueError: a NUL in a path
             why.append(str(error))
             continue
+        for aspect, path, state, _ in record["inputs"]:
+            if aspect == "bytes":
+                FILES[state] = path
         salt = os.urandom(16).hex()
         known = {"format": states.FORMAT, "given": given_to(agent, head, salt), **record}
         _write(recorded(agent, head["name"]), known)
         return {"chosen": at, "why": "", "places": where}, b""
     return {"chosen": -1, "why": why[0] if why else "", "places": where}, b""
+
+
+def gather(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Keep objects whose bytes are here: in packs, or in files that were found to be as another machine read them.
+
+    Body: records of those that are wanted; answers the records of those that are not here then. `packs` are objects
+    that hold others: of each its record, then its bytes. They go when they were opened.
+    """
+    host = agent.host
+    claim(host)
+    for pack in head["packs"]:
+        _open_pack(host, checked(OBJECT, pack, "object"))
+    absent = bytearray()
+    for raw, size in RECORD.iter_unpack(body):
+        sha256 = raw.hex()
+        if not has_object(host, sha256, size) and not _is_taken(host, sha256, size):
+            absent += RECORD.pack(raw, size)
+    return {}, bytes(absent)
+
+
+def _open_pack(host: Host, pack: str) -> None:
+    """Keep what a pack holds, each object under the SHA-256 of its bytes, whatever its record says."""
+    with open(host.object(pack), "rb") as file:
+        for record in iter(lambda: file.read(RECORD.size), b""):
+            # what is cut short is kept as what it is, and wanted still
+            size = RECORD.unpack(record.ljust(RECORD.size, b"\0"))[1]
+            keep_bytes(host, file.read(size))
+    os.unlink(host.object(pack))
+
+
+def _is_taken(host: Host, sha256: str, size: int) -> bool:
+    """Keep an object that is a file here, checked as it is copied; tell whether there is such a file."""
+    try:
+        with open(FILES[sha256], "rb") as file:
+            keep_file(host, file.fileno(), sha256, size)
+    except (KeyError, FileNotFoundError, RefusedError):  # gone, or changed since
+        return False
+    return True
 
 
 def _write(path: str, record: Head) -> None:

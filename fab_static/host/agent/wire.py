@@ -94,6 +94,7 @@ VERBS = {
     "replay": "replaying",
     "pack": "carried",
     "unpack": "carried",
+    "gather": "carried",
     "set_up": "project_start",
     "http": "web",
     "closed_to_nginx": "web",

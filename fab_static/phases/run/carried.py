@@ -9,34 +9,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from fab_static.aws.refusals import RefusedError
 from fab_static.errors import FabStaticError
-from fab_static.host.agent.protocol import RECORD
 from fab_static.phases.run import listings
+from fab_static.phases.run.carried_objects import bring, bucket_of, send
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.from_hub import Signed
-from fab_static.phases.run.holders import records, sources
 from fab_static.phases.run.journal import left_by
 from fab_static.phases.run.reuse import Known, command_of, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
 from fab_static.plan import carried as plan
-from fab_static.plan.carried import Build, Guard
-from fab_static.plan.publication import Item
-from fab_static.plan.putting import batches
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.carried import Build, Guard, Step
+from fab_static.plan.wire import verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import counted
 from fab_static.workers import Workers
 
 if TYPE_CHECKING:
-    from fab_static.aws.s3 import Bucket
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.plan.build_order import OwnPhase
 
@@ -87,7 +79,7 @@ def _chosen(
     if deploy.carrying.places:  # one that worked on the same need not be replayed
         builds = sorted(builds, key=lambda build: not _began_here(deploy, name, build, base))
     candidates = [
-        {"record": step["record"], "given": build["given"], "places": build["places"]}
+        {"record": step["record"], "given": build["given"], "places": step["places"]}
         for build in builds
         for step in (build["steps"][name],)
     ]
@@ -114,7 +106,7 @@ def _builds(deploy: Deployment) -> list[Build]:
     carrying = deploy.carrying
     if carrying.builds is None:
         carrying.builds = []  # what fails now is not tried again
-        bucket = _bucket(deploy)
+        bucket = bucket_of(deploy)
         found = islice(bucket.listing(f"builds/{_key(deploy)}/"), plan.NEWEST)
         keys = [key for key, size, _ in found if size <= MOST_BYTES]
         with Workers(plan.NEWEST, "fab_static cache") as workers:
@@ -123,16 +115,6 @@ def _builds(deploy: Deployment) -> list[Build]:
                 if build:
                     carrying.builds.append(build)
     return carrying.builds
-
-
-def _bucket(deploy: Deployment) -> Bucket:
-    from fab_static.aws.s3 import Bucket  # not above: whoever has no cache starts sooner
-
-    place, carrying = deploy.environment.cache, deploy.carrying
-    assert place  # noqa: S101 - whoever comes here has asked
-    if carrying.bucket is None:
-        carrying.bucket = Bucket(replace(place, prefix=f"{place.prefix}{deploy.environment.app}/"))
-    return carrying.bucket
 
 
 def _project(deploy: Deployment) -> ProjectOnHost:
@@ -179,25 +161,17 @@ def _entry(deploy: Deployment, name: str, build: Build) -> Entry | None:
 
 
 def _bring(deploy: Deployment, known: Known) -> bool:
-    """Have the build host fetch what it lacks of what a phase left; tell where it cannot."""
+    """Have the build host get what it lacks of what a phase left; tell where it cannot."""
     assert known.entry  # noqa: S101 - whoever comes here has asked
     wanted = plan.objects(
         listings.read(deploy, name) for name in (known.listing, known.entry.get("wrote")) if name
     )
-    _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), records(wanted))
-    if not absent:
-        return True
-    bucket = _bucket(deploy)
-    lacking = [plan.object_of(raw.hex(), size) for raw, size in RECORD.iter_unpack(absent)]
     try:
-        for batch in batches(lacking):
-            urls, body = Signed(bucket, batch).request(batch)
-            deploy.build.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=urls), body)
+        bring(deploy, wanted)
     except FabStaticError as error:
         deploy.carrying.may_be_whole = False
         _tell(deploy, f"what the cache says is not what it holds, so phases run: {error.what}")
         return False
-    deploy.show.say(f"{counted(len(lacking), 'object')} from {bucket.place}")
     return True
 
 
@@ -228,26 +202,39 @@ def _leave(deploy: Deployment) -> None:
         for entry in entries.values()
         for sha256 in plan.listings_of(entry)
     }
-    wrote: dict[str, int] = {}
-    for entry in entries.values():
-        base = kept.get(entry["base"] or "")
-        for one in filter(None, (entry["listing"], entry.get("wrote"))):
-            wrote |= plan.new_objects(base, kept[one])
-    request = _project(deploy).to_pack(list(entries), _root(deploy))
-    head, body = deploy.build.ask(verbs.PACK, request, records(wrote))
-    packed = json.loads(body)
+    wrote = {name: sorted(plan.wrote(entry, kept)) for name, entry in entries.items()}
+    request = _project(deploy).here(_root(deploy))
+    head, body = deploy.build.ask(verbs.PACK, request, json.dumps(wrote).encode())
+    packed, places = json.loads(body), head["places"]
     for name, why in head["why"].items():
         deploy.show.say(f"{name} stays out of the cache: {why}")
-    places = head["places"]
+    steps: dict[str, Step] = {
+        name: {
+            "left": _plain(entries[name]),
+            "record": record,
+            "places": {place: places[place] for place in head["named"][name]},
+        }
+        for name, record in packed.items()
+    }
+    if not steps:
+        return
     build: Build = {
         "format": plan.FORMAT,
         "given": head["given"],
-        "places": places if head["names_places"] else None,
-        "steps": {name: {"left": _plain(entries[name]), "record": packed[name]} for name in packed},
+        "steps": steps,
         "listings": {sha256: plan.named(one, places) for sha256, one in kept.items()},
+        "packs": {},
     }
-    if packed:
-        _send(deploy, build, plan.objects(kept.values()))
+    _send(deploy, build, plan.objects(kept.values()))
+
+
+def _send(deploy: Deployment, build: Build, sizes: dict[str, int]) -> None:
+    """Write objects first, then the record that names them."""
+    build["packs"] = send(deploy, {sha256: sizes[sha256] for sha256 in plan.sent(build)})
+    data = plan.written(build)
+    name = f"builds/{_key(deploy)}/{plan.name_of(data, time.time())}"
+    bucket_of(deploy).put(name, data, headers=plan.HEADERS)
+    deploy.show.say(f"{counted(len(build['steps']), 'phase')} in the cache now")
 
 
 def _plain(entry: Entry) -> Left:
@@ -256,50 +243,6 @@ def _plain(entry: Entry) -> Left:
     left.pop("reused", None)
     left.pop("release", None)  # type: ignore[typeddict-item]  # a journal of an earlier version has it
     return left
-
-
-def _send(deploy: Deployment, build: Build, objects: dict[str, int]) -> None:
-    """Write objects first, then the record that names them.
-
-    Raises:
-        RefusedError: they may not be written.
-    """
-    there: set[str] = set()
-    if deploy.carrying.may_be_whole:
-        there = {
-            sha256
-            for one in deploy.carrying.builds or ()
-            for sha256 in plan.objects(one["listings"].values())
-        }
-    wanted = {sha256: size for sha256, size in objects.items() if sha256 not in there}
-    bucket = _bucket(deploy)
-
-    def sent(item: Item, data: bytes) -> str:
-        if deploy.carrying.may_be_whole:
-            return bucket.create(item, data)
-        return bucket.put(item.key, data, headers=item.headers, sha256=item.sha256)
-
-    if wanted:
-        with _read(deploy, wanted) as items:
-            sent(*next(items))  # alone: it may be forbidden
-            bucket.each(items, sent)
-    data = plan.written(build)
-    name = f"builds/{_key(deploy)}/{plan.name_of(data, time.time())}"
-    bucket.put(name, data, headers=plan.HEADERS)
-    phases = counted(len(build["steps"]), "phase")
-    deploy.show.say(f"{phases} in the cache now; {counted(len(wanted), 'object')} sent")
-
-
-@contextmanager
-def _read(deploy: Deployment, wanted: dict[str, int]) -> Iterator[Iterator[tuple[Item, bytes]]]:
-    """Give objects of the build host, as the bucket holds them."""
-    lent = sources(records(wanted), [], [deploy.build])
-    bodies = chain.from_iterable(source.objects(part) for source, part in lent)
-    try:
-        yield ((plan.object_of(name, len(data)), data) for name, data in bodies)
-    finally:
-        for source, _ in lent:
-            source.close_agent()
 
 
 def _tell(deploy: Deployment, text: str) -> None:

@@ -226,13 +226,10 @@ class ProjectOnHost:
 
     def to_unpack(self, text: str, own: OwnPhase | None, name: str, root: str) -> asks.Unpack:
         """Return how the host is asked to take a record of a command from another machine."""
-        return asks.Unpack(name=name, what=self.what(text, own), **self._here(root))
+        return asks.Unpack(name=name, what=self.what(text, own), **self.here(root))
 
-    def to_pack(self, names: list[str], root: str) -> asks.Pack:
-        """Return how the host is asked for the records of these runs, for other machines."""
-        return asks.Pack(names=names, **self._here(root))
-
-    def _here(self, root: str) -> asks.Here:
+    def here(self, root: str) -> asks.Here:
+        """Return what a host is told of itself where records go to other machines, or come from there."""
         self._teach()
         return asks.Here(
             folder=self.path, python=self.python, root=root, environment=dict(self.variables)

@@ -222,7 +222,7 @@ class Packed(TypedDict):
     places: dict[str, str]  # that lie elsewhere on each machine: name -> path
     given: str  # stands for what its runs are given
     why: dict[str, str]
-    names_places: bool  # what the runs wrote names one
+    named: dict[str, list[str]]  # run -> those of the places that what it wrote names
 
 
 class Unpacked(TypedDict):

@@ -316,17 +316,17 @@ class Here(TypedDict):
     environment: dict[str, str]
 
 
-class Pack(Here):
-    """The recorded runs that are to go to other machines; the body says which objects they wrote."""
-
-    names: list[str]
-
-
 class Unpack(Here):
     """A recorded run of another machine, and what it would run here; the body has candidates."""
 
     name: str
     what: list[str]
+
+
+class Gather(TypedDict):
+    """Objects that hold others; the body says which of those are wanted."""
+
+    packs: list[str]
 
 
 class Replay(TypedDict):

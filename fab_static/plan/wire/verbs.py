@@ -104,8 +104,9 @@ LEARN = Verb("learn", asks.Learn, answers.Nothing)
 SET_UP = Verb("set_up", asks.SetUp, answers.Nothing)
 RECALL = Verb("recall", asks.Recall, answers.Recalled, 64 * MiB)
 REPLAY = Verb("replay", asks.Replay, answers.Replayed, 64 * MiB)
-PACK = Verb("pack", asks.Pack, answers.Packed, 256 * MiB)
+PACK = Verb("pack", asks.Here, answers.Packed, 256 * MiB)
 UNPACK = Verb("unpack", asks.Unpack, answers.Unpacked)
+GATHER = Verb("gather", asks.Gather, answers.Nothing)
 
 HTTP = Verb("http", asks.Http, answers.Answered)
 CLOSED_TO_NGINX = Verb(
@@ -133,6 +134,6 @@ def problem(name: str, answer: Any) -> str | None:
 
 def body_limit(name: str, asked_bytes: int) -> int:
     """Return how many bytes the body of an answer may have; `asked_bytes` is the size of the request's."""
-    if name == MISSING.name:
+    if name in (MISSING.name, GATHER.name):
         return asked_bytes
     return VERBS[name].most_body if name in VERBS else 0

@@ -33,11 +33,17 @@ def listing(*files: str, extra: tuple[str, ...] = (), **more: Any) -> Listing:
 
 def build() -> Build:
     return {
-        "format": 1,
+        "format": carried.FORMAT,
         "given": "f" * 64,
-        "places": None,
-        "steps": {"collectstatic": {"left": {"listing": "one", "base": None}, "record": RECORD}},
+        "steps": {
+            "collectstatic": {
+                "left": {"listing": "one", "base": None},
+                "record": {**RECORD},
+                "places": {},
+            }
+        },
         "listings": {"one": listing("js/a.js", extra=("{project}/resource_versions.yml",))},
+        "packs": {"b" * 64: {"size": 3, "holds": [OBJECT]}},
     }
 
 
@@ -58,16 +64,38 @@ def _altered(change: Any) -> bytes:
         b"no zlib",
         carried.written(build())[:-5],
         zlib.compress(b"[" * 100_000),
-        _altered(lambda one: one.update(format=2)),
+        _altered(lambda one: one.update(format=1)),
         _altered(lambda one: one.update(steps=[])),
         _altered(lambda one: one["steps"]["collectstatic"].pop("record")),
         _altered(lambda one: one["listings"].clear()),
+        _altered(lambda one: one["packs"].update({"../x": {"size": 3, "holds": []}})),
+        _altered(lambda one: one["packs"].update({"c" * 64: {"size": -1, "holds": []}})),
         _altered(lambda one: one["listings"]["one"]["files"].update({"a": ["x"]})),
         _altered(lambda one: one["steps"]["collectstatic"]["left"].update(listing=7)),
     ],
 )
 def test_what_is_not_as_we_write_it_is_none_of_ours(data: bytes) -> None:
     assert carried.read(data) is None
+
+
+def test_what_a_phase_only_copied_is_not_sent() -> None:
+    found: Any = build()
+    assert carried.sent(found) == {OBJECT}
+    found["steps"]["collectstatic"]["record"]["inputs"] = [["bytes", "{project}/a.js", OBJECT]]
+    assert carried.sent(found) == set()
+
+
+def test_what_one_phase_wrote_is_sent_though_another_reads_it() -> None:
+    """A bundler's file, which collectstatic collects, is not in a fresh checkout."""
+    found: Any = build()
+    record = {**RECORD, "inputs": [["bytes", "{project}/dist/a.js", OBJECT]]}
+    other = {"left": {"listing": "one", "base": "one"}, "record": record, "places": {}}
+    found["steps"]["compress"] = other
+    assert carried.sent(found) == {OBJECT}
+
+
+def test_a_pack_is_found_by_what_it_holds() -> None:
+    assert carried.packs_of([build()]) == {OBJECT: ("b" * 64, 3)}
 
 
 def test_a_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +165,8 @@ def test_builds_of_other_phases_or_commands_are_kept_apart_and_the_interpreters_
 def test_what_a_phase_has_written_is_what_it_did_not_find() -> None:
     base, left = listing("a"), listing("a", "b")
     left["files"]["b"] = ("b" * 64, 5, "0123456")
-    assert carried.new_objects(base, left) == {"b" * 64: 5}
+    of_phase: Any = {"base": "one", "listing": "two"}
+    assert carried.wrote(of_phase, {"one": base, "two": left}) == {"b" * 64: 5}
 
 
 def test_the_host_of_an_environment_with_a_cache_is_sent_what_fetches() -> None:

@@ -63,7 +63,7 @@ class Outcome:
         """Return the same of what was noted alone: this process's own modules are not asked."""
         inputs: dict[Input, Row] = {}
         for (aspect, path), (stamp, state) in sorted(self._notes.inputs.items()):
-            if self._is_anothers(path):
+            if self._is_no_input(path, state):
                 continue
             if self._notes.written.get(path):
                 self._notes.is_unseen(f"it read {path} and wrote it")
@@ -76,9 +76,9 @@ class Outcome:
             inputs[aspect, path] = self._input(aspect, path, stamp, state)
         for path in self._notes.written:
             # what it left elsewhere must be there still, as it left it; of a folder that it made, the folder
-            kind = "absent" if self._is_anothers(path) else state_of("kind", path)
-            if kind == "folder" and any(one.startswith(path + "/") for one in self._notes.caches):
-                continue  # made for a cache, and another machine has none there
+            kind = state_of("kind", path)
+            if self._is_no_input(path, kind):
+                continue
             if kind == "folder":
                 inputs["kind", path] = ["kind", path, kind, None]
             elif kind == "file":
@@ -86,6 +86,13 @@ class Outcome:
                 if path not in self._notes.set_up:
                     self._notes.more.setdefault("written", []).append(os.path.realpath(path))
         return list(inputs.values()), self._notes.unseen
+
+    def _is_no_input(self, path: str, state: str | None) -> bool:
+        """Tell whether it is another's to watch, or a folder that holds a cache: another machine may have none there."""
+        return self._is_anothers(path) or (
+            state in ("absent", "folder")
+            and any(one.startswith(path + "/") for one in self._notes.caches)
+        )
 
     def _names(self, folder: str) -> tuple[str, str, str]:
         """Return aspect, path and state of a folder that was listed, with what the run itself has made there since."""

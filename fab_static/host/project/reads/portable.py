@@ -70,9 +70,9 @@ class Places:
             data = re.sub(_whole(place), b"{" + name.encode() + b"}", data)
         return data
 
-    def are_in(self, data: bytes) -> bool:
-        """Tell whether one of the places is named in these bytes."""
-        return any(re.search(_whole(place), data) for _, place in self._places)
+    def named_by(self, data: bytes) -> set[str]:
+        """Return the names of the places that these bytes name."""
+        return {name for name, place in self._places if re.search(_whole(place), data)}
 
     def lie_in(self, path: str) -> bool:
         """Tell whether a folder holds one of the places: on every machine there is such a folder."""
@@ -107,6 +107,11 @@ def packed(record: Record, places: Places) -> Record:
             name: places.named(path) for name, path in record.get("collected", {}).items()
         },
     }
+
+
+def files_of(record: Record) -> set[str]:
+    """Return the SHA-256s of the files that a portable record names."""
+    return {state for aspect, _, state in record["inputs"] if aspect == "bytes"}
 
 
 def _portable(row: Row, places: Places) -> Iterator[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """Records that go to other machines, and those that come from there."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -25,9 +26,15 @@ def agent_at(folder, path="m.py"):
     return agent, {**GIVEN, "folder": str(code), "root": str(code / "staticfiles")}
 
 
-def packed(agent, here, body=b""):
-    head, data = agent.ask("pack", body, names=["compress", "absent"], **here)
-    return head, {"given": head["given"], "places": None, "record": json.loads(data)["compress"]}
+def packed(agent, here, *wrote):
+    body = json.dumps({"compress": [*map(sha256_of, wrote)], "absent": []}).encode()
+    head, data = agent.ask("pack", body, **here)
+    places = {name: head["places"][name] for name in head["named"]["compress"]}
+    return head, {"given": head["given"], "places": places, "record": json.loads(data)["compress"]}
+
+
+def sha256_of(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def unpacked(agent, here, *candidates):
@@ -71,14 +78,66 @@ def test_what_names_a_place_is_good_at_that_place_alone(tmp_path: Path) -> None:
     agent, here = agent_at(tmp_path / "one")
     text = f"see {here['folder']}/a.js".encode()
     agent.ask("put_object", text)
-    head, candidate = packed(agent, here, record_of(text))
-    assert head["names_places"]
-    bound = {**candidate, "places": head["places"]}
+    _, bound = packed(agent, here, text)
+    assert bound["places"] == {"project": here["folder"], "real_project": here["folder"]}
     assert unpacked(agent, here, bound)["chosen"] == 0
     other, there = agent_at(tmp_path / "two")
     found = unpacked(other, there, bound)
     assert found["chosen"] == -1
-    assert "names folders of the machine" in found["why"]
+    assert found["why"] == f"what it wrote names {here['folder']}, a folder of that machine"
+
+
+def test_a_file_that_was_only_copied_may_name_a_place(tmp_path: Path) -> None:
+    """Many a script from elsewhere names /root, and is the same on all machines."""
+    agent, here = agent_at(tmp_path / "one")
+    text = f"see {here['folder']}/a.js".encode()
+    (tmp_path / "one" / "code" / "m.py").write_bytes(text)
+    read_anew(agent, here)
+    agent.ask("put_object", text)
+    _, candidate = packed(agent, here, text)
+    assert candidate["places"] == {}
+
+
+def read_anew(agent, here):
+    """Have the recorded run read its file as it is now."""
+    path = Path(agent.host.path("recorded", "compress"))
+    record = json.loads(path.read_text())
+    record["inputs"][0][3] = stamp_of(f"{here['folder']}/m.py")
+    path.write_text(json.dumps(record))
+
+
+def test_objects_are_taken_of_files_that_the_record_proves_and_of_packs(tmp_path: Path) -> None:
+    _, candidate = packed(*agent_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    assert unpacked(agent, here, candidate)["chosen"] == 0
+    wanted = b"".join(map(record_of, (b"main()", b"bundled", b"elsewhere")))
+    pack = record_of(b"bundled") + b"bundled"
+    agent.ask("put_object", pack)
+    _, absent = agent.ask("gather", wanted, packs=[sha256_of(pack)])
+    assert absent == record_of(b"elsewhere")
+    for data in (b"main()", b"bundled"):
+        assert agent.ask("read_object", object=sha256_of(data))[1] == data
+    assert agent.ask("missing", record_of(pack))[1] == record_of(pack), "it was opened"
+
+
+def test_a_file_that_has_changed_since_is_not_taken(tmp_path: Path) -> None:
+    _, candidate = packed(*agent_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    assert unpacked(agent, here, candidate)["chosen"] == 0
+    (tmp_path / "two" / "code" / "m.py").write_text("evil()")
+    assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
+    (tmp_path / "two" / "code" / "m.py").unlink()
+    assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
+
+
+def test_a_pack_keeps_what_it_holds_under_its_own_name_alone(tmp_path: Path) -> None:
+    """Whoever writes to the bucket may say of bytes what they like."""
+    agent, _ = agent_at(tmp_path)
+    pack = record_of(b"main()") + b"evil()" + record_of(b"cut")[:10]
+    agent.ask("put_object", pack)
+    wanted = record_of(b"main()")
+    assert agent.ask("gather", wanted, packs=[sha256_of(pack)])[1] == wanted
+    assert agent.ask("read_object", object=sha256_of(b"evil()"))[1] == b"evil()"
 
 
 def test_a_venv_is_a_place_and_the_folder_of_a_systems_python_is_none(tmp_path: Path) -> None:

@@ -35,12 +35,13 @@ def opened(site: Site, store: StrictS3) -> None:
 def a_build(**extra: object) -> Build:
     listing = {"files": {}, "extra": extra}
     left = {"listing": "one", "base": None, "record": "0" * 16}
+    record = {"token": "0" * 16, "inputs": []}
     found: object = {
-        "format": 1,
+        "format": carried.FORMAT,
         "given": "f" * 64,
-        "places": None,
-        "steps": {"collectstatic": {"left": left, "record": {"token": "0" * 16}}},
+        "steps": {"collectstatic": {"left": left, "record": record, "places": {}}},
         "listings": {"one": listing},
+        "packs": {},
     }
     read = carried.read(carried.written(found))  # type: ignore[arg-type]
     assert read
@@ -113,7 +114,7 @@ def test_records_that_cannot_go_elsewhere_are_told_and_nothing_is_sent(
     deploy = shop.deployment()
     host = shop.hosts["build1"]
     why = {"collectstatic": "it asked the network"}
-    answer = {"places": {}, "given": "f" * 64, "why": why, "names_places": False}
+    answer = {"places": {}, "given": "f" * 64, "why": why, "named": {}}
     host.before["pack"] = lambda: (answer, json.dumps({}).encode())
     build(deploy=deploy)
     assert deploy.carrying.has_run
