@@ -6,13 +6,13 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from fab_static.errors import FabStaticError
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.layout import Layout
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wire.shapes import misshapen
 from fab_static.plan.wire.verbs import Verb
 from fab_static.remote.agent_channel import AgentChannel
@@ -29,7 +29,7 @@ from fab_static.remote.foreseen import (
 from fab_static.remote.frames import Head
 from fab_static.remote.output import Output, Ran
 from fab_static.remote.packs import Packs
-from fab_static.remote.requests import Params, Requests
+from fab_static.remote.requests import Later, Params, Requests
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -159,12 +159,8 @@ class RemoteHost:
         are refused are asked again by whoever wants to know.
         """
         asked = [one for one in questions if not self._foreseen.has(*one[:2])][:MOST_TOGETHER]
-        requests = [
-            (verb.name, self._with_lock(request), body[0] if body else b"")
-            for verb, request, *body in asked
-        ]
-        answers = self._requests.together(requests)
-        for (verb, request, *_), answer in zip(asked, answers, strict=True):
+        told = self._requests.together(self._as_sent(asked))
+        for (verb, request, *_), answer in zip(asked, told, strict=True):
             if not answer:
                 continue
             if verb is not verbs.READ_OBJECT or is_object(request, answer[1]):
@@ -179,9 +175,15 @@ class RemoteHost:
         """
         self._foreseen.learn(name, base, told)
 
-    def later(self, verb: AnyVerb, body: bytes) -> None:
+    def _as_sent(self, questions: Iterable[Question]) -> list[Later]:
+        return [
+            (verb.name, self._with_lock(request), body[0] if body else b"")
+            for verb, request, *body in questions
+        ]
+
+    def later(self, verb: AnyVerb, body: bytes = b"", request: Request = None) -> None:
         """Have the agent do what may be done twice, and wait for nothing; the next request hears how it went."""
-        self._requests.later(verb.name, self._with_lock(None), body)
+        self._requests.later(verb.name, self._with_lock(request), body)
 
     def settle(self) -> None:
         """Wait until all is done that nobody waited for.
@@ -262,6 +264,8 @@ class RemoteHost:
         record: asks.Record | asks.OwnRecord | None = None,
         shares_start: bool = False,
         only_looks: bool = False,
+        before: Sequence[Question] = (),
+        after: Sequence[Question] = (),
     ) -> Ran:
         """Run a command on the host; its environment never stands on a command line.
 
@@ -275,6 +279,8 @@ class RemoteHost:
             shares_start: it may run in a fork of a process that has set the project up: a command of
                 manage.py, or the record's `main`.
             only_looks: it changes nothing; what was foreseen counts still.
+            before: what is asked of the host first, in the same trip; refused, nothing is run.
+            after: what is asked of it once the command has succeeded; the answer waits for whoever asks that.
         """
         kept = Output()
 
@@ -295,8 +301,13 @@ class RemoteHost:
         )
         if not only_looks:
             self._foreseen.answer(verbs.RUN, request)
-        head, _ = self._asked(verbs.RUN, request, b"", collect, limit + 30)
-        return Ran.told(head, kept.all().decode(errors="replace"))
+        asked: list[Question] = [*before, (verbs.RUN, request), *after]
+        done = self._requests.chained(self._as_sent(asked), collect, limit + 30)
+        at = len(before)
+        # none of a command that failed
+        for (verb, question, *_), answer in zip(after, done[at + 1 :], strict=False):
+            self._foreseen.keep(verb, question, answer)
+        return Ran.told(cast("answers.Ran", done[at][0]), kept.all().decode(errors="replace"))
 
     def cancel(self) -> None:
         """Have the agent end what it works on; who waits for the answer is told. From any thread."""

@@ -32,6 +32,7 @@ class Requests:
         self.agent = agent
         self._ssh = ssh
         self._number = 0  # of the last request
+        self._last = 0, ""  # the last of those that were sent with it, and its verb
         self._under_way: str | None = None  # the verb whose answer has not come to its end
         self._asked = 0  # bytes of that request
         self._turn = threading.Lock()  # one request at a time
@@ -127,6 +128,41 @@ class Requests:
                 self._number = first + len(questions) - 1
         return answers
 
+    def chained(
+        self,
+        requests: Sequence[Later],
+        on_output: Callable[[bytes], None] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> list[tuple[Head, bytes]]:
+        """Send requests each of which is done only where the one before it was; return their answers: one trip for all.
+
+        With `timeout_seconds` each may take so long, and no longer. Of a command that failed the answer is the last.
+
+        Raises:
+            FabStaticError: one was refused, and so those after it; or the connection was cut.
+        """
+        answers: list[tuple[Head, bytes]] = []
+        with self._turn:
+            self._send_again()
+            first = self._number + 1
+            self._last = first + len(requests) - 1, requests[-1][0]
+            self.agent.expect_answer()
+            try:
+                for number, (do, params, body) in enumerate(requests, first):
+                    self._number, self._under_way = number, do
+                    after = {} if number == first else {"after": number - 1}
+                    self._send(do, {**params, **after}, body)
+                for number, (do, _, body) in enumerate(requests, first):
+                    self._number, self._under_way, self._asked = number, do, _size_of(body)
+                    answers.append(self._answer(do, on_output, timeout_seconds))
+                    if answers[-1][0].get("code"):
+                        break
+            finally:
+                if self._under_way:
+                    self._cancel_and_wait()
+                self._number, self._under_way = self._last[0], None
+        return answers
+
     def take(self, do: str, frames: Iterable[tuple[Head, bytes]]) -> Head:
         """Send a request and a stream of frames after it, and return the answer's head."""
         with self.begun(do, {}, b""):
@@ -143,7 +179,7 @@ class Requests:
             self._number += 1
             self.agent.expect_answer()
             self._under_way = do
-            self._asked = _size_of(body)
+            self._asked, self._last = _size_of(body), (self._number, do)
             try:
                 self._send(do, params, body)
                 yield
@@ -156,13 +192,15 @@ class Requests:
         """Have the agent end what it works on. Whoever waits for the answer is told. Any thread may call it."""
         do = self._under_way
         seconds = patience.CANCEL_SECONDS / 4
-        if do in STREAMS or (do and not self.agent.tell({"cancel": self._number}, seconds)):
+        numbers = [*range(self._number, self._last[0] + 1)]
+        if do in STREAMS or (do and not self.agent.tell({"cancel": numbers}, seconds)):
             self.agent.close()
 
     def _cancel_and_wait(self) -> None:
         """End the work on a request and wait for its end: what it wrote may have to be put back."""
         try:
             self.cancel()
+            self._number, self._under_way = self._last  # when that has ended, all have
             deadline = time.monotonic() + patience.CANCEL_SECONDS
             with contextlib.suppress(FabStaticError):
                 while self._under_way and self.agent.is_open and time.monotonic() < deadline:

@@ -25,7 +25,7 @@ import os
 import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +47,7 @@ from fab_static.plan.build_order import PHASES
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import File, Release
 from fab_static.plan.wire import asks, verbs
-from fab_static.remote import Fleet, Ran, RemoteHost
+from fab_static.remote import Fleet, Question, Ran, RemoteHost
 from fab_static.remote.sent import Deflated
 from fab_static.sessions import holding, looking, running
 from fab_static.tasks import TASKS, chosen
@@ -277,8 +277,8 @@ class ScriptedHost(RemoteHost):
     def foresee(self, questions: Any) -> None:
         pass  # each is asked by whoever wants to know
 
-    def later(self, verb: Any, body: bytes) -> None:
-        self.ask(verb, body=body)
+    def later(self, verb: Any, body: bytes = b"", request: Any = None) -> None:
+        self.ask(verb, request, body=body)
 
     def packs(self, verb: Any, body: bytes) -> Iterator[Any]:
         self.ask(verb, body=body)
@@ -302,8 +302,11 @@ class ScriptedHost(RemoteHost):
         *,
         environment: Mapping[str, str] | None = None,
         record: Mapping[str, Any] | None = None,
+        before: Sequence[Question] = (),
         **_: Any,
     ) -> Ran:
+        for verb, request, *_body in before:  # what comes after is asked by whoever wants to know
+            self.ask(verb, request)
         variables = {**(environment or {}), **(record or {}).get("variables", {})}
         if "FAB_STATIC_PROBE" in variables:
             question = json.loads(variables["FAB_STATIC_PROBE"])

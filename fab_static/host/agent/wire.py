@@ -10,8 +10,9 @@ It speaks in frames, on its standard input and output:
 A request's head says what to `do`, and has a number, `n`; all frames of its answer have that number, and the
 last one has `ok` or `error`. While it works the agent sends `tick` frames, so that a silent host is known from
 a busy one; `moved` grows in them while the work goes on, so that a busy host is known from one that hangs.
-Three frames are heard at once, whatever the agent works on: `alive`, `here`, and `cancel` with the number of a
-request. `here` says nothing: it keeps the connection from looking idle.
+Three frames are heard at once, whatever the agent works on: `alive`, `here`, and `cancel` with the numbers of
+requests. `here` says nothing: it keeps the connection from looking idle.
+A request with `after`, the number of the one before it, is refused unless that one was done.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from importlib import import_module
 
 from fab_static.host.agent.protocol import FRAME, HELLO, MAX_FRAME, TICK_SECONDS
 from fab_static.host.agent.provisional import PROVISIONAL
-from fab_static.host.agent.refusals import user
+from fab_static.host.agent.refusals import RefusedError, user
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.work import END_SECONDS, Work
 
@@ -158,7 +159,8 @@ class Agent:
         self._frames = Waiting()
         self._busy = threading.Event()
         self._number: Any = None  # of the request at hand
-        self._cancelled: Any = None  # the number of one that nobody waits for
+        self._done: Any = None  # the number of the last that was done
+        self._cancelled: list[Any] = []  # the numbers of those that nobody waits for
         self.children: set[int] = set()
         self.archive: bytes = getattr(globals().get("__loader__"), "archive", b"")  # our own
         self.project = b""  # the archive of host/project/, once it was sent
@@ -185,6 +187,8 @@ class Agent:
             try:
                 answer, data = self._answer(head, body)
                 answer["ok"] = True
+                if not answer.get("code"):  # a command that failed is not done
+                    self._done = self._number
                 if head.get("deflates") and len(data) > MUCH:
                     answer["deflated"], data = True, zlib.compress(data, 3)
                 self.send(answer, data)
@@ -198,12 +202,12 @@ class Agent:
     def _begin(self, head: Any) -> None:
         """Take up a request: what is sent from here on has its number."""
         self._number = head.get("n") if isinstance(head, dict) else None
-        Work.is_cancelled = self._number is not None and self._number == self._cancelled
+        Work.is_cancelled = self._number is not None and self._number in self._cancelled
 
-    def _cancel(self, number: Any) -> None:
-        """End the work on a request that nobody waits for, and the commands that run for it."""
-        self._cancelled = number
-        if number == self._number:
+    def _cancel(self, numbers: list[Any]) -> None:
+        """End the work on requests that nobody waits for, and the commands that run for them."""
+        self._cancelled = numbers
+        if self._number in numbers:
             with Work.ending:
                 Work.cancel()
                 self._end_children()
@@ -213,6 +217,10 @@ class Agent:
         if head["do"] == "open":
             self.host = Host(head["deploy_to"], head["app"], head["environment"])
             return {}, b""
+        if head.get("after", self._done) != self._done:
+            raise RefusedError(
+                "what came before it was not done", "a request", "run the task again", "cancelled"
+            )
         if "held" in head:
             from fab_static.host.agent.lock import refuse_lost  # late: few hosts keep a lock
 

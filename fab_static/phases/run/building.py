@@ -34,8 +34,9 @@ from fab_static.plan.precompressed import to_encode_ahead
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wire.kept import Kept, Left
+from fab_static.plan.wire.verbs import Verb
 from fab_static.plan.wording import left_out
-from fab_static.remote import Ran
+from fab_static.remote import Question, Ran
 
 SHOWN = 20  # paths named in one message
 WARNING = "warning: "  # begins a line of our commands that the operator should read
@@ -148,27 +149,34 @@ def _run(
     known, collect = worked_on, None
     with writes.manifests_as_files(deploy):
         writes.put_back_of_earlier(deploy, name)
+        first: list[Question] = []
         if worked_on is not None:
-            _restore(deploy, worked_on)
+            first.append(_to_restore(deploy, worked_on))
         elif name == "collectstatic":
-            known, collect = _begin_anew(deploy)
+            known, to_empty, collect = _begin_anew(deploy)
+            first.append(to_empty)
         if own:
+            with listings.needed(deploy, known):
+                for verb, request, *_ in first:
+                    deploy.build.ask(verb, request)
+            first = []
             writes.refuse_leading_out(deploy, own)
-        ran = deploy.project(deploy.build).run(
-            command_of(deploy, name),
-            lambda data: deploy.show.output(deploy.build.name, data),
-            name=name,
-            inside=inside,
-            builds=[*beside, *writes.made_by_builds(deploy)],
-            collect=collect,
-            own=own,
-        )
+        snapshot = asks.Snapshot(before=known, root=static_root_of(facts), extra=beside)
+        with listings.needed(deploy, known):
+            ran = deploy.project(deploy.build).run(
+                command_of(deploy, name),
+                lambda data: deploy.show.output(deploy.build.name, data),
+                name=name,
+                inside=inside,
+                builds=[*beside, *writes.made_by_builds(deploy)],
+                collect=collect,
+                own=own,
+                before=first,
+                after=[] if of_sources else [(verbs.SNAPSHOT, snapshot)],
+            )
         _pass_on_warnings(deploy, ran)
+        left = None if of_sources else _kept_as_it_is(deploy, snapshot)
         found = check()
-        left: answers.Snapshot | None = None
-        if not of_sources:
-            snapshot = asks.Snapshot(before=known, root=static_root_of(facts), extra=beside)
-            left = _kept_as_it_is(deploy, snapshot)
         # first: finders and storages may spell such a name in two ways
         if left and name == "collectstatic":
             files = listings.read(deploy, left["listing"])["files"]
@@ -206,7 +214,7 @@ def _encode_ahead(deploy: Deployment, files: Mapping[str, Kept]) -> None:
     """Have the build host compress what will be sealed, while the other phases run."""
     wanted = to_encode_ahead(files, deploy.environment.build.precompress)
     if wanted and not deploy.by_itself:
-        deploy.build.ask(verbs.ENCODE_AHEAD, body=json.dumps(wanted).encode())
+        deploy.build.later(verbs.ENCODE_AHEAD, json.dumps(wanted).encode())
 
 
 def _pass_on_warnings(deploy: Deployment, ran: Ran) -> None:
@@ -237,8 +245,10 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
         )
 
 
-def _begin_anew(deploy: Deployment) -> tuple[str | None, asks.Collect]:
-    """Empty the static root, or make it what collectstatic left there: return that listing, and what it is told.
+def _begin_anew(deploy: Deployment) -> tuple[str | None, Question, asks.Collect]:
+    """Return how the static root is emptied, or made what collectstatic left there; and what collectstatic is told.
+
+    The first of three is the listing of what it left, where it is used.
 
     A warm collectstatic trusts file times, and keeps what was removed. host/project/collecting.py does not; where it
     cannot do the work, it empties the root itself.
@@ -251,13 +261,19 @@ def _begin_anew(deploy: Deployment) -> tuple[str | None, asks.Collect]:
         onto = entry.get("record") or None
         listing = entry["listing"] if onto else None
     request = asks.Empty(root=root, listing=listing, **kept(deploy))
-    with listings.needed(deploy, listing):
-        deploy.build.ask(verbs.EMPTY, request)
-    return listing, {"root": root, "onto": onto}
+    return listing, (verbs.EMPTY, request), {"root": root, "onto": onto}
 
 
 def _restore(deploy: Deployment, listing: str) -> None:
     """Make the static root what a listing says."""
-    request = asks.Restore(listing=listing, root=static_root_of(deploy.facts(deploy.build)))
+    verb, request = _to_restore(deploy, listing)
     with listings.needed(deploy, listing):
-        deploy.build.ask(verbs.RESTORE, request)
+        deploy.build.ask(verb, request)
+
+
+def _to_restore(
+    deploy: Deployment, listing: str
+) -> tuple[Verb[asks.Restore, answers.Changed], asks.Restore]:
+    """Return how the static root is made what a listing says."""
+    root = static_root_of(deploy.facts(deploy.build))
+    return verbs.RESTORE, asks.Restore(listing=listing, root=root)

@@ -27,6 +27,7 @@ from fab_static.plan.inventory import Environment, expand
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wire.questions import Question
 from fab_static.plan.wire.verbs import Verb
+from fab_static.remote import Question as HostQuestion
 from fab_static.remote import Ran, RemoteHost
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -109,6 +110,8 @@ class ProjectOnHost:
         builds: Sequence[str] = (),
         collect: asks.Collect | None = None,
         own: OwnPhase | None = None,
+        before: Sequence[HostQuestion] = (),
+        after: Sequence[HostQuestion] = (),
     ) -> Ran:
         """Run a command in the checkout.
 
@@ -121,6 +124,8 @@ class ProjectOnHost:
             collect: of collectstatic, the static root, and the run that left what is in it: see
                 host/project/one_start.py.
             own: the phase that it is, of the project's own.
+            before: what is asked of the host first.
+            after: what is asked of it once that has succeeded; see RemoteHost.run.
 
         Raises:
             BuildError: it cannot be started, failed, or took too long; with the end of its output.
@@ -160,6 +165,8 @@ class ProjectOnHost:
             on_output=on_output,
             record=record,
             shares_start=main is not None,
+            before=before,
+            after=after,
         )
         if ran.code != 0:
             raise failure(self, text, ran)
@@ -328,16 +335,14 @@ class ProjectOnHost:
         self._teach()
         record: asks.Trusted = {"trust": self._trusted}
         self._tell_redirected(record, {})
-        self.host.ask(
-            verbs.SET_UP,
-            asks.SetUp(
-                command=[self.python, "-"],
-                folder=self.path,
-                environment=dict(self.variables),
-                timeout=self.host.environment.ssh.command_timeout,
-                record=record,
-            ),
+        request = asks.SetUp(
+            command=[self.python, "-"],
+            folder=self.path,
+            environment=dict(self.variables),
+            timeout=self.host.environment.ssh.command_timeout,
+            record=record,
         )
+        self.host.later(verbs.SET_UP, request=request)
 
     def _record(
         self, name: str, what: list[str], redirect: Mapping[str, str] = EMPTY

@@ -66,35 +66,42 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         since = writes.made_since(deploy, name, entry["listing"])
         if since:
             return Known(None, f"{since} is another, which goes with the release")
-    token, why = deploy.project(deploy.build).recall(
-        command_of(deploy, name), name, left, own, writes.manifests_before(deploy, name)
-    )
+    given = phases[base]["listing"] if base else None
+    project, shown = deploy.project(deploy.build), writes.manifests_before(deploy, name)
+    replay = _to_replay(deploy, name, entry, given) if given and entry["base"] else None
+    if replay and entry["base"] != given:  # both in one trip
+        recall = project.to_recall_run(command_of(deploy, name), name, left, own, shown)
+        deploy.build.foresee([recall, (verbs.REPLAY, replay)])
+    token, why = project.recall(command_of(deploy, name), name, left, own, shown)
     if token is None:
         return Known(None, why)
     if token != entry["record"]:
         return Known(None, "it ran elsewhere since")
-    given = phases[base]["listing"] if base else None
     if entry["base"] == given:
         return Known(entry, listing=entry["listing"] or "")
-    if not entry["base"] or not given:
+    if not replay:
         return Known(None, "the phases before it are others")
-    return _replayed(deploy, name, entry, entry["base"], given)
+    return _replayed(deploy, entry, replay)
 
 
-def _replayed(deploy: Deployment, name: str, entry: Entry, was: str, given: str) -> Known:
-    """Return what a phase would leave of another state of the static root, where all that it reads there is as it was."""
-    replay = asks.Replay(
+def _to_replay(deploy: Deployment, name: str, entry: Entry, given: str) -> asks.Replay:
+    """Return how the host is asked what a phase would leave of another state of the static root."""
+    return asks.Replay(
         name=name,
         token=str(entry["record"]),
         root=static_root_of(deploy.facts(deploy.build)),
-        was=was,
+        was=str(entry["base"]),
         left=entry["listing"],
         now=given,
         keep=deploy.lock is not None,
     )
-    with listings.needed(deploy, was, entry["listing"], given):
+
+
+def _replayed(deploy: Deployment, entry: Entry, replay: asks.Replay) -> Known:
+    """Return what a phase would leave of another state of the static root, where all that it reads there is as it was."""
+    with listings.needed(deploy, replay["was"], replay["left"], replay["now"]):
         head, told = deploy.build.ask(verbs.REPLAY, replay)
-    listings.learn(deploy, head.get("listing"), given, told)
+    listings.learn(deploy, head.get("listing"), replay["now"], told)
     other: str | None = head.get("why") or _other_part(deploy, head["parts"])
     return Known(None, other) if other else Known(entry, listing=head["listing"])
 

@@ -11,7 +11,7 @@ from fab_static.errors import ReleaseError, RemoteError
 from fab_static.host.agent.differences import difference
 from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.plan.wire import asks, verbs
-from fab_static.remote import Fleet, RemoteHost
+from fab_static.remote import Fleet, Question, RemoteHost
 
 TEXT = b"a listing, many times the same\n" * 1000
 NAME = hashlib.sha256(TEXT).hexdigest()
@@ -129,3 +129,35 @@ def test_a_text_comes_deflated_and_no_larger_than_its_answer_may_be(host: Remote
         inflated("read_object", came[-1][1], 4096)
     with pytest.raises(RemoteError, match="breaks off"):
         inflated("read_object", came[-1][1][:-8], len(TEXT))
+
+
+def test_a_command_takes_along_what_comes_before_and_after_it(host: RemoteHost) -> None:
+    """A build phase puts its static root back, runs, and is kept: three trips to a host far away."""
+    restored = (verbs.PUT_OBJECT, None, b"put back")
+    looked: Question = (verbs.STATE, None)
+    ran = host.run(["echo", "said"], before=[restored], after=[looked])
+    assert (ran.code, ran.output) == (0, "said\n")
+    sent = host.requests
+    assert host.ask(verbs.STATE)[0]["current"] is None
+    assert host.requests == sent
+
+
+def test_nothing_is_run_where_what_comes_before_it_was_refused(
+    host: RemoteHost, tmp_path: Path
+) -> None:
+    """A phase would work on another state of the static root than it was given."""
+    refused: Question = (verbs.READ_OBJECT, asks.Object(object="0" * 64))
+    with pytest.raises((ReleaseError, RemoteError), match="0000"):
+        host.run(["touch", "ran"], folder=str(tmp_path), before=[refused])
+    assert host.ask(verbs.PING)[0]["ok"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_comes_after_a_command_that_failed_is_not_done(
+    host: RemoteHost, tmp_path: Path
+) -> None:
+    kept = tmp_path / "deploy_to" / "journal.json"
+    ran = host.run(["false"], after=[(verbs.WRITE_JOURNAL, None, b'{"format": 1}')])
+    assert ran.code == 1
+    assert host.ask(verbs.STATE)[0]["journal"] is None
+    assert not kept.exists()

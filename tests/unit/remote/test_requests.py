@@ -46,10 +46,31 @@ def test_whoever_is_interrupted_has_the_agent_end_its_work_and_waits_for_that(
     host = host_with(channel, tmp_path)
     with pytest.raises(interruption):
         host.ask(verbs.SNAPSHOT, asks.Snapshot(root="/", extra=[]))
-    assert [head.get("do", head.get("cancel")) for head in channel.heads()] == ["snapshot", 1]
+    assert [head.get("do", head.get("cancel")) for head in channel.heads()] == ["snapshot", [1]]
     assert (
         host.ask(verbs.FACTS)[0]["free_bytes"] == 1
     )  # through the same channel, and its own answer
+
+
+def test_whoever_interrupts_what_was_asked_together_ends_all_of_it(tmp_path):
+    """Else the command would run that was asked for with what was interrupted before it."""
+    refused = {"error": {"what": "interrupted", "where": "", "mend": "", "kind": "x"}}
+    channel = Wire(
+        KeyboardInterrupt(),
+        *(frame({**refused, "n": number}) for number in (1, 2, 3)),
+        frame({"ok": True, "n": 4, **FACTS}),
+    )
+    host = host_with(channel, tmp_path)
+    restore = (verbs.RESTORE, asks.Restore(listing="0" * 64, root="/"))
+    with pytest.raises(KeyboardInterrupt):
+        host.run(["true"], before=[restore], after=[(verbs.STATE, None)])
+    heads = channel.heads()
+    assert [head.get("do", head.get("cancel")) for head in heads] == [
+        *("restore", "run", "state"),
+        [1, 2, 3],
+    ]
+    assert [head.get("after") for head in heads] == [None, 1, 2, None]
+    assert host.ask(verbs.FACTS)[0]["free_bytes"] == 1
 
 
 def test_an_agent_that_does_not_end_its_work_is_let_go(tmp_path, monkeypatch):
