@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fab_static.host.agent.differences import patched
@@ -41,6 +41,11 @@ class Foreseen:
             self._answers.clear()
             self._size = len(answer[1])
         self._answers[_key(verb, request)] = answer
+
+    def keep_all(self, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+        """Keep the answers to these questions; the last ones may have none."""
+        for (verb, request, *_), answer in zip(questions, answers, strict=False):
+            self.keep(verb, request, answer)
 
     def learn(self, name: str, base: str, told: bytes) -> None:
         """Keep an object by its difference to another; where it cannot be made of that, it must be asked for."""

@@ -175,6 +175,20 @@ class RemoteHost:
         """
         self._foreseen.learn(name, base, told)
 
+    def ask_then(self, verb: Verb[R, A], request: R, then: Sequence[Question]) -> A:
+        """Have the agent do one thing, and then others, in one trip; return the answer to the first.
+
+        Each is only done where the one before it was. What the others answer waits for whoever asks that.
+
+        Raises:
+            RemoteError: as of `ask`, for the first.
+        """
+        self._foreseen.answer(verb, cast("Request", request))
+        first: Question = (verb, cast("Request", request))
+        done = self._requests.chained(self._as_sent([first, *then]), 1)
+        self._foreseen.keep_all(then, done[1:])
+        return cast("A", done[0][0])
+
     def _as_sent(self, questions: Iterable[Question]) -> list[Later]:
         return [
             (verb.name, self._with_lock(request), body[0] if body else b"")
@@ -302,11 +316,9 @@ class RemoteHost:
         if not only_looks:
             self._foreseen.answer(verbs.RUN, request)
         asked: list[Question] = [*before, (verbs.RUN, request), *after]
-        done = self._requests.chained(self._as_sent(asked), collect, limit + 30)
         at = len(before)
-        # none of a command that failed
-        for (verb, question, *_), answer in zip(after, done[at + 1 :], strict=False):
-            self._foreseen.keep(verb, question, answer)
+        done = self._requests.chained(self._as_sent(asked), at + 1, collect, limit + 30)
+        self._foreseen.keep_all(after, done[at + 1 :])
         return Ran.told(cast("answers.Ran", done[at][0]), kept.all().decode(errors="replace"))
 
     def cancel(self) -> None:

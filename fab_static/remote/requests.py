@@ -131,15 +131,17 @@ class Requests:
     def chained(
         self,
         requests: Sequence[Later],
+        needed: int,
         on_output: Callable[[bytes], None] | None = None,
         timeout_seconds: float | None = None,
     ) -> list[tuple[Head, bytes]]:
         """Send requests each of which is done only where the one before it was; return their answers: one trip for all.
 
-        With `timeout_seconds` each may take so long, and no longer. Of a command that failed the answer is the last.
+        With `timeout_seconds` each may take so long, and no longer. There are fewer answers where one was refused, and so
+        those after it, or the connection was cut: whoever asks for one of these by itself is told why.
 
         Raises:
-            FabStaticError: one was refused, and so those after it; or the connection was cut.
+            FabStaticError: that befell one of the first `needed`.
         """
         answers: list[tuple[Head, bytes]] = []
         with self._turn:
@@ -155,8 +157,9 @@ class Requests:
                 for number, (do, _, body) in enumerate(requests, first):
                     self._number, self._under_way, self._asked = number, do, _size_of(body)
                     answers.append(self._answer(do, on_output, timeout_seconds))
-                    if answers[-1][0].get("code"):
-                        break
+            except FabStaticError:
+                if len(answers) < needed:
+                    raise
             finally:
                 if self._under_way:
                     self._cancel_and_wait()

@@ -280,6 +280,10 @@ class ScriptedHost(RemoteHost):
     def later(self, verb: Any, body: bytes = b"", request: Any = None) -> None:
         self.ask(verb, request, body=body)
 
+    def ask_then(self, verb: Any, request: Any, then: Any) -> Any:
+        del then  # is asked by whoever wants to know
+        return self.ask(verb, request)[0]
+
     def packs(self, verb: Any, body: bytes) -> Iterator[Any]:
         self.ask(verb, body=body)
         sent, self.agent.sent = self.agent.sent, []

@@ -141,13 +141,17 @@ class Flipping:
     def move(self, undo: Undo, names: Sequence[str], *, reloads: bool) -> None:
         """Move the links of these hosts, all at once; provisionally, until `confirm`.
 
-        Where it `reloads`, their web processes then read the manifests anew, and are asked whether they run.
+        Where it `reloads`, their web processes then read the manifests anew, and are asked whether they run: in the same
+        trip, where they need no command for that.
         """
         hosts = [host for host in self._deploy.hosts() if host.name in names]
+        has_reload = bool(self._deploy.environment.web.reload)
 
         def moved(host: RemoteHost) -> None:
             flip, seal = self._of(host), self._deploy.seals.sha256(self._release)
-            host.ask(verbs.FLIP, asks.Flip(**flip.forth, seal=seal, joins=[*flip.joins]))
+            request = asks.Flip(**flip.forth, seal=seal, joins=[*flip.joins])
+            asked = self._checks(host, self._flip.release) if reloads and not has_reload else []
+            host.ask_then(verbs.FLIP, request, [(verbs.HTTP, each) for each in asked])
 
         for host in hosts:  # before the request: its answer may be lost
             undo.remember(host, self.put_back)
@@ -185,7 +189,8 @@ class Flipping:
         """
 
         def told(host: RemoteHost) -> None:
-            head, _ = host.ask(verbs.CONFIRM, asks.Confirm(**self._of(host).forth))
+            request = asks.Confirm(**self._of(host).forth)
+            head = host.ask_then(verbs.CONFIRM, request, [(verbs.STATE, None)])
             if not head["confirmed"]:
                 raise RemoteError(
                     "the host went back to what was live before: it had not heard of this deploy for "
@@ -262,24 +267,29 @@ class Flipping:
         Raises:
             RemoteError: they did not answer 200 in time, or still run another release.
         """
-        web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
-        patience = min(CHECK_SECONDS, ssh.command_timeout)
-        if web.check and not (is_back and host in self._unwell):
-            url = expand_url(web.check, host.host)
-            head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=patience))
-            if head["answer"] != "200":
+        for request in self._checks(host, release, is_back=is_back):
+            url, answer = request["url"], host.ask(verbs.HTTP, request)[0]["answer"]
+            if "release" in request and answer != release:
                 raise RemoteError(
-                    f"after the reload {url} answered {head['answer']}, not 200",
-                    where=host.name,
-                    mend="see the web process's log there, then deploy again",
-                )
-        if web.running:
-            url = expand_url(web.running, host.host)
-            head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=patience, release=release))
-            if head["answer"] != release:
-                raise RemoteError(
-                    f"after the reload {url} says that {head['answer']} runs, not {release}",
+                    f"after the reload {url} says that {answer} runs, not {release}",
                     where=host.name,
                     mend="see why web.reload does not make the processes read the manifests anew",
                 )
+            if "release" not in request and answer != "200":
+                raise RemoteError(
+                    f"after the reload {url} answered {answer}, not 200",
+                    where=host.name,
+                    mend="see the web process's log there, then deploy again",
+                )
         self._reloaded.add(host)
+
+    def _checks(self, host: RemoteHost, release: str, *, is_back: bool = False) -> list[asks.Http]:
+        """Return what the web processes of a host are asked: whether they answer, and what they run."""
+        web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
+        patience, found = min(CHECK_SECONDS, ssh.command_timeout), []
+        if web.check and not (is_back and host in self._unwell):
+            found.append(asks.Http(url=expand_url(web.check, host.host), timeout=patience))
+        if web.running:
+            url = expand_url(web.running, host.host)
+            found.append(asks.Http(url=url, timeout=patience, release=release))
+        return found
