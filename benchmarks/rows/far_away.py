@@ -18,13 +18,13 @@ UNCHANGED, CHANGED, ROLLBACK, STATUS = (
 UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST = (
     *("far-unchanged-bytes", "far-changed-bytes", "far-rollback-bytes", "far-bytes-per-host"),
 )
-UNCHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS = (
-    *("far-unchanged-trips", "far-rollback-trips", "far-status-trips"),
+UNCHANGED_TRIPS, CHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS = (
+    *("far-unchanged-trips", "far-changed-trips", "far-rollback-trips", "far-status-trips"),
 )
 ROWS = (
     *(UNCHANGED, CHANGED, ROLLBACK, STATUS),
     *(UNCHANGED_BYTES, CHANGED_BYTES, ROLLBACK_BYTES, PER_HOST),
-    *(UNCHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS),
+    *(UNCHANGED_TRIPS, CHANGED_TRIPS, ROLLBACK_TRIPS, STATUS_TRIPS),
 )
 OF_FOUR: dict[str, list[Role]] = {
     "build1": ["build"],
@@ -44,7 +44,13 @@ KILOBYTES = {
     ROLLBACK_BYTES: (ROLLBACK, "`rollback`", None),
 }
 SMALL = "shop/static/shop/small.txt"  # that no page names
-TRIPS = {UNCHANGED_TRIPS: "deploy", ROLLBACK_TRIPS: "rollback", STATUS_TRIPS: "status"}
+TRIPS = {
+    UNCHANGED_TRIPS: UNCHANGED,
+    CHANGED_TRIPS: CHANGED,
+    ROLLBACK_TRIPS: ROLLBACK,
+    STATUS_TRIPS: STATUS,
+}
+WORDS = {UNCHANGED: "deploy", CHANGED: "deploy", ROLLBACK: "rollback", STATUS: "status"}
 TRIP_SECONDS = 1.0  # so long that what the hosts work does not hide it
 LINE = "60 ms, 20 Mbit/s up, 100 down, 4 hosts"
 
@@ -58,8 +64,7 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
     ) as fleet:
         operator = Operator(fleet, folder / "operator")
         operator.describe(web={"reload": ""}, keep_releases=3)
-        for host in fleet.hosts.values():
-            (host.code / SMALL).write_text("first\n")
+        _change(operator, "first\n")
         operator.fab("deploy")
         with far(operator) as line:
             costs, carried = _rounds(operator, line, times, tell)
@@ -86,13 +91,11 @@ def _rounds(
     """Do everything in turn; return what each cost, and the bytes that went up and down."""
     costs: dict[str, list[Cost]] = {name: [] for name in SECONDS}
     carried: dict[str, list[tuple[int, int]]] = {name: [] for name in SECONDS}
-    words = {UNCHANGED: "deploy", CHANGED: "deploy", ROLLBACK: "rollback", STATUS: "status"}
     operator.fab("deploy")  # what hosts keep from now on, they have
     for number in range(times):
-        for name, word in words.items():
+        for name, word in WORDS.items():
             if name == CHANGED:
-                for host in operator.fleet.hosts.values():
-                    (host.code / SMALL).write_text(f"round {number}\n" * 100)
+                _change(operator, f"round {number}\n" * 100)
             before = line.up.carried, line.down.carried
             costs[name].append(cost(lambda word=word: operator.fab(word)))  # type: ignore[misc]
             up, down = line.up.carried - before[0], line.down.carried - before[1]
@@ -102,25 +105,32 @@ def _rounds(
     return costs, carried
 
 
+def _change(operator: Operator, text: str) -> None:
+    """Write the small file into every checkout."""
+    for host in operator.fleet.hosts.values():
+        (host.code / SMALL).write_text(text)
+
+
 def _trips(operator: Operator, times: int, tell: Callable[[str], None]) -> Iterator[Row]:
     """Yield how many round trips follow one another: what a line of one second a trip costs more than one of none."""
     took: dict[tuple[str, float], float] = {}
     for late in (0.0, TRIP_SECONDS):
         with far(operator, line=of_trips(late)):
-            for _ in range(times):
-                for name, word in TRIPS.items():
+            for number in range(times):
+                for name, word in ((name, WORDS[of]) for name, of in TRIPS.items()):
+                    if name == CHANGED_TRIPS:
+                        _change(operator, f"{late} s a trip, round {number}\n" * 100)
                     one = cost(lambda word=word: operator.fab(word)).seconds  # type: ignore[misc]
                     tell(f"{name}, {late} s a trip: {one:.1f} s")
                     took[name, late] = min(one, took.get((name, late), one))
                 operator.fab("deploy")
-    for name, word in TRIPS.items():
+    for name, of in TRIPS.items():
         trips = (took[name, TRIP_SECONDS] - took[name, 0.0]) / TRIP_SECONDS
         note = f"Each takes {TRIP_SECONDS:g} s, and bytes none: what is longer than with none is trips. "
         note += "To connect takes 8: TCP, key exchange, login, channel, command."
-        of = "`deploy`, nothing changed" if word == "deploy" else f"`{word}`"
         yield Row(
             name,
-            f"round trips, one after the other: {of}",
+            f"round trips, one after the other: {SECONDS[of][0]}",
             Figure.of([trips], "trips"),
             None,
             note=note,
