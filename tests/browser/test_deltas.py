@@ -271,7 +271,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             return Visitor(context, folder / "access.log")
 
         visitors = {every: visitor(str(every)) for every in EVERY}
-        seen: dict[int, dict[str, str]] = {}
+        brotli: dict[str, int] = {}
         origins = [f"https://localhost:{port}" for port in ports]
         seen: dict[int, dict[str, str]] = {}
         for number in range(1, RELEASES + 1):
@@ -281,8 +281,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             files = {path: file.sha256 for path, file in release.files.items()}
             told.files.append(files)
             (pages / "index.html").write_text(page_of(urls, files))
-            shown = {files[path] for path in urls}
-            told.brotli.update(brotli_of(folder / "host", shown - told.brotli.keys()))
+            versions = versions_of(number)
+            of = {path: source_of(path, versions) for path in urls}
+            new = {each: files[path] for path, each in of.items() if each not in brotli}
+            brotli |= brotli_of(folder / "host", new)
+            told.brotli |= {files[path]: brotli[each] for path, each in of.items()}
             for every, one in visitors.items():
                 if (number - 1) % every:
                     continue
@@ -307,12 +310,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     return told
 
 
-def brotli_of(host: Path, objects: set[str]) -> dict[str, int]:
-    """Return what brotli makes of objects, at its best: SHA-256 -> bytes."""
-    known = sorted(objects)
-    paths = [str(host / "objects" / one[:2] / one) for one in known]
+def source_of(path: str, versions: Mapping[str, str]) -> str:
+    """Return what a file is made of: bundles of one package's version differ by a number, and brotli's size hardly."""
+    name = path.rpartition("/")[2].partition(".")[0].partition("-")[0]
+    package = {"app": "jquery", "charts": "d3"}.get(name, name)
+    return f"{path.partition('/')[0]} {name} {path.rpartition('.')[2]} {versions[package]}"
+
+
+def brotli_of(host: Path, objects: Mapping[str, str]) -> dict[str, int]:
+    """Return what brotli makes of objects, at its best: the name of each, given with its SHA-256 -> bytes."""
+    paths = [str(host / "objects" / one[:2] / one) for one in objects.values()]
     ran = subprocess.run(["node", "-e", BROTLI, *paths], capture_output=True, check=True)
-    return dict(zip(known, json.loads(ran.stdout), strict=True))
+    return dict(zip(objects, json.loads(ran.stdout), strict=True))
 
 
 def across(
