@@ -35,6 +35,8 @@ from tests.cures import names_check
 __all__ = ["HOSTS", "write_tiny"]  # for the tests, besides what is defined here
 ROOT = Path(__file__).resolve().parents[2]
 FAB = str(Path(sys.executable).parent / "fab")
+# before an interpreter and `install`: to give an environment a pip of its own takes four seconds
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python")
 LONGEST = (
     "test_through_the_edge",
     "test_documented",

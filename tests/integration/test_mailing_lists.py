@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import ROOT, get, on_this_machine, served
+from tests.integration.conftest import PIP, ROOT, get, on_this_machine, served
 from tests.integration.test_sample_project import _links
 
+pytestmark = pytest.mark.timeout(900)  # pip installs it, beside whoever else needs the processor
 PACKAGES = (
     *("mailman-web==0.0.9", "HyperKitty==1.3.12", "postorius==1.3.13", "django-mailman3==1.3.15"),
     *("Django==4.2.30", "django-allauth==65.21.1", "django_compressor==4.6.0", "libsass==0.23.0"),
@@ -57,9 +58,8 @@ def python() -> Path:
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "installed").exists():
-            venv.create(folder, clear=True, with_pip=True)
-            pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *PACKAGES], check=True)
+            venv.create(folder, clear=True)
+            subprocess.run([*PIP, folder / "bin" / "python", "install", *PACKAGES], check=True)
             (folder / "installed").touch()
     return folder / "bin" / "python"
 

@@ -17,7 +17,7 @@ import yaml
 from chaos.project import write
 from demo.fleet import Fleet
 from tests.documented import fences
-from tests.integration.conftest import get
+from tests.integration.conftest import PIP, get
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,9 +72,9 @@ def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(built: Pa
 def environment(built: Path) -> Path:
     """A virtual environment with nothing but the wheel and what `[deploy]` asks for."""
     folder = built / "venv"
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     (wheel,) = built.glob("*.whl")
-    subprocess.run([folder / "bin" / "pip", "install", "--quiet", f"{wheel}[deploy]"], check=True)
+    subprocess.run([*PIP, folder / "bin" / "python", "install", f"{wheel}[deploy]"], check=True)
     return folder
 
 
@@ -192,10 +192,10 @@ def test_a_fabfile_of_ones_own_can_hold_it(environment: Path, tmp_path: Path) ->
 def test_without_fabric_the_package_still_imports_and_says_what_lacks(
     built: Path, tmp_path: Path
 ) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     (wheel,) = built.glob("*.whl")
-    pip = tmp_path / "venv" / "bin" / "pip"
-    subprocess.run([pip, "install", "--quiet", wheel], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([*PIP, python, "install", wheel], check=True)
     assert run(tmp_path / "venv", tmp_path, "python", "-c", "import fab_static").returncode == 0
     ran = run(tmp_path / "venv", tmp_path, "python", "-c", "from fab_static import namespace")
     assert "pip install 'fab-static[deploy]'" in ran.stderr
