@@ -35,7 +35,8 @@ def page() -> str:
         "What comes from the inventory, from `fab` and from ssh's own configuration: [SSH](ssh.md).",
         "## JSON",
         "These tasks print JSON alone on standard output with `--json`. More keys may follow in later versions; "
-        "those below stay. `report`, `nginx` and `cdn-function` print what they are asked for, and no JSON.",
+        "those below stay. "
+        f"{_without_json()} print or write what they are asked for, and no JSON.",
         _schemas(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -125,6 +126,19 @@ def _keys() -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _without_json() -> str:
+    """Return the looking tasks that print no JSON, as a list in words."""
+    from fab_static import tasks
+
+    looking = [task for task in tasks.TASKS if (task.__doc__ or "").startswith("Look")]
+    *names, last = (
+        f"`{task.name.replace('_', '-')}`"
+        for task in looking
+        if all(argument.name != "json" for argument in task.get_arguments())
+    )
+    return f"{', '.join(names)} and {last}"
 
 
 def _schemas() -> str:

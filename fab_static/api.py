@@ -247,7 +247,7 @@ class Session(Looking):
         wait_seconds: float = 0,
         options: Mapping[str, Any] | None = None,
     ) -> Deployment:
-        """Run one phase by itself; it says which later phases it has made stale."""
+        """Run one phase alone; it says which later phases it has made stale."""
         from fab_static.phases.run.building import all_stale
         from fab_static.sessions.running import Run
 

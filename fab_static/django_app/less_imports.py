@@ -148,7 +148,7 @@ def _paths_of_imports(
     reached: set[str] = set()
     for entry in [*used, *tree.names]:
         if entry in reached and entry not in used:
-            continue  # compiled by itself it would miss the variables of the file that imports it
+            continue  # compiled alone it would miss the variables of the file that imports it
         reached.add(entry)
         for met in follow(entry, tree.sheet, tree.target).imports:
             if met.path is None or met.target is None:

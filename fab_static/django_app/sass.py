@@ -7,7 +7,7 @@ In the place of the command `sass` (npm install sass):
         ("text/x-sass", "fab_static.django_app.sass.SassFilter"),
     ]
 
-The output is that of `sass --no-source-map`, byte for byte. A file's syntax follows from its name: .sass is indented,
+The output equals that from `sass --no-source-map`, byte for byte. A file's syntax follows from its name: .sass is indented,
 .css is plain, all else is SCSS. What stands in a page is indented where its type ends with "sass".
 
 Settings:

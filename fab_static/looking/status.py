@@ -44,7 +44,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
         answers[host]["changed"] += 1
         release = answers[host]["live"]
         deploy.show.warn(
-            f"{host.name}: release.json of {release} is not that of the other hosts; mend it: "
+            f"{host.name}: release.json of {release} differs from the one on other hosts; mend it: "
             f"fab {deploy.environment.name} rollback --to {release} --repair"
         )
     answers |= {host: {**_UNREACHED, "error": why.what} for host, why in failures.items()}

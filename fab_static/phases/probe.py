@@ -44,7 +44,7 @@ def probe(deploy: Deployment) -> None:
         nothing = "no probe.pages, probe.origin or cdn.domain in the inventory; nothing asked"
         deploy.show.say(nothing)
         return
-    # by itself it asks for what is live, whichever release was sealed last
+    # alone it asks for what is live, whichever release was sealed last
     live = deploy.seals.read(deploy.live) if deploy.live and not deploy.release else None
     asker = _ask_all(deploy, live or deploy.current_release())
     deploy.probed = {

@@ -74,7 +74,7 @@ def built_blocks(answer: questions.Coverage, manifest: Iterable[str] | None = No
 
 
 def nearest(gap: Block, built: Sequence[Block]) -> Block | None:
-    """Return the built block that a missing one was meant to be: that of its place, or the most alike."""
+    """Return the built block that a missing one was meant to be: the one in its place, or the most alike."""
     same = [each for each in built if (each.template, each.block) == (gap.template, gap.block)]
     best = _most_alike(gap, same)
     if best and _likeness(gap, best) >= LIKE:

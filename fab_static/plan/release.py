@@ -103,7 +103,7 @@ class Release:
     `files` maps a path below the static root (posix, no leading slash) to its File. `versioned` names
     those that resource_versions.yml lists, `named` the content-named ones.
     `settings` are the project's settings that are baked into the files. `offline_manifest` is a path in
-    `files`, or None if nothing was compressed. `versions_sha256` is that of resource_versions.yml. `bundles`
+    `files`, or None if nothing was compressed. `versions_sha256` belongs to resource_versions.yml. `bundles`
     maps the path of each bundle to its names, by which plan/bundles.py finds it in another release.
     `staticfiles_manifest` is a path in `files` too: Django's staticfiles.json, where names hold hashes.
     Where the project keeps one of the two outside the static root, its name is one in `manifests`, which maps

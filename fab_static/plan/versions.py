@@ -47,7 +47,7 @@ def of(data: bytes) -> str:
 
 
 def wrong(recorded: Mapping[str, str], served: Mapping[str, str]) -> list[str]:
-    """Return the names, sorted, whose recorded version is not that of the bytes that are served.
+    """Return the names, sorted, whose recorded version does not follow from the bytes that are served.
 
     Both map a path under the static root to a version. Names without a file are left out, and LESS, whose
     URLs have no version: CommCare HQ hashes it before its imports are fixed.

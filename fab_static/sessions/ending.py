@@ -40,7 +40,7 @@ def _next(deploy: Deployment, command: str) -> str:
         return f"rollback --to {deploy.recorded_live}"
     failed = deploy.failed_after_flip
     if deploy.stays and failed and deploy.rolled_back is None:
-        # a phase by itself leaves no host out
+        # a phase alone leaves no host out
         resumes = failed[0] == "activate" or deploy.without
         return "deploy --resume" if resumes else " ".join(failed)
     if deploy.instead and not deploy.stays:

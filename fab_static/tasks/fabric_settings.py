@@ -133,7 +133,7 @@ def let_fabric_go_on(program: Program, ours: Container[str]) -> None:
     """Let no file of ssh's that Fabric cannot read end a task of ours.
 
     Args:
-        program: that of `fab`, which reads it when all tasks are known.
+        program: the one behind `fab`, which reads it when all tasks are known.
         ours: the names of our tasks and environments, each without its collection's.
     """
     config: Any = program.config

@@ -1,4 +1,4 @@
-"""A task for each phase by itself."""
+"""A task for each phase alone."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def put_report(place: S3, name: str, page: bytes) -> str | None:
 def within(limit: float, work: Callable[[], str | None]) -> str | None:
     """Return what the work returns, or that it took too long.
 
-    A socket's time-out is that of each wait: DNS has none, and an answer may come byte by byte.
+    A socket's time-out bounds each wait alone: DNS has none, and an answer may come byte by byte.
     """
     answers: list[str | None] = []
     worker = threading.Thread(target=lambda: answers.append(work()), daemon=True)

@@ -40,7 +40,7 @@ class Telling:
         secrets: what nobody may see.
         webhook: its URL.
         spell: writes commands in a text as they are called in this fabfile.
-        tells_others: run hooks and tell the webhook; a phase by itself only keeps its log.
+        tells_others: run hooks and tell the webhook; a phase alone only keeps its log.
         on_report: is given the report, an HTML page, as soon as it is made.
     """
 

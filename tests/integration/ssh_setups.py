@@ -235,7 +235,7 @@ FABRIC: list[Row] = [
     {"name": "fab --prompt-for-passphrase", "config": key("locked"), "given": {"passphrase": "secret"}, "not_for_ssh": "it asks on a terminal alone",
      "openssh": {"says": "a passphrase cannot be told to `ssh`", "cure": "ssh-add", "exit_code": 2}},
     {"name": "fab --prompt-for-passphrase, a wrong one", "config": key("locked"), "given": {"passphrase": "wrong"}, "not_for_ssh": "it asks on a terminal alone",
-     "says": "the passphrase is not that of .*/locked", "openssh": {"says": "a passphrase cannot be told to `ssh`", "exit_code": 2}},
+     "says": "the passphrase does not open .*/locked", "openssh": {"says": "a passphrase cannot be told to `ssh`", "exit_code": 2}},
     {"name": "allow_agent: false", "config": NO_KEY, "agent": "one", "given": {"allow_agent": False}, "words": ["-o", "IdentityAgent=none"], "says": "there is no key"},
     {"name": "look_for_keys: false", "given": {"look_for_keys": False}, "not_for_ssh": "it has no such option", "says": "there is no key",
      "openssh": {"says": "look_for_keys: false cannot be told", "exit_code": 2}},

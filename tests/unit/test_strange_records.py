@@ -390,7 +390,7 @@ def test_status_sees_an_altered_seal_of_the_live_release(site: Site, said: Said)
         "build1": 0, "edge1": 1, "edge2": 0, "web1": 0, "web2": 0
     }  # fmt: skip
     _, text = said("status")
-    assert f"edge1: release.json of {NEW} is not that of the other hosts" in text
+    assert f"edge1: release.json of {NEW} differs from the one on other hosts" in text
 
 
 @pytest.mark.parametrize("digest", [True, False])

@@ -1,4 +1,4 @@
-"""Holds a build to its word before it is sealed: a version is that of the bytes, and no URL changes them unseen."""
+"""Holds a build to its word before it is sealed: a version follows from the bytes, and no URL changes them unseen."""
 
 from __future__ import annotations
 

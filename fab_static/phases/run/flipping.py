@@ -179,7 +179,7 @@ class Flipping:
         return origin.put_back(self._deploy.seals.read(before) if before else None)
 
     def confirm(self) -> None:
-        """Tell all hosts at once that all have flipped: nobody goes back by himself any more.
+        """Tell all hosts at once that all have flipped: no host goes back any more.
 
         What is left is the instant between the first and the last of these words; hosts cannot ask each
         other. `status` shows a host that missed it, and the next command mends it.

@@ -98,6 +98,6 @@ def planned(
 
 
 def _origin_knows_versions(deploy: Deployment) -> bool:
-    """Tell whether each `?version=` has bytes of its own: a bucket by itself goes by the path alone."""
+    """Tell whether each `?version=` has bytes of its own: a bucket alone goes by the path alone."""
     bucket = deploy.environment.origin
     return bucket is None or bucket.version_function

@@ -58,7 +58,7 @@ class Covers:
         spared: to spare; none of `names`.
         worth: what things cost.
         most: prefixes allowed, or None if they are no scarcer than names.
-        is_single: whether a name can be named by itself.
+        is_single: whether a name can be named alone.
         allowed: the longest beginning of a text that may be asked for as a prefix.
     """
 
@@ -118,7 +118,7 @@ class Covers:
         return open_[0][1]
 
     def _joined(self, first: _Subtree, second: _Subtree, text: str, above: int) -> _Subtree:
-        """Return two halves as one subtree, each reached by itself, or both by one prefix."""
+        """Return two halves as one subtree, each reached alone, or both by one prefix."""
         whole = self._whole(text, above)
         most = len(first.costs) + len(second.costs) - 2
         if self.most is not None:

@@ -8,5 +8,5 @@
 - shown_key asks which key a hop showed.
 - channel is a process on a host; connection puts all of them together.
 
-The way to a host, hop by hop, is that of remote/ssh/. ssh alone greets, judges keys and logs in.
+remote/ssh/ works out the way to a host, hop by hop. ssh alone greets, judges keys and logs in.
 """

@@ -92,7 +92,7 @@ class KeyFile:
         except ValueError as error:
             if passphrase is not None and _is_encrypted(data):
                 raise UnusableKeyError(
-                    f"the passphrase is not that of {self.path}",
+                    f"the passphrase does not open {self.path}",
                     f"try it: ssh-keygen -y -f {self.path}",
                 ) from error
             raise UnusableKeyError(

@@ -1,6 +1,6 @@
 """Logs in on one hop: which keys are shown, in which order, and what it means when none lets us in.
 
-The order is that of ssh (sshconnect2.c, pubkey_prepare): certificates, keys of the configuration that the
+The order is ssh's (sshconnect2.c, pubkey_prepare): certificates, keys of the configuration that the
 agent holds, the agent's others, keys in files. What `fab -i` and the inventory name comes before all.
 """
 
@@ -246,7 +246,7 @@ class Login:
                 try:
                     key = file.private(self._given.passphrase)
                 except UnusableKeyError:
-                    continue  # it is told where the file is tried by itself
+                    continue  # it is told where the file is tried alone
                 key = key if key.asbytes() == wanted else None
         if key is not None:
             yield Shown(path, _with(blob, key))

@@ -126,7 +126,7 @@ def test_a_seal_that_differs_from_that_of_most_is_named_with_its_cure(site: Site
     found, warned = told(site)
     assert [one["host"] for one in found["hosts"] if one["changed"]] == ["edge2"]
     assert warned == [
-        f"edge2: release.json of {NEW} is not that of the other hosts; mend it: fab staging rollback "
+        f"edge2: release.json of {NEW} differs from the one on other hosts; mend it: fab staging rollback "
         f"--to {NEW} --repair"
     ]
 

@@ -63,7 +63,7 @@ def test_a_passphrase_that_nobody_said_is_told_with_its_cure(tmp_path: Path) -> 
         file.private(None)
     assert caught.value.is_locked
     assert caught.value.mend.startswith(f"ssh-add {file.path}")
-    with pytest.raises(UnusableKeyError, match="the passphrase is not that of"):
+    with pytest.raises(UnusableKeyError, match="the passphrase does not open"):
         file.private("wrong")
 
 
