@@ -10,6 +10,9 @@ Both answer with a dict, which `why --json` prints. Of a URL, or a bare path bel
     phases                 [{"phase", "sha256"}]: who made it and who changed it, in the order of the build
     blocks                 [{"template", "block", "line", "language", "sources"}]: the compress blocks that it is the output
                            of, each with the URLs of what it takes in; of the live release, as templates are now
+    modules                of a RequireJS bundle, the names of the modules that it takes in
+    rebuilt                {"since": id, "added": [], "changed": [], "removed": []}: the same in the newest kept release
+                           before the live one where the bundle had other bytes; null where there is none
     source                 the file collected, as the project's finders see it; null where a phase wrote it
     shadowed               files of the same name that collectstatic passes over
     releases               ids of all kept releases that hold the path
@@ -31,6 +34,7 @@ Of a key, or its first 12 digits or more:
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -41,7 +45,7 @@ from fab_static.errors import FabStaticError, InventoryError
 from fab_static.phases.run import stored
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
-from fab_static.plan import coverage
+from fab_static.plan import amd, coverage
 from fab_static.plan.printed import AskedBy, Held, MadeOf, Unasked
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, questions, verbs
@@ -97,7 +101,9 @@ def _of_path(
     phases = _phases(deploy, path)
     is_collected = bool(phases) and phases[0]["phase"] == "collectstatic"
     sources = _sources(deploy, path) if is_collected or not phases else []
-    held = {name: one.files[path] for name, one in _kept(deploy).items() if path in one.files}
+    kept = _kept(deploy)
+    held = {name: one.files[path] for name, one in kept.items() if path in one.files}
+    modules = _modules(deploy, release, path)
     return {
         "path": path,
         "asked_version": version,
@@ -109,6 +115,8 @@ def _of_path(
         "kind": _kind(path, release),
         "phases": phases,
         "blocks": _blocks(deploy, release, path) if phases else [],
+        "modules": [*modules],
+        "rebuilt": _rebuilt(deploy, release, path, kept, modules) if modules else None,
         "source": sources[0] if sources else None,
         "shadowed": sources[1:],
         "releases": [*held],
@@ -168,6 +176,34 @@ def _verdict(release: Release, path: str, version: str | None, held: Sequence[st
             "release, and is served from the pool as long as that is kept"
         )
     return "as the live release has it"
+
+
+def _modules(deploy: Deployment, release: Release, path: str) -> dict[str, str]:
+    """Return the modules of a RequireJS bundle, by the text before it was minified, if its source map has that."""
+    if release.bundles.get(path) != ():  # a bundle of compress stands for blocks
+        return {}
+    source_map = release.files.get(f"{path}.map")
+    if source_map:
+        with suppress(ValueError, KeyError, TypeError):
+            texts = json.loads(deploy.object(source_map.sha256))["sourcesContent"]
+            return amd.modules_of("".join(texts))
+    text = deploy.object(release.files[path].sha256).decode(errors="replace")
+    return amd.modules_of(text)
+
+
+def _rebuilt(
+    deploy: Deployment,
+    release: Release,
+    path: str,
+    kept: Mapping[str, Release],
+    modules: Mapping[str, str],
+) -> dict[str, object] | None:
+    """Return which modules made a bundle another one than it was, and in which release it was that."""
+    now = release.files[path].sha256
+    for name, older in reversed([*kept.items()]):
+        if name < release.id and path in older.files and older.files[path].sha256 != now:
+            return {"since": name, **amd.changes(_modules(deploy, older, path), modules)}
+    return None
 
 
 def _blocks(deploy: Deployment, release: Release, path: str) -> list[MadeOf]:

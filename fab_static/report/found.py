@@ -290,6 +290,7 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
     if known["source"]:
         terminal.text(f"source: {known['source']}")
     _show_blocks(terminal, known.get("blocks", ()))
+    _show_modules(terminal, known.get("modules", ()), known.get("rebuilt"))
     for path in known["shadowed"]:
         terminal.text(f"shadowed: {path}: collectstatic takes the first of this name")
     terminal.text(f"live release: {known['release']}")
@@ -323,6 +324,21 @@ def _show_blocks(terminal: Terminal, blocks: Sequence[MadeOf]) -> None:
         )
         for url in one["sources"]:
             terminal.text(f"    {url}")
+
+
+def _show_modules(
+    terminal: Terminal, modules: Sequence[str], rebuilt: Mapping[str, Any] | None
+) -> None:
+    """Print the modules of a RequireJS bundle, and which of them made it another one than before."""
+    if modules:
+        terminal.text(f"takes in {counted(len(modules), 'module')}:")
+    for line in first_of(modules, 20):
+        terminal.text(f"    {line}")
+    if rebuilt:
+        kinds = ("added", "changed", "removed")
+        told = [f"{kind} {', '.join(rebuilt[kind])}" for kind in kinds if rebuilt[kind]]
+        what = "; ".join(told) or "no module: the minifier or its options"
+        terminal.text(f"other bytes than in {rebuilt['since']}: {what}")
 
 
 def _is_nowhere(known: Mapping[str, object], host: Mapping[str, object]) -> bool:

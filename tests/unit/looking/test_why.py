@@ -1,8 +1,17 @@
 """What is known of a manifest's key: which blocks have it."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from fab_static.looking.why import _verdict_of_key, blocks_of, made_of, whole_key
+from fab_static.looking.why import (
+    _modules,
+    _rebuilt,
+    _verdict_of_key,
+    blocks_of,
+    made_of,
+    whole_key,
+)
 
 
 def block(template, key, **words):
@@ -94,3 +103,36 @@ def test_a_key_is_known_by_its_first_digits_as_messages_show_them():
 )
 def test_the_verdict_says_where_to_look(is_live, holders, asked, verdict):
     assert _verdict_of_key(is_live, holders, asked) == verdict
+
+
+def test_of_a_requirejs_bundle_its_modules_are_known_and_which_of_them_changed():
+    texts = {
+        "old": b'define("a",[],1);\ndefine("b",[],1);',
+        "new": b'define("a",[],1);\ndefine("b",[],2);\ndefine("c",[],3);',
+        "small": b"shrunk",
+        "map": b'{"sourcesContent": ["define(\\"a\\",[],1);"]}',
+    }
+    deploy = SimpleNamespace(object=texts.__getitem__)
+
+    def release(name, **files):
+        return SimpleNamespace(
+            id=name,
+            bundles={"js/all.js": (), "CACHE/a.js": ("page.html, js 1",)},
+            files={path: SimpleNamespace(sha256=sha256) for path, sha256 in files.items()},
+        )
+
+    old, new = release("R1", **{"js/all.js": "old"}), release("R2", **{"js/all.js": "new"})
+    modules = _modules(deploy, new, "js/all.js")
+    assert list(modules) == ["a", "b", "c"]
+    kept = {"R1": old, "R2": new}
+    assert _rebuilt(deploy, new, "js/all.js", kept, modules) == {
+        "since": "R1",
+        "added": ["c"],
+        "changed": ["b"],
+        "removed": [],
+    }
+    assert _rebuilt(deploy, old, "js/all.js", kept, modules) is None
+    minified = release("R3", **{"js/all.js": "small", "js/all.js.map": "map"})
+    assert list(_modules(deploy, minified, "js/all.js")) == ["a"]
+    assert _modules(deploy, new, "CACHE/a.js") == {}
+    assert _modules(deploy, new, "js/other.js") == {}

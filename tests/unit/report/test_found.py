@@ -318,8 +318,13 @@ def test_of_a_bundle_the_block_is_named_with_what_it_takes_in():
             "releases_of_version": [],
             "hosts": [],
             "blocks": blocks,
+            "modules": ["js/a", "js/b"],
+            "rebuilt": {"since": "R1", "added": [], "changed": ["js/b"], "removed": ["js/c"]},
         },
     )
+    assert (
+        "takes in 2 modules:\n    js/a\n    js/b\nother bytes than in R1: changed js/b; removed js/c\n"
+    ) in stream.getvalue()
     assert (
         "output of: shop/base.html, block 1, line 12, which takes in\n    /static/a.less\n    /static/b.css\n"
     ) in stream.getvalue()
