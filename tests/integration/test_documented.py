@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -130,9 +131,14 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("desk")
-    with Fleet(folder / "fleet", {}) as fleet, CloudFront() as cloudfront:
+def desk() -> Iterator[Desk]:
+    with (
+        TemporaryDirectory() as name,
+        Fleet(Path(name) / "fleet", {}) as fleet,
+        CloudFront() as cloudfront,
+    ):
+        folder = Path(name)
+        folder.chmod(0o755)  # `check` asks whether the machine's nginx, where one runs, may enter
         operator = operator_of(fleet, folder / "operator")
         operators().write_fab(operator.folder)
         made = Desk(operator, folder, operator.folder)
@@ -181,11 +187,10 @@ def test_every_command_that_the_docs_show_works(desk: Desk) -> None:
         if command.endswith(" activate"):
             desk.fab(command.split()[1], "prepare")
         ran = desk.run(desk.meant(command))
-        said = ran.stderr if ran.returncode else ran.stdout
         if ran.returncode:
-            failed.append(f"{command}: exit {ran.returncode}: {said}")
+            failed.append(f"{command}: exit {ran.returncode}: {ran.stdout}{ran.stderr}")
         elif command.endswith(" --json"):
-            json.loads(said)
+            json.loads(ran.stdout)
     assert not failed, "\n".join(failed)
 
 
