@@ -57,9 +57,8 @@ class Folders:
             try:
                 os.mkdir(folder)
             except FileExistsError:
-                if os.path.islink(folder):
+                if not is_folder(folder):
                     refuse_link(self._host, folder)
-                if not os.path.isdir(folder):
                     raise
             self._known.add(folder)
 

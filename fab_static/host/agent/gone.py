@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 
-from fab_static.host.agent.claims import refuse_link
-from fab_static.host.agent.disk import link_or_copy, make_folders
+from fab_static.host.agent.claims import Folders
+from fab_static.host.agent.disk import link_or_copy
 from fab_static.host.agent.names import checked_path, places_of
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.pool import place_for
@@ -60,14 +60,12 @@ def let_in(host: Host, coming: dict[str, Any]) -> None:
 
 def link_all(host: Host, wanted: Iterable[tuple[str, str, int]]) -> None:
     """Make each of these a link to its object, where the host holds that."""
-    objects = Objects(host)
+    objects, folders = Objects(host), Folders(host)
     for path, sha256, _size in wanted:
         place = place_for(host, path, sha256, objects)
         if place is None or not os.path.lexists(host.object(sha256)):
             continue
-        folder = os.path.dirname(host.path(place))
-        refuse_link(host, folder)
-        make_folders(folder)
+        folders.make(os.path.dirname(host.path(place)))
         link_or_copy(host.object(sha256), host.path(place))
         for other in {*places_of(path)} - {
             place

@@ -19,26 +19,17 @@ if TYPE_CHECKING:
     from fab_static.host.agent.store import Host
 
 
-class Pool:
-    """Links what is new to the pool: most of it has a name that nothing has yet."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._folders = set()
-        with contextlib.suppress(FileNotFoundError):
-            self._folders = {*os.listdir(host.path("pool"))}
-
-    def has_linked(self, path: str, sha256: str, folders: Folders) -> bool:
-        """Link an entry where nothing stands in its way, in neither pool; tell whether that was so."""
-        if path.split("/", 2)[1] + "~" in self._folders:
-            return False
-        target = self._host.path(path)
-        try:
-            folders.make(target.rpartition("/")[0])
-            os.link(self._host.object(sha256), target)
-        except OSError:
-            return False
-        return True
+def has_linked(host: Host, path: str, sha256: str, folders: Folders) -> bool:
+    """Link an entry where nothing stands in its way, in neither pool; tell whether that was so: nearly always."""
+    target, other = map(host.path, places_of(path))
+    if os.path.lexists(other):
+        return False
+    try:
+        folders.make(os.path.dirname(target))
+        os.link(host.object(sha256), target)
+    except OSError:
+        return False
+    return True
 
 
 def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | None:

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 
-from fab_static.host.agent.claims import Folders, claim, refuse_link
+from fab_static.host.agent.claims import Folders, claim
 from fab_static.host.agent.digests import begun_sha256, digest_of, mtime_of, sha256_of
 from fab_static.host.agent.disk import (
     link_or_copy,
@@ -28,7 +28,7 @@ from fab_static.host.agent.names import (
 )
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.plain import read_plain
-from fab_static.host.agent.pool import Pool, place_for, refuse_hidden, refuse_other_bytes
+from fab_static.host.agent.pool import has_linked, place_for, refuse_hidden, refuse_other_bytes
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import found_at, links_of, read_seal, refuse_no_seal, seals
 from fab_static.host.agent.trust import BESIDE, beside, refuse_unsigned, refuse_untrusted
@@ -107,7 +107,7 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
     make_folders(new)
     own = f"releases/{release}/"
     links = {path: sha256 for path, sha256, _size in links_of(host, seal, head["roles"])}
-    objects, folders, pool = Objects(host), Folders(host), Pool(host)
+    objects, folders = Objects(host), Folders(host)
     for path, sha256 in links.items():
         moved()
         target = host.path(path)
@@ -115,12 +115,9 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
             target = f"{new}/{path[len(own) :]}"
         elif objects.has_link(target, sha256):  # nearly all of them, nearly always
             continue
-        elif path.startswith(own):
-            relink(host, path, sha256)
-            continue
-        elif pool.has_linked(path, sha256, folders):
-            continue
-        else:
+        elif not path.startswith(own):
+            if has_linked(host, path, sha256, folders):
+                continue
             place = place_for(host, path, sha256, objects)
             if place is None:  # it is in the second pool already
                 continue
@@ -153,14 +150,6 @@ def keep_beside(head: Head, folder: str) -> None:
     for what, name in BESIDE.items():
         if head.get(what):
             write_file(os.path.join(folder, name), head[what].encode("ascii", "replace"))
-
-
-def relink(host: Host, path: str, sha256: str) -> None:
-    """Mend one file of a release that is here: its object is right, it may not be."""
-    target = host.path(path)
-    refuse_link(host, os.path.dirname(target))
-    make_folders(os.path.dirname(target))
-    link_or_copy(host.object(sha256), target)
 
 
 def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

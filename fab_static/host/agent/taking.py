@@ -46,12 +46,10 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         from fab_static.host.agent.unpacking import without_unpacked  # late: a web host has none
 
         absent = without_unpacked(host, seal, absent)
-    builds = bool(head["builds"]) and not absent
-    is_mended = False
-    if builds:
-        is_mended = lay_out(host, head, seal, text)
-        host.taken = None
-    return {"taken": True, "built": builds, "mended": is_mended}, absent
+    if absent or not head["builds"]:
+        return {"taken": True, "built": False, "mended": False}, absent
+    host.taken = None
+    return {"taken": True, "built": True, "mended": lay_out(host, head, seal, text)}, b""
 
 
 def holds_copies(roles: list[str]) -> bool:

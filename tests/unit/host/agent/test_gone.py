@@ -187,7 +187,7 @@ def test_a_full_disk_does_not_stop_the_way_back(agent, root, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gone, "make_folders", full)
+    monkeypatch.setattr(gone.Folders, "make", full)
     flip_back(agent, A, None)
     assert agent.host.live() == A
 
