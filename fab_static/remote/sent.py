@@ -46,7 +46,7 @@ OF_BUILDS = (
     "writes",
 )
 # and only where there is a bucket, these
-OF_BUCKETS = ("bucket_line", "fetching", "putting")
+OF_BUCKETS = ("bucket_line", "carried", "fetching", "putting")
 # the bootstrap's words; where the interpreter does not know where it lies, nothing follows `at`
 TOO_OLD = re.compile(r"fab_static: Python (\d\S*) at ?([^\r\n]*)")
 MUCH = 4096  # bytes of a request that are worth deflating
