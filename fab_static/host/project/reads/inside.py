@@ -23,17 +23,17 @@ class Inside:
     """What a run reads and writes of files whose states the caller keeps: the static root's, for one."""
 
     def __init__(self) -> None:
-        self._roots: tuple[str, ...] = ()  # as paths begin
+        self.roots: tuple[str, ...] = ()  # as paths begin
         self._looks: set[tuple[str, tuple[str, ...]]] = set()  # path, aspects
         self._writes: set[str] = set()
         self._parts: dict[str, dict[str, Any]] = {}  # path -> name -> value
 
     def add(self, path: str) -> None:
         """Note from now on what is read and written of a file, or of all in a folder."""
-        self._roots = tuple({*self._roots, *forms(path)})
+        self.roots = tuple({*self.roots, *forms(path)})
 
     def __contains__(self, path: str) -> bool:
-        return (path + "/").startswith(self._roots)
+        return (path + "/").startswith(self.roots)
 
     def looked(self, path: str, aspects: tuple[str, ...]) -> None:
         """Note a look at aspects of a path, unless the run itself made them."""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
@@ -17,6 +17,22 @@ from fab_static.host.project.traces.running import Following, Trace
 from fab_static.host.project.traces.seen import ABSENT, Seen, cache_of
 
 GIT_INDEX = "/.git/index"  # git notes there by the way which files are as they were, and nothing else changes
+
+
+class Starts(Protocol):
+    """What follows the programs that this process starts: host/project/starts."""
+
+    def begin(self) -> None:
+        """Follow programs from now on."""
+
+    def settle(self, *, all_of_them: bool = False) -> None:
+        """Note what those have read that have ended."""
+
+    def tell(self, seen: Seen, start_ns: int) -> None:
+        """Note what a program has read that another of our modules ran."""
+
+    def why_not(self) -> str:
+        """Return why nothing can be followed here; "" where it can."""
 
 
 class Ran(NamedTuple):

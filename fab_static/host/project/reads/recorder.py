@@ -31,7 +31,7 @@ from fab_static.host.project.reads.states import Row, entries_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fab_static.host.project.reads.started import Started
+    from fab_static.host.project.reads.programs import Starts
 
 STARTS = {
     "os.system": "it ran a shell command",
@@ -42,8 +42,8 @@ STARTS = {
     "os.forkpty": "it forked",
     "pty.spawn": "it started another program",
 }
-FOLLOWING = "fab_static.host.project.reads.started"
-VOUCHED = ("os.system", "os.posix_spawn")  # which reads/started has traced
+FOLLOWING = "fab_static.host.project.starts.started"
+VOUCHED = ("os.system", "os.posix_spawn")  # which starts/started has traced
 CONNECTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
 HEARD = frozenset(
     [
@@ -64,9 +64,8 @@ class Recorder(Notes):
         super().__init__(start, inside)
         self._trust = frozenset(trust)
         self._databases = Databases(self)
-        self._started: Started | None = (
-            None  # the programs that it starts; None: they are not followed
-        )
+        # the programs that it starts; None: they are not followed
+        self._started: Starts | None = None
         self.ended: Callable[[str], None] = lambda _: None
 
     def begin(self) -> None:
@@ -148,8 +147,9 @@ class Recorder(Notes):
         elif event == "fab_static.part":
             self.inside.asked(*arguments)
         elif event == "fab_static.cache":
-            self.caches.add(os.path.abspath(arguments[0]))
-            self.leave_out(os.path.abspath(arguments[0]))
+            path = os.path.abspath(arguments[0])
+            self.caches.add(path)
+            self.leave_out(path)
         elif event == "fab_static.unseen":
             self.is_unseen(str(arguments[0]))
         elif event == "fab_static.end":
@@ -160,7 +160,7 @@ class Recorder(Notes):
         if self.here.vouched:
             self.here.vouched = False
         elif program not in self._trust:
-            why = "" if self._started is None else self._started.why_not()
+            why = self._started.why_not() if self._started else ""
             self.is_unseen(f"it started {program}" + (f", and {why}" if why else ""))
 
     def _note_path_files(self, folder: str) -> None:

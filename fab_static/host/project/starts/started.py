@@ -11,15 +11,25 @@ import os
 import shlex
 import subprocess
 import threading
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.programs import pipes_of, take_in
+from fab_static.host.project.starts.answered import Answers, Begun
 from fab_static.host.project.traces import pausing, strace
 from fab_static.host.project.traces.running import Following, Trace
 from fab_static.host.project.traces.seen import Seen, started_with
 
 _AS_ANOTHER = ("user", "group", "extra_groups")  # it could not write its trace
+
+
+class _Followed(NamedTuple):
+    """A program that runs, or did: whether it has ended, and how."""
+
+    following: Following
+    has_ended: Callable[[], bool]
+    code: Callable[[], int]
+    begun: Begun | None  # where what it leaves may be kept
 
 
 class Started:
@@ -33,8 +43,9 @@ class Started:
     def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
         self._notes = notes
         self._trust = tuple(trust)
-        self._followed: list[tuple[Following, Callable[[], bool]]] = []  # with: has it ended
+        self._followed: list[_Followed] = []
         self._settling = threading.Lock()
+        self._answers: Answers | None = None
 
     def begin(self) -> None:
         """Replace the functions that start programs."""
@@ -46,14 +57,18 @@ class Started:
 
     def settle(self, *, all_of_them: bool = False) -> None:
         """Take in what those have read that have ended: what they wrote is not an input of what comes after."""
+        if all_of_them and self._answers:
+            self._answers.tell()
         if not self._followed:
             return
         with self._settling, self._notes.paused():
             for one in list(self._followed):
-                following, has_ended = one
-                if all_of_them or has_ended():
+                if all_of_them or one.has_ended():
                     self._followed.remove(one)
-                    take_in(self._notes, following.end(), following.trace.start_ns)
+                    seen, start_ns = one.following.end(), one.following.trace.start_ns
+                    if one.begun:
+                        one.begun.ended(one.code(), seen, start_ns)
+                    take_in(self._notes, seen, start_ns)
 
     def tell(self, seen: Seen, start_ns: int) -> None:
         """Take in what a command has read that another of our modules ran."""
@@ -75,8 +90,101 @@ class Started:
             self._notes.here.vouched = not found or _starts(found)
             return Trace(folder, Seen(trust=self._trust)) if found and _starts(found) else None
 
+    def _begun(
+        self, words: list[str], given: dict[str, Any], defaults: Mapping[str, Any]
+    ) -> Begun | None:
+        """Return a start that may be answered, or kept; None: it runs each time."""
+        if self._answers is None or self._answers.standing.places != self._notes.inside.roots:
+            self._answers = Answers(self._notes)
+        folder, environment = _folder(given), _environment(given)
+        _, found = _looked_for(words[0], folder, environment)
+        return self._answers.begin(found or "", words, folder, environment, given, defaults)
+
+    def _start(
+        self,
+        trace: Trace,
+        given: dict[str, Any],
+        words: list[str],
+        before: Callable[[], None],
+        defaults: Mapping[str, Any],
+    ) -> None:
+        """Start a program that is traced, or one that stands for it.
+
+        `given` are Popen's arguments, `defaults` those that it has for others; `before` starts what they name then.
+        """
+        process: subprocess.Popen[bytes] = given["self"]
+        asked, pipes = given["args"], _descriptors(given)
+        begun: Begun | None = None
+        is_answered = has_begun = False
+        try:
+            with self._notes.paused():
+                begun = self._begun(words, given, defaults)
+                is_answered = begun is not None and begun.is_answered()
+                if not is_answered:
+                    variables = trace.variables(_environment(given))
+                    given.update(args=trace.words(words), env=variables, shell=False)
+                    given["executable"] = None
+                    if begun:
+                        begun.listen()
+            before()
+            has_begun = True
+        finally:
+            self._notes.here.vouched = False
+            with self._notes.paused():
+                if not has_begun or is_answered:
+                    trace.drop()
+                if begun and not has_begun:
+                    begun.began(None)
+        process.args = asked
+        if begun and is_answered:
+            begun.tell()
+        else:
+            self._follow(process, trace, begun, pipes)
+
+    def _follow(
+        self,
+        process: subprocess.Popen[bytes],
+        trace: Trace,
+        begun: Begun | None,
+        pipes: list[int],
+    ) -> None:
+        """Follow a program that has begun; `pipes` are those that its caller gave it to print to."""
+        with self._notes.paused():
+            following = Following(trace, process.pid, [*pipes_of(process), *pipes])
+            if begun:
+                begun.began(process)
+                self._have_told(process, begun)
+        has_ended = lambda: process.returncode is not None  # noqa: E731
+        self._followed.append(_Followed(following, has_ended, lambda: process.returncode, begun))
+
+    def _have_told(self, process: subprocess.Popen[bytes], begun: Begun) -> None:
+        """Have all that a program printed told, and what it left kept, before its caller learns that it ended."""
+        wait, poll = process.wait, process.poll
+
+        def ended(code: int | None) -> None:
+            if code is None:
+                return
+            self.settle()
+            begun.has_printed()
+            if begun.complaint:
+                complaint, begun.complaint = begun.complaint, ""
+                raise RuntimeError(complaint)
+
+        def waited(timeout: float | None = None) -> int:
+            code = wait(timeout=timeout)
+            ended(code)
+            return code
+
+        def polled() -> int | None:
+            code = poll()
+            ended(code)
+            return code
+
+        process.wait, process.poll = waited, polled  # type: ignore[method-assign]
+
     def _popen(self, before: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(before)
+        defaults = {name: each.default for name, each in signature.parameters.items()}
 
         def begin(process: subprocess.Popen[bytes], *args: object, **kwargs: object) -> None:
             here = self._notes.here
@@ -85,33 +193,13 @@ class Started:
             bound = signature.bind(process, *args, **kwargs)
             given = bound.arguments
             words = _words(given)
-            folder = os.fsdecode(given.get("cwd") or os.getcwd())
-            environment = os.environ if given.get("env") is None else _text(given["env"])
-            trace = self._trace(words, folder, environment) if words else None
+            trace = self._trace(words, _folder(given), _environment(given)) if words else None
             if trace is None:
                 try:
                     return before(process, *args, **kwargs)
                 finally:
                     here.vouched = False
-            asked = given["args"]
-            given.update(
-                args=trace.words(words),
-                env=trace.variables(environment),
-                shell=False,
-                executable=None,
-            )
-            try:
-                before(*bound.args, **bound.kwargs)
-            except BaseException:
-                trace.drop()
-                raise
-            finally:
-                here.vouched = False
-            process.args = asked
-            with self._notes.paused():
-                pipes = [*pipes_of(process), *_descriptors(given)]
-                following = Following(trace, process.pid, pipes)
-            self._followed.append((following, lambda: process.returncode is not None))
+            self._start(trace, given, words, lambda: before(*bound.args, **bound.kwargs), defaults)
             return None
 
         begin.__signature__ = signature  # type: ignore[attr-defined]
@@ -154,7 +242,8 @@ class Started:
             finally:
                 self._notes.here.vouched = False
             following = Following(trace, number, ())
-            self._followed.append((following, lambda: not os.path.exists(f"/proc/{number}")))
+            has_ended = lambda: not os.path.exists(f"/proc/{number}")  # noqa: E731
+            self._followed.append(_Followed(following, has_ended, lambda: 0, None))
             return number
 
         return spawn
@@ -172,6 +261,16 @@ def _words(given: Mapping[str, Any]) -> list[str]:
     if executable is not None and os.fsdecode(executable) != words[0]:
         return []
     return words
+
+
+def _folder(given: Mapping[str, Any]) -> str:
+    """Return the folder that Popen is to start a program in."""
+    return os.fsdecode(given.get("cwd") or os.getcwd())
+
+
+def _environment(given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the variables that Popen is to give a program."""
+    return os.environ if given.get("env") is None else _text(given["env"])
 
 
 def _text(environment: Mapping[str, str]) -> dict[str, str]:
