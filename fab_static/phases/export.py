@@ -148,10 +148,15 @@ def _fetched(lent: Sequence[tuple[Source, bytes]], batch: Mapping[str, int]) -> 
 
 @contextmanager
 def _written(out: Path) -> Iterator[BinaryIO]:
-    """Yield a file beside `out` that takes its name once all is written."""
-    aside = out.parent / f".{out.name}.{os.getpid()}-{os.urandom(4).hex()}"
+    """Yield a file beside `out` that takes its name once all is written; a device or a pipe is written to itself.
+
+    A link stays one: what it leads to is written.
+    """
+    out = out.resolve()
+    is_special = out.exists() and not out.is_file()
+    aside = out if is_special else out.parent / f".{out.name}.{os.getpid()}-{os.urandom(4).hex()}"
     try:
-        file = aside.open("xb")
+        file = aside.open("wb" if is_special else "xb")
     except OSError as error:
         raise InventoryError(
             f"no file can be written there: {error.strerror}",
@@ -163,11 +168,13 @@ def _written(out: Path) -> Iterator[BinaryIO]:
             with _compressed(file, out) if out.suffix == ZSTD else nullcontext(file) as into:
                 yield into
             file.flush()
-            os.fsync(file.fileno())
-        aside.replace(out)
+            if not is_special:
+                os.fsync(file.fileno())
+                aside.replace(out)
     except BaseException:
-        with suppress(OSError):
-            aside.unlink()
+        if not is_special:
+            with suppress(OSError):
+                aside.unlink()
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -48,6 +49,27 @@ def test_what_was_written_is_read_again(site: Site, tmp_path: Path) -> None:
     assert archive.release == site.deployment().seals.read(NEW)
     seal = site.folder / "edge1" / "releases" / NEW / "release.json"
     assert archive.seal == seal.read_bytes()
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(site: Site, tmp_path: Path) -> None:
+    """Root's `--out /dev/null` put a file in the place of the device."""
+    once = exported(site, tmp_path / "shop.release")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert reader.stdout
+        deploy = site.deployment()
+        export(deploy, deploy.seals.read(NEW), pipe, None)
+        assert reader.stdout.read() == once
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_a_link(site: Site, tmp_path: Path) -> None:
+    link = tmp_path / "latest.release"
+    link.symlink_to("shop.release")
+    whole = exported(site, link)
+    assert link.is_symlink()
+    assert (tmp_path / "shop.release").read_bytes() == whole
 
 
 def test_objects_of_another_release_are_left_out(site: Site, tmp_path: Path) -> None:
