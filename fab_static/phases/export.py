@@ -16,10 +16,10 @@ from fab_static.phases.run.archive_places import ZSTD, zstd
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import Source, records, sources
 from fab_static.plan.archive import (
+    BESIDE,
     END,
     MARKER,
     SEAL,
-    SIGNATURE,
     Marker,
     contents,
     header,
@@ -80,10 +80,12 @@ def _write(
     objects: dict[str, int],
     without: str | None,
 ) -> None:
-    seal, signature = (
-        deploy.seals.text(release),
-        (deploy.seals.signatures.get(release.id) or "").encode(),
-    )
+    seal = deploy.seals.text(release)
+    beside = {
+        key: str(text).encode()
+        for key, text in deploy.seals.beside.get(release.id, {}).items()
+        if key in BESIDE and text
+    }
     marker = Marker(
         app=release.app,
         environment=release.environment,
@@ -91,11 +93,13 @@ def _write(
         seal=deploy.seals.sha256(release),
         without=without,
         versions_file=_versions_file(deploy, release),
-        signature=sha256(signature).hexdigest() if signature else None,
+        **{key: sha256(text).hexdigest() for key, text in beside.items()},
     )
-    for name, data in ((MARKER, marker.text()), (SEAL, seal), (SIGNATURE, signature)):
-        if data:
-            _member(file, name, data)
+    _member(file, MARKER, marker.text())
+    _member(file, SEAL, seal)
+    for key, name in BESIDE.items():
+        if key in beside:
+            _member(file, name, beside[key])
     wanted = records(objects)
     lent = sources(wanted, [], deploy.holders) if objects else []
     try:

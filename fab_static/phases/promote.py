@@ -37,7 +37,7 @@ def promote(deploy: Deployment, source: Deployment, wanted: str | None) -> None:
         release,
         sealed_in=source.environment.name,
         seal=source.seals.text(release),
-        signature=source.seals.signatures.get(release.id),
+        beside=source.seals.beside.get(release.id, {}),
         holders=source.holders,
         versions_file=_versions_file(source),
         at=started,

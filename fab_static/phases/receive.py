@@ -46,7 +46,7 @@ def receive(deploy: Deployment, archive: Archive) -> None:
         archive.release,
         sealed_in=archive.marker.environment,
         seal=archive.seal,
-        signature=archive.signature,
+        beside=archive.beside,
         holders=holders,
         versions_file=archive.marker.versions_file,
         at=started,

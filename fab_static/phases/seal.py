@@ -14,14 +14,16 @@ from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_seal
+from fab_static.phases.run.provenance import vouched
 from fab_static.phases.run.revisions import SHORT
-from fab_static.phases.run.signing import is_trusted, signed
+from fab_static.phases.run.signing import is_trusted
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import Encoded, Release
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wording import counted
 
 
@@ -48,9 +50,8 @@ def seal(deploy: Deployment) -> None:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
         _tell_unmoved(deploy, release, known)
         if not is_trusted(deploy, known):
-            deploy.seals.signatures[known.id] = signed(
-                deploy, known
-            ) or deploy.seals.signatures.get(known.id)
+            beside = deploy.seals.beside
+            beside[known.id] = vouched(deploy, known) or beside[known.id]
     else:
         release = with_deltas(deploy, release, bring)
         _store(deploy, release)
@@ -106,10 +107,9 @@ def _store(deploy: Deployment, release: Release) -> None:
         before = deploy.seals.read(str(live), build)
         refuse_contradictions(deploy, before, release)
         tell_of_unversioned_changes(deploy, before, release)
-    deploy.seals.signatures[release.id] = signed(deploy, release)
-    request = asks.BuildRelease(
-        roles=list(build.roles), signature=deploy.seals.signatures.get(release.id)
-    )
+    beside: Beside = vouched(deploy, release, is_new=True) or {}
+    deploy.seals.beside[release.id] = beside
+    request = asks.BuildRelease(roles=list(build.roles), anew=False, **beside)
     build.ask(verbs.BUILD_RELEASE, request, release.to_json().encode())
     held.append(release.id)
     deploy.just_built = release.id

@@ -6,7 +6,8 @@ from fab_static.errors import InventoryError
 from fab_static.phases.export import at_hand
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.naming import release_named
-from fab_static.phases.run.signing import bring_trust, refuse_untrusted, signed
+from fab_static.phases.run.provenance import refuse_wrong_statement, vouched
+from fab_static.phases.run.signing import bring_trust, refuse_untrusted
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
@@ -32,20 +33,21 @@ def sign(deploy: Deployment, release: Release) -> None:
     Raises:
         InventoryError: the inventory names no key.
     """
-    signature = signed(deploy, release)
-    if signature is None:
+    beside = vouched(deploy, release)
+    if beside is None:
         raise InventoryError(
             "there is no key to sign with",
             where="release.sign_with",
             mend="name one in the inventory: release: {sign_with: ~/.ssh/id_ed25519}",
         )
-    deploy.seals.signatures[release.id] = signature
+    deploy.seals.beside[release.id] = beside
     refuse_untrusted(deploy, release)
+    refuse_wrong_statement(deploy, release)
     bring_trust(deploy)
     text = deflated(deploy.seals.text(release))
 
     def kept(host: RemoteHost) -> None:
-        request = asks.BuildRelease(roles=list(host.roles), anew=True, signature=signature)
+        request = asks.BuildRelease(roles=list(host.roles), anew=True, **beside)
         host.ask(verbs.BUILD_RELEASE, request, text)
 
     hosts = [host for host in deploy.hosts() if release.id in deploy.states[host]["releases"]]

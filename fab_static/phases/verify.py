@@ -5,8 +5,10 @@ from __future__ import annotations
 from fab_static.errors import ReleaseError
 from fab_static.phases.gate import gate, of_coverage
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.signing import bring_trust, refuse_untrusted
+from fab_static.plan.provenance import words
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.questions import COVERAGE
@@ -27,6 +29,9 @@ def verify(deploy: Deployment) -> None:
     """
     release = deploy.current_release()
     refuse_untrusted(deploy, release)
+    refuse_wrong_statement(deploy, release)
+    if said := deploy.seals.beside.get(release.id, {}).get("statement"):
+        deploy.show.say(f"release {release.id} was {words(said)}")
     if deploy.lock:
         bring_trust(deploy)
     seal = deploy.seals.sha256(release)

@@ -5,6 +5,7 @@ The members, in this order, each once:
     fab_static-release          what this is: format, app, environment, release, SHA-256 of the seal
     release.json                the seal, as it was sealed
     release.json.sig            its signature, where it has one
+    release.intoto.json         how it was built, where somebody says so; and release.intoto.json.sig, the signature of that
     objects/ab/abcdef…          the bytes, by SHA-256: of manifests, of resource_versions.yml, of files, of copies
 
 Two archives of one release are equal bit by bit: no header says when it was written, or who did it. So a reader
@@ -25,9 +26,14 @@ from fab_static.plan.names import unusable
 from fab_static.plan.release import File, Release
 
 FORMAT = 1
-MARKER, SEAL, SIGNATURE = "fab_static-release", "release.json", "release.json.sig"
+MARKER, SEAL = "fab_static-release", "release.json"
+BESIDE = {  # a key of the marker, and of what stands beside a seal -> the member
+    "signature": "release.json.sig",
+    "statement": "release.intoto.json",
+    "statement_signature": "release.intoto.json.sig",
+}
 MOST_MARKER = 16 * 1024  # bytes
-MOST_SIGNATURE = 64 * 1024
+MOST_BESIDE = 64 * 1024
 MOST_SEAL = 64 * 1024 * 1024  # as verbs.READ_RELEASE
 END = bytes(2 * BLOCKSIZE)
 VERSIONS_FILES = ("resource_versions.yml", "resource_versions.yaml")
@@ -41,7 +47,8 @@ DAMAGED = "copy it anew from where it was written, or write it anew: fab <enviro
 class Marker:
     """What the first member says.
 
-    `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none. `without` is the release whose objects the archive does not carry.
+    `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none;
+    so are `statement` and `statement_signature`. `without` is the release whose objects the archive does not carry.
     `versions_file` is the name under which the project reads its resource versions, or None if nobody knows.
     """
 
@@ -52,6 +59,8 @@ class Marker:
     without: str | None = None
     versions_file: str | None = None
     signature: str | None = None
+    statement: str | None = None
+    statement_signature: str | None = None
 
     def text(self) -> bytes:
         """Return the bytes of the member, always the same for the same marker."""
@@ -93,7 +102,7 @@ def _is_sound(marker: Marker) -> bool:
         and is_id(marker.release)
         and _is_object(marker.seal)
         and (marker.without is None or is_id(marker.without))
-        and (marker.signature is None or _is_object(marker.signature))
+        and all(getattr(marker, key) is None or _is_object(getattr(marker, key)) for key in BESIDE)
         and marker.versions_file in (None, *VERSIONS_FILES)
     )
 

@@ -11,19 +11,18 @@ from typing import TypedDict
 from fab_static.plan.publication import PRIVATE, Item, Manifest, hidden, is_for_good, object_item
 from fab_static.plan.release import Release
 from fab_static.plan.wire.answers import State, Summary
-from fab_static.plan.wire.kept import Json
+from fab_static.plan.wire.kept import Beside, Json
 from fab_static.plan.wire.shapes import Moment
 
 RECORD = PRIVATE + "record.json"
 OF_A_MACHINE = "static_root"  # of the journal: which folder a build fills there
 
 
-class KeptSeal(TypedDict):
+class KeptSeal(Beside):
     """A release that is kept: the object that is its seal, and a few words on it."""
 
     sha256: str
     size: int
-    signature: str | None
     summary: Summary
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import yaml
 
 from tests.integration.conftest import FAB, write_tiny
+from tests.unit.signing import key
 
 
-def archive_of(machine: Path, project: Path, mask: int, **variables: str) -> bytes:
+def archive_of(machine: Path, project: Path, mask: int, signer: Path, **variables: str) -> bytes:
     """Build and export on a machine of its own: a folder, a umask, a time zone, a locale, an order of files."""
     code = machine / "work" / "code"
     code.mkdir(parents=True)
@@ -28,6 +33,7 @@ def archive_of(machine: Path, project: Path, mask: int, **variables: str) -> byt
         "hosts": {"here": {"local": True, "roles": ["build", "static", "web"]}},
         "project": {"path": str(code), "python": sys.executable, "settings": "tiny.settings"},
         "build": {"phases": ["collectstatic", "compress"]},
+        "release": {"sign_with": str(signer)},
     }
     (machine / "inventories").mkdir()
     (machine / "inventories" / "staging.yml").write_text(yaml.safe_dump(inventory))
@@ -43,15 +49,27 @@ def archive_of(machine: Path, project: Path, mask: int, **variables: str) -> byt
     return (machine / "tiny.release").read_bytes()
 
 
+def member(archive: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as found:
+        file = found.extractfile(name)
+        assert file
+        return file.read()
+
+
 def test_folder_umask_time_zone_locale_and_order_of_files_make_no_difference(
     tmp_path: Path,
 ) -> None:
     project = write_tiny(tmp_path / "project")
     settings = project / "tiny" / "settings.py"
     settings.write_text(settings.read_text() + 'COMPRESS_CSS_HASHING_METHOD = "content"\n')
-    one = archive_of(tmp_path / "one", project, 0o022, TZ="Asia/Tokyo", LC_ALL="C", LOGNAME="anna")
-    two = archive_of(
-        tmp_path / "a" / "longer" / "way", project, 0, TZ="UTC", LC_ALL="C.UTF-8", LOGNAME="ben"
-    )
+    signer = key(tmp_path, "signer")
+    anna, ben = {"TZ": "Asia/Tokyo", "LC_ALL": "C"}, {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    one = archive_of(tmp_path / "one", project, 0o022, signer, LOGNAME="anna", **anna)
+    two = archive_of(tmp_path / "a" / "longer" / "way", project, 0, signer, LOGNAME="ben", **ben)
     assert one == two
     assert b"20251124T160000Z-" in one
+    statement = json.loads(member(one, "release.intoto.json"))
+    sealed = hashlib.sha256(member(one, "release.json")).hexdigest()
+    assert statement["subject"] == [{"name": "release.json", "digest": {"sha256": sealed}}]
+    used = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {one["name"] for one in used} >= {"collectstatic", "Django"}

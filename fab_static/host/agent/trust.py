@@ -27,9 +27,15 @@ SIGNERS = "allowed_signers"  # below deploy_to; the form is that of ssh-keygen(1
 REVOKED = "revoked_keys"  # beside that; the form is that of ssh-keygen(1), KEY REVOCATION LISTS
 LIVE_THEN = "live_before_signers"  # SHA-256 of the seal that was live when the list changed last
 SIGNATURE = "release.json.sig"
-BESIDE = {"signature": SIGNATURE}  # what stands beside a seal
+# what stands beside a seal: its signature; how it was built, and the signature of that
+BESIDE = {
+    "signature": SIGNATURE,
+    "statement": "release.intoto.json",
+    "statement_signature": "release.intoto.json.sig",
+}
 OF_RELEASES = "fab_static"  # namespaces: a signature in one is none in the other
 OF_SIGNERS = "fab_static-signers"
+OF_STATEMENTS = "fab_static-provenance"
 MOST = 1 << 20  # bytes of a list
 MOST_BESIDE = 1 << 16
 SECONDS = 30  # that ssh-keygen may take

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fab_static.errors import ReleaseError
 from fab_static.host.agent.protocol import PIECE, RECORD
 from fab_static.host.agent.transfer import DEFLATE_LEVEL, deflates
 from fab_static.plan.archive import (
+    BESIDE,
     END,
     MARKER,
+    MOST_BESIDE,
     MOST_MARKER,
     MOST_SEAL,
-    MOST_SIGNATURE,
     SEAL,
-    SIGNATURE,
     Marker,
     contents,
     damaged,
@@ -31,6 +31,7 @@ from fab_static.plan.archive import (
 from fab_static.plan.release import Release
 from fab_static.plan.seal import from_json
 from fab_static.plan.wire import answers, asks
+from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wire.verbs import Verb
 from fab_static.remote import Head
 
@@ -44,14 +45,14 @@ class Archive:
         file: BinaryIO,
         marker: Marker,
         seal: bytes,
-        signature: str | None,
+        beside: Beside,
         release: Release,
         places: Mapping[str, tuple[int, int]],
     ) -> None:
         self.name = name
         self.marker = marker
         self.seal = seal
-        self.signature = signature
+        self.beside = beside
         self.release = release
         self._file = file
         self._places = places  # object -> where its bytes begin in the file, and how many they are
@@ -154,23 +155,27 @@ def read(stream: BinaryIO, name: str, kept: BinaryIO | None = None) -> Archive:
     seal = reader.small(SEAL, MOST_SEAL)
     if hashlib.sha256(seal).hexdigest() != marker.seal:
         raise damaged("its seal is not the one that its first member names", name)
-    signature = _signature(reader, marker, name)
+    beside = _beside(reader, marker, name)
     release = _release(seal, marker, name)
     places = {}
     for sha256, size in _members(release, marker, reader):
         places[sha256] = reader.object(sha256, size), size
     reader.end()
-    return Archive(name, kept or stream, marker, seal, signature, release, places)
+    return Archive(name, kept or stream, marker, seal, beside, release, places)
 
 
-def _signature(reader: _Reader, marker: Marker, name: str) -> str | None:
-    """Return the signature of the seal; whether it counts, each host asks that it goes to."""
-    if marker.signature is None:
-        return None
-    data = reader.small(SIGNATURE, MOST_SIGNATURE)
-    if hashlib.sha256(data).hexdigest() != marker.signature or not data.isascii():
-        raise damaged("its signature is not the one that its first member names", name)
-    return data.decode("ascii")
+def _beside(reader: _Reader, marker: Marker, name: str) -> Beside:
+    """Return what stands beside the seal; whether a signature counts, each host asks that it goes to."""
+    found: dict[str, str | None] = dict.fromkeys(BESIDE)
+    for key, member in BESIDE.items():
+        digest = getattr(marker, key)
+        if digest is None:
+            continue
+        data = reader.small(member, MOST_BESIDE)
+        if hashlib.sha256(data).hexdigest() != digest or not data.isascii():
+            raise damaged(f"{member} is not the one that its first member names", name)
+        found[key] = data.decode("ascii")
+    return cast("Beside", found)
 
 
 def _release(seal: bytes, marker: Marker, name: str) -> Release:

@@ -21,11 +21,12 @@ from fab_static.plan.bucket_record import (
 )
 from fab_static.plan.release import Release
 from fab_static.plan.wire.answers import State
+from fab_static.plan.wire.kept import beside_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from fab_static.plan.wire.kept import Json
+    from fab_static.plan.wire.kept import Beside, Json
 
 
 class BucketRecord:
@@ -88,21 +89,21 @@ class BucketRecord:
         """Return the bucket as a holder of objects."""
         return InBucket(self.publication)
 
-    def seal(self, name: str) -> tuple[bytes, str | None]:
-        """Return the seal of a release that is kept, and its signature.
+    def seal(self, name: str) -> tuple[bytes, Beside]:
+        """Return the seal of a release that is kept, and what stands beside it.
 
         Raises:
             CdnError: the bucket does not hold it any more.
         """
         known = self.kept[name]
-        return self.holder().object(known["sha256"]), known["signature"]
+        return self.holder().object(known["sha256"]), beside_of(known)
 
-    def keeps(self, release: Release, text: bytes, signature: str | None) -> None:
+    def keeps(self, release: Release, text: bytes, beside: Beside) -> None:
         """Note that the bucket holds a release whole."""
         self.kept[release.id] = {
             "sha256": sha256_of(text).hexdigest(),
             "size": len(text),
-            "signature": signature,
+            **beside_of(beside),
             "summary": {
                 "id": release.id,
                 "revision": release.revision,
@@ -126,7 +127,7 @@ class BucketRecord:
         state: State,
         run: str,
         begun: Begun | None,
-        signatures: Mapping[str, str | None],
+        signed: Mapping[str, Beside],
     ) -> None:
         """Write what the build host says of itself, if nobody has written since we read it.
 
@@ -134,14 +135,14 @@ class BucketRecord:
             state: the build host's.
             run: the lock's token.
             begun: the flip that begins now.
-            signatures: those that were made since.
+            signed: what was signed since, release by release.
 
         Raises:
             DeployLockedError: somebody has: the lock is another's, or was.
         """
         self.kept = {name: self.kept[name] for name in state["releases"] if name in self.kept}
-        for name in self.kept.keys() & signatures.keys():
-            self.kept[name] = {**self.kept[name], "signature": signatures[name]}
+        for name in self.kept.keys() & signed.keys():
+            self.kept[name] = {**self.kept[name], **beside_of(signed[name])}
         environment = self.publication.environment
         self.write(
             KeptRecord(

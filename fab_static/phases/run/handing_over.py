@@ -118,7 +118,7 @@ class HandingOver:
             roles=list(host.roles),
             builds=builds,
             anew=True,
-            signature=self.deploy.seals.signatures.get(self.release.id),
+            **self.deploy.seals.beside.get(self.release.id, {}),
         )
 
     def _base(self, host: RemoteHost) -> str | None:

@@ -52,7 +52,7 @@ def save(deploy: Deployment, begun: Begun | None = None) -> None:
     kept = deploy.kept
     if kept is None or not kept.is_here or deploy.lock is None:
         return
-    signed = {name: one for name, one in deploy.seals.signatures.items() if one}
+    signed = {name: one for name, one in deploy.seals.beside.items() if one.get("signature")}
     kept.save(deploy.build.ask(verbs.STATE)[0], deploy.lock.token, begun, signed)
 
 
@@ -77,7 +77,7 @@ def keep_whole(deploy: Deployment, release: Release) -> None:
         lent = sources(records(wanted), [], deploy.holders) if wanted else []
         bodies = chain.from_iterable(source.objects(part) for source, part in lent)
         bucket.fill(lacking, chain(bodies, () if is_sealed else [(seal.sha256, text)]), release.id)
-    kept.keeps(release, text, deploy.seals.signatures.get(release.id))
+    kept.keeps(release, text, deploy.seals.beside.get(release.id, {}))
 
 
 def note(deploy: Deployment, entry: Mapping[str, object], run: str) -> None:
@@ -125,9 +125,9 @@ def _lay_out(deploy: Deployment, kept: BucketRecord, note: KeptRecord, here: Sta
 
 def _release(deploy: Deployment, kept: BucketRecord, name: str, holder: InBucket) -> None:
     """Lay a release out on the build host: its seal, and the manifests that it must hold as files."""
-    text, signature = kept.seal(name)
+    text, beside = kept.seal(name)
     release = from_json(text, name=name, where=f"{kept.where}: {name}")
     for sha256 in release.objects(("web",)):
         deploy.build.ask(verbs.PUT_OBJECT, body=holder.object(sha256))
-    request = asks.BuildRelease(roles=list(deploy.build.roles), anew=True, signature=signature)
+    request = asks.BuildRelease(roles=list(deploy.build.roles), anew=True, **beside)
     deploy.build.ask(verbs.BUILD_RELEASE, request, text)

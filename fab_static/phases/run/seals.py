@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire.kept import beside_of
 
 if TYPE_CHECKING:
     from fab_static.phases.run.deployment import Deployment
     from fab_static.plan.release import Release
+    from fab_static.plan.wire.kept import Beside
     from fab_static.remote import RemoteHost
 
 # What one method alone works with is imported there: `status` starts sooner.
@@ -24,7 +26,7 @@ class Seals:
         self._releases: dict[str, Release] = {}
         self._texts: dict[str, bytes] = {}  # release.json, as it was read
         self._read_from: dict[str, RemoteHost] = {}
-        self.signatures: dict[str, str | None] = {}  # whoever made them
+        self.beside: dict[str, Beside] = {}  # signatures, whoever made them
 
     def read(self, name: str, host: RemoteHost | None = None) -> Release:
         """Return what a release's seal says, from this host; else from the first that has it whole.
@@ -40,7 +42,7 @@ class Seals:
         failures = []
         for holder in [host] if host else self._holders(name):
             try:
-                text, signature = self._sealed_on(holder, name)
+                text, beside = self._sealed_on(holder, name)
                 release = from_json(text, name=name, where=f"{holder.name}: {name}")
             except FabStaticError as error:
                 failures.append(error)
@@ -48,7 +50,7 @@ class Seals:
             for failure in failures:
                 self._deploy.show.warn(f"{failure.where}: {failure.what}")
             self._releases[name], self._read_from[name] = release, holder
-            self.take(release, text, signature)
+            self.take(release, text, beside)
             return release
         raise failures[0]
 
@@ -69,21 +71,21 @@ class Seals:
             )
         return holders
 
-    def _sealed_on(self, holder: RemoteHost, name: str) -> tuple[bytes, str | None]:
-        """Return release.json as it stands on a host, and its signature."""
+    def _sealed_on(self, holder: RemoteHost, name: str) -> tuple[bytes, Beside]:
+        """Return release.json as it stands on a host, and what stands beside it."""
         kept = self._deploy.kept
         if kept and holder == self._deploy.build and not kept.is_here and name in kept.kept:
             return kept.seal(name)
         head, text = holder.ask(verbs.READ_RELEASE, asks.Release(release=name))
-        return text, head.get("signature")
+        return text, beside_of(head)
 
     def knows(self, name: str | None) -> bool:
         """Tell whether the seal of a release has been read, so that reading it costs nothing."""
         return name in self._texts
 
-    def take(self, release: Release, text: bytes, signature: str | None = None) -> None:
+    def take(self, release: Release, text: bytes, beside: Beside | None = None) -> None:
         """Have the seal of a release, as it stands where it was built."""
-        self._texts[release.id], self.signatures[release.id] = text, signature
+        self._texts[release.id], self.beside[release.id] = text, beside or {}
 
     def text(self, release: Release) -> bytes:
         """Return release.json as it was sealed: an earlier version of the program may have written it otherwise."""

@@ -29,20 +29,12 @@ SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want 
 ARMOUR = "-----BEGIN SSH SIGNATURE-----"
 
 
-def signed(deploy: Deployment, release: Release) -> str | None:
-    """Return our signature of a seal, or None if the inventory names no key.
+def sign(key: str, words: bytes, namespace: str) -> str:
+    """Have ssh-keygen sign; the key stays where it is: in its file, or with the SSH agent.
 
     Raises:
         InventoryError: the key cannot be used.
     """
-    key = deploy.environment.release.sign_with
-    if key is None:
-        return None
-    return _sign(key, signed_words(deploy.seals.sha256(release)), OF_RELEASES)
-
-
-def _sign(key: str, words: bytes, namespace: str) -> str:
-    """Have ssh-keygen sign; the key stays where it is: in its file, or with the SSH agent."""
     try:
         ran = subprocess.run(  # noqa: S603 - no shell; the key is the operator's own word
             ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key],  # noqa: S607
@@ -159,7 +151,7 @@ def refuse_untrusted(deploy: Deployment, release: Release) -> None:
 def is_trusted(deploy: Deployment, release: Release) -> bool:
     """Tell whether a release is signed as the inventory wants it; by anybody, where it names no signers."""
     if deploy.environment.release.allowed_signers is None:
-        return deploy.seals.signatures.get(release.id) is not None
+        return deploy.seals.beside.get(release.id, {}).get("signature") is not None
     return _why_untrusted(deploy, release) is None
 
 
@@ -167,7 +159,7 @@ def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
     trust = trust_of(deploy)
     if trust is None:
         return None
-    signature = deploy.seals.signatures.get(release.id)
+    signature = deploy.seals.beside.get(release.id, {}).get("signature")
     if signature is None:
         return "is not signed"
     why = trust.why_not(signed_words(deploy.seals.sha256(release)), signature, OF_RELEASES)
@@ -193,7 +185,7 @@ def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -
         if before == after:
             return False
         change = signed_change(before, after) if before and key else None
-        signature = _sign(key, change, OF_SIGNERS) if key and change else None
+        signature = sign(key, change, OF_SIGNERS) if key and change else None
         request = asks.Trust(size=len(ours.signers), signature=signature)
         host.ask(verbs.TRUST, request, lists)
         return True

@@ -9,10 +9,12 @@ from fab_static.phases.distribute import ship
 from fab_static.phases.run.audit import refuse_contradictions
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import Holder
+from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.settings import baked_settings, manifest_path
 from fab_static.plan.baked import Baked
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
+from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
@@ -23,7 +25,7 @@ def take(
     *,
     sealed_in: str,
     seal: bytes,
-    signature: str | None,
+    beside: Beside,
     holders: Sequence[Holder],
     versions_file: str | None,
     at: float,
@@ -35,21 +37,23 @@ def take(
         release: what is taken.
         sealed_in: the environment that it comes from.
         seal: its release.json, as it was sealed.
-        signature: of that, as it came; None: there is none.
+        beside: what stood beside that, as it came.
         holders: what has its objects.
         versions_file: the name under which its project reads resource versions; None: nobody knows.
         at: when the work began; time.monotonic().
 
     Raises:
-        ReleaseError: a setting that is baked into the release is another one here.
+        ReleaseError: a setting that is baked into the release is another one here; or what says how it was built
+            is of another release, or signed by nobody whom this environment allows.
     """
+    deploy.seals.take(release, seal, beside)
+    refuse_wrong_statement(deploy, release)
     _refuse_obstacles(deploy, release, sealed_in)
     live = deploy.last_live
     if live and live != release.id:
         refuse_contradictions(deploy, deploy.seals.read(live), release)
     files = counted(len(release.files), "file")
     deploy.show.say(f"release {release.id} of {sealed_in}: {files}")
-    deploy.seals.take(release, seal, signature)
     ship(deploy, release, holders)
     deploy.release = release
     deploy.journal.sealed(

@@ -67,12 +67,6 @@ class Summaries(TypedDict):
     odd: list[str]
 
 
-class Sealed(TypedDict):
-    """The signature of a seal."""
-
-    signature: NotRequired[str | None]
-
-
 class Signers(TypedDict):
     """The SHA-256 of the lists of signers and revoked keys that a host keeps, and why it cannot check signatures."""
 

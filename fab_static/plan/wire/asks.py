@@ -6,6 +6,8 @@ A key that is not required may be left out, and the agent does without.
 
 from typing import Any, NotRequired, TypedDict
 
+from fab_static.plan.wire.kept import Beside
+
 
 class Nothing(TypedDict):
     """The verb says it all; or the body does."""
@@ -75,15 +77,14 @@ class PutUrls(TypedDict):
     ways: list[Way]
 
 
-class BuildRelease(TypedDict):
+class BuildRelease(Beside):
     """Whose part of a release is laid out: that of these roles; the body is the seal."""
 
     roles: list[str]
     anew: NotRequired[bool]  # the seal, though one is there
-    signature: NotRequired[str | None]  # of the seal
 
 
-class TakeSeal(TypedDict):
+class TakeSeal(Beside):
     """A release by its seal's SHA-256; the body is the difference to the seal of `base`, or all of it."""
 
     release: str
@@ -92,7 +93,6 @@ class TakeSeal(TypedDict):
     roles: list[str]
     builds: bool  # lay it out, if no object is missing
     anew: NotRequired[bool]  # the seal, though another is there
-    signature: NotRequired[str | None]  # of the seal
 
 
 class Verify(TypedDict):

@@ -8,6 +8,23 @@ Json = dict[str, Any]  # a line of the log, or the journal, before it is judged
 Kept = tuple[str, int, str]  # a file that is kept as an object: SHA-256, size, version
 
 
+class Beside(TypedDict):
+    """What stands beside a seal: its signature; how it was built, an in-toto statement, and the signature of that."""
+
+    signature: NotRequired[str | None]
+    statement: NotRequired[str | None]
+    statement_signature: NotRequired[str | None]
+
+
+def beside_of(found: Beside) -> Beside:
+    """Return what stands beside a seal, of a note that tells of more."""
+    return {
+        "signature": found.get("signature"),
+        "statement": found.get("statement"),
+        "statement_signature": found.get("statement_signature"),
+    }
+
+
 class Listing(TypedDict):
     """What a build phase left: path below the static root -> its file; `extra`: files beside it."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from fab_static.plan.wire import answers, asks
+from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wire.shapes import misshapen
 
 MiB = 1024 * 1024
@@ -53,7 +54,7 @@ BEAT = Verb("beat", asks.Beat, answers.Beat)
 UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 
 # a release's seal of 200,000 files is 50 MiB
-READ_RELEASE = Verb("read_release", asks.Release, answers.Sealed, 64 * MiB, changes_nothing=True)
+READ_RELEASE = Verb("read_release", asks.Release, Beside, 64 * MiB, changes_nothing=True)
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built, adds_only=True)
 # the body: a record of 40 bytes for each of 1.6 million objects at the most

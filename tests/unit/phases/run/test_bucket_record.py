@@ -13,6 +13,7 @@ from fab_static.phases.run.publication import Publication
 from fab_static.plan.bucket_record import RECORD
 from fab_static.plan.inventory import S3, Environment, Project
 from fab_static.plan.wire.answers import State
+from fab_static.plan.wire.kept import Beside, beside_of
 from tests.releases import sealed
 from tests.strict_s3 import REGION, Fault, StrictS3
 
@@ -49,8 +50,10 @@ def saved(to: BucketRecord, run: str = "one", begun: Any = None, **more: Any) ->
 def test_what_is_saved_is_what_the_next_runner_goes_by(store: StrictS3) -> None:
     first = read(store)
     release = sealed({"a.css": "a"}, A)
-    first.keeps(release, release.to_json().encode(), None)
+    beside: Beside = {"signature": "one", "statement": "two", "statement_signature": "three"}
+    first.keeps(release, release.to_json().encode(), beside)
     saved(first, current=A, releases=[A, B], record=[{"event": "steal"}], journal={"release": A})
+    assert beside_of(read(store).kept[A]) == beside
     seen = read(store).seen_from(state(), set())
     assert (seen["current"], seen["releases"]) == (A, [A])  # B is not whole in the bucket
     assert seen["record"] == [{"event": "steal"}]
@@ -107,7 +110,7 @@ def test_a_flip_whose_operator_died_is_at_its_end_where_all_others_are(
 ) -> None:
     record = read(store)
     release = sealed({"a.css": "a"}, B)
-    record.keeps(release, b"seal", None)
+    record.keeps(release, b"seal", {})
     saved(record, begun=BEGUN, current=A, releases=[B])
     seen = read(store).seen_from(state(), others)
     assert seen["current"] == live

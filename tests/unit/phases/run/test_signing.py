@@ -80,7 +80,7 @@ def test_a_wrong_signature_is_none(site: Site, first: Path, second: Path, how: s
     sha256 = deploy.seals.sha256(deploy.seals.read(NEW) if "release" in how else release)
     namespace = "file" if "namespace" in how else trust.OF_RELEASES
     signer = second if "key" in how else first
-    signature = signing._sign(str(signer), trust.signed_words(sha256), namespace)
+    signature = signing.sign(str(signer), trust.signed_words(sha256), namespace)
     host = site.hosts["edge1"]
     request = asks.BuildRelease(
         roles=["static"], anew=True, signature="x" if "words" in how else signature
@@ -275,7 +275,7 @@ def test_a_list_that_was_replaced_never_comes_back(site: Site, first: Path, seco
     trusting(site, first, first, second)
     both = kept(site)
     words = trust.signed_change(*(trust.begun_sha256(one).hexdigest() for one in (old, both)))
-    replayed = signing._sign(str(first), words, trust.OF_SIGNERS)
+    replayed = signing.sign(str(first), words, trust.OF_SIGNERS)
     trusting(site, second, second)
     request = asks.Trust(size=len(both), signature=replayed)
     with pytest.raises(FabStaticError, match="takes a new list of allowed signers only from one"):

@@ -19,7 +19,7 @@ def test_nothing_is_shipped_where_a_setting_differs(site: Site) -> None:
             release,
             sealed_in="ci",
             seal=b"",
-            signature=None,
+            beside={},
             holders=[deploy.build],
             versions_file=None,
             at=0.0,
