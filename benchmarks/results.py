@@ -75,6 +75,7 @@ class Row:
     note: str = ""
     at: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M}")
     load: float = field(default_factory=lambda: round(os.getloadavg()[0], 1))
+    on: str = field(default_factory=lambda: processors())
 
     @property
     def figure(self) -> float:
@@ -186,7 +187,7 @@ def table(rows: Sequence[Row], order: Sequence[str], notes: str) -> str:
     for name in order:
         if name in known:
             row = known[name]
-            runs = f"{len(row.ours.values)} runs, {row.at} UTC, load {row.load}"
+            runs = f"{len(row.ours.values)} runs, {row.at} UTC, load {row.load}, {row.on}"
             parts = [f"{row.note} " if row.note else "", f"({runs})"]
             lines.append(f"- **{row.what}**: {''.join(parts)}")
     missed = [known[name] for name in order if name in known and not known[name].is_met]
@@ -206,12 +207,16 @@ def table(rows: Sequence[Row], order: Sequence[str], notes: str) -> str:
     return "\n".join(lines)
 
 
+def processors() -> str:
+    """Return how many processors this machine has, and which: "2 of AMD EPYC"."""
+    found = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
+    return f"{len(found) or os.cpu_count()} of {found[0] if found else platform.machine()}"
+
+
 def machine() -> str:
-    """Return what it was measured on and with, in a few lines."""
-    cpus = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
+    """Return what the last row was measured with, in a line; each row says on which processors."""
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text("utf-8"))
     parts = [
-        f"{len(cpus) or os.cpu_count()} of {cpus[0] if cpus else platform.machine()}",
         f"{int(memory[1]) / 1e6:.0f} GB" if memory else "",
         _system(),
         f"Python {platform.python_version()}",
@@ -221,7 +226,7 @@ def machine() -> str:
         ),
         *(said for command in PROGRAMS if (said := _said(command))),
     ]
-    return "Measured on: " + ", ".join(part for part in parts if part) + "."
+    return "Measured last with " + ", ".join(part for part in parts if part) + "."
 
 
 PROGRAMS = (

@@ -36,3 +36,10 @@ def test_a_missed_goal_stands_with_its_reason_and_a_row_without_a_figure_says_so
     assert "| b | not measured |" in text
     assert "- **the row a** (0.5, goal 0.1): It waits for the disk." in text
     assert text.endswith("## The next bottleneck\n\nThe disk.\n")
+
+
+def test_each_row_says_on_which_processors_it_was_measured():
+    """Rows of a page come from several machines: seconds of one say nothing beside those of another."""
+    text = table([row("a", on="2 of A"), row("b", on="4 of B")], ["a", "b"], "")
+    assert ", 2 of A)" in text
+    assert ", 4 of B)" in text
