@@ -13,7 +13,7 @@ from fab_static.tasks.printing import print_text
 
 if TYPE_CHECKING:
     from fab_static import api
-    from fab_static.plan.inventory import Host
+    from fab_static.plan.inventory import Environment, Host
 
 
 @task(
@@ -41,13 +41,20 @@ def nginx(
     with task_session(as_json=True) as session:
         environment = session.environment
         chosen = _chosen(session, host)
-        names = server_names(environment, chosen)
+        path = _static_url(session, url)
+        other = _unlike(environment, chosen)
+        if other:
+            chosen = chosen[:1]
+            session.show.warn(
+                f"this file is for {chosen[0].name} alone, for {other.name} has another deploy_to or kind of "
+                f"address; for that one: fab {environment.name} nginx --host {other.name}"
+            )
         try:
             text = nginx_server(
                 environment.layout(chosen[0]).deploy_to,
                 listen or ("[::]:80" if ":" in chosen[0].address else "80"),
-                server_name or names,
-                url=_static_url(session, url),
+                server_name or server_names(environment, chosen),
+                url=path,
                 precompressed=environment.build.precompress,
                 deltas=environment.build.deltas > 0,
             )
@@ -59,7 +66,7 @@ def nginx(
 
 
 def _chosen(session: api.Session, name: str | None) -> list[Host]:
-    """Return the static hosts that the file is for: the one of this name; without a name, all that it fits."""
+    """Return the static hosts that the file is for: the one of this name; without a name, all."""
     environment = session.environment
     hosts = {one.name: one for one in environment.with_role("static")}
     if not hosts:
@@ -74,18 +81,17 @@ def _chosen(session: api.Session, name: str | None) -> list[Host]:
             where="--host",
             mend="name one of them",
         )
-    if name:
-        return [hosts[name]]
-    first, *_ = chosen = list(hosts.values())
-    for other in chosen:
+    return [hosts[name]] if name else list(hosts.values())
+
+
+def _unlike(environment: Environment, hosts: list[Host]) -> Host | None:
+    """Return one of these hosts that does not fit into one file with the first, or None if all do."""
+    first = hosts[0]
+    for other in hosts:
         is_alike = environment.layout(other) == environment.layout(first)
         if not is_alike or (":" in other.address) != (":" in first.address):
-            session.show.warn(
-                f"this file is for {first.name} alone, for {other.name} has another deploy_to or kind of "
-                f"address; for that one: fab {environment.name} nginx --host {other.name}"
-            )
-            return [first]
-    return chosen
+            return other
+    return None
 
 
 def _static_url(session: api.Session, url: str | None) -> str:

@@ -143,7 +143,7 @@ def test_a_project_that_cannot_be_asked_is_guessed_at_and_one_without_a_url_is_n
     session.answers["static_url"] = RemoteError("silent", where="web1", mend="start it")
     serving.nginx(C)
     assert printed[0][-1] == "/static/"
-    assert session.warned[-1].startswith(
+    assert session.warned[0].startswith(
         "the project could not be asked for its STATIC_URL (silent): /static/ is"
     )
     session.answers["static_url"] = UnsetError("STATIC_URL is unset", where="web1", mend="set it")
