@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fab_static.doctor.findings import Finding, bad, good
-from fab_static.errors import FabStaticError
+from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.errors import FabStaticError, RemoteError
+from fab_static.phases.run import putting
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3
@@ -33,6 +34,8 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
             ("S3 content", _content),
         ):
             yield look(publication, where, subject)
+        subject = "S3 from the build host"
+        yield from _from_build_host(deploy, publication, where, subject)
         if place == deploy.environment.notes:
             subject = "S3 lock"
             yield _lock(publication, where, subject)
@@ -46,6 +49,25 @@ def _writing(publication: Publication, where: str, subject: str) -> Finding:
     what = "the store takes no notice of If-Match: two deploys at once would not see each other"
     cure = "let one operator deploy at a time, or use a store with conditional writes"
     return bad(where, subject, what, cure)
+
+
+def _from_build_host(
+    deploy: Deployment, publication: Publication, where: str, subject: str
+) -> Iterator[Finding]:
+    """Look whether the build host reaches the store; where it does not, objects go through this machine."""
+    try:
+        tried = putting.tried(deploy, publication)
+    except RemoteError:  # a finding of its own says so
+        return
+    if tried is None:
+        return
+    name, why = tried
+    if why is None:
+        yield good(where, subject, f"{name} puts objects itself")
+        return
+    what = f"{name} cannot put objects ({why}): all go through this machine"
+    cure = "let it reach the store; or say put_by: operator, and it is not tried at each deploy"
+    yield advice(where, subject, what, cure)
 
 
 def _lock(publication: Publication, where: str, subject: str) -> Finding:

@@ -159,6 +159,7 @@ def test_a_bucket_alone_serves_each_release_exactly_through_deploys_and_a_rollba
         "S3 writing",
         "S3 copying",
         "S3 content",
+        "S3 from the build host",
     ]
 
 

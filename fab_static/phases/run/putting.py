@@ -14,7 +14,7 @@ from fab_static.host.agent.protocol import RECORD, TICKET
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import Holder, records
 from fab_static.phases.run.publication import Publication
-from fab_static.plan.publication import Item
+from fab_static.plan.publication import Item, object_item, object_key
 from fab_static.plan.putting import SignedPut, batches, ways
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wording import counted
@@ -51,6 +51,32 @@ def _build_host(holders: Iterable[Holder]) -> RemoteHost | None:
     return None
 
 
+def tried(deploy: Deployment, bucket: Publication) -> tuple[str, str | None] | None:
+    """Have the build host put an object that the bucket has: the store says that it is there, and keeps it.
+
+    Returns:
+        The build host's name, and why it could not, or None if it could. None for both where it shall not put, or
+        where nothing that it holds is in the bucket yet.
+
+    Raises:
+        RemoteError: the build host does not answer.
+    """
+    host = _build_host(deploy.hosts("build"))
+    if host is None or not bucket.build_host_puts:
+        return None
+    stored = {
+        entry.sha256: entry.size
+        for key, entry in bucket.manifest.files.items()
+        if entry.sha256 and key == object_key(entry.sha256)
+    }
+    absent = {raw.hex() for raw, _ in RECORD.iter_unpack(host.lacks(records(stored)))}
+    held = [object_item(sha256, size) for sha256, size in stored.items() if sha256 not in absent]
+    if not held:
+        return None
+    putting = Putting(deploy, bucket, host, [min(held, key=lambda item: item.size)])
+    return host.name, putting.why_not()
+
+
 @dataclass
 class Putting:
     """Objects on their way from the build host into a bucket."""
@@ -64,15 +90,20 @@ class Putting:
 
     def run(self) -> None:
         """Have all put, batch by batch; tell what is left, and why."""
-        for batch in batches(self.items):
-            self._put(batch)
+        why = self.why_not()
         done = {item.key for item, _ in self.done}
         left = [item.size for item in self.items if item.key not in done]
         if left:
             self.deploy.show.warn(
-                f"{self.host.name} cannot put into {self.publication.name} ({self._why}); "
+                f"{self.host.name} cannot put into {self.publication.name} ({why}); "
                 f"{counted(len(left), 'object')}, {counted(sum(left), 'byte')} go through this machine"
             )
+
+    def why_not(self) -> str | None:
+        """Have all put, batch by batch; return why something was not, or None if all are in the bucket."""
+        for batch in batches(self.items):
+            self._put(batch)
+        return None if len(self.done) == len(self.items) else self._why
 
     def _put(self, batch: Sequence[Item]) -> None:
         """Have these put; once more, by new URLs, where theirs had ended meanwhile."""

@@ -7,6 +7,7 @@ import pytest
 
 from fab_static.aws import s3, s3_requests
 from fab_static.doctor import bucket as bucket_doctor
+from fab_static.errors import RemoteError
 from fab_static.plan.inventory import S3, Environment, Host, Project
 from tests.strict_s3 import REGION, Fault, StrictS3
 
@@ -28,7 +29,7 @@ def store(monkeypatch):
 def findings(store, **place):
     origin = S3(**{"bucket": "shop", "prefix": "static/", "region": REGION, "endpoint_url": store.url, **place})  # fmt: skip
     environment = Environment("production", "shop", "/srv", (), Project("/srv"), origin=origin)
-    return bucket_doctor.check(SimpleNamespace(environment=environment))
+    return bucket_doctor.check(SimpleNamespace(environment=environment, hosts=lambda *_: ()))
 
 
 def test_a_good_bucket_is_well_and_nothing_is_written(store):
@@ -128,8 +129,32 @@ def test_a_bucket_that_shall_keep_the_lock_must_know_conditions(store, knows):
     runner = Host("runner", "runner", ("build",), local=True)
     environment = Environment("production", "shop", "/srv", (runner,), Project("/srv"), origin=place)  # fmt: skip
     store.knows_conditions = knows
-    found = bucket_doctor.check(SimpleNamespace(environment=environment))
+    found = bucket_doctor.check(SimpleNamespace(environment=environment, hosts=lambda *_: ()))
     (one,) = [one for one in found if one["subject"] == "S3 lock"]
     assert one["ok"] is knows
     assert knows or one["mend"].startswith("use a store with conditional writes; or, if the build")
     assert not [key for key in store.objects if key.endswith("probe")]
+
+
+@pytest.mark.parametrize(
+    ("tried", "what", "is_advice"),
+    [
+        (("build1", None), "build1 puts objects itself", False),
+        (("build1", "no"), "build1 cannot put objects (no): all go through this machine", True),
+    ],
+)
+def test_whether_the_build_host_reaches_the_store_is_told(
+    store, monkeypatch, tried, what, is_advice
+):
+    """Nobody must mend it: the operator's machine puts what the build host cannot."""
+    monkeypatch.setattr(bucket_doctor.putting, "tried", lambda *_: tried)
+    (one,) = [one for one in findings(store) if one["subject"] == "S3 from the build host"]
+    assert (one["ok"], one["what"], one.get("advice", False)) == (True, what, is_advice)
+
+
+def test_a_build_host_that_does_not_answer_is_told_by_its_own_finding(store, monkeypatch):
+    def silent(*_):
+        raise RemoteError("silent", where="build1", mend="start it")
+
+    monkeypatch.setattr(bucket_doctor.putting, "tried", silent)
+    assert "S3 from the build host" not in [one["subject"] for one in findings(store)]

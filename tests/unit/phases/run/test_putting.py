@@ -189,6 +189,29 @@ def test_what_is_there_already_counts_as_put_and_other_bytes_are_refused(
         putting.put_from_build_host(again, again.hub, items(), [again.build])
 
 
+def test_whether_the_build_host_can_put_is_tried_with_what_is_there_and_changes_nothing(
+    deploy_with, store
+):
+    deploy = deploy_with()
+    assert putting.tried(deploy, deploy.hub) is None  # nothing is there yet
+    shipped(deploy)
+    before = {key: one.body for key, one in store.objects.items()}
+    store.asked.clear()
+    assert putting.tried(deploy, deploy.hub) == ("build1", None)
+    assert puts(store) == [f"hub/{object_key(OF_B.sha256)}"]  # the smallest
+    assert {key: one.body for key, one in store.objects.items()} == before
+
+
+def test_what_keeps_the_build_host_from_putting_is_said(deploy_with, store):
+    deploy = deploy_with()
+    shipped(deploy)
+    store.faults.append(Fault("PUT", OF_B.sha256, 403, "AccessDenied"))
+    name, why = putting.tried(deploy, deploy.hub)
+    assert (name, why) == ("build1", "S3 denies PUT (s3:PutObject): AccessDenied, no (request R1)")
+    again = deploy_with(put_by="operator")
+    assert putting.tried(again, again.hub) is None
+
+
 def test_no_more_is_signed_than_one_batch_at_a_time(deploy_with, store, relayed, monkeypatch):
     signed, sign = [], Bucket.sign_puts
 
