@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import paramiko
 
@@ -39,6 +40,8 @@ class SharedConnection(Connection):
         super().__init__(host, environment, ways, tell)
         self._shared = shared or SharedWays(environment.ssh, tell)
         self._opening = threading.Lock()
+        self._decided = threading.Condition()
+        self._undecided = 0  # sessions
         self._transport: paramiko.Transport | None = None
         self._failures: list[Exception] = []  # of opening it
 
@@ -47,11 +50,26 @@ class SharedConnection(Connection):
         transport = self._open()
         timeout_seconds = self.environment.ssh.connect_timeout or patience.SESSION_SECONDS
         try:
-            channel = SshChannel(transport, command, timeout_seconds)
+            with self._beginning():
+                channel = SshChannel(transport, command, timeout_seconds)
+                self._sessions.add(channel)
         except (OSError, EOFError, paramiko.SSHException) as error:
+            with self._decided:  # the server may have let in another, and this one too many
+                self._decided.wait_for(lambda: not self._undecided, timeout_seconds)
             raise self._opens_no_session(str(error) or type(error).__name__) from error
-        self._sessions.add(channel)
         return channel
+
+    @contextmanager
+    def _beginning(self) -> Iterator[None]:
+        """Count a session that the server has yet to open or refuse."""
+        with self._decided:
+            self._undecided += 1
+        try:
+            yield
+        finally:
+            with self._decided:
+                self._undecided -= 1
+                self._decided.notify_all()
 
     def _open(self) -> paramiko.Transport:
         """Return the open connection. Who waits while another opens it fails as that one does."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
-from paramiko import Transport
+from paramiko import SSHException, Transport
 
 from fab_static.errors import RemoteError
 from fab_static.plan.inventory import Environment
+from fab_static.remote import connection as module
 from fab_static.remote.connection import SharedConnection
+from fab_static.workers import Workers
 from tests.processes import becomes
 from tests.unit.remote.ssh.conftest import Reached
 
@@ -71,3 +73,43 @@ def test_who_comes_later_tries_again(reached: Reached) -> None:
         with pytest.raises(RemoteError):
             connection.channel("true")
     assert connection.tries == 2
+
+
+@pytest.mark.parametrize(
+    ("is_opened", "what"),
+    [
+        (True, "the SSH server opens no further session on a connection that has one (refused)"),
+        (False, "the SSH server opens no session (refused)"),
+    ],
+)
+def test_who_is_refused_a_session_waits_for_what_becomes_of_the_one_begun_beside_it(
+    reached: Reached, monkeypatch: pytest.MonkeyPatch, is_opened: bool, what: str
+) -> None:
+    """The lock's agent and the host's own begin at once: MaxSessions 1 lets one of them in."""
+    connection = SharedConnection(reached("").hosts[0], reached(""))
+    monkeypatch.setattr(connection, "_open", lambda: None)
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Session:
+        def __init__(self, _: object, command: str, timeout_seconds: float) -> None:
+            if command == "first":
+                begun.set()
+                assert may_end.wait(timeout_seconds)
+            if command == "second" or not is_opened:
+                raise SSHException("refused")
+
+        def has_ended(self) -> bool:
+            return False
+
+    monkeypatch.setattr(module, "SshChannel", Session)
+    with Workers(2, "test") as workers:
+        first = workers.submit(connection.channel, "first")
+        assert begun.wait(30)
+        second = workers.submit(connection.channel, "second")
+        assert becomes(lambda: bool(connection._decided._waiters))  # type: ignore[attr-defined]
+        may_end.set()
+        if is_opened:
+            assert first.result(30)
+        with pytest.raises(RemoteError) as caught:
+            second.result(30)
+    assert caught.value.what == what
