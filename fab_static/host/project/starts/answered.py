@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any, Mapping
 
 from fab_static.host.project.reads.notes import Notes
@@ -40,6 +41,9 @@ _SAYS = 'cat "$1/out"; cat "$1/err" >&2; rm -r "$1"'
 _PIPE, _STDOUT, _DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 _NAMES = ("stdout", "stderr")
 _TO_STDOUT = "stdout"  # of its standard error: it goes where its output goes
+# To look at all that stands costs more than a start of `true`, and a phase may start thousands. So the looks of a run
+# may take this many seconds, and this part of what its programs take, or would have taken.
+_LOOKS_SECONDS, _LOOKS_PART = 2.0, 0.25
 
 
 class Answers:
@@ -54,6 +58,7 @@ class Answers:
         self.standing = Standing(notes.inside.roots)
         self.verifies = os.environ.get("FAB_STATIC_VERIFY_CACHE", "0") != "0"
         self.asked = self.answered = 0
+        self.ran_seconds = self._looked_seconds = 0.0
         self.memory: Memory | None = None
         self._said: set[str] = set()
         folder = base_folder(_setting("FAB_STATIC_CACHE", True), os.getcwd())
@@ -76,29 +81,45 @@ class Answers:
 
         `program` is where it is. `popen` are the arguments of Popen; for those that it was not given stand `defaults`.
         """
-        if self.memory is None or any(
-            name not in _UNDERSTOOD and value != defaults.get(name) for name, value in popen.items()
+        if (
+            self.memory is None
+            or not self._may_look()
+            or any(
+                name not in _UNDERSTOOD and value != defaults.get(name)
+                for name, value in popen.items()
+            )
         ):
             return None
-        places = [_place(popen.get(name), at) for at, name in enumerate(_NAMES, 1)]
-        if None in places or not _reads_nothing(popen.get("stdin")):
+        streams = _streams(popen)
+        if streams is None:
             return None
-        asked = [popen.get(name) for name in _NAMES]
-        if places[0] == places[1] and asked not in ([None, None], [_DEVNULL, _DEVNULL]):
-            return None
-        kinds = [_kind(popen.get("stdin"), 0), _kind(asked[0], 1), _kind(asked[1], 2)]
-        if asked == [None, None] and places[0] == places[1]:
-            kinds[2] = _TO_STDOUT
         here = os.getcwd()
         start = Start(
             os.path.join(here, program),
             words,
             os.path.join(here, folder),
             environment,
-            tuple(kinds),
+            streams,
         )
         begun = Begun(self, self.memory, start, popen)
         return begun if begun.is_plain else None
+
+    def look(self) -> View | None:
+        """Return what stands where the run works, or None if links do."""
+        began = time.monotonic()
+        view = self.standing.look()
+        self._looked_seconds += time.monotonic() - began
+        return view
+
+    def _may_look(self) -> bool:
+        """Tell whether another look is worth its time; say so once where it is not."""
+        may = self._looked_seconds <= _LOOKS_SECONDS + _LOOKS_PART * self.ran_seconds
+        if not may and "" not in self._said:
+            self._said.add("")
+            sys.stderr.write(
+                "fab_static: further programs run each time: to look what stands there takes longer than they do\n"
+            )
+        return may
 
     def say(self, start: Start, why: str) -> None:
         """Say once of a program why it runs each time."""
@@ -120,11 +141,12 @@ class Begun:
     def __init__(self, all: Answers, memory: Memory, start: Start, popen: dict[str, Any]) -> None:
         self._all, self._memory, self._start, self._popen = all, memory, start, popen
         self._temporary = temporary_now()
-        self._before = all.standing.look()
+        self._before = all.look()
         self._known = memory.find(start, self._before) if self._before else None
         self._texts: list[Passing | _File | None] = [None, None]
         self._ours: list[int] = []  # the ends of pipes that the program prints to
         self._inherited: list[Passing] = []
+        self._began = time.monotonic()
         self.complaint = ""
         all.asked += 1
 
@@ -135,8 +157,9 @@ class Begun:
 
     def is_answered(self) -> bool:
         """Tell whether it is known what comes of it. Then that is put in place, and a process starts that prints the same."""
-        made = self._known.made if self._known and not self._all.verifies else None
-        if made is None:
+        known = self._known
+        made = known.made if known and not self._all.verifies else None
+        if known is None or made is None:
             return False
         self._memory.put_in_place(made)
         words = ["/bin/sh", "-c", "exit 0"]
@@ -148,6 +171,7 @@ class Begun:
             words = ["/bin/sh", "-c", _SAYS, "fab_static", place]
         self._popen.update(args=words, env={"PATH": os.defpath}, shell=False, executable=None)
         self._all.answered += 1
+        self._all.ran_seconds += known.seconds
         return True
 
     def tell(self) -> None:
@@ -176,6 +200,7 @@ class Begun:
 
     def began(self, process: subprocess.Popen[bytes] | None) -> None:
         """Note that the program has begun, or could not; the caller's pipes pass through us from now on."""
+        self._began = time.monotonic()
         for end in self._ours:
             os.close(end)
         for at, pipe in enumerate((process.stdout, process.stderr) if process else ()):
@@ -189,22 +214,29 @@ class Begun:
 
     def ended(self, code: int, seen: Seen, start_ns: int) -> None:
         """Keep what it left, once it has ended and all is known that it read."""
+        seconds = time.monotonic() - self._began
+        self._all.ran_seconds += seconds
         texts = [text.text() if text else b"" for text in self._texts]
         if code or self._before is None:
             return
         try:
-            why = self._kept(texts, self._before, seen, start_ns)
+            why = self._kept(texts, self._before, seen, start_ns, seconds)
         except OSError as error:
             why = f"what it left cannot be read: {error}"
         if why:
             self._all.say(self._start, why)
 
     def _kept(
-        self, texts: list[bytes | None], before: View, seen: Seen, start_ns: int
+        self,
+        texts: list[bytes | None],
+        before: View,
+        seen: Seen,
+        start_ns: int,
+        seconds: float,
     ) -> str | None:
         """Keep what it left; return why it is not kept, or None."""
         standing = self._all.standing
-        after = standing.look()
+        after = self._all.look()
         if None in texts:
             return "somebody stopped listening to it"
         if after is None:
@@ -215,12 +247,12 @@ class Begun:
         apart = frozenset(text.path for text in self._texts if isinstance(text, _File))
         left, files, why = left_by(reads, before, after, apart)
         printed = (texts[0] or b"", texts[1] or b"")
-        return why or self._keep(reads, Made(printed, left, files))
+        return why or self._keep(reads, Made(printed, left, files), seconds)
 
-    def _keep(self, reads: Reads, made: Made) -> str | None:
+    def _keep(self, reads: Reads, made: Made, seconds: float) -> str | None:
         known = self._known
         if known is None:
-            self._memory.keep(self._start, reads, made)
+            self._memory.keep(self._start, reads, made, seconds)
         elif known.made is None:
             return UNSTEADY
         elif known.made.outcome != made.outcome:
@@ -251,6 +283,20 @@ class _File:
             return None
         finally:
             os.close(self._number)
+
+
+def _streams(popen: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Return what a program finds at its three streams, or None where what goes there cannot be known again."""
+    places = [_place(popen.get(name), at) for at, name in enumerate(_NAMES, 1)]
+    if None in places or not _reads_nothing(popen.get("stdin")):
+        return None
+    asked = [popen.get(name) for name in _NAMES]
+    if places[0] == places[1] and asked not in ([None, None], [_DEVNULL, _DEVNULL]):
+        return None
+    kinds = [_kind(popen.get("stdin"), 0), _kind(asked[0], 1), _kind(asked[1], 2)]
+    if asked == [None, None] and places[0] == places[1]:
+        kinds[2] = _TO_STDOUT
+    return tuple(kinds)
 
 
 def _place(asked: Any, at: int) -> tuple[int, int] | None:

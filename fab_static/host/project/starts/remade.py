@@ -80,6 +80,7 @@ class Known(NamedTuple):
 
     path: str
     made: Made | None
+    seconds: float  # that it took
     inputs: list[Row]  # all that it read, inside the folders too
 
 
@@ -101,14 +102,14 @@ class Memory:
                 ) or compared.changed(record, start.given, {}):
                     continue
                 made = None if head["unsteady"] else _made(head, data)
-                known = Known(path, made, [*record["inputs"], *record["inside"]])
+                known = Known(path, made, _seconds(head), [*record["inputs"], *record["inside"]])
             except (ValueError, TypeError, KeyError, IndexError):
                 continue
             self._results.used(path)
             return known
         return None
 
-    def keep(self, start: Start, reads: Reads, made: Made | None) -> None:
+    def keep(self, start: Start, reads: Reads, made: Made | None, seconds: float = 0) -> None:
         """Keep what a start left; None: only that it leaves something else each time."""
         record = {
             "format": FORMAT,
@@ -119,7 +120,7 @@ class Memory:
         }
         states = [row[:3] for row in (*reads.outside, *reads.inside)]
         name = hashlib.sha256(json.dumps(states).encode()).hexdigest()[:32]
-        head: dict[str, Any] = {"record": record, "unsteady": made is None}
+        head: dict[str, Any] = {"record": record, "unsteady": made is None, "seconds": seconds}
         if made:
             head.update(printed=[len(text) for text in made.printed], left=made.left)
         self._results.put(start.key, name, head, made.data if made else b"")
@@ -259,6 +260,18 @@ def left_by(
     if sum(map(len, files)) > MOST_BYTES:
         return [], [], "it left more than can be kept"
     return left, files, None
+
+
+def _seconds(head: Mapping[str, object]) -> float:
+    """Return how long a start took that left a result.
+
+    Raises:
+        ValueError: it does not say so.
+    """
+    seconds = head["seconds"]
+    if not isinstance(seconds, (int, float)):
+        raise ValueError(seconds)
+    return seconds
 
 
 def _made(head: Mapping[str, Any], data: bytes) -> Made:

@@ -350,3 +350,27 @@ def test_a_mode_and_another_name_of_what_it_overwrites_stay_as_the_program_had_t
         assert build.run(textwrap.dedent(script))[0] == ran
         assert source.read_text() == "text\n"
         assert (build.root / "in.js").stat().st_mode & 0o777 == 0o750
+
+
+LOOKS = """\
+from fab_static_sent.host.project.starts import answered
+answered._LOOKS_SECONDS, answered._LOOKS_PART = {}, 0
+"""
+MANY = """\
+import subprocess
+for _ in range(3):
+    subprocess.run(["../tool", "one"], cwd="static", capture_output=True)
+"""
+
+
+def test_where_looking_costs_more_than_the_programs_they_run(build):
+    """A phase may start one for each of thousands of files: each looked at all of them, twice."""
+    unhurried = MANY.replace("import subprocess\n", "import subprocess\n" + LOOKS.format(2), 1)
+    hurried = MANY.replace("import subprocess\n", "import subprocess\n" + LOOKS.format(-1), 1)
+    assert build.run(hurried)[0] == 3
+    assert build.said == [
+        "fab_static: further programs run each time: to look what stands there takes longer than they do"
+    ]
+    assert build.run(hurried)[0] == 3  # nothing was kept
+    assert build.run(unhurried)[0] > 0
+    assert build.run(unhurried)[0] == 0
