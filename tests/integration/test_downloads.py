@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from fab_static.errors import ReleaseError
 from tests.integration import plain_project
 from tests.integration.conftest import check_schema, on_this_machine
+from tests.serving import Server
 
 PHASES = ["collectstatic"]
 WORDS = random.Random(1).choices(["tea", "cup", "bowl", "pot", "leaf"], k=4000)
@@ -50,7 +51,7 @@ def page(code: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server = Server(("127.0.0.1", 0), Site)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
