@@ -19,6 +19,7 @@ from fab_static.report.pieces import Summary
 
 KEPT = 100  # runs
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+")
+_STAMP = len("20261122T170102Z")
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,20 @@ class Archive:
         return self.folder / name
 
     def runs(self) -> list[Path]:
-        """Return the runs, newest first: paths without an ending."""
+        """Return the runs, newest first: paths without an ending.
+
+        Of those that began in one second the newest is the one written last, whatever its task is called.
+        """
+        written: dict[Path, int] = {}
         try:
-            files = [file for file in self.folder.iterdir() if file.suffix]
+            for file in self.folder.iterdir():
+                # the page over all runs stands here too
+                if file.suffix and _NAME.fullmatch(file.stem):
+                    run = file.with_suffix("")
+                    written[run] = max(written.get(run, 0), file.lstat().st_mtime_ns)
         except OSError:  # none yet, or this machine keeps none
             return []
-        # the page over all runs stands here too
-        found = {file.with_suffix("") for file in files if _NAME.fullmatch(file.stem)}
-        return sorted(found, reverse=True)
+        return sorted(written, key=lambda run: (run.name[:_STAMP], written[run], run), reverse=True)
 
     def kept(self) -> Iterator[Kept]:
         """Yield all runs, newest first, those without a summary too."""

@@ -13,13 +13,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+from fab_static.report.archive import Archive
 from tests.integration.conftest import FAB, Operator, check_schema
 from tests.integration.test_bad_days import PHASES, altered
 from tests.strict_s3 import REGION, Fault, StrictS3
 
 
 def newest(state: Path, ending: str) -> Path:
-    return max((state / "fab_static" / "tiny" / "staging").glob(f"*{ending}"))
+    """Return the file of the newest run of a task: -deploy.log."""
+    task, dot, suffix = ending.partition(".")
+    runs = Archive("tiny", "staging", {"XDG_STATE_HOME": str(state)}).runs()
+    run = next(run for run in runs if run.name.endswith(task) or f"{task}-" in run.name)
+    return run.with_suffix(dot + suffix)
 
 
 def told(folder: Path, event: str) -> Any:

@@ -1,3 +1,5 @@
+import json
+import os
 from datetime import UTC, datetime, timedelta
 
 from fab_static.report.archive import KEPT, Archive
@@ -27,6 +29,19 @@ def test_two_runs_of_one_second_have_names_of_their_own(tmp_path):
     first.with_suffix(".log").touch()
     second = kept.begin("deploy", NOW)
     assert second.name == "20261122T170102Z-deploy-2"
+
+
+def test_of_two_runs_of_one_second_the_newest_is_the_one_written_last(tmp_path):
+    """By name a quick `prepare` came after the `activate` that followed it: `report` showed the wrong run."""
+    kept = archive(tmp_path)
+    for at, task in enumerate(("prepare", "activate", "status-2", "status-10")):
+        path = kept.begin(task, NOW).with_suffix(".json")
+        path.write_text(json.dumps({"task": task}))
+        os.utime(path, ns=(at, at))
+    kept.begin("deploy", NOW - timedelta(seconds=1)).with_suffix(".log").touch()
+    tasks = [run.name.partition("-")[2] for run in kept.runs()]
+    assert tasks == ["status-10", "status-2", "activate", "prepare", "deploy"]
+    assert [known["task"] for _, known in kept.summaries()] == tasks[:-1]
 
 
 def test_the_last_hundred_runs_are_kept(tmp_path):
