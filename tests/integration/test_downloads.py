@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,7 +15,6 @@ from fab_static.errors import ReleaseError
 from fab_static.report.archive import Archive
 from tests.integration import plain_project
 from tests.integration.conftest import check_schema, on_this_machine
-from tests.serving import Server
 
 PHASES = ["collectstatic"]
 WORDS = random.Random(1).choices(["tea", "cup", "bowl", "pot", "leaf"], k=4000)
@@ -51,7 +50,7 @@ def page(code: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = Server(("127.0.0.1", 0), Site)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
