@@ -109,6 +109,7 @@ class Requests:
         with self._turn:
             self._send_again()
             first = self._number + 1
+            self._last = self._number + len(questions), ""
             try:
                 for do, params, body in questions:
                     self._number += 1
@@ -124,8 +125,7 @@ class Requests:
             finally:
                 if self._under_way:
                     self.agent.close()
-                self._under_way = None
-                self._number = first + len(questions) - 1
+                self._number, self._under_way = self._last[0], None
         return answers
 
     def chained(

@@ -73,6 +73,23 @@ def test_whoever_interrupts_what_was_asked_together_ends_all_of_it(tmp_path):
     assert host.ask(verbs.FACTS)[0]["free_bytes"] == 1
 
 
+def test_another_thread_ends_all_that_is_foreseen(tmp_path):
+    """Ctrl-C ends the work of all hosts from the main thread; one that was foreseeing was told to end nothing."""
+
+    def cancelled(_seconds):
+        host.cancel()
+        return frame({"ok": True, "n": 2, **FACTS})
+
+    channel = Wire(frame({"ok": True, "n": 1, **FACTS}), cancelled, frame({"ok": True, "n": 3}))
+    host = host_with(channel, tmp_path)
+    host.ask(verbs.FACTS)
+    host.foresee([(verbs.FACTS, None), (verbs.STATE, None)])
+    assert [head.get("do", head.get("cancel")) for head in channel.heads()] == [
+        *("facts", "facts", "state"),
+        [2, 3],
+    ]
+
+
 def test_an_agent_that_does_not_end_its_work_is_let_go(tmp_path, monkeypatch):
     monkeypatch.setattr(patience, "CANCEL_SECONDS", 0.1)
     channel = Ticking(then=[KeyboardInterrupt()])
