@@ -138,10 +138,11 @@ def gather(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def _open_pack(host: Host, pack: str) -> None:
     """Keep what a pack holds, each object under the SHA-256 of its bytes, whatever its record says."""
     with open(host.object(pack), "rb") as file:
+        whole = os.fstat(file.fileno()).st_size
         for record in iter(lambda: file.read(RECORD.size), b""):
             # what is cut short is kept as what it is, and wanted still
             size = RECORD.unpack(record.ljust(RECORD.size, b"\0"))[1]
-            keep_bytes(host, file.read(size))
+            keep_bytes(host, file.read(min(size, whole)))
     os.unlink(host.object(pack))
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from fab_static.host.agent import carried
+from fab_static.host.agent.protocol import RECORD
 from fab_static.host.project.reads.states import stamp_of
 from tests.unit.host.agent.agents import FakeAgent, record_of
 
@@ -128,6 +129,16 @@ def test_a_file_that_has_changed_since_is_not_taken(tmp_path: Path) -> None:
     assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
     (tmp_path / "two" / "code" / "m.py").unlink()
     assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
+
+
+def test_a_pack_that_says_that_it_holds_more_than_it_does_takes_no_memory_for_that(
+    tmp_path: Path,
+) -> None:
+    agent, _ = agent_at(tmp_path)
+    pack = RECORD.pack(bytes.fromhex(sha256_of(b"small")), 1 << 62) + b"small"
+    agent.ask("put_object", pack)
+    wanted = record_of(b"small") + record_of(b"other")
+    assert agent.ask("gather", wanted, packs=[sha256_of(pack)])[1] == record_of(b"other")
 
 
 def test_a_pack_keeps_what_it_holds_under_its_own_name_alone(tmp_path: Path) -> None:
