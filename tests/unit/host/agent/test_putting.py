@@ -156,7 +156,7 @@ def test_damaged_bytes_are_never_put(agent, store):
     agent.do("put_object", body)
     path = Path(agent.host.object(sha256_of(body)))
     path.chmod(0o600)
-    path.write_bytes(b"x" + body[1:])
+    path.write_bytes(bytes([body[0] ^ 1]) + body[1:])
     raw = bytes.fromhex(sha256_of(body))
     way = {
         "url": store.base + "{key}?X-Amz-Signature={signature}",
