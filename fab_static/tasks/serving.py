@@ -40,7 +40,7 @@ def nginx(
 
     with task_session(as_json=True) as session:
         environment = session.environment
-        chosen = _chosen(session, host)
+        chosen = _chosen(environment, host)
         path = _static_url(session, url)
         other = _unlike(environment, chosen)
         if other:
@@ -65,9 +65,8 @@ def nginx(
         print_text(text)
 
 
-def _chosen(session: api.Session, name: str | None) -> list[Host]:
+def _chosen(environment: Environment, name: str | None) -> list[Host]:
     """Return the static hosts that the file is for: the one of this name; without a name, all."""
-    environment = session.environment
     hosts = {one.name: one for one in environment.with_role("static")}
     if not hosts:
         raise InventoryError(

@@ -117,7 +117,7 @@ class Answers:
         if not may and "" not in self._said:
             self._said.add("")
             sys.stderr.write(
-                "fab_static: further programs run each time: to look what stands there takes longer than they do\n"
+                "fab_static: further programs run each time: looking at the static root takes longer than they do\n"
             )
         return may
 

@@ -369,7 +369,7 @@ def test_where_looking_costs_more_than_the_programs_they_run(build):
     hurried = MANY.replace("import subprocess\n", "import subprocess\n" + LOOKS.format(-1), 1)
     assert build.run(hurried)[0] == 3
     assert build.said == [
-        "fab_static: further programs run each time: to look what stands there takes longer than they do"
+        "fab_static: further programs run each time: looking at the static root takes longer than they do"
     ]
     assert build.run(hurried)[0] == 3  # nothing was kept
     assert build.run(unhurried)[0] > 0
