@@ -28,6 +28,7 @@ from fab_static.plan import inventory
 from fab_static.remote.clients import client_of
 from fab_static.remote.ssh import settings
 from tests.integration.security_key import SecurityKey, agent
+from tests.processes import becomes
 
 ACCOUNTS = tuple(f"fab-static-ssh{number}" for number in range(3))
 CLIENTS = ("fabric", "openssh")  # of ours
@@ -141,13 +142,20 @@ class Bench:
             found = self.folder / account / "found.json"
             pid = os.fork()
             if pid == 0:
-                with contextlib.suppress(BaseException):
+                code = 1
+                try:
                     _work(self.folder, account, rows[number :: len(ACCOUNTS)], found)
-                os._exit(0)
+                    code = 0
+                except BaseException:
+                    found.write_text(traceback.format_exc())
+                finally:
+                    os._exit(code)
             workers.append((pid, found))
-        for pid, _ in workers:
-            os.waitpid(pid, 0)
-        shares = [json.loads(found.read_text()) for _, found in workers]
+        ended = [os.waitpid(pid, 0)[1] for pid, _ in workers]
+        texts = [found.read_text() if found.exists() else "" for _, found in workers]
+        broken = [f"{status}: {text}" for status, text in zip(ended, texts, strict=True) if status]
+        assert not broken, "\n".join(broken)
+        shares = list(map(json.loads, texts))
         return [shares[at % len(ACCOUNTS)][at // len(ACCOUNTS)] for at in range(len(rows))]
 
     # ---- making
@@ -271,10 +279,7 @@ class Client:
                 running.append(
                     subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
                 )
-                deadline = time.monotonic() + 10
-                while not Path(path).exists():
-                    assert time.monotonic() < deadline
-                    time.sleep(0.01)
+                assert becomes(lambda path=path: _is_heard(path), 60), f"{path} is not heard"
                 if keys:
                     subprocess.run(
                         [
@@ -461,6 +466,12 @@ def _wait_for(host: str, port: int) -> None:
         except OSError:
             assert time.monotonic() < deadline, f"no sshd at {host}:{port}"
             time.sleep(0.05)
+
+
+def _is_heard(path: str) -> bool:
+    """Tell whether somebody listens at a socket: its name is there before that."""
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(path) == 0
 
 
 def _remove(account: str) -> None:
