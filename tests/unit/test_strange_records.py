@@ -64,9 +64,11 @@ def belongs_to_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(path: Path, data: bytes) -> None:
+    """Put a file in one step: a watchdog takes a missing note for a confirmed flip."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_bytes(data)
+    beside = path.with_name(path.name + ".beside")
+    beside.write_bytes(data)
+    beside.replace(path)
 
 
 # ---- strange (fleet D6)
