@@ -16,7 +16,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_seal
 from fab_static.phases.run.provenance import vouched
 from fab_static.phases.run.revisions import SHORT
-from fab_static.phases.run.signing import is_trusted
+from fab_static.phases.run.signing import why_untrusted_here
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
@@ -49,14 +49,25 @@ def seal(deploy: Deployment) -> None:
     if known:
         deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
         _tell_unmoved(deploy, release, known)
-        if not is_trusted(deploy, known):
-            beside = deploy.seals.beside
-            beside[known.id] = vouched(deploy, known) or beside[known.id]
+        _sign_again(deploy, known)
     else:
         release = with_deltas(deploy, release, bring)
         _store(deploy, release)
     deploy.release = known or release
     _note(deploy, deploy.release, started)
+
+
+def _sign_again(deploy: Deployment, known: Release) -> None:
+    """Sign what was sealed before, and just built again, where its signature does not count by now."""
+    beside = deploy.seals.beside[known.id]
+    why = why_untrusted_here(deploy, known)
+    if beside.get("signature") and not why:
+        return
+    again = vouched(deploy, known)
+    if again:
+        deploy.seals.beside[known.id] = again
+        if beside.get("signature"):
+            deploy.show.warn(f"release {known.id} {why}. It was built again, and is signed again")
 
 
 def _tell_unmoved(deploy: Deployment, built: Release, known: Release) -> None:

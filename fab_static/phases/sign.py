@@ -52,4 +52,5 @@ def sign(deploy: Deployment, release: Release) -> None:
 
     hosts = [host for host in deploy.hosts() if release.id in deploy.states[host]["releases"]]
     deploy.on(hosts, kept)
-    deploy.show.say(f"release {release.id} is signed on {counted(len(hosts), 'host')}")
+    without = "" if beside.get("statement") else ", without a statement on how it was built"
+    deploy.show.say(f"release {release.id} is signed on {counted(len(hosts), 'host')}{without}")

@@ -4,8 +4,8 @@ The members, in this order, each once:
 
     fab_static-release          what this is: format, app, environment, release, SHA-256 of the seal
     release.json                the seal, as it was sealed
-    release.json.sig            its signature, where it has one
-    release.intoto.json         how it was built, where somebody says so; and release.intoto.json.sig, the signature of that
+    release.json.sig            the signature of it and of the next, where it has one
+    release.intoto.json         how it was built, where somebody says so
     objects/ab/abcdef…          the bytes, by SHA-256: of manifests, of resource_versions.yml, of files, of copies
 
 Two archives of one release are equal bit by bit: no header says when it was written, or who did it. So a reader
@@ -30,7 +30,6 @@ MARKER, SEAL = "fab_static-release", "release.json"
 BESIDE = {  # a key of the marker, and of what stands beside a seal -> the member
     "signature": "release.json.sig",
     "statement": "release.intoto.json",
-    "statement_signature": "release.intoto.json.sig",
 }
 MOST_MARKER = 16 * 1024  # bytes
 MOST_BESIDE = 64 * 1024
@@ -48,7 +47,7 @@ class Marker:
     """What the first member says.
 
     `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none;
-    so are `statement` and `statement_signature`. `without` is the release whose objects the archive does not carry.
+    so is `statement`. `without` is the release whose objects the archive does not carry.
     `versions_file` is the name under which the project reads its resource versions, or None if nobody knows.
     """
 
@@ -60,7 +59,6 @@ class Marker:
     versions_file: str | None = None
     signature: str | None = None
     statement: str | None = None
-    statement_signature: str | None = None
 
     def text(self) -> bytes:
         """Return the bytes of the member, always the same for the same marker."""
@@ -87,7 +85,8 @@ def read_marker(data: bytes, where: str) -> Marker:
                 mend="use the version of fab_static that wrote it: pip install --upgrade fab-static",
             )
         marker = Marker(**found)
-        is_sound = form == FORMAT and marker.text() == data and _is_sound(marker)
+        # an earlier version did not write every key
+        is_sound = form == FORMAT and _text({"format": form, **found}) == data and _is_sound(marker)
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise damaged("its first member is not as we write it", where) from error
     if not is_sound:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from fab_static.plan.archive import END, header, padding
+from tests.documented import fences
 from tests.integration.conftest import FAB, write_tiny
 from tests.unit.signing import allow, key, revoke
 
@@ -118,3 +123,99 @@ def test_a_key_that_was_lost_is_revoked_and_what_it_signed_comes_in_no_more(tmp_
     told = desk.fab("rollback", "--to", stolen, code=1)
     assert f"release {stolen} is signed by nobody whom this host trusts" in told
     assert desk.live() == latest
+
+
+STATEMENT = "release.intoto.json"
+
+
+def stripped(archive: Path) -> None:
+    """Take the statement out of an archive, as somebody does who knows what its first member says."""
+    members = {}
+    with tarfile.open(archive) as whole:
+        for one in whole.getmembers():
+            file = whole.extractfile(one)
+            assert file
+            members[one.name] = file.read()
+    del members[STATEMENT]
+    marker = members["fab_static-release"]
+    members["fab_static-release"] = re.sub(rb'"statement": "\w+"', b'"statement": null', marker)
+    archive.write_bytes(
+        b"".join(
+            header(name, len(data)) + data + padding(len(data)) for name, data in members.items()
+        )
+        + END
+    )
+
+
+def test_a_release_that_lost_its_statement_goes_live_nowhere(tmp_path: Path) -> None:
+    """Not from an archive, not from a store, by no way back; until a signer vouches for it as it is."""
+    desk = Desk(tmp_path)
+    anna = key(tmp_path, "anna")
+    trust = {"sign_with": str(anna), "allowed_signers": str(allow(tmp_path, anna))}
+    desk.write(**trust)
+    first, second = desk.deploy("a {}"), desk.deploy("b {}")
+    archive = tmp_path / "shop.release"
+    desk.fab("export", first, "--out", str(archive))
+    stripped(archive)
+    lost = f"if {STATEMENT} was beside it, it was taken away"
+    assert lost in desk.fab("prepare", "--from", str(archive), code=1)
+
+    kept = desk.folder / "static" / "releases" / first / STATEMENT
+    text = kept.read_bytes()
+    kept.unlink()
+    for words in (["--check"], [], ["--repair"], ["--to", first]):
+        assert lost in desk.fab("rollback", *words, code=1)
+    desk.write()  # an operator who knows nothing of signatures
+    for words in ([], ["--repair"]):
+        assert f"release {first} is signed by nobody whom this host trusts" in desk.fab(
+            "rollback", *words, code=1
+        )
+    assert desk.live() == second
+
+    kept.write_bytes(text)
+    desk.fab("rollback")
+    assert desk.live() == first
+    kept.unlink()
+    desk.write(**trust)
+    assert "without a statement on how it was built" in desk.fab("sign", first)
+    desk.fab("rollback", "--to", second)
+    desk.fab("rollback", "--to", first)
+    assert desk.live() == first
+
+
+VERIFY = [(page, text) for page, text in fences("") if "ssh-keygen -Y verify" in text]
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an archive that ci@example.com signed, and the list of those who may."""
+    folder = tmp_path_factory.mktemp("shipped")
+    desk, ci = Desk(folder), key(folder, "ci")
+    desk.write(sign_with=str(ci), allowed_signers=str(allow(folder, ci)))
+    desk.fab("prepare", "export", "--out", str(folder / "shop.release"))
+    return folder
+
+
+@pytest.mark.parametrize("page", ["archives.md", "SECURITY.md"])
+def test_common_tools_verify_what_an_archive_says(shipped: Path, page: str) -> None:
+    """The commands of the page; with a byte of the statement changed, they fail."""
+    (command,) = [text for found, text in VERIFY if found == page]
+    shell = ["bash", "-euo", "pipefail", "-c"]
+    ran = subprocess.run([*shell, command], cwd=shipped, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert 'Good "fab_static" signature for ci@example.com' in ran.stdout
+    statement = shipped / STATEMENT
+    statement.write_bytes(statement.read_bytes().replace(b"collectstatic", b"collectstatik"))
+    _, check = command.split("\n", 1)
+    assert subprocess.run([*shell, check], cwd=shipped, capture_output=True).returncode
+
+
+def test_common_tools_verify_the_objects_of_an_archive(shipped: Path) -> None:
+    (command,) = [text for page, text in fences("") if "find objects" in text]
+    shell = ["bash", "-euo", "pipefail", "-c"]
+    ran = subprocess.run([*shell, command], cwd=shipped, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+    one = next(path for path in (shipped / "objects").rglob("*") if path.is_file())
+    one.write_bytes(b"other")
+    _, check = command.split("\n", 1)
+    assert subprocess.run([*shell, check], cwd=shipped, capture_output=True).returncode

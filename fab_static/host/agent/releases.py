@@ -45,7 +45,7 @@ def read_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Return release.json of one release, as it was sealed, and what stands beside it."""
     host, release = agent.host, head["release"]
     data = read_seal(host, release)[1]
-    return {what: beside(host, release, what) for what in BESIDE}, data
+    return beside(host, release), data
 
 
 def summaries(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -101,7 +101,7 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
             "release",
         )
     if is_other:  # it may be live
-        refuse_unsigned(host, release, body, head.get("signature"))
+        refuse_unsigned(host, release, body, head)
     new = host.path("releases", f".{release}.new")
     remove_tree(new)
     make_folders(new)
@@ -147,9 +147,14 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
 
 def keep_beside(head: Head, folder: str) -> None:
     """Write what came with a seal beside it; whether a signature counts, the flip asks."""
-    for what, name in BESIDE.items():
+    if not head.get("signature"):
+        return
+    for what, name in BESIDE.items():  # the signature last: it speaks of the other
+        path = os.path.join(folder, name)
         if head.get(what):
-            write_file(os.path.join(folder, name), head[what].encode("ascii", "replace"))
+            write_file(path, head[what].encode("utf-8"))
+        else:
+            remove_tree(path)
 
 
 def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

@@ -27,15 +27,10 @@ SIGNERS = "allowed_signers"  # below deploy_to; the form is that of ssh-keygen(1
 REVOKED = "revoked_keys"  # beside that; the form is that of ssh-keygen(1), KEY REVOCATION LISTS
 LIVE_THEN = "live_before_signers"  # SHA-256 of the seal that was live when the list changed last
 SIGNATURE = "release.json.sig"
-# what stands beside a seal: its signature; how it was built, and the signature of that
-BESIDE = {
-    "signature": SIGNATURE,
-    "statement": "release.intoto.json",
-    "statement_signature": "release.intoto.json.sig",
-}
+# what stands beside a seal: how it was built, and the signature of both
+BESIDE = {"statement": "release.intoto.json", "signature": SIGNATURE}
 OF_RELEASES = "fab_static"  # namespaces: a signature in one is none in the other
 OF_SIGNERS = "fab_static-signers"
-OF_STATEMENTS = "fab_static-provenance"
 MOST = 1 << 20  # bytes of a list
 MOST_BESIDE = 1 << 16
 SECONDS = 30  # that ssh-keygen may take
@@ -44,6 +39,16 @@ SECONDS = 30  # that ssh-keygen may take
 def signed_words(sha256: str) -> bytes:
     """Return what is signed of a seal."""
     return b"sha256:" + sha256.encode("ascii") + b"\n"
+
+
+def release_words(seal: str, statement: str | None) -> bytes:
+    """Return what is signed of a release: its seal, by SHA-256, and its statement, where it has one.
+
+    So a statement that was changed, taken away or added makes the signature wrong.
+    """
+    if not statement:
+        return signed_words(seal)
+    return signed_words(seal) + signed_words(begun_sha256(statement.encode()).hexdigest())
 
 
 def signed_change(before: str, after: str) -> bytes:
@@ -94,15 +99,15 @@ def refuse_untrusted(host: Host, release: str, *, back: bool = False) -> None:
         refuse_unsigned(host, release, read_seal(host, release)[1], beside(host, release))
 
 
-def refuse_unsigned(host: Host, release: str, sealed: bytes, signature: str | None) -> None:
-    """Refuse a seal without a signature that counts here; see `refuse_untrusted`."""
+def refuse_unsigned(host: Host, release: str, sealed: bytes, found: Head) -> None:
+    """Refuse a seal without a signature that counts here, of what was found beside it; see `refuse_untrusted`."""
     if kept(host) is None:
         return
-    if not signature:
+    if not found.get("signature"):
         raise untrusted(host, f"release {release} is not signed", release)
     kept(host, REVOKED)  # as far as it is ours
-    words = signed_words(begun_sha256(sealed).hexdigest())
-    signed = signature.encode("ascii", "replace")
+    words = release_words(begun_sha256(sealed).hexdigest(), found.get("statement"))
+    signed = found["signature"].encode("ascii", "replace")
     why = why_untrusted(host.path(SIGNERS), words, signed, OF_RELEASES, host.root)
     if why:
         what = f"release {release} is signed by nobody whom this host trusts: {why}"
@@ -115,13 +120,14 @@ def was_live(host: Host, release: str | None) -> bool:
     return sealed is not None and kept(host, LIVE_THEN) == sealed.encode("ascii")
 
 
-def beside(host: Host, release: str, what: str = "signature") -> str | None:
-    """Return what stands beside a seal, or None if there is none that can be read."""
-    try:
-        data = read_plain(host.path("releases", release, BESIDE[what]), MOST_BESIDE)[0]
-    except (OSError, RefusedError):
-        return None
-    return data.decode("ascii", "replace")
+def beside(host: Host, release: str) -> Head:
+    """Return what stands beside a seal; None for what cannot be read."""
+    found: Head = dict.fromkeys(BESIDE)
+    for what, name in BESIDE.items():
+        with contextlib.suppress(OSError, RefusedError):
+            data = read_plain(host.path("releases", release, name), MOST_BESIDE)[0]
+            found[what] = data.decode("ascii", "replace")
+    return found
 
 
 def untrusted(host: Host, what: str, release: str) -> RefusedError:

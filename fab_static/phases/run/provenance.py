@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import metadata
 
 from fab_static.errors import ReleaseError
-from fab_static.host.agent.trust import OF_RELEASES, OF_STATEMENTS, signed_words
+from fab_static.host.agent.trust import OF_RELEASES, release_words
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
-from fab_static.phases.run.signing import sign, trust_of
+from fab_static.phases.run.signing import sign
 from fab_static.plan.provenance import digest_of, statement, why_not_of
 from fab_static.plan.release import Release
 from fab_static.plan.wire.kept import Beside
@@ -31,12 +31,8 @@ def vouched(deploy: Deployment, release: Release, *, is_new: bool = False) -> Be
     said = deploy.seals.beside.get(release.id, {}).get("statement")
     if is_new:
         said = _statement(deploy, release)
-    words = signed_words(deploy.seals.sha256(release))
-    return {
-        "signature": sign(key, words, OF_RELEASES),
-        "statement": said,
-        "statement_signature": sign(key, said.encode(), OF_STATEMENTS) if said else None,
-    }
+    words = release_words(deploy.seals.sha256(release), said)
+    return {"signature": sign(key, words, OF_RELEASES), "statement": said}
 
 
 def _statement(deploy: Deployment, release: Release) -> str:
@@ -57,26 +53,13 @@ def _statement(deploy: Deployment, release: Release) -> str:
 
 
 def refuse_wrong_statement(deploy: Deployment, release: Release) -> None:
-    """Refuse a release with a statement of another one, or that nobody signed whom the inventory allows.
-
-    A release without any is as good as before: its signature alone says who vouches for it.
+    """Refuse a release with a statement of another one. Whether it was changed or taken away, the signature says.
 
     Raises:
         ReleaseError: it has a wrong one.
     """
-    beside = deploy.seals.beside.get(release.id, {})
-    said = beside.get("statement")
-    if not said:
-        return
-    why = why_not_of(said, deploy.seals.sha256(release))
-    trust = trust_of(deploy)
-    if why is None and trust:
-        signature = beside.get("statement_signature")
-        why = (
-            trust.why_not(said.encode(), signature, OF_STATEMENTS)
-            if signature
-            else "it is not signed"
-        )
+    said = deploy.seals.beside.get(release.id, {}).get("statement")
+    why = why_not_of(said, deploy.seals.sha256(release)) if said else None
     if why:
         raise ReleaseError(
             f"what says how release {release.id} was built is not to be believed: {why}",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fab_static.errors import InventoryError, ReleaseError
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.trust import (
+    BESIDE,
     OF_RELEASES,
     OF_SIGNERS,
     REVOKED,
+    SIGNATURE,
     SIGNERS,
+    release_words,
     signed_change,
-    signed_words,
+    ssh_keygen,
     trust_digest,
     why_untrusted,
 )
@@ -26,6 +30,7 @@ from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
 SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want to be touched
+OTHER_WORDS = "incorrect signature"  # ssh-keygen, where a signature is of other words
 ARMOUR = "-----BEGIN SSH SIGNATURE-----"
 
 
@@ -82,15 +87,26 @@ class Trust:
         with tempfile.TemporaryDirectory(prefix="fab-static-") as folder:
             signers, revoked = Path(folder, SIGNERS), Path(folder, REVOKED)
             signers.write_bytes(self.signers)
-            try:
+            with _on_this_machine():
                 why = why_untrusted(str(signers), words, signed, namespace, folder)
                 if why is None and self.revoked:
                     revoked.write_bytes(self.revoked)
                     if why_untrusted(str(signers), words, signed, namespace, folder):
                         return "release.revoked_keys has the key, or is no list of keys"
-            except RefusedError as error:
-                raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
         return why
+
+
+@contextlib.contextmanager
+def _on_this_machine() -> Iterator[None]:
+    """Say of what a host would refuse that this machine does.
+
+    Raises:
+        ReleaseError: it cannot check signatures.
+    """
+    try:
+        yield
+    except RefusedError as error:
+        raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
 
 
 def trust_of(deploy: Deployment) -> Trust | None:
@@ -135,35 +151,52 @@ def _read(key: str, name: str) -> bytes:
 def refuse_untrusted(deploy: Deployment, release: Release) -> None:
     """Refuse a release that none of the inventory's allowed signers signed: hosts would, and a bucket cannot.
 
+    Where it names none, but signs, the signature of a release must be right, whoever made it.
+
     Raises:
-        ReleaseError: it is not signed, or by somebody else.
+        ReleaseError: it is not signed, or by somebody else, or its signature is of other words.
     """
-    why = _why_untrusted(deploy, release)
+    why = why_untrusted_here(deploy, release)
     if why:
-        name = deploy.environment.name
+        name, signers = deploy.environment.name, deploy.environment.release.allowed_signers
+        is_here = any(release.id in state["releases"] for state in deploy.states.values())
         raise ReleaseError(
             f"release {release.id} {why}",
-            where=f"release.allowed_signers: {deploy.environment.release.allowed_signers}",
-            mend=f"if you vouch for it, sign it: fab {name} sign {release.id}",
+            where=f"release.allowed_signers: {signers}" if signers else SIGNATURE,
+            mend=f"if you vouch for it, sign it: fab {name} sign {release.id}"
+            if is_here
+            else f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it anew",
         )
 
 
-def is_trusted(deploy: Deployment, release: Release) -> bool:
-    """Tell whether a release is signed as the inventory wants it; by anybody, where it names no signers."""
-    if deploy.environment.release.allowed_signers is None:
-        return deploy.seals.beside.get(release.id, {}).get("signature") is not None
-    return _why_untrusted(deploy, release) is None
-
-
-def _why_untrusted(deploy: Deployment, release: Release) -> str | None:
-    trust = trust_of(deploy)
-    if trust is None:
-        return None
-    signature = deploy.seals.beside.get(release.id, {}).get("signature")
+def why_untrusted_here(deploy: Deployment, release: Release) -> str | None:
+    """Return why a release is not signed as the inventory wants it, or None if it is; see `refuse_untrusted`."""
+    trust, beside = trust_of(deploy), deploy.seals.beside.get(release.id, {})
+    signature, statement = beside.get("signature"), beside.get("statement")
     if signature is None:
-        return "is not signed"
-    why = trust.why_not(signed_words(deploy.seals.sha256(release)), signature, OF_RELEASES)
-    return f"is signed by none of the allowed signers: {why}" if why else None
+        return "is not signed" if trust else None
+    words = release_words(deploy.seals.sha256(release), statement)
+    if trust:
+        why = trust.why_not(words, signature, OF_RELEASES)
+        what = "is signed by none of the allowed signers"
+    else:
+        signs = deploy.environment.release.sign_with
+        why = _why_wrong(words, signature) if signs else None
+        what = "has another signature"
+    if why and OTHER_WORDS in why and not statement:
+        why += f"; if {BESIDE['statement']} was beside it, it was taken away"
+    return f"{what}: {why}" if why else None
+
+
+def _why_wrong(words: bytes, signature: str) -> str | None:
+    """Return why nobody can have made a signature of these words, or None if somebody has."""
+    with tempfile.NamedTemporaryFile(prefix="fab-static-") as file:
+        file.write(signature.encode("ascii", "replace"))
+        file.flush()
+        check = ["-Y", "check-novalidate", "-n", OF_RELEASES, "-s", file.name]
+        with _on_this_machine():
+            code, said = ssh_keygen(check, words)
+    return next(iter(said.splitlines()), "it is not right") if code else None
 
 
 def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -> None:

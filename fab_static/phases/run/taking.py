@@ -11,6 +11,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import Holder
 from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.settings import baked_settings, manifest_path
+from fab_static.phases.run.signing import refuse_untrusted
 from fab_static.plan.baked import Baked
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
@@ -44,10 +45,12 @@ def take(
 
     Raises:
         ReleaseError: a setting that is baked into the release is another one here; or what says how it was built
-            is of another release, or signed by nobody whom this environment allows.
+            is of another release; or it is signed by nobody whom this environment allows.
     """
     deploy.seals.take(release, seal, beside)
     refuse_wrong_statement(deploy, release)
+    if beside.get("signature"):  # one that nobody signed may be signed here, once it has come
+        refuse_untrusted(deploy, release)
     _refuse_obstacles(deploy, release, sealed_in)
     live = deploy.last_live
     if live and live != release.id:

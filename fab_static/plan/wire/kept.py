@@ -9,11 +9,10 @@ Kept = tuple[str, int, str]  # a file that is kept as an object: SHA-256, size, 
 
 
 class Beside(TypedDict):
-    """What stands beside a seal: its signature; how it was built, an in-toto statement, and the signature of that."""
+    """What stands beside a seal: how it was built, an in-toto statement; and the signature of both."""
 
     signature: NotRequired[str | None]
     statement: NotRequired[str | None]
-    statement_signature: NotRequired[str | None]
 
 
 def beside_of(found: Beside) -> Beside:
@@ -21,7 +20,6 @@ def beside_of(found: Beside) -> Beside:
     return {
         "signature": found.get("signature"),
         "statement": found.get("statement"),
-        "statement_signature": found.get("statement_signature"),
     }
 
 

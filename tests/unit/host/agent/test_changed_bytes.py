@@ -13,7 +13,7 @@ import pytest
 
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.refusals import RefusedError
-from fab_static.host.agent.trust import OF_RELEASES, signed_words
+from fab_static.host.agent.trust import OF_RELEASES, release_words
 from tests.unit.host.agent.agents import (
     ALL,
     FILES,
@@ -27,22 +27,24 @@ from tests.unit.host.agent.test_trust import key, listed
 
 OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
 VERSIONS = b"js/a.js: x\n"
+STATEMENT = '{"how": "was it built?"}' * 40
 
 
 def signature(signer, text):
-    words = signed_words(hashlib.sha256(text).hexdigest())
+    words = release_words(hashlib.sha256(text).hexdigest(), STATEMENT)
     sign = ["ssh-keygen", "-q", "-Y", "sign", "-n", OF_RELEASES, "-f", str(signer)]
     return subprocess.run(sign, input=words, stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
-def goes_live(agent, name, text, signed):
+def goes_live(agent, name, text, signed, statement=STATEMENT):
     """Hand a seal over and flip, as an operator does who compares nothing."""
     words = {"release": name, "sha256": sha256_of(text), "base": None, "roles": ALL}
-    agent.ask("take_seal", text, builds=True, anew=True, signature=signed, **words)
+    beside = {"signature": signed, "statement": statement}
+    agent.ask("take_seal", text, builds=True, anew=True, **beside, **words)
     flip(agent, name)
 
 
-PLACES = 1000  # of what an archive brings: the seal, its signature, the objects
+PLACES = 1000  # of what an archive brings: the seal, its signature, its statement, the objects
 CONTENT = {path: data * 300 for path, data in FILES.items()}
 
 
@@ -65,7 +67,7 @@ def test_each_changed_byte_of_what_an_archive_brings_is_refused(agent, root, tmp
         agent.do("put_object", data)
     goes_live(agent, OLD, seal(OLD), signature(anna, seal(OLD)))
     signed = signature(anna, seal(NEW))
-    parts = [seal(NEW), signed.encode(), *CONTENT.values(), VERSIONS]
+    parts = [seal(NEW), signed.encode(), STATEMENT.encode(), *CONTENT.values(), VERSIONS]
     dice, refused, empty = random.Random(20), Counter(), FakeAgent(tmp_path / "empty")
 
     def brings(part, data):
@@ -73,6 +75,8 @@ def test_each_changed_byte_of_what_an_archive_brings_is_refused(agent, root, tmp
             goes_live(agent, NEW, data, signed)
         elif part == 1:
             goes_live(agent, NEW, seal(NEW), data.decode("latin-1"))
+        elif part == 2:
+            goes_live(agent, NEW, seal(NEW), signed, data.decode("latin-1"))
         else:
             put(empty, sha256_of(parts[part]), data)
 
@@ -84,9 +88,10 @@ def test_each_changed_byte_of_what_an_archive_brings_is_refused(agent, root, tmp
         with pytest.raises(RefusedError):
             brings(part, bytes(data))
         assert agent.do("state")["current"] == OLD
-        refused[min(part, 2)] += 1
+        refused[min(part, 3)] += 1
     assert refused[0] > 150
     assert refused[1] > 20
+    assert refused[2] > 20
     assert not [path for path in everything_below(tmp_path / "empty") if len(path) >= 64]
     goes_live(agent, NEW, seal(NEW), signed)
     assert agent.do("state")["current"] == NEW

@@ -86,6 +86,17 @@ def test_an_archive_of_a_newer_format_says_what_to_do(whole: bytes) -> None:
     assert refused(data) == "the archive has format 2, and this fab_static knows 1"
 
 
+def test_a_first_member_without_the_keys_that_came_later_is_taken(whole: bytes) -> None:
+    """As archives had it that were written before there were statements, or signatures."""
+    size = int(whole[124:135], 8)
+    marker = json.loads(whole[512 : 512 + size])
+    assert (marker.pop("statement"), marker.pop("signature")) == (None, None)
+    text = (json.dumps(marker, indent=1, sort_keys=True) + "\n").encode()
+    first = header("fab_static-release", len(text)) + text + padding(len(text))
+    found = taken(first + whole[512 + size + len(padding(size)) :])
+    assert found.release == taken(whole).release
+
+
 def release_of(**changes: Any) -> Release:
     known: dict[str, Any] = {
         "id": "20261124T170102Z",

@@ -50,7 +50,7 @@ def saved(to: BucketRecord, run: str = "one", begun: Any = None, **more: Any) ->
 def test_what_is_saved_is_what_the_next_runner_goes_by(store: StrictS3) -> None:
     first = read(store)
     release = sealed({"a.css": "a"}, A)
-    beside: Beside = {"signature": "one", "statement": "two", "statement_signature": "three"}
+    beside: Beside = {"signature": "one", "statement": "two"}
     first.keeps(release, release.to_json().encode(), beside)
     saved(first, current=A, releases=[A, B], record=[{"event": "steal"}], journal={"release": A})
     assert beside_of(read(store).kept[A]) == beside

@@ -17,7 +17,7 @@ from fab_static.phases.export import export
 from fab_static.phases.receive import receive
 from fab_static.phases.run import signing
 from fab_static.phases.run.archive_places import opened
-from fab_static.phases.run.signing import bring_trust, is_trusted
+from fab_static.phases.run.signing import bring_trust, why_untrusted_here
 from fab_static.phases.sign import sign
 from fab_static.phases.verify import verify
 from fab_static.plan.wire import asks, verbs
@@ -407,7 +407,7 @@ def test_an_archive_carries_the_signature_to_hosts_that_want_it(
     ci.open(inventory(ci.folder, first))
     sign_here(ci, release.id)
     deploy = ci.deployment()
-    assert is_trusted(deploy, deploy.seals.read(release.id))
+    assert why_untrusted_here(deploy, deploy.seals.read(release.id)) is None
     export(deploy, deploy.seals.read(release.id), tmp_path / "shop.release", None)
 
     trusting(site, None, first)
