@@ -6,7 +6,7 @@ import re
 
 from fab_static.plan.wire import questions
 
-_HAS_NO_VALUE = re.compile(r"VariableDoesNotExist|is undefined")
+_HAS_NO_VALUE = re.compile(r"VariableDoesNotExist|KeyError|is undefined")
 _CURES = {
     "fails": "correct the templates that fail",
     "is not UTF-8": "save them as UTF-8",

@@ -203,6 +203,20 @@ def test_blocks_that_compress_lost_are_told_with_their_templates_and_reasons():
     )
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "KeyError: 'USE_LOGIN'",
+        "UndefinedError: 'site' is undefined",
+        "VariableDoesNotExist: Failed lookup",
+    ],
+)
+def test_a_block_that_lacks_a_value_is_told_where_to_give_it(error):
+    assert cures(answer(failed=[gap(error=error)])) == (
+        "correct the templates that fail; or give what they look for in COMPRESS_OFFLINE_CONTEXT"
+    )
+
+
 def test_many_missing_blocks_are_counted_and_the_first_shown():
     missing = [gap(key=f"{n:064}", text="x", block=n) for n in range(30)]
     told = str(gaps_refused(answer(missing=missing), [], where="build1"))

@@ -25,14 +25,15 @@ HASHED_BYTES = 8 << 20  # larger files are known by their stat data alone
 # Native modules that open no file and no connection of their own, or only through CONNECTING.
 READ_NOTHING = frozenset(
     [
-        "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "bcrypt",
-        "brotli", "charset_normalizer", "cryptography", "Crypto", "greenlet", "hiredis",
+        "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "aiohttp", "bcrypt", "brotli",
+        "chardet", "charset_normalizer", "cryptography", "Crypto", "frozenlist", "greenlet", "hiredis",
         "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson",
         "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
         "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
         "yarl", "zope", "zstandard",
     ]
 )  # fmt: skip
+_COMPILED_PYTHON = "__mypyc"  # it reads through Python's own functions
 OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
 # known by stat data alone: only an installer writes there
 _INSTALLED = (
@@ -132,7 +133,7 @@ class Outcome:
         own = sys.base_prefix + os.sep
         if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
             self._notes.is_unseen("it may have opened a dbm database")
-        native: list[str] = []
+        native: dict[str, str] = {}  # file -> the module
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):
@@ -144,10 +145,17 @@ class Outcome:
                 self._notes.is_unseen(f"{file} changed while it was read")
             self._notes.note("bytes", file)
             is_ours = file.startswith(own) and "lib-dynload" in file
-            if file.endswith(".so") and not is_ours and name.split(".")[0] not in self._trust:
-                native.append(name)
-        if native:  # all at once: else the next deploy would tell of the next one
-            self._notes.is_unseen(_of_native(sorted(native)))
+            if file.endswith(".so") and not is_ours:
+                native[file] = min(
+                    native.get(file, name), name, key=len
+                )  # requests has chardet, too
+        unknown = [name for name in sorted(native.values()) if not self._reads_nothing(name)]
+        if unknown:  # all at once: else the next deploy would tell of the next one
+            self._notes.is_unseen(_of_native(unknown))
+
+    def _reads_nothing(self, module: str) -> bool:
+        package = module.split(".")[0]
+        return package in self._trust or package.endswith(_COMPILED_PYTHON)
 
     def _is_anothers(self, path: str) -> bool:
         if path.startswith("/proc/self/") or is_device(path):
@@ -165,14 +173,14 @@ def _entries_now(folder: str) -> list[Entry]:
         return []
 
 
-def _of_native(names: list[str]) -> str:
-    """Return why a run that loaded these native modules is not used again."""
-    if len(names) == 1:
-        return (
-            f"it loaded the native module {names[0]}, which may read unseen: name it in build.trust "
-            "if it does not"
-        )
+def _of_native(modules: list[str]) -> str:
+    """Return why a run that loaded native modules is not used again: the first one of each package."""
+    first: dict[str, str] = {}
+    for name in modules:
+        first.setdefault(name.split(".")[0], name)
+    *names, last = first.values()
+    told = f"s {', '.join(names)} and {last}" if names else f" {last}"
     return (
-        f"it loaded the native modules {', '.join(names[:-1])} and {names[-1]}, which may read unseen: "
-        "name those in build.trust that do not"
+        f"it loaded the native module{told}, which may read unseen; "
+        f"trust what does not: build.trust: [{', '.join(first)}]"
     )
