@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
     """Make `namespace` for the fabfile that asks for it; a Django project never loads Fabric."""
     if name == "namespace":
         try:
-            # in this order: the first line stands before anything that takes long is loaded
+            # in this order: Ctrl-C is answered before anything that takes long is loaded
             from fab_static.tasks import first_line
 
             folder = first_line.calling_folder()

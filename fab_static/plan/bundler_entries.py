@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from fab_static.plan.bundler_manifest import assets_of, entries_of, path_of
 from fab_static.plan.wire.questions import EntryUse
-from fab_static.plan.wording import some_of
+from fab_static.plan.wording import nearest, some_of
 
 SHOWN = 5  # entries named where none is near
 APPS = {
@@ -77,9 +76,9 @@ def _public(data: Mapping[str, object], static_url: str) -> str:
 
 def _not_among(name: str, known: Iterable[str], what: str) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = nearest(name, names)
     if near:
-        return f"no {what} {name!r}; the nearest is {near[0]!r}"
+        return f"no {what} {name!r}; the nearest is {near!r}"
     return f"no {what} {name!r}; it has {some_of(names, SHOWN) or 'none'}"
 
 

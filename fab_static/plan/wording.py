@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -52,3 +53,8 @@ def sized(count: int) -> str:
         if number < 999.5 or unit == "TB":
             break
     return f"{number:.1f} {unit}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant, or None if none is like it."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)

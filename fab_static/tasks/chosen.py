@@ -13,7 +13,7 @@ from fab_static import interruption
 from fab_static.errors import InventoryError
 from fab_static.plan.spelling import spelled
 from fab_static.sessions.environments import environments, read_environment
-from fab_static.tasks import names
+from fab_static.tasks import first_line, names
 from fab_static.tasks.fabric_settings import with_given, with_passphrase
 
 if TYPE_CHECKING:
@@ -41,14 +41,15 @@ def environment_words() -> list[str]:
 def chosen_session(show: Terminal) -> api.Session:
     """Return the session with the chosen environment; chained tasks share its connections."""
     began = time.time()  # before what follows is loaded
-    from fab_static import api
-
     if "environment" not in CHOSEN:
         raise _no_environment(CHOSEN.get("inventories", Path("inventories")))
     name = CHOSEN["environment"]
     session: api.Session | None = CHOSEN.get("session")
     if session is None or session.environment.name != name:
         environment = read_environment(name, CHOSEN["inventories"])
+        first_line.say(environment)
+        from fab_static import api  # not above: it takes longer than all that the line needs
+
         environment = with_passphrase(with_given(environment, CHOSEN.get("given")))
         session = api.Session(environment, inventories=CHOSEN["inventories"], show=show)
         session.spell = spell()

@@ -1,7 +1,8 @@
-"""Says what begins before anything that takes long is loaded, and answers Ctrl-C until a task does.
+"""Says what begins before what takes long is loaded, and answers Ctrl-C until a task does.
 
-`fab` imports Fabric before it reads a fabfile: half a second of a processor on a small machine. Our own modules
-come after the first line. So this module imports what Python has loaded anyway, and PyYAML, which Fabric loads.
+`fab` imports Fabric before it reads a fabfile: half a second of a processor on a small machine. Then the words and the
+inventory are read, so that nothing that is refused is said to ask a host. All that connects to hosts is loaded after
+the first line.
 """
 
 from __future__ import annotations
@@ -10,16 +11,31 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-LOOKING = {  # their words on standard output are an answer, which a program may read
+from fab_static.errors import InventoryError
+from fab_static.plan.ids import may_name
+from fab_static.plan.spelling import spelled
+from fab_static.plan.wording import counted
+
+if TYPE_CHECKING:
+    from invoke.program import Program
+
+    from fab_static.plan.inventory import Environment
+
+Given = tuple[str, dict[str, Any]]  # a task, and its options by their names
+
+# their words on standard output are an answer, which a program may read
+LOOKING = {
     *("plan", "status", "releases", "diff", "why", "check", "unlock"),
-    *("nginx", "cdn-function", "export", "--json", "-j", "--dry-run"),
+    *("nginx", "cdn-function", "export"),
 }
-ASK_NOBODY = {"init", "report", "--help", "--quiet", "--url"}
-HELP_OR_QUIET = {"h", "q"}  # short options; several may stand in one word
+ANSWERS = ("json", "dry_run")  # options with which other tasks answer so, too
+SAYS_NOTHING = {"quiet", "url"}  # `nginx --url` asks nobody
+NAME_RELEASES = ("to", "release", "old", "new")
+ONLY_TELLS = ("help", "list", "complete", "dry")  # of `fab` itself
 INTERRUPTED = "interrupted; nothing was contacted yet"
 _SAID: list[str] = []  # `from fab_static import namespace` asks twice
 
@@ -41,18 +57,25 @@ def calling_folder() -> Path:
 
 
 def begin(folder: Path) -> None:
-    """Say which hosts will be asked, where `fab` reads this folder's fabfile to run a task of ours."""
-    words = _words_of_program()
-    path = _inventory(words, folder / "inventories")
-    if path is None or _SAID:
+    """Answer Ctrl-C, where `fab` reads this folder's fabfile to run tasks in an environment."""
+    program = _program()
+    if program is None or any(program.args[name].value for name in ONLY_TELLS):
         return
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    named = any(_is_environment(word, folder / "inventories") for word in program.core.unparsed)
+    if named and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
-    _SAID.append(_line(path, words) or "")
-    if _SAID[0]:
-        stream = _stream(words)
-        stamp = time.strftime("%H:%M:%S ") if stream is sys.stdout and not _is_seen(stream) else ""
-        _write(stream, stamp + _SAID[0])
+
+
+def say(environment: Environment) -> None:
+    """Say which hosts will be asked, once the words and the inventory were read and no fault was found."""
+    tasks = _tasks_in(spelled(environment.name))
+    line = _line(environment, tasks)
+    if line is None or _SAID:
+        return
+    _SAID.append(line)
+    stream = _stream(tasks)
+    stamp = time.strftime("%H:%M:%S ") if stream is sys.stdout and not _is_seen(stream) else ""
+    _write(stream, stamp + line)
 
 
 def end() -> None:
@@ -86,64 +109,58 @@ def _is_seen(stream: TextIO | None) -> bool:
         return False
 
 
-def _words_of_program() -> list[str]:
-    """Return the words of the command line that name tasks, or none if no command line runs us."""
+def _program() -> Program | None:
+    """Return the program behind `fab`, or None if no command line runs us."""
     invoke = sys.modules.get("invoke.program")
     frame = sys._getframe()
     while invoke and (frame := frame.f_back):  # type: ignore[assignment]
-        program = frame.f_locals.get("self")
-        if isinstance(program, invoke.Program) and hasattr(program, "core"):
-            args = program.args
-            is_asked = any(args[name].value for name in ("help", "list", "complete", "dry"))
-            return [] if is_asked else list(program.core.unparsed)
-    return []
-
-
-def _inventory(words: Sequence[str], folder: Path) -> Path | None:
-    """Return the inventory of the environment that the words name last before a task, or None if none is run."""
-    found = None
-    for word in words:
-        path = _file_of(word.rpartition(".")[2], folder)
-        if path is None and found:
-            return found  # a task follows, or a word of it
-        found = path or found
+        found = frame.f_locals.get("self")
+        if isinstance(found, invoke.Program) and hasattr(found, "core"):
+            program: Program = found
+            return program
     return None
 
 
-def _file_of(name: str, folder: Path) -> Path | None:
+def _is_environment(word: str, folder: Path) -> bool:
+    name = word.rpartition(".")[2]
     names = (name, name.replace("-", "_"))
     paths = [folder / f"{one}.{ending}" for one in names for ending in ("yml", "yaml")]
     usable = name.isprintable() and "/" not in name and name not in ("", "example")
-    return next((path for path in paths if path.is_file()), None) if usable else None
+    return usable and any(path.is_file() for path in paths)
 
 
-def _line(path: Path, words: Sequence[str]) -> str | None:
-    """Return the line, or None if nobody is asked, or the inventory will be refused."""
-    short = {letter for word in words if word[:1] == "-" != word[1:2] for letter in word[1:]}
-    if ASK_NOBODY & {*words} or HELP_OR_QUIET & short:
+def _tasks_in(environment: str) -> list[Given]:
+    """Return the tasks that follow an environment's name on the command line, each with its options."""
+    program = _program()
+    found = [(one.name.rpartition(".")[2], one.as_kwargs) for one in getattr(program, "tasks", ())]
+    names = [name for name, _ in found]
+    return found[names.index(environment) + 1 :] if environment in names else []
+
+
+def _line(environment: Environment, tasks: Sequence[Given]) -> str | None:
+    """Return the line, or None if nobody is asked, nothing is to be said, or an option will be refused."""
+    options = [pair for _, given in tasks for pair in given.items() if pair[1]]
+    if not tasks or tasks[0][0] == "report" or SAYS_NOTHING & {name for name, _ in options}:
         return None
-    import yaml  # not above: without the first line none of it is needed
+    # not above: who reads an inventory has loaded them
+    from fab_static.plan.inventory.without import without
+    from fab_static.tasks.ours import left_out, seconds
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        text = path.read_text("utf-8")
-        hosts = yaml.load(text, loader)["hosts"]  # noqa: S506 - a safe one
-        count = len({*hosts} - {*_left_out(words)})
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        return None  # what is wrong is said when it is read in earnest
-    return f"{path.stem}: asks {count} {'host' if count == 1 else 'hosts'} ..." if count else None
+        for name, value in options:
+            if name == "wait":
+                seconds(value)
+            elif name == "without":
+                environment = without(environment, left_out(value).get("without", ()))
+            elif name in NAME_RELEASES and not may_name(value):
+                return None
+    except InventoryError:
+        return None  # the task refuses it
+    return f"{environment.name}: asks {counted(len(environment.hosts), 'host')} ..."
 
 
-def _left_out(words: Sequence[str]) -> Iterator[str]:
-    """Yield the hosts that --without names."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        option, _, value = word.partition("=")
-        if option == "--without":
-            yield from (value or following).split(",")
-
-
-def _stream(words: Sequence[str]) -> TextIO | None:
+def _stream(tasks: Sequence[Given]) -> TextIO | None:
     """Return where it is said: never in an answer that a program may read."""
-    if not LOOKING & {word.rpartition(".")[2] for word in words}:
+    if not any(name in LOOKING or any(map(given.get, ANSWERS)) for name, given in tasks):
         return sys.stdout
     return next((stream for stream in (sys.stdout, sys.stderr) if _is_seen(stream)), None)

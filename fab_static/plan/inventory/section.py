@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from fab_static.plan.inventory.environment import FOLDER
+from fab_static.plan.wording import nearest
 
 MAX_NUMBER = 10**15
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -73,9 +73,9 @@ class Section:
         """Report the keys that nobody asked for, with the nearest one that exists."""
         for key in self._data:
             if str(key) not in self._read:
-                near = difflib.get_close_matches(str(key), sorted(self._read), n=1, cutoff=0.6)
+                near = nearest(str(key), self._read)
                 known = ", ".join(sorted(self._read))
-                hint = f"did you mean `{near[0]}`?" if near else f"the keys here are {known}"
+                hint = f"did you mean `{near}`?" if near else f"the keys here are {known}"
                 self.problem(str(key), f"unknown key; {hint}")
 
     def _get(self, key: str, kinds: tuple[type, ...], words: str, default: Any) -> Any:
@@ -267,8 +267,8 @@ class Section:
 
 def no_such(value: str, known: tuple[str, ...], what: str, whats: str) -> str:
     """Say that a word is not known, with the nearest one and all that are."""
-    near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
-    guess = f" (did you mean `{near[0]}`?)" if near else ""
+    near = nearest(value, known)
+    guess = f" (did you mean `{near}`?)" if near else ""
     article = "an" if what[0] in "aeiou" else "a"
     return f'"{value}" is not {article} {what}{guess}; the {whats} are {", ".join(known)}'
 
