@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from fab_static.plan.wire import questions
-from fab_static.plan.wording import some_of
+from fab_static.plan.wording import first_line, some_of
 
 LINES_SHOWN = 12  # of a block's text
 GAPS_SHOWN = 20
@@ -223,13 +223,13 @@ def problems(
 ) -> list[str]:
     """Return what a coverage answer lacks, one text of one or more lines for each block."""
     found = [
-        f"{gap['template']} does not parse, and holds a compress block: {gap['error']}"
+        f"{gap['template']} does not parse, and holds a compress block: {_in_short(gap['error'])}"
         for gap in answer["broken"]
         if gap["has_compress"]
     ]
     found += [
         f"{_place(gap)} fails while it is rendered for its key, which compress does not tell: "
-        f"{gap['error']}"
+        f"{_in_short(gap['error'])}"
         for gap in answer["failed"]
     ]
     for missing in answer["missing"]:
@@ -296,7 +296,7 @@ def _passed_over(gap: questions.PassedOver) -> str:
     place = f"{gap['template']}, line {gap['line']}"
     told = f"{place}: compress does not find the block in {gap['tag']}"
     if "error" in gap:
-        return f"{told}, and it fails while it is rendered: {gap['error']}"
+        return f"{told}, and it fails while it is rendered: {_in_short(gap['error'])}"
     return "\n".join([f"{told}; it renders as", *_beginning(gap["text"])])
 
 
@@ -307,11 +307,7 @@ def _place(gap: questions.Place) -> str:
 
 def advice(answer: questions.Coverage) -> list[str]:
     """Return what does not stop a release, and should be known: one line each."""
-    found = [
-        f"{gap['template']} does not parse, and holds no compress block: {gap['error']}"
-        for gap in answer["broken"]
-        if not gap["has_compress"]
-    ]
+    found = _broken([gap for gap in answer["broken"] if not gap["has_compress"]])
     for gap in answer["unfilled"]:
         found += _not_given(gap)
     found += [
@@ -323,6 +319,23 @@ def advice(answer: questions.Coverage) -> list[str]:
         file = made["file"] or "what compress made of it"
         found.append(_MADE[made["what"]].format(_place(made), file=file, name=made["name"]))
     return found + [_ambiguous(gap["blocks"]) for gap in answer["ambiguous"]]
+
+
+def _broken(gaps: Iterable[questions.Broken]) -> list[str]:
+    """Return one line for each error: a variable in {% extends %} gives many templates the same one."""
+    templates: dict[str, list[str]] = {}
+    for gap in gaps:
+        templates.setdefault(_in_short(gap["error"]), []).append(gap["template"])
+    return [
+        f"{some_of(names, WORDS_SHOWN)} {'do' if names[1:] else 'does'} not parse, and "
+        f"{'hold' if names[1:] else 'holds'} no compress block: {error}"
+        for error, names in templates.items()
+    ]
+
+
+def _in_short(error: str) -> str:
+    """Return an error's first line: Django names every tag library that there is, one a line."""
+    return first_line(error.partition(" Must be one of:\n")[0])
 
 
 def _not_given(gap: questions.Unfilled) -> list[str]:

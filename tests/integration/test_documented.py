@@ -207,3 +207,20 @@ def test_the_fabfile_of_the_how_to_deploys(desk: Desk, tmp_path: Path) -> None:
         ran = desk.run(f"cd '{tmp_path}' && {desk.meant(command)}")
         assert ran.returncode == 0, f"{command}: {ran.stdout}{ran.stderr}"
     assert desk.run(f"cd '{tmp_path}' && fab migrate").returncode == 0
+
+
+def test_the_manage_py_of_the_how_to_builds(desk: Desk) -> None:
+    """For an application that pip installed; the settings stand beside it."""
+    (block,) = [text for _, text in fences("python") if "execute_from_command_line" in text]
+    code = desk.code("staging")
+    manage = code / "manage.py"
+    before = manage.read_text()
+    (name,) = re.findall(r'"DJANGO_SETTINGS_MODULE", "([\w.]+)"', before)
+    (code / "settings.py").write_text(f"from {name} import *\n")
+    try:
+        manage.write_text(block)
+        change(code, "both", os.urandom(4).hex())
+        assert "is live on staging" in desk.fab("staging", "deploy")
+    finally:
+        manage.write_text(before)
+        (code / "settings.py").unlink()

@@ -98,7 +98,7 @@ def in_project(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         raise ProbeError(
             "there is no manage.py",
             folder,
-            "project.path must name the folder that holds manage.py",
+            "project.path must name the folder that holds manage.py; what pip installed needs one: docs/how-to.md",
         )
     try:
         from django.core.management import ManagementUtility

@@ -274,7 +274,12 @@ def test_a_block_that_other_languages_render_otherwise_is_told_with_the_language
 def test_what_stops_no_release_is_told_in_a_line_each():
     told = answer(
         broken=[
-            {"engine": "django", "template": "x.html", "error": "E: no", "has_compress": False}
+            {"engine": "django", "template": template, "error": error, "has_compress": False}
+            for template, error in [
+                ("x.html", "E: no"),
+                ("y.html", "E: no tag library. Must be one of:\ncache\ni18n"),
+                ("z.html", "E: no"),
+            ]
         ],
         unfilled=[gap(variables=["user.id"])],
         ambiguous=[
@@ -283,7 +288,8 @@ def test_what_stops_no_release_is_told_in_a_line_each():
     )
     assert coverage.is_covered(told)
     assert coverage.advice(told) == [
-        "x.html does not parse, and holds no compress block: E: no",
+        "x.html, z.html do not parse, and hold no compress block: E: no",
+        "y.html does not parse, and holds no compress block: E: no tag library.",
         "page.html, block 0, line 3: no offline context gives user.id: a page that does gets "
         "OfflineGenerationError; name it in COMPRESS_OFFLINE_CONTEXT, or keep it out of the block",
         "one text, and so one key, for different output: page.html, block 0, line 3 asks for js file; "

@@ -22,12 +22,13 @@ from fab_static.host.project.reads.states import (
 )
 
 HASHED_BYTES = 8 << 20  # larger files are known by their stat data alone
-# Native modules that open no file and no connection of their own, or only through CONNECTING.
+# Native modules, or packages of them, that open no file and no connection of their own, or only through CONNECTING.
 READ_NOTHING = frozenset(
     [
         "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "aiohttp", "bcrypt", "brotli",
         "chardet", "charset_normalizer", "cryptography", "Crypto", "frozenlist", "greenlet", "hiredis",
         "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson",
+        "PIL._imaging", "PIL._imagingmath", "PIL._imagingmorph", "PIL._webp",  # its fonts and profiles do
         "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
         "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
         "yarl", "zope", "zstandard",
@@ -155,7 +156,7 @@ class Outcome:
 
     def _reads_nothing(self, module: str) -> bool:
         package = module.split(".")[0]
-        return package in self._trust or package.endswith(_COMPILED_PYTHON)
+        return not self._trust.isdisjoint((package, module)) or package.endswith(_COMPILED_PYTHON)
 
     def _is_anothers(self, path: str) -> bool:
         if path.startswith("/proc/self/") or is_device(path):

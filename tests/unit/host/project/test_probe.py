@@ -232,7 +232,7 @@ def test_a_folder_without_manage_py_is_told(tmp_path):
         "error": {
             "what": "there is no manage.py",
             "where": str(tmp_path),
-            "mend": "project.path must name the folder that holds manage.py",
+            "mend": "project.path must name the folder that holds manage.py; what pip installed needs one: docs/how-to.md",
         },
     }
 
