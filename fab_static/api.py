@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -410,8 +411,11 @@ class Session(Looking):
         """Open the environment that a release is promoted from, to read it."""
         from fab_static.sessions.taking import refuse_source
 
-        with Session(environment, inventories=self.inventories, show=self.show) as other:
-            refuse_source(self.environment, other.environment)
+        if isinstance(environment, str):
+            environment = read_environment(environment, self.inventories)
+        refuse_source(self.environment, environment)
+        source = replace(environment, fills_others=self.environment.has_bucket)
+        with Session(source, inventories=self.inventories, show=self.show) as other:
             other._check_id(release)
             yield other._deployment(secrets=False)
 

@@ -332,22 +332,28 @@ def hubbed(bucketed: BucketOperator) -> BucketOperator:
 
 
 @contextmanager
-def counted(operator: BucketOperator) -> Iterator[Callable[[], int]]:
-    """Yield what says how many bytes went over the operator's line: to and from hosts, and to and from the store."""
+def counted(operator: BucketOperator, *names: str) -> Iterator[Callable[[], int]]:
+    """Yield what says how many bytes went over the operator's line: to and from hosts, and to and from the store.
+
+    The hosts of the inventories of these names are reached through a proxy that counts.
+    """
     fleet = operator.fleet
     lines = {
         name: Proxy((host.address, host.port), host.address) for name, host in fleet.hosts.items()
     }
-    inventory = operator.folder / "inventories" / "hubbed.yml"
-    before, keys = inventory.read_text(), fleet.known_hosts.read_text()
-    described, through = yaml.safe_load(before), ""
+    inventories = [operator.folder / "inventories" / f"{name}.yml" for name in names]
+    before = {inventory: inventory.read_text() for inventory in inventories}
+    keys, through = fleet.known_hosts.read_text(), ""
     for name, line in lines.items():
-        described["hosts"][name]["port"] = line.port
         at = f"[{fleet.hosts[name].address}]:"
         own = f"{at}{fleet.hosts[name].port} "
         mine = [each for each in keys.splitlines() if own in each]
         through += "\n".join(mine).replace(own, f"{at}{line.port} ") + "\n"
-    inventory.write_text(yaml.safe_dump(described))
+    for inventory, text in before.items():
+        described = yaml.safe_load(text)
+        for name, host in described["hosts"].items():
+            host["port"] = lines[name].port
+        inventory.write_text(yaml.safe_dump(described))
     fleet.known_hosts.write_text(keys + through)
     try:
         yield (
@@ -357,7 +363,8 @@ def counted(operator: BucketOperator) -> Iterator[Callable[[], int]]:
             )
         )
     finally:
-        inventory.write_text(before)
+        for inventory, text in before.items():
+            inventory.write_text(text)
         fleet.known_hosts.write_text(keys)
         for line in lines.values():
             line.close()
@@ -386,7 +393,7 @@ def test_no_object_passes_the_operators_line(hubbed: BucketOperator) -> None:
     """What does pass does not grow with the bytes of a release."""
     logo = hubbed.fleet.hosts["build1"].code / "assets" / "big.bin"
     carried = []
-    with counted(hubbed) as line:
+    with counted(hubbed, "hubbed") as line:
         for size in (1, 3_000_000):
             logo.write_bytes(os.urandom(size))
             before = line()

@@ -219,6 +219,7 @@ class Environment:
     confirm: bool = False
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hooks_timeout: float = 300  # seconds that each hook may take
+    fills_others: bool = False  # no key: its build host puts objects into another one's buckets
 
     def with_role(self, *roles: str) -> tuple[Host, ...]:
         """Return the hosts that have any of the roles, in the inventory's order."""
@@ -227,7 +228,8 @@ class Environment:
     @property
     def has_bucket(self) -> bool:
         """Whether a bucket takes part in a deploy: as the origin, as the hub, or as the cache."""
-        return any(place is not None for place in (self.origin, self.hub, self.cache))
+        own = any(place is not None for place in (self.origin, self.hub, self.cache))
+        return own or self.fills_others
 
     @property
     def build_host(self) -> Host:
