@@ -8,9 +8,13 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections import deque
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+from fab_static.host.agent import watchdog
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
@@ -172,8 +176,19 @@ def flip_back(agent, current, previous=None, links=None, *, reload=None):
         entry={"by": "anna"},
         manifest=None,
         reload=reload,
-        confirm_timeout=0.5,
+        confirm_timeout=60,
     )
+
+
+def silence(monkeypatch, path):
+    """Return a file that is not there: once it is, every operator has been silent for hours whenever a watchdog looks."""
+    looks = count(1)
+
+    def later():
+        return time.monotonic() + (10000 * next(looks) if path.exists() else 0)
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=later, sleep=time.sleep))
+    return path
 
 
 def overwrite(path, data):

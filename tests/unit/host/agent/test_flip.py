@@ -6,14 +6,17 @@
 import json
 import os
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fab_static.host.agent import flip as flip_module
+from fab_static.host.agent import watchdog
 from fab_static.host.agent.disk import point
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.watchdog import BEFORE
+from tests.processes import becomes
 from tests.unit.host.agent.agents import (
     MANIFEST,
     A,
@@ -24,6 +27,7 @@ from tests.unit.host.agent.agents import (
     flip,
     flip_back,
     record,
+    silence,
 )
 
 
@@ -205,7 +209,13 @@ def test_while_a_flip_is_provisional_the_offline_manifest_holds_both_releases_ke
     assert not (root / "union.json").exists()
 
 
-def test_a_flip_that_nobody_confirms_goes_back_by_itself(agent, root):
+@pytest.fixture
+def silent(monkeypatch, root):
+    """A file: once it is there, nothing was heard of the operator for hours."""
+    return silence(monkeypatch, root.parent / "silent")
+
+
+def test_a_flip_that_nobody_confirms_goes_back_by_itself(agent, root, silent):
     """Whoever is cut off in the middle of a flip leaves no mixed fleet behind."""
     for release in (A, B):
         build(agent, release)
@@ -218,30 +228,43 @@ def test_a_flip_that_nobody_confirms_goes_back_by_itself(agent, root):
         entry={"by": "anna"},
         manifest=None,
         reload=f"touch {told}",
-        confirm_timeout=0.5,
+        confirm_timeout=60,
     )
     assert agent.host.live() == B
     assert agent.do("state")["provisional"]["release"] == B
-    until(told.exists)
+    silent.touch()
+    assert becomes(told.exists)
     assert agent.host.live() == A
     assert agent.do("state")["provisional"] is None
     assert "nothing was heard of the operator" in (root / "log.jsonl").read_text()
     assert agent.do("confirm", release=B)["confirmed"] is False
 
 
-def test_a_flip_stays_as_long_as_the_operator_is_heard_of(agent, root):
+def test_a_flip_stays_as_long_as_the_operator_is_heard_of(agent, root, monkeypatch):
     for release in (A, B):
         build(agent, release)
     flip(agent, A)
-    agent.do("flip", release=B, links={}, entry={}, manifest=None, reload=None, confirm_timeout=2)
-    started = time.monotonic()
-    while time.monotonic() - started < 5:  # longer than twice the silence it would bear
-        os.utime(root / "provisional.json")
+    note = root / "provisional.json"
+    monkeypatch.setattr(flip_module, "start_watchdog", lambda *_: None)  # it is looked at here
+    flip(agent, B, provisional=True)
+    now = [0.0]
+
+    def hears(_seconds):
+        now[0] += 40  # of the 60 that it would bear
+        os.utime(note, (now[0], now[0]))
         assert agent.host.live() == B
-    assert agent.do("confirm", release=B)["confirmed"] is True
+        if now[0] > 1000:
+            assert agent.do("confirm", release=B)["confirmed"] is True
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=hears))
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.chdir(root)  # it goes elsewhere
+    watchdog.watchdog(agent.host, {"confirm_timeout": 60}, json.loads(note.read_text()))
+    assert now[0] > 1000
+    assert agent.host.live() == B
 
 
-def test_a_confirmed_flip_that_is_doubted_goes_back_by_itself(agent, root):
+def test_a_confirmed_flip_that_is_doubted_goes_back_by_itself(agent, root, silent):
     """The operator could not tell every host, and died on the way back."""
     for release in (A, B):
         build(agent, release)
@@ -252,7 +275,7 @@ def test_a_confirmed_flip_that_is_doubted_goes_back_by_itself(agent, root):
         "entry": {"by": "anna"},
         "manifest": None,
         "reload": f"touch {told}",
-        "confirm_timeout": 0.5,
+        "confirm_timeout": 60,
         "current": A,
         "previous": None,
     }
@@ -263,12 +286,13 @@ def test_a_confirmed_flip_that_is_doubted_goes_back_by_itself(agent, root):
     agent.do("doubt", **doubted)
     assert agent.host.live() == B
     assert agent.do("confirm", release=B)["confirmed"] is False  # it comes late
-    until(told.exists)
+    silent.touch()
+    assert becomes(told.exists)
     state = agent.do("state")
     assert (state["current"], state["previous"], state["provisional"]) == (A, None, None)
 
 
-def test_processes_that_were_not_told_of_the_way_back_are_told_by_the_host(agent, root):
+def test_processes_that_were_not_told_of_the_way_back_are_told_by_the_host(agent, root, silent):
     """The operator died after he had put the links back, before the reload."""
     for release in (A, B):
         build(agent, release)
@@ -278,8 +302,10 @@ def test_processes_that_were_not_told_of_the_way_back_are_told_by_the_host(agent
     flip_back(agent, A, reload=f"touch {told}")
     assert agent.host.live() == A
     assert agent.do("state")["provisional"]["current"] == A
-    until(told.exists)
+    silent.touch()
+    assert becomes(told.exists)
     assert agent.do("state")["provisional"] is None
+    silent.unlink()
     # an operator who lives says that they were
     flip(agent, B)
     flip_back(agent, A, reload=f"touch {told}")
@@ -288,13 +314,6 @@ def test_processes_that_were_not_told_of_the_way_back_are_told_by_the_host(agent
     # where the flip never came there is nothing to tell
     flip_back(agent, A, reload=f"touch {told}")
     assert agent.do("state")["provisional"] is None
-
-
-def until(condition):
-    """Wait for a condition, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
 
 
 def test_only_links_to_releases_count_as_live(agent, root):
