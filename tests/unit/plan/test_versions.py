@@ -130,7 +130,7 @@ def test_what_is_no_version_is_refused(text, what):
 def test_a_yaml_bomb_is_refused_where_it_begins():
     """Deep nesting crashes the interpreter in yaml.load, and takes libyaml minutes to read to its end."""
     levels = "\n".join(f"  - &l{at} [{', '.join([f'*l{at - 1}'] * 9)}]" for at in range(1, 40))
-    started = time.monotonic()
+    started = time.thread_time()
     for text in (
         f"a: &l0 [x]\nb:\n{levels}\n",
         "[" * 1_000_000,
@@ -140,7 +140,7 @@ def test_a_yaml_bomb_is_refused_where_it_begins():
     ):
         with pytest.raises(ManifestError):
             versions.parse(text)
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_a_name_that_yaml_cannot_hold_is_refused():
@@ -151,9 +151,9 @@ def test_a_name_that_yaml_cannot_hold_is_refused():
 
 def test_ten_thousand_names_are_written_in_an_instant():
     content = {f"some/app/js/module_{at}.js": f"{at:07x}" for at in range(10_000)}
-    started = time.monotonic()
+    started = time.thread_time()
     text = versions.write(content)
-    assert time.monotonic() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert versions.parse(text) == content
 
 

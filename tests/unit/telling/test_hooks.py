@@ -1,7 +1,6 @@
 """Hooks: a limit for each, and only one before the deploy may stop it (fleet A3, C28)."""
 
 import os
-import time
 from dataclasses import replace
 
 import pytest
@@ -40,24 +39,32 @@ def run(tmp_path, command, *, limit=0.3, must=False, summary=None):
     return show
 
 
-def is_gone(tmp_path):
-    """Tell whether the process whose number a hook has written is no more."""
-    number = int((tmp_path / "number").read_text())
-    return becomes(lambda: not alive(number))
+def are_gone(tmp_path):
+    """Tell whether the processes whose numbers a hook has written are no more."""
+    numbers = [int(number) for number in (tmp_path / "numbers").read_text().split()]
+    assert numbers
+    return becomes(lambda: not any(alive(number) for number in numbers))
+
+
+def hangs(tmp_path, command):
+    """Run a hook that hangs once it has written numbers of processes; give it as long as it needs for that."""
+    (tmp_path / "numbers").touch()
+    for limit in (0.3, 2, 8, 32):  # a busy machine may not have started it yet
+        show = run(tmp_path, command, limit=limit)
+        if (tmp_path / "numbers").read_text():
+            break
+    told = f"the hook after_activate was ended after {limit:g} seconds (hooks.timeout): {command}"
+    assert show.warned == [told]
 
 
 def test_a_hook_that_hangs_is_ended_with_all_that_it_started_and_told(tmp_path):
-    command = "(sleep 600 & echo $! > number; wait); echo never"
-    show = run(tmp_path, command)
-    assert show.warned == [
-        f"the hook after_activate was ended after 0.3 seconds (hooks.timeout): {command}"
-    ]
-    assert is_gone(tmp_path)
+    hangs(tmp_path, "(sleep 600 & echo $! > numbers; wait); echo never")
+    assert are_gone(tmp_path)
 
 
 def test_a_hook_that_takes_no_notice_of_being_ended_is_killed(tmp_path):
-    run(tmp_path, "trap '' TERM; echo $$ > number; while :; do sleep 0.1; done")
-    assert is_gone(tmp_path)
+    hangs(tmp_path, "trap '' TERM; echo $$ > numbers; while :; do sleep 0.1; done")
+    assert are_gone(tmp_path)
 
 
 def test_a_hook_before_the_deploy_that_hangs_stops_it_in_words(tmp_path):
@@ -80,21 +87,19 @@ def test_a_hook_that_prints_without_end_is_kept_up_to_a_bound_and_ended(tmp_path
 def test_a_hook_that_leaves_a_program_with_its_output_ends_when_it_ends(tmp_path, monkeypatch):
     """`service start` in a hook: the daemon holds the pipe for as long as it lives, and is not part of it."""
     monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 0.1)
-    began = time.monotonic()
-    show = run(tmp_path, "sleep 60 & echo $! > number; echo started", limit=30)
-    assert time.monotonic() - began < 20
-    assert show.warned == []
+    show = run(tmp_path, "sleep 600 & echo $! > numbers; echo started", limit=120)
+    assert show.warned == []  # of its end at the limit
     assert b"started\n" in show.printed
-    os.kill(int((tmp_path / "number").read_text()), 9)  # it was left to run
+    os.kill(int((tmp_path / "numbers").read_text()), 9)  # it was left to run
 
 
 def test_a_hook_need_not_read_what_it_is_told(tmp_path):
-    show = run(tmp_path, "exec 0<&-; sleep 0.1", limit=30, summary={"long": "x" * 1_000_000})
+    show = run(tmp_path, "exec 0<&-; sleep 0.1", limit=120, summary={"long": "x" * 1_000_000})
     assert show.warned == []
 
 
 def test_a_hook_gets_all_of_a_long_summary(tmp_path):
-    show = run(tmp_path, "wc -c", limit=30, summary={"long": "x" * 1_000_000})
+    show = run(tmp_path, "wc -c", limit=120, summary={"long": "x" * 1_000_000})
     assert int(show.printed) > 1_000_000
     assert show.said == ["runs the hook after_activate: wc -c"]  # or a slow one is a silent minute
 
@@ -120,15 +125,13 @@ def test_ctrl_c_ends_the_hook_and_not_the_run(tmp_path, monkeypatch):
         run(tmp_path, "true", must=True)
 
 
-CHILD = "(trap '' TERM; sleep 600 & echo $! > number; echo > ready; wait; sleep 600)"
+CHILD = "sh -c 'trap \"\" TERM; sleep 600 & echo $$ $! > numbers; echo > ready; wait; sleep 600'"
 
 
 def test_a_program_that_takes_no_notice_is_killed_with_the_hook_that_does(tmp_path):
     """The shell ended at SIGTERM, and what it had started lived on."""
-    run(tmp_path, f"{CHILD} & echo $! > child; wait", limit=1.0)
-    assert is_gone(tmp_path)
-    (tmp_path / "number").write_text((tmp_path / "child").read_text())
-    assert is_gone(tmp_path)
+    hangs(tmp_path, f"{CHILD} & wait")
+    assert are_gone(tmp_path)
 
 
 @pytest.fixture
@@ -148,12 +151,12 @@ def interrupted(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("interrupted")
 def test_a_program_of_a_hook_that_is_interrupted_is_killed_too(tmp_path):
     run(tmp_path, f"{CHILD} & wait")
-    assert is_gone(tmp_path)
+    assert are_gone(tmp_path)
 
 
 @pytest.mark.usefixtures("interrupted")
 def test_what_a_hook_starts_may_clean_up_when_the_hook_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 20.0)
+    monkeypatch.setattr(hooks, "LAST_WORDS_SECONDS", 120.0)
     clean = "trap 'sleep 0.2; echo yes > clean; exit' TERM; echo > ready"
     run(tmp_path, f"({clean}; while :; do sleep 0.05; done) & wait")
     assert (tmp_path / "clean").read_text() == "yes\n"

@@ -94,7 +94,7 @@ def test_no_text_is_too_broken_to_read(text):
 
 
 def test_hostile_text_is_read_in_no_time():
-    started = time.monotonic()
+    started = time.thread_time()
     for text in (
         "@import /*" * 20_000,
         "@import (" * 20_000,
@@ -103,7 +103,7 @@ def test_hostile_text_is_read_in_no_time():
         "/*" * 50_000,
     ):
         Sheet(text)
-    assert time.monotonic() - started < 3
+    assert time.thread_time() - started < 3
 
 
 def test_a_prefix_is_replaced_in_the_middle_of_a_deeper_path():
