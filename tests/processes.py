@@ -15,7 +15,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def becomes(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
+def becomes(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     """Wait until a condition holds; False when it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

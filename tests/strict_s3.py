@@ -155,7 +155,7 @@ class StrictS3(Served):
                     self.faults.remove(fault)
         self.before(method, path)
         if fault and fault.hangs:
-            self.open.wait(60)
+            self.open.wait(120)
         try:
             if fault and not fault.after:
                 raise Refused(fault.status, fault.code, fault.extra, fault.message)

@@ -128,7 +128,7 @@ def host_is_ready(machine: Machine, key: str, code: Path) -> None:
 def asked(url: str) -> tuple[int, str, str]:
     """Return the status, the headers and the body of what a browser gets."""
     request = urllib.request.Request(url, headers={"Host": "shop.example.com"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.status, str(answer.headers), answer.read().decode()
 
 

@@ -179,7 +179,7 @@ def get(url: str, encoding: str = "identity") -> Answer:
     encoded = quote(url, safe="%/:?#[]@!$&'()*+,;=~")  # as browsers do
     request = urllib.request.Request(encoded, headers={"Accept-Encoding": encoding})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             body = answer.read()
             if answer.headers["Content-Encoding"] == "gzip":
                 body = gzip.decompress(body)

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,9 +52,7 @@ class Sshd:
         listens = "".join(f"ListenAddress {address}:{PORT}\n" for address in addresses)
         config.write_text(CONFIG.format(folder=folder, name=name) + listens + more)
         self.process = subprocess.Popen([sshd, "-D", "-E", self._log, "-f", config])
-        deadline = time.monotonic() + 20
-        while not _speaks_ssh(addresses[-1], PORT):
-            assert time.monotonic() < deadline, self._log.read_text()
+        assert becomes(lambda: _speaks_ssh(addresses[-1], PORT)), self._log.read_text()
         self._logins_before = self.count("Accepted publickey")
 
     def count(self, words: str) -> int:
@@ -105,7 +102,7 @@ class Hosts:
     def __exit__(self, *_: object) -> None:
         for one in (self.sshd, self.gateway):
             one.process.terminate()
-            one.process.wait(20)
+            one.process.wait(120)
 
     @contextmanager
     def session(self, **extra: Any) -> Iterator[tuple[api.Session, Told]]:

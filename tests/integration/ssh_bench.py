@@ -20,9 +20,11 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from demo.fleet import _speaks_ssh
 from fab_static.errors import FabStaticError
 from fab_static.plan import inventory
 from fab_static.remote.clients import client_of
@@ -130,7 +132,7 @@ class Bench:
     def close(self) -> None:
         for process in self._servers:
             process.terminate()
-            process.wait(10)
+            process.wait(120)
         for account in ACCOUNTS:
             _remove(account)
         shutil.rmtree(self.folder)
@@ -222,7 +224,7 @@ class Bench:
                     subprocess.Popen([sshd, "-D", "-E", f"{config}.log", "-f", config])
                 )
         for name in SERVERS:
-            _wait_for(address(name), PORT)
+            assert becomes(partial(_speaks_ssh, address(name), PORT)), f"no sshd at {name}"
 
     def _config(self, name: str) -> str:
         _, kinds, more = SERVERS[name]
@@ -279,7 +281,7 @@ class Client:
                 running.append(
                     subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
                 )
-                assert becomes(lambda path=path: _is_heard(path), 60), f"{path} is not heard"
+                assert becomes(lambda path=path: _is_heard(path)), f"{path} is not heard"
                 if keys:
                     subprocess.run(
                         [
@@ -301,7 +303,7 @@ class Client:
         finally:
             for one in running:
                 one.terminate()
-                one.wait(10)
+                one.wait(120)
 
     def _agent(self, name: str) -> str:
         return str(self.home / f"agent_{name}")
@@ -364,7 +366,7 @@ class Client:
             start_new_session=True,
         )
         try:
-            said = process.communicate(timeout=30)[1].decode(errors="replace")
+            said = process.communicate(timeout=120)[1].decode(errors="replace")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -454,18 +456,6 @@ def _make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *more: st
     bits = ["-b", "2048"] if kind == "rsa" else []
     words = ["-t", kind, *bits, *more, "-N", passphrase, "-C", path.name, "-f", path]
     subprocess.run(["ssh-keygen", "-q", *words], check=True)
-
-
-def _wait_for(host: str, port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with socket.create_connection((host, port), 5) as line:
-                assert line.recv(4) == b"SSH-"
-                return
-        except OSError:
-            assert time.monotonic() < deadline, f"no sshd at {host}:{port}"
-            time.sleep(0.05)
 
 
 def _is_heard(path: str) -> bool:

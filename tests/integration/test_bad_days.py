@@ -427,7 +427,7 @@ def test_of_two_deploys_at_once_one_goes_on_and_the_other_exits_3(tiny: Operator
     assert lock["phase"] == "collectstatic"
     assert "@" in lock["owner"]
     (tiny.folder / "gate").touch()
-    assert first.wait(60) == 0
+    assert first.wait(120) == 0
     assert tiny.json("status", name=name)["lock"] is None
 
 
@@ -437,8 +437,8 @@ def test_a_deploy_waits_for_another_when_told_to(tiny: Operator) -> None:
     wait_until_it_builds(tiny, first, name)
     second = tiny.start("deploy", "--wait", "60", name=name)
     (tiny.folder / "gate").touch()
-    assert first.wait(60) == 0
-    assert second.wait(60) == 0
+    assert first.wait(120) == 0
+    assert second.wait(120) == 0
 
 
 def test_after_kill_9_of_the_operator_the_next_deploy_goes_on_at_once(tiny: Operator) -> None:
@@ -458,7 +458,7 @@ def test_ctrl_c_ends_what_runs_on_hosts_and_releases_the_lock(tiny: Operator) ->
     first = tiny.start("deploy", name=name)
     wait_until_it_builds(tiny, first, name)
     first.send_signal(signal.SIGINT)
-    _, error = first.communicate(timeout=60)
+    _, error = first.communicate(timeout=120)
     assert first.returncode == 1
     assert "interrupted; what was live before is live" in error
     assert tiny.json("status", name=name)["lock"] is None
@@ -480,7 +480,7 @@ def test_a_stolen_lock_stops_the_deploy_before_it_changes_anything_more(tiny: Op
     assert '"because": "a test"' in log.read_text()
     # the build that runs goes on, and is invisible; the next phase does not begin
     (tiny.folder / "gate").touch()
-    _, error = first.communicate(timeout=60)
+    _, error = first.communicate(timeout=120)
     assert first.returncode == 3
     assert "this deploy does not hold the lock any more" in error
     assert tiny.json("status", name=name)["live"] is None
@@ -497,7 +497,7 @@ def test_secrets_reach_the_project_and_nothing_else(tiny: Operator) -> None:
         except (FileNotFoundError, ProcessLookupError):
             continue
     (tiny.folder / "gate").touch()
-    output, error = deploy.communicate(timeout=60)
+    output, error = deploy.communicate(timeout=120)
     assert deploy.returncode == 0, error
     assert token not in output + error
     for host in tiny.fleet.hosts.values():

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 
 from chaos.project import BUILD, change, write
 from tests.integration.conftest import FAB, ROOT, check_schema, on_this_machine
+from tests.processes import becomes
 
 
 class Here:
@@ -175,10 +175,7 @@ def in_a_terminal(here: Here, *words: str, ready: Path) -> tuple[int, int]:
         os.chdir(here.folder)
         words = (*words, "local", "deploy", "--rebuild")
         os.execvpe(words[0], words, here.environment(TERM="xterm"))
-    deadline = time.monotonic() + 60
-    while not ready.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert becomes(ready.exists)
     return child, ours
 
 

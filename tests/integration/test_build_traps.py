@@ -233,7 +233,7 @@ def test_what_our_commands_write_can_be_read_whatever_the_umask(shop):  # noqa: 
             umask=0o077,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
     written = [folder.parent, folder, folder / "bundle.js", shop.path / "resource_versions.yml"]

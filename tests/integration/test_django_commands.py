@@ -253,7 +253,7 @@ def test_a_page_fetches_two_bundles_by_versioned_urls_and_runs(shop, minify):
         ["node", "-e", BROWSER, shop.root, json.dumps(scripts)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     fetched = [
@@ -334,7 +334,7 @@ def test_the_whole_build_is_covered_and_changes_of_a_bundle_change_its_url(built
             "FAB_STATIC_PROBE": '{"ask": "coverage", "manifest": null}',
         },
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     answer = json.loads(done.stdout.split(b"FAB_STATIC_PROBE ")[1])
     assert (answer["missing"], answer["failed"], answer["broken"]) == ([], [], [])

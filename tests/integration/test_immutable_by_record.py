@@ -47,7 +47,7 @@ def inventory(folder: Path, port: int, *immutable: str) -> dict[str, Any]:
 def headers(port: int, *paths: str) -> list[tuple[int, str | None]]:
     found = []
     for path in paths:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request("GET", f"/static/{path}")
         answer = connection.getresponse()
         found.append((answer.status, answer.getheader("Cache-Control")))

@@ -41,7 +41,7 @@ def lessc(package, file, *options):
         ["node", PACKAGES / package / "bin/lessc", *options, file],
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     return done.stdout.decode("utf-8", "surrogateescape")
 

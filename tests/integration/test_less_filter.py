@@ -135,7 +135,7 @@ class Compiler:
     def end(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ import pytest
 from fab_static.errors import BuildError, ManifestError
 from fab_static.plan.layout import OUTSIDE
 from tests.integration.conftest import on_this_machine, write_tiny
+from tests.processes import becomes
 
 PYTHON = os.environ.get("FAB_STATIC_PROJECT_PYTHON", sys.executable)  # another Django's
 BESIDE = """
@@ -89,19 +90,17 @@ class Web:
         self.socket = code / "gunicorn.port"
 
     def page(self) -> str:
-        return urllib.request.urlopen(f"http://{self.address}/", timeout=20).read().decode()
+        return urllib.request.urlopen(f"http://{self.address}/", timeout=120).read().decode()
 
     def shows(self, name: str) -> bool:
         """Wait until new processes answer, and tell whether they print this name."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                if name in self.page():
-                    return True
-            except (urllib.error.URLError, ConnectionError):
-                pass
-            time.sleep(0.2)
-        return False
+
+        def is_printed() -> bool:
+            with contextlib.suppress(OSError):
+                return name in self.page()
+            return False
+
+        return becomes(is_printed)
 
     @contextmanager
     def running(self) -> Iterator[Web]:
@@ -116,16 +115,17 @@ class Web:
                 stderr=out,
             )
             try:
-                until = time.monotonic() + 60
-                while not (found := re.search(r"Listening at: http://([\d.:]+)", log.read_text())):
-                    assert process.poll() is None, log.read_text()
-                    assert time.monotonic() < until
-                    time.sleep(0.1)
+                listening = re.compile(r"Listening at: http://([\d.:]+)")
+                assert becomes(
+                    lambda: listening.search(log.read_text()) or process.poll() is not None
+                )
+                found = listening.search(log.read_text())
+                assert found, log.read_text()
                 self.address = found[1]
                 yield self
             finally:
                 process.send_signal(signal.SIGTERM)
-                process.wait(30)
+                process.wait(120)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def port(agent: FakeAgent, folder: Path) -> Iterator[int]:
 
 
 def ask(port: int, path: str, *, method: str = "GET", **headers: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     with contextlib.closing(connection):
         named = {name.replace("_", "-"): one for name, one in headers.items()}
         connection.request(method, f"/static/{path}", headers=named)

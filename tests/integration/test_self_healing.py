@@ -5,17 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
 
 from tests.integration.conftest import HOSTS, Operator
 from tests.integration.test_bad_days import altered, colour, wait_for
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+from tests.processes import becomes
 
 
 def live_on(tiny: Operator) -> dict[str, str]:
@@ -40,15 +33,17 @@ def test_a_fleet_caught_in_the_middle_of_a_flip_goes_back_by_itself(tiny: Operat
     with altered(tiny, web=hanging_reload(tiny)):
         deploy = tiny.start("deploy")
         wait_for(deploy, "activate")
-        until(lambda: len(set(live_on(tiny).values())) == 2 and live_on(tiny)["web2"] != before)
+        assert becomes(
+            lambda: len(set(live_on(tiny).values())) == 2 and live_on(tiny)["web2"] != before
+        )
         flipped = live_on(tiny)["web2"]
         union = json.loads(tiny.manifests("web2")[0])
         assert set(json.loads(manifests["web2"][0])) <= set(union)
         deploy.kill()
         deploy.wait()
         (tiny.fleet.hosts["web2"].folder / "gate").touch()
-        until(lambda: set(live_on(tiny).values()) == {before})
-        until(lambda: {host: tiny.manifests(host) for host in manifests} == manifests)
+        assert becomes(lambda: set(live_on(tiny).values()) == {before})
+        assert becomes(lambda: {host: tiny.manifests(host) for host in manifests} == manifests)
         assert tiny.wrong(tiny.urls(str(before)) | tiny.urls(flipped)) == []
         assert tiny.json("status")["agreed"]
         # nothing is lost: the release was whole everywhere, and goes live when asked
@@ -64,14 +59,14 @@ def test_a_flip_that_takes_longer_than_the_time_out_is_kept_alive(tiny: Operator
     with altered(tiny, web=hanging_reload(tiny)):
         deploy = tiny.start("deploy")
         wait_for(deploy, "activate")
-        until(lambda: live_on(tiny)["web2"] != before)
+        assert becomes(lambda: live_on(tiny)["web2"] != before)
         flipped = live_on(tiny)["web2"]
         started = time.monotonic()
         while time.monotonic() - started < 7:  # twice confirm_timeout
             assert live_on(tiny)["edge1"] == flipped
             time.sleep(0.1)
         (tiny.fleet.hosts["web2"].folder / "gate").touch()
-        assert deploy.wait(60) == 0, deploy.stderr and deploy.stderr.read()
+        assert deploy.wait(120) == 0, deploy.stderr and deploy.stderr.read()
     assert tiny.live() == flipped
     for host in HOSTS:
         assert not (tiny.fleet.hosts[host].static / "provisional.json").exists()
@@ -84,7 +79,7 @@ def test_the_next_command_settles_a_flip_that_is_still_provisional(tiny: Operato
     with altered(tiny, web=web):
         deploy = tiny.start("deploy")
         wait_for(deploy, "activate")
-        until(lambda: live_on(tiny)["web2"] != before)
+        assert becomes(lambda: live_on(tiny)["web2"] != before)
         deploy.kill()
         deploy.wait()
         (tiny.fleet.hosts["web2"].folder / "gate").touch()

@@ -19,7 +19,7 @@ NO_STRACE = "it is a shell line, and what that reads is not seen: strace is not 
 class Phase(Project):
     """A project whose phase is a shell line."""
 
-    def line(self, text, reads=(), writes=("dist",), timeout=30, trust=()):
+    def line(self, text, reads=(), writes=("dist",), timeout=120, trust=()):
         return self.ask(
             "run",
             command=["/bin/sh", "-c", text],

@@ -110,7 +110,7 @@ def folder() -> Iterator[Path]:
     finally:
         if server:
             server.terminate()
-            server.wait(20)
+            server.wait(120)
         SUDOERS.unlink(missing_ok=True)
         subprocess.run(["userdel", "-f", ACCOUNT], check=False, capture_output=True)
         shutil.rmtree(folder)
@@ -136,7 +136,7 @@ def _server(folder: Path) -> subprocess.Popen[bytes]:
     (folder / "sshd_config").write_text("\n".join(lines))
     words = [sshd, "-D", "-E", str(folder / "log"), "-f", str(folder / "sshd_config")]
     server = subprocess.Popen(words)
-    assert becomes(lambda: _speaks_ssh("127.0.12.1", PORT), 20)
+    assert becomes(lambda: _speaks_ssh("127.0.12.1", PORT))
     return server
 
 

@@ -176,7 +176,7 @@ class Readers:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
 
     def _read(self) -> None:
         chance = random.Random(1)

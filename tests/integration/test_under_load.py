@@ -41,14 +41,14 @@ class Load:
     def running(self) -> Iterator[None]:
         thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(120)
         started = time.monotonic()
         try:
             yield
         finally:
             seconds = time.monotonic() - started
             self._stop.set()
-            thread.join(60)
+            thread.join(120)
         assert not thread.is_alive()
         sys.stdout.write(f"{self.answers} answers in {seconds:.0f} s\n")  # pytest -rP shows it
 

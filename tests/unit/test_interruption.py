@@ -207,13 +207,13 @@ def test_no_thread_keeps_the_program_from_ending():
         "workers = Workers(1, 'x'); workers.submit(wait); begun.wait(); print('over')"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
     )
     assert ran.stdout == "over\n"
 
 
 def test_work_is_done_by_so_many_threads_and_no_more():
-    together, seen = threading.Barrier(3, timeout=20), set()
+    together, seen = threading.Barrier(3, timeout=120), set()
 
     def work(number):
         seen.add(threading.current_thread().name)

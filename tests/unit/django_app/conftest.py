@@ -80,7 +80,7 @@ class Project:
             env={**os.environ, **values},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
 

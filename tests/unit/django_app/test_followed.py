@@ -24,7 +24,7 @@ from django.urls import path
 halfway, go_on = threading.Event(), threading.Event()
 def slow(request):
     first = render(request, "vite.html").content
-    halfway.set(); go_on.wait(20)
+    halfway.set(); go_on.wait(120)
     answer = render(request, "webpack.html")
     answer.content = first + answer.content
     return answer
@@ -101,7 +101,7 @@ def test_a_request_keeps_to_the_release_that_it_has_begun_to_read(project):
     slow, after = served(
         project,
         "told = []; slow = threading.Thread(target=lambda: told.append(page('/slow'))); slow.start()\n"
-        "urls.halfway.wait(20); live(B); after = page(); urls.go_on.set(); slow.join(20)\n"
+        "urls.halfway.wait(120); live(B); after = page(); urls.go_on.set(); slow.join(120)\n"
         "print(json.dumps([sorted(releases(told[0])), sorted(releases(after))]))",
     )
     assert (slow, after) == ([A], [B])
@@ -137,7 +137,7 @@ def test_no_page_mixes_two_releases_while_threads_serve_and_the_link_flips(proje
         "[thread.start() for thread in threads]\n"
         "for _ in range(10):\n"
         "    for release in (B, A): live(release); page()\n"
-        "stop.set(); [thread.join(20) for thread in threads]\n"
+        "stop.set(); [thread.join(120) for thread in threads]\n"
         "print(json.dumps([sorted(seen), failed]))",
     )
     assert failed == []

@@ -188,7 +188,7 @@ def python(project, *words, stdin=b"", **environment):
         cwd=project.path,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "proj.settings", **environment},
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.decode()

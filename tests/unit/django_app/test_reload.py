@@ -26,7 +26,7 @@ from fab_static.django_app.views import running
 halfway, go_on = threading.Event(), threading.Event()
 def slow(request):
     first = render(request, "page.html").content
-    halfway.set(); go_on.wait(20)
+    halfway.set(); go_on.wait(120)
     answer = render(request, "page.html")
     assert answer.content == first
     return answer
@@ -122,7 +122,7 @@ def test_a_request_that_is_under_way_keeps_to_the_release_it_began_with(project)
     shown = project.python(
         FLIP + "live('a'); a = page(); told = []\n"
         "slow = threading.Thread(target=lambda: told.append(page('/slow'))); slow.start()\n"
-        "urls.halfway.wait(20); live('b'); b = page(); urls.go_on.set(); slow.join(20)\n"
+        "urls.halfway.wait(120); live('b'); b = page(); urls.go_on.set(); slow.join(120)\n"
         "print(told == [a], a != b)"
     )
     assert shown.split() == ["True", "True"]
@@ -141,7 +141,7 @@ def test_no_page_mixes_two_releases_while_threads_serve_and_the_link_flips(proje
         "for _ in range(40):\n"
         "    for release in 'ba':\n"
         "        live(release); page()\n"
-        "stop.set(); [thread.join(20) for thread in threads]\n"
+        "stop.set(); [thread.join(120) for thread in threads]\n"
         "print(seen == whole, len(seen), failed)"
     )
     assert shown.strip() == "True 2 []"

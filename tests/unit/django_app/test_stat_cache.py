@@ -203,6 +203,6 @@ def test_builds_at_once_never_read_half_a_cache(root, cache):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert wrong == []
     assert [path.suffix for path in cache.iterdir()] == [".json"]

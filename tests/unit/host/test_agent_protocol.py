@@ -124,7 +124,7 @@ class RawAgent:
 
     def end(self):
         """Return the exit code, and what stood on both streams after it was gone."""
-        out, err = self.process.communicate(timeout=5)
+        out, err = self.process.communicate(timeout=120)
         return self.process.returncode, out, err
 
 

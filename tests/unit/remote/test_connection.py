@@ -104,12 +104,12 @@ def test_who_is_refused_a_session_waits_for_what_becomes_of_the_one_begun_beside
     monkeypatch.setattr(module, "SshChannel", Session)
     with Workers(2, "test") as workers:
         first = workers.submit(connection.channel, "first")
-        assert begun.wait(30)
+        assert begun.wait(120)
         second = workers.submit(connection.channel, "second")
         assert becomes(lambda: bool(connection._decided._waiters))  # type: ignore[attr-defined]
         may_end.set()
         if is_opened:
-            assert first.result(30)
+            assert first.result(120)
         with pytest.raises(RemoteError) as caught:
-            second.result(30)
+            second.result(120)
     assert caught.value.what == what

@@ -50,14 +50,14 @@ def test_what_is_open_is_kept_from_looking_idle_until_the_fleet_is_closed(monkey
     environment = Environment("staging", "shop", "/srv", hosts, Project("/srv/code"))
     others = threading.enumerate()  # keepers of other tests' fleets among them
     fleet = Fleet(environment)
-    assert kept.acquire(timeout=20)
+    assert kept.acquire(timeout=120)
     (keeper,) = (
         one
         for one in threading.enumerate()
         if one.name == "fab_static keeper" and one not in others
     )
     fleet.close()
-    keeper.join(20)
+    keeper.join(120)
     assert not keeper.is_alive()
 
 

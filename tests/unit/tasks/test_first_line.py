@@ -156,7 +156,7 @@ def test_ctrl_c_before_a_task_begins_is_one_clear_line_and_exit_1(folder):
     with subprocess.Popen(words, cwd=folder, **pipes) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert (process.returncode, said) == (1, f"{INTERRUPTED}\n")
 
 

@@ -82,12 +82,12 @@ def test_a_copy_that_is_being_made_is_waited_for(agent, monkeypatch):
     def slowly(data):
         made.append(data)
         begun.set()
-        asked.wait(60)
+        asked.wait(120)
         return gzipped(data)
 
     monkeypatch.setitem(ENCODERS, "gz", slowly)
     agent.ask("encode_ahead", WANTED)
-    assert begun.wait(60)
+    assert begun.wait(120)
     known = encoding.encodings_of
     # the seal asks what is known after it took over what was begun, or before: it waits either way
     monkeypatch.setattr(encoding, "encodings_of", lambda host: (asked.set(), known(host))[1])

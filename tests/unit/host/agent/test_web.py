@@ -91,25 +91,25 @@ def _unhurried(monkeypatch):
 
 def test_a_url_is_asked_until_it_answers(agent):
     with site((503, b"starting"), (200, b"")) as url:
-        assert agent.do("http", url=url, timeout=20)["answer"] == "200"
+        assert agent.do("http", url=url, timeout=120)["answer"] == "200"
 
 
 @pytest.mark.usefixtures("_unhurried")
 def test_a_url_that_never_answers_200_is_told_by_its_last_answer(agent):
     with site((503, b""), (404, b"")) as url:
-        assert agent.do("http", url=url, timeout=20)["answer"] == "404"
+        assert agent.do("http", url=url, timeout=120)["answer"] == "404"
 
 
 def test_a_web_process_is_asked_until_it_names_the_release(agent):
     page = json.dumps({"release": A}).encode()
     with site((200, b"{}"), (200, b"words"), (200, page)) as url:
-        assert agent.do("http", url=url, timeout=20, release=A)["answer"] == A
+        assert agent.do("http", url=url, timeout=120, release=A)["answer"] == A
 
 
 @pytest.mark.usefixtures("_unhurried")
 def test_a_page_that_names_no_release_is_told(agent):
     with site((200, b"words")) as url:
-        answer = agent.do("http", url=url, timeout=20, release=A)["answer"]
+        answer = agent.do("http", url=url, timeout=120, release=A)["answer"]
     assert answer == "200, but no JSON that names a release"
 
 

@@ -87,7 +87,7 @@ class Shop(Agent):
             command=[sys.executable, "-"],
             folder=str(self.folder),
             environment={},
-            timeout=60,
+            timeout=120,
             shares_start=True,
             record={
                 "name": "collectstatic",

@@ -55,7 +55,7 @@ def compressed(folder, wait, page="page", before=""):
     )
     ran = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=folder, capture_output=True, text=True, timeout=60,
+        cwd=folder, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     return ran.stdout.split(), ran.stderr
 
@@ -69,7 +69,7 @@ def test_one_is_rendered_at_a_time(tmp_path):
 )
 def test_those_that_wait_for_a_program_do_so_together(tmp_path, begins):
     """The barrier opens when all four threads of compress have come to it."""
-    assert compressed(tmp_path, f"{begins}; Watch.together.wait(30)")[0] == ["4", "8"]
+    assert compressed(tmp_path, f"{begins}; Watch.together.wait(120)")[0] == ["4", "8"]
 
 
 def test_a_failure_gives_the_turn_away(tmp_path):

@@ -30,7 +30,7 @@ def ask(code, ask, **request):
             "FAB_STATIC_PROBE": json.dumps({"ask": ask, **request}),
         },
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     return json.loads(ran.stdout.rpartition(b"FAB_STATIC_PROBE ")[2])

@@ -271,7 +271,7 @@ def ask(folder, settings):
             "FAB_STATIC_PROBE": '{"ask": "lint"}',
         },
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     answer = json.loads(done.stdout.decode().partition("FAB_STATIC_PROBE ")[2])
     assert answer["ok"], answer

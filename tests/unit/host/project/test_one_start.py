@@ -103,7 +103,7 @@ class Project(Agent):
     def command(self, name, body):
         self.write(f"own/management/commands/{name}.py", COMMAND.format(body=body))
 
-    def run(self, *words, timeout=60):
+    def run(self, *words, timeout=120):
         """Run a command; return its exit code and what it printed."""
         self.printed = b""
         answer = self.do(
@@ -141,7 +141,7 @@ class Project(Agent):
             command=[sys.executable, "-"],
             folder=str(self.folder),
             environment=self.environment,
-            timeout=60,
+            timeout=120,
             record={"trust": [], "redirected": []},
         )
 
@@ -157,7 +157,7 @@ class Project(Agent):
             command=[sys.executable, "-"],
             folder=str(self.folder),
             environment=self.environment,
-            timeout=60,
+            timeout=120,
             shares_start=True,
             record={
                 **record,

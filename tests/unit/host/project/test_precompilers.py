@@ -66,7 +66,7 @@ class Project:
         given = {"written": [], "unseen": [], "verifies": False, "without": None, **order}
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(SCRIPT), json.dumps({**given, "command": command, "sources": sources})],
-            cwd=self.folder, capture_output=True, text=True, timeout=60,
+            cwd=self.folder, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         self.errors = done.stderr

@@ -76,7 +76,7 @@ class Project:
                 "FAB_STATIC_PROBE": json.dumps({"ask": ask, **request}),
             },
             capture_output=True,
-            timeout=60,
+            timeout=120,
         )
         marked = [
             line for line in done.stdout.splitlines() if line.startswith(b"FAB_STATIC_PROBE ")

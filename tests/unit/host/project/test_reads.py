@@ -49,7 +49,7 @@ class Project:
             command=[sys.executable, *flags, "-"],
             folder=str(self.folder),
             environment=self.environment,
-            timeout=30,
+            timeout=120,
             record={
                 "name": "compress",
                 "what": [sys.executable, "manage.py compress"],

@@ -76,7 +76,7 @@ def test_of_two_runners_at_once_one_wins_every_time(store: StrictS3, is_free: bo
 
         def seen(method: str, key: str, both: threading.Barrier = both) -> None:
             if method == "PUT" and both.n_waiting < 2 and not both.broken:
-                both.wait(10)
+                both.wait(120)
                 store.before = lambda method, key: None
 
         def run(owner: str, won: list[BucketLock] = won) -> None:
@@ -92,7 +92,7 @@ def test_of_two_runners_at_once_one_wins_every_time(store: StrictS3, is_free: bo
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(120)
         (winner,) = won
         winner.prove()
         winner.release()

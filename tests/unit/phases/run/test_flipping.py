@@ -112,7 +112,7 @@ def test_hosts_hear_that_the_operator_lives_as_long_as_a_flip_goes_on(
     monkeypatch.setattr(type(site.hosts["web1"]), "alive", alive)
     before = {*threading.enumerate()}
     with flipping.kept_alive():
-        assert all(each.wait(20) for each in heard.values())
+        assert all(each.wait(120) for each in heard.values())
     assert not {*threading.enumerate()} - before
 
 

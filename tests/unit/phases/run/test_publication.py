@@ -306,13 +306,13 @@ class Interrupted:
             if method == "PUT" and path.endswith(key) and not self.asked.is_set():
                 self.asked.set()
                 if holds:
-                    assert self.released.wait(20)
+                    assert self.released.wait(120)
 
         real = s3.wait
 
         def wait(futures, *timeout):
             if not self.is_pressed:
-                assert self.asked.wait(20)
+                assert self.asked.wait(120)
                 self.is_pressed = True
                 raise KeyboardInterrupt
             if timeout:
@@ -336,7 +336,7 @@ def test_a_copy_that_is_under_way_at_ctrl_c_does_not_land_after_the_way_back(sto
     assert publication.put_back(OLD)
     for thread in threading.enumerate():
         if thread.name.startswith("fab_static s3"):
-            thread.join(20)
+            thread.join(120)
     assert shows_all_of(store, FIRST)
     assert read(store).live == A
     assert is_true(store)
@@ -400,7 +400,7 @@ def test_any_failure_stops_the_copies_as_ctrl_c_does(store, monkeypatch):
 
     def items():
         yield from ((item, b"") for item in publication.visible(NEW))
-        assert asked.wait(20)
+        assert asked.wait(120)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

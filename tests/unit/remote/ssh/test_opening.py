@@ -24,7 +24,8 @@ Answer = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def server(answer: Answer) -> Iterator[Hop]:
-    """Serve one connection; give the hop that leads there."""
+    """Serve one connection; give the hop that leads there. Only who says nothing is given up soon."""
+    patience = 1 if answer is silent else 120
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -36,7 +37,8 @@ def server(answer: Answer) -> Iterator[Hop]:
         threading.Thread(target=serve, daemon=True).start()
         port = listening.getsockname()[1]
         yield Hop(
-            asking.Asked("web1"), Settings("web1", "127.0.0.1", port, "anna", connect_timeout=1)
+            asking.Asked("web1"),
+            Settings("web1", "127.0.0.1", port, "anna", connect_timeout=patience),
         )
 
 

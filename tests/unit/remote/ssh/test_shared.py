@@ -81,7 +81,7 @@ def all_opened(ways: SharedWays) -> list[Any]:
     """Open all ways at once; return the connections, or what was raised."""
     with Workers(len(WAYS), "test") as workers:
         futures = [workers.submit(ways.opened, way, str(way[-1].name)) for way in WAYS]
-        return [future.exception(30) or future.result() for future in futures]
+        return [future.exception(120) or future.result() for future in futures]
 
 
 def test_each_gateway_of_a_chain_is_opened_once_for_all_hosts(net: Net) -> None:
@@ -98,16 +98,16 @@ def test_others_wait_while_a_gateway_is_being_opened(net: Net) -> None:
 
     def wait() -> None:
         if is_first.acquire(blocking=False):
-            all_here.wait(30)
+            all_here.wait(120)
 
     net.waits = wait
     ways = SharedWays(Ssh())
     with Workers(2, "test") as workers:
         futures = [workers.submit(ways.opened, way, way) for way in WAYS[:2]]
         assert not net.opened
-        all_here.wait(30)
+        all_here.wait(120)
         for future in futures:
-            future.result(30)
+            future.result(120)
     assert net.names().count("outer") == 1
 
 
