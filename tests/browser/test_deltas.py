@@ -11,11 +11,9 @@ import contextlib
 import hashlib
 import http.client
 import json
-import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +33,7 @@ from fab_static.plan import inventory
 from fab_static.plan.nginx import nginx_server
 from fab_static.plan.release import Release
 from tests.integration import plain_project
+from tests.ports import kept_port, listens
 
 pytestmark = pytest.mark.timeout(900)  # of twenty deploys, on a busy machine
 HERE = Path(__file__).parent
@@ -114,14 +113,6 @@ def certificate(folder: Path) -> str:
     return base64.b64encode(hashlib.sha256(spki).digest()).decode()
 
 
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as open_:
-        found = [open_.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]
-
-
 @contextlib.contextmanager
 def served(folder: Path, ports: list[int]) -> Iterator[Path]:
     """Run nginx: pages and files, the files once more for another origin, and once more without deltas."""
@@ -147,11 +138,7 @@ def served(folder: Path, ports: list[int]) -> Iterator[Path]:
         ["/usr/sbin/nginx", "-e", str(log), "-p", str(folder), "-c", str(file)]
     )
     try:
-        while True:
-            assert server.poll() is None, log.read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", ports[0])):
-                break
-            time.sleep(0.02)
+        assert listens(server, ports[0]), log.read_text()
         yield pages
     finally:
         server.terminate()
@@ -250,12 +237,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     code = plain_project.write(folder / "code", SETTINGS)
     write_sources(code, 1)
     plain_project.git(code, "init", "-q")
-    ports = free_ports(3)
     key = certificate(folder)
     environment = inventory.parse(
         INVENTORY.format(folder=folder, python=sys.executable), name="staging", source="staging.yml"
     )
     with contextlib.ExitStack() as ends:
+        ports = [ends.enter_context(kept_port()) for _ in range(3)]
         session = ends.enter_context(api.Session(environment, inventories=folder))
         pages = ends.enter_context(served(folder, ports))
         playwright = ends.enter_context(sync_playwright())

@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +16,7 @@ import pytest
 
 from tests.integration.conftest import FAB, ROOT, get
 from tests.integration.test_sample_project import Shop, _links, checkout
+from tests.ports import kept_port, listens
 
 CHAIN = ("collectstatic", "fix-less-imports", "compilejsi18n", "compress")
 PAGES = ("/", "/cart/", "/styleguide/?theme=dark")
@@ -63,36 +60,26 @@ def runserver(shop: Shop, port: int, **environment: str) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{site}/health", timeout=20).close()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert server.poll() is None, "runserver ended"
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        assert listens(server, port), "runserver ended"
         yield site
     finally:
         server.terminate()
         server.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    with kept_port() as port:
+        yield port
 
 
 @pytest.mark.parametrize("mode", ["on the fly", "offline"])
 @pytest.mark.parametrize("cdn", [False, True], ids=["without a CDN", "with a CDN"])
 def test_over_http_each_file_of_a_page_comes_from_where_the_page_says(
-    folder: Path, mode: str, cdn: bool
+    folder: Path, port: int, mode: str, cdn: bool
 ) -> None:
     """The CDN is the same server by another name: it pulls from the site, as a real one does."""
     shop = Shop(folder / "tests" / "sample_project")
-    port = free_port()
     prefix = f"http://localhost:{port}" if cdn else ""
     if mode == "offline":
         output = fab(folder, *CHAIN, STATIC_CDN=prefix)

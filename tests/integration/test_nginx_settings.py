@@ -8,9 +8,7 @@ import hashlib
 import http.client
 import os
 import re
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pytest
 from demo.fleet import nginx_config
 from fab_static.host.agent.digests import mtime_of
 from fab_static.plan.nginx import IMMUTABLE, OWN_SETTINGS, UNVERSIONED, nginx_server
+from tests.ports import kept_port, listens
 
 Answer = tuple[int, dict[str, list[str]], bytes]
 PAGE = b'<!--#echo var="uri" --><a href="http://old/">caf\xc3\xa9</a>'
@@ -55,32 +54,28 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nginx(folder: Path, text: str, *settings: str, user: str = "root") -> Iterator[int]:
     """Run an nginx with this server and these settings in http { }; yield its port."""
     folder.mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = nginx_config(text.replace("PORT", str(port)), folder).replace(
-        "user root", f"user {user}"
-    )
-    inherited = "".join(f"    {one}\n" for one in settings)
-    for name in re.findall(r"^\s*(\w+)", inherited, re.MULTILINE):  # one that stands there already
-        config = re.sub(rf"^    {name} [^;]*;\n", "", config, count=1, flags=re.MULTILINE)
-    file = folder / "nginx.conf"
-    file.write_text(config.replace("http {\n", f"http {{\n{inherited}", 1))
-    log = folder / "http.log"
-    server = subprocess.Popen(
-        ["/usr/sbin/nginx", "-e", str(log), "-p", str(folder), "-c", str(file)],
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(500):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.02)
-        yield port
-    finally:
-        server.terminate()
-        server.wait()
+    with kept_port() as port:
+        config = nginx_config(text.replace("PORT", str(port)), folder).replace(
+            "user root", f"user {user}"
+        )
+        inherited = "".join(f"    {one}\n" for one in settings)
+        for name in re.findall(
+            r"^\s*(\w+)", inherited, re.MULTILINE
+        ):  # one that stands there already
+            config = re.sub(rf"^    {name} [^;]*;\n", "", config, count=1, flags=re.MULTILINE)
+        file = folder / "nginx.conf"
+        file.write_text(config.replace("http {\n", f"http {{\n{inherited}", 1))
+        log = folder / "http.log"
+        server = subprocess.Popen(
+            ["/usr/sbin/nginx", "-e", str(log), "-p", str(folder), "-c", str(file)],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert listens(server, port), log.read_text()
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def snippet(root: Path, **more: object) -> str:
@@ -88,7 +83,7 @@ def snippet(root: Path, **more: object) -> str:
 
 
 def ask(port: int, path: str, **headers: str) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     with contextlib.closing(connection):
         connection.request(
             "GET", path, headers={name.replace("_", "-"): one for name, one in headers.items()}

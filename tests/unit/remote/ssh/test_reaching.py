@@ -15,6 +15,7 @@ from fab_static.remote.ssh.proxy_command import ProxyCommand
 from fab_static.remote.ssh.reaching import reached
 from fab_static.remote.ssh.refusal import HopError
 from fab_static.remote.ssh.settings import Settings
+from tests.ports import kept_port
 
 SETTINGS = Settings("web1", "127.0.0.1", 22, "anna", connect_timeout=1)
 
@@ -29,14 +30,9 @@ def refusal(**more: Any) -> HopError:
     return caught.value
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
-def test_where_nobody_listens_the_reason_is_told(free_port: int) -> None:
-    found = refusal(port=free_port)
+def test_where_nobody_listens_the_reason_is_told() -> None:
+    with kept_port() as port:
+        found = refusal(port=port)
     assert found.what == "the host cannot be reached: connection refused"
     assert found.mend.endswith("ssh web1")
 
