@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,28 @@ class Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        self._open: set[Any] = set()
+        super().__init__(address, handler)
+
+    def get_request(self) -> Any:
+        """Note a connection that was taken."""
+        connection, client = super().get_request()
+        self._open.add(connection)
+        return connection, client
+
+    def close_request(self, request: Any) -> None:
+        """Close a connection."""
+        self._open.discard(request)
+        super().close_request(request)
+
+    def server_close(self) -> None:
+        """Take no connection any more, and end those that stay: their threads would wait for ever."""
+        super().server_close()
+        for connection in [*self._open]:
+            with contextlib.suppress(OSError):  # its thread has just closed it
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that went away, killed, say."""
