@@ -8,7 +8,8 @@ It changes nothing that is served or built. It writes only what a test needs, an
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 
 from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import origin as origin_doctor
@@ -18,6 +19,7 @@ from fab_static.doctor.project import of_build, of_revisions, of_web
 from fab_static.doctor.signatures import of_signers
 from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
+from fab_static.errors import FabStaticError
 from fab_static.phases.run import sharing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire.answers import Facts
@@ -38,8 +40,16 @@ def check(deploy: Deployment) -> list[Finding]:
         verify = f"fab {deploy.environment.name} verify --here"
         findings.append(good("hosts", "web", images + verify))
     findings += _of_origins(deploy, [host for host in deploy.hosts("static") if host in facts])
-    findings += cdn_doctor.check(deploy)
+    findings += _whole("cdn", "CloudFront", lambda: cdn_doctor.check(deploy))
     return findings
+
+
+def _whole(where: str, what: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield what one look finds; what ends it is a finding, too, so that the other looks are not lost."""
+    try:
+        yield from look()
+    except FabStaticError as error:
+        yield bad(where, what, error.what, error.mend)
 
 
 def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts]]:
@@ -54,7 +64,7 @@ def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts
             findings.append(bad(host.name, "SSH", told_of(error, host.name), error.mend))
         else:
             findings += answers[host][0]
-    return findings, {host: facts for host, (_, facts) in answers.items()}
+    return findings, {host: facts for host, (_, facts) in answers.items() if facts is not None}
 
 
 def _of_signers(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding]:
@@ -72,11 +82,13 @@ def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Fin
     whole = [host for host in asked if host not in broken]
     for host in whole:
         if "build" in host.roles:
-            findings += [*of_build(deploy, host), *of_templates(deploy, host)]
+            findings += _whole(host.name, "project", partial(of_build, deploy, host))
+            findings += _whole(host.name, "templates", partial(of_templates, deploy, host))
     if deploy.build in whole:
-        findings += of_revisions(deploy, whole)
+        findings += _whole("hosts", "revision", partial(of_revisions, deploy, whole))
         for host in whole:
-            findings += of_web(deploy, host) if "web" in host.roles else ()
+            if "web" in host.roles:
+                findings += _whole(host.name, "web", partial(of_web, deploy, host))
     return findings
 
 

@@ -6,22 +6,19 @@ import time
 from collections.abc import Iterator
 
 from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.errors import RemoteError
 from fab_static.plan.wire import verbs
 from fab_static.plan.wire.answers import Facts
 from fab_static.plan.wording import counted, first_of
 from fab_static.remote import RemoteHost
 
 LEAST_FREE_BYTES = 500_000_000
-
-
 LEAST_FREE_INODES = 20_000
-
-
 MOST_SKEW_SECONDS = 5.0
 
 
-def of_host(host: RemoteHost) -> tuple[list[Finding], Facts]:
-    """Return what is found of a host, and the facts that it told."""
+def of_host(host: RemoteHost) -> tuple[list[Finding], Facts | None]:
+    """Return what is found of a host, and the facts that it told; None where it refuses whatever else is asked."""
     asked = time.time()
     facts, _ = host.ask(verbs.FACTS)
     skew = max(asked - facts["now"], facts["now"] - time.time(), 0.0)
@@ -30,6 +27,12 @@ def of_host(host: RemoteHost) -> tuple[list[Finding], Facts]:
     found.append(_writing(host.name, facts, user, folder))
     found += _below(host.name, facts, user, folder)
     found += [_disk(host, facts), _clock(host.name, skew)]
+    try:
+        host.ask(verbs.STATE)
+    except RemoteError as error:
+        if not error.is_refusal:
+            raise
+        return [*found, bad(host.name, "deploy_to", error.what, error.mend)], None
     return found, facts
 
 

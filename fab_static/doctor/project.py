@@ -9,16 +9,13 @@ from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.revisions import SHORT, others, revision_of
+from fab_static.plan.build_order import command_missing
 from fab_static.plan.inventory import Build, expand_url
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import RemoteHost
 
-COMPRESSOR_WITHOUT_RACES = (
-    4,
-    6,
-)  # threaded compress lost blocks before: django-compressor issue 1291
-
-
+# threaded compress lost blocks before: django-compressor issue 1291
+COMPRESSOR_WITHOUT_RACES = (4, 6)
 NODE_AT_LEAST = 16
 
 
@@ -43,9 +40,8 @@ def _commands(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     for name in build.phases:
         text = build.command_of(name).split()
         if text[0] == "manage.py" and text[1] not in there:
-            what = f"the project has no management command {text[1]} for phase {name}"
-            cure = f"add the app that has it to INSTALLED_APPS, or take {name} out of build.phases"
-            yield bad(host.name, "phases", what, cure)
+            where = f"inventories/{deploy.environment.name}.yml"
+            yield bad(host.name, f"phase {name}", *command_missing(text[1], name, where))
 
 
 def _node(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:

@@ -26,6 +26,18 @@ class BuildPhase:
         return self.command.split()[1]
 
 
+# the app that has a management command, as INSTALLED_APPS names it
+APPS = {
+    "collectstatic": "django.contrib.staticfiles",
+    "compilejsi18n": "statici18n",
+    "compress": "compressor",
+    **dict.fromkeys(
+        ("fix_less_imports_collectstatic", "resource_static", "build_requirejs"),
+        "fab_static.django_app",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class OwnPhase:
     """A phase of the project's own: a line that a shell runs in the checkout.
@@ -127,3 +139,19 @@ def stale(
             return tuple(phases[at:])
         last = ran[name]
     return ()
+
+
+def command_missing(command: str, phase: str, inventory: str) -> tuple[str, str]:
+    """Return what is wrong where a project lacks a phase's management command, and the cure.
+
+    Args:
+        command: the management command.
+        phase: the phase that wants it.
+        inventory: the file that has the phase.
+    """
+    app = APPS.get(command)
+    cure = f'add "{app}"' if app else "add the app that has it"
+    return (
+        f"the project has no management command {command}",
+        f"{cure} to INSTALLED_APPS, or take {phase} out of build.phases in {inventory}",
+    )

@@ -29,7 +29,7 @@ from fab_static.phases.run.static_root import (
     refuse_unsafe,
     tell_of_written_elsewhere,
 )
-from fab_static.plan.build_order import before, is_of_sources
+from fab_static.plan.build_order import before, command_missing, is_of_sources
 from fab_static.plan.precompressed import to_encode_ahead
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import answers, asks, verbs
@@ -235,14 +235,8 @@ def _command_exists(deploy: Deployment, name: str, text: str) -> None:
     words = text.split()
     commands = deploy.facts(deploy.build)["commands"]
     if words[0] == "manage.py" and words[1] not in commands:
-        raise BuildError(
-            f"the project has no management command {words[1]}",
-            where=f"{deploy.build.name}: phase {name}",
-            mend="add the app that has it to INSTALLED_APPS "
-            "(django.contrib.staticfiles has collectstatic, compressor compress, statici18n compilejsi18n, "
-            "fab_static.django_app fix_less_imports_collectstatic, resource_static, build_requirejs), or take "
-            f"{name} out of build.phases in inventories/{deploy.environment.name}.yml",
-        )
+        what, mend = command_missing(words[1], name, f"inventories/{deploy.environment.name}.yml")
+        raise BuildError(what, where=f"{deploy.build.name}: phase {name}", mend=mend)
 
 
 def _begin_anew(deploy: Deployment) -> tuple[str | None, Question, asks.Collect]:

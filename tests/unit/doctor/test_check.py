@@ -113,6 +113,8 @@ def test_that_images_stand_for_web_hosts_is_told(doctor: Doctor) -> None:
         (("SSH", "web2"), "web2 SSH BAD", ["web2 SSH", "web2 of_web", "web2 nginx"]),
         (("project", "web1"), "web1 project BAD", ["web1 of_web"]),
         (("nginx", "edge1"), "edge1 nginx BAD", ["edge1 nginx"]),
+        (("of_build", "build1"), "build1 project BAD", ["build1 of_build"]),
+        (("of_web", "web1"), "web1 web BAD", ["web1 of_web"]),
         (
             ("project", "build1"),  # pages are compared with what it says
             "build1 project BAD",
@@ -127,6 +129,19 @@ def test_one_who_cannot_answer_is_named_and_the_others_are_asked(
     assert sorted(doctor.asked()) == sorted([*({*EVERYTHING} - {*unasked}), told])
     (one,) = [one for one in doctor.found() if not one["ok"]]
     assert (one["what"], one["mend"]) == (f"{broken[0]} is broken", "mend it")
+
+
+def test_a_host_that_refuses_whatever_is_asked_is_asked_no_more(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is another app's, say: `check` said that all is well, or that alone."""
+    refused = [bad("web2", "deploy_to", "the folder belongs to blog", "give each its own")]
+    told = check.of_host
+    monkeypatch.setattr(
+        check, "of_host", lambda host: (refused, None) if host.name == "web2" else told(host)
+    )
+    unasked = {"web2 SSH", "web2 of_web", "web2 nginx"}
+    assert sorted(doctor.asked()) == sorted([*({*EVERYTHING} - unasked), "web2 deploy_to BAD"])
 
 
 def test_hosts_that_share_a_folder_are_named_together(doctor: Doctor) -> None:

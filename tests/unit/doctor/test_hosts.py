@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from fab_static.doctor.findings import Finding
+from fab_static.doctor.findings import Finding, bad
 from fab_static.doctor.hosts import of_host
+from fab_static.errors import RemoteError
+from fab_static.plan.wire import verbs
 from fab_static.plan.wire.answers import Facts
 
 FOLDER = "/srv/shop/static"
@@ -38,11 +40,32 @@ def found(ahead: float = 0.0, **facts: Any) -> list[Finding]:
         hello={"user": "deploy", "python": "3.11.2"},
         layout=SimpleNamespace(deploy_to=FOLDER),
         environment=SimpleNamespace(name="staging"),
-        ask=lambda _: (answer, b""),
+        ask=lambda verb: (answer if verb == verbs.FACTS else {}, b""),
     )
     findings, returned = of_host(host)
     assert returned == answer
     return findings
+
+
+def test_a_folder_of_another_app_is_a_finding_and_the_host_tells_no_more() -> None:
+    """A deploy refuses it at once; `check` said that all is well (first hour 11)."""
+
+    def ask(verb: object) -> tuple[object, bytes]:
+        if verb == verbs.FACTS:
+            return {**WELL, "now": time.time()}, b""
+        error = RemoteError("it belongs to blog", where=FOLDER, mend="give each its own")
+        error.is_refusal = True
+        raise error
+
+    host: Any = SimpleNamespace(
+        name="edge1",
+        hello={"user": "deploy", "python": "3.11.2"},
+        layout=SimpleNamespace(deploy_to=FOLDER),
+        ask=ask,
+    )
+    findings, facts = of_host(host)
+    assert facts is None
+    assert findings[-1] == bad("edge1", "deploy_to", "it belongs to blog", "give each its own")
 
 
 def test_of_a_host_that_is_well_each_thing_is_told_once() -> None:

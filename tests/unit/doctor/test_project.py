@@ -64,6 +64,7 @@ def deployment(build: Machine, check: str | None = None, **settings: Any) -> Any
         facts=lambda host: host.facts,
         project=lambda _: SimpleNamespace(variables={}),
         environment=SimpleNamespace(
+            name="staging",
             build=Build(**known),
             web=SimpleNamespace(check=check),
         ),
@@ -158,11 +159,8 @@ def test_of_strace_nothing_is_said_where_no_phase_starts_a_program() -> None:
 def test_a_phase_whose_command_the_project_lacks_is_found_and_one_of_a_shell_is_not() -> None:
     commands = {"compress": "manage.py compress_all --force", "resource_static": "make versions"}
     assert wrong(of_build(Machine("build1", commands=["collectstatic"]), commands=commands)) == [
-        (
-            "phases",
-            "the project has no management command build_requirejs for phase build_requirejs",
-        ),
-        ("phases", "the project has no management command compress_all for phase compress"),
+        ("phase build_requirejs", "the project has no management command build_requirejs"),
+        ("phase compress", "the project has no management command compress_all"),
     ]
 
 
@@ -174,7 +172,7 @@ def test_a_phase_of_the_project_s_own_is_a_line_of_a_shell_or_a_command_that_mus
         "css": OwnPhase("css", "manage.py tailwind build"),
     }
     assert wrong(of_build(Machine("build1"), phases=("vite", "css", *PHASES), own=own)) == [
-        ("phases", "the project has no management command tailwind for phase css"),
+        ("phase css", "the project has no management command tailwind"),
     ]
 
 

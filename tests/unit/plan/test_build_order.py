@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fab_static.plan import build_order
-from fab_static.plan.build_order import BUILD_PHASES, PHASES, stale
+from fab_static.plan.build_order import APPS, BUILD_PHASES, PHASES, command_missing, stale
 
 some_phases = st.sets(st.sampled_from(BUILD_PHASES)).map(
     lambda chosen: tuple(name for name in BUILD_PHASES if name in chosen)
@@ -122,3 +122,15 @@ def test_a_rerun_of_the_catalogues_makes_collectstatic_stale_where_they_are_sour
     assert stale(ran, ("collectstatic", "compilejsi18n"), order) == ("collectstatic",)
     assert build_order.before("collectstatic", BUILD_PHASES, order) == ()
     assert build_order.before("fix_less_imports", BUILD_PHASES, order) == ("collectstatic",)
+
+
+def test_the_app_that_has_a_command_is_named_where_it_is_known():
+    """And each command of the built-in phases is."""
+    assert {phase.management_command for phase in PHASES.values()} == {*APPS}
+    assert command_missing("compress", "compress", "inventories/staging.yml") == (
+        "the project has no management command compress",
+        'add "compressor" to INSTALLED_APPS, or take compress out of build.phases in inventories/staging.yml',
+    )
+    assert command_missing("tailwind", "css", "a.yml")[1] == (
+        "add the app that has it to INSTALLED_APPS, or take css out of build.phases in a.yml"
+    )
