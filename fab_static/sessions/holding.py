@@ -72,8 +72,23 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
             bring_here(deploy)
             settle(deploy)
         if deploy.recorded_live and deploy.live is None:
-            deploy.show.warn("hosts disagree about what is live; this run brings them together")
+            _tell_who_differs(deploy)
         yield
+
+
+def _tell_who_differs(deploy: Deployment) -> None:
+    """Say which hosts have which release, or which are new."""
+    having: dict[str | None, list[str]] = {}
+    for host, state in deploy.states.items():
+        having.setdefault(state["current"], []).append(host.name)
+    new = having.pop(None, [])
+    if new:
+        deploy.show.say(f"nothing is live yet on {', '.join(new)}; this run changes that")
+    if len(having) > 1:
+        each = "; ".join(f"{release} on {', '.join(names)}" for release, names in having.items())
+        deploy.show.warn(
+            f"hosts disagree about what is live; this run brings them together: {each}"
+        )
 
 
 @contextmanager

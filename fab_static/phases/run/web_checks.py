@@ -31,7 +31,8 @@ def unwell_before(deploy: Deployment) -> Collection[RemoteHost]:
     urls = {host: expand_url(check, host.host) for host in deploy.hosts("web")}
     answers = deploy.on(urls, lambda host: _answer(host, urls[host]))
     wrong = [host for host, answer in answers.items() if _is_wrong(answer)]
-    if wrong and deploy.live and not deploy.goes_back:
+    live = {state["current"] for state in deploy.states.values()} - {None}  # a new host has none
+    if wrong and len(live) == 1 and not deploy.goes_back:
         raise RemoteError(
             "before anything flipped " + _told(wrong, urls, answers) + ", not 200",
             where=f"web.check in inventories/{deploy.environment.name}.yml",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from fab_static.errors import BuildError, DeployLockedError, RemoteError
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.plan.wire import verbs
 from fab_static.sessions.holding import told
-from tests.unit.site import NEW, Site, flip_provisionally, taken
+from tests.unit.site import NEW, OLD, Site, flip_provisionally, taken
 
 
 class Telling:
@@ -41,7 +42,8 @@ class Held:
         self.telling = Telling(site)
         self.deploy = site.session._deployment(project_path="/srv/other")
         self.warned: list[str] = []
-        self.deploy.show = SimpleNamespace(warn=self.warned.append, say=lambda _: None)  # type: ignore[assignment]
+        self.said: list[str] = []
+        self.deploy.show = SimpleNamespace(warn=self.warned.append, say=self.said.append)  # type: ignore[assignment]
 
     def run(self, work: Callable[[], None] = lambda: None) -> None:
         with told(self.telling, self.deploy, "build_requirejs", 0, lambda: None):  # type: ignore[arg-type]
@@ -108,6 +110,26 @@ def test_what_a_deploy_that_died_left_behind_is_taken_over_and_settled(
     ]
     assert held.deploy.went_back
     assert site.live() == dict.fromkeys(site.hosts, NEW)
+
+
+def current(site: Site, name: str) -> Path:
+    return Path(site.hosts[name].agent.host.root) / "current"
+
+
+def test_a_host_on_which_nothing_is_live_yet_is_no_disagreement(site: Site, held: Held) -> None:
+    current(site, "web2").unlink()
+    held.run()
+    assert held.warned == []
+    assert held.said == ["nothing is live yet on web2; this run changes that"]
+
+
+def test_hosts_that_disagree_are_named_with_what_each_has(site: Site, held: Held) -> None:
+    current(site, "edge1").unlink()
+    current(site, "edge1").symlink_to(f"releases/{OLD}")
+    held.run()
+    (line,) = held.warned
+    assert line.startswith("hosts disagree about what is live; this run brings them together: ")
+    assert f"{OLD} on edge1" in line
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,23 @@ def test_a_way_back_is_never_refused(site: Site, more: dict[str, Any]) -> None:
     assert set(site.live().values()) == {OLD}
 
 
+def test_a_new_host_keeps_nobody_from_seeing_that_the_url_is_wrong(site: Site) -> None:
+    """It was taken for hosts that disagree: each host waited a minute after its flip (first hour 12)."""
+    deploy = answering(site, web1="404", web2="404")
+    deploy.states[site.hosts["web2"]]["current"] = None
+    with pytest.raises(
+        RemoteError, match=r"^before anything flipped .* 404 on web1, web2, not 200"
+    ):
+        activate(deploy)
+
+
+def test_a_first_release_is_not_refused(site: Site) -> None:
+    deploy = answering(site, web1="404")
+    for state in deploy.states.values():
+        state["current"] = None
+    assert unwell_before(deploy) == [site.hosts["web1"]]
+
+
 def test_what_brings_hosts_together_is_not_refused(site: Site) -> None:
     deploy = answering(site)
     deploy.states[site.hosts["edge1"]]["current"] = OLD
