@@ -11,7 +11,7 @@ from fab_static.plan import coverage
 from fab_static.plan.coverage_cures import cures
 from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Left
-from fab_static.plan.wording import counted, first_of, indented
+from fab_static.plan.wording import WARNED, counted, first_of, indented
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
@@ -39,7 +39,7 @@ def compress(deploy: Deployment) -> None:
             built = [each for each in coverage.built_blocks(told) if each.key not in lacking]
             raise gaps_refused(answer, built, where=f"{deploy.build.name}: phase compress")
         _refuse_a_cdn(answer, where=f"{deploy.build.name}: phase compress")
-        for line in coverage.advice(answer):
+        for line in first_of(coverage.advice(answer), WARNED):
             deploy.show.warn(line)
         deploy.show.say(
             f"{counted(answer['blocks'], 'compress block')} in {counted(answer['templates'], 'template')}"

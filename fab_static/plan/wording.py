@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+WARNED = 10  # warnings of one kind; what is one file's fault may be every file's
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: "1 file", "1,132 files"; `many` where an s is not enough."""

@@ -40,6 +40,7 @@ import threading
 from importlib import import_module
 from typing import Any, Callable, Iterator, Mapping
 
+from fab_static.host.project.imports import add_command
 from fab_static.host.project.reads.recorder import Recorder
 from fab_static.host.project.reads.run import RECORD, run_as_main, write
 from fab_static.host.project.reads.states import read_record
@@ -99,14 +100,7 @@ class Waiting:
 
     def set_up(self) -> None:
         """Run manage.py; come back in each command's fork alone."""
-        from django.core.management import ManagementUtility
-
-        waiting, fetch = self, ManagementUtility.fetch_command
-
-        def fetch_command(self: ManagementUtility, subcommand: str) -> Any:
-            return waiting if subcommand == WAITING else fetch(self, subcommand)
-
-        ManagementUtility.fetch_command = fetch_command  # type: ignore[method-assign]
+        add_command(WAITING, self)
         sys.argv = self._line
         code: object = 0
         try:

@@ -31,6 +31,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Callable, Mapping
 
+from fab_static.host.project.imports import MANAGEMENT, add_command
 from fab_static.host.project.redirect import redirect
 from fab_static.host.project.refusals import ProbeError, in_words, place_of, told
 
@@ -100,15 +101,6 @@ def in_project(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             folder,
             "project.path must name the folder that holds manage.py; what pip installed needs one: docs/how-to.md",
         )
-    try:
-        from django.core.management import ManagementUtility
-    except ImportError as error:
-        raise ProbeError(
-            f"{sys.executable} cannot import Django: {error}",
-            folder,
-            "project.python must name the interpreter of the project's virtual environment",
-        ) from error
-
     answers: list[dict[str, Any]] = []
 
     class Command:
@@ -116,18 +108,17 @@ def in_project(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             check_settings()
             answers.append(ask())
 
-    fetch = ManagementUtility.fetch_command
-
-    def fetch_command(self: ManagementUtility, subcommand: str) -> Any:
-        return Command() if subcommand == COMMAND else fetch(self, subcommand)
-
-    ManagementUtility.fetch_command = fetch_command  # type: ignore[method-assign]
+    add_command(COMMAND, Command())
     sys.argv = ["manage.py", COMMAND]
     try:
         runpy.run_path("manage.py", run_name="__main__")
     except SystemExit:
         if not answers:
             raise
+    except ImportError as error:
+        if MANAGEMENT not in sys.modules:
+            refuse_without_django(error)
+        raise
     if not answers:
         raise ProbeError(
             "manage.py ran no management command",
@@ -135,6 +126,17 @@ def in_project(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             "let it call django.core.management.execute_from_command_line(sys.argv)",
         )
     return answers[0]
+
+
+def refuse_without_django(error: ImportError) -> None:
+    """Say that Django cannot be imported, where that is so; Django's own manage.py raises another error of it."""
+    cause = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    if (cause.name or "").split(".")[0] == "django":
+        raise ProbeError(
+            f"{sys.executable} cannot import Django: {cause}",
+            os.getcwd(),
+            "project.python must name the interpreter of the project's virtual environment",
+        ) from error
 
 
 def check_settings() -> None:

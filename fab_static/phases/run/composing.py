@@ -35,7 +35,7 @@ from fab_static.plan.layout import OUTSIDE
 from fab_static.plan.release import File, Release, Took, digest
 from fab_static.plan.wire import questions, verbs
 from fab_static.plan.wire.kept import Listing
-from fab_static.plan.wording import counted, indented
+from fab_static.plan.wording import WARNED, counted, first_of, indented
 
 
 def composed(deploy: Deployment) -> Release:
@@ -247,11 +247,13 @@ def _copies(deploy: Deployment, listing: Listing) -> frozenset[str]:
     pairs = [(ending, files[copy][0], files[path][0]) for ending, copy, path in copies]
     head, _ = deploy.build.ask(verbs.MISMATCHED, body=json.dumps(pairs).encode())
     wrong = {copies[at][1]: copies[at][2] for at in head["wrong"]}
-    for copy, path in wrong.items():
-        deploy.show.warn(
-            f"{copy} holds other bytes than {path}, and nginx sends it in its place: take it out of the "
-            "static files (text is compressed at the seal: build.precompress)"
-        )
+    told = [
+        f"{copy} holds other bytes than {path}, and nginx sends it in its place: take it out of the "
+        "static files (text is compressed at the seal: build.precompress)"
+        for copy, path in wrong.items()
+    ]
+    for line in first_of(told, WARNED):
+        deploy.show.warn(line)
     return frozenset(copy for _, copy, _ in copies if copy not in wrong)
 
 

@@ -12,7 +12,7 @@ from fab_static.phases.run.settings import BundlerManifest, static_url_of
 from fab_static.plan import bundler_entries
 from fab_static.plan.release import File
 from fab_static.plan.wire import questions
-from fab_static.plan.wording import counted, indented
+from fab_static.plan.wording import WARNED, counted, first_of, indented
 from fab_static.remote import RemoteHost
 
 SHOWN = 20  # tags told in one message
@@ -36,9 +36,9 @@ def refuse_missed_entries(
         ManifestError: naming every tag, with its template and line.
     """
     missed = _all_missed(deploy, host, manifests, files)
-    for use, line in missed:
-        if not use["is_own"]:
-            deploy.show.warn(f"{host.name}: a page with this tag of a library would fail: {line}")
+    of_libraries = [line for use, line in missed if not use["is_own"]]
+    for line in first_of(of_libraries, WARNED):
+        deploy.show.warn(f"{host.name}: a page with this tag of a library would fail: {line}")
     lines = [line for use, line in missed if use["is_own"]]
     if lines:
         raise ManifestError(

@@ -18,7 +18,7 @@ from fab_static.plan.integrity import Kept, Promise
 from fab_static.plan.offline_manifest import PLACEHOLDER
 from fab_static.plan.release import File
 from fab_static.plan.wire import answers, questions, verbs
-from fab_static.plan.wording import counted, indented
+from fab_static.plan.wording import WARNED, counted, first_of, indented
 
 SHOWN = 20  # promises named in one message
 
@@ -135,7 +135,7 @@ def _of_templates(build: Promising, *, is_own: bool) -> list[Kept]:
 
 def _tell_of_libraries(deploy: Deployment, kept: list[Kept]) -> None:
     """Warn of promises in the templates of libraries: the project may show none of these pages."""
-    for line in integrity.broken(kept, _hashes(deploy, kept)):
+    for line in first_of(integrity.broken(kept, _hashes(deploy, kept)), WARNED):
         deploy.show.warn(f"a page with this template of a library would lack a file: {line}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -202,6 +203,25 @@ def test_a_copy_with_other_bytes_than_its_file_is_told_and_is_a_file_like_others
     warned: list[str] = deploy.show.warned  # type: ignore[attr-defined]
     assert warned[0].startswith("site.css.gz holds other bytes than site.css, and nginx sends it")
     assert release.copies == frozenset()
+
+
+def test_many_wrong_copies_are_told_in_a_few_lines(shop: Site, build: Build) -> None:
+    """Kolibri ships empty files, and what was in them as their copies: 560 of them."""
+    plain = shop.project.commands["collectstatic"]
+
+    def with_copies(root: Path) -> None:
+        plain(root)
+        for number in range(40):
+            (root / f"{number:02}.css").write_text("")
+            (root / f"{number:02}.css.gz").write_bytes(gzip.compress(b"a{}"))
+
+    shop.project.commands["collectstatic"] = with_copies
+    deploy = build()
+    sealed(deploy)
+    warned: list[str] = deploy.show.warned  # type: ignore[attr-defined]
+    assert [line[:9] for line in warned[:11]] == [f"{n:02}.css.gz" for n in range(10)] + [
+        "… and 30 "
+    ]
 
 
 def test_a_seal_that_the_disk_refuses_leaves_a_build_that_can_be_sealed_again(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
 
+from fab_static.host.project.imports import when_imported
 from fab_static.host.project.precompilers.kept import Kept
 from fab_static.host.project.precompilers.observing import observer
 from fab_static.host.project.precompilers.stepping_in import Calls, step_in
@@ -18,36 +16,9 @@ COMPRESS = "compressor.management.commands.compress"
 _NAMES = ("CompilerFilter", "NamedTemporaryFile", "subprocess")  # what we take the place of
 
 
-class WhenImported:
-    """Steps in when compress has been imported: the settings are there then, and no sooner."""
-
-    def __init__(self, trust: list[str]) -> None:
-        self._trust = trust
-
-    def find_spec(self, name: str, *_where: object) -> ModuleSpec | None:
-        """Find compress as others would, and have us called when it is loaded; find nothing else."""
-        if name != COMPRESS:
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_begin(module: ModuleType) -> None:
-                load(module)
-                begin_now(self._trust)
-
-            # not here and now: no other thread can import meanwhile
-            spec.loader.exec_module = load_and_begin  # type: ignore[method-assign]
-        return spec
-
-
 def begin(trust: list[str]) -> None:
     """Answer calls from the moment that compress is imported."""
-    if COMPRESS in sys.modules:
-        begin_now(trust)
-    else:
-        sys.meta_path.insert(0, WhenImported(trust))
+    when_imported(COMPRESS, lambda: begin_now(trust))  # the settings are there then, and no sooner
 
 
 def begin_now(trust: list[str]) -> None:

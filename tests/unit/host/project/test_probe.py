@@ -237,6 +237,47 @@ def test_a_folder_without_manage_py_is_told(tmp_path):
     }
 
 
+NO_DJANGO = """
+import os, sys
+sys.modules["django"] = None
+try:
+    from django.core.management import execute_from_command_line
+except ImportError as exc:
+    raise AGAIN
+"""
+
+
+@pytest.mark.parametrize("again", ["exc", 'ImportError("Couldn\'t import Django.") from exc'])
+def test_an_interpreter_without_django_is_told(make_project, again):
+    """What startproject writes raises an error of its own."""
+    project = make_project({"manage.py": NO_DJANGO.replace("raise AGAIN", f"raise {again}")})
+    assert project.ask("settings")["error"] == {
+        "what": f"{sys.executable} cannot import Django: No module named 'django.core'; 'django' is not a package",
+        "where": str(project.path),
+        "mend": "project.python must name the interpreter of the project's virtual environment",
+    }
+
+
+def test_what_else_manage_py_cannot_import_is_not_django(make_project):
+    error = make_project({"manage.py": "import not_there\n"}).ask("settings")["error"]
+    assert error["what"] == "ModuleNotFoundError: No module named 'not_there'"
+
+
+def test_the_django_that_manage_py_names_is_the_one_that_answers(make_project):
+    """Kolibri has its own, which only its manage.py knows of; so has a checkout with a folder of libraries."""
+    import django
+
+    project = make_project({"manage.py": 'import sys\nsys.path.insert(0, "vendor")\n' + MANAGE})
+    vendor = project.path / "vendor" / "django"
+    vendor.mkdir(parents=True)
+    for part in Path(django.__file__).parent.iterdir():
+        if part.name != "__init__.py":
+            (vendor / part.name).symlink_to(part)
+    text = Path(django.__file__).read_text()
+    (vendor / "__init__.py").write_text(text + "\nVERSION = (9, 8, 7, 'final', 0)\n")
+    assert project.answer("settings")["django"] == "9.8.7"
+
+
 def test_settings_that_do_not_import_are_told_with_the_real_cause(make_project):
     project = make_project({}, "\nimport not_there\n")
     error = project.ask("settings")["error"]
