@@ -21,6 +21,7 @@ from chaos.aws import CloudFront
 from chaos.readers import current, seal_on
 from chaos.schedule import HOURS, Fault
 from demo.fleet import Fleet, Host
+from fab_static.host.loader import PACKAGE
 
 SECONDS = {"short": 1.0, "long": 14.0}  # shorter, and longer, than a host may be silent
 CLONE_NEWNS = 0x00020000  # sched.h
@@ -283,7 +284,7 @@ def agents(host: Host) -> list[int]:
     """Return the agents on a host: what sshd's sessions started. A watchdog is none of them."""
     listener = int((host.folder / "sshd.pid").read_text())
     found = set(descendants(listener)) - set(descendants(listener, only="sshd"))
-    return [pid for pid in found if b"fab_static.host.agent" in read(pid, "cmdline")]
+    return [pid for pid in found if f"{PACKAGE}.agent".encode() in read(pid, "cmdline")]
 
 
 def gunicorn(host: Host) -> list[int]:

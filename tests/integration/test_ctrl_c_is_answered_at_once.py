@@ -266,26 +266,31 @@ def test_a_reload_that_sleeps_is_ended_and_every_flip_put_back(site: Operator) -
 
 def test_a_host_that_takes_no_data_is_not_waited_for(site: Operator) -> None:
     """A process did not end after Ctrl-C in `distribute`: its threads were joined at exit."""
-    large = site.fleet.hosts["all1"].code / "assets" / "large.bin"
+    code = site.fleet.hosts["all1"].code
+    large, gate, stopped = code / "assets" / "large.bin", code / "gate", []
     large.write_bytes(os.urandom(32 << 20))
     before = state(site)
-    deploy = start(site)
-    owner, stopped = lock(site) / "owner.json", []
-
-    def distributes() -> bool:
-        return owner.exists() and '"phase": "seal"' in owner.read_text()
-
+    waits = "touch begun; until [ -e gate ]; do sleep 0.05; done; "
+    real = f"exec {sys.executable} manage.py compress"
+    build = {**BUILD, "commands": {**BUILD["commands"], "compress": waits + real}}
+    site.write_inventory(build=build, web={"batch": "1"})
     try:
-        assert becomes(distributes)
+        deploy = start(site)
+        assert becomes((code / "begun").exists)
         stopped += agents(site.fleet.hosts["web2"])
+        assert stopped
         for pid in stopped:
             kill(pid, signal.SIGSTOP)
+        gate.touch()
+        owner = lock(site) / "owner.json"
         assert becomes(lambda: '"phase": "distribute"' in owner.read_text())
         error = end(deploy, signal.SIGINT, signal.SIGINT)
     finally:
         for pid in stopped:
             kill(pid, signal.SIGCONT)
-        large.unlink()
+        site.write_inventory(build=BUILD, web={"batch": "1"})
+        for path in (large, gate, code / "begun"):
+            path.unlink(missing_ok=True)
     assert deploy.returncode == 1, error
     assert not lock(site).exists()
     assert state(site) == before
