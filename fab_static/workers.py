@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Workers:
-    """At most so many threads, started as they are needed. On leaving its block what has not begun is dropped."""
+    """At most so many threads, started as they are needed. On leaving its block what has not begun is dropped.
+
+    The threads end, too, once nobody has it any more.
+    """
 
     def __init__(self, most: int, name: str) -> None:
         self._most = most
@@ -54,7 +57,8 @@ class Workers:
             if not self._idle.acquire(blocking=False) and self._count < self._most:
                 self._count += 1
                 name = f"{self._name} {self._count}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+                words = (self._waiting, self._idle)  # not self: its threads would keep it
+                threading.Thread(target=_work, args=words, name=name, daemon=True).start()
         return future
 
     def map(self, work: Callable[[Any], T], items: Iterable[Any]) -> Iterator[T]:
@@ -73,14 +77,18 @@ class Workers:
         for _ in range(self._count):
             self._waiting.put(None)
 
-    def _work(self) -> None:
-        while True:
-            try:
-                done = self._waiting.get_nowait()
-            except queue.Empty:
-                self._idle.release()
-                done = self._waiting.get()
-            if done is None:
-                return
-            done()
-            del done  # and what it holds
+    def __del__(self) -> None:
+        self.close()
+
+
+def _work(waiting: queue.SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
+    while True:
+        try:
+            done = waiting.get_nowait()
+        except queue.Empty:
+            idle.release()
+            done = waiting.get()
+        if done is None:
+            return
+        done()
+        del done  # and what it holds

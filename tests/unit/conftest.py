@@ -43,11 +43,13 @@ def no_colour_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Five hosts in this process: OLD was live, NEW is."""
     from tests.unit.site import Site  # not above: tests of the agent run in Python 3.8, too
 
-    return Site(tmp_path, monkeypatch)
+    made = Site(tmp_path, monkeypatch)
+    yield made
+    made.close()
 
 
 @pytest.fixture

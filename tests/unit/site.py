@@ -352,6 +352,7 @@ class Site:
         self.hosts: dict[str, ScriptedHost] = {}
         self.asked: list[tuple[str, str]] = []  # host, verb: all that hosts were asked, in order
         self.project = Project(folder / "code")
+        self._fleets: list[Fleet] = []
         self._patch = monkeypatch
         self._patch.setattr(looking, "operator", lambda: "anna@desk")
         self._patch.setattr(looking, "Fleet", self.fleet)
@@ -386,7 +387,13 @@ class Site:
         """Return the scripted hosts of an environment, as connections."""
         fleet = Fleet(environment)
         fleet.hosts = tuple(self.hosts[host.name] for host in environment.hosts)
+        self._fleets.append(fleet)
         return fleet
+
+    def close(self) -> None:
+        """End the threads of all connections that were made."""
+        for fleet in self._fleets:
+            fleet.close()
 
     def deployment(self, **more: Any) -> Deployment:
         """Return a run that has looked at every host; its `show` keeps what is told."""

@@ -226,6 +226,14 @@ def test_work_is_done_by_so_many_threads_and_no_more():
     assert becomes(lambda: not any(one.name in seen for one in threading.enumerate()))
 
 
+def test_threads_end_once_nobody_has_them():
+    """A program that dropped a session, and did not close it, kept up to 32 threads for each."""
+    workers = Workers(2, "of nobody")
+    assert workers.submit(int).result() == 0
+    del workers
+    assert becomes(lambda: not any("of nobody" in one.name for one in threading.enumerate()))
+
+
 def test_work_that_fails_tells_so():
     with Workers(1, "x") as workers, pytest.raises(ZeroDivisionError):
         list(workers.map(lambda number: 1 // number, [1, 0]))
