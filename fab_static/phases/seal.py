@@ -10,6 +10,7 @@ from fab_static.errors import ReleaseError
 from fab_static.phases.compress import refuse_unbuilt
 from fab_static.phases.distribute import bring
 from fab_static.phases.run.audit import refuse_contradictions, tell_of_unversioned_changes
+from fab_static.phases.run.carried_copies import bring_copies, leave_copies
 from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deltas import with_deltas
 from fab_static.phases.run.deployment import Deployment
@@ -158,13 +159,14 @@ def _refuse_empty(deploy: Deployment, release: Release) -> None:
 def _precompressed(deploy: Deployment, release: Release) -> Release:
     """Return the release with the encodings that help its files, made on the build host."""
     encodings = deploy.environment.build.precompress
-    _, data = deploy.build.ask(
-        verbs.ENCODE, body=json.dumps(to_encode(release, encodings)).encode()
-    )
+    wanted = to_encode(release, encodings)
+    bring_copies(deploy, wanted)
+    _, data = deploy.build.ask(verbs.ENCODE, body=json.dumps(wanted).encode())
     found = {
         sha256: {ending: Encoded(*one) if one else None for ending, one in encodings.items()}
         for sha256, encodings in deploy.build.said("encode", data, answers.Copies).items()
     }
+    leave_copies(deploy, found)
     return with_encodings(release, found)
 
 

@@ -13,9 +13,10 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from fab_static.plan.build_order import OwnPhase
+from fab_static.plan.encodings import ENDINGS
 from fab_static.plan.publication import Item
 from fab_static.plan.wire.kept import Kept, Left
 from fab_static.plan.wire.shapes import misshapen
@@ -90,6 +91,14 @@ class Build(TypedDict):
     packs: dict[str, Pack]
 
 
+class Copies(TypedDict):
+    """The precompressed copies of a release's files: object -> ending -> copy, size; and the packs that hold them."""
+
+    format: int
+    copies: dict[str, dict[str, tuple[str, int]]]
+    packs: dict[str, Pack]
+
+
 @dataclass(frozen=True)
 class Guard:
     """What a build of elsewhere may write here, besides the static root."""
@@ -126,13 +135,44 @@ def object_of(sha256: str, size: int) -> Item:
     return Item(f"objects/{sha256[:2]}/{sha256}", sha256, size, HEADERS)
 
 
-def written(build: Build) -> bytes:
-    """Return a build as the bucket holds it."""
-    return zlib.compress(json.dumps(build, sort_keys=True).encode(), 6)
+def written(record: Build | Copies) -> bytes:
+    """Return a record as the bucket holds it."""
+    return zlib.compress(json.dumps(record, sort_keys=True).encode(), 6)
 
 
 def read(data: bytes) -> Build | None:
     """Return the build that an object of a bucket holds, or None if it is none of ours."""
+    found = _read(data, Build)
+    if found is None:
+        return None
+    steps = found["steps"].values()
+    named = {one for step in steps for one in listings_of(step["left"])}
+    return cast("Build", found) if named <= found["listings"].keys() else None
+
+
+def read_copies(data: bytes) -> Copies | None:
+    """Return the copies that an object of a bucket tells of, or None if it is none of ours."""
+    found = _read(data, Copies)
+    if found is None:
+        return None
+    copies = {
+        sha256: {ending: (copy, size) for ending, (copy, size) in of_one.items()}
+        for sha256, of_one in found["copies"].items()
+    }
+    names = [*copies, *(copy for copy, _ in sizes_of(copies))]
+    endings = {ending for of_one in copies.values() for ending in of_one}
+    if not all(map(_SHA256.fullmatch, names)) or not endings <= {*ENDINGS.values()}:
+        return None
+    return {"format": FORMAT, "copies": copies, "packs": found["packs"]}
+
+
+def sizes_of(copies: Mapping[str, Mapping[str, tuple[str, int]]]) -> Iterable[tuple[str, int]]:
+    """Yield each copy, and its size."""
+    for found in copies.values():
+        yield from found.values()
+
+
+def _read(data: bytes, shape: type) -> dict[str, Any] | None:
     inflate = zlib.decompressobj()
     try:
         text = inflate.decompress(data, MOST_BYTES)
@@ -141,15 +181,12 @@ def read(data: bytes) -> Build | None:
         found = json.loads(text)
     except (zlib.error, ValueError, RecursionError):
         return None
-    if misshapen(Build, found) is not None or found["format"] != FORMAT:
+    if misshapen(shape, found) is not None or found["format"] != FORMAT:
         return None
-    if not all(
-        _SHA256.fullmatch(name) and pack["size"] >= 0 for name, pack in found["packs"].items()
-    ):
+    packs: Mapping[str, Pack] = found["packs"]
+    if not all(_SHA256.fullmatch(name) and pack["size"] >= 0 for name, pack in packs.items()):
         return None
-    steps = found["steps"].values()
-    named = {one for step in steps for one in listings_of(step["left"])}
-    return cast("Build", found) if named <= found["listings"].keys() else None
+    return cast("dict[str, Any]", found)
 
 
 def listings_of(left: Left) -> list[str]:
@@ -251,7 +288,7 @@ def wrote(left: Left, listings: Mapping[str, Listing]) -> dict[str, int]:
     return {sha256: size for sha256, size in after.items() if sha256 not in before}
 
 
-def packs_of(builds: Iterable[Build]) -> dict[str, tuple[str, int]]:
+def packs_of(builds: Iterable[Build | Copies]) -> dict[str, tuple[str, int]]:
     """Return in which pack each object is that is in one: SHA-256 -> SHA-256 and size of the pack."""
     return {
         held: (name, pack["size"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +179,53 @@ def test_a_cache_that_cannot_be_reached_fails_no_build(first: str, tmp_path: Pat
         told, digest = Machine(tmp_path, gone, 1_650_000_000).build()
     assert (reused(told), digest) == (0, first)
     assert told.warned
+
+
+LARGE = "/* what is worth a copy */\n" * 100
+
+
+def copies_of(store: StrictS3) -> tuple[str, Any]:
+    """Return where the newest copies are told of, and the record."""
+    key = min(key for key in store.objects if "/copies/" in key)
+    return key, carried.read_copies(store.body(key))
+
+
+def sealed_copies(machine: Machine) -> dict[str, str]:
+    """Return the copies that the newest release names: path -> SHA-256."""
+    seal = max(machine.code.parent.rglob("releases/*/release.json"))
+    files = json.loads(seal.read_text())["files"]
+    return {
+        path: one["encodings"]["gz"]["sha256"] for path, one in files.items() if "encodings" in one
+    }
+
+
+def test_copies_travel_and_a_wrong_one_is_made_anew(store: StrictS3, tmp_path: Path) -> None:
+    """Taken is the very copy that lies in the cache; one that holds other bytes, or of another file, is not."""
+    age = 1_650_000_000
+    one = Machine(tmp_path / "one", store, age, assets__site_css=LARGE)
+    one.build()
+    made = sealed_copies(one)
+    key, record = copies_of(store)
+    assert {found["gz"][0] for found in record["copies"].values()} == {*made.values()}
+
+    sheet = (one.code / "assets" / "site.css").read_bytes()
+    other, wrong = gzip.compress(sheet, 1, mtime=0), gzip.compress(sheet.upper(), mtime=0)
+    before = store.body(key)
+    for name, copy, is_taken in (("two", other, True), ("three", wrong, False)):
+        digest = hashlib.sha256(copy).hexdigest()
+        held = {"gz": (digest, len(copy))}
+        copies = {**record["copies"], hashlib.sha256(sheet).hexdigest(): held}
+        store.objects[key].body = carried.written({**record, "copies": copies})
+        place = f"shop/cache/tiny/objects/{digest[:2]}/{digest}"
+        store.objects[place] = replace(store.objects[key], body=copy)
+        machine = Machine(tmp_path / name, store, age, assets__site_css=LARGE)
+        told, _ = machine.build()
+        assert reused(told) == 3
+        assert (sealed_copies(machine)["site.css"] == digest) is is_taken
+        if not is_taken:
+            assert sealed_copies(machine) == made
+    store.objects[key].body = before
+
+    changed = Machine(tmp_path / "four", store, age, assets__site_css=LARGE.upper())
+    changed.build()
+    assert sealed_copies(changed)["site.css"] not in made.values()

@@ -153,6 +153,37 @@ def is_copy_of(copy: str, sha256: str, ending: str) -> bool:
     return not is_program(program[0]) or sha256_printed([*program, copy]) == sha256
 
 
+def reads_back(host: Host, copy: str, sha256: str, ending: str) -> bool:
+    """Tell whether an object is worth keeping as a copy of another, and holds the bytes of that and no more.
+
+    No more is read of it than that has bytes: it may be a bomb. False where no program here can tell.
+    """
+    import subprocess
+
+    path = host.object(copy)
+    try:
+        size = os.stat(host.object(sha256)).st_size
+        with open(path, "rb") as file:
+            packed = file.read()
+        if ending == "gz":
+            inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            data = inflate.decompress(packed, size + 1)
+            is_whole = inflate.eof and not inflate.unused_data
+        else:
+            command = [*DECODERS[ending], path]
+            pipe, null = subprocess.PIPE, subprocess.DEVNULL
+            with subprocess.Popen(command, stdout=pipe, stderr=null) as ran:  # noqa: S603
+                assert ran.stdout is not None  # noqa: S101 - a pipe was asked for
+                data = ran.stdout.read(size + 1)
+                if len(data) > size:
+                    ran.kill()
+            is_whole = not ran.returncode
+    except (OSError, zlib.error):
+        return False
+    is_worth = len(packed) <= MOST_OF_IT * size
+    return is_whole and is_worth and begun_sha256(data).hexdigest() == sha256
+
+
 ENCODERS = {"gz": gzipped, "br": brotlied, "zst": zstandard}
 NAMES = {"gz": "gzip", "br": "br", "zst": "zstd"}  # in build.precompress
 PROGRAMS = {

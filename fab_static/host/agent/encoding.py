@@ -18,6 +18,7 @@ from fab_static.host.agent.copies import (
     PROGRAMS,
     encoded,
     encodings_of,
+    reads_back,
     refuse_no_program,
 )
 from fab_static.host.agent.disk import is_program
@@ -88,6 +89,26 @@ def encode_ahead(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     # one core stays with the phase that runs
     for _ in range(min(len(fresh), max(1, (os.cpu_count() or 1) - 1))):
         threading.Thread(target=_work, args=(host, fresh), daemon=True).start()
+    return {}, b""
+
+
+def take_copies(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
+    """Take precompressed copies over that another machine made. Body: [[SHA-256, ending, copy's SHA-256, size]].
+
+    Each is read back first: `encode` gets those that hold just the bytes of their object, which is here. A copy that
+    a release here has stays the object's only one.
+    """
+    from concurrent.futures import Future
+
+    host = agent.host
+    claim(host)
+    known = encodings_of(host)
+    for sha256, ending, copy, size in json.loads(body.decode("utf-8")):
+        one = checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending")
+        is_here = one not in known and has_object(host, checked(OBJECT, copy, "object"), size)
+        if is_here and reads_back(host, copy, *one):
+            host.begun[one] = Future()
+            host.begun[one].set_result((copy, size))
     return {}, b""
 
 

@@ -72,6 +72,7 @@ VERBS = {
     "flip_back": "flip",
     "encode": "encoding",
     "encode_ahead": "encoding",
+    "take_copies": "encoding",
     "deltas": "deltas",
     "mismatched": "copies",
     "hashes": "page_facts",

@@ -18,6 +18,7 @@ from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.carried import known_elsewhere, leave
+from fab_static.phases.run.carried_copies import bring_copies
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_build
 from fab_static.phases.run.journal import left_by
@@ -214,6 +215,7 @@ def _encode_ahead(deploy: Deployment, files: Mapping[str, Kept]) -> None:
     """Have the build host compress what will be sealed, while the other phases run."""
     wanted = to_encode_ahead(files, deploy.environment.build.precompress)
     if wanted and not deploy.by_itself:
+        bring_copies(deploy, wanted)
         deploy.build.later(verbs.ENCODE_AHEAD, json.dumps(wanted).encode())
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -43,7 +45,7 @@ def known_elsewhere(deploy: Deployment, name: str, base: str | None) -> Known | 
     try:
         return _known_elsewhere(deploy, name, base)
     except FabStaticError as error:
-        _tell(deploy, f"{name} is not taken from the cache: {error.what}")
+        tell(deploy, f"{name} is not taken from the cache: {error.what}")
         return None
 
 
@@ -152,7 +154,7 @@ def _entry(deploy: Deployment, name: str, build: Build) -> Entry | None:
             else "it lies in a place that is not here"
         )
         if listing is None or wrong:
-            _tell(deploy, f"{name} is not taken from the cache: {wrong}")
+            tell(deploy, f"{name} is not taken from the cache: {wrong}")
             return None
         head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=plan.text_of(listing))
         left[key] = head["object"]
@@ -170,7 +172,7 @@ def _bring(deploy: Deployment, known: Known) -> bool:
         bring(deploy, wanted)
     except FabStaticError as error:
         deploy.carrying.may_be_whole = False
-        _tell(deploy, f"what the cache says is not what it holds, so phases run: {error.what}")
+        tell(deploy, f"what the cache says is not what it holds, so phases run: {error.what}")
         return False
     return True
 
@@ -179,14 +181,21 @@ def leave(deploy: Deployment) -> None:
     """Leave in the cache what the phases of this run read and left, where one of them ran."""
     if deploy.environment.cache is None or deploy.by_itself or not deploy.carrying.has_run:
         return
-    try:
+    with leaving(deploy):
         _leave(deploy)
+
+
+@contextmanager
+def leaving(deploy: Deployment) -> Iterator[None]:
+    """Write into the cache; what fails is told, once, and the build goes on."""
+    try:
+        yield
     except RefusedError as error:
         may_not = error.status == 403
         words = "it is read, and not written: these credentials may not" if may_not else error.what
-        _tell(deploy, f"the cache {deploy.environment.cache}: {words}")
+        tell(deploy, f"the cache {deploy.environment.cache}: {words}")
     except FabStaticError as error:
-        _tell(deploy, f"nothing is left in the cache {deploy.environment.cache}: {error.what}")
+        tell(deploy, f"nothing is left in the cache {deploy.environment.cache}: {error.what}")
 
 
 def _leave(deploy: Deployment) -> None:
@@ -245,7 +254,7 @@ def _plain(entry: Entry) -> Left:
     return left
 
 
-def _tell(deploy: Deployment, text: str) -> None:
+def tell(deploy: Deployment, text: str) -> None:
     """Tell once: a cache that cannot be had fails no build."""
     if text not in deploy.carrying.told:
         deploy.carrying.told.add(text)

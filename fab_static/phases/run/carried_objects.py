@@ -49,7 +49,7 @@ def bring(deploy: Deployment, wanted: Mapping[str, int]) -> None:
     lacking = _gathered(deploy, wanted, ())
     if not lacking:
         return
-    held = plan.packs_of(deploy.carrying.builds or ())
+    held = plan.packs_of(deploy.carrying.records)
     fetched = dict(held.get(one, (one, size)) for one, size in lacking.items())
     bucket = bucket_of(deploy)
     for batch in batches([plan.object_of(*one) for one in fetched.items()]):
@@ -84,15 +84,17 @@ def send(deploy: Deployment, wanted: Mapping[str, int]) -> dict[str, Pack]:
     packs: dict[str, Pack] = {}
     there: set[str] = set()
     if carrying.may_be_whole:
-        builds = carrying.builds or ()
-        there |= plan.packs_of(builds).keys()
-        for build in builds:
+        there |= plan.packs_of(carrying.records).keys()
+        for build in carrying.builds or ():
             there |= plan.sent(build)
-            packs |= {
-                name: pack
-                for name, pack in build["packs"].items()
-                if not wanted.keys().isdisjoint(pack["holds"])
-            }
+        if carrying.copies:
+            there |= dict(plan.sizes_of(carrying.copies["copies"])).keys()
+        packs |= {
+            name: pack
+            for record in carrying.records
+            for name, pack in record["packs"].items()
+            if not wanted.keys().isdisjoint(pack["holds"])
+        }
 
     def sent(item: Item, data: bytes) -> str:
         if carrying.may_be_whole:

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fab_static.aws.s3 import Bucket
-    from fab_static.plan.carried import Build
+    from fab_static.plan.carried import Build, Copies
 
 
 @dataclass
 class Carrying:
-    """The builds that were found in the cache, and what this run has to leave there.
+    """The builds and copies that were found in the cache, and what this run has to leave there.
 
-    `builds` is None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
+    `builds` and `copies` are None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
     object was missing or damaged: what builds name is sent again.
     """
 
     bucket: Bucket | None = None
     builds: list[Build] | None = None
+    copies: Copies | None = None
     places: dict[str, str] = field(default_factory=dict)
     has_run: bool = False
     may_be_whole: bool = True
     told: set[str] = field(default_factory=set)
+
+    @property
+    def records(self) -> list[Build | Copies]:
+        """All that was found in the cache, and names packs."""
+        return [*(self.builds or ()), *([self.copies] if self.copies else ())]

@@ -108,6 +108,7 @@ REPLAY = Verb("replay", asks.Replay, answers.Replayed, 64 * MiB)
 PACK = Verb("pack", asks.Here, answers.Packed, 256 * MiB)
 UNPACK = Verb("unpack", asks.Unpack, answers.Unpacked)
 GATHER = Verb("gather", asks.Gather, answers.Nothing)
+TAKE_COPIES = Verb("take_copies", asks.Nothing, answers.Nothing)
 
 HTTP = Verb("http", asks.Http, answers.Answered)
 CLOSED_TO_NGINX = Verb(

@@ -179,3 +179,18 @@ project: {path: /srv/shop/code}
     assert not inventory.parse(text, name="ci", source="ci.yml").has_bucket
     text += "cache: {s3: {bucket: shop-cache}}\n"
     assert inventory.parse(text, name="ci", source="ci.yml").has_bucket
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        {"a" * 64: {"gz": ("../../etc", 1)}},
+        {"../x": {"gz": ("a" * 64, 1)}},
+        {"a" * 64: {"exe": ("a" * 64, 1)}},
+        {"a" * 64: {"gz": ("a" * 64,)}},
+    ],
+)
+def test_copies_under_strange_names_are_none(copies: Any) -> None:
+    record: Any = {"format": carried.FORMAT, "copies": copies, "packs": {}}
+    assert carried.read_copies(carried.written(record)) is None
+    assert carried.read_copies(carried.written({**record, "copies": {}}))

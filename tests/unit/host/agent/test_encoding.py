@@ -1,5 +1,6 @@
 """Copies made while the phases of a build run: the seal takes them, and none that is not right."""
 
+import gzip
 import json
 import threading
 from concurrent.futures import Future
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fab_static.host.agent import encoding
+from fab_static.host.agent import copies, encoding
 from fab_static.host.agent.copies import ENCODERS, gzipped
 from fab_static.host.agent.refusals import RefusedError
 from tests.unit.host.agent.agents import overwrite, sha256_of
@@ -100,4 +101,61 @@ def test_brotli_is_left_to_the_seal_where_the_program_is_missing(agent, monkeypa
     monkeypatch.setenv("PATH", "/nowhere")
     agent.do("put_object", TEXT)
     agent.ask("encode_ahead", json.dumps({sha256_of(TEXT): ["br"]}).encode())
+    assert not agent.host.begun
+
+
+# ---- copies that another machine made
+
+
+def told_of(agent, copy, ending="gz"):
+    """Have the bytes of a copy here, and the agent told that it is one of TEXT."""
+    agent.do("put_object", TEXT)
+    if copy:
+        agent.do("put_object", copy)
+    body = json.dumps([[sha256_of(TEXT), ending, sha256_of(copy), len(copy)]]).encode()
+    agent.ask("take_copies", body)
+
+
+def test_a_copy_of_another_machine_is_taken_where_it_reads_back(agent, monkeypatch):
+    """Another zlib makes other bytes."""
+    copy = gzip.compress(TEXT, 1, mtime=0)
+    assert copy != gzipped(TEXT)
+    told_of(agent, copy)
+    monkeypatch.setitem(ENCODERS, "gz", lambda data: pytest.fail("made again"))
+    begin(agent)
+    assert encode(agent) == sha256_of(copy)
+
+
+def test_so_it_is_where_a_program_reads_it(agent, monkeypatch):
+    copy = gzip.compress(TEXT, 1, mtime=0)
+    monkeypatch.setitem(copies.DECODERS, "br", ["gzip", "--decompress", "--stdout"])
+    told_of(agent, copy, "br")
+    assert agent.host.begun[sha256_of(TEXT), "br"].result() == (sha256_of(copy), len(copy))
+
+
+WRONG = {
+    "other bytes": gzip.compress(TEXT.replace(b"red", b"tan")),
+    "fewer": gzip.compress(TEXT[:-1]),
+    "a bomb": gzip.compress(TEXT + bytes(200_000_000), 9)[:250_000],
+    "cut": gzip.compress(TEXT)[:-9],
+    "more behind it": gzip.compress(TEXT) + b"<script>",
+    "no copy": b"body",
+    "hardly smaller": gzip.compress(TEXT, 0),
+    "not here": b"",
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+@pytest.mark.parametrize("ending", ["gz", "br"])
+def test_a_copy_that_does_not_read_back_is_made_here(agent, how, ending, monkeypatch):
+    monkeypatch.setitem(copies.DECODERS, "br", ["gzip", "--decompress", "--stdout"])
+    told_of(agent, WRONG[how], ending)
+    assert not agent.host.begun
+    assert encode(agent) == sha256_of(gzipped(TEXT))
+
+
+def test_a_copy_that_a_release_here_has_stays_the_only_one(agent, monkeypatch):
+    """Pools of hosts hold it: a URL has one copy."""
+    monkeypatch.setattr(encoding, "encodings_of", lambda host: {ONE: (sha256_of(b"x"), 1)})
+    told_of(agent, gzip.compress(TEXT, 1, mtime=0))
     assert not agent.host.begun
