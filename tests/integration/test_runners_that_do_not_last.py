@@ -15,8 +15,9 @@ import pytest
 
 from chaos import runners as chaos
 from fab_static import api
+from fab_static.errors import CdnError
 from tests.integration.conftest import Told, on_this_machine, write_tiny
-from tests.strict_s3 import REGION, StrictS3
+from tests.strict_s3 import REGION, Fault, StrictS3
 
 STATIC = "shop/static"
 
@@ -117,6 +118,37 @@ def test_each_task_of_an_environment_may_run_on_another_empty_runner(runners: Ru
     with runners.one() as (session, _):
         session.rollback()
     assert runners.live() == first
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("no conditions", "the store does not know conditional writes"),
+        ("read only", "S3 denies PUT (s3:PutObject)"),
+    ],
+)
+def test_a_bucket_that_cannot_keep_a_lock_gets_nothing_and_may_be_looked_at(
+    tmp_path: Path, way: str, words: str
+) -> None:
+    """A store without conditional writes, and credentials that may read and not write."""
+    with StrictS3("shop") as store, pytest.MonkeyPatch.context() as patch:
+        store.sign_in(patch)
+        runners = Runners(tmp_path, store)
+        with runners.one() as (session, _):
+            session.deploy()
+        live, logo = runners.live(), runners.logo()
+        runners.change("green")
+        served = {key: one.body for key, one in store.objects.items() if "/lock" not in key}
+        if way == "read only":
+            store.faults.append(Fault("PUT", "", 403, "AccessDenied", times=10**6))
+        else:
+            store.knows_conditions = False
+        for word in ("deploy", "prepare", "rollback"):
+            with runners.one() as (session, _), pytest.raises(CdnError) as caught:
+                getattr(session, word)()
+            assert words in caught.value.what
+        assert (runners.live(), runners.logo()) == (live, logo)
+        assert served == {key: one.body for key, one in store.objects.items() if "/lock" not in key}
 
 
 def test_real_runners_race_and_are_killed() -> None:

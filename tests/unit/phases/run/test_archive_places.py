@@ -86,6 +86,14 @@ def test_a_file_that_is_cut_or_no_zstd_is_refused(site: Site, file: Path) -> Non
     assert "zstd cannot decompress it" in refused(str(packed), site).what
 
 
+def test_a_bomb_behind_an_archive_is_refused_and_not_inflated(site: Site, file: Path) -> None:
+    """What is kept never grows beyond what the seal says, however much a few kilobytes hold."""
+    bomb = subprocess.run(["zstd", "-q"], input=bytes(300_000_000), capture_output=True, check=True)
+    packed = file.with_suffix(".release.zst")
+    packed.write_bytes(packed.read_bytes() + bomb.stdout)
+    assert "more follows than its seal names" in refused(str(packed), site).what
+
+
 def test_what_cannot_be_read_is_named_without_secrets(site: Site, file: Path, url: str) -> None:
     missing = refused(f"{url}/nothing.release?signature=secret", site)
     assert (missing.where, "404" in missing.what) == (f"{url}/nothing.release", True)
