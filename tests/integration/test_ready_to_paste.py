@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from demo.fleet import Fleet
+from tests.documented import fences
 from tests.integration.conftest import FAB, ROOT, write_tiny
-from tests.unit.signing import allow, key
 
 FILES = ROOT / "docs" / "ci"
 WAITED = 'pip() { echo "$*" >> "$PIP_LOG"; }; export -f pip; '  # what is installed here is tested
@@ -28,7 +28,6 @@ class Desk:
     def __init__(self, folder: Path, fleet: Fleet) -> None:
         self.folder, self.fleet = folder, fleet
         self.repository = write_tiny(folder / "repository")
-        self.release_key = key(folder, "release_key")
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir()
         inventories = self.repository / "inventories"
@@ -37,9 +36,8 @@ class Desk:
         (self.repository / ".gitignore").write_text(".static\nshop.release\nstaticfiles\n")
         (self.repository / "requirements.txt").write_text("django-compressor\n")
         (inventories / "ci.yml").write_text(_ours(FILES / "ci.yml"))
-        shutil.copy(self.release_key.with_suffix(".pub"), inventories)
         shutil.copy(fleet.known_hosts, inventories)
-        allow(inventories, self.release_key)
+        self.release_key = self._keys()
         production = fleet.inventory(
             app="shop",
             build={"phases": ["collectstatic", "compress"]},
@@ -51,6 +49,16 @@ class Desk:
         (inventories / "production.yml").write_text(yaml.safe_dump(production))
         self.git("init", "-q")
         self.commit("first")
+
+    def _keys(self) -> Path:
+        """Make the keys as the page says, and take the private halves away; return that which signs."""
+        (commands,) = [
+            text for page, text in fences("") if page == "ci.md" and "ssh-keygen" in text
+        ]
+        subprocess.run(["bash", "-euc", commands], cwd=self.repository, check=True)
+        (self.repository / "deploy_key").unlink()  # the fleet's hosts let its own key in
+        (self.repository / "deploy_key.pub").unlink()
+        return (self.repository / "release_key").rename(self.folder / "release_key")
 
     def git(self, *words: str) -> None:
         who = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
