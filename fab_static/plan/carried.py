@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, TypedDict, cast
+from typing import TypedDict, TypeVar, cast
 
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.encodings import ENDINGS
@@ -99,6 +99,9 @@ class Copies(TypedDict):
     packs: dict[str, Pack]
 
 
+_Record = TypeVar("_Record", Build, Copies)
+
+
 @dataclass(frozen=True)
 class Guard:
     """What a build of elsewhere may write here, besides the static root."""
@@ -147,7 +150,7 @@ def read(data: bytes) -> Build | None:
         return None
     steps = found["steps"].values()
     named = {one for step in steps for one in listings_of(step["left"])}
-    return cast("Build", found) if named <= found["listings"].keys() else None
+    return found if named <= found["listings"].keys() else None
 
 
 def read_copies(data: bytes) -> Copies | None:
@@ -172,7 +175,7 @@ def sizes_of(copies: Mapping[str, Mapping[str, tuple[str, int]]]) -> Iterable[tu
         yield from found.values()
 
 
-def _read(data: bytes, shape: type) -> dict[str, Any] | None:
+def _read(data: bytes, shape: type[_Record]) -> _Record | None:
     inflate = zlib.decompressobj()
     try:
         text = inflate.decompress(data, MOST_BYTES)
@@ -183,10 +186,11 @@ def _read(data: bytes, shape: type) -> dict[str, Any] | None:
         return None
     if misshapen(shape, found) is not None or found["format"] != FORMAT:
         return None
-    packs: Mapping[str, Pack] = found["packs"]
+    record = cast("_Record", found)
+    packs = record["packs"]
     if not all(_SHA256.fullmatch(name) and pack["size"] >= 0 for name, pack in packs.items()):
         return None
-    return cast("dict[str, Any]", found)
+    return record
 
 
 def listings_of(left: Left) -> list[str]:
