@@ -178,15 +178,24 @@ class AgentChannel:
         """Send what starts the agent, and its first requests; its program where the host does not keep it."""
         opening = self._opening
         if not opening.may_be_kept:
-            channel.send(opening.first_bytes() + first)
+            self._say(channel, opening.first_bytes() + first)
             self._frames.skip_to(channel, [HELLO], MAX_GREETING, opening.seconds)
             return
-        channel.send(opening.asking(first))
+        self._say(channel, opening.asking(first))
         mark = self._frames.skip_to(channel, [HELLO, LACKS], MAX_GREETING, opening.seconds)
         if mark == LACKS:
             self.was_sent = True
-            channel.send(opening.archive + opening.first_request + first)
+            self._say(channel, opening.archive + opening.first_request + first)
             self._frames.skip_to(channel, [HELLO], MAX_GREETING, opening.seconds)
+
+    def _say(self, channel: Channel, data: bytes) -> None:
+        """Send; where nobody reads it any more, take in what was said before that."""
+        try:
+            channel.send(data)
+        except (OSError, EOFError, paramiko.SSHException):
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                self._frames.skip_to(channel, [HELLO], MAX_GREETING, patience.WORDS_SECONDS)
+            raise
 
     # ---- from the agent
 

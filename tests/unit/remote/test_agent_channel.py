@@ -323,6 +323,26 @@ def test_what_an_agent_says_when_sending_fails_is_not_read_for_ever(tmp_path, cl
     assert caught.value.what == "the connection was cut (broken)"
 
 
+def test_what_a_login_said_before_it_ended_is_told_though_nobody_took_our_words(
+    tmp_path, monkeypatch
+):
+    """A forced command that prints and ends may do so before we have sent anything."""
+
+    class Ended(Wire):
+        def send(self, data):
+            raise OSError("Socket is closed")
+
+        def last_words(self):
+            return 1, ""
+
+    host = host_with(None, tmp_path)
+    monkeypatch.setattr(host._agent._opening, "channel", lambda: Ended(b"Only backups ", b"here\n"))
+    with pytest.raises(RemoteError) as caught:
+        host.ask(verbs.FACTS)
+    assert "Only backups here" in caught.value.what
+    assert "closed" not in caught.value.what
+
+
 def test_words_on_standard_error_without_end_are_not_read_to_their_end(clock):
     """A byte each half second on standard error held a deploy for 6 days (fleet D2)."""
 
