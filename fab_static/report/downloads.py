@@ -35,10 +35,10 @@ def visitors(summary: Summary) -> str:
         return ""
     of = "pages" if pages[0]["kind"] == PAGE else "the compress blocks of templates"
     note = ", by the pages as they were before" if found["expected"] else ""
-    shown = sorted(pages, key=_dearest_first)[:SHOWN]
+    shown = sorted(pages, key=_heaviest_first)[:SHOWN]
     scale = max((max(_values(one["returning"] or one["first"])) for one in shown), default=0)
     return (
-        f'<p class="soft">Bytes of {of} from the static root{note}. Who comes back holds what was live before.</p>'
+        f'<p class="soft">Bytes that {of} load from the static root{note}. A returning visitor holds the files of the release before.</p>'
         + '<div class="costs">'
         + "".join(_picture(one, scale) for one in shown)
         + "</div>"
@@ -53,7 +53,7 @@ def _made(deltas: Made | None) -> str:
     return f'<p class="soft">At the seal: {escape(told(deltas))}.</p>' if deltas else ""
 
 
-def _dearest_first(page: Download) -> tuple[int, str]:
+def _heaviest_first(page: Download) -> tuple[int, str]:
     return -(page["returning"] or page["first"])["br"], page["page"]
 
 
@@ -100,7 +100,7 @@ def point_of(summary: Summary) -> Point | None:
 
 
 def line(points: Sequence[Point], *, most: int = HISTORY) -> str:
-    """Return the last deploys as two lines: what their dearest page cost a returning visitor."""
+    """Return the last deploys as two lines: what their heaviest page cost a returning visitor."""
     known = [(one, one["returning"]) for one in points if one["returning"]][-most:]
     if len(known) < 2:
         return ""
@@ -113,11 +113,11 @@ def line(points: Sequence[Point], *, most: int = HISTORY) -> str:
     newest = known[-1][1]
     assert newest is not None  # noqa: S101 - see `known`
     words = (
-        f"The dearest page of the last {len(known)} deploys, {first} to {last}: at most {size(top)} with Brotli, "
+        f"The heaviest page of the last {len(known)} deploys, {first} to {last}: at most {size(top)} with Brotli, "
         f"now {size(newest['br'])} with Brotli and {size(newest['deltas'])} with deltas"
     )
     return (
-        f'<figure class="cost"><figcaption>The last {len(known)} deploys, a returning visitor, dearest page '
+        f'<figure class="cost"><figcaption>What a returning visitor downloaded for the heaviest page, last {len(known)} deploys '
         f'<span class="soft">at most {size(top)}</span></figcaption>'
         f'<svg class="line" role="img" aria-label="{escape(words)}" viewBox="-1 -4 102 108" '
         f'preserveAspectRatio="none" width="100%" height="120"><path class="axis" d="M0 100H100"/>{lines}</svg>'
@@ -137,7 +137,14 @@ def _all(pages: Sequence[Download]) -> str:
     """Return the same as tables: every page, and the files that a returning visitor downloads for it."""
     table = pieces.table(
         "What visitors download, in bytes as they are sent",
-        ("Page", "#Back, deltas", "#Back, Brotli", "#Back, gzip", "#First, Brotli", "#First, gzip"),
+        (
+            "Page",
+            "#Returning, deltas",
+            "#Returning, Brotli",
+            "#Returning, gzip",
+            "#First, Brotli",
+            "#First, gzip",
+        ),
         [tuple(_row(page)) for page in pages],
     )
     files = "".join(

@@ -158,7 +158,7 @@ def _bundles(summary: Summary) -> str:
         rows.append((pieces.path(one["bundle"]), *cells))
     names = {"bytes": "#Bytes", "gzip": "#gzip", "brotli": "#Brotli"}
     return pieces.table(
-        "What compress and build_requirejs made of many files, as it is and as it is sent",
+        "Made of many files by compress and build_requirejs: bytes on disk and as sent",
         ("Bundle", *(column for kind in kinds for column in (names[kind], "#Change"))),
         rows,
     )

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from fab_static.report.archive import Kept
     from fab_static.report.pieces import Summary
 
-ROOM = 20  # runs, at the least, for which a picture has room: a single bar would fill all of it
+LEAST_REMS, REMS_EACH = 18, 2.5  # of a picture's width: bars of few runs would fill a screen
 ENDS = {"live": "good", "done": "good", "failed": "bad"}
 COLUMNS = (
-    *("When", "What", "Ended", "#Took", "#Files", "#Back, deltas", "#Back, Brotli"),
+    *("When", "What", "Ended", "#Took", "#Files", "#Returning, deltas", "#Returning, Brotli"),
     *("Who", "Release", "Log"),
 )
 KEYS = (
@@ -147,28 +147,36 @@ def _bars(
     value_of: Callable[[Run], float | None],
     spelled: Callable[[float], str],
 ) -> str:
-    """Return a bar for each run that has the value; nothing for fewer than two."""
-    known = [(run, value) for run in runs if (value := value_of(run)) is not None]
+    """Return a bar for each run, and a gap for one without the value; nothing for fewer than two bars."""
+    known = [
+        (at, run, value) for at, run in enumerate(runs) if (value := value_of(run)) is not None
+    ]
     if len(known) < 2:
         return ""
-    most = max(value for _, value in known) or 1
-    first, last = (f"{run.at:%Y-%m-%d}" for run, _ in (known[0], known[-1]))
+    most = max(value for *_, value in known) or 1
+    first, last = _ends(runs[0].at, runs[-1].at)
     words = (
-        f"{title}, {first} to {last}: at most {spelled(most)}, the last one {spelled(known[-1][1])}"
+        f"{title}, {first} to {last}: at most {spelled(most)}, the last one {spelled(known[-1][2])}"
     )
     bars = "".join(
         f'<rect class="run {run.style}" x="{at * 10 + 1.5}" y="{100 - 100 * value / most:.2f}" width="7" '
         f'height="{100 * value / most:.2f}"><title>{escape(f"{run.at:%d %b %H:%M}, {run.task}: {spelled(value)}")}'
         "</title></rect>"
-        for at, (run, value) in enumerate(known)
+        for at, run, value in known
     )
-    width = max(ROOM, len(known)) * 10
+    width = len(runs) * 10
     return (
-        f'<figure class="cost"><figcaption>{title} <span class="soft">at most {spelled(most)}</span></figcaption>'
+        f'<figure class="cost" style="max-width: {max(LEAST_REMS, REMS_EACH * len(runs)):.0f}rem"><figcaption>{title} <span class="soft">at most {spelled(most)}</span></figcaption>'
         f'<svg class="trend" role="img" aria-label="{escape(words)}" viewBox="0 -2 {width} 104" '
         f'preserveAspectRatio="none" width="100%" height="90"><path class="axis" d="M0 101H{width}"/>{bars}</svg>'
         f'<p class="ends soft"><span>{first}</span><span>{last}</span></p>{KEYS}</figure>'
     )
+
+
+def _ends(first: datetime, last: datetime) -> tuple[str, str]:
+    """Return what stands below the ends of an axis: days, or the times of one day."""
+    form = "%Y-%m-%d %H:%M" if first.date() == last.date() else "%Y-%m-%d"
+    return first.strftime(form), last.strftime(form)
 
 
 def _row(run: Run) -> tuple[str, ...]:

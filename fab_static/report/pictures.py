@@ -33,7 +33,7 @@ def section(pictures: Pictures) -> str:
     if not figures:
         return ""
     return (
-        f'<p class="soft">The first images of at most {size(MOST_EACH)} each, as they were and as they are.</p>'
+        f'<p class="soft">Images of at most {size(MOST_EACH)}, before and now.</p>'
         f'<div class="pictures">{figures}</div>'
     )
 

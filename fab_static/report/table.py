@@ -109,6 +109,7 @@ def _chopped(word: str, width: int) -> Iterable[str]:
         if wide > room and pieces[-1]:
             at = pieces[-1].rfind("/", 1) if letter != "/" else -1
             rest = pieces[-1][at:] if at > 0 else ""
+            rest = rest if width_of(rest) + wide <= width else ""
             pieces[-1] = pieces[-1].removesuffix(rest)
             pieces.append(rest)
             room = width - width_of(rest)

@@ -85,13 +85,13 @@ def summary(
 def _of_run(deploy: Deployment) -> dict[str, Any]:
     """Return what stands of a run, however it ends."""
     release, timeline = deploy.withdrawn or deploy.release, deploy.timeline
-    probed = deploy.probed
+    probed, source = deploy.probed, release or deploy.built
     return {
         "app": deploy.environment.app,
         "environment": deploy.environment.name,
         "operator": deploy.operator,
         "release": release.id if release else None,
-        "revision": release.revision if release else None,
+        "revision": source.revision if source else None,
         "since": deploy.built.since if deploy.built else None,
         "commits": list(deploy.built.commits or ()) if deploy.built else [],
         "previous": deploy.was_live,

@@ -70,7 +70,7 @@ def test_bars_are_shares_of_the_dearest_and_what_is_little_can_be_seen() -> None
 
 def test_the_line_has_the_last_twenty_deploys() -> None:
     text = visitors(summary())
-    assert "The last 20 deploys" in text
+    assert "for the heaviest page, last 20 deploys" in text
     assert "2026-11-06 to 2026-11-25: at most 25.0 kB with Brotli" in text
     assert text.count('class="dot br"') == 20
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fab_static.report.archive import Kept
-from fab_static.report.index import index
+from fab_static.report.index import _ends, index
 from tests.unit.report.test_downloads import DOWNLOADS
 from tests.unit.report.test_html import SUMMARY, Page
 
@@ -69,11 +70,32 @@ def test_the_trend_is_drawn_once_there_are_two_runs_and_told_in_words() -> None:
 
     assert pictures(kept(22)) == []
     assert pictures(kept(22, seconds=9.0), kept(20)) == [
-        "The dearest page of the last 2 deploys, 2026-11-20 to 2026-11-22: at most 116.0 kB with Brotli, now "
+        "The heaviest page of the last 2 deploys, 2026-11-20 to 2026-11-22: at most 116.0 kB with Brotli, now "
         "116.0 kB with Brotli and 134 B with deltas",
         "Seconds of each run, 2026-11-20 to 2026-11-22: at most 24.8 s, the last one 9.0 s",
         "Files that each run changed, 2026-11-20 to 2026-11-22: at most 3, the last one 3",
     ]
+
+
+def test_a_run_has_the_same_place_in_each_picture_and_the_axis_ends_with_the_last_one() -> None:
+    """The bars ended left of the date below them, and those of files stood below other runs' seconds."""
+    failed = kept(21, outcome="failed", difference=None)
+    tags = page(kept(22), failed, kept(20)).tags
+    places = [given["x"] for tag, given in tags if tag == "rect"]
+    assert places == ["1.5", "11.5", "21.5", "1.5", "21.5"]
+    boxes = [given["viewbox"] for tag, given in tags if given.get("class") == "trend"]
+    assert boxes == ["0 -2 30 104"] * 2
+
+
+def test_below_the_axis_of_one_day_stand_times() -> None:
+    assert _ends(datetime(2026, 11, 20, 8, tzinfo=UTC), datetime(2026, 11, 20, 9, tzinfo=UTC)) == (
+        "2026-11-20 08:00",
+        "2026-11-20 09:00",
+    )
+    assert _ends(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)) == (
+        "2026-11-20",
+        "2026-11-22",
+    )
 
 
 @pytest.mark.parametrize(

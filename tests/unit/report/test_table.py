@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich import box
 from rich.console import Console
@@ -36,6 +36,7 @@ def test_a_table_that_fits_is_as_rich_draws_it(rows):
     assert list(laid_out(columns, 100)) == by_rich(columns, 100)
 
 
+@example([("aa", "a/aaaaa界界")], 12)  # a folder's name and a wide letter take more than a line
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5), st.integers(12, 40))
 def test_a_table_is_no_wider_than_the_paper_and_loses_no_letter(rows, width):
     columns = [Column("a", [row[0] for row in rows]), Column("b", [row[1] for row in rows])]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fab_static.errors import CdnError, ReleaseError
+from fab_static.phases.run.revisions import Built
 from fab_static.plan.release import Encoded
 from fab_static.telling import summary as module
 from fab_static.telling.summary import summary
@@ -130,6 +131,11 @@ def test_what_failed_after_the_flip_is_told_with_its_cure(run: Run) -> None:
     assert run.told()["failed_after_flip"] == [
         {"what": "denied", "where": "distribution E1", "mend": "allow it"}
     ]
+
+
+def test_a_run_that_failed_before_there_was_a_release_names_the_revision_it_built(run: Run) -> None:
+    run.deploy.release, run.deploy.built = None, Built("d0a90f8")
+    assert run.told("failed")["revision"] == "d0a90f8"
 
 
 def test_a_release_that_was_withdrawn_is_the_one_that_the_run_is_about(run: Run) -> None:
