@@ -6,14 +6,16 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
 from fab_static.errors import FabStaticError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.taking import holds_copies
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.from_hub import fetch_from
 from fab_static.phases.run.handing_over import HandingOver
+from fab_static.phases.run.held import send_held, telling
 from fab_static.phases.run.holders import Frame, Holder, frames_of, records, sources
 from fab_static.phases.run.kept import missed
 from fab_static.phases.run.publication import Publication
@@ -24,10 +26,12 @@ from fab_static.plan.publication import Item, hidden, object_item
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
-from fab_static.remote import CANCEL_SECONDS, Question, RemoteHost, deflated, together
+from fab_static.remote import CANCEL_SECONDS, RemoteHost, deflated, together
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
-HELD_BYTES = 8 << 20  # of objects that are held in memory for more hosts than are worked on at once
+HELD_BYTES = (
+    8 << 20
+)  # of objects that are held in memory, so that all hosts are sent theirs together
 FINISH_SECONDS = 300.0  # how long one piece may take to go out; 256 KiB by a modem take 256
 
 
@@ -84,12 +88,18 @@ def ship_to(
 ) -> None:
     """Make these hosts hold a release."""
     handing = HandingOver(deploy, release)
-    lacking = _to_send(release, _handed_over(deploy, handing, hosts))
+    if deploy.to_come[:1] == ("verify",) and release == deploy.release:
+        handing.then = lambda host: to_verify(deploy, host, release)
+    absent = handing.to(hosts)
+    whole = [
+        host for host, objects in absent.items() if not objects and holds_copies([*host.roles])
+    ]
+    lacking = _to_send(release, absent)
     left = _through_hub(deploy, deploy.hub, release, lacking, holders) if deploy.hub else lacking
-    _send_all(deploy, left, holders)
+    _send_all(deploy, left, holders, whole)
     left = handing.finish(hosts)
     if left:  # a gzip copy that a host had was damaged, and it could not make the file of it
-        _send_all(deploy, left, holders)
+        _send_all(deploy, left, holders, whole)
         handing.refuse_unfinished(hosts)
     for host in hosts:
         if release.id not in deploy.states[host]["releases"]:
@@ -112,16 +122,23 @@ def _to_send(
 
 
 def _send_all(
-    deploy: Deployment, lacking: Mapping[RemoteHost, dict[str, int]], holders: Sequence[Holder]
+    deploy: Deployment,
+    lacking: Mapping[RemoteHost, dict[str, int]],
+    holders: Sequence[Holder],
+    whole: Collection[Holder],
 ) -> None:
-    """Send each host what it lacks; those that lack the same, at once."""
-    at_once = deploy.environment.ssh.parallel
-    for wanted, alike in _by_what_they_lack(lacking).items():
-        if len(alike) > at_once and _size(wanted) <= HELD_BYTES:
-            _send_held(deploy, wanted, alike, holders)
+    """Send each host what it lacks: what is small all together, and else those that lack the same at once."""
+    held: dict[RemoteHost, dict[str, int]] = {}
+    left, at_once = HELD_BYTES, deploy.environment.ssh.parallel
+    for wanted, alike in sorted(_by_what_they_lack(lacking).items(), key=lambda one: _size(one[0])):
+        left -= _size(wanted)
+        if left >= 0:
+            held.update((host, lacking[host]) for host in alike)
             continue
         for at in range(0, len(alike), at_once):
             _send(deploy, wanted, alike[at : at + at_once], holders)
+    if held:
+        send_held(deploy, held, holders, whole)
 
 
 def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Holder]) -> None:
@@ -133,21 +150,6 @@ def bring(deploy: Deployment, objects: Mapping[str, int], holders: Sequence[Hold
     _, absent = deploy.build.ask(verbs.MISSING, asks.Missing(), records(dict(objects)))
     if absent:
         _send(deploy, absent, [deploy.build], holders)
-
-
-def _handed_over(
-    deploy: Deployment, handing: HandingOver, hosts: Sequence[RemoteHost]
-) -> dict[RemoteHost, dict[str, int]]:
-    """Hand the release's seal to hosts; return what each lacks. Ask for what `verify` will ask, if it comes."""
-    release = handing.release
-    then: dict[RemoteHost, list[Question]] = {}
-    if deploy.to_come[:1] == ("verify",) and release == deploy.release:
-        then = {
-            host: to_verify(deploy, host, release)
-            for host in hosts
-            if release.id in deploy.states[host]["releases"]
-        }
-    return handing.to(hosts, then=then)
 
 
 def lacks(
@@ -197,6 +199,8 @@ def _send(
             if all(receiver.failed for receiver in receivers):
                 break
         for receiver in receivers:
+            receiver.put(None)
+        for receiver in receivers:
             receiver.finish()
     finally:
         for source, _ in lent:
@@ -208,32 +212,9 @@ def _send(
         raise together(failures)
 
 
-def _send_held(
-    deploy: Deployment, wanted: bytes, hosts: list[RemoteHost], holders: Sequence[Holder]
-) -> None:
-    """Read objects once, hold them, and send them to one host as soon as another has them.
-
-    Batches would each wait for their slowest host: of a thousand hosts, most have one that is slow.
-    """
-    frames = list(frames_of(sources(wanted, hosts, holders)))
-
-    def send(host: RemoteHost) -> None:
-        with deploy.timeline.sending(host.name, _size(wanted)) as sent:
-            host.take(verbs.STORE, _telling(frames, sent))
-
-    deploy.on(hosts, send)
-
-
 def _size(wanted: bytes) -> int:
     """Return the bytes of a stream of these objects, before it is deflated."""
     return sum(RECORD.size + size for _, size in RECORD.iter_unpack(wanted))
-
-
-def _telling(frames: Iterable[Frame], sent: Callable[[int], None]) -> Iterator[Frame]:
-    """Yield frames, and tell of each, once it is sent, how much it holds."""
-    for frame in frames:
-        yield frame
-        sent(frame[0]["raw"])
 
 
 def _publish(
@@ -301,7 +282,7 @@ class Receiver:
         self._thread.start()
 
     def put(self, frame: Frame | None) -> None:
-        """Hand over one piece; a host that takes none for too long has failed, the others go on."""
+        """Hand over one piece, and None after the last; a host that takes none for too long has failed, the others go on."""
         if self.failed:
             return
         try:
@@ -311,7 +292,6 @@ class Receiver:
 
     def finish(self) -> None:
         """Wait until the host has stored all, or has failed; a host with which nothing moves has failed."""
-        self.put(None)
         while self._thread.is_alive() and not self.failed:
             self._thread.join(1)
             if time.monotonic() - self.host.moved_at > FINISH_SECONDS:
@@ -346,4 +326,4 @@ class Receiver:
                 self._frames.get()
 
     def _pieces(self, sent: Callable[[int], None]) -> Iterable[Frame]:
-        return _telling(iter(self._frames.get, None), sent)
+        return telling(iter(self._frames.get, None), sent)

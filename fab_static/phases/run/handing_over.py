@@ -5,7 +5,7 @@ A host answers with what it lacks of the release, and lays it out where it lacks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -24,6 +24,8 @@ class HandingOver:
 
     deploy: Deployment
     release: Release
+    # what a host will be asked once it has laid the release out: that goes along
+    then: Callable[[RemoteHost], Sequence[Question]] = lambda _host: ()
     built: set[RemoteHost] = field(default_factory=set)  # that have laid it out
     _handed: set[RemoteHost] = field(default_factory=set)  # whose agents have the seal
     _differences: dict[str, bytes] = field(
@@ -31,11 +33,7 @@ class HandingOver:
     )  # by the release that they begin from
 
     def to(
-        self,
-        hosts: Sequence[RemoteHost],
-        *,
-        builds: bool = False,
-        then: Mapping[RemoteHost, Sequence[Question]] | None = None,
+        self, hosts: Sequence[RemoteHost], *, builds: bool = False
     ) -> dict[RemoteHost, dict[str, int]]:
         """Hand the release to hosts; return what each lacks: objects, SHA-256 -> size.
 
@@ -43,13 +41,12 @@ class HandingOver:
             hosts: which.
             builds: whether those that lack nothing lay it out; else only those that had it before. A copy that
                 breaks off leaves nothing under the release's name, on any host.
-            then: what will be asked of a host right after that; it goes along.
         """
         held = {roles: self.release.objects(roles) for roles in {host.roles for host in hosts}}
         self._tell_apart(hosts)
 
         def handed(host: RemoteHost) -> dict[str, int]:
-            head, absent = self._asked(host, builds, (then or {}).get(host, ()))
+            head, absent = self._asked(host, builds)
             if head["built"]:
                 self.built.add(host)
             self._handed.add(host)
@@ -70,9 +67,7 @@ class HandingOver:
                 before = self.deploy.seals.text(self.deploy.seals.read(base))
                 self._differences[base] = difference(before, text)
 
-    def _asked(
-        self, host: RemoteHost, builds: bool, then: Sequence[Question]
-    ) -> tuple[answers.Taken, bytes]:
+    def _asked(self, host: RemoteHost, builds: bool) -> tuple[answers.Taken, bytes]:
         """Hand the release to one host; where what it has is not what was sealed, with the whole seal."""
         is_done = host == self.deploy.build and self.deploy.just_built == self.release.id
         if is_done:
@@ -82,8 +77,8 @@ class HandingOver:
         base = self._base(host)
         body = self._differences.get(base, b"") if base else self._whole
         request = self._request(host, base, builds=builds)
-        if then:
-            host.foresee([(verbs.TAKE_SEAL, request, body), *then])
+        if builds or is_done:
+            host.foresee([(verbs.TAKE_SEAL, request, body), *self.then(host)])
         answer = host.ask(verbs.TAKE_SEAL, request, body)
         if base and not answer[0]["taken"]:
             answer = host.ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from fab_static.errors import RemoteError
@@ -42,6 +42,9 @@ class Holder(Protocol):
     def lacks(self, wanted: bytes) -> bytes:
         """Return the records of those objects that it does not hold."""
 
+    def objects(self, wanted: bytes) -> Iterable[tuple[str, bytes]]:
+        """Yield objects, SHA-256 and bytes; meanwhile it is asked nothing else."""
+
     def sibling(self) -> Source:
         """Return what its objects are read from, beside whatever else it is asked."""
 
@@ -52,17 +55,40 @@ def records(objects: Mapping[str, int]) -> bytes:
 
 
 def sources(
-    wanted: bytes, hosts: list[RemoteHost], holders: Sequence[Holder]
+    wanted: bytes, hosts: Sequence[RemoteHost], holders: Sequence[Holder]
 ) -> list[tuple[Source, bytes]]:
-    """Return what holds the objects, each with the records of those that it gives: most often one has all."""
-    found: list[tuple[Source, bytes]] = []
+    """Return what the objects are read from, beside whatever else their holders are asked; see `shares`."""
+    return [(holder.sibling(), part) for holder, part in shares(wanted, hosts, holders)]
+
+
+def shares(
+    wanted: bytes,
+    hosts: Sequence[RemoteHost],
+    holders: Sequence[Holder],
+    *,
+    whole: Collection[Holder] = (),
+    lends_first: bool = False,
+) -> list[tuple[Holder, bytes]]:
+    """Return what holds the objects, each with the records of those that it gives: most often one has all.
+
+    Args:
+        wanted: the objects' records.
+        hosts: that they are for.
+        holders: who may hold them, the first one first.
+        whole: those of the holders that are known to hold them all, and need not be asked.
+        lends_first: all is read before anything goes to these hosts: then one of them may hold what another lacks.
+
+    Raises:
+        RemoteError: one of the objects is nowhere.
+    """
+    found: list[tuple[Holder, bytes]] = []
     left = wanted
     for holder in holders:
-        if holder in hosts:
+        if holder in hosts and not lends_first:
             continue
-        absent = holder.lacks(left)
+        absent = b"" if holder in whole else holder.lacks(left)
         if len(absent) < len(left):
-            found.append((holder.sibling(), _without(left, absent)))
+            found.append((holder, _without(left, absent)))
         left = absent
         if not left:
             return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fab_static.phases.distribute import HELD_BYTES, lacks, ship
+from fab_static.phases.distribute import HELD_BYTES, lacks, ship, ship_to
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.plan.release import Encoded
@@ -114,3 +114,21 @@ def test_a_text_that_its_copy_does_not_hold_is_sent_too(deploy):
     assert set(map(len, held(deploy, release).values())) == {0}
     for host in deploy.hosts("static"):
         assert release.id in deploy.states[host]["releases"]
+
+
+def test_no_host_is_told_of_the_end_only_once_another_has_stored_all(deploy, monkeypatch):
+    """Over a far line each host of a batch cost a round trip more."""
+    monkeypatch.setitem(ship.__globals__, "HELD_BYTES", 0)
+    first, *others = deploy.hosts("static")
+    both_have_all = threading.Barrier(PARALLEL, timeout=20)
+    take = type(first).take
+
+    def at_once(host, do, frames):
+        frames = list(frames)
+        both_have_all.wait()
+        return take(host, do, frames)
+
+    monkeypatch.setattr(type(first), "take", at_once)
+    release = sealed(FILES)
+    ship_to(deploy, release, [deploy.build], [first, *others[:3]])
+    assert not any(held(deploy, release)[host.name] for host in (first, *others[:3]))

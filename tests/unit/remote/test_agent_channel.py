@@ -378,6 +378,7 @@ def test_a_host_that_stores_nothing_holds_up_a_deploy_for_so_long_and_no_longer(
     with deploy.timeline.phase("distribute"):
         receiver = Receiver(deploy, host, 1)
         receiver.put(({"pack": "plain", "raw": 1}, b"x"))
+        receiver.put(None)
         receiver.finish()
     assert receiver.failed.what.startswith("store stands still")
 
@@ -393,6 +394,7 @@ def test_a_receiver_that_moves_no_more_is_not_waited_for(tmp_path, monkeypatch):
     deploy = type("Deploy", (), {"timeline": Timeline(), "environment": host.environment})
     with deploy.timeline.phase("distribute"):
         receiver = Receiver(deploy, host, 1)
+        receiver.put(None)
         receiver.finish()
         goes_on.set()
     assert receiver.failed.what == "the host took no data for 0.3 seconds"
