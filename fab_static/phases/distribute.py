@@ -29,9 +29,7 @@ from fab_static.plan.wording import counted
 from fab_static.remote import CANCEL_SECONDS, RemoteHost, deflated, together
 
 QUEUED = 16  # pieces that may wait for one host: bounds memory, and rides out a short pause
-HELD_BYTES = (
-    8 << 20
-)  # of objects that are held in memory, so that all hosts are sent theirs together
+HELD_BYTES = 8 << 20  # of objects held in memory, so that all hosts are sent theirs together
 FINISH_SECONDS = 300.0  # how long one piece may take to go out; 256 KiB by a modem take 256
 
 

@@ -36,9 +36,13 @@ def refuse_missed_entries(
         ManifestError: naming every tag, with its template and line.
     """
     missed = _all_missed(deploy, host, manifests, files)
-    of_libraries = [line for use, line in missed if not use["is_own"]]
-    for line in first_of(of_libraries, WARNED):
-        deploy.show.warn(f"{host.name}: a page with this tag of a library would fail: {line}")
+    told = [
+        f"{host.name}: a page with this tag of a library would fail: {line}"
+        for use, line in missed
+        if not use["is_own"]
+    ]
+    for line in first_of(told, WARNED):
+        deploy.show.warn(line)
     lines = [line for use, line in missed if use["is_own"]]
     if lines:
         raise ManifestError(

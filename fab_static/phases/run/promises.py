@@ -135,8 +135,12 @@ def _of_templates(build: Promising, *, is_own: bool) -> list[Kept]:
 
 def _tell_of_libraries(deploy: Deployment, kept: list[Kept]) -> None:
     """Warn of promises in the templates of libraries: the project may show none of these pages."""
-    for line in first_of(integrity.broken(kept, _hashes(deploy, kept)), WARNED):
-        deploy.show.warn(f"a page with this template of a library would lack a file: {line}")
+    told = [
+        f"a page with this template of a library would lack a file: {line}"
+        for line in integrity.broken(kept, _hashes(deploy, kept))
+    ]
+    for line in first_of(told, WARNED):
+        deploy.show.warn(line)
 
 
 def _hashes(deploy: Deployment, kept: Iterable[Kept]) -> answers.Hashes:

@@ -134,7 +134,7 @@ class Outcome:
         own = sys.base_prefix + os.sep
         if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
             self._notes.is_unseen("it may have opened a dbm database")
-        native: dict[str, str] = {}  # file -> the module
+        native: dict[str, str] = {}  # file -> the module; requests has chardet's by a second name
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):
@@ -147,9 +147,7 @@ class Outcome:
             self._notes.note("bytes", file)
             is_ours = file.startswith(own) and "lib-dynload" in file
             if file.endswith(".so") and not is_ours:
-                native[file] = min(
-                    native.get(file, name), name, key=len
-                )  # requests has chardet, too
+                native[file] = min(native.get(file, name), name, key=len)
         unknown = [name for name in sorted(native.values()) if not self._reads_nothing(name)]
         if unknown:  # all at once: else the next deploy would tell of the next one
             self._notes.is_unseen(_of_native(unknown))
