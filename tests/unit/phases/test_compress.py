@@ -122,6 +122,22 @@ def test_a_build_without_this_phase_is_refused_where_pages_ask_for_blocks(
     refuse_unbuilt(deploy)
 
 
+def test_of_many_warnings_the_first_are_told_and_how_many_more(shop: Site, build: Build) -> None:
+    gaps = [
+        {
+            "engine": "django",
+            "template": f"{at:02}.html",
+            "error": f"E: {at}",
+            "has_compress": False,
+        }
+        for at in range(25)
+    ]
+    answering(shop, broken=gaps)
+    warned: list[str] = build().show.warned  # type: ignore[attr-defined]
+    assert [line[:7] for line in warned[:10]] == [f"{at:02}.html" for at in range(10)]
+    assert warned[10:] == ["… and 15 more"]
+
+
 def test_many_gaps_are_counted_and_the_first_are_shown() -> None:
     many = [{**GAP, "block": number} for number in range(25)]
     error = gaps_refused({**COVERED, "missing": many}, [], where="here", differing=["and this"])
