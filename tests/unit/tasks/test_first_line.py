@@ -11,13 +11,8 @@ import sys
 import pytest
 
 from fab_static.tasks.first_line import INTERRUPTED
+from tests.unit.tasks.started import MAIN, run
 
-MAIN = """
-import sys
-from fabric.main import program
-
-program.run(["fab", *sys.argv[1:]])
-"""
 # ends where a session would begin, whose module is loaded right after the line
 FABFILE = """
 import sys
@@ -61,17 +56,6 @@ def folder(tmp_path):
     )
     (tmp_path / "inventories" / "broken.yml").write_text("hosts: [")
     return tmp_path
-
-
-def run(folder, *words, main=MAIN):
-    """Run fab with a fabfile that ends before anything is connected to."""
-    return subprocess.run(
-        [sys.executable, "-c", main, *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_before_the_first_line_nothing_is_loaded_that_connects(folder):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fab_static.tasks.misspelt import WHERE, problem
+from tests.unit.tasks.started import run
 
 INVENTORY = """\
 app: shop
@@ -41,14 +40,7 @@ def fab(folder: Path, fabfile: str, *words: str) -> tuple[int, str]:
     (folder / "inventories").mkdir()
     (folder / "inventories" / "staging.yml").write_text(INVENTORY)
     (folder / "fabfile.py").write_text(fabfile)
-    main = "import sys; from fabric.main import program; program.run(['fab', *sys.argv[1:]])"
-    ran = subprocess.run(
-        [sys.executable, "-c", main, *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = run(folder, *words)
     return ran.returncode, ran.stdout + ran.stderr
 
 

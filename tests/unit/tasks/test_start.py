@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unit.tasks.started import run
 
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = """
@@ -34,13 +34,7 @@ def folder(tmp_path_factory):
 
 
 def loaded_by(folder, *words):
-    ran = subprocess.run(
-        [sys.executable, "-c", MAIN, *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = run(folder, *words, main=MAIN)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return set(json.loads(ran.stderr.splitlines()[-1])), ran.stdout
 
