@@ -6,9 +6,12 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 
-from chaos import runners
 from chaos.parallel import ended, run
+from chaos.races import race
+from chaos.runners import Course, Runners
+from chaos.runners import running as with_runners
 from chaos.site import Outcome, tally
 
 
@@ -19,10 +22,13 @@ def main() -> int:
     parser.add_argument("--fleets", type=int, default=1, help="how many seeds run at once")
     parser.add_argument("--verbose", action="store_true", help="show what fab said")
     parser.add_argument("--runners", action="store_true", help="CI runners and a bucket, no fleet")
+    parser.add_argument("--races", type=int, default=0, help="so many times, two runners at once")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, ended)
+    if options.races:
+        return of_runners(race, range(1, options.races + 1), verbose=options.verbose)
     if options.runners:
-        return with_runners(seeds(options.seeds), verbose=options.verbose)
+        return of_runners(Runners.course, seeds(options.seeds), verbose=options.verbose)
     started = time.monotonic()
     outcomes: list[Outcome] = []
     for outcome in run(seeds(options.seeds), options.fleets):
@@ -32,19 +38,21 @@ def main() -> int:
     return 1 if any(outcome.violations for outcome in outcomes) else 0
 
 
-def with_runners(wanted: list[int], *, verbose: bool) -> int:
-    """Run seeds of CI runners; return the exit code."""
+def of_runners(
+    course_of: Callable[[Runners, int], Course], wanted: Sequence[int], *, verbose: bool
+) -> int:
+    """Run seeds, or races, of CI runners; return the exit code."""
     failed = 0
-    with runners.running() as site:
-        for seed in wanted:
-            course = site.course(seed)
+    with with_runners() as runners:
+        for number in wanted:
+            course = course_of(runners, number)
             failed += bool(course.violations)
             tell(str(course))
             for violation in course.violations:
                 tell(f"    {violation}")
             if verbose or course.violations:
                 tell(course.output)
-    tell(f"{len(wanted)} seeds; {failed} violated")
+    tell(f"{len(wanted)} runs; {failed} violated")
     return 1 if failed else 0
 
 

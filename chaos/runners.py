@@ -23,6 +23,7 @@ from typing import Any
 
 from chaos import project
 from chaos.operator import Operators, Task
+from fab_static.phases.run.bucket_lock import WATCH_SECONDS
 from fab_static.plan.bucket_lock import LOCK
 from fab_static.plan.bucket_record import RECORD
 from fab_static.plan.publication import object_key
@@ -30,7 +31,9 @@ from tests.strict_s3 import REGION, StrictS3
 
 STATIC = "shop/static/"
 RUN_SECONDS = 300.0  # a task that takes longer hangs
-WATCH_SECONDS = "0.5"  # in place of 12: what is waited for is a beat, and a dead runner has none
+BRIEF_WATCH_SECONDS = (
+    0.5  # where no runner lives that holds the lock: what is watched for is a beat
+)
 EXPIRED_SECONDS = 100.0  # that the store's clock goes on after a death: the lock is nobody's then
 ACTIONS = ("kill a deploy", "two at once", "kill a rollback", "turn the store's clock")
 LOCKED = 3
@@ -40,16 +43,21 @@ LOCKED = 3
 class Course:
     """What a seed did, and what of it broke a guarantee."""
 
-    seed: int
+    name: str
     action: str
     codes: list[int] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     output: str = ""
 
+    def add(self, *ran: tuple[int, str]) -> None:
+        """Note how tasks ended, and what they said."""
+        self.codes += [code for code, _ in ran]
+        self.output += "\n".join(said for _, said in ran)
+
     def __str__(self) -> str:
         """Return it in a line."""
         verdict = "VIOLATED" if self.violations else "ok"
-        return f"seed {self.seed}: {verdict}, {self.action}, exits {self.codes}"
+        return f"{self.name}: {verdict}, {self.action}, exits {self.codes}"
 
 
 class Runners:
@@ -80,15 +88,20 @@ class Runners:
         (self.code / "assets/site.css").write_text(f"body {{ color: red }} /* {text} */\n")
         (self.code / "assets/logo.svg").write_text(f"<svg xmlns='x' id='{text}'/>\n")
 
-    def start(self, *words: str) -> Task:
-        """Start a task on a runner that has nothing but a checkout."""
+    def start(self, *words: str, watch_seconds: float = BRIEF_WATCH_SECONDS) -> Task:
+        """Start a task on a runner that has nothing but a checkout; so long it watches a lock that is silent."""
         self.count += 1
         place = self.folder / f"runner{self.count}"
         shutil.copytree(self.code, place / "code", ignore=shutil.ignore_patterns("staticfiles"))
         (place / "inventories").mkdir()
         (place / "inventories/production.yml").write_text(json.dumps(self._inventory(place)))
         (place / "fabfile.py").write_text("from fab_static import namespace\n")
-        environment = {**os.environ, **self._environment(), "XDG_STATE_HOME": str(place / "state")}
+        environment = {
+            **os.environ,
+            **self._environment(),
+            "XDG_STATE_HOME": str(place / "state"),
+            "CHAOS_WATCH_SECONDS": str(watch_seconds),
+        }
         return self._operators.start(["production", *words], place, environment)
 
     def run(self, *words: str) -> tuple[int, str]:
@@ -131,8 +144,8 @@ class Runners:
             self.store.ahead_seconds += EXPIRED_SECONDS
 
     def raced(self, *words: str) -> list[tuple[int, str]]:
-        """Run a task on two runners at once."""
-        tasks = [self.start(*words), self.start(*words)]
+        """Run a task on two runners at once; a silent lock is watched for as long as in real life."""
+        tasks = [self.start(*words, watch_seconds=WATCH_SECONDS) for _ in range(2)]
         return [task.ended(RUN_SECONDS) for task in tasks]
 
     @contextmanager
@@ -171,7 +184,6 @@ class Runners:
             **self.store.credentials,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "CHAOS_WATCH_SECONDS": WATCH_SECONDS,
         }
 
     def _inventory(self, place: Path) -> dict[str, Any]:
@@ -197,7 +209,7 @@ class Runners:
         """Do what a seed does; return how it went."""
         action = ACTIONS[(seed - 1) % len(ACTIONS)]
         chance = random.Random(seed)  # noqa: S311 - no secret
-        course = Course(seed, action)
+        course = Course(f"seed {seed}", action)
         self.change(f"seed {seed}")
         at = chance.randrange(1, self.requests)
         if action.startswith("kill"):
@@ -207,8 +219,7 @@ class Runners:
             ran = self.raced("deploy")
             self.store.before = lambda *_: None
             course.violations += _not_one_winner([code for code, _ in ran])
-        course.codes += [code for code, _ in ran]
-        course.output = "\n".join(said for _, said in ran)
+        course.add(*ran)
         for task in chance.sample(("deploy", "rollback"), 2):
             code, said = self.run(task)
             course.codes.append(code)

@@ -135,6 +135,11 @@ class StrictS3(Served):
     def body(self, key: str) -> bytes:
         return self.objects[key].body
 
+    def all(self) -> dict[str, Stored]:
+        """Return what is there at one moment."""
+        with self._lock:
+            return dict(self.objects)
+
     # ---- what it answers
 
     def answer(self, request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from chaos import races
 from chaos import runners as chaos
 from fab_static import api
 from fab_static.errors import CdnError
 from tests.integration.conftest import Told, on_this_machine, write_tiny
-from tests.strict_s3 import REGION, Fault, StrictS3
+from tests.strict_s3 import REGION, Fault, Stored, StrictS3
 
 STATIC = "shop/static"
 
@@ -151,8 +152,39 @@ def test_a_bucket_that_cannot_keep_a_lock_gets_nothing_and_may_be_looked_at(
         assert served == {key: one.body for key, one in store.objects.items() if "/lock" not in key}
 
 
-def test_real_runners_race_and_are_killed() -> None:
-    """A seed of each kind; the others are of `python -m chaos --runners`."""
-    with chaos.running() as real:
-        for course in (real.course(1), real.course(2)):
-            assert not course.violations, f"{course}\n{course.output}\n{course.violations}"
+@pytest.fixture(scope="module")
+def real() -> Iterator[chaos.Runners]:
+    with chaos.running() as runners:
+        yield runners
+
+
+def told(course: chaos.Course) -> str:
+    return "\n".join([str(course), *course.violations, course.output])
+
+
+def test_a_real_runner_is_killed(real: chaos.Runners) -> None:
+    """The other seeds are of `python -m chaos --runners`."""
+    course = real.course(1)
+    assert not course.violations, told(course)
+
+
+def test_of_two_real_runners_one_wins_and_nothing_is_half_live(real: chaos.Runners) -> None:
+    """One race of each kind; `python -m chaos --runners --races 50` runs more."""
+    for number in (1, 2):
+        course = races.race(real, number)
+        assert not course.violations, told(course)
+        assert sorted(course.codes) == [0, 3]
+
+
+def test_a_race_sees_what_is_half_live(real: chaos.Runners) -> None:
+    key = f"{STATIC}/logo.svg"
+    there = real.store.objects.pop(key)
+    try:
+        (problem,) = races.half_live(real.store.all())
+        assert problem.startswith("logo.svg is missing while ")
+        real.store.objects[key] = Stored(b"other", {})
+        (problem,) = races.half_live(real.store.all())
+        assert problem.startswith("logo.svg is another while ")
+    finally:
+        real.store.objects[key] = there
+    assert not list(races.half_live(real.store.all()))

@@ -80,7 +80,8 @@ ELSEWHERE = {  # command -> the test that runs it
     "pip install 'fab-static[deploy]'": "tests/integration/test_package.py, from the wheel",
     "pip install 'fab-static[django]'": "as [deploy]; `make` installs both for these tests",
     "python -m chaos --seeds 1-500 --fleets 2": "tests/integration/test_chaos.py, with fewer seeds",
-    "python -m chaos --runners --seeds 1-20": "tests/integration/test_runners_that_do_not_last.py, two of them",
+    "python -m chaos --runners --seeds 1-40": "tests/integration/test_runners_that_do_not_last.py, one of them",
+    "python -m chaos --runners --races 50": "tests/integration/test_runners_that_do_not_last.py, two of them",
     "python benchmarks/s3.py": "by hand: minutes, on servers of its own",
     "aws s3 sync": "prose: what the benchmark compares with",
 }
