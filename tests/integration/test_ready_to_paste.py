@@ -51,14 +51,19 @@ class Desk:
         self.commit("first")
 
     def _keys(self) -> Path:
-        """Make the keys as the page says, and take the private halves away; return that which signs."""
+        """Make the keys as the page says; return that which signs."""
         (commands,) = [
             text for page, text in fences("") if page == "ci.md" and "ssh-keygen" in text
         ]
-        subprocess.run(["bash", "-euc", commands], cwd=self.repository, check=True)
-        (self.repository / "deploy_key").unlink()  # the fleet's hosts let its own key in
-        (self.repository / "deploy_key.pub").unlink()
-        return (self.repository / "release_key").rename(self.folder / "release_key")
+        ran = subprocess.run(
+            ["bash", "-euc", f'{commands}echo "$keys"'],
+            cwd=self.repository,
+            env={**os.environ, "TMPDIR": str(self.folder)},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return Path(ran.stdout.strip()) / "release_key"  # hosts of the fleet let its own key in
 
     def git(self, *words: str) -> None:
         who = ["-c", "user.name=ada", "-c", "user.email=ada@example.com"]
@@ -172,7 +177,10 @@ def test_the_pipeline_of_gitlab_builds_ships_and_makes_live_by_hand(desk: Desk) 
     assert pipeline["activate"]["when"] == "manual"
     assert pipeline["prepare"]["resource_group"] == pipeline["activate"]["resource_group"]
     desk.commit("second")
-    files = {"RELEASE_KEY": str(desk.release_key), "DEPLOY_KEY": str(desk.fleet.identity)}
+    files = {
+        "RELEASE_KEY": _variable(desk, desk.release_key),
+        "DEPLOY_KEY": _variable(desk, desk.fleet.identity),
+    }
     before = desk.live()
     kept: dict[str, Path] = {}
     for name in pipeline["stages"]:
@@ -186,6 +194,13 @@ def test_the_pipeline_of_gitlab_builds_ships_and_makes_live_by_hand(desk: Desk) 
         }
         assert all("fab-static[deploy]" in line for line in _installed(desk))
     assert desk.live() not in (None, before)
+
+
+def _variable(desk: Desk, key: Path) -> str:
+    """Return the path of a variable of type File: the form that it was pasted into took the last newline away."""
+    file = desk.folder / f"variable-{key.name}"
+    file.write_text(key.read_text().rstrip("\n"))
+    return str(file)
 
 
 def test_the_image_of_the_dockerfile_carries_the_manifests_that_its_pages_need(desk: Desk) -> None:
