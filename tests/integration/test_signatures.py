@@ -96,7 +96,7 @@ def test_a_signed_fleet_from_its_first_deploy_to_a_new_key(tmp_path: Path) -> No
     assert desk.live() == unsigned
 
     desk.write(sign_with=str(first), allowed_signers=str(allow(tmp_path, first, second)))
-    assert "trust the signers of this inventory now" in desk.fab("verify")
+    assert "here trusts the signers of this inventory now" in desk.fab("verify")
     desk.write(sign_with=str(second), allowed_signers=str(allow(tmp_path, second)))
     latest = desk.deploy("c {}")
     assert desk.live() == latest

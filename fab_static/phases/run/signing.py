@@ -226,4 +226,5 @@ def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -
     asked = deploy.hosts() if hosts is None else hosts
     told = [host.name for host, changed in deploy.on(asked, brought).items() if changed]
     if told:
-        deploy.show.say(f"{', '.join(told)} trust the signers of this inventory now")
+        trust = "trusts" if len(told) == 1 else "trust"
+        deploy.show.say(f"{', '.join(told)} {trust} the signers of this inventory now")
