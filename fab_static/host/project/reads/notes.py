@@ -179,6 +179,8 @@ class Notes:
             self.note("bytes", path)
         elif not (isinstance(mode, str) and mode.startswith("a") and "+" not in mode):
             # what is only appended to is a log
+            if os.path.isdir(path):  # a file without a name in it: O_TMPFILE
+                return
             if isinstance(mode, str) and "+" in mode and "w" not in mode:
                 self.note("bytes", path)
             self.wrote(path)

@@ -122,7 +122,7 @@ class Recorder(Notes):
                 if path and path not in self.inside:
                     self.wrote(path)
         elif event == "subprocess.Popen":
-            self._begins(_shown(arguments[0], arguments[1]))
+            self._begins(*_shown(arguments[0], arguments[1]))
         elif event in STARTS:
             if self.here.vouched and event in VOUCHED:
                 self.here.vouched = False
@@ -155,13 +155,13 @@ class Recorder(Notes):
         elif event == "fab_static.end":
             self.ended(arguments[0])
 
-    def _begins(self, program: str) -> None:
+    def _begins(self, program: str, told: str) -> None:
         """Note that a program starts."""
         if self.here.vouched:
             self.here.vouched = False
         elif program not in self._trust:
             why = self._started.why_not() if self._started else ""
-            self.is_unseen(f"it started {program}" + (f", and {why}" if why else ""))
+            self.is_unseen(f"it started {told}" + (f", and {why}" if why else ""))
 
     def _note_path_files(self, folder: str) -> None:
         """Note the .pth files that were read before we listened."""
@@ -186,6 +186,10 @@ def _listing_for(file: str) -> str:
     return "packages" if _METADATA in file else "names"
 
 
-def _shown(program: Any, arguments: Any) -> str:
-    words = arguments if isinstance(arguments, (list, tuple)) else [program]
-    return os.path.basename(os.fsdecode(words[0])) if words else str(program)
+def _shown(program: Any, arguments: Any) -> tuple[str, str]:
+    """Return the name of a program, and the name to tell: for a shell line, that of its first program."""
+    given = arguments if isinstance(arguments, (list, tuple)) else [program]
+    words = [os.fsdecode(word) for word in given] or [str(program)]
+    line = words[2].split() if words[1:2] == ["-c"] else []
+    told = next((word for word in line if "=" not in word), words[0])
+    return os.path.basename(words[0]), os.path.basename(told)

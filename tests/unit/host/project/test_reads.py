@@ -172,6 +172,9 @@ def test_a_file_that_appears_is_seen_where_it_was_looked_for(project, script):
 
 UNSEEN = {
     "it started ls, and strace is not installed": "import subprocess; subprocess.run(['/bin/ls'])",
+    "it started lessc, and strace is not installed": (  # that is what the shell starts
+        "import subprocess; subprocess.run('LANG=C node_modules/.bin/lessc a b || true', shell=True)"
+    ),
     "it ran a shell command": "import os; os.system('true')",
     "it started another program": "import os; os.posix_spawn('/bin/true', ['/bin/true'], {})",
     "it started another Python by multiprocessing": (
@@ -227,6 +230,12 @@ def test_what_cannot_be_seen_is_never_used_again(project, why):
     answer = project.run(UNSEEN[why])
     assert (answer["code"], "; ".join(answer["unseen"])) == (0, why)
     assert project.why() == why
+
+
+def test_a_file_without_a_name_changes_no_folder(project):
+    """Tempfile opens /tmp itself to write, and whoever had listed it ran each time."""
+    project.run("import os, tempfile; os.listdir('.'); tempfile.TemporaryFile(dir='.').close()")
+    assert project.why() is None
 
 
 def test_whether_anything_can_be_traced_is_no_part_of_a_run(project):
