@@ -8,11 +8,13 @@ Both answer with a dict, which `why --json` prints. Of a URL, or a bare path bel
     in_release, version    does it hold the path; the version that its pages print
     sha256, size           of its bytes
     phases                 [{"phase", "sha256"}]: who made it and who changed it, in the order of the build
-    blocks                 [{"template", "block", "line", "language", "sources"}]: the compress blocks that it is the output
-                           of, each with the URLs of what it takes in; of the live release, as templates are now
+    blocks                 [{"template", "block", "line", "language", "sources", "imports"}]: the compress blocks that it
+                           is the output of, each with the URLs that it names, and the files that LESS and SCSS among
+                           them import; of the live release, as templates are now
     modules                of a RequireJS bundle, the names of the modules that it takes in
-    rebuilt                {"since": id, "added": [], "changed": [], "removed": []}: the same in the newest kept release
-                           before the live one where the bundle had other bytes; null where there is none
+    rebuilt                {"since": id, "added": [], "changed": [], "removed": []}: which of these modules, or of these
+                           files, were others in the newest kept release before the live one where the bundle had
+                           other bytes; null where there is none
     source                 the file collected, as the project's finders see it; null where a phase wrote it
     shadowed               files of the same name that collectstatic passes over
     releases               ids of all kept releases that hold the path
@@ -42,6 +44,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from fab_static.errors import FabStaticError, InventoryError
+from fab_static.looking.taken_in import imported, rebuilt
 from fab_static.phases.run import stored
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import after_each
@@ -71,15 +74,25 @@ def why(deploy: Deployment, what: str) -> dict[str, Any]:
 
 
 def _parsed(url: str, release: Release) -> tuple[str, str | None]:
-    """Return the path below the static root and the version that a URL, or a bare name, asks for."""
+    """Return the path below the static root and the version that a URL, or a bare name, asks for.
+
+    Raises:
+        InventoryError: it means no file below the static root.
+    """
     parts = urlsplit(url)
     base = urlsplit(str(release.settings["STATIC_URL"])).path
     path = unquote(parts.path)
-    if path.startswith(base):
+    is_static = path.startswith(base)
+    if is_static:
         path = path[len(base) :]
-    elif parts.scheme or path.startswith("/"):
+    refused = ""
+    if not is_static and (parts.scheme or path.startswith("/")):
+        refused = f"{url} is not a static URL: those begin with {base}"
+    elif not path or path.endswith("/"):
+        refused = f"{url} names a folder, not a file"
+    if refused:
         raise InventoryError(
-            f"{url} is not a static URL: those begin with {base}",
+            refused,
             where="the command line",
             mend="name a URL as a page prints it, or a path below the static root",
         )
@@ -104,6 +117,7 @@ def _of_path(
     kept = _kept(deploy)
     held = {name: one.files[path] for name, one in kept.items() if path in one.files}
     modules = _modules(deploy, release, path)
+    blocks = _blocks(deploy, release, path) if phases else []
     return {
         "path": path,
         "asked_version": version,
@@ -114,9 +128,11 @@ def _of_path(
         "size": file.size if file else None,
         "kind": _kind(path, release),
         "phases": phases,
-        "blocks": _blocks(deploy, release, path) if phases else [],
+        "blocks": blocks,
         "modules": [*modules],
-        "rebuilt": _rebuilt(deploy, release, path, kept, modules) if modules else None,
+        "rebuilt": _rebuilt(deploy, release, path, kept, modules)
+        if modules
+        else rebuilt(release, path, kept, _files_of(blocks, release)),
         "source": sources[0] if sources else None,
         "shadowed": sources[1:],
         "releases": [*held],
@@ -217,13 +233,29 @@ def _blocks(deploy: Deployment, release: Release, path: str) -> list[MadeOf]:
     question = questions.OfManifest(manifest=None, redirect={}, texts=True)
     with suppress(FabStaticError):
         answer = deploy.project(deploy.build).ask(questions.COVERAGE, question)
-        return [made_of(block) for key in keys for block in blocks_of(answer, key)]
+        found = [made_of(block) for key in keys for block in blocks_of(answer, key)]
+        return [
+            {**one, "imports": imported(deploy, release, _files_of([one], release))}
+            for one in found
+        ]
     return []
+
+
+def _files_of(blocks: Iterable[MadeOf], release: Release) -> list[str]:
+    """Return the files of a release that blocks take in."""
+    found: dict[str, None] = {}
+    for one in blocks:
+        for url in one["sources"]:
+            with suppress(InventoryError):  # a URL of elsewhere
+                found[_parsed(url, release)[0]] = None
+        found |= dict.fromkeys(one["imports"])
+    return [path for path in found if path in release.files]
 
 
 def made_of(block: Met) -> MadeOf:
     """Return a block with the URLs of the scripts and sheets that its text names."""
     return {
+        "imports": [],
         "template": block["template"],
         "block": block["block"],
         "line": block["line"],

@@ -51,13 +51,14 @@ class Forgotten(TypedDict):
 
 
 class MadeOf(TypedDict):
-    """A compress block, and the URLs of the files that it takes in."""
+    """A compress block, the URLs that it names, and the files that LESS and SCSS among them import."""
 
     template: str
     block: int
     line: int | None
     language: str | None
     sources: list[str]
+    imports: list[str]
 
 
 class Outcome(TypedDict):

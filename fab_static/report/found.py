@@ -324,12 +324,14 @@ def _show_blocks(terminal: Terminal, blocks: Sequence[MadeOf]) -> None:
         )
         for url in one["sources"]:
             terminal.text(f"    {url}")
+        for line in first_of(one["imports"], 20):
+            terminal.text(f"    imported: {line}")
 
 
 def _show_modules(
     terminal: Terminal, modules: Sequence[str], rebuilt: Mapping[str, Any] | None
 ) -> None:
-    """Print the modules of a RequireJS bundle, and which of them made it another one than before."""
+    """Print the modules of a RequireJS bundle, and what made it, or one of compress, another one than before."""
     if modules:
         terminal.text(f"takes in {counted(len(modules), 'module')}:")
     for line in first_of(modules, 20):
@@ -337,7 +339,8 @@ def _show_modules(
     if rebuilt:
         kinds = ("added", "changed", "removed")
         told = [f"{kind} {', '.join(rebuilt[kind])}" for kind in kinds if rebuilt[kind]]
-        what = "; ".join(told) or "no module: the minifier or its options"
+        other = "module: the minifier" if modules else "file: the block, a compiler"
+        what = "; ".join(told) or f"no {other} or its options"
         terminal.text(f"other bytes than in {rebuilt['since']}: {what}")
 
 

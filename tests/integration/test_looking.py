@@ -79,6 +79,7 @@ def test_why_tells_everything_of_a_url(tiny: Operator) -> None:
     assert "the live release has no nothing.txt" in nothing
     error = tiny.fab("why", "https://example.com/x.png", code=2).stderr
     assert "is not a static URL: those begin with /static/" in error
+    assert "images/ names a folder, not a file" in tiny.fab("why", "images/", code=2).stderr
 
 
 def test_why_explains_a_key_of_the_manifest(tiny: Operator) -> None:

@@ -58,6 +58,7 @@ def test_of_a_bundle_its_block_and_what_that_takes_in_are_known():
         "line": 1,
         "language": None,
         "sources": ["/static/a.css", "/static/b.js"],
+        "imports": [],
     }
 
 

@@ -305,6 +305,7 @@ def test_of_a_bundle_the_block_is_named_with_what_it_takes_in():
             "line": 12,
             "language": None,
             "sources": ["/static/a.less", "/static/b.css"],
+            "imports": ["ink.less"],
         }
     ]
     terminal, stream = shown()
@@ -327,6 +328,7 @@ def test_of_a_bundle_the_block_is_named_with_what_it_takes_in():
     ) in stream.getvalue()
     assert (
         "output of: shop/base.html, block 1, line 12, which takes in\n    /static/a.less\n    /static/b.css\n"
+        "    imported: ink.less\n"
     ) in stream.getvalue()
 
 
