@@ -36,6 +36,7 @@ from fab_static.plan.release import Release
 from fab_static.plan.sources import since_collected
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wire.kept import Kept, Listing
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
 
@@ -274,16 +275,16 @@ def _phases(
 
 
 def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
-    """Return in words why the first phase that runs does."""
+    """Return in words why the first phase that runs does, besides what it says itself."""
     if not deploy.journal.phases:
         return "nothing was built here yet"
     sealed_by = deploy.journal.promoted_from
     if staged and sealed_by:
         return f"a deploy builds anew; `activate` makes live what {sealed_by} sealed"
     if staged or diff == Diff():
-        return "collected files have not changed since the last build"
+        return ""
     count = len(diff.added) + len(diff.changed) + len(diff.removed)
-    return f"{count} collected files changed since the last build"
+    return f"{counted(count, 'collected file')} changed since the last build"
 
 
 def _of_build(deploy: Deployment, known: Mapping[str, Known], reason: str) -> Iterator[PhasePlan]:
@@ -297,7 +298,8 @@ def _of_build(deploy: Deployment, known: Mapping[str, Known], reason: str) -> It
             why = f"{runs} runs before it"
         elif will_run:
             is_own = name in deploy.environment.build.own and deploy.journal.phases
-            why = known[name].why if is_own else f"{known[name].why}; {reason}"
+            reasons = [known[name].why] if is_own else [known[name].why, reason]
+            why = "; ".join(filter(None, reasons))
             runs = name
         yield {"name": name, "will_run": will_run, "why": why}
 

@@ -72,8 +72,8 @@ def _sign_again(deploy: Deployment, known: Release) -> None:
 
 
 def _tell_unmoved(deploy: Deployment, built: Release, known: Release) -> None:
-    """Warn where nothing changed since the checkout did not move: somebody may have forgotten to pull."""
-    if built.revision and built.revision == known.revision:
+    """Warn where what is live was built again since the checkout did not move: somebody may have forgotten to pull."""
+    if built.revision and built.revision == known.revision and known.id == deploy.live:
         deploy.show.warn(
             f"nothing changed: {deploy.build.name}'s checkout is at {built.revision[:SHORT]}, "
             f"as when {known.id} was built"

@@ -10,7 +10,7 @@ from fab_static.phases.run.revisions import MOST, Built, built, commits, others
 from fab_static.phases.seal import _tell_unmoved
 from fab_static.remote import Ran
 from fab_static.sessions.running import check
-from tests.unit.site import NEW, Site
+from tests.unit.site import NEW, OLD, Site
 
 A, B = "a" * 40, "b" * 40
 LOG = "bbbbbbb Fix the cart\nccccccc Add a cart\n"
@@ -101,6 +101,8 @@ def test_a_checkout_that_has_not_moved_is_told_where_nothing_changed(site: Site)
     known = replace(deploy.seals.read(NEW), revision=B)
     _tell_unmoved(deploy, known, known)
     _tell_unmoved(deploy, replace(known, revision=A), known)
+    staged = replace(known, id=OLD)  # it changes what is live
+    _tell_unmoved(deploy, staged, staged)
     assert deploy.show.warned == [  # type: ignore[attr-defined]
         f"nothing changed: build1's checkout is at bbbbbbb, as when {NEW} was built"
     ]
