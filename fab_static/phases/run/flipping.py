@@ -46,6 +46,11 @@ def worked_out(deploy: Deployment, release: Release) -> Flip:
     )
 
 
+def patience(deploy: Deployment) -> float:
+    """Return the seconds within which reloaded web processes must answer."""
+    return min(CHECK_SECONDS, deploy.environment.ssh.command_timeout)
+
+
 def steps(deploy: Deployment) -> tuple[flips.Step, ...]:
     """Return the order in which a flip goes over this fleet."""
     environment = deploy.environment
@@ -285,11 +290,11 @@ class Flipping:
 
     def _checks(self, host: RemoteHost, release: str, *, is_back: bool = False) -> list[asks.Http]:
         """Return what the web processes of a host are asked: whether they answer, and what they run."""
-        web, ssh = self._deploy.environment.web, self._deploy.environment.ssh
-        patience, found = min(CHECK_SECONDS, ssh.command_timeout), []
+        web, found = self._deploy.environment.web, []
+        seconds = patience(self._deploy)
         if web.check and not (is_back and host in self._unwell):
-            found.append(asks.Http(url=expand_url(web.check, host.host), timeout=patience))
+            found.append(asks.Http(url=expand_url(web.check, host.host), timeout=seconds))
         if web.running:
             url = expand_url(web.running, host.host)
-            found.append(asks.Http(url=url, timeout=patience, release=release))
+            found.append(asks.Http(url=url, timeout=seconds, release=release))
         return found

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from fab_static.errors import RemoteError
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.flipping import patience
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
@@ -42,7 +43,8 @@ def unwell_before(deploy: Deployment) -> Collection[RemoteHost]:
     unwell = [host for host, answer in answers.items() if answer != "200"]
     if unwell:
         deploy.show.warn(
-            _told(unwell, urls, answers) + " before the flip; after it that must be 200"
+            _told(unwell, urls, answers)
+            + f" before the flip; where that is not 200 within {patience(deploy):.0f} s after it, all goes back"
         )
     return unwell
 
