@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
+SHARED = (
+    "a web host made it: give the build host a checkout of its own, or let one host have both roles"
+)
 HOLLOW_BYTES = 1 << 30  # a smaller file may be as sparse as it likes
 
 
@@ -41,10 +44,13 @@ def walk(root: str, links: set[str] | None = None) -> Iterator[tuple[str, os.sta
                 if is_link and not (
                     os.path.realpath(entry.path).startswith(inside) and os.path.isfile(entry.path)
                 ):
+                    target = os.readlink(entry.path)
                     raise RefusedError(
-                        f"{path} is a symbolic link to {os.readlink(entry.path)}",
+                        f"{path} is a symbolic link to {target}",
                         root,
-                        "collect without --link; a link must lead to a file in the static root",
+                        SHARED
+                        if "/current/" in target
+                        else "collect without --link; a link must lead to a file in the static root",
                         "build",
                     )
                 status = entry.stat()

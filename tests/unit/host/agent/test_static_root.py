@@ -169,6 +169,18 @@ def test_a_link_that_leads_outside_or_nowhere_is_refused(agent, tmp_path, target
     assert caught.value.kind == "build"
 
 
+def test_the_link_of_a_web_host_in_the_same_checkout_is_told_with_its_cure(agent, tmp_path):
+    """`collect without --link` was said, and nobody had collected with it."""
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    (static / "manifest.json").symlink_to("/srv/web1/current/static/CACHE/manifest.json")
+    with pytest.raises(RefusedError, match="a symbolic link to /srv/web1/current/static") as caught:
+        agent.ask("snapshot", root=str(static), extra=[])
+    assert caught.value.mend == (
+        "a web host made it: give the build host a checkout of its own, or let one host have both roles"
+    )
+
+
 def test_what_is_neither_file_nor_folder_is_refused(agent, tmp_path):
     (tmp_path / "static").mkdir()
     os.mkfifo(tmp_path / "static/pipe")
