@@ -92,7 +92,7 @@ class Distribution:
     def check(self) -> dict[str, Any] | None:
         """Return the config; refuse a distribution that is not there, bad credentials, a silent endpoint.
 
-        None where the right to see it lacks: that is no reason not to publish.
+        None where the credentials may not see it: a deploy goes on without that.
 
         Raises:
             CdnError: with the call, and the cure.
@@ -160,7 +160,7 @@ class Distribution:
         """Refuse credentials that may not invalidate, by a request that can never be accepted.
 
         AWS looks at the rights first, then at what is asked: here two paths are announced, and one comes
-        that is none.
+        that is not a path.
 
         Raises:
             CdnError: they may not, or it cannot be asked.

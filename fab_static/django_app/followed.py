@@ -156,7 +156,7 @@ def json_object(text: str) -> dict[str, object]:
     """Return what a manifest says that is a JSON object.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     found = json.loads(text)
     if not isinstance(found, dict):

@@ -173,7 +173,7 @@ def _made(
     language: Language, command: list[str], request: Mapping[str, object], where: str
 ) -> cache.Made:
     seconds = float(getattr(settings, language.timeout_setting, _TIMEOUT_SECONDS))
-    # one by default: each warms up by itself, and on two cores two were no quicker (benchmarks/less.py)
+    # one by default: each warms up by itself, and on two cores two took as long (benchmarks/less.py)
     size = int(getattr(settings, language.workers_setting, 1))
     pool = node.pool(command, size=size, timeout_seconds=seconds)
     try:

@@ -80,7 +80,7 @@ def _texts(deploy: Deployment, release: Release, paths: Iterable[str]) -> dict[s
 
 
 def _imports_of(sheet: str, text: str, files: Collection[str]) -> Iterator[str]:
-    """Yield the files that a sheet imports; what lies outside the static root is none."""
+    """Yield the files that a sheet imports; those outside the static root are left out."""
     folder = posixpath.dirname(sheet)
     if sheet.endswith(".less"):
         named = [[one.file_path] for one in less_imports(text) if one.is_followed]

@@ -52,7 +52,7 @@ def distribute(deploy: Deployment) -> None:
 def _catch_up(deploy: Deployment, holders: Sequence[Holder]) -> None:
     """Give hosts the releases that pages may still print, and that they lack: they were left out, or are new.
 
-    A host that cannot be given one is no worse off than before: the deploy goes on.
+    Where a host cannot be given one, the deploy goes on.
     """
     for name in missed(deploy):
         hosts = [host for host, state in deploy.states.items() if name not in state["releases"]]

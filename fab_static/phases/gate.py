@@ -103,8 +103,8 @@ def _revisions(
 ) -> tuple[str, dict[str, str]]:
     """Return the revision that hosts should be at, and the hosts that are at another one, in short.
 
-    A rollback needs the code that its release was built of; a deploy, the code of the build host. There are none
-    where the build host cannot answer: that must not hide what a web host lacks.
+    A rollback needs the code that its release was built of; a deploy, the code of the build host. Where that
+    cannot answer it returns nothing: that must not hide what a web host lacks.
     """
     with suppress(FabStaticError):
         revision = release.revision if deploy.goes_back else revision_of(deploy, deploy.build)
@@ -171,7 +171,7 @@ def where_read(deploy: Deployment, host: RemoteHost, release: Release) -> dict[s
 def built_of(deploy: Deployment, release: Release) -> list[coverage.Block]:
     """Return the blocks that the build host renders now and the release's manifest holds.
 
-    There are none where the build host cannot answer: that must not hide what a web host lacks.
+    Where the build host cannot answer it returns nothing: that must not hide what a web host lacks.
     """
     sealed = release.offline_manifest_sha256
     if sealed is None:

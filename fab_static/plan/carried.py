@@ -144,7 +144,7 @@ def written(record: Build | Copies) -> bytes:
 
 
 def read(data: bytes) -> Build | None:
-    """Return the build that an object of a bucket holds, or None if it is none of ours."""
+    """Return the build that an object of a bucket holds, or None if it is not ours."""
     found = _read(data, Build)
     if found is None:
         return None
@@ -154,7 +154,7 @@ def read(data: bytes) -> Build | None:
 
 
 def read_copies(data: bytes) -> Copies | None:
-    """Return the copies that an object of a bucket tells of, or None if it is none of ours."""
+    """Return the copies that an object of a bucket tells of, or None if it is not ours."""
     found = _read(data, Copies)
     if found is None:
         return None

@@ -64,7 +64,7 @@ def strongest(integrity: str) -> tuple[str, frozenset[str]]:
 
 
 def _hex(text: str) -> str:
-    """Return base64 as hex; "" where it is none, which is the hash of nothing."""
+    """Return base64 as hex; "" where it is not, which is the hash of nothing."""
     plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).hex()

@@ -71,7 +71,7 @@ def _within(found: Iterable[Picture]) -> Iterator[Picture]:
 
 
 def type_of(data: bytes) -> str | None:
-    """Return the content type of an image by its bytes; None for what is none, or would be huge on a screen."""
+    """Return the content type of an image by its bytes; None for other files, and for what would be huge on a screen."""
     kind = _type_of(data)
     if kind is None or kind == "image/svg+xml":
         return kind

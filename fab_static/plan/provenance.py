@@ -101,7 +101,7 @@ def digest_of(files: Mapping[str, str]) -> str:
 
 
 def why_not_of(text: str, seal: str) -> str | None:
-    """Return why a text is no statement on this seal, or None if it is one."""
+    """Return why a text is not a statement on this seal, or None if it is one."""
     try:
         found = json.loads(text)
         subjects = [one["digest"]["sha256"] for one in found["subject"]]

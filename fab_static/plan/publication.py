@@ -143,7 +143,7 @@ def read_manifest(text: bytes, *, app: str, environment: str, where: str) -> Man
     """Return the manifest that a bucket holds.
 
     Raises:
-        ManifestError: it is none, of another format, or another app's or environment's.
+        ManifestError: it is not one, has another format, or is another app's or environment's.
     """
     try:
         data = json.loads(text)

@@ -17,7 +17,7 @@ def read(text: str, *, where: str = "staticfiles.json") -> tuple[str, frozenset[
     """Return the text with its keys in order, the same for the same content, and the names that hold a hash.
 
     Raises:
-        ManifestError: it is no such manifest.
+        ManifestError: it is not such a manifest.
     """
     document, found = _parsed(text, where)
     return json.dumps(document, sort_keys=True), frozenset(found.values())
@@ -27,7 +27,7 @@ def paths(text: str, *, where: str = "staticfiles.json") -> dict[str, str]:
     """Return name -> name with a hash, of the files that have one.
 
     Raises:
-        ManifestError: it is no such manifest.
+        ManifestError: it is not such a manifest.
     """
     return _parsed(text, where)[1]
 

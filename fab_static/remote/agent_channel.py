@@ -72,7 +72,7 @@ class AgentChannel:
     # ---- to the agent
 
     def send(self, head: Head, body: bytes) -> None:
-        """Send a frame; a request starts an agent where there is none, or none any more.
+        """Send a frame; a request starts an agent where none runs.
 
         Raises:
             RemoteError: it could not be sent; with the agent's own reason if it gave one.

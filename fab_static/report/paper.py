@@ -136,7 +136,7 @@ def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
 
 
 def _columns(number: int) -> int:
-    """Return how many columns the terminal behind a file's number has; 0 where it is none."""
+    """Return how many columns the terminal behind a file's number has; 0 where it is not one."""
     try:
         return os.get_terminal_size(number).columns
     except (OSError, ValueError):

@@ -50,7 +50,7 @@ def _figure(picture: Picture, data: Mapping[str, bytes]) -> str:
 
 
 def _side(name: str, path: str, file: File, data: Mapping[str, bytes]) -> str:
-    """Return one side, or nothing if its bytes are not at hand, or are no image that is safe to show."""
+    """Return one side, or nothing if its bytes are not at hand, or are not an image that is safe to show."""
     content = data.get(file.sha256, b"")
     kind = type_of(content)
     if kind is None:

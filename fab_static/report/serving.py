@@ -107,7 +107,7 @@ class _Bounded(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: Request, client_address: Address) -> None:
-        """Say nothing: a viewer that went away is no news."""
+        """Say nothing: a viewer that went away does not matter."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,8 @@
 How it is counted: code blocks, tables, headings and pictures are left out. An item of a list is a paragraph of its own.
 A sentence ends at . ! or ? before a capital letter, a bracket, a quote or code; " · " parts what stands in one line.
 A word holds a letter or a digit; code in a line counts as the words that stand in it, and a link as its text.
+
+And they are plain: what the code says of itself, too. DIALECT has turns that English does not.
 """
 
 from __future__ import annotations
@@ -18,6 +20,17 @@ from tests.documented import ROOT
 
 MEDIAN, NINETIETH = 15, 28  # words in a sentence: half of all, and nine of ten, have no more
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+DIALECT = {
+    "is none, is no such: say what it is not": r"(?<!there )\b(?:is|are|was|were) (?:none\b|no (?!longer|more\b|different)[a-z])",
+    "none where": r"\bnone (?:where|any more)\b",
+    "of that what": r"\bof (?:that|those|these) (?:what|which) ",
+}
+SPOKEN = [
+    *PAGES,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "inventories/example.yml")),
+    *sorted((ROOT / "fab_static").rglob("*.py")),
+]
 
 _FENCE = re.compile(r"^```.*?^```\s*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -61,11 +74,22 @@ def test_sentences_are_short(page) -> None:
     )
 
 
+def test_nothing_speaks_the_dialect_of_this_house() -> None:
+    found = []
+    for page in SPOKEN:
+        text = re.sub(r"\s+(?:# )?", " ", page.read_text("utf-8"))
+        for turn, pattern in DIALECT.items():
+            for met in re.finditer(pattern, text):
+                around = text[max(0, met.start() - 40) : met.end() + 30]
+                found.append(f"{page.relative_to(ROOT)}: {turn}: …{around}…")
+    assert found == []
+
+
 def test_how_it_is_counted() -> None:
     page = """\
 # A heading of five words
 
-One [two](three.md) `four five`, six. Seven – eight?
+One [two](three.md) `four five`, six. Seven - eight?
 `nine` begins a sentence. So does **ten**.
 
 - an item

@@ -119,7 +119,7 @@ def ran(encoding: str, data: bytes) -> bytes:
 
 
 def sha256_in_gzip(path: str) -> str | None:
-    """Return the SHA-256 of what a gzip file holds, or None if it is none."""
+    """Return the SHA-256 of what a gzip file holds, or None if it is not one."""
     import gzip
 
     content = begun_sha256()

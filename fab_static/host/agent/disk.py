@@ -54,7 +54,7 @@ def rename_over(temporary: str, path: str) -> None:
 
 
 def set_aside(path: str) -> None:
-    """Rename what has the name of a file of ours and is none: it may be somebody's."""
+    """Rename what has the name of a file of ours and is not one: it may be somebody's."""
     remove_tree(path + STRANGE)
     os.rename(path, path + STRANGE)
 

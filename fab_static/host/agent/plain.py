@@ -47,7 +47,7 @@ def read_plain(path: str, most: int = MAX_FRAME) -> tuple[bytes, os.stat_result]
     """Return the bytes of a plain file, and its stat.
 
     Raises:
-        RefusedError: it is none, or larger than any that we write.
+        RefusedError: it is not one, or is larger than any that we write.
     """
     file = open_plain(path)
     try:

@@ -49,7 +49,7 @@ def record_of(host: Host) -> list[dict[str, Any]]:
 
 
 def entry_of(line: bytes) -> dict[str, Any] | None:
-    """Return a line of log.jsonl, or None if it is none of ours: cut off by a crash, or strange."""
+    """Return a line of log.jsonl, or None if it is not ours: cut off by a crash, or strange."""
     try:
         entry = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -29,7 +29,7 @@ LIVE_THEN = "live_before_signers"  # SHA-256 of the seal that was live when the 
 SIGNATURE = "release.json.sig"
 # what stands beside a seal: how it was built, and the signature of both
 BESIDE = {"statement": "release.intoto.json", "signature": SIGNATURE}
-OF_RELEASES = "fab_static"  # namespaces: a signature in one is none in the other
+OF_RELEASES = "fab_static"  # namespaces: a signature in one does not count in the other
 OF_SIGNERS = "fab_static-signers"
 MOST = 1 << 20  # bytes of a list
 MOST_BESIDE = 1 << 16

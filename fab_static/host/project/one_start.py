@@ -50,7 +50,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # compiled only in the fork that needs it
     from fab_static.host.project.collecting import Collecting
 
-WAITING = "fab_static_waiting"  # the command that is none yet
+WAITING = "fab_static_waiting"  # the command that has not begun yet
 _DJANGOS_OWN = "/django/core/management/__init__.py"
 
 

@@ -24,7 +24,7 @@ ENCODINGS = ("identity", "gzip", "br") if brotli else ("identity", "gzip")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said; `status` is why there is none where it is text. Header names are lower case."""
+    """What a server said; where `status` is a text, it says why there was no answer. Header names are lower case."""
 
     status: int | str
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -66,7 +66,7 @@ def read_manifest(host: RemoteHost, one: BundlerManifest, file: File) -> Mapping
     """Return what a manifest says, from its object on a host.
 
     Raises:
-        ManifestError: it is none.
+        ManifestError: it is not one.
     """
     where = f"{host.name}: {one.path}"
     _, text = host.ask(verbs.READ_OBJECT, asks.Object(object=file.sha256))

@@ -339,7 +339,7 @@ class Deployment:
 
     @property
     def recorded_live(self) -> str | None:
-        """The release that was last made live everywhere, by record; one that no host has was none."""
+        """The release that was last made live everywhere, by record; one that no host has does not count."""
         held = {name for state in self.states.values() for name in state["releases"]}
         held |= {state["current"] for state in self.states.values() if state["current"]}
         there = [activation.release for activation in self.record if activation.release in held]

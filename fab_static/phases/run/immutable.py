@@ -22,7 +22,7 @@ def names_for_good(
 ) -> set[str]:
     """Return the files whose names never get other bytes: those in `build.immutable`, and `hashed` ones.
 
-    A hashed name that has other bytes in a release that is kept is none, whatever its bundler says.
+    A hashed name that has other bytes in a kept release does not count, whatever its bundler says.
 
     Args:
         deploy: of whose build host.

@@ -185,7 +185,7 @@ class ProjectOnHost:
         Args:
             text: the command.
             name: under which it was recorded.
-            left: files besides, with the SHA-256 that each may have; None: it may be absent.
+            left: maps further files to the SHA-256s that are acceptable; None: the file may be absent.
             own: the phase that it is, of the project's own.
             shown: files, and others that it would meet in place of these.
         """

@@ -47,7 +47,7 @@ class Built:
 
 
 def revision_of(deploy: Deployment, host: RemoteHost) -> str | None:
-    """Return the git commit of the checkout on a host, or None if it is none."""
+    """Return the git commit of the checkout on a host, or None if that is not a git checkout."""
     found = _git(deploy, host, "rev-parse", "--verify", "HEAD")
     return found[0].split()[0] if found and found[0].strip() else None
 

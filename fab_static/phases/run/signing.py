@@ -92,7 +92,7 @@ class Trust:
                 if why is None and self.revoked:
                     revoked.write_bytes(self.revoked)
                     if why_untrusted(str(signers), words, signed, namespace, folder):
-                        return "release.revoked_keys has the key, or is no list of keys"
+                        return "release.revoked_keys has the key, or is not a list of keys"
         return why
 
 

@@ -57,7 +57,7 @@ class Covers:
         names: to reach; not none.
         spared: to spare; none of `names`.
         worth: what things cost.
-        most: prefixes allowed, or None if they are no scarcer than names.
+        most: prefixes allowed, or None if they are as plentiful as names.
         is_single: whether a name can be named alone.
         allowed: the longest beginning of a text that may be asked for as a prefix.
     """

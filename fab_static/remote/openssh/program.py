@@ -48,7 +48,7 @@ def version() -> tuple[int, int]:
     number = (int(found[1]), int(found[2])) if found else (0, 0)
     if number < OLDEST:
         raise InventoryError(
-            f"the client is openssh, and `ssh` is none that will do: {said or 'it says no version'}",
+            f"the client is openssh, and `ssh` will not do: {said or 'it says no version'}",
             where=_WHERE,
             mend=f"put OpenSSH {OLDEST[0]}.{OLDEST[1]} or later on PATH, {_INSTEAD}",
         )

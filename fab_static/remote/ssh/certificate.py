@@ -54,7 +54,7 @@ def parse(blob: bytes) -> Certificate:
     """Return what a certificate says.
 
     Raises:
-        ValueError: it is none, or none of a kind that we know.
+        ValueError: it is not one, or its kind is not known.
     """
     message = paramiko.Message(blob)
     kind = message.get_text().removesuffix(SUFFIX)

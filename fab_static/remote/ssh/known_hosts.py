@@ -146,7 +146,7 @@ def parse(text: str, file: str, number: int) -> Line | str:
         return ""
     marker = words.pop(0) if words[0].startswith("@") else ""
     if marker not in ("", REVOKED, AUTHORITY):
-        return f"{marker} is no marker"
+        return f"{marker} is not a marker"
     if len(words) < 3:
         return "it has no key"
     names, kind, encoded = words[:3]

@@ -81,7 +81,7 @@ def json_of(value: object) -> Mapping[str, Any]:
     """Return a mapping of a document.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not one.
     """
     if not isinstance(value, dict):
         raise TypeError(value)

@@ -23,7 +23,7 @@ def forms(path: str) -> set[str]:
 
 
 def absolute(path: Any) -> str | None:
-    """Return a path in full; None for what is none: an open descriptor that is not a file."""
+    """Return a path in full; None for an open descriptor that is not a file."""
     if path is None:
         return os.getcwd()  # os.listdir() of here
     if isinstance(path, int):

@@ -244,9 +244,9 @@ def fault(record: object) -> str | None:
         return "it is not an object"
     token, inputs, inside = record.get("token"), record.get("inputs"), record.get("inside")
     if not isinstance(token, str) or not re.fullmatch("[0-9a-f]{16}", token):
-        return "its token is none"
+        return "its token is not 16 hex digits"
     if not isinstance(inputs, list) or not all(_is_row(row) for row in inputs):
-        return "its inputs are none"
+        return "its inputs cannot be read"
     if not isinstance(inside, dict) or not _is_inside(inside):
         return "what it says of the static root is not as we write it"
     collected = record.get("collected")

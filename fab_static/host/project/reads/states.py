@@ -119,7 +119,7 @@ def _digest(value: object) -> str:
 
 
 def is_device(path: str) -> bool:
-    """Tell whether it is a device, as /dev/null is; what lies in /dev/shm is none."""
+    """Tell whether it is a device, as /dev/null is; what lies in /dev/shm is not."""
     if not path.startswith("/dev/") or path.startswith("/dev/shm/"):  # noqa: S108  # we only look
         return False
     try:

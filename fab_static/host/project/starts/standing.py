@@ -49,7 +49,7 @@ class View:
         """Return what `states.state_of` would have said then; of a file's times: its bytes, which stand for them.
 
         Raises:
-            KeyError: the aspect is none of KINDS.
+            KeyError: the aspect is not one of KINDS.
         """
         if aspect not in KINDS:
             raise KeyError(aspect)

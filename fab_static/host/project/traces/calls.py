@@ -329,7 +329,7 @@ class Calls:
                 self.seen.is_unseen(f"{_name(process)} {why}", process.programs)
 
     def _why_socket(self, call: Call, name: str) -> str:
-        """Return why a question to a socket of this machine is not seen; "" where it is none."""
+        """Return why a question to a socket of this machine is not seen; "" where it is not such a question."""
         if name in self._listening or name.startswith((*NAMES_OF_USERS, *LOGS)):
             return ""
         if call.error in GONE or call.error == "ECONNREFUSED":

@@ -38,7 +38,7 @@ class Begun(NamedTuple):
 
 
 class NotUnderstoodError(Exception):
-    """A line of a trace is none that we know."""
+    """A line of a trace that we do not know."""
 
 
 class Lines:
@@ -121,7 +121,7 @@ def call_of(process: int, text: str) -> Call | None:
     """Return the call that a whole line tells of, or None if nobody knows how it ended: its process did.
 
     Raises:
-        NotUnderstoodError: it is none.
+        NotUnderstoodError: it is not one.
     """
     found = _CALL.fullmatch(text)
     if not found:

@@ -310,7 +310,7 @@ def test_what_a_revoked_key_signed_goes_live_nowhere(
         signing.refuse_untrusted(deploy, deploy.seals.read(OLD))
     assert caught.value.what == (
         f"release {OLD} is signed by none of the allowed signers: release.revoked_keys has the key, or is "
-        "no list of keys"
+        "not a list of keys"
     )
     sign_here(site, OLD)
     flip_provisionally(site.hosts["edge1"], OLD)

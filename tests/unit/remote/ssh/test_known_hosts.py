@@ -83,7 +83,7 @@ def test_all_lines_of_a_host_are_found_in_their_order(written: Written) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"@nonsense web1 {KEY}", "@nonsense is no marker"),
+        (f"@nonsense web1 {KEY}", "@nonsense is not a marker"),
         ("web1 ssh-ed25519", "it has no key"),
         ("web1 ssh-ed25519 AAAA*", "its key is not base64"),
         (f"web1 ssh-rsa {KEY.split()[1]}", "its key is no ssh-rsa"),
