@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+NOTHING = "nothing yet"  # is live there
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -43,7 +45,7 @@ class Ending:
         if not self.live:
             return self._nothing_changed()
         where = {
-            host: (self.live[host] or "nothing yet") if host in self.live else "not known"
+            host: (self.live[host] or NOTHING) if host in self.live else "not known"
             for host in self.hosts
         }
         return live_where(where) + (", as before" if self.is_as_before else "")
@@ -73,7 +75,8 @@ def live_where(where: Mapping[str, str]) -> str:
     for host, name in where.items():
         hosts.setdefault(name, []).append(host)
     if len(hosts) == 1:
-        return f"{next(iter(hosts))} on every host"
+        name = next(iter(hosts))
+        return f"{name} on {'any' if name == NOTHING else 'every'} host"
     return "; ".join(f"{name} on {listed(some)}" for name, some in hosts.items())
 
 

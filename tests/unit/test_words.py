@@ -63,7 +63,7 @@ def test_a_reload_that_fails(site: Site, said: Said) -> None:
         """\
 error: the reload failed with exit code 7: no such unit
   where: web2: reload-shop
-  mend:  run it by hand there, see why it fails, then deploy again
+  mend:  run it by hand there, and see why it fails
 """
         + ALL_UNDONE.replace("build1, ", ""),
     )
@@ -78,7 +78,7 @@ def test_a_check_that_never_answers(site: Site, said: Said) -> None:
         """\
 error: after the reload http://127.0.0.1:8000/health answered timed out, not 200
   where: web1
-  mend:  see the web process's log there, then deploy again
+  mend:  see whether the web processes run there, and listen where web.check asks
 """
         + ALL_UNDONE.replace("build1, ", "").replace(", web2", ""),
     )
@@ -171,7 +171,7 @@ def test_a_host_that_went_back_because_it_had_not_heard_of_us(site: Site, said: 
         """\
 error: the host went back to what was live before: it had not heard of this deploy for 30 seconds
   where: web1
-  mend:  deploy again; raise web.confirm_timeout if the network is that slow
+  mend:  raise web.confirm_timeout if the network is that slow
 """
         + ALL_UNDONE,
     )

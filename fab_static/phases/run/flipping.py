@@ -201,7 +201,7 @@ class Flipping:
                     "the host went back to what was live before: it had not heard of this deploy for "
                     f"{self._deploy.environment.web.confirm_timeout:g} seconds",
                     where=host.name,
-                    mend="deploy again; raise web.confirm_timeout if the network is that slow",
+                    mend="raise web.confirm_timeout if the network is that slow",
                 )
 
         try:
@@ -263,7 +263,7 @@ class Flipping:
                 f"the reload failed with exit code {ran.code}"
                 + (f": {printed}" if printed else ""),
                 where=f"{host.name}: {command}",
-                mend="run it by hand there, see why it fails, then deploy again",
+                mend="run it by hand there, and see why it fails",
             )
 
     def check(self, host: RemoteHost, release: str, *, is_back: bool = False) -> None:
@@ -284,7 +284,9 @@ class Flipping:
                 raise RemoteError(
                     f"after the reload {url} answered {answer}, not 200",
                     where=host.name,
-                    mend="see the web process's log there, then deploy again",
+                    mend="see the web process's log there"
+                    if answer.isdigit()
+                    else "see whether the web processes run there, and listen where web.check asks",
                 )
         self._reloaded.add(host)
 

@@ -19,3 +19,14 @@ def test_a_bucket_that_was_put_back_is_named_after_the_hosts():
 
 def test_where_nothing_was_undone_no_flip_is_spoken_of():
     assert undone() == "nothing: no host had flipped"
+
+
+def test_where_nothing_is_live_that_is_said_of_any_host():
+    ending = Ending(
+        hosts=("edge1", "web1"),
+        live={"edge1": None, "web1": None},
+        undone=["web1"],
+        next="fab staging deploy",
+        is_as_before=True,
+    )
+    assert dict(ending.words())["live"] == "nothing yet on any host, as before"

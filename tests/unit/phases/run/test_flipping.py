@@ -51,7 +51,7 @@ def test_a_host_that_does_not_reload_fails_the_flip_with_the_end_of_what_it_said
         flipping.reload(web1)
     assert caught.value.what == f"the reload failed with exit code 3: {'x' * 988}no such unit"
     assert caught.value.where == "web1: reload-shop"
-    assert caught.value.mend == "run it by hand there, see why it fails, then deploy again"
+    assert caught.value.mend == "run it by hand there, and see why it fails"
 
 
 def test_processes_that_still_run_the_other_release_fail_the_flip(site: Site) -> None:
