@@ -67,9 +67,10 @@ class ProjectOnHost:
             host,
             path=expand(project_path or project.path, host.host),
             python=expand(project.python, host.host),
-            # lessc and Django colour their messages even into a pipe
             variables={
                 "PYTHONUNBUFFERED": "1",
+                "PYTHONUTF8": "1",  # a locale without UTF-8 would spell names otherwise than the agent
+                # lessc and Django colour their messages even into a pipe
                 "DJANGO_COLORS": "nocolor",
                 "NO_COLOR": "1",
                 **variables,
