@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -13,9 +15,14 @@ from typing import Any
 import pytest
 import yaml
 
-from fab_static.plan.archive import END, header, padding
+from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.refusals import RefusedError
+from fab_static.host.agent.store import Host
+from fab_static.plan.archive import BESIDE, END, header, padding
 from tests.documented import fences
 from tests.integration.conftest import FAB, write_tiny
+from tests.unit.host.agent.agents import ALL as ROLES
+from tests.unit.host.agent.agents import FakeAgent, flip
 from tests.unit.signing import allow, key, revoke
 
 
@@ -219,3 +226,69 @@ def test_common_tools_verify_the_objects_of_an_archive(shipped: Path) -> None:
     one.write_bytes(b"other")
     _, check = command.split("\n", 1)
     assert subprocess.run([*shell, check], cwd=shipped, capture_output=True).returncode
+
+
+# ---- one byte of an archive, on a host: the operator checks nothing, and there is no network
+
+
+class Parts:
+    """What an archive brings to a host: each member's name, and its bytes.
+
+    The newline at the end of a signature is left out: no part of what it says, and ssh-keygen takes any byte there.
+    """
+
+    def __init__(self, archive: Path) -> None:
+        with tarfile.open(archive) as whole:
+            self.all = {one.name: _data(whole, one) for one in whole.getmembers()}
+        signature = BESIDE["signature"]
+        self.all[signature] = self.all[signature].rstrip()
+        self.release = json.loads(self.all["release.json"])["id"]
+
+    def altered(self, dice: random.Random) -> dict[str, bytes]:
+        """Return all with one byte changed, at a random place of what a host gets."""
+        brought = [name for name in self.all if name != "fab_static-release"]
+        at = dice.randrange(sum(len(self.all[name]) for name in brought))
+        for name in brought:
+            data = self.all[name]
+            if at < len(data):
+                other = data[at] ^ dice.randrange(1, 256)
+                return {**self.all, name: data[:at] + bytes([other]) + data[at + 1 :]}
+            at -= len(data)
+        raise AssertionError
+
+
+def _data(whole: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = whole.extractfile(member)
+    assert file
+    return file.read()
+
+
+def brought(agent: FakeAgent, release: str, parts: dict[str, bytes]) -> None:
+    """Have a host take a release, and flip to it: as an operator does who believes all that he reads."""
+    objects = {Path(name).name: data for name, data in parts.items() if "objects/" in name}
+    pack = b"".join(
+        RECORD.pack(bytes.fromhex(sha256), len(data)) + data for sha256, data in objects.items()
+    )
+    agent.frames.extend([({"pack": "plain", "raw": len(pack)}, pack), ({"end": True}, b"")])
+    agent.do("store")
+    beside = {what: parts[name].decode("latin-1") for what, name in BESIDE.items()}
+    agent.do("build_release", parts["release.json"], roles=[*ROLES], anew=True, **beside)
+    flip(agent, release)
+
+
+def test_each_change_of_one_byte_is_refused_on_a_host_whoever_brings_it(
+    shipped: Path, tmp_path: Path
+) -> None:
+    """At a thousand random places of what a host gets: the seal, its signature, the statement, the objects."""
+    parts, dice = Parts(shipped / "shop.release"), random.Random(20)
+    agent = FakeAgent(tmp_path / "deploy_to")
+    agent.host = Host(str(tmp_path / "deploy_to"), "tiny", "staging")
+    trusted = (shipped / "allowed_signers").read_bytes()
+    agent.do("trust", trusted, size=len(trusted), signature=None)
+    for _ in range(1000):
+        with pytest.raises((RefusedError, ValueError)):  # ValueError: it is no JSON, or no text
+            brought(agent, parts.release, parts.altered(dice))
+        agent.frames.clear()
+        assert agent.host.live() is None
+    brought(agent, parts.release, parts.all)
+    assert agent.host.live() == parts.release
