@@ -298,6 +298,7 @@ class Session(Looking):
             ReleaseError: there is nothing to go back to, or a host does not hold all of it.
         """
         from fab_static.phases.run.foreseeing import foresee_rollback
+        from fab_static.phases.run.record_here import lay_out
         from fab_static.plan.history import goes_back
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run
@@ -306,6 +307,8 @@ class Session(Looking):
         deploy = self._deployment(without=without)
         with self._rolling_back(deploy, check, wait_seconds):
             target = choosing.rollback_target(deploy, to)
+            if check:
+                lay_out(deploy, target)
             foresee_rollback(deploy, target)
             deploy.release = deploy.seals.read(target)
             live = deploy.last_live

@@ -105,6 +105,10 @@ def test_each_task_of_an_environment_may_run_on_another_empty_runner(runners: Ru
         assert session.unlock() is None
         assert told.warned == []
 
+    with runners.one() as (session, told):
+        session.rollback(check=True)
+        assert told.said[-1] == f"a rollback to {first} would work"
+    assert runners.live() == second
     with runners.one() as (session, _):
         session.rollback()
     assert runners.live() == first

@@ -39,6 +39,17 @@ def bring_here(deploy: Deployment) -> None:
     save(deploy)
 
 
+def lay_out(deploy: Deployment, name: str) -> None:
+    """Have a build host that may be empty hold a release of the record, for who only looks: nothing else changes.
+
+    Raises:
+        LackingError: the bucket does not hold all of it any more.
+    """
+    kept = deploy.kept
+    if kept and not kept.is_here and kept.here and name in {*kept.kept} - {*kept.here["releases"]}:
+        _release(deploy, kept, name, kept.holder())
+
+
 def save(deploy: Deployment, begun: Begun | None = None) -> None:
     """Write what the build host says into the bucket, where that keeps the record.
 
