@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -33,7 +33,7 @@ LOOKING = {
     *("nginx", "cdn-function", "export"),
 }
 ANSWERS = ("json", "dry_run")  # options with which other tasks answer so, too
-SAYS_NOTHING = {"quiet", "url"}  # `nginx --url` asks nobody
+ASKS_NOBODY = {"nginx", "cdn-function"}  # once their --url is given
 NAME_RELEASES = ("to", "release", "old", "new")
 ONLY_TELLS = ("help", "list", "complete", "dry")  # of `fab` itself
 INTERRUPTED = "interrupted; nothing was contacted yet"
@@ -139,9 +139,9 @@ def _tasks_in(environment: str) -> list[Given]:
 
 def _line(environment: Environment, tasks: Sequence[Given]) -> str | None:
     """Return the line, or None if nobody is asked, nothing is to be said, or an option will be refused."""
-    options = [pair for _, given in tasks for pair in given.items() if pair[1]]
-    if not tasks or tasks[0][0] == "report" or SAYS_NOTHING & {name for name, _ in options}:
+    if not tasks or tasks[0][0] == "report" or any(_is_silent(*one) for one in tasks):
         return None
+    options = [pair for _, given in tasks for pair in given.items() if pair[1]]
     # not above: who reads an inventory has loaded them
     from fab_static.plan.inventory.without import without
     from fab_static.tasks.ours import left_out, seconds
@@ -157,6 +157,10 @@ def _line(environment: Environment, tasks: Sequence[Given]) -> str | None:
     except InventoryError:
         return None  # the task refuses it
     return f"{environment.name}: asks {counted(len(environment.hosts), 'host')} ..."
+
+
+def _is_silent(task: str, given: Mapping[str, object]) -> bool:
+    return bool(given.get("quiet") or (task in ASKS_NOBODY and given.get("url")))
 
 
 def _stream(tasks: Sequence[Given]) -> TextIO | None:

@@ -122,11 +122,13 @@ def test_where_nobody_is_asked_or_nothing_is_to_be_said_it_is_not_said(folder, w
 
 
 @pytest.mark.parametrize("is_piped", [False, True])
-def test_who_watches_a_terminal_is_told_though_the_answer_goes_elsewhere(folder, is_piped):
+@pytest.mark.parametrize("words", [("status",), ("why", "/static/a.js")])
+def test_who_watches_a_terminal_is_told_though_the_answer_goes_elsewhere(folder, words, is_piped):
+    """`why` said nothing until it had its answer: its URL was taken for `nginx --url`."""
     reader, writer = pty.openpty()
-    words = [sys.executable, "-c", MAIN, "eu-west", "status"]
+    command = [sys.executable, "-c", MAIN, "eu-west", *words]
     out = subprocess.DEVNULL if is_piped else writer
-    subprocess.run(words, cwd=folder, stdout=out, stderr=writer, check=False)
+    subprocess.run(command, cwd=folder, stdout=out, stderr=writer, check=False)
     assert os.read(reader, 100) == b"eu_west: asks 4 hosts ...\r\n"
 
 
