@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import zip_longest
 
 from fab_static.report.stream import Stream
@@ -24,6 +25,8 @@ WIDEST = 1000  # columns of a listing where there is no terminal
 LOG_WIDTH = 100  # columns, where there is no terminal
 TAB = 8
 INDENT = 4  # columns before what goes on in the next line, at least
+COMMAND = re.compile(r"(?<=: )fab(-static)? [^;,\n]+")  # which somebody copies
+GLUE = "\0"  # stands for a space at which no line is broken; nothing that is shown holds one
 
 
 class Paper:
@@ -75,10 +78,10 @@ class Paper:
         """Write a table; of a listing, each row is one line where a program may read it."""
         rule = "─" if self.stream.encoding.lower().startswith("utf") else "-"
         width = WIDEST if is_listing and not self.is_terminal else self.width
-        names, *rest = laid_out(columns, width, rule=rule)
-        self.line((names, "bold"))
-        for text in rest:
-            self.line(text)
+        style = "bold"
+        for text in laid_out(columns, width, rule=rule):
+            style = "" if set(text) == {rule} else style  # what stands above it are the names
+            self.line((text.rstrip(), style))
 
     @contextmanager
     def above(self, write: Callable[[Sequence[Part]], None]) -> Iterator[None]:
@@ -113,16 +116,16 @@ def _without_tabs(parts: Sequence[Part]) -> Iterator[Part]:
 def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
     """Return the parts of a line, broken between words where it is wider than the terminal.
 
-    A word that is wider stays whole: a path is copied in one piece.
+    A word that is wider stays whole: a path is copied in one piece. So does a command that fits a line.
     """
     found: list[Part] = []
-    first = "".join(part if isinstance(part, str) else part[0] for part in parts)
-    own = len(first) - len(first.lstrip(" "))
-    indent = " " * max(INDENT, own + 2)
+    whole = "".join(part if isinstance(part, str) else part[0] for part in parts)
+    indents = map(_indent, whole.split("\n"))
+    indent = next(indents)
     at = 0
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
-        pieces = re.split(r"(\n|(?<=\S) (?=\S))", text)
+        pieces = re.split(r"(\n|(?<=\S) (?=\S))", COMMAND.sub(partial(_glued, width), text))
         shown = ""
         for piece, gap in zip_longest(pieces[::2], pieces[1::2], fillvalue=""):
             size = width_of(piece)
@@ -130,9 +133,21 @@ def _between_words(parts: Sequence[Part], width: int) -> list[Part]:
                 shown = shown[:-1] + "\n" + indent
                 at = len(indent)
             shown += piece + gap
-            at = 0 if gap == "\n" else at + size + len(gap)
-        found.append((shown, style))
+            at += size + len(gap)
+            if gap == "\n":
+                at, indent = 0, next(indents)
+        found.append((shown.replace(GLUE, " "), style))
     return found
+
+
+def _indent(line: str) -> str:
+    """Return what stands before the rest of a line: it stands further in than its beginning."""
+    return " " * max(INDENT, len(line) - len(line.lstrip(" ")) + 2)
+
+
+def _glued(width: int, command: re.Match[str]) -> str:
+    fits = INDENT + width_of(command[0]) <= width
+    return command[0].replace(" ", GLUE) if fits else command[0]
 
 
 def _columns(number: int) -> int:

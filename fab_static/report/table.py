@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
 GAPS = (3, 2, 1)  # between two columns: the widest with which no word is broken
+STEP = 2  # columns before what stands below the first cell of its row
 
 
 @dataclass
@@ -37,17 +38,36 @@ class Column:
 def laid_out(columns: Sequence[Column], width: int, *, rule: str = "─") -> Iterator[str]:
     """Yield the lines of a table, the names and the rule first.
 
+    Where words would have to be broken, each row's other cells stand below its first one: names of hosts may be long.
+
     Args:
         columns: each with as many cells.
         width: of the paper. The widest columns are made narrower first, where they may be broken.
         rule: what the line below the names is made of.
     """
+    names, *rest = _rows(columns, width)
+    yield from names
+    yield rule * max(map(width_of, names))
+    for lines in rest:
+        yield from lines
+
+
+def _rows(columns: Sequence[Column], width: int) -> Iterator[list[str]]:
+    """Yield the lines of each row, the names' first."""
+    first, *others = columns
+    if others and _least(columns) > width > STEP:
+        for own, below in zip(_rows([first], width), _rows(others, width - STEP), strict=True):
+            yield [*own, *(" " * STEP + line for line in below)]
+        return
     gap = _gap(columns, width)
     widths = _fitting(columns, width - gap * (len(columns) - 1))
-    yield from _row([column.name for column in columns], columns, widths, gap)
-    yield rule * (sum(widths) + gap * (len(columns) - 1))
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        yield from _row(cells, columns, widths, gap)
+    for cells in zip(*((column.name, *column.cells) for column in columns), strict=True):
+        yield list(_row(cells, columns, widths, gap))
+
+
+def _least(columns: Sequence[Column]) -> int:
+    """Return how wide columns are where no word is broken and they stand as near as they may."""
+    return sum(column.floor for column in columns) + GAPS[-1] * (len(columns) - 1)
 
 
 def _gap(columns: Sequence[Column], width: int) -> int:

@@ -89,7 +89,7 @@ def test_a_stream_without_utf_8_gets_a_rule_that_it_can_hold(monkeypatch):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     papers(stream, monkeypatch, {}).table([Column("id", ["a"])])
-    assert raw.getvalue().decode() == "id\n--\na \n"
+    assert raw.getvalue().decode() == "id\n--\na\n"
 
 
 def test_a_line_on_a_terminal_breaks_between_words_and_a_path_stays_whole(monkeypatch):
@@ -104,6 +104,32 @@ def test_what_goes_on_stands_further_in_than_its_line(monkeypatch):
     paper = papers(stream, monkeypatch, {"COLUMNS": "24", "TERM": "dumb"})
     paper.line("       set this and that and more")
     assert stream.getvalue() == "       set this and that\n         and more\n"
+
+
+def test_each_line_of_an_error_goes_on_further_in_than_itself(monkeypatch):
+    """A template's line went on left of where it began, among the sentences."""
+    stream = Tty()
+    paper = papers(stream, monkeypatch, {"COLUMNS": "24", "TERM": "dumb"})
+    paper.line(("error:", "bold red"), " ", "it renders as\n        <link href='a' rel='b'>\nand ends")
+    assert stream.getvalue() == (
+        "error: it renders as\n        <link href='a'\n          rel='b'>\nand ends\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        ("44", ["it is live; what changed:", "    fab staging report --open; all is well"]),
+        ("24", ["it is live; what", "    changed: fab staging", "    report --open; all", "    is well"]),
+    ],
+)
+def test_a_command_that_fits_a_line_is_not_broken_for_somebody_copies_it(
+    monkeypatch, columns, lines
+):
+    stream = Tty()
+    paper = papers(stream, monkeypatch, {"COLUMNS": columns, "TERM": "dumb"})
+    paper.line("it is live; what changed: fab staging report --open; all is well")
+    assert stream.getvalue().splitlines() == lines
 
 
 def test_above_a_table_that_stands_no_word_is_broken_either(monkeypatch):

@@ -42,7 +42,8 @@ def test_a_table_is_no_wider_than_the_paper_and_loses_no_letter(rows, width):
     columns = [Column("a", [row[0] for row in rows]), Column("b", [row[1] for row in rows])]
     lines = list(laid_out(columns, width))
     assert max(map(width_of, lines)) <= width
-    told = sorted("".join(lines[2:]).replace(" ", ""))
+    rule = next(at for at, line in enumerate(lines) if set(line) == {"─"})
+    told = sorted("".join(lines[rule + 1 :]).replace(" ", ""))
     assert told == sorted("".join(map("".join, rows)).replace(" ", ""))
 
 
@@ -95,10 +96,13 @@ RELEASES = {
 }
 
 
-@pytest.mark.parametrize("row", [STATUS, RELEASES], ids=["status", "releases"])
+LONG = {**STATUS, "host": "edge-frankfurt-1.static.internal"}
+
+
+@pytest.mark.parametrize("row", [STATUS, RELEASES, LONG], ids=["status", "releases", "long"])
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_no_word_is_broken_where_narrow_gaps_leave_room_for_all(row, width):
-    """At 80 columns `status` said "missin" and "g"."""
+    """At 80 columns `status` said "missin" and "g"; beside long names of hosts, each letter had a line."""
     columns = [
         Column(name, [cell], is_whole=name in ("host", "id", "live")) for name, cell in row.items()
     ]
@@ -106,3 +110,18 @@ def test_no_word_is_broken_where_narrow_gaps_leave_room_for_all(row, width):
     assert max(map(len, lines)) <= width
     words = " ".join(lines).split()
     assert {word for text in (*row, *row.values()) for word in text.split()} <= {*words}
+
+
+def test_the_other_cells_stand_below_a_name_that_leaves_them_no_room():
+    columns = [
+        Column("host", ["edge-frankfurt-1.static.internal"], is_whole=True),
+        Column("roles", ["static"]),
+        Column("sent", ["13.3 kB"], is_right=True),
+    ]
+    assert [line.rstrip() for line in laid_out(columns, 40)] == [
+        "host",
+        "  roles       sent",
+        "────────────────────────────────",
+        "edge-frankfurt-1.static.internal",
+        "  static   13.3 kB",
+    ]
