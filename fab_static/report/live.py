@@ -14,17 +14,19 @@ from rich.text import Text
 
 from fab_static.report.amounts import clock, size
 from fab_static.report.paper import Part
-from fab_static.report.standing import columns_of, spans_of, state_of
+from fab_static.report.standing import columns_of, in_all, spans_of, state_of
 from fab_static.report.stream import Stream
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
+Note = tuple[str, str]  # a text, and its style
 BAR = 12  # characters
+NOTES = 5  # lines of what the phase said last
 ROOMY = 100  # columns; narrower terminals get the share as a number alone
 
 
 @contextmanager
 def standing(
-    stream: Stream, timeline: Timeline, hosts: Sequence[str]
+    stream: Stream, timeline: Timeline, hosts: Sequence[str], notes: Sequence[Note] = ()
 ) -> Iterator[Callable[[Sequence[Part]], None]]:
     """Let the table stand below what is written, and take it away in the end; give what writes a line above it."""
     console = Console(
@@ -32,23 +34,34 @@ def standing(
     )
 
     def now() -> RenderableType:
-        return table(timeline, hosts, height=console.height, width=console.width)
+        return table(timeline, hosts, notes, height=console.height, width=console.width)
 
-    with Live(
+    table_below = Live(
+        now(),  # without it, rich draws nothing for an eighth of a second: the table would blink at each phase
         console=console,
         get_renderable=now,
         refresh_per_second=8,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
-    ):
-        yield lambda parts: console.print(Text.assemble(*parts))
+    )
+    try:
+        with table_below:
+            yield lambda parts: console.print(Text.assemble(*parts))
+    except KeyboardInterrupt:
+        console.show_cursor()  # at Ctrl-C, a terminal drops what it has not read yet
+        raise
 
 
 def table(
-    timeline: Timeline, hosts: Sequence[str], *, height: int = 24, width: int = ROOMY
+    timeline: Timeline,
+    hosts: Sequence[str],
+    notes: Sequence[Note] = (),
+    *,
+    height: int = 24,
+    width: int = ROOMY,
 ) -> RenderableType:
-    """Return what to show now: a line for the phase that runs, and a row for each host.
+    """Return what to show now: a line for the phase that runs, what it said last, and a row for each host.
 
     Where there are more hosts than lines, those at work and those that failed come first, and the rest
     is counted. Where columns are few, hosts' names are cut, and no number is.
@@ -59,7 +72,12 @@ def table(
     rows.add_column("host", min_width=6)  # it may wrap, by which rich takes room from it alone
     for name, _ in columns:
         rows.add_column(name, no_wrap=True, min_width=8)
-    room = max(1, height - 4)
+    said = [
+        Text(line, style=style, no_wrap=True, overflow="ellipsis")
+        for text, style in tuple(notes)
+        for line in text.split("\n")
+    ][-NOTES:]
+    room = max(1, height - 4 - len(said))
     shown = list(hosts)
     if len(shown) > room:
         order = {RUNNING: 0, FAILED: 1, DONE: 2, "": 3}
@@ -71,7 +89,7 @@ def table(
             for _, phases in columns
         ]
         rows.add_row(Text(host, no_wrap=True, overflow="ellipsis"), *cells)
-    parts: list[RenderableType] = [Text(_headline(timeline), style="bold"), rows]
+    parts: list[RenderableType] = [Text(_headline(timeline), style="bold"), *said, rows]
     if len(shown) < len(hosts):
         parts.append(Text(_counted(spans, set(hosts) - set(shown)), style="dim"))
     return Group(*parts)
@@ -85,11 +103,7 @@ def _headline(timeline: Timeline) -> str:
     expected = timeline.expected.get(phase.phase)
     if expected is not None and expected >= 1:
         text += f" (last time {clock(expected)})"
-    known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
-    text += f"  ·  in all {clock(timeline.now - timeline.began)}"
-    if len(known) == len(timeline.planned) and sum(known) >= 1:
-        text += f" (last time {clock(sum(known))})"
-    return text
+    return f"{text}  ·  in all {in_all(timeline)}"
 
 
 def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fab_static.timeline import DONE, FAILED, RUNNING, Span
+from fab_static.report.amounts import clock
+from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
 AFTER_BUILD = ("distribute", "verify", "activate", "prune")  # what hosts take part in
 NO_HOSTS = ("invalidate", "probe")
@@ -28,3 +29,11 @@ def state_of(spans: Sequence[Span]) -> str:
     """Return how a host fares: failed beats running, running beats done, or nothing if nothing has begun."""
     outcomes = {span.outcome for span in spans}
     return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")
+
+
+def in_all(timeline: Timeline) -> str:
+    """Return for how long the command has run, and how long its phases took the last time, if all ran before."""
+    text = clock(timeline.now - timeline.began)
+    known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
+    is_whole = len(known) == len(timeline.planned) and sum(known) >= 1
+    return f"{text} (last time {clock(sum(known))})" if is_whole else text

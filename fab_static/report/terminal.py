@@ -20,6 +20,7 @@ from fab_static.report.table import Column
 
 if TYPE_CHECKING:
     from fab_static.plan.ending import Ending
+    from fab_static.report.live import Note
     from fab_static.timeline import Timeline
 
 RIGHT = (
@@ -68,6 +69,8 @@ class Terminal:
         self._quiet = quiet
         self._rest: dict[str, bytes] = {}
         self._output: deque[tuple[str, str]] = deque(maxlen=KEPT_LINES)  # of the phase that runs
+        self._notes: list[Note] = []  # of the phase that runs, where its table stands
+        self._has_table = False
         self._log = _Log()
         self._timeline: Timeline | None = None
         self._hosts: Sequence[str] = ()
@@ -111,21 +114,24 @@ class Terminal:
         try:
             with self._table():
                 yield
-        except BaseException:
+        except BaseException as error:
             self._flush()
             self._show_what_was_printed()
-            self._line(f"{name} failed after {_seconds(started)}", "bold red", important=True)
+            how = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self._line(f"{name} {how} after {_seconds(started)}", "bold red", important=True)
+            self._show_notes()
             raise
         self._flush()
         self._line(f"{name} done in {_seconds(started)}", "cyan")
+        self._show_notes()
 
     def say(self, text: str) -> None:
         """Tell a fact."""
-        self._line("  " + self.clean(text))
+        self._note("  " + self.clean(text))
 
     def warn(self, text: str) -> None:
         """Tell something that should be looked at."""
-        self._line("! " + self.clean(text), "yellow", important=True)
+        self._note("! " + self.clean(text), "yellow", important=True)
 
     def output(self, host: str, data: bytes) -> None:
         """Take what a command prints on a host, whole lines at a time: shown, or kept until it fails."""
@@ -214,8 +220,13 @@ class Terminal:
         # not above: rich takes longer to load than all that `status` needs
         from fab_static.report.live import standing
 
-        with standing(self._paper.stream, timeline, self._hosts) as write, self._paper.above(write):
-            yield
+        table = standing(self._paper.stream, timeline, self._hosts, self._notes)
+        with table as write, self._paper.above(write):
+            self._has_table = True
+            try:
+                yield
+            finally:
+                self._has_table = False
 
     def _show_what_was_printed(self) -> None:
         """Show what the commands of a failed phase printed, where the error cannot hold it all.
@@ -235,13 +246,26 @@ class Terminal:
             if self._rest[host]:
                 self.output(host, b"\n")
 
+    def _note(self, text: str, style: str = "", *, important: bool = False) -> None:
+        """Write a line; or keep it, where the table shows it, until it can stand below how its phase ended."""
+        if self._has_table:
+            self._log.write(text)
+            self._notes.append((text, style))
+        else:
+            self._line(text, style, important=important)
+
+    def _show_notes(self) -> None:
+        for note in self._notes:
+            self._paper.line(note)
+        self._notes.clear()
+
     def _line(self, text: str, style: str = "", *, important: bool = False) -> None:
         self._log.write(text)
         if self._quiet and not important:
             return
         # a log without a terminal is read later: when did it happen?
         stamp = "" if self._paper.is_terminal else f"{datetime.now():%H:%M:%S} "
-        self._paper.line(stamp, (text, style))
+        self._paper.line(stamp, (text.replace("\n", f"\n{stamp}"), style))
 
 
 class _Log:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fab_static.report import pieces, spans
-from fab_static.report.amounts import clock, size
+from fab_static.report.amounts import size
 from fab_static.report.pieces import asset
-from fab_static.report.standing import columns_of, spans_of, state_of
+from fab_static.report.standing import columns_of, in_all, spans_of, state_of
 from fab_static.show import Show
 from fab_static.timeline import RUNNING, Span, Timeline
 
@@ -106,8 +106,7 @@ class Watching:
         running = timeline.running
         return {
             "phase": running.phase.replace("_", "-") if running else "",
-            "clock": clock(now - timeline.began),
-            "expected": _expected(timeline),
+            "clock": in_all(timeline),
             "columns": [name for name, _ in columns],
             "hosts": list(hosts),
             "cells": [[_cell(noted, host, phases, now) for _, phases in columns] for host in hosts],
@@ -121,12 +120,6 @@ class Watching:
 def _ended_before(noted: Sequence[Span], first: int) -> int:
     """Return the number of the first span that has not ended: those before it change no more."""
     return next((at for at in range(first, len(noted)) if noted[at].ended is None), len(noted))
-
-
-def _expected(timeline: Timeline) -> str:
-    known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
-    is_whole = bool(known) and len(known) == len(timeline.planned)
-    return clock(sum(known)) if is_whole and sum(known) >= 1 else ""
 
 
 def _cell(noted: Iterable[Span], host: str, phases: Sequence[str], now: float) -> dict[str, object]:

@@ -124,14 +124,17 @@ def tell_live(session: api.Session, deploy: Deployment) -> None:
         raise _LiveButError(deploy)
     if deploy.release is None:
         return
+    from fab_static.report.standing import in_all  # not above: only a run has a timeline
+
     name = session.environment.name
     if deploy.is_flipped:
         _show_hosts(session, deploy, deploy.release.id)
+        session.show.say(
+            f"{deploy.release.id} is live on {name} after {in_all(deploy.timeline)}; "
+            f"what changed: fab {name} report --open"
+        )
         if deploy.rolled_back:
             session.show.say(f"to go forward again: fab {name} rollback --to {deploy.rolled_back}")
-        session.show.say(
-            f"{deploy.release.id} is live on {name}; what changed: fab {name} report --open"
-        )
     elif deploy.release.id == deploy.was_live:
         session.show.say(f"{deploy.release.id} is live on {name}, as before")
 

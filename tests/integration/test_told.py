@@ -235,7 +235,8 @@ def test_on_a_terminal_a_deploy_says_how_long_it_takes_by_the_last_one_and_elsew
     assert re.search(r"in all 0:\d\d \(last time 0:\d\d\)", text)
     assert re.search(r"build1 +▸ \d+\.\d s", text)
     assert re.search(
-        r"\rprune done in \d+\.\d s\s+\S+ is live on \w+, as before\s*$", text
+        r"\rprune done in \d+\.\d s\s+nothing to remove\s+\S+ is live on \w+, as before\s*$",
+        text,
     )  # the table has gone
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") > 0  # the cursor is given back
 

@@ -55,7 +55,7 @@
   source.addEventListener("news", function (event) {
     const news = JSON.parse(event.data);
     say(byId("phase"), news.phase || (news.columns.length ? "goes on" : "begins"));
-    say(byId("clock"), news.clock + (news.expected ? " (last time " + news.expected + ")" : ""));
+    say(byId("clock"), news.clock);
     table(news);
     if (news.lines.length) { lines(news.lines); }
     spans = spans.slice(0, news.from).concat(news.spans);

@@ -4,8 +4,10 @@ import pytest
 from rich.console import Console
 
 from fab_static.report import live
+from fab_static.report.stream import Stream
 from fab_static.timeline import Timeline
 from tests.clock import Clock
+from tests.unit.report.screens import Tty
 
 HOSTS = ["build1", "edge1", "web1"]
 
@@ -22,9 +24,9 @@ def timeline(clock):
     return made
 
 
-def shown(timeline, hosts=HOSTS, height=24, width=100):
+def shown(timeline, hosts=HOSTS, notes=(), height=24, width=100):
     console = Console(file=io.StringIO(), width=width)
-    console.print(live.table(timeline, hosts, height=height, width=width))
+    console.print(live.table(timeline, hosts, notes, height=height, width=width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -106,3 +108,36 @@ def test_every_hidden_host_is_counted(timeline):
             with timeline.on(host):
                 pass
         assert shown(timeline, hosts, height=8)[-1] == "and 6 not begun"
+
+
+def test_what_the_phase_said_last_stands_above_the_hosts_a_line_each(timeline):
+    notes = [("  one\n  two", ""), ("! " + "long " * 30, "yellow"), *[("  more", "")] * 3]
+    hosts = [f"web{at:02}" for at in range(64)]
+    with timeline.phase("seal"):
+        lines = shown(timeline, hosts, notes, height=12)
+    assert lines[1:6] == ["  two", lines[2], "  more", "  more", "  more"]
+    assert lines[2].startswith("! long")
+    assert lines[2].endswith("…")
+    assert lines[6].startswith("host ")
+    assert len(lines) <= 12
+
+
+def test_the_table_stands_from_the_first_moment(timeline, monkeypatch):
+    """Rich waited for an eighth of a second at the beginning of each phase: the table blinked."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Tty()
+    with timeline.phase("seal"), live.standing(Stream(stream, print), timeline, HOSTS):
+        assert "web1" in stream.getvalue()
+
+
+def test_after_ctrl_c_the_cursor_is_shown_once_more(timeline, monkeypatch):
+    """What was written when Ctrl-C came is lost (termios(3), NOFLSH): the cursor stayed hidden."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Tty()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        timeline.phase("seal"),
+        live.standing(Stream(stream, print), timeline, HOSTS),
+    ):
+        raise KeyboardInterrupt
+    assert stream.getvalue().count("\x1b[?25h") == 2

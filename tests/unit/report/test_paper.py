@@ -110,7 +110,9 @@ def test_each_line_of_an_error_goes_on_further_in_than_itself(monkeypatch):
     """A template's line went on left of where it began, among the sentences."""
     stream = Tty()
     paper = papers(stream, monkeypatch, {"COLUMNS": "24", "TERM": "dumb"})
-    paper.line(("error:", "bold red"), " ", "it renders as\n        <link href='a' rel='b'>\nand ends")
+    paper.line(
+        ("error:", "bold red"), " ", "it renders as\n        <link href='a' rel='b'>\nand ends"
+    )
     assert stream.getvalue() == (
         "error: it renders as\n        <link href='a'\n          rel='b'>\nand ends\n"
     )
@@ -120,7 +122,15 @@ def test_each_line_of_an_error_goes_on_further_in_than_itself(monkeypatch):
     ("columns", "lines"),
     [
         ("44", ["it is live; what changed:", "    fab staging report --open; all is well"]),
-        ("24", ["it is live; what", "    changed: fab staging", "    report --open; all", "    is well"]),
+        (
+            "24",
+            [
+                "it is live; what",
+                "    changed: fab staging",
+                "    report --open; all",
+                "    is well",
+            ],
+        ),
     ],
 )
 def test_a_command_that_fits_a_line_is_not_broken_for_somebody_copies_it(

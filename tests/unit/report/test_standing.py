@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fab_static.report.standing import columns_of, spans_of, state_of
-from fab_static.timeline import DONE, FAILED, RUNNING, Span
+from fab_static.report.standing import columns_of, in_all, spans_of, state_of
+from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
+from tests.clock import Clock
 
 
 def test_phases_that_build_share_a_column_and_those_without_hosts_have_none() -> None:
@@ -38,3 +39,14 @@ def test_a_failure_is_seen_before_what_runs_and_that_before_what_is_done() -> No
     assert state_of([done, runs]) == RUNNING
     assert state_of([done]) == DONE
     assert state_of([]) == ""
+
+
+def test_last_times_duration_stands_beside_this_ones_once_every_phase_has_run_before() -> None:
+    clock = Clock()
+    timeline = Timeline(clock)
+    clock.now += 17
+    assert in_all(timeline) == "0:17"
+    timeline.expect(("seal", "verify"), {"seal": 60})
+    assert in_all(timeline) == "0:17"
+    timeline.expect(("seal", "verify"), {"seal": 60, "verify": 5})
+    assert in_all(timeline) == "0:17 (last time 1:05)"

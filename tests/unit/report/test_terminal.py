@@ -220,6 +220,16 @@ def test_without_a_terminal_every_line_of_a_phase_says_when():
     assert re.fullmatch(r"compress done in \d+\.\d s", STAMP.sub("", lines[4]))
 
 
+def test_without_a_terminal_each_line_of_what_is_said_says_when():
+    terminal, stream = shown()
+    terminal.say("1 name is found twice:\n    a.js")
+    assert [STAMP.sub("", line) for line in stream.getvalue().splitlines()] == [
+        "  1 name is found twice:",
+        "    a.js",
+    ]
+    assert all(map(STAMP.match, stream.getvalue().splitlines()))
+
+
 def test_on_a_terminal_no_line_says_when():
     terminal, stream = shown(stream=Tty())
     speak(terminal)
@@ -233,7 +243,7 @@ def test_a_phase_that_fails_says_so_and_passes_the_error_on():
     terminal, stream = shown()
     with pytest.raises(KeyboardInterrupt), terminal.phase("compress"):
         raise KeyboardInterrupt
-    assert re.search(r"compress failed after \d+\.\d s\n$", stream.getvalue())
+    assert re.search(r"compress interrupted after \d+\.\d s\n$", stream.getvalue())
 
 
 def test_output_is_shown_in_whole_lines_each_with_its_host():
@@ -284,9 +294,9 @@ def test_on_a_terminal_a_table_of_hosts_stands_below_the_lines_and_goes_away(mon
         terminal.say("12 files")
     text = stream.getvalue()
     assert "web2" in text
-    assert text.index("12 files") > 0
-    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()[-1]
-    assert last.startswith("verify done in")
+    *_, done, note = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()
+    assert done.startswith("verify done in")
+    assert note == "  12 files"  # below what it tells of: above it, it read as the phase's before
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is given back
 
 

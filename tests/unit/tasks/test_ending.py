@@ -13,6 +13,8 @@ from fab_static.errors import CdnError, InventoryError, ReleaseError
 from fab_static.plan.ending import Ending
 from fab_static.tasks import ending
 from fab_static.tasks.ending import task_session, tell_live
+from fab_static.timeline import Timeline
+from tests.clock import Clock
 
 ENDING = Ending(["edge1"], {"edge1": "R1"}, set(), "fab staging deploy")
 LIVE = "  live: R1 on every host\n  next: fab staging deploy\n"
@@ -101,15 +103,21 @@ def test_a_task_that_ends_with_a_code_of_its_own_keeps_it(session: Session) -> N
 
 
 def test_a_run_that_went_live_says_where_its_changes_stand(session: Session) -> None:
+    clock = Clock()
     done: Any = SimpleNamespace(
         after_flip=[],
         is_flipped=True,
         release=SimpleNamespace(id="R2"),
         rolled_back=None,
+        timeline=Timeline(clock),
         was_live="R1",
     )
+    done.timeline.expect(("activate",), {"activate": 14})
+    clock.now += 17
     tell_live(session, done)  # type: ignore[arg-type]
-    assert session.said == ["R2 is live on staging; what changed: fab staging report --open"]
+    assert session.said == [
+        "R2 is live on staging after 0:17 (last time 0:14); what changed: fab staging report --open"
+    ]
     done.is_flipped = False  # a rehearsal
     tell_live(session, done)  # type: ignore[arg-type]
     assert len(session.said) == 1
