@@ -32,6 +32,7 @@ from fab_static.plan.diff import (
     url_changes,
 )
 from fab_static.plan.flip import printed
+from fab_static.plan.printed import Step
 from fab_static.plan.release import Release
 from fab_static.plan.sources import since_collected
 from fab_static.plan.wire import asks, questions, verbs
@@ -68,7 +69,6 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         diff = compare(live, staged)
     lacking = _lacking(deploy, staged, sources, collected)
     paths = _invalidation(deploy, live, staged, diff)
-    web = deploy.environment.web
     return {
         "environment": deploy.environment.name,
         "live": deploy.last_live,
@@ -81,14 +81,24 @@ def plan(deploy: Deployment) -> dict[str, Any]:
         "bundles": bundles.weighed(live, staged) if staged else None,
         "hosts": _to_send(lacking),
         "origins": _to_publish(deploy.origin, staged, sources, collected),
-        "flip": printed(
-            steps(deploy), reloads=bool(web.reload), checks=bool(web.check or web.running)
-        ),
+        "flip": _flip(deploy, staged),
         "invalidation": {"paths": list(paths.paths), "price_usd": paths.price_usd},
         "has_cdn": deploy.environment.cdn is not None,
         "downloads": downloads_of(deploy, live, staged) if staged else None,
         **_revision(deploy),
     }
+
+
+def _is_live(deploy: Deployment, staged: Release | None) -> bool:
+    return staged is not None and staged.id == deploy.last_live
+
+
+def _flip(deploy: Deployment, staged: Release | None) -> list[Step]:
+    """Return the order in which hosts would go live; nothing where this content is live already."""
+    if _is_live(deploy, staged):
+        return []
+    web = deploy.environment.web
+    return printed(steps(deploy), reloads=bool(web.reload), checks=bool(web.check or web.running))
 
 
 def _to_send(lacking: Mapping[RemoteHost, Mapping[str, int]]) -> list[dict[str, object]]:
@@ -306,13 +316,12 @@ def _of_build(deploy: Deployment, known: Mapping[str, Known], reason: str) -> It
 
 def _after_build(deploy: Deployment, staged: Release | None) -> Iterator[PhasePlan]:
     environment = deploy.environment
-    is_live = staged is not None and staged.id == deploy.last_live
     probe, cdn = environment.probe, environment.cdn
     nothing_to_probe = not (probe.pages or probe.origin or (cdn and cdn.url))
     needless = {
         "invalidate": cdn is None and "no cdn in the inventory",
         "probe": nothing_to_probe and "no probe.pages in the inventory",
-        "activate": is_live and "this content is live already",
+        "activate": _is_live(deploy, staged) and "this content is live already",
     }
     for name in (*PREPARE, *GO_LIVE):
         why = needless.get(name)

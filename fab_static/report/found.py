@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from fab_static.plan.downloads import PAGE
-from fab_static.plan.wording import counted, first_of, left_out
+from fab_static.plan.wording import counted, first_of, left_out, some_of
 from fab_static.report import amounts
 from fab_static.report.terminal import Terminal
 
@@ -49,10 +49,12 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
     terminal.text(f"live now: {live}. Nothing below has been done.")
     if plan.get("revision"):
         _show_revision(terminal, plan["revision"], plan["since"], plan["commits"])
+    terminal.text()
     terminal.table(
         ("phase", "runs", "why"),
         [(one["name"], "yes" if one["will_run"] else "no", one["why"]) for one in plan["phases"]],
     )
+    terminal.text()
     unbuilt = plan["unbuilt"]
     if unbuilt:
         terminal.text(
@@ -70,6 +72,7 @@ def show_plan(terminal: Terminal, plan: Mapping[str, Any]) -> None:
         show_bundles(terminal, plan["bundles"])
     show_downloads(terminal, plan.get("downloads"))
     show_urls(terminal, plan["urls"])
+    terminal.text()
     terminal.table(
         ("host", "objects", "bytes"),
         [
@@ -97,7 +100,10 @@ def _show_revision(
 
 
 def show_flip(terminal: Terminal, steps: Sequence[Step]) -> None:
-    """Print the order in which hosts would go live."""
+    """Print the order in which hosts would go live, where any would."""
+    if not steps:
+        return
+    terminal.text()
     terminal.text("it goes live in this order:")
     flipped: set[str] = set()
     for step in steps:
@@ -130,6 +136,7 @@ def show_bundles(terminal: Terminal, bundles: Sequence[Bundle], most: int = 20) 
     """Print which bundles grew or shrank, and by how much as they are and as they are sent."""
     if not bundles:
         return
+    terminal.text()
     terminal.text(f"{_told_apart(bundles)}:")
     terminal.table(
         ("bundle", "bytes", "gzip", "brotli"),
@@ -171,6 +178,7 @@ def show_downloads(terminal: Terminal, found: Downloads | None, most: int = 20) 
     asked = "as they are now" if found["expected"] else "as this release prints them"
     are_pages = found["pages"][0]["kind"] == PAGE
     of = f"pages, {asked}" if are_pages else "the compress blocks of templates"
+    terminal.text()
     terminal.text(f"what visitors download ({of}):")
     terminal.table(
         (
@@ -199,6 +207,7 @@ def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most
     """Print the URLs that pages print otherwise from then on."""
     if not urls:
         return
+    terminal.text()
     terminal.text(f"{counted(len(urls), 'URL changes', 'URLs change')}:")
     lines = [f"{one['before'] or '(none)'} -> {one['now'] or '(known once built)'}" for one in urls]
     for line in first_of(lines, most):
@@ -208,6 +217,7 @@ def show_urls(terminal: Terminal, urls: Sequence[Mapping[str, str | None]], most
 def show_invalidation(terminal: Terminal, invalidation: Forgotten) -> None:
     """Print what CloudFront would be asked to forget, and the price."""
     paths = invalidation["paths"]
+    terminal.text()
     if not paths:
         terminal.text("CloudFront keeps all it has: no URL keeps its name with other bytes")
         return
@@ -221,6 +231,7 @@ def show_invalidation(terminal: Terminal, invalidation: Forgotten) -> None:
 def show_difference(terminal: Terminal, difference: Difference) -> None:
     """Print what differs between two releases."""
     terminal.text(f"{difference['old'] or 'nothing'} -> {difference['new']}")
+    terminal.text()
     show_files(terminal, {kind: difference[kind] for kind in KINDS})
     show_bundles(terminal, difference["bundles"])
     show_downloads(terminal, difference.get("downloads"))
@@ -230,15 +241,17 @@ def show_difference(terminal: Terminal, difference: Difference) -> None:
 
 
 ADVICE_SHOWN = 20
+PLACES_SHOWN = 4  # of those where one thing is well
 
 
 def show_findings(terminal: Terminal, findings: Sequence[Finding]) -> None:
     """Print the doctor's findings: what is well in a line, what is not with its cure; advice apart."""
     advice = [one for one in findings if one.get("advice")]
     rest = [one for one in findings if not one.get("advice")]
-    for one in rest:
-        sign = "ok " if one["ok"] else "BAD"
-        terminal.text(f"{sign}  {one['where']}: {one['subject']}: {one['what']}")
+    for places, one in _together(rest):
+        sign, style = ("ok ", "") if one["ok"] else ("BAD", "bold red")
+        where = some_of(places, PLACES_SHOWN if one["ok"] else len(places))
+        terminal.text(f"{sign}  {where}: {one['subject']}: {one['what']}", style)
         if one["mend"]:
             terminal.text(f"       mend: {one['mend']}")
     if advice:
@@ -247,9 +260,20 @@ def show_findings(terminal: Terminal, findings: Sequence[Finding]) -> None:
     terminal.text(f"{bad} of {len(rest)} findings need mending" if bad else "all is well")
 
 
+def _together(findings: Sequence[Finding]) -> Iterator[tuple[list[str], Finding]]:
+    """Yield each finding once, where the first one stands, with all the places that it was made at."""
+    places: dict[tuple[object, ...], list[str]] = {}
+    firsts: dict[tuple[object, ...], Finding] = {}
+    for one in findings:
+        key = (one["subject"], one["ok"], one["what"], one["mend"])
+        places.setdefault(key, []).append(one["where"])
+        firsts.setdefault(key, one)
+    return zip(places.values(), firsts.values(), strict=True)
+
+
 def _show_advice(terminal: Terminal, advice: Sequence[Finding]) -> None:
     """Print the first few pieces of advice; those with the same cures stand together, above them."""
-    terminal.text("")
+    terminal.text()
     terminal.text("advice; a deploy does well without it:")
     shown = advice[:ADVICE_SHOWN]
     for mend in dict.fromkeys(one["mend"] or "" for one in shown):
@@ -260,7 +284,7 @@ def _show_advice(terminal: Terminal, advice: Sequence[Finding]) -> None:
             terminal.text(f"       {cure}")
     for line in left_out(len(advice) - ADVICE_SHOWN):
         terminal.text(f"     {line}: check --json has them all")
-    terminal.text("")
+    terminal.text()
 
 
 def show_why(terminal: Terminal, known: Mapping[str, Any]) -> None:
@@ -280,7 +304,8 @@ def _show_path(terminal: Terminal, known: Mapping[str, Any]) -> None:
     terminal.text(f"kind: {known['kind']}")
     if known["in_release"]:
         version = known["version"] or "none"
-        terminal.text(f"version: {version}, {known['size']:,} bytes, sha256 {known['sha256']}")
+        terminal.text(f"version: {version}, {known['size']:,} bytes")
+        terminal.text(f"sha256: {known['sha256']}")
     for number, one in enumerate(known["phases"]):
         verb = "removed by" if one["sha256"] is None else "changed by" if number else "made by"
         if verb == "made by" and one["phase"] != "collectstatic":

@@ -8,10 +8,15 @@ from typing import Any
 from fab_static.plan.ending import listed
 from fab_static.report.terminal import Terminal
 
+NOTHING = "nothing yet"  # is live there
+DISAGREE = "HOSTS DISAGREE"
+
 
 def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
     """Print what `status` found."""
-    terminal.text(f"{status['app']} {status['environment']}: {_what_is_live(status)}")
+    words = _what_is_live(status)
+    style = "bold red" if words.startswith(DISAGREE) else ""
+    terminal.text(f"{status['app']} {status['environment']}: {words}", style)
     if status["agreed"]:
         before = {host["previous"] for host in status["hosts"] if host["previous"]}
         if before:
@@ -42,8 +47,7 @@ def _show_hosts(terminal: Terminal, hosts: Sequence[Mapping[str, Any]]) -> None:
                 host["host"],
                 " ".join(host["roles"]),
                 host["live"] or ("-" if host["reachable"] else "unreachable"),
-                str(host["missing"]),
-                str(host["changed"]),
+                *(str(host[name]) if host["reachable"] else "-" for name in ("missing", "changed")),
                 (host["offline_manifest_sha256"] or "-")[:8],
                 (host["versions_sha256"] or "-")[:8],
             )
@@ -89,15 +93,16 @@ def _what_is_live(status: Mapping[str, Any]) -> str:
     """Return in words what is live where, and which hosts did not answer."""
     live, silent = _live_on(status), _silent(status)
     if status["agreed"]:
+        name = next(iter(live))
         where = "on every host and in the bucket" if status["origins"] else "on every host"
-        return f"live is {next(iter(live))} {where}"
+        return "nothing is live yet" if name == NOTHING else f"live is {name} {where}"
     words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
     if len(live) == 1 and not silent:
         words = f"live is {words}, and not for good: a flip has not ended"
     elif words:
         words = f"live is {words}"
     if len(live) > 1:
-        words = f"HOSTS DISAGREE: {words}"
+        words = f"{DISAGREE}: {words}"
     unreached = [f"{listed(silent)} cannot be reached"] if silent else []
     return "; ".join(filter(None, [words, *unreached]))
 
@@ -107,9 +112,7 @@ def _live_on(status: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in (*status["hosts"], *status["origins"]):
         if one["reachable"]:
-            found.setdefault(one["live"] or "nothing yet", []).append(
-                one.get("host") or one["origin"]
-            )
+            found.setdefault(one["live"] or NOTHING, []).append(one.get("host") or one["origin"])
     return found
 
 

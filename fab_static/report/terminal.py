@@ -23,17 +23,10 @@ if TYPE_CHECKING:
     from fab_static.report.live import Note
     from fab_static.timeline import Timeline
 
-RIGHT = (
-    "objects",
-    "bytes",
-    "gzip",
-    "brotli",
-    "files",
-    "missing",
-    "changed",
-    "seconds",
-    "sent",
-)  # columns of numbers
+RIGHT = {  # columns of numbers
+    *("objects", "bytes", "gzip", "brotli", "files", "missing", "changed", "seconds", "sent"),
+    *("back, deltas", "back, Brotli", "back, gzip", "first visit"),
+}
 WHOLE = ("id", "live", "host")  # columns whose cells are never broken
 MOST_LINE = 100_000  # bytes of one line; what prints without a newline must not fill the memory
 KEPT_LINES = 10_000  # of a phase's output, until it is known whether it failed
@@ -189,9 +182,9 @@ class Terminal:
             is_listing=is_listing,
         )
 
-    def text(self, text: str) -> None:
+    def text(self, text: str = "", style: str = "") -> None:
         """Print a line as it is."""
-        self._paper.line(self.clean(text))
+        self._paper.line((self.clean(text), style))
 
     def _lost(self, why: str) -> None:
         """Tell on standard error, and in the log, that nothing can be shown any more."""

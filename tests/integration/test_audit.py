@@ -119,7 +119,7 @@ def test_what_changes_under_its_name_is_told_with_the_phase_that_wrote_it(own: P
         session.deploy()
         assert (
             "1 name is found more than once, and the first is served:\n"
-            f"    logo.svg: {own}/assets/logo.svg, not {own}/more/logo.svg"
+            "    logo.svg: assets/logo.svg, not more/logo.svg"
         ) in told.said
         (own / "assets" / "logo.svg").write_text("<svg id='new'/>")
         (own / "assets" / "js" / "list.js").write_text("list(2)\n")

@@ -144,7 +144,7 @@ def test_a_teams_own_fabfile_can_hold_the_tasks(local: Operator) -> None:
         check=True,
     )
     assert "hello" in ran.stdout
-    assert "live is nothing yet" in ran.stdout
+    assert "nothing is live yet" in ran.stdout
 
 
 def test_a_code_deploy_can_call_prepare_before_its_flip_and_activate_after(

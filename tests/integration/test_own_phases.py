@@ -145,11 +145,11 @@ def test_what_it_reads_is_seen_though_nobody_named_it(tmp_path: Path, code: Path
         assert {one["name"]: one["will_run"] for one in session.plan()["phases"]}["pack"] is False
         (code / "frontend/lazy.js").write_text("lazy(2)\n")
         plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
-        assert plan["pack"].startswith(f"{code}/frontend/lazy.js has changed")
+        assert plan["pack"].startswith("frontend/lazy.js has changed")
         session.deploy()
         (code / "frontend/more.js").write_text("more(1)\n")
         plan = {one["name"]: one["why"] for one in session.plan()["phases"]}
-        assert plan["pack"].startswith(f"{code}/frontend has changed")
+        assert plan["pack"].startswith("frontend has changed")
         session.deploy()
         assert runs(code) == 3
         assert names(session) == {"main", "lazy", "more"}

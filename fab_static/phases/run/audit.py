@@ -94,14 +94,13 @@ def tell_of_shadowed(deploy: Deployment, words: list[str] | None) -> None:
         deploy: of whose build host.
         words: of collectstatic's command; None: it is a shell line.
     """
-    found = deploy.project(deploy.build).ask(
-        questions.SHADOWED, questions.OfCollectstatic(words=words)
-    )["shadowed"]
+    project = deploy.project(deploy.build)
+    found = project.ask(questions.SHADOWED, questions.OfCollectstatic(words=words))["shadowed"]
     if found:
         deploy.show.say(
             f"{counted(len(found), 'name is', 'names are')} found more than once, and the first is served:\n"
             + lines(
-                f"{name}: {served}, not {', '.join(others)}"
+                project.in_short(f"{name}: {served}, not {', '.join(others)}")
                 for name, (served, *others) in sorted(found.items())
             )
         )

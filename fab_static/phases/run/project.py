@@ -254,6 +254,10 @@ class ProjectOnHost:
         """Send host/project/ to the host's agent, unless it has it."""
         self.host.teach(project_archive(builds="build" in self.host.roles))
 
+    def in_short(self, text: str) -> str:
+        """Return a text in which the project's files are named as in its checkout."""
+        return text.replace(f"{self.path}/", "")
+
     def recall_answer(
         self, question: Question[R, A], request: R, shown: Mapping[str, str] | None = None
     ) -> A | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run import listings, tracing, writes
@@ -44,9 +44,10 @@ def what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
         base: the phase whose static root it works on; None for the first.
     """
     try:
-        return _what_is_known(deploy, name, base)
+        known = _what_is_known(deploy, name, base)
     except listings.DamagedError as error:
         return Known(None, f"what the last build left cannot be read: {error.what}")
+    return replace(known, why=deploy.project(deploy.build).in_short(known.why))
 
 
 def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:

@@ -97,6 +97,7 @@ def test_an_unchanged_build_is_told_exactly(planned: Plan) -> None:
     assert (found["release"], found["exact"]) == (NEW, True)
     assert found["files"] == {"added": [], "changed": [], "removed": []}
     assert {one["bytes"] for one in found["hosts"]} == {0}
+    assert found["flip"] == []  # it said which hosts flip, beside "this content is live already"
     assert rests(found) == {
         **dict.fromkeys(("collectstatic", "compress"), "nothing that it reads has changed"),
         **dict.fromkeys(

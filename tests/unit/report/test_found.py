@@ -49,11 +49,11 @@ def test_only_the_first_few_files_are_shown_and_the_rest_is_counted():
 def test_an_invalidation_says_its_price():
     terminal, stream = shown()
     found.show_invalidation(terminal, {"paths": ["/static/a.png"], "price_usd": 0.005})
-    assert stream.getvalue() == "CloudFront forgets 1 path, at most $0.005:\n  /static/a.png\n"
+    assert stream.getvalue() == "\nCloudFront forgets 1 path, at most $0.005:\n  /static/a.png\n"
     terminal, stream = shown()
     found.show_invalidation(terminal, {"paths": [], "price_usd": 0})
     assert stream.getvalue() == (
-        "CloudFront keeps all it has: no URL keeps its name with other bytes\n"
+        "\nCloudFront keeps all it has: no URL keeps its name with other bytes\n"
     )
 
 
@@ -79,7 +79,7 @@ BUNDLES = [
 def test_bundles_that_grew_or_shrank_are_shown_with_what_is_sent():
     terminal, stream = shown()
     found.show_bundles(terminal, BUNDLES)
-    title, _, _, *rows = stream.getvalue().splitlines()
+    _, title, _, _, *rows = stream.getvalue().splitlines()
     assert title == "1 bundle changed, 1 new bundle, 1 bundle gone:"
     assert [row.split("  ", 1)[0] for row in rows] == [
         "shop/base.html, css 1",
@@ -237,7 +237,8 @@ def test_why_of_a_url_reads_from_its_origin_to_what_each_host_has():
         "as the live release has it",
         "path: js/a.js",
         "kind: versioned",
-        f"version: 1a2b3c4, 12,345 bytes, sha256 {'a' * 64}",
+        "version: 1a2b3c4, 12,345 bytes",
+        f"sha256: {'a' * 64}",
         "made by: collectstatic, sha256 cccccccccccc",
         "changed by: build_requirejs, sha256 aaaaaaaaaaaa",
         "source: /srv/shop/code/shop/static/js/a.js",
@@ -338,3 +339,34 @@ def test_without_a_cdn_nothing_is_said_of_cloudfront(has_cdn):
     terminal, stream = shown()
     found.show_plan(terminal, {**PLAN, "flip": steps, "has_cdn": has_cdn})
     assert ("CloudFront" in stream.getvalue()) is has_cdn
+
+
+def finding(where, what="is well", *, ok=True, mend=None):
+    return {"where": where, "subject": "clock", "what": what, "ok": ok, "mend": mend}
+
+
+def test_what_check_finds_alike_at_many_places_is_one_line():
+    """Of twelve hosts, sixty lines said that all is well, above the two that did not."""
+    terminal, stream = shown()
+    found.show_findings(
+        terminal,
+        [
+            *[finding(f"edge{at}") for at in range(1, 7)],
+            finding("web1", "is 9 s late"),
+            finding("web2", "is 70 s late", ok=False, mend="start ntp"),
+        ],
+    )
+    assert stream.getvalue().splitlines() == [
+        "ok   edge1, edge2, edge3, edge4 and 2 more: clock: is well",
+        "ok   web1: clock: is 9 s late",
+        "BAD  web2: clock: is 70 s late",
+        "       mend: start ntp",
+        "1 of 8 findings need mending",
+    ]
+
+
+def test_every_place_with_a_fault_is_named():
+    terminal, stream = shown()
+    names = [f"edge{at}" for at in range(9)]
+    found.show_findings(terminal, [finding(name, ok=False, mend="start ntp") for name in names])
+    assert stream.getvalue().startswith(f"BAD  {', '.join(names)}: clock: ")

@@ -1,6 +1,7 @@
 """What `status` found, in words and a table."""
 
 import io
+import re
 
 from fab_static.report.status import show_status
 from fab_static.report.terminal import Terminal
@@ -40,6 +41,12 @@ def test_status_says_in_one_line_what_is_live():
     assert any("aaaaaaaa" in line for line in rest)
 
 
+def test_before_the_first_release_status_says_that_nothing_is_live():
+    terminal, stream = shown()
+    show_status(terminal, {**STATUS, "live": None, "hosts": [{**STATUS["hosts"][0], "live": None}]})
+    assert stream.getvalue().startswith("shop production: nothing is live yet\n")
+
+
 def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
     host = {**STATUS["hosts"][0], "missing": 3}
     gone = {
@@ -61,7 +68,7 @@ def test_status_names_disagreement_damage_lock_and_errors_with_their_cures():
         "web1 cannot be reached\n"
     ) in text
     assert "web1: no route\n" in text
-    assert "unreachable" in text
+    assert re.search(r"^web1 +static +unreachable +- +- ", text, re.M)  # 0 would be a number of it
     assert "locked by anna@desk since 2026-11-22T17:01:02Z, now at compress\n" in text
     assert "edge1: not as sealed; mend it with: fab production deploy\n" in text
     assert (

@@ -119,3 +119,14 @@ def test_what_a_phase_reads_that_left_no_record_is_not_known(shop: Site, build: 
     deploy = build()
     assert shop.project.ran == ["make static"]
     assert what_is_known(deploy, "collectstatic", None).why == "what it reads is not known"
+
+
+def test_a_file_that_has_changed_is_named_as_in_the_checkout(
+    shop: Site, recorded: Recorded
+) -> None:
+    """Long folders broke the line in a terminal, before the name that tells."""
+    deploy = shop.deployment()
+    code = deploy.project(deploy.build).path
+    recorded.answer = {"why": f"{code}/shop/a.html has changed"}
+    known = what_is_known(deploy, "compress", "resource_static")
+    assert known.why == "shop/a.html has changed"
