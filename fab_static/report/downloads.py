@@ -7,6 +7,7 @@ stands beside them as text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ def visitors(summary: Summary) -> str:
         + "".join(_picture(one, scale) for one in shown)
         + "</div>"
         + _made(summary.get("deltas"))
-        + line(summary.get("downloads_history") or [])
+        + line(
+            [one for one in summary.get("downloads_history") or [] if one["returning"]][-HISTORY:]
+        )
         + _all(pages)
     )
 
@@ -99,36 +102,44 @@ def point_of(summary: Summary) -> Point | None:
     return point(downloads, summary["started_at"])
 
 
-def line(points: Sequence[Point], *, most: int = HISTORY) -> str:
-    """Return the last deploys as two lines: what their heaviest page cost a returning visitor."""
-    known = [(one, one["returning"]) for one in points if one["returning"]][-most:]
+def line(
+    points: Sequence[Point | None], ends: tuple[str, str] | None = None, *, style: str = ""
+) -> str:
+    """Return deploys as two lines: what their heaviest page cost a returning visitor. Nothing for fewer than two.
+
+    Args:
+        points: each has its place, oldest first; a run without a cost leaves it empty.
+        ends: what stands below the ends of the axis; None: when the first and the last point were.
+        style: of the picture.
+    """
+    known = [(at, one, back) for at, one in enumerate(points) if one and (back := one["returning"])]
     if len(known) < 2:
         return ""
-    top = max(cost["br"] for _, cost in known if cost) or 1
+    top = max(back["br"] for *_, back in known) or 1
     lines = "".join(
-        _polyline(kind, [100 - 100 * cost[kind] / top for _, cost in known if cost])
+        _polyline(kind, [(at + 0.5, 100 - 100 * back[kind] / top) for at, _, back in known])
         for kind in ("br", "deltas")
     )
-    first, last = known[0][0]["at"][:10], known[-1][0]["at"][:10]
-    newest = known[-1][1]
-    assert newest is not None  # noqa: S101 - see `known`
+    (_, oldest, _), (_, newest, now) = known[0], known[-1]
+    first, last = ends or pieces.ends(
+        *(datetime.fromisoformat(one["at"]) for one in (oldest, newest))
+    )
     words = (
         f"The heaviest page of the last {len(known)} deploys, {first} to {last}: at most {size(top)} with Brotli, "
-        f"now {size(newest['br'])} with Brotli and {size(newest['deltas'])} with deltas"
+        f"now {size(now['br'])} with Brotli and {size(now['deltas'])} with deltas"
     )
     return (
-        f'<figure class="cost"><figcaption>What a returning visitor downloaded for the heaviest page, last {len(known)} deploys '
+        f'<figure class="cost"{style}><figcaption>What a returning visitor downloaded for the heaviest page, last {len(known)} deploys '
         f'<span class="soft">at most {size(top)}</span></figcaption>'
-        f'<svg class="line" role="img" aria-label="{escape(words)}" viewBox="-1 -4 102 108" '
-        f'preserveAspectRatio="none" width="100%" height="120"><path class="axis" d="M0 100H100"/>{lines}</svg>'
+        f'<svg class="line" role="img" aria-label="{escape(words)}" viewBox="0 -4 {len(points)} 108" '
+        f'preserveAspectRatio="none" width="100%" height="120"><path class="axis" d="M0 101H{len(points)}"/>{lines}</svg>'
         f'<p class="ends soft"><span>{first}</span><span>{last}</span></p>'
         '<ul class="keys"><li class="br">with Brotli</li><li class="deltas">with deltas</li></ul></figure>'
     )
 
 
-def _polyline(kind: str, heights: Sequence[float]) -> str:
-    step = 100 / (len(heights) - 1)
-    places = [f"{at * step:.2f} {height:.2f}" for at, height in enumerate(heights)]
+def _polyline(kind: str, points: Sequence[tuple[float, float]]) -> str:
+    places = [f"{x:g} {y:.2f}" for x, y in points]
     dots = "".join(f'<path class="dot {kind}" d="M{place}h0"/>' for place in places)
     return f'<path class="{kind}" d="M{"L".join(places)}"/>{dots}'
 

@@ -66,9 +66,10 @@ def _section(name: str, title: str, body: str) -> str:
 
 def _head(summary: Summary, title: str) -> str:
     words, style = _how_it_ended(summary)
+    is_another = summary["previous"] != summary["release"]
     facts = (
         ("Release", pieces.code(summary["release"])),
-        ("Before it", pieces.code(summary["previous"])),
+        (_of_the_one_before(summary), pieces.code(is_another and summary["previous"])),
         ("Revision", pieces.code((summary["revision"] or "")[:12])),
         ("Who", escape(str(summary["operator"]))),
         ("When", escape(pieces.when(summary["started_at"]))),
@@ -81,6 +82,12 @@ def _head(summary: Summary, title: str) -> str:
         + pieces.facts((name, value) for name, value in facts if value)
         + "".join(_boxes(summary, style))
     )
+
+
+def _of_the_one_before(summary: Summary) -> str:
+    """Return what the release is called that was live before the run."""
+    is_still_live = summary["outcome"] != "live" and summary.get("exit_code") != DISAGREE
+    return "Live" if is_still_live else "Before it"
 
 
 def _commits(summary: Summary) -> str:
@@ -116,6 +123,8 @@ def _how_it_ended(summary: Summary) -> tuple[str, str]:
             return f"{release} is live, but the run was interrupted after the flip", "note"
         if summary["failed_after_flip"]:
             return f"{release} is live, but something failed after the flip", "note"
+        if release == summary["previous"]:
+            return f"{release} is live, as before: no file has changed", "good"
         return f"{release} is live", "good"
     if outcome == "done":
         return "done; nothing went live", "good"
@@ -210,7 +219,7 @@ def _search(rows: int) -> str:
     return (
         '<div class="search"><label for="files-search">Search the files</label>'
         '<input id="files-search" type="search" autocomplete="off" data-table="files-table" '
-        f'data-count="files-count"><span id="files-count" role="status">{rows} of {rows} shown</span></div>'
+        f'data-count="files-count"><span id="files-count" role="status">{rows:,} of {rows:,} shown</span></div>'
     )
 
 
@@ -225,7 +234,7 @@ def _invalidation(summary: Summary) -> str:
     listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in paths)
     return (
         f"<p>{counted(len(paths), 'path')}, at most ${price:g} beyond the month's free 1,000.</p>"
-        f"<ul>{listed}</ul>"
+        f'<div class="paths" tabindex="0" role="region" aria-label="Paths"><ul>{listed}</ul></div>'
     )
 
 

@@ -30,10 +30,7 @@ COLUMNS = (
     *("When", "What", "Ended", "#Took", "#Files", "#Returning, deltas", "#Returning, Brotli"),
     *("Who", "Release", "Log"),
 )
-KEYS = (
-    '<ul class="keys"><li class="good">went well</li><li class="note">live, with a failure</li>'
-    '<li class="bad">failed</li></ul>'
-)
+KEYS = {"good": "went well", "note": "live, with a failure", "bad": "failed or interrupted"}
 
 
 @dataclass(frozen=True)
@@ -118,9 +115,11 @@ def _said(runs: Sequence[Run]) -> str:
     if not runs:
         return "<p>No run is kept on this machine yet.</p>"
     live = sum(run.ended.startswith("live") for run in runs)
-    failed = sum(run.style == "bad" for run in runs)
+    interrupted = sum(run.ended == "interrupted" for run in runs)
+    failed = sum(run.style == "bad" and run.ended != "interrupted" for run in runs)
     took = [run.seconds for run in runs if run.seconds is not None and run.task == "deploy"]
-    text = f"{counted(len(runs), 'run')}: {live} went live, {failed} failed."
+    text = f"{counted(len(runs), 'run')}: {live} went live, {failed} failed"
+    text += f", {counted(interrupted, 'was', 'were')} interrupted." if interrupted else "."
     if took:
         text += f" Half of the deploys took no more than {clock(median(took))}."
     return f"<p>{text}</p>"
@@ -129,7 +128,7 @@ def _said(runs: Sequence[Run]) -> str:
 def _trend(runs: Sequence[Run]) -> str:
     """Return the pictures, oldest run first: what visitors download, how long runs take, what they change."""
     pictures = (
-        line([run.point for run in runs if run.point], most=len(runs)),
+        line([run.point for run in runs], _ends(runs), style=_style(runs)),
         _bars("Seconds of each run", runs, lambda run: run.seconds, lambda value: f"{value:.1f} s"),
         _bars(
             "Files that each run changed",
@@ -154,7 +153,7 @@ def _bars(
     if len(known) < 2:
         return ""
     most = max(value for *_, value in known) or 1
-    first, last = _ends(runs[0].at, runs[-1].at)
+    first, last = _ends(runs)
     words = (
         f"{title}, {first} to {last}: at most {spelled(most)}, the last one {spelled(known[-1][2])}"
     )
@@ -165,18 +164,25 @@ def _bars(
         for at, run, value in known
     )
     width = len(runs) * 10
+    keys = "".join(
+        f'<li class="{style}">{words}</li>'
+        for style, words in KEYS.items()
+        if any(run.style == style for _, run, _ in known)
+    )
     return (
-        f'<figure class="cost" style="max-width: {max(LEAST_REMS, REMS_EACH * len(runs)):.0f}rem"><figcaption>{title} <span class="soft">at most {spelled(most)}</span></figcaption>'
+        f'<figure class="cost"{_style(runs)}><figcaption>{title} <span class="soft">at most {spelled(most)}</span></figcaption>'
         f'<svg class="trend" role="img" aria-label="{escape(words)}" viewBox="0 -2 {width} 104" '
         f'preserveAspectRatio="none" width="100%" height="90"><path class="axis" d="M0 101H{width}"/>{bars}</svg>'
-        f'<p class="ends soft"><span>{first}</span><span>{last}</span></p>{KEYS}</figure>'
+        f'<p class="ends soft"><span>{first}</span><span>{last}</span></p><ul class="keys">{keys}</ul></figure>'
     )
 
 
-def _ends(first: datetime, last: datetime) -> tuple[str, str]:
-    """Return what stands below the ends of an axis: days, or the times of one day."""
-    form = "%Y-%m-%d %H:%M" if first.date() == last.date() else "%Y-%m-%d"
-    return first.strftime(form), last.strftime(form)
+def _ends(runs: Sequence[Run]) -> tuple[str, str]:
+    return pieces.ends(runs[0].at, runs[-1].at) if runs else ("", "")
+
+
+def _style(runs: Sequence[Run]) -> str:
+    return f' style="max-width: {max(LEAST_REMS, REMS_EACH * len(runs)):.0f}rem"'
 
 
 def _row(run: Run) -> tuple[str, ...]:

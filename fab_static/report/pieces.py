@@ -106,6 +106,12 @@ def change(before: int | None, now: int | None) -> str:
     return f"{'+' if now > before else '-'}{size(abs(now - before))}{share}"
 
 
+def ends(first: datetime, last: datetime) -> tuple[str, str]:
+    """Return what stands below the ends of an axis: days, or the times of one day."""
+    form = "%Y-%m-%d %H:%M" if first.date() == last.date() else "%Y-%m-%d"
+    return first.strftime(form), last.strftime(form)
+
+
 def when(moment: str) -> str:
     """Return a moment as people write it."""
     return f"{datetime.fromisoformat(moment):%d %B %Y, %H:%M:%S} UTC"

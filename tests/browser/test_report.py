@@ -20,6 +20,7 @@ from tests.unit.report.test_html import BUNDLES, SUMMARY
 from tests.unit.report.test_index import kept as run
 
 HERE = Path(__file__).parent
+LONG = "/srv/production/shop/code/static_root/shop/less/_shop/variables.less"
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -94,7 +95,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     summary = {
         **SUMMARY,
         "outcome": "failed",
-        "error": "it failed\n  where: web1\n  mend:  deploy again",
+        "error": f"{LONG} failed\n  where: web1\n  mend:  deploy again",
         "difference": None,
         "began": 1000.0,
         "timeline": [
@@ -250,6 +251,23 @@ def test_on_a_phone_no_word_is_broken_in_its_middle(browser: Browser, failed: Pa
     assert "".join(lines) == "COMPRESS_OFFLINE_MANIFEST"
 
 
+def test_the_log_of_a_failed_run_is_open_at_its_end(browser: Browser, failed: Path) -> None:
+    """It began with its first line, and what went wrong was below the edge."""
+    page, _ = opened(browser, failed, **PHONE)
+    log = page.locator("pre.log")
+    left = "(box) => [box.scrollTop > 0, box.scrollHeight - box.clientHeight - box.scrollTop < 2]"
+    assert log.evaluate(left) == [True, True]
+
+
+def test_long_names_in_an_error_may_break_between_their_parts(
+    browser: Browser, failed: Path
+) -> None:
+    page, _ = opened(browser, failed)
+    parts = "(box) => box.innerHTML.split('<wbr>').filter((part) => part.startsWith('code/'))"
+    assert page.locator("pre.box").last.evaluate(parts) == ["code/"]
+    assert LONG in page.locator("pre.box").last.inner_text()  # as it is copied
+
+
 def test_labels_of_the_chart_are_cut_to_their_room_and_keep_their_end(
     browser: Browser, file: Path
 ) -> None:
@@ -283,6 +301,27 @@ def test_it_prints_whole(browser: Browser, file: Path) -> None:
     assert box is not None
     assert box["height"] > 302 * 15  # nothing is behind a scroll bar
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_what_is_closed_takes_no_room_on_paper(browser: Browser, file: Path) -> None:
+    page, _ = opened(browser, file)
+    closed, other = page.locator("#timeline details"), page.locator("#downloads details")
+    other.evaluate("(element) => { element.open = true; }")
+    page.emulate_media(media="print")
+    assert closed.is_hidden()
+    assert other.is_visible()
+
+
+def test_the_page_over_all_runs_fits_paper_and_breaks_no_time(
+    browser: Browser, over_all: Path
+) -> None:
+    """A date stood on three lines, and the unit below its number."""
+    page, _ = opened(browser, over_all, viewport={"width": 680, "height": 900})
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    heights = "(cells) => cells.map((cell) => cell.getClientRects().length)"
+    assert set(page.locator(".index time, .index td .good").evaluate_all(heights)) == {1}
+    assert page.locator(".index td", has_text="log").first.is_hidden()
 
 
 def test_the_log_of_a_failed_run_prints_whole(browser: Browser, failed: Path) -> None:

@@ -98,7 +98,7 @@ def test_it_runs_when_what_it_reads_has_changed_and_is_put_back_else(
         (code / "frontend/more.js").write_text("more(1)\n")
         plan = {one["name"]: one for one in session.plan()["phases"]}
         assert plan["pack"]["will_run"]
-        assert plan["pack"]["why"].startswith(f"other files match {code}/frontend/*.js")
+        assert plan["pack"]["why"].startswith("other files match frontend/*.js")
         session.deploy()
         assert runs(code) == 2
         assert names(session) == {"main", "lazy", "more"}

@@ -134,15 +134,17 @@
         row.hidden = !words.every(function (word) { return texts[at].includes(word); });
         shown += row.hidden ? 0 : 1;
       });
-      count.textContent = shown + " of " + rows.length + " shown";
+      count.textContent = shown.toLocaleString("en") + " of " + rows.length.toLocaleString("en") + " shown";
     });
   }
 
   // lets a long name break where its parts end, and never inside a word
   function mayBreak(element) {
-    const ends = element.className === "path" ? /(?<=[/_,=&?-])(?=[^/])/ : /(?<=[/._,=&?-])(?=[^/])/;
+    const ends = element.tagName === "CODE" ? /(?<=[/._,=&?-])(?=[^/])/ : /(?<=[/_,=&?-])(?=[^/])/;
+    const isText = element.tagName === "PRE"; // of which only long words are names
     Array.from(element.childNodes).forEach(function (node) {
-      const parts = node.nodeType === Node.TEXT_NODE ? node.data.split(ends) : [];
+      const words = node.nodeType !== Node.TEXT_NODE ? [] : isText ? node.data.split(/(\S{25,})/) : ["", node.data];
+      const parts = words.flatMap(function (word, at) { return at % 2 ? word.split(ends) : [word]; });
       if (parts.length < 2) { return; }
       const whole = document.createDocumentFragment();
       parts.forEach(function (part, at) {
@@ -153,7 +155,8 @@
     });
   }
 
-  document.querySelectorAll(".path, code").forEach(mayBreak);
+  document.querySelectorAll(".path, code, pre").forEach(mayBreak);
+  document.querySelectorAll("pre.log").forEach(function (log) { log.scrollTop = log.scrollHeight; });
   document.querySelectorAll("input[data-table]").forEach(search);
   // a page that watches a run hands in what is new
   document.addEventListener("timeline", function (event) {

@@ -228,3 +228,26 @@ def test_where_there_is_no_cdn_nothing_is_said_of_one():
     difference = SUMMARY["difference"]
     assert "CloudFront" in words(difference={**difference, "has_cdn": True})
     assert "CloudFront" not in words(difference={**difference, "has_cdn": False})
+
+
+def test_a_deploy_that_changes_nothing_says_so_and_names_its_release_once() -> None:
+    """It said "is live", and had the same release as the one before it."""
+    text = " ".join(Page(report({**SUMMARY, "previous": SUMMARY["release"]})).text)
+    assert f"{SUMMARY['release']} is live, as before: no file has changed" in text
+    assert "Before it" not in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "name"),
+    [
+        ("live", 0, "Before it"),
+        ("done", 0, "Live"),
+        ("failed", 1, "Live"),
+        ("failed", 5, "Before it"),
+    ],
+)
+def test_what_was_live_before_is_called_live_where_it_still_is(
+    outcome: str, code: int, name: str
+) -> None:
+    made = Page(report({**SUMMARY, "outcome": outcome, "exit_code": code}))
+    assert made.text[made.text.index(SUMMARY["previous"]) - 1] == name

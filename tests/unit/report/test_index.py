@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fab_static.report.archive import Kept
-from fab_static.report.index import _ends, index
+from fab_static.report.index import index
 from tests.unit.report.test_downloads import DOWNLOADS
 from tests.unit.report.test_html import SUMMARY, Page
 
@@ -87,15 +86,26 @@ def test_a_run_has_the_same_place_in_each_picture_and_the_axis_ends_with_the_las
     assert boxes == ["0 -2 30 104"] * 2
 
 
-def test_below_the_axis_of_one_day_stand_times() -> None:
-    assert _ends(datetime(2026, 11, 20, 8, tzinfo=UTC), datetime(2026, 11, 20, 9, tzinfo=UTC)) == (
-        "2026-11-20 08:00",
-        "2026-11-20 09:00",
-    )
-    assert _ends(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)) == (
-        "2026-11-20",
-        "2026-11-22",
-    )
+def test_the_line_of_visitors_has_the_places_and_the_ends_of_the_bars() -> None:
+    """It was wider, ended with other days, and its third deploy stood above the fifth run."""
+    failed = kept(21, outcome="failed", difference=None)
+    made = page(kept(22), failed, kept(20), kept(19, outcome="failed", difference=None))
+    dots = [given["d"] for tag, given in made.tags if given.get("class") == "dot br"]
+    assert [dot.split()[0] for dot in dots] == [
+        "M1.5",
+        "M3.5",
+    ]  # the middles of the second and last
+    assert made.text.count("2026-11-19") == made.text.count("2026-11-22") == 3
+    widths = {given.get("style") for tag, given in made.tags if tag == "figure"}
+    assert widths == {"max-width: 18rem"}
+
+
+def test_interrupted_runs_are_no_failures_and_keys_tell_only_of_what_is_drawn() -> None:
+    stopped = kept(21, outcome="failed", interrupted=True, difference=None)
+    text = words(kept(22), stopped, kept(20))
+    assert "3 runs: 2 went live, 0 failed, 1 was interrupted." in text
+    assert "failed or interrupted" in text
+    assert "live, with a failure" not in text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fab_static.report import pieces
 
 
@@ -21,3 +23,11 @@ def test_columns_of_numbers_are_marked_and_text_is_escaped() -> None:
 def test_nothing_is_no_code() -> None:
     assert pieces.code(None) == ""
     assert pieces.code("<x>") == "<code>&lt;x&gt;</code>"
+
+
+def test_below_the_axis_of_one_day_stand_times():
+    def at(day, hour):
+        return datetime(2026, 11, day, hour, tzinfo=UTC)
+
+    assert pieces.ends(at(20, 8), at(20, 9)) == ("2026-11-20 08:00", "2026-11-20 09:00")
+    assert pieces.ends(at(20, 8), at(22, 8)) == ("2026-11-20", "2026-11-22")
