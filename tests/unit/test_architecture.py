@@ -192,7 +192,7 @@ HOST_ARROWS = {
     "archive": ("loader",),  # runs on the operator's machine
     "loader": (),
     "project": (),
-    "project.reads": ("project.traces",),
+    "project.reads": ("project.traces", "project.imports"),
     "project.traces": (),
 }
 

@@ -191,6 +191,17 @@ class Notes:
         if name is not None and name not in self.written:
             looks = (self.inputs.get((aspect, name)) for aspect in ("bytes", "names"))
             self.written[name] = any(look and look[1] != "absent" for look in looks)
+            stamp, state = self.inputs.get(("bytes", name), (None, "unread"))
+            if state is None:  # not hashed yet: now is the last moment
+                self.inputs["bytes", name] = (stamp, state_of("bytes", name))
+
+    def imported(self, file: str) -> None:
+        """Note that a module came from a file, which may have been read before we listened."""
+        stamp = stamp_of(file)
+        is_new = stamp is not None and not settled(stamp, self.start_ns)
+        if is_new and ("bytes", os.path.abspath(file)) not in self.inputs:
+            self.is_unseen(f"{file} changed while it was read")
+        self.note("bytes", file)
 
 
 def _none_is_left_out(_path: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Iterable
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.paths import source_of
@@ -22,20 +21,6 @@ from fab_static.host.project.reads.states import (
 )
 
 HASHED_BYTES = 8 << 20  # larger files are known by their stat data alone
-# Native modules, or packages of them, that open no file and no connection of their own, or only through CONNECTING.
-READ_NOTHING = frozenset(
-    [
-        "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "aiohttp", "bcrypt", "brotli",
-        "chardet", "charset_normalizer", "cryptography", "Crypto", "frozenlist", "greenlet", "hiredis",
-        "jellyfish", "markupsafe", "msgpack", "multidict", "nacl", "numpy", "orjson",
-        "PIL._imaging", "PIL._imagingmath", "PIL._imagingmorph", "PIL._webp",  # its fonts and profiles do
-        "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
-        "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
-        "yarl", "zope", "zstandard",
-    ]
-)  # fmt: skip
-_COMPILED_PYTHON = "__mypyc"  # it reads through Python's own functions
-OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
 # known by stat data alone: only an installer writes there
 _INSTALLED = (
     *(os.path.join(prefix, "lib", "") for prefix in {sys.prefix, sys.base_prefix}),
@@ -44,31 +29,22 @@ _INSTALLED = (
 
 
 class Outcome:
-    """Makes a record's inputs of notes.
+    """Makes a record's inputs of notes."""
 
-    Args:
-        notes: of the run.
-        trust: native modules that read nothing unseen, besides those that we know.
-    """
-
-    def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
+    def __init__(self, notes: Notes) -> None:
         self._notes = notes
-        self._trust = READ_NOTHING | set(trust)
-
-    def record(self) -> tuple[list[Row], list[str]]:
-        """Return the inputs with their states, and why the run must not be used again, if it must not."""
-        self._notes.here.off = True
-        self._modules()
-        return self.rows()
 
     def rows(self) -> tuple[list[Row], list[str]]:
-        """Return the same of what was noted alone: this process's own modules are not asked."""
+        """Return the inputs with their states, and why the run must not be used again, if it must not."""
         inputs: dict[Input, Row] = {}
         for (aspect, path), (stamp, state) in sorted(self._notes.inputs.items()):
             if self._is_no_input(path, state):
                 continue
             if self._notes.written.get(path):
-                self._notes.is_unseen(f"it read {path} and wrote it")
+                if state_of(aspect, path) == state:  # it would find what it left
+                    inputs[aspect, path] = [aspect, path, state, None]
+                else:
+                    self._notes.is_unseen(f"it read {path} and wrote it")
                 continue
             if state == "absent" and path in self._notes.written:
                 aspect, state = "kind", state_of("kind", path)  # it made that itself
@@ -130,32 +106,6 @@ class Outcome:
             state = now
         return [aspect, path, state, stamp if is_settled else None]
 
-    def _modules(self) -> None:
-        own = sys.base_prefix + os.sep
-        if not sys.modules.keys().isdisjoint(OPEN_UNSEEN):
-            self._notes.is_unseen("it may have opened a dbm database")
-        native: dict[str, str] = {}  # file -> the module; requests has chardet's by a second name
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if not isinstance(file, str):
-                continue
-            key = ("bytes", os.path.abspath(file))
-            stamp = stamp_of(file)
-            is_new = stamp is not None and not settled(stamp, self._notes.start_ns)
-            if is_new and key not in self._notes.inputs:  # imported before we listened
-                self._notes.is_unseen(f"{file} changed while it was read")
-            self._notes.note("bytes", file)
-            is_ours = file.startswith(own) and "lib-dynload" in file
-            if file.endswith(".so") and not is_ours:
-                native[file] = min(native.get(file, name), name, key=len)
-        unknown = [name for name in sorted(native.values()) if not self._reads_nothing(name)]
-        if unknown:  # all at once: else the next deploy would tell of the next one
-            self._notes.is_unseen(_of_native(unknown))
-
-    def _reads_nothing(self, module: str) -> bool:
-        package = module.split(".")[0]
-        return not self._trust.isdisjoint((package, module)) or package.endswith(_COMPILED_PYTHON)
-
     def _is_anothers(self, path: str) -> bool:
         if path.startswith("/proc/self/") or is_device(path):
             return True
@@ -170,16 +120,3 @@ def _entries_now(folder: str) -> list[Entry]:
         return entries_of(folder)
     except OSError:
         return []
-
-
-def _of_native(modules: list[str]) -> str:
-    """Return why a run that loaded native modules is not used again: the first one of each package."""
-    first: dict[str, str] = {}
-    for name in modules:
-        first.setdefault(name.split(".")[0], name)
-    *names, last = first.values()
-    told = f"s {', '.join(names)} and {last}" if names else f" {last}"
-    return (
-        f"it loaded the native module{told}, which may read unseen; "
-        f"trust what does not: build.trust: [{', '.join(first)}]"
-    )

@@ -98,7 +98,7 @@ def run(
     with pausing.paused():
         notes = Notes(start_ns / 1e9, ())
         take_in(notes, seen, start_ns)
-        inputs, unseen = Outcome(notes, ()).rows()
+        inputs, unseen = Outcome(notes).rows()
     return Ran(process.returncode, output, errors, inputs, notes.more.get("written", []), unseen)
 
 

@@ -24,6 +24,7 @@ from typing import Any, Callable, Iterable
 from fab_static.host.project.reads.databases import Databases
 from fab_static.host.project.reads.inside import CHANGES
 from fab_static.host.project.reads.looks import Looks
+from fab_static.host.project.reads.natives import Natives
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.outcome import Outcome
 from fab_static.host.project.reads.paths import absolute
@@ -64,6 +65,7 @@ class Recorder(Notes):
         super().__init__(start, inside)
         self._trust = frozenset(trust)
         self._databases = Databases(self)
+        self._natives = Natives(trust)
         # the programs that it starts; None: they are not followed
         self._started: Starts | None = None
         self.ended: Callable[[str], None] = lambda _: None
@@ -75,6 +77,7 @@ class Recorder(Notes):
             self.note("modules", folder)
             self._note_path_files(folder)
         Looks(self).begin()
+        self._natives.begin()
         self._follow()
         sys.addaudithook(self.hook)
 
@@ -135,7 +138,7 @@ class Recorder(Notes):
             self._databases.opened(arguments[0])
         elif event == "ctypes.dlopen":
             if arguments[0]:
-                self.is_unseen(f"it loaded the native library {arguments[0]}")
+                self._natives.loads(os.fsdecode(arguments[0]))
         elif event == "fab_static.child":
             self.here.vouched = True
         elif event == "fab_static.read":
@@ -176,7 +179,9 @@ class Recorder(Notes):
     def record(self) -> tuple[list[Row], list[str]]:
         """Return the inputs with their states, and why the run must not be used again, if it must not."""
         self.settle(all_of_them=True)
-        return Outcome(self, self._trust).record()
+        self.here.off = True
+        self._natives.judge(self, sys.modules)
+        return Outcome(self).rows()
 
 
 def _listing_for(file: str) -> str:

@@ -114,7 +114,7 @@ class ShellLine:
         notes = Notes(start_ns / 1e9, order["inside"])
         notes.makes(order.get("builds", ()))
         take_in(notes, seen, start_ns)
-        rows, unseen = Outcome(notes, ()).rows()
+        rows, unseen = Outcome(notes).rows()
         inside = notes.inside.document(notes.inputs, notes.written)
         rows += left
         known = {(aspect, path) for aspect, path, _, _ in self._declared}

@@ -184,7 +184,7 @@ class Reads(NamedTuple):
         absent = {path for (_, path), state in seen.inputs.items() if state == ABSENT}
         is_installer = bool(seen.installed())
         take_in(notes, seen, start_ns)
-        outside, unseen = Outcome(notes, ()).rows()
+        outside, unseen = Outcome(notes).rows()
         document = notes.inside.document((), ())
         looks.update((aspect, path) for aspect, path in document["reads"])
         # that a name came, or went, tells what was there

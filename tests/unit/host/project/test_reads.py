@@ -201,7 +201,9 @@ UNSEEN = {
         "with socket.socket() as one, socket.create_server(('127.0.0.1', 0)) as other:\n"
         "    one.connect(other.getsockname())"
     ),
-    "it loaded the native library libm.so.6": "import ctypes; ctypes.CDLL('libm.so.6')",
+    "it loaded native code, which may read unseen: libm.so.6; trust what does not: build.trust: [libm]": (
+        "import ctypes; ctypes.CDLL('libm.so.6')"
+    ),
     "it may have opened a dbm database": "import sys, types; sys.modules['_gdbm'] = types.ModuleType('x')",
     "a plugin read it": "import sys; sys.audit('fab_static.unseen', 'a plugin read it')",
     "it asked the database default": (
@@ -256,7 +258,7 @@ def test_where_nothing_is_built_programs_are_not_followed(project):
 def test_several_native_modules_are_told_at_once(project):
     """One of each package is enough, and what mypyc made is Python: one library was told of as 40 modules.
 
-    Of Pillow, images open nothing by themselves, fonts do.
+    Of Pillow, images open nothing by themselves, colour profiles do.
     """
     native = next(Path(path) for path in sys.path if Path(path).name == "lib-dynload")
     for name in ("one", "two.a", "two.b", "0af7__mypyc", "PIL._imaging"):
@@ -272,7 +274,7 @@ def test_several_native_modules_are_told_at_once(project):
         """
     )
     assert (
-        "it loaded the native modules one and two.a, which may read unseen; trust what does not: "
+        "it loaded native code, which may read unseen: one and two.a; trust what does not: "
         "build.trust: [one, two]"
     ) in project.why()
 
@@ -291,9 +293,30 @@ def test_a_native_module_is_used_again_only_when_it_is_trusted(project):
     project.run(script)  # the module is too new the first time
     project.run(script)
     assert project.why() == (
-        "it loaded the native module sass, which may read unseen; trust what does not: build.trust: [sass]"
+        "it loaded native code, which may read unseen: sass; trust what does not: build.trust: [sass]"
     )
     project.run(script, trust=["sass"])
+    assert project.why() is None
+
+
+def test_a_font_that_pillow_opens_is_an_input(project):
+    """Its native part opens it by itself. A project that had a font drawn anywhere was never used again."""
+    for folder in (project.folder / "PIL", project.folder):
+        folder.mkdir(exist_ok=True)
+    (project.folder / "PIL" / "__init__.py").touch()
+    (project.folder / "PIL" / "_imagingft.py").write_text(
+        "def getfont(filename, size): return size\n"
+    )
+    project.write("a.ttf", "a")
+    project.run("from PIL import _imagingft as core; assert core.getfont(b'a.ttf', size=3) == 3")
+    assert project.why() is None
+    project.write("a.ttf", "b")
+    assert project.why() == f"{project.folder / 'a.ttf'} has changed"
+
+
+def test_a_library_that_ctypes_loads_is_used_again_only_when_it_is_trusted(project):
+    """GeoDjango loads GDAL so: no phase of such a project was ever used again, and nothing could be done about it."""
+    project.run("import ctypes; ctypes.CDLL('libm.so.6')", trust=["libm"])
     assert project.why() is None
 
 
@@ -377,6 +400,17 @@ def test_a_file_that_it_counts_in_is_never_the_same(project):
     project.write("count", "1")
     project.run("n = int(open('count').read()); open('count', 'w').write(str(n + 1))")
     assert project.why() == f"it read {project.folder / 'count'} and wrote it"
+
+
+def test_a_file_that_it_leaves_as_it_found_it_is_an_input(project):
+    """Mayan EDMS takes a lock in a file as it starts: each deploy found it as the last one had left it, and ran."""
+    project.write("locks", "{}")
+    project.run(
+        "held = open('locks').read()\nopen('locks', 'w').write('{1: 2}')\nopen('locks', 'w').write(held)"
+    )
+    assert project.why() is None
+    project.write("locks", "{3: 4}")
+    assert project.why() == f"{project.folder / 'locks'} has changed"
 
 
 def test_a_log_that_it_appends_to_is_no_input(project):
