@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
@@ -30,7 +30,7 @@ from fab_static.phases.run.static_root import (
     refuse_unsafe,
     tell_of_written_elsewhere,
 )
-from fab_static.plan.build_order import before, command_missing, is_of_sources
+from fab_static.plan.build_order import BUILD_PHASES, before, command_missing, is_of_sources
 from fab_static.plan.precompressed import to_encode_ahead
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import answers, asks, verbs
@@ -66,7 +66,7 @@ def build_phase(
         foresee_build(deploy)
     refuse_unsafe(deploy)
     configured, order = deploy.phases, deploy.order
-    _command_exists(deploy, name, command_of(deploy, name))
+    _commands_exist(deploy, name)
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured, order)
     earlier = before(name, configured, order)
@@ -233,12 +233,26 @@ def all_stale(deploy: Deployment) -> tuple[str, ...]:
     return (*deploy.journal.stale(deploy.phases, deploy.order), "seal")
 
 
-def _command_exists(deploy: Deployment, name: str, text: str) -> None:
-    words = text.split()
+def _commands_exist(deploy: Deployment, name: str) -> None:
+    """Refuse a command that the project lacks: that of this phase, and of those that follow in this run."""
     commands = deploy.facts(deploy.build)["commands"]
-    if words[0] == "manage.py" and words[1] not in commands:
-        what, mend = command_missing(words[1], name, f"inventories/{deploy.environment.name}.yml")
-        raise BuildError(what, where=f"{deploy.build.name}: phase {name}", mend=mend)
+    for phase in (name, *_foreseen_after(deploy, name)):
+        words = command_of(deploy, phase).split()
+        if words[0] == "manage.py" and words[1] not in commands:
+            inventory = f"inventories/{deploy.environment.name}.yml"
+            what, mend = command_missing(words[1], phase, inventory)
+            raise BuildError(what, where=f"{deploy.build.name}: phase {phase}", mend=mend)
+
+
+def _foreseen_after(deploy: Deployment, name: str) -> Iterator[str]:
+    """Yield the phases after this one, up to one of the project's own, which may install what others need."""
+    if deploy.by_itself or name not in BUILD_PHASES:
+        return
+    for phase in deploy.order[deploy.order.index(name) + 1 :]:
+        if phase not in BUILD_PHASES:
+            return
+        if phase in deploy.phases:
+            yield phase
 
 
 def _begin_anew(deploy: Deployment) -> tuple[str | None, Question, asks.Collect]:

@@ -91,7 +91,7 @@ class Natives:
 def _watch_fonts() -> None:
     """Have Pillow tell of each font that its native part opens."""
     fonts = sys.modules[FONTS]
-    getfont = fonts.getfont  # type: ignore[attr-defined]
+    getfont = fonts.getfont
 
     def noted(filename: str | bytes = "", *arguments: object, **named: object) -> object:
         if filename:  # else it is given the font's bytes

@@ -74,6 +74,20 @@ def test_a_command_that_the_project_lacks_is_refused_before_anything_is_emptied(
     assert "empty" not in {verb for _, verb in shop.asked}
 
 
+def test_a_command_that_a_later_phase_lacks_is_told_before_the_first_runs(
+    shop: Site, build: Build
+) -> None:
+    """A new user waited for collectstatic, to learn then that fab_static.django_app is not installed."""
+    deploy = build()
+    del shop.project.settings["build1"]["commands"]["compress"]
+    deploy.forget_facts(deploy.build)
+    with pytest.raises(BuildError) as caught:
+        build("collectstatic", deploy=deploy)
+    assert caught.value.where == "build1: phase compress"
+    deploy.by_itself = True  # `fab staging collectstatic` needs no other
+    build("collectstatic", deploy=deploy)
+
+
 def test_a_phase_that_fails_has_not_run(shop: Site, build: Build) -> None:
     """`deploy --resume` goes on with it, on what was there before (G5)."""
     shop.project.commands["resource_static"] = lambda _: Ran(1, "KeyError: 'x'\n")
