@@ -1,7 +1,8 @@
 """Packs modules for a host: one archive of their sources, and the line of Python that runs it there.
 
-An archive is JSON, deflated: {"fab_static/host/agent/disk.py": its text}. It holds host/loader.py too, which imports the
-others, by names that begin with fab_static_sent. The host may keep it, by its SHA-256: agent/programs.py.
+An archive is deflated text: the path of a file (fab_static/host/agent/disk.py), NUL, what the file holds, NUL, the next
+path. It holds host/loader.py too, which imports the others, by names that begin with fab_static_sent. The host may
+keep it, by its SHA-256: agent/programs.py.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Collection, Iterator
+from typing import Collection, Iterator, Mapping
 
 from fab_static.host import loader
 
@@ -57,7 +58,14 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
         for path, text in sources_of(loader, *modules).items()
         if loader.name_of(path) not in without
     }
-    return zlib.compress(json.dumps(sources, ensure_ascii=False).encode("utf-8"), 9)
+    return packed(sources)
+
+
+def packed(sources: Mapping[str, str]) -> bytes:
+    """Return the archive of these texts, by the paths of their files; loader.sources_in() reads it."""
+    parted = "\0".join(part for source in sources.items() for part in source)
+    deflating = zlib.compressobj(9, memLevel=9)
+    return deflating.compress(parted.encode("utf-8")) + deflating.flush()
 
 
 def sources_of(*modules: ModuleType) -> dict[str, str]:
@@ -116,7 +124,7 @@ SIZE = b"%08d\n"  # of what follows, to be read past where the archive is lackin
 # the login has read the first line, a few bytes of what follows are read already: it is sent again then, too.
 # What was compiled of a kept archive lies beside it, behind its SHA-256: agent/programs.py.
 FROM_KEPT = """
-import io, json, marshal, os, stat, sys, zlib
+import io, marshal, os, stat, sys, zlib
 try:
     from _sha256 import sha256
 except ImportError:
@@ -150,7 +158,8 @@ if not data:
     os.write(1, LACKS)
     data = read(LENGTH)
     data[:1] == b'x' or sys.exit(LOGIN)
-sources = json.loads(zlib.decompress(data).decode('utf-8'))
+parts = iter(zlib.decompress(data).decode('utf-8').split('\\0'))
+sources = dict(zip(parts, parts))
 """
 
 
@@ -190,11 +199,11 @@ def bootstrap(data: bytes, main: str) -> str:
     size = len(FIRST_LINE)
     too_old = f"sys.exit({WHICH_PYTHON})"
     return (
-        f"import sys;sys.version_info<(3,8)and {too_old};import io,json,zlib;"
+        f"import sys;sys.version_info<(3,8)and {too_old};import io,zlib;"
         f"read=io.BufferedReader(io.FileIO(0,closefd=False),1).read;head=read({size});"
         f"head=b''if head[:{size - 1}]==b'{FIRST_LINE[:-1].decode()}'else head;"
         f"data=head+read({len(data)}-len(head));data[:1]==b'x'or sys.exit('{READ_BY_THE_LOGIN}');"
-        "sources=json.loads(zlib.decompress(data).decode('utf-8'));"
+        "parts=iter(zlib.decompress(data).decode('utf-8').split('\\0'));sources=dict(zip(parts,parts));"
         f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
         f"loader['Modules'](sources,data).install();from {main} import main;main()"
     )

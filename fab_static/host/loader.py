@@ -113,11 +113,10 @@ def name_of(file: str) -> str:
 
 def sources_in(data: bytes) -> dict[str, str]:
     """Return the sources in an archive, by the paths of their files."""
-    import json  # late: the bootstrap has unpacked the first archive
-    import zlib
+    import zlib  # late: the bootstrap has unpacked the first archive
 
-    sources: dict[str, str] = json.loads(zlib.decompress(data).decode("utf-8"))
-    return sources
+    parts = iter(zlib.decompress(data).decode("utf-8").split("\0"))
+    return dict(zip(parts, parts))
 
 
 def program(data: bytes, main: str) -> bytes:
@@ -130,9 +129,10 @@ def program(data: bytes, main: str) -> bytes:
 
     file = "fab_static/host/loader.py"
     return (
-        "import binascii, json, zlib\n"
+        "import binascii, zlib\n"
         f"archive = binascii.a2b_base64({b2a_base64(data, newline=False)!r})\n"
-        "sources = json.loads(zlib.decompress(archive).decode('utf-8'))\n"
+        "parts = iter(zlib.decompress(archive).decode('utf-8').split('\\0'))\n"
+        "sources = dict(zip(parts, parts))\n"
         f"loader = {{}}\nexec(compile(sources['{file}'], '{file}', 'exec'), loader)\n"
         "loader['Modules'](sources).install()\n"
         f"from {main} import main\nmain()\n"

@@ -8,7 +8,6 @@ import marshal
 import shutil
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,7 @@ def main():
 
 def start(*words, python=sys.executable, rest=b"", folder=None, options=("-I", "-S")):
     """Run `main` of the packed package with these words, as on a host."""
-    data = zlib.compress(json.dumps(SOURCES).encode())
+    data = archive.packed(SOURCES)
     program = archive.bootstrap(data, "fab_static_sent.host.packed.start")
     return subprocess.run(
         [python, *options, "-c", program, *words],
@@ -188,7 +187,7 @@ def test_a_file_has_the_name_that_python_gives_it(file, name):
 
 
 def test_an_archive_of_a_package_holds_its_modules_and_the_loader():
-    sources = json.loads(zlib.decompress(archive.archive(agent)))
+    sources = loader.sources_in(archive.archive(agent))
     assert "fab_static/host/loader.py" in sources
     for name in ("__init__.py", "wire.py", "disk.py"):
         path = Path(agent.__file__).with_name(name)
@@ -197,7 +196,7 @@ def test_an_archive_of_a_package_holds_its_modules_and_the_loader():
 
 
 def test_no_module_is_sent_that_names_one_of_an_installed_version():
-    sources = json.loads(zlib.decompress(archive.archive(agent, project)))
+    sources = loader.sources_in(archive.archive(agent, project))
     assert len(sources) > 50
     assert not [path for path, text in sources.items() if "fab_static.host" in text]
 
@@ -321,7 +320,7 @@ def test_a_record_is_trusted_by_the_program_that_wrote_it_alone():
 
 def run_program(name, *options, python=sys.executable, folder=None):
     """Run `main` of the packed package as the project's Python runs it: `python -`."""
-    data = zlib.compress(json.dumps(SOURCES).encode())
+    data = archive.packed(SOURCES)
     program = loader.program(data, f"fab_static_sent.host.packed.{name}")
     return subprocess.run(
         [python, *options, "-"], input=program, capture_output=True, cwd=folder, check=False
@@ -340,9 +339,9 @@ def test_a_projects_python_finds_itself_as_python_without_a_script(version, inst
 
 
 def test_the_program_holds_no_line_of_a_module():
-    data = zlib.compress(json.dumps(SOURCES).encode())
+    data = archive.packed(SOURCES)
     program = loader.program(data, "fab_static_sent.host.packed.start").decode("ascii")
-    assert len(program.splitlines()) == 8
+    assert len(program.splitlines()) == 9
     assert "it failed" not in program
 
 
@@ -357,13 +356,13 @@ def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():
 @pytest.mark.parametrize("before", [b"", archive.FIRST_LINE])
 def test_the_first_line_may_be_missing(before):
     """A login may have read it: `read x` in .bashrc."""
-    data = zlib.compress(json.dumps(SOURCES).encode())
+    data = archive.packed(SOURCES)
     ran = run_bootstrap(data, before + data)
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 def test_an_archive_whose_beginning_the_login_has_read_is_told():
-    data = zlib.compress(json.dumps(SOURCES).encode())
+    data = archive.packed(SOURCES)
     ran = run_bootstrap(data, data[5:] + b"frames")
     assert (ran.returncode, ran.stderr.decode().strip()) == (1, archive.READ_BY_THE_LOGIN)
 
@@ -402,7 +401,7 @@ def keep(folder, data, mode=0o700):
 
 
 ASKED = archive.FIRST_LINE + archive.SIZE % 6 + b"frames"
-PACKED_DATA = zlib.compress(json.dumps(SOURCES).encode())
+PACKED_DATA = archive.packed(SOURCES)
 SENT_AGAIN = PACKED_DATA + b"frames"
 
 
@@ -461,7 +460,7 @@ def test_what_was_compiled_counts_for_nothing_without_its_archive(tmp_path):
 def test_other_bytes_under_its_name_never_run(tmp_path):
     keep(tmp_path / "programs", PACKED_DATA)
     (file,) = (tmp_path / "programs").iterdir()
-    file.write_bytes(zlib.compress(b"{}"))
+    file.write_bytes(archive.packed({}))
     ran = kept_start(tmp_path / "programs", ASKED + SENT_AGAIN)
     assert ran.stdout == archive.LACKS + b"frames\n"
 

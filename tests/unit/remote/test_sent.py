@@ -1,13 +1,12 @@
 """What goes to a host before it answers anything: an agent that holds what the host will be asked, and no more."""
 
 import ast
-import json
 import subprocess
 import sys
-import zlib
 
 import pytest
 
+from fab_static.host import loader
 from fab_static.host.agent.wire import VERBS
 from fab_static.host.archive import bootstrap
 from fab_static.phases.run.project_code import project_archive
@@ -15,7 +14,7 @@ from fab_static.remote.sent import AGENT, OF_BUCKETS, OF_BUILDS, OF_PROJECTS, ag
 
 
 def sources(roles):
-    return json.loads(zlib.decompress(agent_for(roles).archive))
+    return loader.sources_in(agent_for(roles).archive)
 
 
 def names_in(roles):
@@ -49,7 +48,7 @@ def test_where_a_project_is_built_or_runs_every_module_is_sent(roles):
 
 
 def test_without_a_bucket_nothing_of_one_is_sent():
-    found = json.loads(zlib.decompress(agent_for(["build"], has_bucket=False).archive))
+    found = loader.sources_in(agent_for(["build"], has_bucket=False).archive)
     names = {path.split("/")[-1][: -len(".py")] for path in found}
     assert names == names_in(["build"]) - {*OF_BUCKETS}
 

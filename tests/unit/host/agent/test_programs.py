@@ -2,20 +2,19 @@
 
 import hashlib
 import importlib.util
-import json
 import marshal
 import os
 import sys
-import zlib
 
 import pytest
 
+from fab_static.host import archive
 from fab_static.host.agent.programs import KEPT, kept_program
 
 
 def packed(text):
     """Return an archive of one module, as the agent's own is packed."""
-    return zlib.compress(json.dumps({"fab_static/host/one.py": text}).encode())
+    return archive.packed({"fab_static/host/one.py": text})
 
 
 AGENT, PROJECT = packed("said = 'of the agent'"), b"x project"

@@ -1,17 +1,16 @@
 """Several commands share one start of the project, and none of them can tell."""
 
-import json
 import os
 import sys
 import textwrap
 import time
-import zlib
 
 import pytest
 
 from fab_static.host.agent.project_start import end_start
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import Agent, function_of
+from fab_static.host.archive import packed
 from fab_static.host.loader import sources_in
 from fab_static.phases.run.project_code import RECORDER, project_archive
 from tests.processes import alive, becomes
@@ -63,7 +62,7 @@ def with_programs(archive):
     sources["fab_static/host/project/programs.py"] = (
         "import os\ndef main():\n    exec(os.environ.pop('PROGRAM'), {})\n"
     )
-    return zlib.compress(json.dumps(sources).encode())
+    return packed(sources)
 
 
 class Project(Agent):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-
 from fab_static.host import loader
 from fab_static.phases.run.project_code import (
     OF_BUILDS,
@@ -18,7 +15,7 @@ ROOM = "fab_static_sent.host.project."  # by which its modules are imported ther
 
 
 def modules(*, builds: bool) -> set[str]:
-    found = json.loads(zlib.decompress(project_archive(builds=builds)))
+    found = loader.sources_in(project_archive(builds=builds))
     return {loader.name_of(path) for path in found}
 
 
