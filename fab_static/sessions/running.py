@@ -142,10 +142,12 @@ class Run:
         if self._budget:
             self._refuse_dear(difference["downloads"], self._budget)
         if confirm and not confirm(difference):
+            words = (deploy.goes_back and deploy.command) or "activate"
             raise ReleaseError(
                 f"not confirmed; {live or 'nothing'} stays live",
                 where=f"fab {deploy.environment.name}",
-                mend=f"go live later with: fab {deploy.environment.name} activate",
+                mend=f"go live later with: fab {deploy.environment.name} {words}",
+                instead=words,
             )
 
     def _refuse_dear(self, found: Downloads, budget: Budget) -> None:

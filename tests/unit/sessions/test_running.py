@@ -194,6 +194,18 @@ def test_nothing_goes_live_that_was_not_confirmed(
     assert asked == [{"old": OLD, "new": NEW}]
     assert "activate" not in fleet.ran
     assert caught.value.mend == "go live later with: fab staging activate"
+    assert caught.value.instead == "activate"
+
+
+def test_a_rollback_that_was_not_confirmed_is_not_for_activate(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`activate` would make live what `prepare` left."""
+    confirm, _ = confirmed(monkeypatch, answer=False)
+    fleet.deploy.command = f"rollback --to {NEW}"
+    with pytest.raises(ReleaseError) as caught:
+        fleet.run(ROLLBACK, confirm=confirm)
+    assert caught.value.mend == f"go live later with: fab staging rollback --to {NEW}"
 
 
 def test_what_is_confirmed_goes_live_and_what_is_live_already_is_not_asked_about(
