@@ -305,6 +305,9 @@ class Session(Looking):
 
         self._check_id(to)
         deploy = self._deployment(without=without)
+        repairing = " --repair" if repair else ""
+        if to and not check:
+            deploy.command = f"rollback --to {to}{repairing}"
         with self._rolling_back(deploy, check, wait_seconds):
             target = choosing.rollback_target(deploy, to)
             if check:
@@ -315,7 +318,7 @@ class Session(Looking):
             if live and goes_back(deploy.record, live, deploy.release.id):
                 deploy.rolled_back = live
             if not check:
-                deploy.command = f"rollback --to {deploy.release.id}"
+                deploy.command = f"rollback --to {deploy.release.id}{repairing}"
             self._show.say(f"rolling back to {deploy.release.id}")
             names = (
                 ("verify",)
@@ -347,8 +350,8 @@ class Session(Looking):
 
         environment, meant = joining(self.environment, host)
         deploy = self._deployment(without=without, among=environment)
+        deploy.command = f"join {host}"
         with self._told(deploy, "join", wait_seconds, others=False):
-            deploy.command = f"join {host}"
             there = next(one for one in deploy.hosts() if one.name == meant.name)
             (joined,) = join(deploy, [there])
         return joined, None if meant in self.environment.hosts else line(meant)
@@ -358,8 +361,8 @@ class Session(Looking):
         from fab_static.phases.join import away, join
 
         deploy = self._deployment(without=without)
+        deploy.command = "status --repair"
         with self._told(deploy, "repair", wait_seconds, others=False):
-            deploy.command = "status --repair"
             hosts = away(deploy)
             if not hosts:
                 self._show.say("every host has all that it should")

@@ -47,7 +47,7 @@ def told(
 def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[None]:
     """Hold the lock, knowing the state of every host."""
     path = ["--project-path", deploy.project_path] if deploy.project_path else []
-    deploy.command = " ".join([task_name(phase), *path])
+    deploy.command = deploy.command or " ".join([task_name(phase), *path])
     lock = lock_of(deploy, phase)
     with _released(deploy, lock):
         with deploy.timeline.phase("connect"):

@@ -17,6 +17,7 @@ import pytest
 from invoke.context import Context
 
 from chaos.aws import CloudFront
+from fab_static.errors import DeployLockedError
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Ran, RemoteHost
@@ -221,6 +222,17 @@ error: ben@laptop (process 4711) deploys shop to staging since WHEN UTC, now at 
   next: fab staging rollback --wait 600
 """
     )
+
+
+def test_the_next_command_is_the_whole_one_that_was_asked_for(site: Site, said: Said) -> None:
+    """It was taken down once hosts had answered: before, another release would have been rolled back to."""
+    taken(site)
+    assert said(to=OLD)[1].endswith(f"next: fab staging rollback --to {OLD} --wait 600\n")
+    with pytest.raises(DeployLockedError):
+        site.session.join("edge2")
+    ending = site.session.ending()
+    assert ending
+    assert ending.next == "fab staging join edge2 --wait 600"
 
 
 def test_a_lock_that_cannot_be_renewed_is_not_lost(site: Site, said: Said) -> None:
