@@ -111,8 +111,8 @@ def _of_template(one: questions.Linted) -> tuple[list[str], list[str]]:
             f"({_lines(lines)})"
         )
         mend.append(
-            "what has no version keeps its URL when it changes: compress the stylesheet that names it, "
-            "or bear with its invalidation"
+            "what has no version keeps its URL when it changes, so caches keep it for minutes: compress the "
+            "stylesheet that names it, where one does"
         )
     return what, mend
 

@@ -59,7 +59,7 @@ def test_each_template_is_told_in_one_line_with_its_lines_and_cures():
         "../a.png of cart.css (line 2); the page asks for 7 static files",
         "mend": "put them into {% compress %} blocks: one request, cached for good; write "
         '{% static "…" %}, which prints the version; what has no version keeps its URL when it '
-        "changes: compress the stylesheet that names it, or bear with its invalidation",
+        "changes, so caches keep it for minutes: compress the stylesheet that names it, where one does",
         "details": page,
     }
 
