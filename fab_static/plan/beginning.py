@@ -7,7 +7,7 @@ stands there with a comment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -19,7 +19,11 @@ from fab_static import namespace
 __all__ = ["namespace"]
 '''
 FIRST = "staging"  # the environment that it begins with
-COMMANDS = tuple(f"fab {FIRST} {task}" for task in ("check", "plan", "deploy"))
+NEXT = ("check", "plan", "deploy")  # tasks
+APART = "static."  # begins our commands where a fabfile has a namespace of its own
+
+_TASK = re.compile(r"^@(?:\w+\.)?task\b.*?^def (\w+)", re.MULTILINE | re.DOTALL)
+_NAMESPACE = re.compile(r"^(namespace|ns)\s*=", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,39 @@ class Found:
     is_offline: bool = True  # COMPRESS_OFFLINE is set, where compress is a phase
     bundler: Bundler | None = None
     static_root: str | None = None  # relative to the repository
+
+
+def commands(prefix: str = "") -> list[str]:
+    """Return the commands to run next; `prefix` is the collection that our tasks stand in."""
+    return [f"fab {prefix}{FIRST} {prefix}{task}" for task in NEXT]
+
+
+def joining(fabfile: str, ours: Collection[str]) -> tuple[list[str], str]:
+    """Return the lines that a fabfile needs for our tasks, besides its own; and what our commands begin with then.
+
+    Args:
+        fabfile: its text. Fabric takes a `namespace` as all that there is: tasks beside it would be gone.
+        ours: the names of our tasks, as the command line has them.
+    """
+    own = _TASK.findall(fabfile)
+    theirs = _NAMESPACE.search(fabfile)
+    if not theirs and not {name.replace("_", "-") for name in own} & {*ours, FIRST}:
+        return [
+            "from fab_static import namespace",
+            *(f"namespace.add_task({name})" for name in own),
+        ], ""
+    name = theirs[1] if theirs else "namespace"
+    made = (
+        []
+        if theirs
+        else ["from invoke import Collection", f"namespace = Collection({', '.join(own)})"]
+    )
+    lines = [
+        "from fab_static import namespace as static",
+        *made,
+        f'{name}.add_collection(static, "static")',
+    ]
+    return lines, APART
 
 
 def app_of(found: Found) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from fab_static.errors import FAILED
+from fab_static.plan.spelling import spelled
 from fab_static.tasks.chosen import CHOSEN
 from fab_static.tasks.ending import terminal_for
 from fab_static.tasks.ours import task
@@ -51,7 +52,7 @@ def begun(folder: Path) -> Iterator[str]:
 
     found = look(folder)
     inventories = folder / "inventories"
-    yield from _fabfile(folder)
+    prefix = yield from _fabfile(folder)
     inventories.mkdir(exist_ok=True)
     yield _written(inventories / "staging.yml", beginning.inventory(found), folder)
     example = (
@@ -63,21 +64,28 @@ def begun(folder: Path) -> Iterator[str]:
         yield "no manage.py was found here: what inventories/staging.yml says of the project is a guess"
     yield ""
     yield "Change the address in inventories/staging.yml, and what else is not as it should be. Then:"
-    for command in beginning.COMMANDS:
+    for command in beginning.commands(prefix):
         yield f"  {command}"
 
 
-def _fabfile(folder: Path) -> Iterator[str]:
-    from fab_static.plan.beginning import FABFILE
+def _fabfile(folder: Path) -> Generator[str, None, str]:
+    """Write the fabfile, or say what one that is there needs; return what our commands begin with."""
+    from fab_static.plan.beginning import FABFILE, joining
+    from fab_static.tasks.namespace import TASKS
 
     for path in (folder / "fabfile.py", folder / "fabfile" / "__init__.py"):
         if path.exists():
             name = path.relative_to(folder)
             yield f"{name} is there already"
-            if "fab_static" not in path.read_text("utf-8", "replace"):
-                yield "  add to it: from fab_static import namespace"
-            return
+            text = path.read_text("utf-8", "replace")
+            if "fab_static" in text:
+                return ""
+            lines, prefix = joining(text, [spelled(one.name) for one in TASKS])
+            yield "  add to its end:"
+            yield from (f"    {line}" for line in lines)
+            return prefix
     yield _written(folder / "fabfile.py", FABFILE, folder)
+    return ""
 
 
 def _written(path: Path, text: str, folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,9 +48,10 @@ def test_what_is_there_stays_as_it_is(folder: Path) -> None:
     (folder / "inventories").mkdir()
     (folder / "inventories" / "staging.yml").write_text("mine: 1\n")
     (folder / ".gitignore").write_text("staticfiles\n*.pyc")
-    assert list(beginning.begun(folder))[:5] == [
+    assert list(beginning.begun(folder))[:6] == [
         "fabfile.py is there already",
-        "  add to it: from fab_static import namespace",
+        "  add to its end:",
+        "    from fab_static import namespace",
         "inventories/staging.yml is there already",
         "inventories/example.yml is written",
         ".gitignore ignores resource_versions.yml now",
@@ -61,6 +64,42 @@ def test_what_is_there_stays_as_it_is(folder: Path) -> None:
         "# written by builds of static files",
         "resource_versions.yml",
     ]
+
+
+FABFILES = {  # text, a task of its own, ours
+    "a task": ("@task\ndef hi(c):\n    pass\n", "hi", "staging"),
+    "a task in lines": (
+        "@fabric.task(\n    optional=[]\n)\n@same\ndef hi(c): pass\n",
+        "hi",
+        "staging",
+    ),
+    "a task named as ours": ("@task\ndef deploy(c): pass\n", "deploy", "static.staging"),
+    "a namespace": ("@task\ndef hi(c): pass\nns = Collection(hi)\n", "hi", "static.staging"),
+}
+HEAD = """\
+import fabric
+from fabric import task
+from invoke import Collection
+
+def same(work): return work
+
+"""
+
+
+@pytest.mark.parametrize(("text", "own", "ours"), FABFILES.values(), ids=FABFILES)
+def test_what_it_says_to_add_keeps_the_tasks_of_a_fabfile(
+    folder: Path, text: str, own: str, ours: str
+) -> None:
+    """`from fab_static import namespace` alone hid them: Fabric takes a namespace as all that there is."""
+    fabfile = folder / "fabfile.py"
+    fabfile.write_text(HEAD + text)
+    said = list(beginning.begun(folder))
+    added = said[2 : said.index("inventories/staging.yml is written")]
+    fabfile.write_text(HEAD + text + "\n".join(map(str.strip, added)))
+    words = [sys.executable, "-m", "fabric", "--list"]
+    listed = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert {own, ours} <= {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert f"  fab {ours} {ours.removesuffix('staging')}check" in said
 
 
 def test_a_second_time_it_writes_nothing(folder: Path) -> None:
