@@ -57,6 +57,6 @@ def sized(count: int) -> str:
     return f"{number:.1f} {unit}"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant, or None if none is like it."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)
+def nearest(word: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """Return the known word that was probably meant, or None if none is like it; `alike` is difflib's ratio."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=alike)), None)

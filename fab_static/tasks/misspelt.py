@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import ParseError
 
 from fab_static.errors import InventoryError
+from fab_static.plan.spelling import spelled
 from fab_static.plan.wording import nearest
+from fab_static.tasks.chosen import ENVIRONMENTS
 from fab_static.tasks.ending import refuse, terminal_for
 
 if TYPE_CHECKING:
     from invoke.program import Program
 
 WHERE = "the command line"
+ALIKE = 0.7  # at 0.6 "production" is taken for "cdn-function"
 _UNKNOWN = re.compile(r"No idea what (.+) is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).*needed value", re.DOTALL)
 _LACKS = re.compile(r"'.+' did not receive required positional arguments: '(.+)'")
@@ -45,11 +48,41 @@ def _refusing(
             task = getattr(error.context, "name", None)
             if task and task.rpartition(".")[2] not in ours:
                 raise
-            terminal = terminal_for({}, stream=sys.stderr, errors=None)
             options = error.context.flags if task and error.context else ()
-            refuse(terminal, problem(str(error), task, options, program.parser.contexts))
+            _refuse(problem(str(error), task, options, program.parser.contexts))
 
     return read_or_refuse
+
+
+def refuse_idle(program: Program, environments: Collection[str]) -> None:
+    """Have words that name environments and no task refused: nothing would happen, and nothing be said.
+
+    Args:
+        program: the one behind `fab`.
+        environments: the words that name one, without their collection's.
+    """
+    read = program.parse_cleanup  # the last step: help and lists have ended by then
+
+    def read_or_refuse() -> None:
+        read()
+        names = [one.name or "" for one in program.tasks]
+        named = {name.rpartition(".")[2] for name in names}
+        if named and not program.core.remainder and named <= {*environments}:
+            below = names[-1].rpartition(".")[0]
+            check = f"{below}.check" if below else "check"
+            _refuse(
+                InventoryError(
+                    "no task was named",
+                    where=WHERE,
+                    mend=f"name one, such as fab {names[-1]} {check}; see all: fab --list",
+                )
+            )
+
+    setattr(program, "parse_cleanup", read_or_refuse)  # noqa: B010 - mypy takes no method for a variable
+
+
+def _refuse(error: InventoryError) -> None:
+    refuse(terminal_for({}, stream=sys.stderr, errors=None), error)
 
 
 def problem(
@@ -73,9 +106,11 @@ def problem(
         return InventoryError(said, where=task or WHERE, mend=mend)
     word = ast.literal_eval(unknown[1])
     is_option = word.startswith("-")
-    near = nearest(word, options if is_option else tasks)
+    near = nearest(word, options if is_option else tasks, alike=ALIKE)
     what = f"an option of {task or 'fab'}" if is_option else "a task or an environment"
     guess = f"; did you mean `{near}`?" if near else ""
+    if not is_option and not near and ENVIRONMENTS:
+        guess = f"; the environments are {', '.join(map(spelled, ENVIRONMENTS))}"
     if near:
         mend = "fab " + shlex.join(_instead(one, word, near) for one in sys.argv[1:])
     elif not is_option:

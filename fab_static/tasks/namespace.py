@@ -24,7 +24,7 @@ from fab_static.tasks.exporting import export, sign
 from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
 from fab_static.tasks.living import activate, deploy, join, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
-from fab_static.tasks.misspelt import refuse_misspelt
+from fab_static.tasks.misspelt import refuse_idle, refuse_misspelt
 from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
 
@@ -111,6 +111,7 @@ def _meet_program(environments: list[str], inventories: Path, ours: set[str]) ->
                 let_fabric_go_on(program, ours)
             if not program.args.complete.value:
                 refuse_misspelt(program, ours)
+                refuse_idle(program, [spelled(name) for name in environments])
             _complete_releases(program, environments, inventories)
             return
 

@@ -73,9 +73,21 @@ def fab(folder: Path, fabfile: str, *words: str) -> tuple[int, str]:
         ),
         (
             "staging deploy xyz",
-            '"xyz" is not a task or an environment',
+            '"xyz" is not a task or an environment; the environments are staging',
             WHERE,
             "see all tasks: fab --list",
+        ),
+        (
+            "production deploy",
+            '"production" is not a task or an environment; the environments are staging',
+            WHERE,
+            "see all tasks: fab --list",
+        ),
+        (
+            "staging",
+            "no task was named",
+            WHERE,
+            "name one, such as fab staging check; see all: fab --list",
         ),
         (
             "staging deploy --wait",
@@ -119,6 +131,16 @@ def test_below_a_collection_the_nearest_word_has_its_name(tmp_path: Path) -> Non
     code, told = fab(tmp_path, BELOW, "static.stagin", "static.deploy")
     assert code == 2
     assert "mend:  fab static.staging static.deploy" in told
+
+
+def test_an_environment_below_a_collection_needs_a_task_too(tmp_path: Path) -> None:
+    code, told = fab(tmp_path, BELOW, "static.staging")
+    assert code == 2
+    assert "mend:  name one, such as fab static.staging static.check; see all" in told
+
+
+def test_help_for_an_environment_needs_no_task(tmp_path: Path) -> None:
+    assert fab(tmp_path, FABFILE, "--help", "staging")[0] == 0
 
 
 def test_what_invoke_says_otherwise_is_said_as_it_is() -> None:
