@@ -12,6 +12,7 @@ from fab_static.plan.coverage_cures import cures
 from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import WARNED, counted, first_of, indented
+from fab_static.remote import Question
 
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
@@ -46,7 +47,11 @@ def compress(deploy: Deployment) -> None:
         )
         return {"places": answer["places"]}
 
-    build_phase(deploy, "compress", check=every_block_is_there)
+    def will_ask() -> list[Question]:
+        facts, project = deploy.facts(deploy.build), deploy.project(deploy.build)
+        return [project.to_ask(questions.COVERAGE, request_of(facts))] if facts["compress"] else []
+
+    build_phase(deploy, "compress", check=every_block_is_there, will_ask=will_ask)
 
 
 def request_of(facts: questions.Settings) -> questions.OfManifest:

@@ -18,7 +18,7 @@ from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
 from fab_static.plan.wire import questions
-from fab_static.remote import RemoteHost
+from fab_static.remote import Question, RemoteHost
 
 
 def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None = None) -> None:
@@ -122,18 +122,37 @@ def _facts_of_build(deploy: Deployment) -> questions.Settings | None:
 
 def _coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.Coverage:
     """Return what a web host's project answers when it is shown the release as if it were live."""
-    project, facts = deploy.project(host), deploy.facts(host)
-    if host == deploy.build and deploy.built_manifest:
-        # it was asked when it had built: of the same files it would say the same
-        built = str(host.layout.object(deploy.built_manifest))
-        shown = {**_redirect(deploy, host, release), str(facts["offline_manifest"]): built}
-        answer = project.recall_answer(questions.COVERAGE, request_of(facts), shown)
+    project, shown = deploy.project(host), _shown(deploy, host, release)
+    if shown:
+        answer = project.recall_answer(questions.COVERAGE, request_of(deploy.facts(host)), shown)
         if answer is not None:
             return answer
-    return project.ask(questions.COVERAGE, of_coverage(deploy, host, release))
+    return project.ask(questions.COVERAGE, _of_coverage(deploy, host, release))
 
 
-def of_coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.OfManifest:
+def to_ask_coverage(deploy: Deployment, host: RemoteHost, release: Release) -> Question:
+    """Return what the gate asks a web host first."""
+    project, shown = deploy.project(host), _shown(deploy, host, release)
+    if shown:
+        return project.to_recall(questions.COVERAGE, request_of(deploy.facts(host)), shown)
+    return project.to_ask(questions.COVERAGE, _of_coverage(deploy, host, release))
+
+
+def _shown(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str] | None:
+    """Return what the build host's project would read of the release in place of what it had built.
+
+    It was asked when it had built: of the same files it would say the same. None: it has not been asked.
+    """
+    if host != deploy.build or not deploy.built_manifest:
+        return None
+    built = str(host.layout.object(deploy.built_manifest))
+    return {
+        **_redirect(deploy, host, release),
+        str(deploy.facts(host)["offline_manifest"]): built,
+    }
+
+
+def _of_coverage(deploy: Deployment, host: RemoteHost, release: Release) -> questions.OfManifest:
     """Return what a web host's project is asked of a release that is not live there."""
     folder = host.layout.release(release.id)
     manifest = str(folder / in_folder(str(release.offline_manifest)))

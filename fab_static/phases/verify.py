@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.gate import gate, of_coverage
+from fab_static.phases.gate import gate, to_ask_coverage
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.publication import Publication
@@ -11,7 +11,6 @@ from fab_static.phases.run.signing import bring_trust, refuse_untrusted
 from fab_static.plan.provenance import words
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
-from fab_static.plan.wire.questions import COVERAGE
 from fab_static.plan.wording import indented
 from fab_static.remote import Question, RemoteHost
 
@@ -49,8 +48,8 @@ def verify(deploy: Deployment) -> None:
 def to_verify(deploy: Deployment, host: RemoteHost, release: Release) -> list[Question]:
     """Return what `verify` will ask a host that holds the release."""
     asked: list[Question] = [(verbs.VERIFY, _request(host, release, deploy.seals.sha256(release)))]
-    if release.offline_manifest and "web" in host.roles and deploy.reuse == "yes":
-        asked.append(deploy.project(host).to_recall(COVERAGE, of_coverage(deploy, host, release)))
+    if release.offline_manifest and "web" in host.roles and deploy.project(host).recalls:
+        asked.append(to_ask_coverage(deploy, host, release))
     return asked
 
 

@@ -78,6 +78,10 @@ def _key(verb: AnyVerb, request: Request) -> tuple[str, str]:
     words = {**(request or {})}
     if verb is verbs.READ_OBJECT:
         words.pop("like", None)  # whatever it is told by, the object is the same
+    elif verb is verbs.RECALL:
+        words.pop(
+            "anew", None
+        )  # what was recorded is the same, whether it may be recorded anew or not
     return verb.name, json.dumps(words, sort_keys=True)
 
 

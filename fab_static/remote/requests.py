@@ -16,6 +16,7 @@ from fab_static.plan.wire import verbs
 from fab_static.remote import patience
 from fab_static.remote.agent_channel import MAX_PACK, AgentChannel
 from fab_static.remote.frames import Head
+from fab_static.remote.output import Output
 from fab_static.remote.sent import Deflated
 
 Params = Mapping[str, Any]
@@ -156,7 +157,8 @@ class Requests:
                     self._send(do, {**params, **after}, body)
                 for number, (do, _, body) in enumerate(requests, first):
                     self._number, self._under_way, self._asked = number, do, _size_of(body)
-                    answers.append(self._answer(do, on_output, timeout_seconds))
+                    own = on_output if do == verbs.RUN.name else None
+                    answers.append(self._answer(do, own, timeout_seconds))
             except FabStaticError:
                 if len(answers) < needed:
                     raise
@@ -218,15 +220,16 @@ class Requests:
         on_output: Callable[[bytes], None] | None = None,
         timeout_seconds: float | None = None,
     ) -> tuple[Head, bytes]:
-        """Read to the end of the answer to a request."""
+        """Read to the end of the answer to a request; what a command prints is the body where nobody takes it."""
+        printed = Output()
         limit = timeout_seconds or patience.stall_seconds(self._ssh)
         deadline, moved = time.monotonic() + limit, None
         while True:
             head, data = self.frame()
             if "ok" in head:
-                return head, data
-            if "output" in head and on_output:
-                on_output(data)
+                return head, data or printed.all()
+            if "output" in head:
+                (on_output or printed.add)(data)
             if timeout_seconds is None and head.get("moved", moved) != moved:
                 deadline, moved = time.monotonic() + limit, head["moved"]
             if time.monotonic() > deadline:

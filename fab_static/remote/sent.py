@@ -28,6 +28,7 @@ OF_PROJECTS = (
     "processes",
     "project_modules",
     "project_start",
+    "recalling",
     "recorded",
 )
 # and only where it is built, these

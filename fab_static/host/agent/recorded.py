@@ -24,30 +24,18 @@ RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
 RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently used go first
 
 
-def recall(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Say of a recorded run whether all that it read is as it was.
-
-    `left` maps further files to the SHA-256s that are acceptable; null: the file may be absent. `shown` maps files to
-    those that the run would read in their place.
-
-    Returns `token`, with the answer of that run as body; or `why` it must run again.
-    """
+def why_not(agent: Agent, head: Head, record: Head | None) -> str | None:
+    """Return why a recorded run would not read the same now; None: it would. See recalling.py."""
     from fab_static.host.project.reads import compared  # late: it comes with `learn`
 
-    path = recorded(agent, head["name"])
-    record = read_record(path)
     if record is None:
-        return {"why": "it was not recorded yet"}, b""
+        return "it was not recorded yet"
     for file, states in head.get("left", {}).items():
         if digest_of(file) not in states:
-            return {"why": f"{file} has changed"}, b""
+            return f"{file} has changed"
     shown = head.get("shown", {})
-    why = compared.changed(record, lambda salt: given_to(agent, head, salt), shown)
-    if why:
-        return {"why": why}, b""
-    if head.get("keep"):  # it was used; who only looks writes nothing
-        os.utime(path)
-    return {"token": record["token"]}, (record["answer"] or "").encode()
+    why: str | None = compared.changed(record, lambda salt: given_to(agent, head, salt), shown)
+    return why
 
 
 def given_to(agent: Agent, head: Head, salt: str) -> Head:

@@ -92,7 +92,7 @@ VERBS = {
     "run": "commands",
     "keep_programs": "programs",
     "learn": "project_modules",
-    "recall": "recorded",
+    "recall": "recalling",
     "replay": "replaying",
     "pack": "carried",
     "unpack": "carried",

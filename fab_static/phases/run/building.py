@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fab_static.errors import BuildError
 from fab_static.phases.run import listings, writes
@@ -49,6 +49,7 @@ def build_phase(
     *,
     check: Callable[[], Left] = Left,
     compare: Callable[[], Left] = Left,
+    will_ask: Callable[[], Sequence[Question]] = tuple,
 ) -> None:
     """Run one build phase on the build host, and keep the static root's state after it.
 
@@ -58,6 +59,8 @@ def build_phase(
         check: looks at the result before it counts; raises BuildError. What it returns is kept in the journal.
         compare: looks at what a run has left; raises BuildError. What is used again was looked at then. What it
             returns is kept in the journal as well.
+        will_ask: returns what both will ask the project, as `ProjectOnHost.to_ask` does; the trip that ends the phase
+            asks it.
 
     Raises:
         BuildError: the command is missing, failed, or its result does not hold.
@@ -67,6 +70,7 @@ def build_phase(
     refuse_unsafe(deploy)
     configured, order = deploy.phases, deploy.order
     _commands_exist(deploy, name)
+    then = will_ask if deploy.project(deploy.build).recalls else tuple
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured, order)
     earlier = before(name, configured, order)
@@ -86,7 +90,7 @@ def build_phase(
                 if wrote:
                     writes.put_back(deploy, wrote)
                 if name == configured[-1]:
-                    _restore(deploy, known.listing)
+                    _restore(deploy, known.listing, then())
                     check()
         deploy.show.say("reused: nothing that it reads has changed")
         left = left_by(known.entry)
@@ -97,7 +101,7 @@ def build_phase(
         if known.why and name in deploy.journal.phases:
             deploy.show.say(f"runs: {known.why}")
         deploy.carrying.has_run = True
-        left = _run(deploy, name, base, check, compare)
+        left = _run(deploy, name, base, check, compare, then)
         if known.entry and (known.listing or left.get("wrote")):
             refuse_another(deploy, name, known, left)
             left["listing"] = known.listing or None  # for the next phase to be compared as well
@@ -136,6 +140,7 @@ def _run(
     base: str | None,
     check: Callable[[], Left],
     compare: Callable[[], Left],
+    then: Callable[[], Sequence[Question]],
 ) -> Left:
     """Run a phase's command; return what the journal keeps of it."""
     facts = deploy.facts(deploy.build)
@@ -173,7 +178,7 @@ def _run(
                 collect=collect,
                 own=own,
                 before=first,
-                after=[] if of_sources else [(verbs.SNAPSHOT, snapshot)],
+                after=[*(() if of_sources else [(verbs.SNAPSHOT, snapshot)]), *then()],
             )
         _pass_on_warnings(deploy, ran)
         left = None if of_sources else _kept_as_it_is(deploy, snapshot)
@@ -274,11 +279,11 @@ def _begin_anew(deploy: Deployment) -> tuple[str | None, Question, asks.Collect]
     return listing, (verbs.EMPTY, request), {"root": root, "onto": onto}
 
 
-def _restore(deploy: Deployment, listing: str) -> None:
-    """Make the static root what a listing says."""
+def _restore(deploy: Deployment, listing: str, then: Sequence[Question]) -> None:
+    """Make the static root what a listing says; what is asked of it then goes along."""
     verb, request = _to_restore(deploy, listing)
     with listings.needed(deploy, listing):
-        deploy.build.ask(verb, request)
+        deploy.build.ask_then(verb, request, then)
 
 
 def _to_restore(

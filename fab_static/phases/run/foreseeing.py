@@ -61,8 +61,8 @@ def foresee_seal(deploy: Deployment) -> None:
         question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
         project = deploy.project(deploy.build)
         wanted = [*_manifests(deploy), *_seals(deploy)]
-        wanted.append(project.to_recall(questions.SHADOWED, question))
-        wanted.append(project.to_recall(questions.INTEGRITY))
+        wanted.append(project.to_ask(questions.SHADOWED, question))
+        wanted.append(project.to_ask(questions.INTEGRITY))
         entry = deploy.journal.phases.get(FIRST)
         if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
             left = versions_files_left(deploy, entry)

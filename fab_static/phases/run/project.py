@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from fab_static.errors import BuildError
 from fab_static.host.project.probe import MARKER
@@ -190,19 +190,9 @@ class ProjectOnHost:
             own: the phase that it is, of the project's own.
             shown: files, and others that it would meet in place of these.
         """
-        head, _ = self._recall(name, text, left, shown, own)
-        return head.get("token"), head.get("why", "")
-
-    def _recall(
-        self,
-        name: str,
-        text: str,
-        left: Mapping[str, Sequence[str | None]],
-        shown: Mapping[str, str] | None = None,
-        own: OwnPhase | None = None,
-    ) -> tuple[answers.Recalled, bytes]:
         verb, request = self.to_recall_run(text, name, left, own, shown)
-        return self.host.ask(verb, request)
+        head, _ = self.host.ask(verb, request)
+        return head.get("token"), head.get("why", "")
 
     def to_recall_run(
         self,
@@ -231,6 +221,33 @@ class ProjectOnHost:
         return self.to_recall_run(
             PROBE, _record_of(question, _asked(question, request)), shown=shown
         )
+
+    def to_ask(
+        self, question: Question[R, A], request: R | None = None
+    ) -> tuple[Verb[asks.Recall, answers.Recalled], asks.Recall]:
+        """Return how the host is asked what `ask` asks it: the last answer, where it holds, and else to ask anew."""
+        verb, recall = self.to_recall(question, request)
+        if self.records:
+            recall["anew"] = asks.Run(
+                command=[self.python, "-"],
+                folder=None,
+                environment={},
+                timeout=self.host.environment.ssh.command_timeout,
+                main=RECORDER,
+                record=self._record_of_answer(question, request),
+                shares_start=True,
+            )
+        return verb, recall
+
+    def _record_of_answer(self, question: Question[R, A], request: R | None) -> asks.Record:
+        """Return what the project's answer to a question is to be recorded as."""
+        asked = _asked(question, request)
+        told: Mapping[str, object] = request or {}
+        redirect = cast("Mapping[str, str]", told.get("redirect", EMPTY))
+        record = self._record(_record_of(question, asked), self.what(PROBE), redirect)
+        record["variables"] = {"FAB_STATIC_PROBE": asked}
+        record["main"] = PROBE
+        return record
 
     def to_unpack(self, text: str, own: OwnPhase | None, name: str, root: str) -> asks.Unpack:
         """Return how the host is asked to take a record of a command from another machine."""
@@ -270,8 +287,8 @@ class ProjectOnHost:
         """
         if not self.recalls:
             return None
-        name = _record_of(question, _asked(question, request))
-        head, known = self._recall(name, PROBE, {}, shown)
+        verb, recall = self.to_recall(question, request, shown or EMPTY)
+        head, known = self.host.ask(verb, recall)
         if not head.get("token") or not known:
             return None
         return self.host.said("recall", known, question.answer)
@@ -288,29 +305,35 @@ class ProjectOnHost:
         Raises:
             BuildError: the project cannot answer: no manage.py, settings that do not import, …
         """
-        asked = _asked(question, request)
-        variables = {"FAB_STATIC_PROBE": asked}
-        main = PROBE
+        if question.is_remembered and self.recalls:
+            verb, recall = self.to_ask(question, request)
+            head, said = self.host.ask(verb, recall)
+            if head.get("token") and said:
+                return self.host.said("recall", said, question.answer)
+            if "ran" in head:
+                return self._answered(
+                    question, Ran.told(head["ran"], said.decode(errors="replace"))
+                )
         self._teach()
-        record: asks.Record | None = None
-        if question.is_remembered:
-            known = self.recall_answer(question, request)
-            if known is not None:
-                return known
-            if self.records:
-                redirect: Mapping[str, str] = (request or {}).get("redirect", {})
-                record = self._record(_record_of(question, asked), self.what(PROBE), redirect)
-                record["variables"] = variables
-                record["main"] = main
-                main = RECORDER
+        is_recorded = question.is_remembered and self.records
+        record = self._record_of_answer(question, request) if is_recorded else None
+        variables = {"FAB_STATIC_PROBE": _asked(question, request)}
         ran = self.host.run(
             [self.python, "-"],
             folder=self.path,
             environment=self.variables if record else {**self.variables, **variables},
-            main=main,
+            main=RECORDER if record else PROBE,
             record=record,
             shares_start=record is not None,
         )
+        return self._answered(question, ran)
+
+    def _answered(self, question: Question[R, A], ran: Ran) -> A:
+        """Return what the project has answered.
+
+        Raises:
+            BuildError: it could not.
+        """
         lines = [line for line in ran.output.splitlines() if line.startswith(MARKER)]
         if not lines:
             raise failure(self, "the probe of the Django project", ran)

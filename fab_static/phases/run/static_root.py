@@ -144,6 +144,11 @@ def command_of_collectstatic(deploy: Deployment) -> str:
     return deploy.environment.build.command_of("collectstatic")
 
 
+def of_collectstatic(deploy: Deployment) -> questions.OfCollectstatic:
+    """Return what the project is asked of the command that collects."""
+    return questions.OfCollectstatic(words=words_of_collectstatic(deploy))
+
+
 def words_of_collectstatic(deploy: Deployment) -> list[str] | None:
     """Return the words of the command that collects, from which the project tells what it leaves out.
 
@@ -162,8 +167,7 @@ def compare_with_finders(deploy: Deployment) -> Left:
     Raises:
         BuildError: files are missing that it must have collected.
     """
-    question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
-    answer = deploy.project(deploy.build).ask(questions.COLLECTED, question)
+    answer = deploy.project(deploy.build).ask(questions.COLLECTED, of_collectstatic(deploy))
     _refuse_nothing(deploy, answer)
     if answer["missing"]:
         _refuse_missing(deploy, answer)
@@ -216,9 +220,7 @@ def refuse_faulty_sources(deploy: Deployment, failure: BuildError) -> None:
         BuildError: in place of the command's own.
     """
     try:
-        answer = deploy.project(deploy.build).ask(
-            questions.FAULTS, questions.OfCollectstatic(words=words_of_collectstatic(deploy))
-        )
+        answer = deploy.project(deploy.build).ask(questions.FAULTS, of_collectstatic(deploy))
     except BuildError:  # what has failed says more
         return
     faults = answer["faults"]

@@ -204,10 +204,11 @@ class Ran(TypedDict):
 
 
 class Recalled(TypedDict):
-    """The recorded run that would read the same now; or why there is none."""
+    """The recorded run that would read the same now; or why there is none, and how another ended."""
 
     token: NotRequired[str]
     why: NotRequired[str]
+    ran: NotRequired[Ran]
 
 
 class Packed(TypedDict):

@@ -305,6 +305,7 @@ class Recall(TypedDict):
     left: dict[str, list[str | None]]  # file -> the SHA-256s that it may have
     shown: dict[str, str]
     keep: bool  # note that it was used
+    anew: NotRequired[Run]  # in this folder and environment, where it would read something else
 
 
 class Here(TypedDict):

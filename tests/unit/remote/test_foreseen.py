@@ -12,6 +12,7 @@ from fab_static.host.agent.differences import difference
 from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, Question, RemoteHost
+from fab_static.remote.foreseen import Foreseen
 
 TEXT = b"a listing, many times the same\n" * 1000
 NAME = hashlib.sha256(TEXT).hexdigest()
@@ -161,3 +162,12 @@ def test_what_comes_after_a_command_that_failed_is_not_done(
     assert ran.code == 1
     assert host.ask(verbs.STATE)[0]["journal"] is None
     assert not kept.exists()
+
+
+def test_what_a_host_recalls_is_known_to_who_would_have_it_asked_anew() -> None:
+    """The first questions of a run have nothing run: a project that hangs would keep `prune` waiting."""
+    recall = {"name": "settings-0123456789abcdef", "what": ["python3"], "left": {}}
+    foreseen = Foreseen()
+    foreseen.keep(verbs.RECALL, recall, ({"token": "t"}, b"{}"))
+    assert foreseen.answer(verbs.RECALL, {**recall, "name": "another-0123456789abcdef"}) is None
+    assert foreseen.answer(verbs.RECALL, {**recall, "anew": {}}) == ({"token": "t"}, b"{}")

@@ -54,7 +54,10 @@ def test_without_a_bucket_nothing_of_one_is_sent():
 
 
 def test_a_static_host_gets_all_but_what_concerns_a_project():
-    assert {*VERBS.values()} - names_in(["static"]) == {*OF_PROJECTS, *OF_BUILDS} - {"processes"}
+    assert {*VERBS.values()} - names_in(["static"]) == {*OF_PROJECTS, *OF_BUILDS} - {
+        "processes",
+        "recorded",
+    }
 
 
 def imported(text):

@@ -126,3 +126,27 @@ def test_an_answer_is_recalled_only_by_who_may_and_only_to_questions_that_are_re
     assert may.ask(SETTINGS)["from"] == "record"
     assert may_not.ask(SETTINGS)["from"] == "project"
     assert may.ask(SOURCES)["from"] == "project"
+
+
+def test_who_finds_an_answer_old_has_the_new_one_from_the_same_request(started: Started) -> None:
+    """To be told so, and to ask then, took two trips to a host far away."""
+    ran = {"code": 0, "timed_out": False, "token": "t", "unseen": [], "written": []}
+    said = f'loading…\n{MARKER}{{"ok": true, "from": "project"}}'.encode()
+    started.host.before["recall"] = lambda: ({"why": "a.py has changed", "ran": ran}, said)
+    assert started.project(recalls=True, records=True).ask(SETTINGS)["from"] == "project"
+    assert started.commands == []
+
+
+def test_who_only_looks_has_no_host_record_an_answer(started: Started) -> None:
+    assert "anew" not in started.project(recalls=True).to_ask(SETTINGS)[1]
+    anew = started.project(recalls=True, records=True).to_ask(SETTINGS)[1]["anew"]
+    assert anew["main"] == RECORDER
+    assert SECRET not in str(anew)
+
+
+def test_a_project_that_cannot_answer_anew_says_where(started: Started) -> None:
+    ran = {"code": 1, "timed_out": False}
+    started.host.before["recall"] = lambda: ({"why": "…", "ran": ran}, b"Segmentation fault")
+    with pytest.raises(BuildError, match="the probe of the Django project failed"):
+        started.project(recalls=True, records=True).ask(SETTINGS)
+    assert started.commands == []
