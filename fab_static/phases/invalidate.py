@@ -214,4 +214,4 @@ def _forget(deploy: Deployment) -> None:
         return
     deploy.journal.to_invalidate = {}
     deploy.journal.invalidation = None
-    deploy.journal.save()
+    deploy.journal.save(waits=False)  # lost, the next run asks once more, and is not charged again

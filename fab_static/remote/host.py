@@ -313,13 +313,27 @@ class RemoteHost:
             record=record,
             shares_start=shares_start,
         )
-        if not only_looks:
-            self._foreseen.answer(verbs.RUN, request)
+        if not only_looks or self._foreseen.has(verbs.RUN, request):
+            known = self._foreseen.answer(verbs.RUN, request)
+            if known and only_looks:
+                return Ran.told(known[0], known[1].decode(errors="replace"))
         asked: list[Question] = [*before, (verbs.RUN, request), *after]
         at = len(before)
         done = self._requests.chained(self._as_sent(asked), at + 1, collect, limit + 30)
         self._foreseen.keep_all(after, done[at + 1 :])
         return Ran.told(cast("answers.Ran", done[at][0]), kept.all().decode(errors="replace"))
+
+    def to_look(self, command: list[str], folder: str) -> tuple[AnyVerb, asks.Run]:
+        """Return how the host is asked to run a command that changes nothing, so that `run` has the answer."""
+        return verbs.RUN, asks.Run(
+            command=command,
+            folder=folder,
+            environment={},
+            timeout=self.environment.ssh.command_timeout,
+            main=None,
+            record=None,
+            shares_start=False,
+        )
 
     def cancel(self) -> None:
         """Have the agent end what it works on; who waits for the answer is told. From any thread."""

@@ -11,22 +11,26 @@ from collections.abc import Iterator
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.reuse import command_of, versions_files_left
+from fab_static.phases.run.revisions import LAST_COMMIT, REVISION, to_ask_git
 from fab_static.phases.run.settings import manifest_path
-from fab_static.phases.run.static_root import guard_request, words_of_collectstatic
+from fab_static.phases.run.static_root import guard_request, of_collectstatic
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import Question, RemoteHost
 
 FIRST = "collectstatic"
+BUILDS = ("deploy", "prepare")
 BUILDS_OR_RENDERS = {"build", "web"}
 
 
 def foresee_beginning(deploy: Deployment) -> None:
-    """Ask every host what a run begins with: its state, its facts, and the project's settings."""
+    """Ask every host what a run begins with: its state, its facts, the project's settings, and its revision."""
 
     def asked(host: RemoteHost) -> None:
         wanted: list[Question] = [(verbs.STATE, None), (verbs.FACTS, None)]
         if deploy.reuse == "yes" and not deploy.by_itself and BUILDS_OR_RENDERS & {*host.roles}:
             wanted.append(deploy.project(host).to_recall(questions.SETTINGS))
+            if host == deploy.build and (deploy.command or "").startswith(BUILDS):
+                wanted.append(to_ask_git(deploy, LAST_COMMIT))
         host.foresee(wanted)
 
     deploy.on(deploy.hosts(), asked)
@@ -58,11 +62,12 @@ def foresee_seal(deploy: Deployment) -> None:
     whether sources have come since they were collected.
     """
     if deploy.reuse == "yes" and not deploy.by_itself:
-        question = questions.OfCollectstatic(words=words_of_collectstatic(deploy))
+        question = of_collectstatic(deploy)
         project = deploy.project(deploy.build)
         wanted = [*_manifests(deploy), *_seals(deploy)]
         wanted.append(project.to_ask(questions.SHADOWED, question))
         wanted.append(project.to_ask(questions.INTEGRITY))
+        wanted.append(to_ask_git(deploy, REVISION))
         entry = deploy.journal.phases.get(FIRST)
         if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
             left = versions_files_left(deploy, entry)

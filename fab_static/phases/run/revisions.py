@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wording import counted
-from fab_static.remote import RemoteHost
+from fab_static.remote import Question, RemoteHost
 
+REVISION = ("rev-parse", "--verify", "HEAD")
+LAST_COMMIT = ("log", "-n", "1", "--format=%H%n%s")
 MOST = 20  # commits that are asked for
 SHOWN = 5  # in the terminal
 SHORT = 7  # digits, as git shows them
@@ -48,14 +50,14 @@ class Built:
 
 def revision_of(deploy: Deployment, host: RemoteHost) -> str | None:
     """Return the git commit of the checkout on a host, or None if that is not a git checkout."""
-    found = _git(deploy, host, "rev-parse", "--verify", "HEAD")
+    found = _git(deploy, host, *REVISION)
     return found[0].split()[0] if found and found[0].strip() else None
 
 
 def built(deploy: Deployment) -> Built | None:
     """Return what is built of the checkout on the build host, or None if it is not a git checkout."""
     try:
-        found = _git(deploy, deploy.build, "log", "-n", "1", "--format=%H%n%s")
+        found = _git(deploy, deploy.build, *LAST_COMMIT)
     except FabStaticError:  # what is wrong there is told by the phase that needs the checkout
         return None
     if not found or not _HASH.fullmatch(found[0]):
@@ -102,10 +104,19 @@ def others(
     }
 
 
+def to_ask_git(deploy: Deployment, words: Sequence[str]) -> Question:
+    """Return how the build host is asked what git says of its checkout, so that whoever wants to know has the answer."""
+    path = deploy.project(deploy.build).path
+    return deploy.build.to_look(_command(path, words), path)
+
+
+def _command(path: str, words: Sequence[str]) -> list[str]:
+    # the checkout may belong to another user than the one who deploys
+    return ["git", "-c", f"safe.directory={path}", *words]
+
+
 def _git(deploy: Deployment, host: RemoteHost, *words: str) -> list[str] | None:
     """Return the lines that git prints in the checkout of a host, or None if it fails."""
     path = deploy.project(host).path
-    # the checkout may belong to another user than the one who deploys
-    command = ["git", "-c", f"safe.directory={path}", *words]
-    ran = host.run(command, folder=path, only_looks=True)
+    ran = host.run(_command(path, words), folder=path, only_looks=True)
     return ran.output.splitlines() if ran.code == 0 else None

@@ -38,6 +38,9 @@ class BuildHost:
         self.asked.append((verb.name, request))
         return {}, body
 
+    def later(self, verb: Any, body: bytes = b"") -> None:
+        self.ask(verb, body=body)
+
     @property
     def noted(self) -> int:
         return sum(more["entry"]["paths"] for command, more in self.asked if command == "note")

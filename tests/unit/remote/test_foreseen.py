@@ -164,6 +164,26 @@ def test_what_comes_after_a_command_that_failed_is_not_done(
     assert not kept.exists()
 
 
+def test_a_command_that_was_foreseen_is_not_run_again(host: RemoteHost) -> None:
+    """What git says of the checkout goes along with the first questions."""
+    command = ["echo", "said"]
+    host.foresee([host.to_look(command, "/"), (verbs.STATE, None)])
+    sent = host.requests
+    assert host.run(command, folder="/", only_looks=True).output == "said\n"
+    host.ask(verbs.STATE)
+    assert host.requests == sent
+
+
+def test_a_command_that_may_change_something_runs_whatever_was_foreseen(
+    host: RemoteHost, tmp_path: Path
+) -> None:
+    command = ["touch", "ran"]
+    host.foresee([host.to_look(command, str(tmp_path)), (verbs.STATE, None)])
+    (tmp_path / "ran").unlink()
+    assert host.run(command, folder=str(tmp_path)).code == 0
+    assert (tmp_path / "ran").exists()
+
+
 def test_what_a_host_recalls_is_known_to_who_would_have_it_asked_anew() -> None:
     """The first questions of a run have nothing run: a project that hangs would keep `prune` waiting."""
     recall = {"name": "settings-0123456789abcdef", "what": ["python3"], "left": {}}

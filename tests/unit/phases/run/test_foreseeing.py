@@ -54,6 +54,17 @@ def test_each_host_is_asked_once_for_all_that_a_run_begins_with(
     }
 
 
+@pytest.mark.parametrize(("command", "asks_git"), [("deploy --resume", True), ("rollback", False)])
+def test_git_is_asked_along_where_something_is_built(
+    site: Site, foreseen: dict[str, list[str]], command: str, asks_git: bool
+) -> None:
+    deploy = site.deployment()
+    deploy.command = command
+    foresee_beginning(deploy)
+    assert ("run" in foreseen["build1"]) is asks_git
+    assert "run" not in foreseen["web1"]
+
+
 def test_a_build_is_asked_of_each_phase_that_ran_and_of_each_listing_once(
     site: Site, foreseen: dict[str, list[str]]
 ) -> None:
