@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fab_static.errors import BuildError, ManifestError
@@ -15,6 +15,7 @@ from fab_static.plan.text import decoded
 from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import indented
+from fab_static.remote import Question
 
 NOT_SEEN = "it is a shell line, and what that reads is not seen"  # host/project/reads/shell_line.py
 INSTALL = "; mend that on the build host, or name what it reads in its `reads`"
@@ -70,9 +71,9 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     given = phases[base]["listing"] if base else None
     project, shown = deploy.project(deploy.build), writes.manifests_before(deploy, name)
     replay = _to_replay(deploy, name, entry, given) if given and entry["base"] else None
-    if replay and entry["base"] != given:  # both in one trip
+    if given and replay and entry["base"] != given:  # all in one trip
         recall = project.to_recall_run(command_of(deploy, name), name, left, own, shown)
-        deploy.build.foresee([recall, (verbs.REPLAY, replay)])
+        deploy.build.foresee([recall, (verbs.REPLAY, replay), *_of_versions(deploy, given)])
     token, why = project.recall(command_of(deploy, name), name, left, own, shown)
     if token is None:
         return Known(None, why)
@@ -96,6 +97,15 @@ def _to_replay(deploy: Deployment, name: str, entry: Entry, given: str) -> asks.
         now=given,
         keep=deploy.lock is not None,
     )
+
+
+def _of_versions(deploy: Deployment, given: str) -> Iterator[Question]:
+    """Yield how the host is asked for the versions file that a phase meets: see `_other_part`."""
+    file = listings.read(deploy, given)["extra"].get(
+        deploy.facts(deploy.build)["resource_versions"]
+    )
+    if file:
+        yield verbs.READ_OBJECT, asks.Object(object=file[0])
 
 
 def _replayed(deploy: Deployment, entry: Entry, replay: asks.Replay) -> Known:

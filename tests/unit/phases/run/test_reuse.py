@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from fab_static.errors import BuildError
+from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.reuse import what_is_known
-from fab_static.remote import Ran
+from fab_static.remote import Question, Ran
 from tests.unit.phases.run.builds import Build, appends, left
-from tests.unit.site import Site
+from tests.unit.site import ScriptedHost, Site
 
 
 class Recorded:
@@ -130,3 +131,21 @@ def test_a_file_that_has_changed_is_named_as_in_the_checkout(
     recorded.answer = {"why": f"{code}/shop/a.html has changed"}
     known = what_is_known(deploy, "compress", "resource_static")
     assert known.why == "shop/a.html has changed"
+
+
+def test_a_phase_on_another_state_asks_for_all_in_one_trip(
+    shop: Site, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it reads the same, what it would make of that state, and the versions that it asked for."""
+    foreseen: list[Question] = []
+    monkeypatch.setattr(ScriptedHost, "foresee", lambda _, questions: foreseen.extend(questions))
+    shop.hosts["build1"].before["replay"] = lambda: ({"why": "site.css has changed"}, b"")
+    deploy = shop.deployment()
+    deploy.journal.phases["compress"]["base"] = "b" * 64
+    recorded.found("compress")
+    assert what_is_known(deploy, "compress", "resource_static").why == "site.css has changed"
+    assert [verb.name for verb, *_ in foreseen] == ["recall", "replay", "read_object"]
+    extra = listing_of(deploy, "resource_static")["extra"]
+    versions = extra[deploy.facts(deploy.build)["resource_versions"]]
+    assert versions
+    assert foreseen[-1][1] == {"object": versions[0]}
