@@ -8,6 +8,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.signing import bring_trust, refuse_untrusted
+from fab_static.phases.run.web_checks import to_ask_before
 from fab_static.plan.provenance import words
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
@@ -46,11 +47,11 @@ def verify(deploy: Deployment) -> None:
 
 
 def to_verify(deploy: Deployment, host: RemoteHost, release: Release) -> list[Question]:
-    """Return what `verify` will ask a host that holds the release."""
+    """Return what `verify` will ask a host that holds the release, and `activate` where it follows."""
     asked: list[Question] = [(verbs.VERIFY, _request(host, release, deploy.seals.sha256(release)))]
     if release.offline_manifest and "web" in host.roles and deploy.project(host).recalls:
         asked.append(to_ask_coverage(deploy, host, release))
-    return asked
+    return [*asked, *(to_ask_before(deploy, host) if "activate" in deploy.to_come else ())]
 
 
 def _request(host: RemoteHost, release: Release, seal: str) -> asks.Verify:

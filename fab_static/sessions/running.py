@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 from fab_static.doctor.cdn import preflight
 from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
 from fab_static.looking.difference import difference_of
 from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.locking import proving_itself
 from fab_static.phases.run.revisions import built
 from fab_static.phases.run.sharing import refuse_shared, refuse_unwritable
 from fab_static.plan.budget import Budget
@@ -22,7 +23,8 @@ from fab_static.sessions import Confirm
 
 SHOWN = 10  # pages named in one message
 # what these do on hosts that keep no lock cannot be taken back: the lock is proved before they begin
-PROVED = ("promote", "activate", "prune")
+PROVED = ("promote", "prune")
+PROVES = "activate"  # so is it here, with what it notes before it flips
 
 
 def check(deploy: Deployment, names: Sequence[str]) -> None:
@@ -110,7 +112,7 @@ class Run:
         started = time.monotonic()
         at_build = name in (*BUILD, *deploy.environment.build.own, "seal", *TAKING)
         with (
-            _proving_itself(deploy, name) if name not in PROVED else nullcontext(),
+            nullcontext() if name in (*PROVED, PROVES) else proving_itself(deploy, task_name(name)),
             deploy.timeline.phase(name),
             deploy.show.phase(task_name(name)),
             deploy.timeline.on(deploy.build.name) if at_build else nullcontext(),
@@ -226,17 +228,6 @@ class Run:
                     raise
                 failed.append(error)
         return failed
-
-
-@contextmanager
-def _proving_itself(deploy: Deployment, name: str) -> Iterator[None]:
-    """Have each request to the build host prove that the lock is ours."""
-    if deploy.lock:
-        deploy.build.held = deploy.lock.held_at(task_name(name))
-    try:
-        yield
-    finally:
-        deploy.build.held = None
 
 
 def _went_back(

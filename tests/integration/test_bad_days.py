@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from fab_static import api
+from fab_static.errors import DeployLockedError
 from tests.integration.conftest import HOSTS, Operator, get
 
 PHASES = {"phases": ["collectstatic", "compress"]}
@@ -484,6 +486,23 @@ def test_a_stolen_lock_stops_the_deploy_before_it_changes_anything_more(tiny: Op
     assert first.returncode == 3
     assert "this deploy does not hold the lock any more" in error
     assert tiny.json("status", name=name)["live"] is None
+
+
+def test_a_lock_stolen_while_somebody_is_asked_lets_nothing_go_live(tiny: Operator) -> None:
+    """Who answers after an hour may not know that another has deployed since (G6)."""
+    name = elsewhere(tiny, "asked")
+
+    def stolen_meanwhile(_: object) -> bool:
+        tiny.fab("unlock", "--steal", "--because", "a test", name=name)
+        return True
+
+    with (
+        api.Session(name, inventories=tiny.folder / "inventories") as session,
+        pytest.raises(DeployLockedError, match="does not hold the lock any more"),
+    ):
+        session.deploy(confirm=stolen_meanwhile)
+    status = tiny.json("status", name=name)
+    assert {host["live"] for host in status["hosts"]} == {None}
 
 
 def test_secrets_reach_the_project_and_nothing_else(tiny: Operator) -> None:

@@ -37,6 +37,7 @@ from invoke.exceptions import Exit
 
 from fab_static import api
 from fab_static.host.agent.explaining import explained
+from fab_static.host.agent.lock import refuse_lost
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import function_of
@@ -266,6 +267,8 @@ class ScriptedHost(RemoteHost):
         if isinstance(body, Deflated):
             body = zlib.decompress(body)
         try:
+            if self.held:
+                refuse_lost(self.agent.host, self.held)  # type: ignore[arg-type]
             answer = function_of(do)(self.agent, {"do": do, **(request or {})}, body)  # type: ignore[arg-type]
         except Exception as error:
             raise self._agent.refused(explained(error)) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fab_static.phases.run.deployment import Deployment
@@ -23,6 +25,30 @@ def lock_of(deploy: Deployment, phase: str) -> Ownership:
 def keeps_lock(deploy: Deployment) -> bool:
     """Tell whether the build host keeps the lock."""
     return deploy.environment.notes is None
+
+
+@contextmanager
+def proving_itself(deploy: Deployment, phase: str) -> Iterator[None]:
+    """Have each request to the build host prove that the lock is ours."""
+    if deploy.lock:
+        deploy.build.held = deploy.lock.held_at(phase)
+    try:
+        yield
+    finally:
+        deploy.build.held = None
+
+
+@contextmanager
+def proved(deploy: Deployment, phase: str) -> Iterator[None]:
+    """Have the lock proved by what is asked of the build host meanwhile; where a bucket keeps it, at once.
+
+    Raises:
+        DeployLockedError: it is another's now.
+    """
+    if deploy.lock and not keeps_lock(deploy):
+        deploy.lock.prove()
+    with proving_itself(deploy, phase):
+        yield
 
 
 def holder_of(deploy: Deployment) -> Holder | None:

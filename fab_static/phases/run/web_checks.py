@@ -9,7 +9,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import patience
 from fab_static.plan.inventory import expand_url
 from fab_static.plan.wire import asks, verbs
-from fab_static.remote import RemoteHost
+from fab_static.remote import Question, RemoteHost
 
 FIRST_SECONDS = 5.0  # for the one answer before the flip
 # RFC 9110 and 6585: too slow, too early, too many; the URL may be right
@@ -49,9 +49,20 @@ def unwell_before(deploy: Deployment) -> Collection[RemoteHost]:
     return unwell
 
 
+def to_ask_before(deploy: Deployment, host: RemoteHost) -> list[Question]:
+    """Return what `unwell_before` will ask a host."""
+    check = deploy.environment.web.check
+    if not check or "web" not in host.roles:
+        return []
+    return [(verbs.HTTP, _request(expand_url(check, host.host)))]
+
+
+def _request(url: str) -> asks.Http:
+    return asks.Http(url=url, timeout=FIRST_SECONDS, once=True)
+
+
 def _answer(host: RemoteHost, url: str) -> str:
-    head, _ = host.ask(verbs.HTTP, asks.Http(url=url, timeout=FIRST_SECONDS, once=True))
-    return head["answer"]
+    return host.ask(verbs.HTTP, _request(url))[0]["answer"]
 
 
 def _is_wrong(answer: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from fab_static.errors import RemoteError
+from fab_static.errors import DeployLockedError, RemoteError
 from fab_static.phases.activate import activate
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.lock import Lock
+from fab_static.plan.wire import asks, verbs
 from tests.unit.site import NEW, OLD, Site
 
 
@@ -61,6 +64,37 @@ def test_what_caches_must_forget_is_noted_before_the_first_link_moves(site: Site
     site.hosts["edge1"].after["flip"] = look
     activate(deploy)
     assert noted == [{"to_invalidate": {"logo.svg": None}, "if_undone": {"logo.svg": None}}]
+
+
+@pytest.fixture
+def locked(site: Site) -> Iterator[Deployment]:
+    """A run that has OLD at hand, and holds the lock."""
+    deploy = to_old(site)
+    deploy.lock = Lock(deploy.build, "anna@desk", "rollback")
+    deploy.lock.take()
+    yield deploy
+    deploy.lock.release()
+
+
+def test_the_note_before_the_flip_proves_the_lock_and_the_way_back_needs_no_proof(
+    site: Site, locked: Deployment
+) -> None:
+    """A beat before it was a trip more; a robbed owner still puts back what he has flipped."""
+    build1, held = site.hosts["build1"], []
+    build1.after["write_journal"] = lambda: held.append(build1.held)
+    site.hosts["edge1"].after["flip"] = lambda: held.append(build1.held)
+    activate(locked)
+    assert locked.lock
+    assert held == [{"token": locked.lock.token, "phase": "activate"}, None]
+
+
+def test_nothing_flips_where_the_lock_was_stolen(site: Site, locked: Deployment) -> None:
+    request = asks.Lock(owner="ben@laptop", process=4711, phase="unlock", steal=True)
+    site.hosts["build1"].sibling().ask(verbs.LOCK, request)
+    with pytest.raises(DeployLockedError, match="ben@laptop took it"):
+        activate(locked)
+    assert flipped(site) == []
+    assert site.live() == dict.fromkeys(site.hosts, NEW)
 
 
 def test_a_flip_that_fails_is_put_back_the_last_host_first(site: Site) -> None:

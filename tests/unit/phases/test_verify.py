@@ -8,7 +8,7 @@ import pytest
 
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.verify import verify
+from fab_static.phases.verify import to_verify, verify
 from tests.unit.site import NEW, Site
 
 Build = Callable[..., Deployment]
@@ -54,3 +54,17 @@ def test_a_seal_that_is_not_the_one_that_was_sealed_is_no_release(
     with pytest.raises(FabStaticError) as caught:
         verify(everywhere)
     assert "edge1" in caught.value.where
+
+
+@pytest.mark.parametrize(("to_come", "asks"), [(("activate", "probe"), ["http"]), ((), [])])
+def test_what_is_asked_before_a_flip_goes_along_where_one_follows(
+    shop: Site, everywhere: Deployment, to_come: tuple[str, ...], asks: list[str]
+) -> None:
+    everywhere.to_come = to_come
+    release = everywhere.current_release()
+    asked = {
+        name: [verb.name for verb, *_ in to_verify(everywhere, host, release)]
+        for name, host in shop.hosts.items()
+    }
+    assert asked["edge1"] == ["verify"]
+    assert [one for one in asked["web1"] if one == "http"] == asks

@@ -9,7 +9,7 @@ import pytest
 
 from fab_static.phases.run.bucket_lock import BucketLock
 from fab_static.phases.run.lock import Lock
-from fab_static.phases.run.locking import holder_of, lock_of
+from fab_static.phases.run.locking import holder_of, lock_of, proved
 from fab_static.plan.inventory import S3, Environment, Host, Project
 from tests.strict_s3 import REGION, StrictS3
 from tests.unit.site import Site, taken
@@ -42,3 +42,21 @@ def test_a_bucket_keeps_it_where_this_machine_may_be_a_runner(
         lock.release()
     assert found
     assert (found["owner"], found["phase"]) == ("anna@ci1", "deploy")
+
+
+@pytest.mark.parametrize(("notes", "beats"), [(None, 0), ("a bucket", 1)])
+def test_a_lock_in_a_bucket_is_proved_before_the_build_host_is_asked(
+    notes: str | None, beats: int
+) -> None:
+    """A build host that keeps no lock refuses nobody."""
+    told: list[str] = []
+    lock = SimpleNamespace(
+        prove=lambda: told.append("proved"),
+        held_at=lambda phase: {} if notes else {"token": "ours", "phase": phase},
+    )
+    environment, build = SimpleNamespace(notes=notes), SimpleNamespace(held=None)
+    deploy: Any = SimpleNamespace(lock=lock, environment=environment, build=build)
+    with proved(deploy, "activate"):
+        assert told == ["proved"] * beats
+        assert bool(build.held) is not bool(notes)
+    assert build.held is None
