@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 from fab_static.host import project
@@ -24,14 +25,29 @@ OF_BUILDS = (
 )
 
 
-@cache
+_PACKING = (
+    threading.Lock()
+)  # hosts are asked at once, each by its own thread: it is packed once for all
+
+
 def project_archive(*, builds: bool = True) -> bytes:
     """Return what is sent to the project's interpreter, on a host that builds, or on one that only renders."""
+    with _PACKING:
+        return _archive(builds=builds)
+
+
+def project_digest() -> str:
+    """Return what stands for that code: a record is used again by the version that wrote it, and by no other."""
+    with _PACKING:
+        return _digest()
+
+
+@cache
+def _archive(*, builds: bool) -> bytes:
     without = () if builds else [f"fab_static_sent.host.project.{name}" for name in OF_BUILDS]
     return archive(project, without=without)
 
 
 @cache
-def project_digest() -> str:
-    """Return what stands for that code: a record is used again by the version that wrote it, and by no other."""
+def _digest() -> str:
     return digest_of(project)
