@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fab_static.doctor.findings import Finding, advice, good
+from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.wire import questions
@@ -26,7 +26,8 @@ def of_templates(deploy: Deployment, host: RemoteHost) -> list[Finding]:
     try:
         answer = deploy.project(host).ask(questions.LINT)
     except FabStaticError as error:
-        return [advice(host.name, "templates", f"cannot be read: {error.what}", error.mend)]
+        judged = bad if "compress" in deploy.environment.build.phases else advice
+        return [judged(host.name, "templates", f"cannot be read: {error.what}", error.mend)]
     return template_findings(host.name, answer)
 
 

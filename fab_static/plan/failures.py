@@ -161,6 +161,10 @@ _CURES = (
         "give it the variable {name}: under project.environment, or its name under project.secrets",
     ),
     (
+        r"\bfab_static[./]django_app\b(?s:.)*No module named '(?:yaml|compressor)'",
+        "install fab_static with what it needs there, into the project's Python: pip install 'fab-static[django]'",
+    ),
+    (
         r"ModuleNotFoundError: No module named '?(?P<name>[\w.]+)'?",
         "install what holds {name} into the project's Python (its requirements), or correct the name: it stands "
         "in project.settings, in INSTALLED_APPS or in an import",

@@ -1,9 +1,11 @@
 """What the doctor says of templates: advice, which fails nothing."""
 
 import io
+from types import SimpleNamespace
 
 from fab_static.doctor.findings import is_well
-from fab_static.doctor.templates import template_findings
+from fab_static.doctor.templates import of_templates, template_findings
+from fab_static.errors import BuildError
 from fab_static.report.found import show_findings
 from fab_static.report.terminal import Terminal
 
@@ -125,3 +127,20 @@ def test_scripts_without_integrity_are_told_once_with_the_headers_to_begin_with(
     header = "Integrity-Policy-Report-Only: blocked-destinations=(script), endpoints=(integrity)"
     assert header in advice["mend"]
     assert advice["details"] == {"base.html": unchecked}
+
+
+def test_templates_that_cannot_be_read_are_a_fault_where_they_are_compressed():
+    """A new user read "all is well", and compress failed."""
+
+    def cannot(_):
+        raise BuildError("no", where="build1", mend="mend it")
+
+    for phases, is_well_then in ((["collectstatic", "compress"], False), (["collectstatic"], True)):
+        build = SimpleNamespace(phases=phases)
+        deploy = SimpleNamespace(
+            environment=SimpleNamespace(build=build),
+            project=lambda _: SimpleNamespace(ask=cannot),
+        )
+        found = of_templates(deploy, SimpleNamespace(name="build1"))
+        assert [(one["what"], one["mend"]) for one in found] == [("cannot be read: no", "mend it")]
+        assert is_well(found) == is_well_then

@@ -139,6 +139,16 @@ def test_nodes_own_frames_say_nothing():
             "give it the variable KEY: under project.environment, or its name under project.secrets",
         ),
         (
+            "InvalidTemplateLibrary: Invalid template library specified. ImportError raised when trying to load "
+            "'fab_static.django_app.templatetags.fab_static': No module named 'yaml'",
+            "install fab_static with what it needs there, into the project's Python: pip install 'fab-static[django]'",
+        ),
+        (
+            '  File "/srv/shop/venv/lib/python3.11/site-packages/fab_static/django_app/project.py", line 22, in <module>\n'
+            "    import yaml\nModuleNotFoundError: No module named 'yaml'\n",
+            "install fab_static with what it needs there, into the project's Python: pip install 'fab-static[django]'",
+        ),
+        (
             "ModuleNotFoundError: No module named 'yaml'",
             "install what holds yaml into the project's Python (its requirements), or correct the name: it stands in "
             "project.settings, in INSTALLED_APPS or in an import",
