@@ -60,7 +60,7 @@ def answer_of(url: str, timeout: float) -> tuple[str, bytes]:
             answer = connection.getresponse()
             return str(answer.status), answer.read(65536)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__, b""
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__, b""
 
 
 def closed_to_nginx(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

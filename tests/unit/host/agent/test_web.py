@@ -9,6 +9,7 @@ import pytest
 
 from fab_static.host.agent import web
 from fab_static.host.agent.web import closed_folder, is_before_gone
+from tests.ports import kept_port
 from tests.unit.host.agent.agents import A
 
 OTHERS = {"uid": 12345, "groups": {12345}, "name": "www-data"}
@@ -42,6 +43,11 @@ def folder(tmp_path):
         if not parent.stat().st_mode & 0o001:
             parent.chmod(0o711)
     return tmp_path
+
+
+def test_why_nothing_answers_is_told_without_a_number():
+    with kept_port() as port:
+        assert web.answer_of(f"http://127.0.0.1:{port}/", 60) == ("Connection refused", b"")
 
 
 def test_the_first_folder_that_nginx_may_not_enter_is_named(folder):

@@ -41,7 +41,7 @@ def test_a_process_that_answers_and_knows_no_such_url_is_refused_before_anything
     assert "flip" not in [verb for _, verb in site.asked]
 
 
-@pytest.mark.parametrize("answer", ["500", "503", "429", "[Errno 111] Connection refused"])
+@pytest.mark.parametrize("answer", ["500", "503", "429", "Connection refused"])
 def test_a_site_that_is_down_may_be_what_a_deploy_mends(site: Site, answer: str) -> None:
     deploy = answering(site, web1=answer)
     answers = iter([answer, "200"])
@@ -92,7 +92,7 @@ def test_what_brings_hosts_together_is_not_refused(site: Site) -> None:
 
 def test_nobody_waits_on_the_way_back_for_what_did_not_answer_before(site: Site) -> None:
     """A wrong port cost twice a minute: once after the flip, and once after the way back."""
-    deploy = answering(site, web1="[Errno 111] Connection refused")
+    deploy = answering(site, web1="Connection refused")
     site.asked.clear()
     with pytest.raises(RemoteError, match="after the reload"):
         activate(deploy)
