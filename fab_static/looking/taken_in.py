@@ -70,6 +70,8 @@ def rebuilt(
 def _texts(deploy: Deployment, release: Release, paths: Iterable[str]) -> dict[str, str]:
     """Return the texts of the sheets among some files, in two trips."""
     sheets = [path for path in paths if path.endswith((".less", ".scss"))]
+    if not sheets:
+        return {}
     wanted = records({release.files[path].sha256: release.files[path].size for path in sheets})
     found = {
         sha256: data

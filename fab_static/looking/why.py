@@ -233,11 +233,12 @@ def _blocks(deploy: Deployment, release: Release, path: str) -> list[MadeOf]:
     question = questions.OfManifest(manifest=None, redirect={}, texts=True)
     with suppress(FabStaticError):
         answer = deploy.project(deploy.build).ask(questions.COVERAGE, question)
-        found = [made_of(block) for key in keys for block in blocks_of(answer, key)]
-        return [
-            {**one, "imports": imported(deploy, release, _files_of([one], release))}
-            for one in found
-        ]
+        found: list[MadeOf] = []
+        for key in keys:  # blocks of one key have one text, wherever they stand
+            blocks = [made_of(block) for block in blocks_of(answer, key)]
+            imports = imported(deploy, release, _files_of(blocks, release))
+            found += [{**one, "imports": imports} for one in blocks]
+        return found
     return []
 
 
