@@ -73,7 +73,7 @@ def deploy(
     """Live · Build, ship and make live: everything.
 
     fab staging deploy
-    fab staging deploy --resume               after a failure, or after a phase by hand
+    fab staging deploy --resume               after a failure, or a phase by hand
     fab production deploy --without edge2     while edge2 is down
     fab production deploy --wait 600 --yes    in CI
     """

@@ -25,6 +25,7 @@ from fab_static.tasks.fabric_settings import given_by, let_fabric_go_on
 from fab_static.tasks.living import activate, deploy, join, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
 from fab_static.tasks.misspelt import refuse_idle, refuse_misspelt
+from fab_static.tasks.ours import folded
 from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
 
@@ -49,6 +50,8 @@ TASKS = (
     cdn_function,
     *(phase_task(name) for name in EVERYTHING if name != "activate"),
 )
+for one in TASKS:
+    one.__doc__ = folded(one.__doc__ or "")
 TASK_WORDS[:] = [spelled(one.name) for one in TASKS]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from inspect import cleandoc
+from itertools import chain
+from textwrap import wrap
 from typing import Any, TypedDict
 
 import invoke.tasks
@@ -13,6 +16,9 @@ from fab_static.errors import InventoryError
 
 # Invoke would give each option the first letter that is free in its task: -v was --verify-cache in one of them
 SHORT = {"verbose": "v", "quiet": "q", "wait": "w", "yes": "y", "json": "j"}
+WIDTH = 76  # Invoke indents help by 2
+_STANDS_ALONE = re.compile(r"\s*fab(?:-static)? ")  # a command
+_BEGINS = re.compile(r"(?:Needs|Leaves|If it fails|Exits)\b")
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smh]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -26,6 +32,19 @@ class OurTask(Task[Any]):
         found = super().arg_opts(name, default, taken_names)
         found["names"] += [SHORT[name]] if name in SHORT else []
         return found
+
+
+def folded(text: str) -> str:
+    """Return a docstring whose lines fit 80 columns as Invoke prints it; lines of commands stay as they are."""
+    found: list[str] = []
+    for line in cleandoc(text).splitlines():
+        goes_on = found and found[-1] and not _STANDS_ALONE.match(found[-1])
+        if line and goes_on and not _STANDS_ALONE.match(line) and not _BEGINS.match(line):
+            found[-1] += f" {line.strip()}"
+        else:
+            found.append(line)
+    whole = [[line] if _STANDS_ALONE.match(line) else wrap(line, WIDTH) or [""] for line in found]
+    return "\n".join(chain.from_iterable(whole))
 
 
 task = partial(invoke.tasks.task, klass=OurTask)

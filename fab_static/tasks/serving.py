@@ -34,7 +34,7 @@ def nginx(
     """Look · Print the nginx configuration of static hosts.
 
     fab production nginx > static.conf
-    fab production nginx --server-name "10.0.0.21 static.example.com" > static.conf
+    fab production nginx --server-name "10.0.0.21 cdn.example.com" > static.conf
     """
     from fab_static.plan.nginx import nginx_server, server_names
 

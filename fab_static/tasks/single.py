@@ -12,7 +12,7 @@ from fab_static.phases import BUILD, EVERYTHING, documentation
 from fab_static.plan.spelling import task_name
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.options import PATH, QUIET, VERBOSE, WAIT
-from fab_static.tasks.ours import OurTask, seconds
+from fab_static.tasks.ours import OurTask, folded, seconds
 
 Body = Callable[..., None]
 
@@ -26,7 +26,7 @@ def phase_task(name: str) -> OurTask:
     body = make(name)
     at = "of your own" if is_own else str(EVERYTHING.index(name) + 1)
     example = f"fab staging {task_name(name)}"
-    body.__doc__ = "\n".join([f"Phase {at} · {words[0]}", *words[1:], "", example])
+    body.__doc__ = folded("\n".join([f"Phase {at} · {words[0]}", *words[1:], "", example]))
     known = {"wait": WAIT, "verbose": VERBOSE, "quiet": QUIET, **options}
     return OurTask(body, name=task_name(name), help=known)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fab_static.errors import InventoryError
 from fab_static.tasks import TASKS
-from fab_static.tasks.ours import SHORT, left_out, seconds
+from fab_static.tasks.ours import SHORT, folded, left_out, seconds
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,25 @@ def test_a_short_option_means_the_same_in_every_task() -> None:
 def test_hosts_are_named_with_commas() -> None:
     assert left_out(" edge2, web3,,edge2") == {"without": ("edge2", "web3")}
     assert left_out(None) == left_out("") == {}
+
+
+def test_help_fits_80_columns_and_commands_stay_in_their_lines() -> None:
+    """Terminals broke lines of 150 columns in the middle of words."""
+    word = "twelve chars"
+    text = f"""Look · Say {word}.
+
+    fab production why 3f9c1a7b2d4e           {" ".join([word] * 5)}
+
+    Needs: {" ".join([word] * 8)}
+        {word} last.
+    Leaves: nothing.
+    """
+    assert folded(text).splitlines() == [
+        f"Look · Say {word}.",
+        "",
+        f"fab production why 3f9c1a7b2d4e           {' '.join([word] * 5)}",
+        "",
+        f"Needs: {' '.join([word] * 5)}",
+        f"{' '.join([word] * 4)} last.",
+        "Leaves: nothing.",
+    ]

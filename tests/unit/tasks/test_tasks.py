@@ -61,6 +61,9 @@ def test_every_task_says_what_it_does_and_shows_an_example_of_itself(task):
     assert examples
     at = 1 if task.name == "init" else 2  # it comes before there is an environment
     assert all(words[at] == task.name.replace("_", "-") for words in examples)
+    assert [
+        line for line in task.__doc__.splitlines() if len(line) > 78
+    ] == []  # Invoke indents by 2
     assert set(task.help) == {argument.name for argument in task.get_arguments()}
 
 
