@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypedDict
 
 from fab_static.host.agent.protocol import RECORD
 from fab_static.looking.downloads import downloads_of
 from fab_static.phases import GO_LIVE, PREPARE
 from fab_static.phases.run.caching import distribution_of, see
+from fab_static.phases.run.carried import foreseen
 from fab_static.phases.run.collected import hashed_names
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.flipping import steps
@@ -135,6 +136,13 @@ def _known(deploy: Deployment) -> dict[str, Known]:
             break
         before = None if is_of_sources(name, deploy.order) else name
     return found
+
+
+def _taken(deploy: Deployment, known: Mapping[str, Known]) -> tuple[set[str], str]:
+    """Return the phases that the cache that travels would give, of those that nobody knows here; and why no more."""
+    left = [name for name in deploy.phases if not _need_not_run(known, name)]
+    before = [name for name in known if name not in left and not is_of_sources(name, deploy.order)]
+    return foreseen(deploy, left, before[-1] if before else None) if left else (set(), "")
 
 
 def _need_not_run(known: Mapping[str, Known], name: str) -> bool:
@@ -280,8 +288,9 @@ def _lacking(
 def _phases(
     deploy: Deployment, known: Mapping[str, Known], diff: Diff, staged: Release | None
 ) -> list[PhasePlan]:
-    reason = _why_built(deploy, diff, staged)
-    return [*_of_build(deploy, known, reason), *_after_build(deploy, staged)]
+    taken, why = _taken(deploy, known)
+    reason = why or _why_built(deploy, diff, staged)
+    return [*_of_build(deploy, known, taken, reason), *_after_build(deploy, staged)]
 
 
 def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
@@ -297,18 +306,26 @@ def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
     return f"{counted(count, 'collected file')} changed since the last build"
 
 
-def _of_build(deploy: Deployment, known: Mapping[str, Known], reason: str) -> Iterator[PhasePlan]:
+def _of_build(
+    deploy: Deployment, known: Mapping[str, Known], taken: Collection[str], reason: str
+) -> Iterator[PhasePlan]:
     runs: str | None = None  # the first that runs
     for name in deploy.order:
         if name not in deploy.environment.build.phases:
             yield {"name": name, "will_run": False, "why": "not in build.phases"}
             continue
         will_run, why = not _need_not_run(known, name), "nothing that it reads has changed"
-        if will_run and runs:
+        if name in taken:
+            will_run, why = (
+                False,
+                "the cache has what it leaves: it read the same on another machine",
+            )
+        elif will_run and runs:
             why = f"{runs} runs before it"
         elif will_run:
             is_own = name in deploy.environment.build.own and deploy.journal.phases
-            reasons = [known[name].why] if is_own else [known[name].why, reason]
+            own = known[name].why if name in known else ""
+            reasons = [own] if is_own else [own, reason]
             why = "; ".join(filter(None, reasons))
             runs = name
         yield {"name": name, "will_run": will_run, "why": why}

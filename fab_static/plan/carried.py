@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import TypedDict, TypeVar, cast
 
@@ -290,6 +291,20 @@ def wrote(left: Left, listings: Mapping[str, Listing]) -> dict[str, int]:
     before = objects([listings[left["base"]]] if left["base"] else [])
     after = objects(listings[one] for one in (left["listing"], left.get("wrote")) if one)
     return {sha256: size for sha256, size in after.items() if sha256 not in before}
+
+
+def apart_from(build: Build, name: str, others: Collection[str], root: str) -> Record:
+    """Return what a phase of a build read, without what is made before it runs, and the folders which that lies in.
+
+    That is the static root, as a path below the checkout, and what these other phases of the build wrote there.
+    """
+    record = build["steps"][name]["record"]
+    wrote = [build["steps"][one]["left"].get("wrote") for one in others]
+    files = [build["listings"][one]["files"] for one in wrote if one]
+    made = [PurePosixPath("{project}", path) for path in (root, *chain.from_iterable(files))]
+    names = {str(one) for path in made for one in (path, *path.parents)}
+    rows = [row for row in record["inputs"] if row[1].partition("\0")[0] not in names]
+    return {**record, "inputs": rows}
 
 
 def packs_of(builds: Iterable[Build | Copies]) -> dict[str, tuple[str, int]]:

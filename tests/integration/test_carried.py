@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fab_static.api import Session
 from fab_static.errors import BuildError
 from fab_static.plan import carried
 from tests.integration.conftest import Told, on_this_machine, write_tiny
@@ -44,14 +46,18 @@ class Machine:
             os.utime(path, (age, age))
         (folder / "inventories").mkdir()
 
-    def build(self, words: str = "prepare", **options: Any) -> tuple[Told, str]:
-        """Build; return what was told, and the digest of the release."""
+    def opened(self) -> AbstractContextManager[tuple[Session, Told]]:
+        """Yield a session on it."""
         cache = {
             "s3": {"bucket": "shop", "prefix": "cache", "region": REGION},
             "endpoint_url": self.store.url,
         }
         phases: Any = (BUNDLE, "collectstatic", "compress")
-        with on_this_machine(self.code, *phases, cache=cache) as (session, told):
+        return on_this_machine(self.code, *phases, cache=cache)
+
+    def build(self, words: str = "prepare", **options: Any) -> tuple[Told, str]:
+        """Build; return what was told, and the digest of the release."""
+        with self.opened() as (session, told):
             getattr(session, words)(**options)
             release = session.releases()[0]["id"]
         return told, release.rpartition("-")[2]
@@ -96,6 +102,40 @@ def test_a_machine_that_begins_empty_runs_no_phase_and_builds_the_same(
     told, _ = machine.build()
     assert reused(told) == 3
     assert len(store.asked) == asked, "what is known here is not asked for"
+
+
+def planned(machine: Machine) -> dict[str, str]:
+    """Return the phases of the build that `plan` says will run, and why."""
+    with machine.opened() as (session, _):
+        phases = session.plan()["phases"]
+    assert not (machine.code / "staticfiles").exists(), "a plan writes nothing"
+    assert not (machine.code.parent / "static").exists()
+    names = ("bundle", "collectstatic", "compress")
+    runs = [one for one in phases if one["name"] in names and one["will_run"]]
+    return {one["name"]: one["why"].replace(f"{machine.code}/", "") for one in runs}
+
+
+def test_a_plan_says_what_the_cache_will_give_and_writes_nothing(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    asked = len(store.asked)
+    assert planned(Machine(tmp_path / "same", store, 1_600_000_000)) == {}
+    assert not [key for _, key in store.asked[asked:] if "/objects/" in key]
+    page = {"templates__page_html": "<p>planned</p>"}
+    assert planned(Machine(tmp_path / "page", store, 1_600_000_000, **page)) == {
+        "compress": "not in the cache: templates/page.html is another here"
+    }
+    text = {"src__app_txt": "planned"}
+    assert planned(Machine(tmp_path / "text", store, 1_600_000_000, **text)) == {
+        "bundle": "it never ran here; not in the cache: src/app.txt is another here",
+        "collectstatic": "bundle runs before it",
+        "compress": "bundle runs before it",
+    }
+    css = {"assets__site_css": "p { margin: 2px }"}
+    assert planned(Machine(tmp_path / "css", store, 1_600_000_000, **css)) == {
+        "collectstatic": "not in the cache: assets/site.css is another here",
+        "compress": "collectstatic runs before it",
+    }
 
 
 def test_verify_cache_runs_what_the_cache_would_give_and_finds_what_is_not_so(

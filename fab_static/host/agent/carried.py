@@ -78,14 +78,15 @@ def _named_by(host: Host, places: Places, objects: Iterable[str]) -> list[str]:
 def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the first record of another machine that would read the same here. Body: candidates, as JSON.
 
-    A candidate has `record`, `given` as it was there, and `places`, which must lie here as they did there. Returns
-    `chosen`, which of them is the record `name` of this machine now, -1 for none; `why` the first does not fit; and
-    `places`.
+    Without `keep` it only looks, and writes nothing. A candidate has `record`, `given` as it was there, and `places`,
+    which must lie here as they did there. Returns `chosen`, which of them is the record `name` of this machine now, -1
+    for none; `why` the first does not fit; and `places`.
     """
-    from fab_static.host.project.reads import portable, states  # late: it comes with `learn`
+    from fab_static.host.project.reads import portable  # late: it comes with `learn`
 
-    claim(agent.host)
-    make_folders(head["root"])  # when a build lists the checkout, it is there
+    if head["keep"]:
+        claim(agent.host)
+        make_folders(head["root"])  # when a build lists the checkout, it is there
     where = places_of(agent.host, head)
     places = portable.Places(where)
     disk = portable.Disk(places, int(time.time() * 1e9), KNOWN)
@@ -107,14 +108,21 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         except (portable.UnfitError, ValueError) as error:  # ValueError: a NUL in a path
             why.append(str(error))
             continue
-        for aspect, path, state, _ in record["inputs"]:
-            if aspect == "bytes":
-                FILES[state] = path
-        salt = os.urandom(16).hex()
-        known = {"format": states.FORMAT, "given": given_to(agent, head, salt), **record}
-        _write(recorded(agent, head["name"]), known)
+        if head["keep"]:
+            _keep(agent, head, record)
         return {"chosen": at, "why": "", "places": where}, b""
     return {"chosen": -1, "why": why[0] if why else "", "places": where}, b""
+
+
+def _keep(agent: Agent, head: Head, record: Head) -> None:
+    """Have this machine know a run as if it had gone here, and which files it read."""
+    from fab_static.host.project.reads import states  # late: it comes with `learn`
+
+    for aspect, path, state, _ in record["inputs"]:
+        if aspect == "bytes":
+            FILES[state] = path
+    given = given_to(agent, head, os.urandom(16).hex())
+    _write(recorded(agent, head["name"]), {"format": states.FORMAT, "given": given, **record})
 
 
 def gather(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:

@@ -8,8 +8,9 @@ fails no build: what cannot be read, written or believed is told once, and phase
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
@@ -24,8 +25,9 @@ from fab_static.phases.run.journal import left_by
 from fab_static.phases.run.reuse import Known, command_of, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
 from fab_static.plan import carried as plan
-from fab_static.plan.carried import Build, Guard, Step
-from fab_static.plan.wire import verbs
+from fab_static.plan.build_order import is_of_sources
+from fab_static.plan.carried import Build, Guard, Record, Step
+from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import counted
 from fab_static.workers import Workers
@@ -80,17 +82,70 @@ def _chosen(
     """Have the host take the record of one of these builds that would read the same there; or return why none."""
     if deploy.carrying.places:  # one that worked on the same need not be replayed
         builds = sorted(builds, key=lambda build: not _began_here(deploy, name, build, base))
+    return _asked(deploy, name, [(build, build["steps"][name]["record"]) for build in builds])
+
+
+def _asked(
+    deploy: Deployment, name: str, builds: list[tuple[Build, Record]], *, keep: bool = True
+) -> tuple[Build | None, str]:
+    """Ask the host which of these records of a phase would read the same there; it takes that one if it may keep it."""
     candidates = [
-        {"record": step["record"], "given": build["given"], "places": step["places"]}
-        for build in builds
-        for step in (build["steps"][name],)
+        {"record": record, "given": build["given"], "places": build["steps"][name]["places"]}
+        for build, record in builds
     ]
-    request = _project(deploy).to_unpack(*_run_of(deploy, name), name, _root(deploy))
+    project = _project(deploy)
+    what, here = project.what(*_run_of(deploy, name)), project.here(_root(deploy))
+    request = asks.Unpack(name=name, what=what, keep=keep, **here)
     head, _ = deploy.build.ask(verbs.UNPACK, request, json.dumps(candidates).encode())
     deploy.carrying.places = head["places"]
     if not 0 <= head["chosen"] < len(builds):
         return None, head["why"]
-    return builds[head["chosen"]], ""
+    return builds[head["chosen"]][0], ""
+
+
+def foreseen(deploy: Deployment, names: Sequence[str], base: str | None) -> tuple[set[str], str]:
+    """Return those of these phases that a build would take from the cache, and why not the next.
+
+    Nothing is written, and no object fetched.
+
+    Args:
+        deploy: asked, not changed.
+        names: phases in their order; it ends with the first that has to run.
+        base: the phase whose static root the first one works on; None: it is the first that has one.
+    """
+    if deploy.environment.cache is None or deploy.reuse == "no":
+        return set(), ""
+    found, why = set[str](), ""
+    try:
+        _asked(deploy, names[0], [], keep=False)  # says the places of this machine
+        root = os.path.relpath(_root(deploy), _project(deploy).path)
+        builds = _builds(deploy)
+        for name in names:
+            builds = [
+                build
+                for build in builds
+                if name in build["steps"] and _goes_on(deploy, name, build, base, found)
+            ]
+            read = [(build, plan.apart_from(build, name, found, root)) for build in builds]
+            chosen, why = _asked(deploy, name, read, keep=False)
+            if chosen is None:
+                break
+            builds = [chosen]  # what comes after a phase has met what it left
+            found.add(name)
+            base = None if is_of_sources(name, deploy.order) else name
+    except FabStaticError as error:
+        tell(deploy, f"the cache cannot be asked: {error.what}")
+    return found, f"not in the cache: {why}" if why else ""
+
+
+def _goes_on(
+    deploy: Deployment, name: str, build: Build, base: str | None, taken: Collection[str]
+) -> bool:
+    """Tell whether a phase of a build worked on what it would work on here, once others of that build were taken."""
+    if base not in taken:
+        return _began_here(deploy, name, build, base)
+    steps = build["steps"]
+    return steps[name]["left"].get("base") == steps[str(base)]["left"]["listing"]
 
 
 def _began_here(deploy: Deployment, name: str, build: Build, base: str | None) -> bool:

@@ -249,10 +249,6 @@ class ProjectOnHost:
         record["main"] = PROBE
         return record
 
-    def to_unpack(self, text: str, own: OwnPhase | None, name: str, root: str) -> asks.Unpack:
-        """Return how the host is asked to take a record of a command from another machine."""
-        return asks.Unpack(name=name, what=self.what(text, own), **self.here(root))
-
     def here(self, root: str) -> asks.Here:
         """Return what a host is told of itself where records go to other machines, or come from there."""
         self._teach()

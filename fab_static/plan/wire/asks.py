@@ -322,6 +322,7 @@ class Unpack(Here):
 
     name: str
     what: list[str]
+    keep: bool  # else it is only looked for
 
 
 class Gather(TypedDict):

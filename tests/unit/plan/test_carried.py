@@ -194,3 +194,25 @@ def test_copies_under_strange_names_are_none(copies: Any) -> None:
     record: Any = {"format": carried.FORMAT, "copies": copies, "packs": {}}
     assert carried.read_copies(carried.written(record)) is None
     assert carried.read_copies(carried.written({**record, "copies": {}}))
+
+
+def test_what_is_made_before_a_phase_runs_is_no_reason_against_its_record() -> None:
+    found = build()
+    found["listings"]["two"] = listing("assets/dist/app.js", folders=["assets/dist"])
+    left: Any = {"listing": None, "base": None, "wrote": "two"}
+    found["steps"]["vite"] = {"left": left, "record": {**RECORD, "inputs": []}, "places": {}}  # type: ignore[typeddict-item]
+    kept = [
+        ["bytes", "{project}/assets/site.css", "c" * 64],
+        ["bytes", "/usr/lib/libc.so", "d" * 64],
+    ]
+    made = [
+        ["bytes", "{project}/assets/dist/app.js", OBJECT],
+        ["names", "{project}/assets/dist", "e" * 16],
+        ["names", "{project}/assets\0.pyc", "e" * 16],
+        ["names", "{project}", "e" * 16],
+    ]
+    found["steps"]["collectstatic"]["record"]["inputs"] = [*made, *kept]
+    record = carried.apart_from(found, "collectstatic", ["vite"], "staticfiles")
+    assert record["inputs"] == kept
+    alone = carried.apart_from(found, "collectstatic", [], "staticfiles")
+    assert alone["inputs"] == [*made[:3], *kept]

@@ -38,9 +38,10 @@ def sha256_of(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def unpacked(agent, here, *candidates):
+def unpacked(agent, here, *candidates, keep=True):
     what = ["/usr/bin/python3", "manage.py compress", "1"]
-    return agent.do("unpack", json.dumps(candidates).encode(), name="compress", what=what, **here)
+    body = json.dumps(candidates).encode()
+    return agent.do("unpack", body, name="compress", what=what, keep=keep, **here)
 
 
 def test_a_run_goes_to_another_machine_and_is_recalled_there(tmp_path: Path) -> None:
@@ -65,6 +66,16 @@ def test_the_first_candidate_that_fits_is_taken_and_the_first_that_does_not_is_t
     found = unpacked(other, here, bad)
     assert (found["chosen"], found["why"]) == (-1, f"{here['folder']}/m.py is another here")
     assert unpacked(other, here, {**good, "record": {"token": "../x"}})["chosen"] == -1
+
+
+def test_who_only_looks_hears_the_same_and_nothing_is_written(tmp_path: Path) -> None:
+    _, good = packed(*agent_at(tmp_path / "one"))
+    other, here = agent_at(tmp_path / "two")
+    bad = {**good, "record": {**good["record"], "inputs": [["bytes", "{project}/m.py", "x"]]}}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*")}
+    looked = unpacked(other, here, bad, good, keep=False)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "two").rglob("*")} == before
+    assert looked == unpacked(other, here, bad, good)
 
 
 def test_another_variable_or_interpreter_is_another_run(tmp_path: Path) -> None:
