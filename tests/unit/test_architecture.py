@@ -362,7 +362,7 @@ MOST_ANY = {
     "host/project/engines": (6, "templates, of another class in each language"),
     "host/project/lint": (2, "what is told of templates"),
     "host/project/precompilers": (16, "filters of compressor; JSON of what was kept"),
-    "host/project/reads": (63, "arguments of audit events, and of functions that are watched"),
+    "host/project/reads": (64, "arguments of audit events, and of functions that are watched"),
     "host/project/starts": (19, "arguments of Popen; JSON of what was kept"),
     "looking": (15, "what --json prints"),
     "phases/run": (10, "JSON of the journal, before it is judged"),

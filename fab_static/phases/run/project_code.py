@@ -16,7 +16,14 @@ PRECOMPILERS = "fab_static_sent.host.project.precompilers.beginning"
 # what follows the programs that a build starts, keeps what they made, and is part of its commands
 OF_BUILDS = (
     *("collecting", "compressing", "faults", "integrity", "sources", "static_root"),
-    *("reads.declared", "reads.node_reads", "reads.portable", "reads.programs", "reads.shell_line"),
+    *(
+        "reads.declared",
+        "reads.node_reads",
+        "reads.portable",
+        "reads.programs",
+        "reads.sass_reads",
+        "reads.shell_line",
+    ),
     *("starts.answered", "starts.passing_on", "starts.remade", "starts.standing", "starts.started"),
     *("traces.arguments", "traces.calls", "traces.lines", "traces.pausing", "traces.processes"),
     *("traces.running", "traces.seen", "traces.strace"),

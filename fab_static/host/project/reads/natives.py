@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Iterable, Mapping
 
 from fab_static.host.project.imports import when_imported
@@ -27,6 +29,7 @@ READ_NOTHING = frozenset(
 )  # fmt: skip
 _COMPILED_PYTHON = "__mypyc"  # it reads through Python's own functions
 OPEN_UNSEEN = ("_dbm", "_gdbm")  # of the standard library
+SASS = "fab_static.host.project.reads.sass_reads"
 CFFI = "_cffi_backend"  # any project with cryptography has loaded it
 
 
@@ -44,6 +47,10 @@ class Natives:
     def begin(self) -> None:
         """Listen to those that can be made to tell."""
         when_imported(FONTS, _watch_fonts)
+        if find_spec(SASS):  # to hosts that only render it is not sent
+            sass = import_module(SASS)
+            sass.begin()
+            self._trust = self._trust.union([sass.NATIVE])
 
     def loads(self, library: str) -> None:
         """Take in that ctypes loads a library."""

@@ -280,7 +280,7 @@ def test_several_native_modules_are_told_at_once(project):
 
 
 def test_a_native_module_is_used_again_only_when_it_is_trusted(project):
-    """It may open files without Python's knowing, as libsass does."""
+    """It may open files without Python's knowing, as lxml does."""
     native = next(Path(path) for path in sys.path if Path(path).name == "lib-dynload")
     copied = next(native.glob("_bisect.*")).read_bytes()
     (project.folder / "sass.so").write_bytes(copied)
@@ -312,6 +312,41 @@ def test_a_font_that_pillow_opens_is_an_input(project):
     assert project.why() is None
     project.write("a.ttf", "b")
     assert project.why() == f"{project.folder / 'a.ttf'} has changed"
+
+
+def test_what_libsass_imports_is_an_input(project):
+    """django-libsass compiles inside the project's process: no compress phase that it served was ever used again."""
+    project.write(
+        "css/site.scss", '@import "vars"; p { color: $red; margin: -theirs("x"); @import "own:y" }'
+    )
+    project.write("library/_vars.scss", "$red: #f00;")
+    script = """
+        import sass
+        def own(path):
+            return [(path, "a { b: c }")] if path.startswith("own:") else None
+        css = sass.compile(
+            filename="css/site.scss", include_paths=["library"], importers=[(0, own)],
+            custom_functions={"-theirs": lambda word: word},
+        )
+        assert "#f00" in css and "b: c" in css and "x" in css, css
+    """
+    project.run(script)
+    assert project.why() is None
+    project.write("library/_vars.scss", "$red: #e00;")
+    assert project.why() == f"{project.folder / 'library/_vars.scss'} has changed"
+    project.run(script.replace("#f00", "#e00"))
+    assert project.why() is None
+    project.write("css/vars.scss", "$red: #d00;")  # found first now
+    assert project.why() == f"{project.folder / 'css/vars.scss'} is there now"
+
+
+def test_a_folder_that_libsass_compiles_is_an_input(project):
+    project.write("css/site.scss", "p { color: red }")
+    (project.folder / "out").mkdir()
+    project.run("import sass; sass.compile(dirname=('css', 'out'))")
+    assert project.why() is None
+    project.write("css/site.scss", "p { color: blue }")
+    assert project.why() == f"{project.folder / 'css/site.scss'} has changed"
 
 
 def test_a_library_that_ctypes_loads_is_used_again_only_when_it_is_trusted(project):
