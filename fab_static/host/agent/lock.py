@@ -176,7 +176,8 @@ def refuse_lost(host: Host, held: Head) -> None:
                     owner["phase"] = held["phase"]
                     write_phase(host, owner)
         return
-    present = holder(host)
+    with alone(host):  # it may be being taken just now: who has it then is told
+        present = holder(host)
     raise RefusedError(
         "this deploy does not hold the lock any more: "
         + (present["owner"] if present else "somebody")
