@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fab_static.plan.ending import NOTHING
 from fab_static.plan.wording import counted, sized
 from fab_static.report.terminal import Terminal
 
@@ -31,7 +32,7 @@ def show_outcomes(terminal: Terminal, found: Sequence[Outcome], release: str) ->
                 (
                     one["host"],
                     " ".join(one["roles"]),
-                    "-" if one["is_left_out"] else one["live"] or "nothing yet",
+                    "-" if one["is_left_out"] else one["live"] or NOTHING,
                     f"{one['seconds']:.1f}" if one["seconds"] else "-",
                     sized(one["sent"]) if one["sent"] else "-",
                     _state(one, release),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fab_static.plan.ending import listed
+from fab_static.plan.ending import NOTHING, listed
 from fab_static.report.terminal import Terminal
 
-NOTHING = "nothing yet"  # is live there
 DISAGREE = "HOSTS DISAGREE"
 
 
@@ -62,7 +61,7 @@ def _show_origin(terminal: Terminal, origin: Mapping[str, Any]) -> None:
     if origin["error"]:
         terminal.text(f"{name}: {origin['error']}")
         return
-    terminal.text(f"{name}: live is {origin['live'] or 'nothing yet'}")
+    terminal.text(f"{name}: live is {origin['live'] or NOTHING}")
     if origin["pending"]:
         terminal.text(
             f"{name}: a flip to {origin['pending']} began and did not end; unless a "
