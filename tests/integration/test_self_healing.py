@@ -23,7 +23,7 @@ def hanging_reload(tiny: Operator) -> dict[str, object]:
     gate = tiny.fleet.hosts["web2"].folder / "gate"
     gate.unlink(missing_ok=True)
     wait = f"case {{host}} in web2) while [ ! -e {gate} ]; do sleep 0.05; done;; esac; "
-    return {"reload": wait + tiny.fleet.reload_command, "batch": "1", "confirm_timeout": 3}
+    return {"reload": wait + tiny.fleet.reload_command, "batch": "1", "confirm_timeout": 6}
 
 
 def test_a_fleet_caught_in_the_middle_of_a_flip_goes_back_by_itself(tiny: Operator) -> None:
@@ -62,7 +62,7 @@ def test_a_flip_that_takes_longer_than_the_time_out_is_kept_alive(tiny: Operator
         assert becomes(lambda: live_on(tiny)["web2"] != before)
         flipped = live_on(tiny)["web2"]
         started = time.monotonic()
-        while time.monotonic() - started < 7:  # twice confirm_timeout
+        while time.monotonic() - started < 13:  # twice confirm_timeout
             assert live_on(tiny)["edge1"] == flipped
             time.sleep(0.1)
         (tiny.fleet.hosts["web2"].folder / "gate").touch()
