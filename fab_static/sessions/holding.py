@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from fab_static import interruption
 from fab_static.errors import DeployLockedError, FabStaticError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.foreseeing import foresee_beginning
+from fab_static.phases.run.foreseeing import foresee_beginning, packing
 from fab_static.phases.run.lock import Ownership
 from fab_static.phases.run.locking import lock_of
 from fab_static.phases.run.record_here import bring_here, save
@@ -50,7 +50,7 @@ def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[Non
     deploy.command = deploy.command or " ".join([task_name(phase), *path])
     lock = lock_of(deploy, phase)
     with _released(deploy, lock):
-        with deploy.timeline.phase("connect"):
+        with deploy.timeline.phase("connect"), packing(deploy):
             deploy.reach(lock.opened_early)
         try:
             with deploy.timeline.phase("lock"):

@@ -7,19 +7,33 @@ changed they are all that a build asks; where something has, those after it are 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
+from fab_static.phases.run.project_code import project_archive
 from fab_static.phases.run.reuse import command_of, versions_files_left
 from fab_static.phases.run.revisions import LAST_COMMIT, REVISION, to_ask_git
 from fab_static.phases.run.settings import manifest_path
 from fab_static.phases.run.static_root import guard_request, of_collectstatic
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.remote import Question, RemoteHost
+from fab_static.workers import Workers
 
 FIRST = "collectstatic"
 BUILDS = ("deploy", "prepare")
 BUILDS_OR_RENDERS = {"build", "web"}
+
+
+@contextmanager
+def packing(deploy: Deployment) -> Iterator[None]:
+    """Pack what projects' interpreters will be sent, while hosts far away are connected to."""
+    variants = {"build" in host.roles for host in deploy.hosts(*BUILDS_OR_RENDERS)}
+    with Workers(1, "packing") as workers:
+        for builds in variants:
+            workers.submit(partial(project_archive, builds=builds))
+        yield
 
 
 def foresee_beginning(deploy: Deployment) -> None:

@@ -32,9 +32,8 @@ OF_BUILDS = (
 )
 
 
-_PACKING = (
-    threading.Lock()
-)  # hosts are asked at once, each by its own thread: it is packed once for all
+# hosts are asked at once, each by its own thread: it is packed once for all
+_PACKING = threading.Lock()
 
 
 def project_archive(*, builds: bool = True) -> bytes:

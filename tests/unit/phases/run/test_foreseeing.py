@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from fab_static.phases.run import foreseeing
 from fab_static.phases.run.foreseeing import (
     foresee_beginning,
     foresee_build,
     foresee_rollback,
     foresee_seal,
+    packing,
 )
 from fab_static.remote import Question
 from tests.unit.site import OLD, ScriptedHost, Site
@@ -85,6 +88,17 @@ def test_a_way_back_reads_both_seals_in_one_trip(
     deploy.states[deploy.build]["releases"] = [OLD]
     foresee_rollback(deploy, OLD)
     assert foreseen == {"build1": ["read_release"]}
+
+
+def test_what_projects_are_sent_is_packed_meanwhile_once_for_each_kind_of_host(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To connect takes eight trips, and packing as long as one of them."""
+    packed: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    monkeypatch.setattr(foreseeing, "project_archive", lambda *, builds: packed.put(builds))
+    with packing(site.deployment()):
+        assert {packed.get(timeout=60), packed.get(timeout=60)} == {True, False}
+    assert packed.empty()
 
 
 @pytest.mark.parametrize("of_no_use", [{"by_itself": True}, {"reuse": "no"}, {"reuse": "verify"}])
