@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fab_static.report.amounts import clock, size
+from fab_static.report.amounts import size
 from fab_static.report.paper import Part
-from fab_static.report.standing import columns_of, in_all, spans_of, state_of
+from fab_static.report.standing import columns_of, since, spans_of, state_of
 from fab_static.report.stream import Stream
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 
@@ -97,13 +97,7 @@ def table(
 
 def _headline(timeline: Timeline) -> str:
     phase = timeline.running
-    if phase is None:
-        return ""
-    text = f"{phase.phase.replace('_', '-')} {clock(phase.seconds(timeline.now))}"
-    expected = timeline.expected.get(phase.phase)
-    if expected is not None and expected >= 1:
-        text += f" (last time {clock(expected)})"
-    return f"{text}  ·  in all {in_all(timeline)}"
+    return f"{phase.phase.replace('_', '-')} {since(timeline)}" if phase else ""
 
 
 def _cell(spans: Sequence[Span], now: float, *, has_bar: bool) -> RenderableType:

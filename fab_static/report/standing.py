@@ -31,6 +31,19 @@ def state_of(spans: Sequence[Span]) -> str:
     return next((state for state in (FAILED, RUNNING, DONE) if state in outcomes), "")
 
 
+def since(timeline: Timeline) -> str:
+    """Return for how long the phase and the command have run, each beside how long it took the last time."""
+    phase = timeline.running
+    whole = f"in all {in_all(timeline)}"
+    if phase is None:
+        return whole
+    text = clock(phase.seconds(timeline.now))
+    expected = timeline.expected.get(phase.phase)
+    if expected is not None and expected >= 1:
+        text += f" (last time {clock(expected)})"
+    return f"{text}  ·  {whole}"
+
+
 def in_all(timeline: Timeline) -> str:
     """Return for how long the command has run, and how long its phases took the last time, if all ran before."""
     text = clock(timeline.now - timeline.began)

@@ -19,7 +19,7 @@ from pathlib import Path
 from fab_static.report import pieces, spans
 from fab_static.report.amounts import size
 from fab_static.report.pieces import asset
-from fab_static.report.standing import columns_of, in_all, spans_of, state_of
+from fab_static.report.standing import columns_of, since, spans_of, state_of
 from fab_static.show import Show
 from fab_static.timeline import RUNNING, Span, Timeline
 
@@ -106,7 +106,7 @@ class Watching:
         running = timeline.running
         return {
             "phase": running.phase.replace("_", "-") if running else "",
-            "clock": in_all(timeline),
+            "clock": since(timeline),
             "columns": [name for name, _ in columns],
             "hosts": list(hosts),
             "cells": [[_cell(noted, host, phases, now) for _, phases in columns] for host in hosts],

@@ -25,7 +25,7 @@ def deploy(tiny: Operator, tmp_path: Path) -> Iterator[tuple[str, Path, subproce
     line = f"while ! test -e {go_on}; do sleep 0.1; done; mkdir -p held; echo > held/a"
     hold = {"name": "hold", "run": line, "writes": ["held"]}
     tiny.write_inventory(build={"phases": ["collectstatic", hold, "compress"]})
-    command = [FAB, tiny.name, "deploy", "--web"]
+    command = [FAB, tiny.name, "deploy", "--web", "--wait", "2m"]
     with subprocess.Popen(
         command,
         cwd=tiny.folder,
@@ -58,6 +58,8 @@ def test_a_deploy_is_watched_from_its_start_to_its_report(
     page, wrong = opened(browser, address)
     phone, _ = opened(browser, address, **PHONE, bypass_csp=True)
     expect(page.locator("#phase")).to_have_text("hold", timeout=60_000)
+    expect(page).to_have_title(re.compile("^hold · tiny · "))
+    expect(page.locator("#clock")).to_have_text(re.compile(r"^\d:\d\d  ·  in all \d:\d\d$"))
     row = page.locator("#hosts tbody tr", has_text="build1")
     expect(row.locator("td").nth(1)).to_have_text(re.compile(r"^▸ \d+\.\d s$"))
     expect(page.locator("#lines")).to_contain_text("collectstatic done")
@@ -77,3 +79,18 @@ def test_a_deploy_is_watched_from_its_start_to_its_report(
     page.emulate_media(color_scheme="dark")  # draws anew
     assert page.evaluate(bars)[:2] == ["begin", "build"]
     assert not wrong
+
+
+def test_a_page_whose_run_was_killed_says_that_it_is_lost(
+    browser: Browser, deploy: tuple[str, Path, subprocess.Popen[str]]
+) -> None:
+    """Its table went on to show what runs, below words like any others."""
+    address, _, process = deploy
+    page = browser.new_page()
+    page.goto(address)
+    expect(page.locator("#phase")).to_have_text("hold", timeout=60_000)
+    process.kill()
+    expect(page.locator("#phase.bad")).to_have_text(re.compile("^lost: the command has ended, or"))
+    colour = "(element) => getComputedStyle(element).color"
+    cell = page.locator("#hosts .running").first
+    assert cell.evaluate(colour) == page.locator("#clock").evaluate(colour)

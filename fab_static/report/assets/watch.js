@@ -3,6 +3,7 @@
   "use strict";
   const signs = { running: "▸ ", done: "✓ ", failed: "✗ " };
   const styles = { running: "running", done: "good", failed: "bad" };
+  const title = document.title;
   let spans = [];
   let columns = "";
 
@@ -10,6 +11,14 @@
 
   function say(element, text) {
     if (element.textContent !== text) { element.textContent = text; }
+  }
+
+  // what the run is at, where a tab shows it too; and how it looks: good, bad or nothing
+  function at(words, style) {
+    say(byId("phase"), words);
+    byId("phase").className = style || "";
+    document.body.classList.toggle("lost", style === "bad");
+    document.title = words + " · " + title;
   }
 
   function head(names) {
@@ -54,7 +63,7 @@
 
   source.addEventListener("news", function (event) {
     const news = JSON.parse(event.data);
-    say(byId("phase"), news.phase || (news.columns.length ? "goes on" : "begins"));
+    at(news.phase || (news.columns.length ? "goes on" : "begins"));
     say(byId("clock"), news.clock);
     table(news);
     if (news.lines.length) { lines(news.lines); }
@@ -65,8 +74,9 @@
   });
 
   source.addEventListener("end", function (event) {
+    const words = JSON.parse(event.data).words;
     source.close();
-    say(byId("phase"), JSON.parse(event.data).words);
+    at(words, words.startsWith("failed") ? "bad" : "");
   });
 
   source.addEventListener("report", function (event) {
@@ -76,6 +86,6 @@
   });
 
   source.addEventListener("error", function () {
-    say(byId("phase"), "the command has ended, or cannot be reached");
+    at("lost: the command has ended, or cannot be reached; below is what it told last", "bad");
   });
 })();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fab_static.report.standing import columns_of, in_all, spans_of, state_of
+from fab_static.report.standing import columns_of, in_all, since, spans_of, state_of
 from fab_static.timeline import DONE, FAILED, RUNNING, Span, Timeline
 from tests.clock import Clock
 
@@ -50,3 +50,15 @@ def test_last_times_duration_stands_beside_this_ones_once_every_phase_has_run_be
     assert in_all(timeline) == "0:17"
     timeline.expect(("seal", "verify"), {"seal": 60, "verify": 5})
     assert in_all(timeline) == "0:17 (last time 1:05)"
+
+
+def test_the_phases_duration_and_the_whole_are_told_apart() -> None:
+    """A browser showed the whole beside the phase's name."""
+    clock = Clock()
+    timeline = Timeline(clock)
+    timeline.expect(("seal", "verify"), {"seal": 60})
+    clock.now += 10
+    assert since(timeline) == "in all 0:10"
+    with timeline.phase("seal"):
+        clock.now += 7
+        assert since(timeline) == "0:07 (last time 1:00)  ·  in all 0:17"

@@ -48,7 +48,7 @@ def test_a_viewer_sees_how_far_each_host_is(
         sent(1_000_000)
         news = told(watching, Seen())
     assert news["phase"] == "distribute"
-    assert news["clock"] == "0:02"
+    assert news["clock"] == "0:00  ·  in all 0:02"
     assert news["columns"] == ["build", "distribute", "activate"]
     assert news["hosts"] == ["build1", "web1"]
     assert [[cell["words"] for cell in row] for row in news["cells"]] == [
