@@ -100,7 +100,7 @@ class Terminal:
         """Show that a phase runs, and how it ended after how long."""
         started = time.monotonic()
         self._output.clear()
-        if self._is_live:  # the table's headline says it
+        if self._is_live and not self._verbose:  # the table's headline says it
             self._log.write(name)
         else:
             self._line(name, "bold")
@@ -215,7 +215,7 @@ class Terminal:
 
         table = standing(self._paper.stream, timeline, self._hosts, self._notes)
         with table as write, self._paper.above(write):
-            self._has_table = True
+            self._has_table = not self._verbose  # else notes stand among what commands print
             try:
                 yield
             finally:

@@ -70,7 +70,9 @@ def confirmation(session: api.Session, *, yes: bool) -> api.Confirm | None:
     def ask(difference: Difference) -> bool:
         from fab_static.report.found import show_difference
 
-        show_difference(terminal_for(session.hidden), difference)
+        terminal = terminal_for(session.hidden)
+        show_difference(terminal, difference)
+        terminal.text()
         try:
             print_text(f"make {difference['new']} live on {session.environment.name}? [y/N] ")
             return sys.stdin.readline().strip().lower() in ("y", "yes")

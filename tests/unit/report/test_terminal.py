@@ -300,6 +300,22 @@ def test_on_a_terminal_a_table_of_hosts_stands_below_the_lines_and_goes_away(mon
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is given back
 
 
+def test_what_commands_print_stands_below_the_name_of_their_phase(monkeypatch):
+    """Verbose, it stood above the phase's line, with the notes below: who had printed what?"""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal, stream = shown(stream=Tty(), verbose=True)
+    timeline = Timeline()
+    timeline.expect(("compress",), {})
+    terminal.follow(timeline, ["build1"])
+    with timeline.phase("compress"), terminal.phase("compress"):
+        terminal.say("12 files")
+        terminal.output("build1", b"a line\n")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    words = ("compress", "  12 files", "  build1: a line", "compress done in")
+    places = [text.index(f"{word}\n" if word != words[-1] else word) for word in words]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(("term", "tty"), [("dumb", True), ("xterm", False)])
 def test_where_nothing_can_be_moved_there_are_lines_instead_of_a_table(monkeypatch, term, tty):
     monkeypatch.setenv("TERM", term)

@@ -87,7 +87,7 @@ def test_the_question_names_what_goes_live_where_below_what_it_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, shown = asked(monkeypatch, "y\n")
-    assert shown == "{'new': 'R2'}\nmake R2 live on production? [y/N] "
+    assert shown == "{'new': 'R2'}\n\nmake R2 live on production? [y/N] "
 
 
 def test_who_cannot_be_shown_the_question_has_not_said_yes(monkeypatch: pytest.MonkeyPatch) -> None:
