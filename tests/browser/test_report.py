@@ -268,6 +268,21 @@ def test_long_names_in_an_error_may_break_between_their_parts(
     assert LONG in page.locator("pre.box").last.inner_text()  # as it is copied
 
 
+def test_a_first_deploy_has_no_bars_of_before(browser: Browser, tmp_path: Path) -> None:
+    page_of = {
+        "page": "https://a/",
+        "requests": 1,
+        "bytes": 9,
+        "sent": 3,
+        "before": None,
+        "assets": [],
+    }
+    file = tmp_path / "report.html"
+    file.write_text(report({**SUMMARY, "pages": [page_of]}), "utf-8")
+    series = "Chart.getChart('pages-chart').data.datasets.map((one) => one.label)"
+    assert opened(browser, file)[0].evaluate(series) == ["now"]
+
+
 def test_labels_of_the_chart_are_cut_to_their_room_and_keep_their_end(
     browser: Browser, file: Path
 ) -> None:

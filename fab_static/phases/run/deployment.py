@@ -283,7 +283,8 @@ class Deployment:
             return
         self._has_set_up = True
         hosts = [host for host in self.hosts("web") if host != self.build]
-        self.on(hosts, lambda host: self.project(host).set_up())
+        # not noted: a table would say that these hosts have built
+        self.fleet.on(hosts, lambda host: self.project(host).set_up())
 
     def forget_facts(self, host: RemoteHost) -> None:
         """Have the project there asked anew: what it answered may have changed."""

@@ -109,7 +109,9 @@
       type: "bar",
       data: {
         labels: pages.map(function (page) { return short(page.name, canvas.parentNode.clientWidth); }),
-        datasets: [series("before", "before", "four"), series("now", "now", "one")],
+        datasets: [series("before", "before", "four"), series("now", "now", "one")].filter(function (one) {
+          return one.data.some(function (size) { return size !== null; }); // a first deploy has no "before"
+        }),
       },
       options: options,
     });
