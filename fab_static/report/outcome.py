@@ -31,7 +31,7 @@ def show_outcomes(terminal: Terminal, found: Sequence[Outcome], release: str) ->
             [
                 (
                     one["host"],
-                    " ".join(one["roles"]),
+                    " ".join(one["roles"]) or "-",
                     "-" if one["is_left_out"] else one["live"] or NOTHING,
                     f"{one['seconds']:.1f}" if one["seconds"] else "-",
                     sized(one["sent"]) if one["sent"] else "-",

@@ -221,6 +221,22 @@ def test_a_failure_colours_its_own_bar_alone_and_the_way_back_is_drawn(
     assert [text for text, colour in chart["legend"] if colour == chart["bad"]] == ["failed"]
 
 
+def test_bars_of_neighbours_are_told_apart_without_colours(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Who cannot tell red from green saw verify and go live in one brown, and on grey paper all alike."""
+    phases = ("compress", "distribute", "verify", "activate")
+    timeline = [
+        {"phase": name, "host": None, "started": float(at), "seconds": 1.0, "outcome": "done"}
+        for at, name in enumerate(phases)
+    ]
+    file = tmp_path / "report.html"
+    file.write_text(report({**SUMMARY, "timeline": timeline}), "utf-8")
+    sets = "Chart.getChart('timeline-chart').data.datasets"
+    fills = f"{sets}.map((one) => one.backgroundColor === one.borderColor ? 'whole' : 'pale')"
+    assert opened(browser, file)[0].evaluate(fills) == ["whole", "pale", "whole", "pale"]
+
+
 def test_an_images_bytes_stand_in_the_page(browser: Browser, file: Path) -> None:
     page, wrong = opened(browser, file)
     sizes = "(image) => [image.naturalWidth, image.naturalHeight]"

@@ -22,6 +22,8 @@
     };
   }
 
+  function pale(ink) { return ink + "40"; } // a quarter of it
+
   // stripes, which differ by their direction for whoever sees no colours
   function striped(ink, rises) {
     const tile = document.createElement("canvas");
@@ -41,10 +43,14 @@
   function timeline(canvas) {
     const rows = data.rows; // one for the phases as a whole, and one for each host
     canvas.parentNode.style.height = 90 + 24 * rows.length + "px";
-    // each has a colour of its own, and the last two a pattern too: a bar in red would colour the whole legend
+    // each has a colour of its own. Neighbours differ without colours, too: whole, pale, and two kinds of stripes
     const names = {
       begin: "soft", build: "one", distribute: "two", verify: "three", "go live": "four",
       "going back": "five", failed: "bad",
+    };
+    const fills = {
+      distribute: pale, "go live": pale,
+      "going back": function (ink) { return striped(ink, false); }, failed: function (ink) { return striped(ink, true); },
     };
     const groups = Object.keys(names).filter(function (name) {
       return data.spans.some(function (span) { return span.group === name; });
@@ -70,8 +76,7 @@
           return {
             label: name,
             data: data.spans.filter(function (span) { return span.group === name; }),
-            backgroundColor: name === "failed" || name === "going back"
-              ? striped(colour(names[name]), name === "failed") : colour(names[name]),
+            backgroundColor: fills[name] ? fills[name](colour(names[name])) : colour(names[name]),
             borderColor: colour(names[name]),
             borderWidth: 1,
             borderSkipped: false,
@@ -101,7 +106,9 @@
       return {
         label: label,
         data: pages.map(function (page) { return page[key] === null ? null : page[key] / 1000; }),
-        backgroundColor: colour(name),
+        backgroundColor: key === "before" ? pale(colour(name)) : colour(name),
+        borderColor: colour(name),
+        borderWidth: 1,
         maxBarThickness: 16,
       };
     }

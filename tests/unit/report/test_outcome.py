@@ -37,7 +37,7 @@ def test_each_host_has_a_row_whose_state_is_a_sign_and_a_word():
         ["build1", "build", R2, "1.2", "-", "✓", "live"],
         ["edge1", "static", "web", R2, "1.2", "4.8", "kB", "✓", "live"],
         ["edge2", "static", R1, "1.2", "4.8", "kB", "✗", "differs"],
-        ["web9", "-", "-", "-", "!", "left", "out"],
+        ["web9", "-", "-", "-", "-", "!", "left", "out"],
     ]
 
 
