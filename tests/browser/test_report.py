@@ -107,7 +107,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "settings": {"COMPRESS_OFFLINE_MANIFEST": "manifest.json", "libraries": {"django": "5.2"}},
         "ending": {"live": "A on every host", "undone": "the flip of web1", "next": "deploy"},
     }
-    lines = ["23:10:02   web1: the reload failed", "23:10:04 activate failed after 9.0 s"] * 15
+    lines = [f"23:10:02   web1: {LONG}: failed", "23:10:04 activate failed after 9.0 s"] * 15
     page = tmp_path_factory.mktemp("failed") / "report.html"
     page.write_text(report(summary, More(lines)), "utf-8")
     return page
@@ -273,6 +273,8 @@ def test_the_log_of_a_failed_run_is_open_at_its_end(browser: Browser, failed: Pa
     log = page.locator("pre.log")
     left = "(box) => [box.scrollTop > 0, box.scrollHeight - box.clientHeight - box.scrollTop < 2]"
     assert log.evaluate(left) == [True, True]
+    words = f"23:10:02 web1: {LONG}: failed 23:10:04 activate failed after 9.0 s "
+    assert " ".join(log.inner_text().split()) == (words * 15).strip()  # the parts of a name, too
 
 
 def test_long_names_in_an_error_may_break_between_their_parts(
