@@ -4,7 +4,8 @@ CHAOS_MOMENTS holds a JSON list of {"stage", "verb", "host", "nth", "name"}. At 
 process kills itself (`name` is "kill"), is asked to end (`name` is "interrupt"), gets a Ctrl-C (`name` is
 "press Ctrl-C"; with " twice" another one before the next request), turns its clock (`name` is "clock" and the seconds), or says the
 name on the socket CHAOS_SOCKET and goes on when answered: the fault is there by then. CHAOS_RECORD
-names a file for all requests made. CHAOS_WATCH_SECONDS says how long a silent lock in a bucket is watched.
+names a file for all requests made. CHAOS_WATCH_SECONDS says how long a silent lock in a bucket is watched, and
+CHAOS_ANSWER_SECONDS how long a store may be silent.
 
 A process that has imported everything forks one for each task: what a task does is the same, and the
 second of imports is spent once. So is the time to pack what goes to hosts.
@@ -33,6 +34,7 @@ from typing import Any, NoReturn
 
 from fabric.main import program
 
+from fab_static.aws import s3_requests
 from fab_static.phases.run import bucket_lock
 from fab_static.phases.run.project_code import project_archive, project_digest
 from fab_static.remote import Head
@@ -210,6 +212,8 @@ def run(asked: dict[str, Any]) -> NoReturn:
     sys.argv = ["fab", *asked["words"]]
     if watch := os.environ.get("CHAOS_WATCH_SECONDS"):
         bucket_lock.WATCH_SECONDS = float(watch)
+    if answer := os.environ.get("CHAOS_ANSWER_SECONDS"):
+        s3_requests.READ_SECONDS = float(answer)
     record, moments = os.environ.get("CHAOS_RECORD"), os.environ.get("CHAOS_MOMENTS")
     if record or moments:
         where = os.environ.get("CHAOS_SOCKET", "")

@@ -101,6 +101,8 @@ class Runners:
             **self._environment(),
             "XDG_STATE_HOME": str(place / "state"),
             "CHAOS_WATCH_SECONDS": str(watch_seconds),
+            # a request that waits for the other runner is not sent twice, however busy the machine is
+            "CHAOS_ANSWER_SECONDS": str(RUN_SECONDS),
         }
         return self._operators.start(["production", *words], place, environment)
 
@@ -123,8 +125,8 @@ class Runners:
 
         def kill(method: str, key: str) -> None:
             nonlocal asked
-            if key.endswith(LOCK) and method == "PUT":
-                return  # the heart beats when it likes
+            if may_be_a_beat(method, key):
+                return
             asked += 1
             if asked == at:
                 begun.wait(RUN_SECONDS)
@@ -151,7 +153,7 @@ class Runners:
     @contextmanager
     def _counted(self) -> Iterator[list[str]]:
         asked: list[str] = []
-        self.store.before = lambda *words: asked.append(words[1])
+        self.store.before = lambda *words: None if may_be_a_beat(*words) else asked.append(words[1])
         yield asked
         self.store.before = lambda *_: None
 
@@ -238,6 +240,11 @@ class Runners:
                 self.store.ahead_seconds += seconds
 
         return turn
+
+
+def may_be_a_beat(method: str, key: str) -> bool:
+    """Tell whether a request may be the heart's: it beats when it likes, and more often on a busy machine."""
+    return method == "PUT" and key.endswith(LOCK)
 
 
 def _not_one_winner(codes: list[int]) -> list[str]:

@@ -172,12 +172,14 @@ def test_a_real_runner_is_killed(real: chaos.Runners) -> None:
     assert not course.violations, told(course)
 
 
-def test_of_two_real_runners_one_wins_and_nothing_is_half_live(real: chaos.Runners) -> None:
-    """One race of each kind; `python -m chaos --runners --races 50` runs more."""
-    for number in (1, 2):
-        course = races.race(real, number)
-        assert not course.violations, told(course)
-        assert sorted(course.codes) == [0, 3]
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_two_real_runners_one_wins_and_nothing_is_half_live(
+    real: chaos.Runners, number: int
+) -> None:
+    """A race of each kind; `python -m chaos --runners --races 50` runs more."""
+    course = races.race(real, number)
+    assert not course.violations, told(course)
+    assert sorted(course.codes) == [0, 3]
 
 
 def test_a_race_sees_what_is_half_live(real: chaos.Runners) -> None:
