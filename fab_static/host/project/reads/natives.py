@@ -18,13 +18,16 @@ FONTS = "PIL._imagingft"  # of Pillow: it opens the file that it is given, and n
 # Native modules, or packages of them, that open no file and no connection of their own, or only as CONNECTS in recorder.py.
 READ_NOTHING = frozenset(
     [
-        "_argon2_cffi_bindings", "_brotli", "_rcssmin", "_rjsmin", "_ruamel_yaml", "aiohttp", "bcrypt", "brotli",
-        "cbor2", "chardet", "charset_normalizer", "cryptography", "Crypto", "frozenlist", "greenlet", "hiredis",
-        "jellyfish", "lz4", "markupsafe", "msgpack", "multidict", "nacl", "nh3", "numpy", "orjson",
-        "PIL._imaging", "PIL._imagingmath", "PIL._imagingmorph", "PIL._webp", FONTS,
-        "propcache", "psycopg2", "MySQLdb", "pydantic_core", "rapidfuzz", "rcssmin", "regex",
-        "rjsmin", "rpds", "setproctitle", "simplejson", "ujson", "wrapt", "xxhash", "yaml",
-        "yarl", "zope", "zstandard",
+        "ahocorasick", "aiohttp", "_argon2_cffi_bindings", "bcrypt", "bitarray", "blake3", "brotli", "_brotli",
+        "bson", "cbor2", "_cbor2", "cchardet", "chardet", "charset_normalizer", "ciso8601", "Crypto",
+        "cryptography", "frozenlist", "google._upb", "greenlet", "hiredis", "httptools", "immutables",
+        "jellyfish", "lazy_object_proxy", "Levenshtein", "lz4", "markupsafe", "mmh3", "msgpack", "multidict",
+        "MySQLdb", "nacl", "nh3", "numpy", "orjson", "pandas", "pendulum", "PIL._avif", "PIL._imaging",
+        "PIL._imagingmath", "PIL._imagingmorph", "PIL._webp", "_pillow_heif", "propcache", "psycopg2",
+        "pvectorc", "pydantic_core", "pymongo", "pyrsistent", "rapidfuzz", "_rcssmin", "rcssmin", "regex",
+        "rjsmin", "_rjsmin", "_rl_accel", "rpds", "_ruamel_yaml", "scipy", "setproctitle", "shapely",
+        "simplejson", "snappy", "sqlalchemy", "tornado", "ujson", "websockets", "wrapt", "xxhash", "yaml",
+        "yarl", "zope", "zopfli", "zstandard", FONTS,
     ]
 )  # fmt: skip
 _COMPILED_PYTHON = "__mypyc"  # it reads through Python's own functions
