@@ -158,7 +158,7 @@ if not data:
     os.write(1, LACKS)
     data = read(LENGTH)
     data[:1] == b'x' or sys.exit(LOGIN)
-parts = iter(zlib.decompress(data).decode('utf-8').split('\\0'))
+parts = iter(zlib.decompress(data).decode('utf-8').split(chr(0)))
 sources = dict(zip(parts, parts))
 """
 
@@ -203,7 +203,7 @@ def bootstrap(data: bytes, main: str) -> str:
         f"read=io.BufferedReader(io.FileIO(0,closefd=False),1).read;head=read({size});"
         f"head=b''if head[:{size - 1}]==b'{FIRST_LINE[:-1].decode()}'else head;"
         f"data=head+read({len(data)}-len(head));data[:1]==b'x'or sys.exit('{READ_BY_THE_LOGIN}');"
-        "parts=iter(zlib.decompress(data).decode('utf-8').split('\\0'));sources=dict(zip(parts,parts));"
+        "parts=iter(zlib.decompress(data).decode('utf-8').split(chr(0)));sources=dict(zip(parts,parts));"
         f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
         f"loader['Modules'](sources,data).install();from {main} import main;main()"
     )

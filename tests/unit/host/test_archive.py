@@ -353,6 +353,15 @@ def test_the_bootstrap_is_one_line_without_a_quote_that_a_shell_would_need():
     assert "read(5-len(head))" in program
 
 
+def test_no_bootstrap_has_two_backslashes_together():
+    """Fish makes one of them, in single quotes too."""
+    for program in (
+        archive.bootstrap(b"x" * 5, "fab_static_sent.host.agent"),
+        archive.bootstrap_kept(b"x" * 5, "fab_static_sent.host.agent", "/home/deploy/programs"),
+    ):
+        assert "\\\\" not in program
+
+
 @pytest.mark.parametrize("before", [b"", archive.FIRST_LINE])
 def test_the_first_line_may_be_missing(before):
     """A login may have read it: `read x` in .bashrc."""
