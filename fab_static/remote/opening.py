@@ -110,7 +110,10 @@ class Opening:
 
     def _no_agent(self, code: int | None, words: str, error: BaseException) -> RemoteError:
         """Return why there is no agent: what was said instead of its first words."""
-        said = words or str(error) or f"exit status {code}"
+        status = f"exit status {code}"
+        # a process that has ended says more by its status than a socket that took no more of our words
+        has_ended = code is not None and code >= 0 and isinstance(error, OSError)
+        said = words or (status if has_ended else str(error) or status)
         too_old = self._too_old(said)
         if too_old:
             return RemoteError(

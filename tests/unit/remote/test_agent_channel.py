@@ -343,6 +343,25 @@ def test_what_a_login_said_before_it_ended_is_told_though_nobody_took_our_words(
     assert "closed" not in caught.value.what
 
 
+def test_a_login_that_ends_at_once_is_told_by_its_status_though_nobody_took_our_words(
+    tmp_path, monkeypatch
+):
+    """/bin/false may have ended before we have sent anything: "Socket is closed" was told."""
+
+    class Ended(Wire):
+        def send(self, data):
+            raise OSError("Socket is closed")
+
+        def last_words(self):
+            return 1, ""
+
+    host = host_with(None, tmp_path)
+    monkeypatch.setattr(host._agent._opening, "channel", lambda: Ended())
+    with pytest.raises(RemoteError) as caught:
+        host.ask(verbs.FACTS)
+    assert caught.value.what == "the host agent did not start: exit status 1"
+
+
 def test_words_on_standard_error_without_end_are_not_read_to_their_end(clock):
     """A byte each half second on standard error held a deploy for 6 days (fleet D2)."""
 
