@@ -323,43 +323,40 @@ def test_what_an_agent_says_when_sending_fails_is_not_read_for_ever(tmp_path, cl
     assert caught.value.what == "the connection was cut (broken)"
 
 
-def test_what_a_login_said_before_it_ended_is_told_though_nobody_took_our_words(
-    tmp_path, monkeypatch
-):
+class Ended(Wire):
+    """A login that has ended before anything of ours was sent."""
+
+    def send(self, data):
+        raise OSError("Socket is closed")
+
+    def last_words(self):
+        return 1, ""
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch):
+    """Return a function that gives why no agent speaks, where a login printed this and ended."""
+
+    def what(*printed):
+        host = host_with(None, tmp_path)
+        monkeypatch.setattr(host._agent._opening, "channel", lambda: Ended(*printed))
+        with pytest.raises(RemoteError) as caught:
+            host.ask(verbs.FACTS)
+        return caught.value.what
+
+    return what
+
+
+def test_what_a_login_said_before_it_ended_is_told_though_nobody_took_our_words(refused):
     """A forced command that prints and ends may do so before we have sent anything."""
-
-    class Ended(Wire):
-        def send(self, data):
-            raise OSError("Socket is closed")
-
-        def last_words(self):
-            return 1, ""
-
-    host = host_with(None, tmp_path)
-    monkeypatch.setattr(host._agent._opening, "channel", lambda: Ended(b"Only backups ", b"here\n"))
-    with pytest.raises(RemoteError) as caught:
-        host.ask(verbs.FACTS)
-    assert "Only backups here" in caught.value.what
-    assert "closed" not in caught.value.what
+    told = refused(b"Only backups ", b"here\n")
+    assert "Only backups here" in told
+    assert "closed" not in told
 
 
-def test_a_login_that_ends_at_once_is_told_by_its_status_though_nobody_took_our_words(
-    tmp_path, monkeypatch
-):
+def test_a_login_that_ends_at_once_is_told_by_its_status_though_nobody_took_our_words(refused):
     """/bin/false may have ended before we have sent anything: "Socket is closed" was told."""
-
-    class Ended(Wire):
-        def send(self, data):
-            raise OSError("Socket is closed")
-
-        def last_words(self):
-            return 1, ""
-
-    host = host_with(None, tmp_path)
-    monkeypatch.setattr(host._agent._opening, "channel", lambda: Ended())
-    with pytest.raises(RemoteError) as caught:
-        host.ask(verbs.FACTS)
-    assert caught.value.what == "the host agent did not start: exit status 1"
+    assert refused() == "the host agent did not start: exit status 1"
 
 
 def test_words_on_standard_error_without_end_are_not_read_to_their_end(clock):
