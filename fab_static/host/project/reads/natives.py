@@ -68,9 +68,8 @@ class Natives:
         """
         if not modules.keys().isdisjoint(OPEN_UNSEEN):
             notes.is_unseen("it may have opened a dbm database")
-        native: dict[
-            str, list[str]
-        ] = {}  # file -> its names: requests has chardet's by a second one
+        # file -> its names: requests has chardet's by a second one
+        native: dict[str, list[str]] = {}
         for name, module in list(modules.items()):
             file = getattr(module, "__file__", None)
             if not isinstance(file, str):
@@ -94,8 +93,9 @@ class Natives:
             notes.is_unseen(_told(dict(sorted(unknown.items()))))
 
     def _reads_nothing(self, module: str) -> bool:
-        package = module.split(".")[0]
-        return not self._trust.isdisjoint((package, module)) or package.endswith(_COMPILED_PYTHON)
+        names = module.split(".")
+        above = (".".join(names[: at + 1]) for at in range(len(names)))
+        return not self._trust.isdisjoint(above) or names[0].endswith(_COMPILED_PYTHON)
 
 
 def _watch_fonts() -> None:

@@ -39,6 +39,8 @@ CFFI = native("_cffi_backend", "_cffi_backend.cpython-311-x86_64-linux-gnu.so")
 
 def test_what_is_known_to_read_nothing_is_no_reason():
     assert judged({"nh3.nh3": f"{PACKAGES}/nh3/nh3.abi3.so", "site": None}) == []
+    assert judged({"google._upb._message": f"{PACKAGES}/google/_upb/_message.abi3.so"}) == []
+    assert judged({"PIL._imagingcms": f"{PACKAGES}/PIL/_imagingcms.so"}) != []
 
 
 def test_a_module_is_known_by_each_of_its_names():
