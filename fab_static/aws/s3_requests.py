@@ -1,7 +1,7 @@
 """Asks one bucket: each request is signed, sent, and tried again where that may help.
 
-boto3 needs 2 to 3 ms of Python for one PUT, whatever the number of threads. So botocore only
-signs, with the SHA-256 that is the object's name, and urllib3 carries. Both come with boto3.
+boto3 needs 2 to 3 ms of Python for one PUT, whatever the number of threads. So we sign, with the SHA-256 that is the
+object's name, and urllib3 carries, which comes with boto3.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Mapping
-from functools import cache
 from hashlib import sha256 as sha256_of
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from fab_static.aws.address import address_of, quoted
+from fab_static.aws.address import quoted
 from fab_static.aws.refusals import Answer, UnansweredError, refusal
+from fab_static.aws.signing import Signer
+from fab_static.aws.ways import way_to
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 from fab_static.plan.publication import Item
@@ -44,23 +45,12 @@ class Requests:
     """The requests to one bucket, below one prefix: every key here is relative to it."""
 
     def __init__(self, place: S3) -> None:
-        # the operator's machine without S3 starts faster without it
-        import botocore.session
-        import urllib3
-        from botocore.exceptions import BotoCoreError
-        from botocore.httpsession import get_cert_path
-        from botocore.utils import get_environ_proxies
+        import urllib3  # the operator's machine without S3 starts faster without it
 
         self.place = place
-        try:
-            session = botocore.session.Session()
-            certificates = session.get_config_variable("ca_bundle") or get_cert_path(True)
-            self._credentials = session.get_credentials()
-        except BotoCoreError as error:
-            raise self._no_credentials(error) from error
-        self._bucket_url, self.region = address_of(session, place)
-        only_required = session.get_config_variable("request_checksum_calculation")
-        self.sends_sha256 = place.checksum and only_required != "when_required"
+        self._way = way_to(place)
+        self._bucket_url, self.region = self._way.url, self._way.region
+        self.sends_sha256 = self._way.sends_sha256
         self._base = f"{self._bucket_url}/{quoted(place.prefix)}"
         common: dict[str, Any] = {
             "maxsize": AT_ONCE,
@@ -68,9 +58,9 @@ class Requests:
             "retries": False,
             "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             "cert_reqs": "CERT_REQUIRED",
-            "ca_certs": certificates,
+            "ca_certs": self._way.certificates,
         }
-        proxy = get_environ_proxies(self._base).get(urlsplit(self._base).scheme)
+        proxy = self._way.proxy
         self._pool: urllib3.HTTPConnectionPool | urllib3.ProxyManager
         if proxy:
             self._pool = urllib3.ProxyManager(proxy, **common)
@@ -139,12 +129,7 @@ class Requests:
     def _send(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], sha256: str
     ) -> Answer:
-        from botocore.awsrequest import AWSRequest
-
-        request = AWSRequest(method=method, url=url, headers=dict(headers))
-        request.context["sha256"] = sha256
-        _signer()(self._frozen(), "s3", self.region).add_auth(request)
-        sent = {name: _latin(value) for name, value in request.headers.items()}
+        sent = self._signer().signed(method, url, headers, sha256)
         with self._counting:
             self.requests += 1
         whole = body if body or method == "PUT" else None
@@ -153,27 +138,15 @@ class Requests:
         found = {name.lower(): value for name, value in raw.headers.items()}
         return Answer(raw.status, found, raw.data)
 
-    def _frozen(self) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            credentials = self._credentials and self._credentials.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise self._no_credentials(error) from error
-        if not credentials or not credentials.access_key:
+    def _signer(self) -> Signer:
+        credentials = self._way.credentials()
+        if not credentials:
             raise CdnError(
                 "there are no AWS credentials",
                 where=str(self.place),
                 mend="give some: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
-        return credentials
-
-    def _no_credentials(self, error: Exception) -> CdnError:
-        return CdnError(
-            f"the AWS credentials cannot be had: {error}",
-            where=str(self.place),
-            mend="renew them, or name others: AWS_PROFILE",
-        )
+        return Signer.now(credentials, self.region)
 
     def _unreachable(self, operation: str, error: Exception) -> CdnError | None:
         """Return what to say of an answer that never came; None for a bug."""
@@ -199,51 +172,24 @@ class Requests:
 
     def presign(self, keys: Iterable[str], *, seconds: int) -> list[str]:
         """Return URLs by which anybody may read these keys for a time: secrets."""
-        from botocore.auth import S3SigV4QueryAuth
-        from botocore.awsrequest import AWSRequest
-
-        signer = S3SigV4QueryAuth(self._frozen(), "s3", self.region, expires=seconds)
-        urls = []
-        for key in keys:
-            request = AWSRequest(method="GET", url=self._base + quoted(key))
-            signer.add_auth(request)
-            urls.append(str(request.url))
-        return urls
+        signer = self._signer()
+        return [
+            signer.presigned("GET", self._base + quoted(key), {}, seconds=seconds) for key in keys
+        ]
 
     def presign_puts(
         self, wanted: Iterable[tuple[Item, Mapping[str, str]]], *, seconds: int
     ) -> list[SignedPut]:
         """Return URLs by which anybody may write these, with exactly these headers, for a time: secrets."""
-        from botocore.auth import S3SigV4QueryAuth
-        from botocore.awsrequest import AWSRequest
-
-        signer = S3SigV4QueryAuth(self._frozen(), "s3", self.region, expires=seconds)
+        signer = self._signer()
         puts = []
         for item, headers in wanted:
             key, signed = quoted(item.key), {**headers, **self._owner}
-            request = AWSRequest(method="PUT", url=self._base + key, headers=signed)
-            signer.add_auth(request)
-            query = str(request.url).partition("?")[2]
-            puts.append(SignedPut(item, self._base, key, query, signed))
+            url = signer.presigned("PUT", self._base + key, signed, seconds=seconds)
+            puts.append(SignedPut(item, self._base, key, url.partition("?")[2], signed))
         return puts
 
     @property
     def _owner(self) -> dict[str, str]:
         """The header by which a bucket of another account is refused."""
         return {"x-amz-expected-bucket-owner": self.place.owner} if self.place.owner else {}
-
-
-@cache
-def _signer() -> Any:
-    """Return botocore's signer, that takes the body's SHA-256 as known: S3 refuses other bytes."""
-    from botocore.auth import S3SigV4Auth
-
-    class Known(S3SigV4Auth):
-        def payload(self, request: Any) -> str:
-            return str(request.context["sha256"])
-
-    return Known
-
-
-def _latin(value: Any) -> str:
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
