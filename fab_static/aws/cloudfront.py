@@ -22,7 +22,7 @@ CREATE_PAUSE = (
 )
 ROOM_PAUSES = (2.0, 30.0)  # seconds, the shortest and the longest, until quota is asked for again
 MOST_LOOKED_AT = 20  # invalidations in progress, one call each: 15 wildcards are in no more
-AGAIN = "-again"  # ends a CallerReference that was made anew
+AGAIN = "-again"  # ends a CallerReference that was made again
 MAX_CULPRITS = 20  # single paths refused; where all are, it is not the paths
 
 NO_PATH = "fab_static asks whether it may"  # begins with no slash, holds spaces

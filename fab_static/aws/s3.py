@@ -270,7 +270,7 @@ class Bucket(s3_requests.Requests):
     def may_write(self) -> bool:
         """Find out whether objects may be written, by a write whose condition never holds.
 
-        False: the store wrote it all the same; it does not know conditions.
+        False: the store wrote it anyway; it does not know conditions.
 
         Raises:
             CdnError: they may not.

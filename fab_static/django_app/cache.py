@@ -62,7 +62,7 @@ def folder() -> Path | None:
     for kept in ("results", "versions") if found else ():
         sys.audit(
             "fab_static.cache", f"{found}/{kept}"
-        )  # to host/project/reads: no input by itself
+        )  # to host/project/reads: no input on its own
     return found
 
 

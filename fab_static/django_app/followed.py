@@ -1,4 +1,4 @@
-"""Bundlers' manifests that follow the live release with no restart: read anew when their links lead elsewhere.
+"""Bundlers' manifests that follow the live release with no restart: read again when their links lead elsewhere.
 
 All of a process are read as one, of one release, and a request keeps to its end what it first read. With
 FAB_STATIC_RELOAD that is the release whose versions the request began with. When one cannot be read, all stay as they
@@ -99,7 +99,7 @@ def _release_of(request: _Request) -> str | None:
 
 
 def _read_now(asked: Followed[object], release: str | None) -> _Read:
-    """Return what all manifests say now, read anew where they lead elsewhere than before."""
+    """Return what all manifests say now, read again where they lead elsewhere than before."""
     global _last  # one name is swapped, which no thread sees halfway
     places, release = _places(release)
     last = _last  # looked at once: another thread may swap it at any time

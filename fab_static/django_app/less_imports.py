@@ -14,7 +14,7 @@ Three kinds of places are only reported: packages; what is printed only when it 
 Settings:
     FAB_STATIC_LESS_PREFIXES    (source prefix, static prefix) pairs
     LESS_B3_PATHS               {"variables": "../../shop/less/variables"}: what @{b3-import-variables-x} means
-    FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere, besides those of
+    FAB_STATIC_LESS_MAY_DANGLE  patterns of files whose url() and data-uri() may lead nowhere, beyond those of
                                 packages: source paths, or names under the static root
     FAB_STATIC_LESS_OPTIONS     less's options, {"rewriteUrls": "all"}, as for our LessFilter; default: those of the
                                 lessc in COMPRESS_PRECOMPILERS

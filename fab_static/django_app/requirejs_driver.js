@@ -107,7 +107,7 @@ function kept() {
   return { files: Object.fromEntries(files), unkept };
 }
 
-// Which of a bundle's modules the minifier refuses, with what it says of that one alone; null: none by itself.
+// Which of a bundle's modules the minifier refuses, with what it says of that one alone; null: none on its own.
 async function culprit(minifier, tool, modules) {
   for (const { module, source } of modules) {
     try {

@@ -77,7 +77,7 @@ def manifests() -> Manifests:
 
 
 def use(read: Manifests | None) -> None:
-    """Let this process serve with these from now on; None: read them anew when they are asked for."""
+    """Let this process serve with these from now on; None: read them again when they are asked for."""
     global _of_process  # one name is swapped, which no thread sees halfway
     _of_process = read
 
@@ -117,7 +117,7 @@ def read_facts(versions_file: Path) -> PageFacts:
         raise ManifestError(
             f"the page facts cannot be read: {error}",
             where=str(file),
-            mend="deploy anew: the seal writes that file",
+            mend="deploy again: the seal writes that file",
         ) from error
 
 
@@ -145,7 +145,7 @@ def read_file(file: Path) -> dict[str, str]:
 
 
 def write(new: Mapping[str, str]) -> Path:
-    """Replace the file, in the form it has; this process reads it anew. Returns its path.
+    """Replace the file, in the form it has; this process reads it again. Returns its path.
 
     Raises:
         BuildError: FAB_STATIC_VERSIONS_FORM names no form.

@@ -97,7 +97,7 @@ class Sheet:
 
     content: str
     filename: str | None  # where it stands, which its imports are relative to; None: in a page
-    more: Mapping[str, object]  # that the compiler is told besides
+    more: Mapping[str, object]  # that the compiler is told, too
     paths_matter: bool = False  # the output holds paths of files
 
     @property
@@ -173,7 +173,7 @@ def _made(
     language: Language, command: list[str], request: Mapping[str, object], where: str
 ) -> cache.Made:
     seconds = float(getattr(settings, language.timeout_setting, _TIMEOUT_SECONDS))
-    # one by default: each warms up by itself, and on two cores two took as long (benchmarks/less.py)
+    # one by default: each warms up on its own, and on two cores two took as long (benchmarks/less.py)
     size = int(getattr(settings, language.workers_setting, 1))
     pool = node.pool(command, size=size, timeout_seconds=seconds)
     try:

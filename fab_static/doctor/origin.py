@@ -91,7 +91,7 @@ def _before_gone(deploy: Deployment, host: RemoteHost) -> Finding:
         host.name,
         SUBJECT,
         "nginx's configuration does not know pool/gone: pages that are open lose their chunks at each deploy",
-        f"print it anew, and reload nginx: fab {deploy.environment.name} nginx --host {host.name}",
+        f"print it again, and reload nginx: fab {deploy.environment.name} nginx --host {host.name}",
     )
 
 
@@ -116,5 +116,5 @@ def _mend(deploy: Deployment, host: RemoteHost, answer: Answer) -> str:
             "another server block answers, for the file is on the disk: have server_name in ours match the "
             f"name in probe.origin, as `{printed}` prints it, and reload nginx"
         )
-    anew = f"print the configuration anew, and reload nginx: {printed}"
+    anew = f"print the configuration again, and reload nginx: {printed}"
     return f"{anew}. If it is printed already: {CHANGED_BYTES}" if answer.status == 200 else anew

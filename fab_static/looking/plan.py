@@ -294,12 +294,12 @@ def _phases(
 
 
 def _why_built(deploy: Deployment, diff: Diff, staged: Release | None) -> str:
-    """Return in words why the first phase that runs does, besides what it says itself."""
+    """Return in words why the first phase that runs does, beyond what it says itself."""
     if not deploy.journal.phases:
         return "nothing was built here yet"
     sealed_by = deploy.journal.promoted_from
     if staged and sealed_by:
-        return f"a deploy builds anew; `activate` makes live what {sealed_by} sealed"
+        return f"a deploy builds again; `activate` makes live what {sealed_by} sealed"
     if staged or diff == Diff():
         return ""
     count = len(diff.added) + len(diff.changed) + len(diff.removed)

@@ -23,7 +23,7 @@ def activate(deploy: Deployment) -> None:
     Leaves: current -> releases/<id>, previous -> what was live; on web hosts the project's offline
     manifest and resource versions are links into current, and the web processes were reloaded.
     If it fails: every host already flipped is put back; what could not be is named (exit 5). If we die:
-    every host that was not told that all have flipped goes back by itself within confirm_timeout. What
+    every host that was not told that all have flipped goes back on its own within confirm_timeout. What
     CloudFront may have fetched meanwhile is invalidated once more, or noted for the next command.
     """
     release = deploy.current_release()
@@ -33,7 +33,7 @@ def activate(deploy: Deployment) -> None:
         if deploy.origin and deploy.lock:
             deploy.lock.prove()
         if deploy.origin and (mended := deploy.origin.make_live(release)):
-            deploy.show.say(f"{mended} keys of {deploy.origin.name} were written anew")
+            deploy.show.say(f"{mended} keys of {deploy.origin.name} were written again")
         return
     unwell = unwell_before(deploy)
     flip = worked_out(deploy, release)

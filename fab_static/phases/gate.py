@@ -160,7 +160,7 @@ def _of_coverage(deploy: Deployment, host: RemoteHost, release: Release) -> ques
 
 
 def _redirect(deploy: Deployment, host: RemoteHost, release: Release) -> dict[str, str]:
-    """Return the manifests besides the offline one that web processes read -> where the release has them."""
+    """Return the manifests beyond the offline one that web processes read -> where the release has them."""
     folder = host.layout.release(release.id)
     redirect = {}
     if release.versions_sha256:

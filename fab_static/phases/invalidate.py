@@ -29,7 +29,7 @@ def invalidate(deploy: Deployment) -> None:
 
     Those are the URLs whose bytes changed under the same name; waits until it has forgotten them. A flip
     has begun it already, when all went well: then the same request is found again, and not paid twice.
-    The option `again` asks anew for all that a cache may still hold of the releases kept: for a CDN that
+    The option `again` asks again for all that a cache may still hold of the releases kept: for a CDN that
     answers with old bytes although it was told to forget them.
 
     Needs: the release is live on every static host, else CloudFront would fetch the old bytes again.

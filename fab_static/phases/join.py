@@ -139,7 +139,7 @@ def _is_whole(deploy: Deployment, host: RemoteHost, release: Release, *, reads: 
 def _flip(
     deploy: Deployment, host: RemoteHost, release: Release, record: Sequence[asks.Lived]
 ) -> None:
-    """Move the links of one host, `current` last; it goes back by itself where nobody confirms that."""
+    """Move the links of one host, `current` last; it goes back on its own where nobody confirms that."""
     entry = {"by": deploy.operator, "joined": True}
     flip = replace(host_flip(deploy, host, release.id, entry), joins=record)
     reloads = "web" in host.roles and flip.current != release.id

@@ -48,7 +48,7 @@ def seal(deploy: Deployment) -> None:
     release = _precompressed(deploy, built)
     known = _alike(deploy, release)
     if known:
-        deploy.show.say(f"the content is that of release {known.id}; nothing to seal")
+        deploy.show.say(f"the content is the same as in release {known.id}; nothing to seal")
         _tell_unmoved(deploy, release, known)
         _sign_again(deploy, known)
     else:

@@ -82,7 +82,7 @@ def _published(deploy: Deployment, origin: Publication, release: Release) -> Non
                 f"{len(astray)} objects are not as they were written:\n"
                 + indented([f"{key} {how}" for key, how in sorted(astray.items())], 20),
                 where=origin.name,
-                mend=f"write them anew: fab {name} deploy",
+                mend=f"write them again: fab {name} deploy",
             )
     lacking = origin.lacks(release)
     if lacking:

@@ -39,14 +39,14 @@ VERSIONS_FILES = ("resource_versions.yml", "resource_versions.yaml")
 _OBJECT = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"[0-9a-f]{7}")
 
-DAMAGED = "copy it anew from where it was written, or write it anew: fab <environment> export"
+DAMAGED = "copy it again from where it was written, or write it again: fab <environment> export"
 
 
 @dataclass(frozen=True)
 class Marker:
     """What the first member says.
 
-    `seal` is the SHA-256 of release.json, `signature` that of release.json.sig, None where there is none;
+    `seal` is the SHA-256 of release.json, `signature` the one of release.json.sig, None where there is none;
     so is `statement`. `without` is the release whose objects the archive does not carry.
     `versions_file` is the name under which the project reads its resource versions, or None if nobody knows.
     """

@@ -60,7 +60,7 @@ def commands(prefix: str = "") -> list[str]:
 
 
 def joining(fabfile: str, ours: Collection[str]) -> tuple[list[str], str]:
-    """Return the lines that a fabfile needs for our tasks, besides its own; and what our commands begin with then.
+    """Return the lines that a fabfile needs for our tasks, beyond its own; and what our commands begin with then.
 
     Args:
         fabfile: its text. Fabric takes a `namespace` as all that there is: tasks beside it would be gone.
@@ -128,7 +128,7 @@ def _lines(found: Found) -> Iterator[str]:
     yield from _build(found)
     yield ""
     yield "web:    # after a release went live, on each web host"
-    yield f'  # reload: "sudo -n systemctl reload {app}"    # web processes read the manifests once: have them read anew'
+    yield f'  # reload: "sudo -n systemctl reload {app}"    # web processes read the manifests once: have them read again'
     yield '  # check: "http://127.0.0.1:8000/"           # must answer 200 then'
     yield ""
     yield '# probe: {pages: ["https://staging.example.com/"]}    # pages that must answer, with all that they name'

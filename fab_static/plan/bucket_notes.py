@@ -1,6 +1,6 @@
 """What a bucket keeps where no build host lasts: the lock and the record, one JSON object each.
 
-Each is written only on a condition, so that of two writers one wins. Nothing secret stands in them.
+Each is written only on a condition, so if two write at once, one wins. Nothing secret stands in them.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def journal_for_all(journal: Json | None) -> Json | None:
 
 
 def apart(release: Release, *, is_origin: bool) -> list[Item]:
-    """Return the objects of a release that the bucket must hold besides what visitors are served from.
+    """Return the objects of a release that the bucket must hold beyond what visitors are served from.
 
     With them a build host that is empty can take the release in, and give it to a host that lacks it.
     """

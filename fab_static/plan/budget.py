@@ -15,7 +15,7 @@ class Budget:
     returning: int | None = None
     first: int | None = None
     browser: str = "br"
-    warns: bool = False  # the release goes live all the same
+    warns: bool = False  # the release goes live anyway
 
     @property
     def is_set(self) -> bool:

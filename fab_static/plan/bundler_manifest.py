@@ -29,7 +29,7 @@ def read(text: str, *, where: str) -> Mapping[str, object]:
         raise ManifestError(
             f"the manifest is not JSON: {error}",
             where=where,
-            mend="build it anew; see the bundler's words",
+            mend="build it again; see the bundler's words",
         ) from error
     if not isinstance(data, dict):
         raise ManifestError(
@@ -41,7 +41,7 @@ def read(text: str, *, where: str) -> Mapping[str, object]:
         raise ManifestError(
             f"its bundler has not ended well: the status is {data['status']}, not {ENDED_WELL}",
             where=where,
-            mend="see what the bundler said, then build anew",
+            mend="see what the bundler said, then build again",
         )
     return data
 

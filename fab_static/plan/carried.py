@@ -105,7 +105,7 @@ _Record = TypeVar("_Record", Build, Copies)
 
 @dataclass(frozen=True)
 class Guard:
-    """What a build of elsewhere may write here, besides the static root."""
+    """What a build of elsewhere may write here, beyond the static root."""
 
     extra: frozenset[str]
     own: Mapping[str, OwnPhase]
@@ -278,7 +278,7 @@ def objects(listings: Iterable[Listing]) -> dict[str, int]:
 
 
 def sent(build: Build) -> set[str]:
-    """Return the objects that the bucket has for a build: what each phase wrote but for the files that it only copied."""
+    """Return the objects that the bucket has for a build: what each phase wrote except for the files that it only copied."""
     found: set[str] = set()
     for step in build["steps"].values():
         read = {row[2] for row in step["record"]["inputs"] if row[:1] == ["bytes"] and row[2:]}

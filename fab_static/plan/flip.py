@@ -29,7 +29,7 @@ class HostFlip:
     release: str
     links: Mapping[str, str]
     manifest: str | None
-    reload: str | None  # has web processes read the manifests anew
+    reload: str | None  # has web processes read the manifests again
     confirm_timeout: float  # seconds; a host that hears nothing for so long goes back
     entry: Mapping[str, Any]  # what the host's record says of the flip
     current: str | None

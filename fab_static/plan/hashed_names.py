@@ -1,7 +1,7 @@
 """The names in a bundler's manifest that carry a hash of their content: caches may keep these files for good.
 
 A name alone is not proof: `runtime-deadbeef.js` may get other bytes in the next release. So a manifest must list the
-name, and besides one of these must hold:
+name, and one of these must hold, too:
 
 - The name holds the beginning of the file's own SHA-256 or SHA-1.
 - The bundler put something like a hash between what the manifest calls the file and its ending: `src/main.ts` became
@@ -9,7 +9,7 @@ name, and besides one of these must hold:
 - A name is built as those are that others of its manifest have by the second rule.
 
 Bundlers hash before they have the bytes, so only the first rule is a proof. Whether a kept release has other bytes under
-the name is looked up besides: see phases/run/immutable.py.
+the name is looked up, too: see phases/run/immutable.py.
 """
 
 from __future__ import annotations

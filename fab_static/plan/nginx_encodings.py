@@ -1,6 +1,6 @@
 """The part of nginx's configuration that sends deltas (dcz, RFC 9842) and zstd: stock nginx knows neither.
 
-Both stand in folders of their own, under the names of their files: so the type follows from the name, as ever. A
+Both stand in folders of their own, under the names of their files: so the type follows from the name, as usual. A
 browser says what it takes, and which bytes it holds. Maps turn that into the name of a folder. A location looks
 there first; where it finds nothing, the ordinary location answers.
 """
@@ -25,7 +25,7 @@ OK = "~^(200|206|304)"
 
 @dataclass(frozen=True)
 class Extra:
-    """What nginx sends besides gzip and br; `name` begins the names of its variables."""
+    """What nginx sends beyond gzip and br; `name` begins the names of its variables."""
 
     name: str
     deltas: bool
@@ -84,7 +84,7 @@ map $uri ${name}_vary {{
 """
 
     def headers(self) -> str:
-        """Return the lines of what every answer says besides."""
+        """Return the lines of what every answer says, too."""
         told = f"        add_header Use-As-Dictionary ${self.name}_dictionary;\n"
         return f"        add_header Vary ${self.name}_vary;\n{told if self.deltas else ''}"
 

@@ -85,5 +85,5 @@ def _is_worth(path: str, size: int) -> bool:
 
 
 def _fits(path: str) -> bool:
-    """Tell whether Linux' file systems take the last part of a path: 255 bytes at the most (NAME_MAX)."""
+    """Tell whether Linux' file systems take the last part of a path: 255 bytes at most (NAME_MAX)."""
     return len(path.rpartition("/")[2].encode("utf-8", "surrogatepass")) <= 255

@@ -70,7 +70,7 @@ class Preload:
 def preload_of(
     url: str, *, is_module: bool = False, crossorigin: str | None = None, integrity: str = ""
 ) -> Preload | None:
-    """Return what preloads a URL; None for what no page asks for by itself, a source map for one."""
+    """Return what preloads a URL; None for what no page asks for on its own, a source map for one."""
     ending = PurePosixPath(urlsplit(url).path).suffix.removeprefix(".").lower()
     if ending not in KINDS:
         return None

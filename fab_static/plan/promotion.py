@@ -25,7 +25,7 @@ def obstacles(
 
     Args:
         release: what was sealed in the other environment.
-        asked: host -> its settings, as a seal has them; a web host's with "offline_manifest" besides,
+        asked: host -> its settings, as a seal has them; a web host's with "offline_manifest", too,
             the path below the static root where its pages look for it, None where they do not.
         names: the settings to compare; None: all.
     """

@@ -167,7 +167,7 @@ def read_manifest(text: bytes, *, app: str, environment: str, where: str) -> Man
         raise ManifestError(
             f"the bucket's manifest cannot be read: {type(error).__name__}: {error}",
             where=where,
-            mend="delete that object; the next deploy looks at the bucket anew and writes it",
+            mend="delete that object; the next deploy looks at the bucket again and writes it",
         ) from error
     if (manifest.app, manifest.environment) != (app, environment):
         raise ManifestError(

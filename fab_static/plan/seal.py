@@ -13,7 +13,7 @@ from fab_static.plan.release import FORMAT, File, FileData, Release
 
 _FILE = {"sha256", "size", "version"}
 
-DAMAGED = "deploy anew; the damaged release is never made live"
+DAMAGED = "deploy again; the damaged release is never made live"
 
 
 def _read(data: dict[str, object]) -> File | dict[str, object]:
@@ -39,7 +39,7 @@ def from_json(text: str | bytes, *, where: str, name: str | None = None) -> Rele
             raise ReleaseError(
                 f"release.json has format {data['format']}, and this fab_static knows {FORMAT}",
                 where=where,
-                mend="use the version of fab_static that sealed it, or deploy anew",
+                mend="use the version of fab_static that sealed it, or deploy again",
             )
         release = _release(data)
         is_whole = _is_whole(release, data.get("digest"), name)

@@ -18,7 +18,7 @@ from fab_static.remote.line import end, ended_after
 
 PACKET = 32 * 1024 - 64  # bytes that go in one packet of SSH, as paramiko cuts them
 MAX_WORDS = 1024 * 1024  # bytes that are kept of what a process says on standard error
-LOCAL_END_SECONDS = 3.0  # how long an agent on this machine may take to end by itself
+LOCAL_END_SECONDS = 3.0  # how long an agent on this machine may take to end on its own
 
 
 class SshChannel:

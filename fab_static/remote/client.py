@@ -41,7 +41,7 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the connection without a word to the host; a channel opens it anew."""
+        """Close the connection without a word to the host; a channel opens it again."""
 
     @cached_property
     def user(self) -> str | None:

@@ -81,7 +81,7 @@ def _key(verb: AnyVerb, request: Request) -> tuple[str, str]:
     elif verb is verbs.RECALL:
         words.pop(
             "anew", None
-        )  # what was recorded is the same, whether it may be recorded anew or not
+        )  # what was recorded is the same, whether it may be recorded again or not
     return verb.name, json.dumps(words, sort_keys=True)
 
 

@@ -62,7 +62,7 @@ class RemoteHost:
     @property
     def cure(self) -> str:
         """What to do where no host holds an object of a release that this one should hold."""
-        return f"build them anew: fab {self.environment.name} deploy"
+        return f"build them again: fab {self.environment.name} deploy"
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -286,7 +286,7 @@ class RemoteHost:
         Args:
             command: its words; with `main`, a Python.
             folder: where it runs.
-            environment: variables that it gets besides the agent's own.
+            environment: variables that it gets beyond the agent's own.
             main: the module of host/project/ that this Python runs; the agent must have learned it.
             on_output: is given what it prints, as it comes.
             record: what the agent needs to record there what the command reads.
@@ -342,7 +342,7 @@ class RemoteHost:
     def alive(self) -> None:
         """Let the agent know that the operator is there, whatever it works on.
 
-        One that ended while it had nothing to do is opened anew, and nobody waits for that.
+        One that ended while it had nothing to do is opened again, and nobody waits for that.
         """
         if not self._agent.tell({"alive": True}, 0) and self._agent.has_ended:
             threading.Thread(target=self._alive_again, daemon=True).start()

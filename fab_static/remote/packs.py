@@ -77,7 +77,7 @@ class Packs:
             raise RemoteError(
                 f"object {sha256} has other bytes than its name says",
                 where=self._agent.name,
-                mend=f"build it anew: fab {self._environment.name} deploy",
+                mend=f"build it again: fab {self._environment.name} deploy",
             )
 
     def _size_of(self, head: Head, data: bytes, left: int) -> int:

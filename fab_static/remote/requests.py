@@ -94,7 +94,7 @@ class Requests:
             raise
 
     def _send_again(self) -> None:
-        """Send anew what an agent that has ended may not have done."""
+        """Send again what an agent that has ended may not have done."""
         if self._later and (not self.agent.is_open or self.agent.has_ended):
             lost, self._later = list(self._later.values()), {}
             for one in lost:
@@ -104,7 +104,7 @@ class Requests:
         """Send several requests that change nothing, then read their answers: one trip for all.
 
         None stands for what was refused, and for all that follows once the connection is lost: whoever asks
-        that by itself is told why.
+        that on its own is told why.
         """
         answers: list[tuple[Head, bytes] | None] = [None] * len(questions)
         with self._turn:
@@ -139,7 +139,7 @@ class Requests:
         """Send requests each of which is done only where the one before it was; return their answers: one trip for all.
 
         With `timeout_seconds` each may take so long, and no longer. There are fewer answers where one was refused, and so
-        those after it, or the connection was cut: whoever asks for one of these by itself is told why.
+        those after it, or the connection was cut: whoever asks for one of these on its own is told why.
 
         Raises:
             FabStaticError: that befell one of the first `needed`.

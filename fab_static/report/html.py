@@ -24,7 +24,7 @@ MOST_FILES = 5_000  # rows of the table of files: a page of 2 MB, which a browse
 
 @dataclass(frozen=True)
 class More:
-    """What the page shows besides the summary: the last lines of a failed run's log, and images."""
+    """What the page shows beyond the summary: the last lines of a failed run's log, and images."""
 
     log: Sequence[str] = ()
     pictures: Pictures = field(default_factory=Pictures)

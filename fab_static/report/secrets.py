@@ -67,7 +67,7 @@ class Secrets:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield what a program may print of a value by itself."""
+    """Yield what a program may print of a value on its own."""
     for text in (value, *value.splitlines()):  # a private key has many lines
         yield text
         yield text.strip()
@@ -152,7 +152,7 @@ def _is_from_bytes(value: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return the text without control characters, but for tabs and newlines; what turns it around is spelt out."""
+    """Return the text without control characters, except for tabs and newlines; what turns it around is spelt out."""
     text = _CONTROL.sub("", without_colours(text))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -43,7 +43,7 @@ class Server:
         return f"http://127.0.0.1:{self._server.server_port}/{self.token}/"
 
     def close(self) -> None:
-        """Let viewers take what they still get, for a second at the most, and serve no more."""
+        """Let viewers take what they still get, for a second at most, and serve no more."""
         self._viewers.leave(LAST_SECONDS)
         self._server.shutdown()
         self._server.server_close()
@@ -70,7 +70,7 @@ class _Viewers:
             self._changed.notify_all()
 
     def leave(self, seconds: float) -> None:
-        """Wait until all have left, but for those that have hung for so long."""
+        """Wait until all have left, except for those that have hung for so long."""
         until = time.monotonic() + seconds
         with self._changed:
             while (now := time.monotonic()) < until and any(

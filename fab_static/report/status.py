@@ -29,7 +29,7 @@ def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
         if host["provisional"]:
             terminal.text(
                 f"{host['host']}: its flip to {host['live']} is not confirmed; unless a deploy is at "
-                "work, it goes back by itself"
+                "work, it goes back on its own"
             )
     lock = status["lock"]
     if lock:

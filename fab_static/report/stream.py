@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
-# our own signs, for LANG=C; each is as wide as what stands for it, but for what ends a line
+# our own signs, for LANG=C; each is as wide as what stands for it, except for what ends a line
 PLAIN = str.maketrans({"✓": "+", "✗": "x", "▸": ">", "·": "-", "─": "-", "━": "=", "…": "..."})
 
 

@@ -122,7 +122,7 @@ def _broken(cell: str, width: int) -> Iterator[str]:
 
 
 def _chopped(word: str, width: int) -> Iterable[str]:
-    """Return a word in pieces that are as wide as a line at the most; a path is cut between its folders."""
+    """Return a word in pieces that are as wide as a line at most; a path is cut between its folders."""
     pieces, room = [""], width
     for letter in word:
         wide = width_of(letter)

@@ -80,7 +80,7 @@ class Watching:
         return pieces.page("watch.html", self._title, **scripts)
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end of the run, for as long at the most."""
+        """Wait for the end of the run, for as long at most."""
         with self._news:
             if not self._report and not self._ended:
                 self._news.wait(seconds)

@@ -36,7 +36,7 @@ def ending_of(deploy: Deployment, command: str) -> Ending:
 def _next(deploy: Deployment, command: str) -> str:
     """Return the words to run next: those that mend what failed, or the same again."""
     if deploy.left and deploy.recorded_live:
-        # by name: a host may have gone back by itself by then, and all agree
+        # by name: a host may have gone back on its own by then, and all agree
         return f"rollback --to {deploy.recorded_live}"
     failed = deploy.failed_after_flip
     if deploy.stays and failed and deploy.rolled_back is None:

@@ -170,7 +170,7 @@ class Run:
         raise ReleaseError(
             what,
             where=f"budget in inventories/{name}.yml, for browsers with {budget.browser}",
-            mend=f"make these files smaller, or raise the budget; to go live all the same: fab {name} activate "
+            mend=f"make these files smaller, or raise the budget; to go live anyway: fab {name} activate "
             "--over-budget",
             instead="activate --over-budget",
         )

@@ -63,7 +63,7 @@ def begun(folder: Path) -> Iterator[str]:
     if not found.has_manage:
         yield "no manage.py was found here: what inventories/staging.yml says of the project is a guess"
     yield ""
-    yield "Change the address in inventories/staging.yml, and what else is not as it should be. Then:"
+    yield "Change the address in inventories/staging.yml, and look through the rest of it. Then:"
     for command in beginning.commands(prefix):
         yield f"  {command}"
 

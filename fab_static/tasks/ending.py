@@ -71,7 +71,7 @@ def task_session(
         _end(errors, session, error)
     except Exit:
         raise
-    except Exception as error:  # a bug: it keeps its traceback, and tells what is live all the same
+    except Exception as error:  # a bug: it keeps its traceback, and tells what is live anyway
         errors.text(traceback.format_exc().rstrip())
         _end(errors, session, error)
 

@@ -28,7 +28,7 @@ _LACKS = re.compile(r"'.+' did not receive required positional arguments: '(.+)'
 
 
 def refuse_misspelt(program: Program, ours: Container[str]) -> None:
-    """Have words that name nothing refused as all bad input is, but for options of tasks that are not ours.
+    """Have words that name nothing refused as all bad input is, except for options of tasks that are not ours.
 
     Args:
         program: the one behind `fab`, which reads its words when all tasks are known.

@@ -24,7 +24,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class OurTask(Task[Any]):
-    """A task whose options have no short form, but for those in SHORT."""
+    """A task whose options have no short form, except for those in SHORT."""
 
     def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
         """Return what an option is called, and what it takes."""

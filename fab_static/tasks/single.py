@@ -126,6 +126,6 @@ _WITH_OPTIONS: dict[str, tuple[Callable[[str], Body], dict[str, str]]] = {
     ),
     "invalidate": (
         _invalidating,
-        {"again": "ask anew for all that kept releases have under the same name with other bytes"},
+        {"again": "ask again for all that kept releases have under the same name with other bytes"},
     ),
 }

@@ -30,7 +30,7 @@ class HookFailedError(Exception):
 def run(
     environment: Environment, folder: Path, show: Show, summary: Mapping[str, Any], *, must: bool
 ) -> None:
-    """Run the commands of the summary's event, in this folder, each for `hooks.timeout` at the most.
+    """Run the commands of the summary's event, in this folder, each for `hooks.timeout` at most.
 
     Raises:
         BuildError: one failed, and it must not. Else it is only told: a deploy that is live stays so.
@@ -126,7 +126,7 @@ def _read(
     with process.stdout:
         while data := os.read(process.stdout.fileno(), 65536):
             if ended.is_set() or room <= 0:
-                continue  # read all the same: else a hook that prints much would wait for ever
+                continue  # read anyway: else a hook that prints much would wait for ever
             show(data[:room])
             room -= len(data)
             if room <= 0:

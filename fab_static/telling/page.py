@@ -24,7 +24,7 @@ Anyway = Callable[[str], AbstractContextManager[None]]
 
 
 def more(deploy: Deployment, known: Summary, log: Path | None, anyway: Anyway) -> More:
-    """Return what the report shows besides the summary; whatever of it cannot be had is left out.
+    """Return what the report shows beyond the summary; whatever of it cannot be had is left out.
 
     Args:
         deploy: the run.

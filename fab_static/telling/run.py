@@ -1,7 +1,7 @@
 """Tells of a run: its log, its summary, its report, hooks, a webhook.
 
 Nothing here decides how the run ends (DESIGN, G9). What goes wrong here is told in one line, and the others are
-told all the same. The exit code stays the run's own. Only a before_deploy hook may refuse.
+told anyway. The exit code stays the run's own. Only a before_deploy hook may refuse.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def test_verify_cache_runs_what_the_cache_would_give_and_finds_what_is_not_so(
     finally:
         for key, data in records.items():
             store.objects[key].body = data
-    assert "bundle was to be used again, but run anew it leaves 1 other files" in caught.value.what
+    assert "bundle was to be used again, but a new run leaves 1 other files" in caught.value.what
 
 
 def _another(listing: Any, store: StrictS3) -> tuple[str, int, str]:

@@ -56,7 +56,7 @@ def test_the_first_release_has_the_catalogues_and_a_changed_one_reaches_the_next
         assert "Korb" in live.read_text()
 
         session.deploy()
-        assert f"the content is that of release {first.id}; nothing to seal" in told.said
+        assert f"the content is the same as in release {first.id}; nothing to seal" in told.said
         assert not any(one["will_run"] for one in session.plan()["phases"][:6])
 
         translate(code, "Wagen")

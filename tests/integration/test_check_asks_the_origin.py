@@ -117,5 +117,5 @@ def test_a_configuration_from_before_there_was_a_pool_of_gone_names_is_told(
         told, answers = found(code, port)
     assert answers["what"].startswith(f"http://127.0.0.1:{port}/static/")
     assert "does not know pool/gone: pages that are open lose their chunks" in told["what"]
-    assert told["mend"] == "print it anew, and reload nginx: fab local nginx --host here"
+    assert told["mend"] == "print it again, and reload nginx: fab local nginx --host here"
     assert is_well([told, answers])

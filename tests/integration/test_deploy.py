@@ -176,7 +176,7 @@ def test_other_encodings_make_another_release_of_the_same_digest(shop: Operator)
     assert bare["digest"] == full["digest"]
     assert not any("encodings" in file for file in bare["files"].values())
     inventory.write_text(text)
-    assert f"the content is that of release {live}" in shop.fab("seal").stdout
+    assert f"the content is the same as in release {live}" in shop.fab("seal").stdout
 
 
 def test_status_has_the_shape_that_scripts_rely_on(shop: Operator) -> None:

@@ -88,7 +88,7 @@ def test_hyperkitty_is_deployed_as_it_comes(python: Path, tmp_path: Path) -> Non
         # its COMPRESS_CSS_HASHING_METHOD is mtime, and a second build is the same release all the same
         for phase in ("collectstatic", "compress", "seal"):
             session.phase(phase)
-        assert f"the content is that of release {release.id}; nothing to seal" in told.said
+        assert f"the content is the same as in release {release.id}; nothing to seal" in told.said
 
     ran = subprocess.run(
         [python, "-c", PAGE, settings.parent],

@@ -223,7 +223,7 @@ def test_each_link_to_a_page_leads_to_it_and_to_one_of_its_titles(page):
 
 
 def test_the_recording_is_small_stands_alone_and_shows_what_is_printed():
-    """`make recording` makes it anew."""
+    """`make recording` makes it again."""
     picture = (ROOT / "docs" / "deploy.svg").read_text("utf-8")
     assert len(picture) < 200_000
     assert "![" in (ROOT / "README.md").read_text("utf-8").partition("docs/deploy.svg")[0]

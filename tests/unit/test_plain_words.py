@@ -25,6 +25,15 @@ DIALECT = {
     "is none, is no such: say what it is not": r"(?<!there )\b(?:is|are|was|were) (?:none\b|no (?!longer|more\b|different)[a-z])",
     "none where": r"\bnone (?:where|any more)\b",
     "of that what": r"\bof (?:that|those|these) (?:what|which) ",
+    "besides: also, beyond, another than": r"\bbesides\b",
+    "that of: name the thing again": r"\bthat of\b",
+    "by itself: on its own": r"\bby (?:itself|themselves)\b",
+    "but for: except for": r"\bbut for\b",
+    "as ever: as usual": r"\bas ever\b",
+    "at the most: at most": r"\bat the most\b",
+    "all the same: anyway": r"(?<!are )(?<!is )\ball the same\b",
+    "anew: again": r"(?<=[a-z,`)] )(?<!\bin )(?<!else )anew\b(?! ?=|: NotRequired)",
+    "let be: does no harm": r"\b(?:is|are) let be\b",
 }
 SPOKEN = [
     *PAGES,

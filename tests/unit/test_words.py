@@ -430,7 +430,7 @@ def test_a_host_that_dies_in_the_middle_of_the_flip(site: Site, said: Said) -> N
         """\
 error: web2 could not be put back: hosts may serve different releases now. It began with: the connection was cut (the connection ended) (web2)
   where: web2: the connection was cut (the connection ended)
-  mend:  let web2 be reached again: a host that runs goes back by itself within 30 seconds; then run what stands below
+  mend:  let web2 be reached again: a host that runs goes back on its own within 30 seconds; then run what stands below
 """
         + f"""\
   live: {NEW} on build1, edge1, edge2, web1; not known on web2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @lasting
 def adopt(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Write the log and the journal anew, and link what is live and what was. Body: log and journal, as JSON.
+    """Write the log and the journal again, and link what is live and what was. Body: log and journal, as JSON.
 
     The releases that are named must be here. A log of another history is kept beside, not lost.
     """

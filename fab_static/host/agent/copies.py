@@ -63,7 +63,7 @@ def encoded(
         data = file.read()
     if begun_sha256(data).hexdigest() != sha256:  # else its copy would be whole, and wrong
         raise RefusedError(
-            f"object {sha256} is damaged", host.object(sha256), "build anew: deploy", "release"
+            f"object {sha256} is damaged", host.object(sha256), "build again: deploy", "release"
         )
     copy = ENCODERS[ending](data)
     if len(copy) > MOST_OF_IT * len(data):

@@ -37,7 +37,7 @@ def deltas(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Make deltas between objects. Body: [[file's SHA-256, held one's SHA-256, bytes to undercut, known one]].
 
     Answers {SHA-256 of the file: {SHA-256 that is held: [SHA-256, size], or null where it saves too little}}.
-    It works for so many `seconds` at the most. `left_out`: how many pairs these did not allow, or whose
+    It works for so many `seconds` at most. `left_out`: how many pairs these did not allow, or whose
     bytes are not here. A delta that a release has, here or as the operator knows ([SHA-256, size]), is taken over,
     as copies are.
     """

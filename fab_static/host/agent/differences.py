@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Iterator
 
 CUT = b","
-LEAST_RUN = 24  # bytes; shorter ones are said anew
+LEAST_RUN = 24  # bytes; shorter ones are said again
 
 
 def difference(base: bytes, text: bytes) -> bytes:

@@ -128,7 +128,7 @@ def begun_of(host: Host, one: Wanted) -> Future[Copy] | None:
 
 
 def is_whole(host: Host, done: Future[Copy]) -> bool:
-    """Tell whether a copy was made, and is there still. Whoever makes it anew tells what went wrong."""
+    """Tell whether a copy was made, and is there still. Whoever makes it again tells what went wrong."""
     if done.exception() is not None:
         return False
     copy = done.result()

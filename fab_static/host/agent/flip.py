@@ -183,7 +183,7 @@ def flip_back(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         is_owed = head["current"] and head["reload"] and (known or live != head["current"])
         if is_owed:
             note = dict(head, release=known["release"] if known else live)
-            with contextlib.suppress(OSError):  # on a full disk links move all the same
+            with contextlib.suppress(OSError):  # on a full disk links move anyway
                 begin_provisionally(host, note, back=True)
         go_back(host, head)
         if not is_owed:

@@ -1,4 +1,4 @@
-"""Keeps what pages may ask for besides the live release: names that a kept one has, and the live one has not.
+"""Keeps what pages may ask for beyond the live release: names that a kept one has, and the live one has not.
 
 Pages of an earlier release stay open. Those of the next one come from hosts that have flipped already. The names
 stand in `pool/gone`. The web server looks there last: a name that the live release has is never taken from there.
@@ -104,7 +104,7 @@ def gone_since(host: Host, live: dict[str, Any]) -> list[tuple[str, str, int]]:
 
 
 def lacking(seal: dict[str, Any], names: Container[str]) -> Iterator[tuple[str, str, int]]:
-    """Yield what a release has besides these names: place in `pool/gone`, SHA-256, size."""
+    """Yield what a release has beyond these names: place in `pool/gone`, SHA-256, size."""
     files, named = seal["files"], set(seal["named"])
     for path, file in files.items():
         if path in names or path in named:  # what is named by its content stands in pool/named

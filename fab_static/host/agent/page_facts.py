@@ -33,7 +33,9 @@ def hashes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         path = agent.host.object(checked(OBJECT, sha256, "object"))
         made = hashes_of(path, [one for one in algorithms if one in ALGORITHMS])
         if made.pop("") != sha256:
-            raise RefusedError(f"object {sha256} is damaged", path, "build anew: deploy", "release")
+            raise RefusedError(
+                f"object {sha256} is damaged", path, "build again: deploy", "release"
+            )
         found[sha256] = made
     return {}, json.dumps(found).encode()
 

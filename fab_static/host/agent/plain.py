@@ -80,7 +80,7 @@ def parsed(path: str, data: bytes) -> Any:
         raise RefusedError(
             f"{os.path.basename(path)} is not JSON: {error}",
             path,
-            "move the damaged file away; the next deploy writes it anew",
+            "move the damaged file away; the next deploy writes it again",
         ) from error
 
 

@@ -88,7 +88,7 @@ def refuse_hidden(host: Host, seal: dict[str, Any], objects: Objects) -> None:
 def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
     """Refuse a pool entry whose URL promised other bytes: caches keep them for a year.
 
-    An entry that somebody wrote to is not a promise; it is linked anew.
+    An entry that somebody wrote to is not a promise; it is linked again.
     """
     try:
         status = os.stat(target)

@@ -59,7 +59,7 @@ class OneStart:
         return self.process.stdout
 
     def refusal(self) -> Head:
-        """Wait until it is set up, or has failed: return why commands must be started by themselves; {} where not."""
+        """Wait until it is set up, or has failed: return why commands must be started on their own; {} where not."""
         if self._refusal is None:
             self._refusal = self._set_up()
         return self._refusal
@@ -108,7 +108,7 @@ class OneStart:
 
 
 def in_fork(agent: Agent, head: Head, order: Head) -> Forked | None:
-    """Run a command in a fork of the project's one start, or None if it must be started by itself."""
+    """Run a command in a fork of the project's one start, or None if it must be started on its own."""
     for _ in range(2):  # anew where what it read has changed
         if agent.starts_alone:
             break

@@ -86,7 +86,7 @@ def as_it_is(host: Host, roles: list[str]) -> str:
 
 
 def told(host: Host, *parts: str) -> list[int] | None:
-    """Return what changes when a file is written anew, or a folder gets or loses an entry; None: it is not there."""
+    """Return what changes when a file is written again, or a folder gets or loses an entry; None: it is not there."""
     try:
         status = os.lstat(host.path(*parts))
     except OSError:

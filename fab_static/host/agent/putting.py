@@ -114,6 +114,6 @@ def pieces(path: str, sha256: str, size: int) -> Iterator[bytes]:
                 yield held
             held = piece
     if size or digest.hexdigest() != sha256:
-        raise RefusedError(f"object {sha256} is damaged", path, "build anew: deploy", "release")
+        raise RefusedError(f"object {sha256} is damaged", path, "build again: deploy", "release")
     if held:
         yield held

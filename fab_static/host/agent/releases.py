@@ -80,7 +80,7 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
     """Make the folder of a release and its pool entries from objects; say whether its release.json was mended.
 
     The release is there, under its name, only when all of it is. `anew`: another release.json that stands
-    there is not what was sealed, and is written anew. All of it would outlive a loss of power.
+    there is not what was sealed, and is written again. All of it would outlive a loss of power.
     """
     claim(host)
     release = seal["id"]

@@ -59,7 +59,7 @@ def read_seal(host: Host, release: str, sha256: str | None = None) -> tuple[dict
         raise RefusedError(
             f"release.json of {release} is not what was sealed",
             path,
-            f"ship it anew from a host that has it: rollback --to {release} --repair",
+            f"ship it again from a host that has it: rollback --to {release} --repair",
             "release",
         )
     return seal, data
@@ -206,7 +206,7 @@ def with_copies(file: dict[str, Any]) -> list[tuple[str, str, int]]:
 
 
 def deltas_of(file: Head) -> list[tuple[str, str, int]]:
-    """Return a file's deltas: the SHA-256 of what a browser holds, that of the delta, its size."""
+    """Return a file's deltas: the SHA-256 of what a browser holds, the delta's own, and its size."""
     return [(held, one["sha256"], one["size"]) for held, one in file.get("deltas", {}).items()]
 
 

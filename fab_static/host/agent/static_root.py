@@ -132,7 +132,7 @@ def remove_all_in(folder: str) -> None:
 def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Keep the state of the static root (and `extra` files beside it) as objects, and so the listing of them.
 
-    That is {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}; `before` names that of the
+    That is {"files": {path: [sha256, size, version]}, "extra": {path: [...] or null}}; `before` names the list of the
     snapshot before, so that files that did not change since are not read. Files get the time that belongs to
     their bytes. Returns the listing's name and its `extra`; and the body is its difference to the one before.
     """

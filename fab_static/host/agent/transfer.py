@@ -37,7 +37,7 @@ def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         raise RefusedError(
             f"object {sha256} is damaged",
             agent.host.object(sha256),
-            "build anew: deploy",
+            "build again: deploy",
             "release",
         )
     if head.get("like"):
@@ -89,7 +89,7 @@ def fetch(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             raise RefusedError(
                 f"object {raw.hex()} has another size than its release says",
                 agent.host.object(raw.hex()),
-                "build anew: deploy",
+                "build again: deploy",
             )
     for pack in (plain, deflated):
         if pack:
@@ -100,7 +100,7 @@ def fetch(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 def deflates(piece: bytes) -> bool:
     """Tell whether bytes become smaller when they are deflated, by a sample from their middle."""
     sample = piece[len(piece) // 2 :][:SAMPLE]
-    # half of all values at the most: 7 bits suffice for each byte, and to count them takes a tenth of the time
+    # half of all values at most: 7 bits suffice for each byte, and to count them takes a tenth of the time
     is_text = len(sample) == SAMPLE and len(set(sample)) <= 128
     return is_text or len(zlib.compress(sample, 1)) < 0.9 * len(sample)
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
 
-SIGNERS = "allowed_signers"  # below deploy_to; the form is that of ssh-keygen(1), ALLOWED SIGNERS
-REVOKED = "revoked_keys"  # beside that; the form is that of ssh-keygen(1), KEY REVOCATION LISTS
+SIGNERS = "allowed_signers"  # below deploy_to; in the form of ssh-keygen(1), ALLOWED SIGNERS
+REVOKED = "revoked_keys"  # beside that; in the form of ssh-keygen(1), KEY REVOCATION LISTS
 LIVE_THEN = "live_before_signers"  # SHA-256 of the seal that was live when the list changed last
 SIGNATURE = "release.json.sig"
 # what stands beside a seal: how it was built, and the signature of both
@@ -57,7 +57,7 @@ def signed_change(before: str, after: str) -> bytes:
 
 
 def trust_digest(signers: bytes, revoked: bytes) -> str:
-    """Return the SHA-256 that stands for a list and its revoked keys; that of the list, where there are none."""
+    """Return the SHA-256 that stands for a list and its revoked keys; the list's own, where there are none."""
     digest = begun_sha256(signers).hexdigest()
     if not revoked:
         return digest
@@ -80,7 +80,7 @@ def kept(host: Host, name: str = SIGNERS) -> bytes | None:
         raise RefusedError(
             why + ", and it says whom this host trusts to sign releases",
             host.path(name),
-            "see who wrote it; move it away on that host, and deploy anew",
+            "see who wrote it; move it away on that host, and deploy again",
         )
     return data
 

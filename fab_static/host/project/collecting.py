@@ -1,4 +1,4 @@
-"""collectstatic onto what it left the last time: only files whose source has changed are copied anew.
+"""collectstatic onto what it left the last time: only files whose source has changed are copied again.
 
 Django's own way of doing so trusts the order of file times, and keeps what was removed. This one asks the record of
 the last run (reads/) whether a source is as it was, and removes what no finder finds any more. It does

@@ -1,11 +1,11 @@
 """One start of the project for several commands: it is set up once, and each command runs in a fork of it.
 
 Setting a project up (settings, apps, models, URLs) takes 0.3 seconds for a small one, and 10 or more for a large
-one. A build has six commands. The order in FAB_STATIC_RECORD is that of reads/run, with two differences. `redirects`
+one. A build has six commands. The order in FAB_STATIC_RECORD is as for reads/run, with two differences. `redirects`
 tells whether commands may be shown other files. `control` stands in place of `to`, `given` and `manage`: a socket
 over which commands come, a line of JSON each, and answers go:
 
-    {} or {"why": words}                  it is ready; or each command must be started by itself
+    {} or {"why": words}                  it is ready; or each command must be started on its own
     {"to", "before", "token", "given", "manage", "inside", "builds"} comes: of one command; of collectstatic with
      "collect": {"root": the static root, "onto": the run that left what is in it; null: it is empty}; in place of
      "manage" may come "main", a module whose main() ends its process, and "variables" for its environment; "redirected"
@@ -14,7 +14,7 @@ over which commands come, a line of JSON each, and answers go:
     {"why": words}                        it did not begin: what the setting up read has changed since, say;
      with "alone": true another start would not do either
 
-A command must not be able to tell the difference. So a command starts the project by itself where
+A command must not be able to tell the difference. So a command starts the project on its own where
 
 - the project looked at its command line while it was set up;
 - the project started threads, or did anything that reads/recorder cannot see;

@@ -5,7 +5,7 @@ It is run in the project's folder, which holds manage.py, with the question in t
     DJANGO_SETTINGS_MODULE=shop.settings FAB_STATIC_PROBE='{"ask": "settings"}'
 
 The project's manage.py is run, since it may prepare sys.path and more. The management command that it finds is ours.
-The answer is one line of standard output, whatever the project prints besides:
+The answer is one line of standard output, whatever else the project prints:
 
     FAB_STATIC_PROBE {"ok": true, …}      or {"ok": false, "error": {"what", "where", "mend"}}
 

@@ -133,7 +133,7 @@ def ask_collected(request: OfCollectstatic) -> Collected:
     """Compare what collectstatic left with what the finders list; `words` are its own, or null.
 
     `missing` are the first names that are not there, `count` is how many; `unjudged` says why that may be meant so.
-    `promised` are those whose URLs lead below STATIC_URL all the same, though the storage is the project's own.
+    `promised` are those whose URLs lead below STATIC_URL anyway, though the storage is the project's own.
     `pointers` are files that git-lfs has not fetched. `is_empty` tells that nothing is there.
     """
     patterns, own_command = collecting_options(request["words"])

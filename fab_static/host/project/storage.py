@@ -24,7 +24,7 @@ def static_storage() -> Storage:
         kind: type = staticfiles_storage.__class__
     except (ImportError, ImproperlyConfigured) as error:
         return {**found, "error": f"{type(error).__name__}: {error}"}
-    except Exception:  # a manifest that cannot be read, say: the build writes it anew
+    except Exception:  # a manifest that cannot be read, say: the build writes it again
         return found
     found["class"] = f"{kind.__module__}.{kind.__qualname__}"
     if is_in_memory(kind):  # it has paths, and nothing on the disk

@@ -34,7 +34,7 @@ class InBucket:
     @property
     def cure(self) -> str:
         """What to do where nothing holds an object."""
-        return f"build them anew: fab {self._publication.environment.name} deploy"
+        return f"build them again: fab {self._publication.environment.name} deploy"
 
     @cached_property
     def _places(self) -> Mapping[str, str]:

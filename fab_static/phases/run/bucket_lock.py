@@ -1,6 +1,6 @@
 """One deploy at a time where no build host lasts: the lock as an object of a bucket.
 
-It is taken, renewed and given back by conditional writes, so that of two at once one wins. Whether its owner is
+It is taken, renewed and given back by conditional writes, so if two try at once, one wins. Whether its owner is
 dead, the store's own clock says. Our clock may be wrong, and may jump.
 """
 
@@ -68,7 +68,7 @@ class BucketLock(Ownership):
         return self._holder_in(self._seen())
 
     def check(self) -> None:
-        """Refuse as ever; renew the lock first where no beat went through for long: this machine may have slept."""
+        """Refuse as usual; renew the lock first where no beat went through for long: this machine may have slept."""
         if self._ours and not self._lost and _clock() - self._renewed_at > TRUSTED_SECONDS:
             self._renew()
         super().check()
@@ -111,7 +111,7 @@ class BucketLock(Ownership):
         if not self._writing.acquire(timeout=locks.BEAT_SECONDS):
             raise CdnError("the store does not answer", where=self.where, mend="run it again")
         try:
-            seen = self._seen()  # anew: the answer to our last write may be lost
+            seen = self._seen()  # again: the answer to our last write may be lost
             there = self._read(seen) if seen else None
             if seen and there and self._ours and there["run"] == self._ours["run"]:
                 self._wrote({**there, "beat": there["beat"] + 1, "released": True}, seen.etag)
@@ -209,7 +209,7 @@ class BucketLock(Ownership):
             self._refuse(None)
 
     def _refuse(self, error: FabStaticError | None) -> NoReturn:
-        said = f": {error.what}" if error else " and writes all the same"
+        said = f": {error.what}" if error else " and writes anyway"
         raise CdnError(
             f"the store does not know conditional writes{said}; two deploys at once would not see each other",
             where=self.keeper,

@@ -239,7 +239,7 @@ def all_stale(deploy: Deployment) -> tuple[str, ...]:
 
 
 def _commands_exist(deploy: Deployment, name: str) -> None:
-    """Refuse a command that the project lacks: that of this phase, and of those that follow in this run."""
+    """Refuse a command that the project lacks: this phase's, and those of phases that follow in this run."""
     commands = deploy.facts(deploy.build)["commands"]
     for phase in (name, *_foreseen_after(deploy, name)):
         words = command_of(deploy, phase).split()

@@ -1,4 +1,4 @@
-"""Precompressed copies in the cache that travels: what another machine has made, a seal need not make anew.
+"""Precompressed copies in the cache that travels: what another machine has made, a seal need not make again.
 
 A copy depends on the bytes of its object alone, so the newest record of copies is good for every build. The build host
 reads each one back before it believes it.
@@ -52,7 +52,7 @@ def bring_copies(deploy: Deployment, wanted: Mapping[str, Iterable[str]]) -> Non
             deploy.build.ask(verbs.TAKE_COPIES, body=json.dumps(told).encode())
     except FabStaticError as error:
         carrying.may_be_whole = False
-        tell(deploy, f"copies are made anew: {error.what}")
+        tell(deploy, f"copies are made again: {error.what}")
 
 
 def leave_copies(deploy: Deployment, made: Mapping[str, Mapping[str, Encoded | None]]) -> None:

@@ -60,7 +60,7 @@ def bring(deploy: Deployment, wanted: Mapping[str, int]) -> None:
         raise CdnError(
             f"packs lack {counted(len(left), 'object')} that they should hold",
             where=str(bucket.place),
-            mend="nothing to do: phases run, and what they leave is sent anew",
+            mend="nothing to do: phases run, and what they leave is sent again",
         )
     deploy.show.say(f"{counted(len(lacking), 'object')} from {bucket.place}")
 

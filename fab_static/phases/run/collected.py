@@ -51,11 +51,11 @@ def _refuse_what_is_not_held(deploy: Deployment) -> None:
         questions.SOURCES_WITH_PLACES, questions.Placed(words=words, places=True)
     )
     below, unjudged, left_out = answer["below"], answer["unjudged"], entry.get("left_out", ())
-    besides = beside_root(deploy.facts(deploy.build), deploy.bundler_manifests(deploy.build))
+    beside = beside_root(deploy.facts(deploy.build), deploy.bundler_manifests(deploy.build))
     sources = {
         name: (sha256, place)
         for name, (sha256, _, place) in answer["files"].items()
-        if place not in besides
+        if place not in beside
     }
     found = not_held(
         {name: sha256 for name, (sha256, _) in sources.items()},

@@ -119,7 +119,7 @@ def _seconds(deploy: Deployment) -> tuple[Took, ...]:
 class _Content:
     """The files of a release, and the names among them that content gave.
 
-    Manifests are stored anew with their keys in order, so that equal builds give equal bytes.
+    Manifests are stored again with their keys in order, so that equal builds give equal bytes.
     """
 
     def __init__(self, deploy: Deployment, listing: Listing, recorded: Mapping[str, str]) -> None:
@@ -292,7 +292,7 @@ def _checked_blocks(
         raise ManifestError(
             "the offline manifest cannot be served:\n" + indented(problems, 20),
             where=where,
-            mend=f"mend that, and build anew: fab {deploy.environment.name} deploy",
+            mend=f"mend that, and build again: fab {deploy.environment.name} deploy",
         )
     return blocks
 

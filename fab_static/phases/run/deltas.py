@@ -72,7 +72,7 @@ def _olders(deploy: Deployment, count: int) -> list[Release]:
     for name in deltas.last_live(deploy.record, deploy.last_live, there, count):
         try:
             found.append(deploy.seals.read(name))
-        except FabStaticError as error:  # visitors who hold it download whole files, as ever
+        except FabStaticError as error:  # visitors who hold it download whole files, as usual
             deploy.show.warn(f"no deltas to release {name}: {error.what}")
     return found
 

@@ -287,7 +287,7 @@ class Deployment:
         self.fleet.on(hosts, lambda host: self.project(host).set_up())
 
     def forget_facts(self, host: RemoteHost) -> None:
-        """Have the project there asked anew: what it answered may have changed."""
+        """Have the project there asked again: what it answered may have changed."""
         self._facts.pop(host, None)
 
     @property

@@ -146,7 +146,7 @@ class Flipping:
     def move(self, undo: Undo, names: Sequence[str], *, reloads: bool) -> None:
         """Move the links of these hosts, all at once; provisionally, until `confirm`.
 
-        Where it `reloads`, their web processes then read the manifests anew, and are asked whether they run: in the same
+        Where it `reloads`, their web processes then read the manifests again, and are asked whether they run: in the same
         trip, where they need no command for that.
         """
         hosts = [host for host in self._deploy.hosts() if host.name in names]
@@ -211,7 +211,7 @@ class Flipping:
             raise
 
     def _doubt(self) -> None:
-        """Tell all hosts at once that they will go back: should we die on the way, they do it by themselves.
+        """Tell all hosts at once that they will go back: should we die on the way, they do it on their own.
 
         A host that had the word and whose answer was lost would else stay where the others go away from.
         """
@@ -245,7 +245,7 @@ class Flipping:
         return True
 
     def reload(self, host: RemoteHost) -> None:
-        """Have the web processes of a host read the manifests anew.
+        """Have the web processes of a host read the manifests again.
 
         Raises:
             RemoteError: the command failed.
@@ -278,7 +278,7 @@ class Flipping:
                 raise RemoteError(
                     f"after the reload {url} says that {answer} runs, not {release}",
                     where=host.name,
-                    mend="see why web.reload does not make the processes read the manifests anew",
+                    mend="see why web.reload does not make the processes read the manifests again",
                 )
             if "release" not in request and answer != "200":
                 raise RemoteError(

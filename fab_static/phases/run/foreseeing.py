@@ -1,7 +1,7 @@
 """What a deploy will ask for certain: asked together, in one trip, before the first of it is wanted.
 
 A question to a host takes as long as the line to it. Those below need no answer of each other. Where nothing has
-changed they are all that a build asks; where something has, those after it are asked anew (remote/foreseen.py).
+changed they are all that a build asks; where something has, those after it are asked again (remote/foreseen.py).
 """
 
 from __future__ import annotations

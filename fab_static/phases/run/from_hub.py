@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fab_static.aws.s3 import Bucket
 
 URL_SECONDS = 3600  # how long a host may take to begin the last object of a batch
-FRESH_SECONDS = 900  # how old the URLs of a batch are at the most when a host is given them
+FRESH_SECONDS = 900  # how old the URLs of a batch are at most when a host is given them
 
 
 def fetch_from(
@@ -46,7 +46,7 @@ def fetch_from(
 
 @dataclass
 class Signed:
-    """One batch of objects, and the URLs of all: signed when a host is the first to need them, and anew when old."""
+    """One batch of objects, and the URLs of all: signed when a host is the first to need them, and again when old."""
 
     bucket: Bucket
     items: Sequence[Item]

@@ -52,7 +52,7 @@ def send_held(
 def packed(objects: Mapping[str, bytes]) -> Iterator[Frame]:
     """Yield objects, SHA-256 -> bytes, as the frames in which a host sends them.
 
-    What deflates goes by itself: beside an image, a script would go at its full size.
+    What deflates goes on its own: beside an image, a script would go at its full size.
     """
     for is_text in (False, True):
         pack = bytearray()

@@ -60,7 +60,7 @@ def needed(deploy: Deployment, *listings: str | None) -> Iterator[None]:
         raise DamagedError(
             error.what,
             where=error.where,
-            mend=f"build anew: fab {deploy.environment.name} deploy",
+            mend=f"build again: fab {deploy.environment.name} deploy",
         ) from error
 
 

@@ -225,7 +225,7 @@ class ProjectOnHost:
     def to_ask(
         self, question: Question[R, A], request: R | None = None
     ) -> tuple[Verb[asks.Recall, answers.Recalled], asks.Recall]:
-        """Return how the host is asked what `ask` asks it: the last answer, where it holds, and else to ask anew."""
+        """Return how the host is asked what `ask` asks it: the last answer, where it holds, and else to ask again."""
         verb, recall = self.to_recall(question, request)
         if self.records:
             recall["anew"] = asks.Run(

@@ -64,5 +64,5 @@ def refuse_wrong_statement(deploy: Deployment, release: Release) -> None:
         raise ReleaseError(
             f"what says how release {release.id} was built is not to be believed: {why}",
             where="release.intoto.json",
-            mend=f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it anew",
+            mend=f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it again",
         )

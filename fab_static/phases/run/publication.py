@@ -255,7 +255,7 @@ class Publication:
         return plan.astray(self.manifest, listed)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Take keys for unknown, so that the next deploy writes them anew."""
+        """Take keys for unknown, so that the next deploy writes them again."""
         self.save(self.manifest.without(keys))
 
     def delete(self, keys: Sequence[str]) -> None:

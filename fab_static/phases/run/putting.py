@@ -1,7 +1,7 @@
 """Has the build host put objects into a bucket itself: none of their bytes pass the operator's machine.
 
 The build host gets no credentials. It gets URLs, signed a batch at a time, each for one key and for its own bytes
-alone. What it cannot put, the operator puts, as ever.
+alone. What it cannot put, the operator puts, as usual.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def refuse_another(deploy: Deployment, name: str, known: Known, left: Left) -> N
         paths += _differing(deploy, known, made)
     if paths:
         raise BuildError(
-            f"{name} was to be used again, but run anew it leaves {len(paths)} other files:\n"
+            f"{name} was to be used again, but a new run leaves {len(paths)} other files:\n"
             + indented(paths, SHOWN),
             where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
             mend="what it reads was not seen, or it does not always make the same of it; deploy with "

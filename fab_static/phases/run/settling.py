@@ -12,7 +12,7 @@ def settle(deploy: Deployment) -> None:
     """Bring hosts together that were left in the middle of a flip.
 
     Where one host was told that all had flipped, all had: the others are told too. Else, and where the
-    operator was on the way back, they go back, as they would have by themselves. A host says where it
+    operator was on the way back, they go back, as they would have on their own. A host says where it
     stands; what is linked and run there the inventory and the project say.
     """
     halfway = {

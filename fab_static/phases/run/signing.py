@@ -165,7 +165,7 @@ def refuse_untrusted(deploy: Deployment, release: Release) -> None:
             where=f"release.allowed_signers: {signers}" if signers else SIGNATURE,
             mend=f"if you vouch for it, sign it: fab {name} sign {release.id}"
             if is_here
-            else f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it anew",
+            else f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it again",
         )
 
 

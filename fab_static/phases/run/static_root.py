@@ -124,12 +124,12 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
             + lines(names, count),
             where=f"{deploy.build.name}: {root}",
             mend="set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
-            "move the folder away, and the build makes it anew",
+            "move the folder away, and the build makes it again",
         )
 
 
 def _is_made_by_a_phase(deploy: Deployment, name: str) -> bool:
-    """Tell whether a file of the static root lies in what a phase of the project's own makes there anew."""
+    """Tell whether a file of the static root lies in what a phase of the project's own makes there again."""
     root = PurePosixPath(static_root_of(deploy.facts(deploy.build)))
     folder = PurePosixPath(deploy.project(deploy.build).path)
     return any(

@@ -84,7 +84,7 @@ def _mend_of(deploy: Deployment, left: Mapping[Named, FabStaticError]) -> str:
     hosts = ", ".join(one.name for one in left if not isinstance(one, Publication))
     if hosts:
         mends.append(
-            f"let {hosts} be reached again: a host that runs goes back by itself within "
+            f"let {hosts} be reached again: a host that runs goes back on its own within "
             f"{deploy.environment.web.confirm_timeout:g} seconds; then run what stands below"
         )
     return "; ".join(mends)

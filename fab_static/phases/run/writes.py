@@ -21,7 +21,7 @@ def refuse_unfit(deploy: Deployment, own: OwnPhase) -> None:
     """Refuse `writes` that cannot be kept and put back.
 
     Raises:
-        BuildError: they hold sources, or lie where collectstatic begins anew.
+        BuildError: they hold sources, or lie where collectstatic begins again.
     """
     project = deploy.project(deploy.build)
     where = f"inventories/{deploy.environment.name}.yml: build.phases, {own.name}"

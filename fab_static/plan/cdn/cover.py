@@ -1,8 +1,8 @@
 """Names to reach, and names to spare -> the cheapest names and prefixes that reach them, exactly.
 
 What a prefix reaches is a subtree of the radix trie of all names, and two such subtrees are apart or one
-holds the other. So the optimum is found bottom-up. A subtree is reached whole, by one prefix, or each half by
-itself; then the halves share the prefixes that may be used (a knapsack).
+holds the other. So the optimum is found bottom-up. A subtree is reached whole, by one prefix, or each half on its
+own; then the halves share the prefixes that may be used (a knapsack).
 Of the trie only the branches between names to reach are built; what else lies below one is counted.
 """
 
@@ -30,7 +30,7 @@ class Costs:
     """What things cost, in any unit, as whole numbers: sums are then exact."""
 
     item: int  # a name or a prefix
-    needless: int  # a name to spare that is reached all the same
+    needless: int  # a name to spare that is reached anyway
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ def source(url: str = "/static/") -> str:
     """Return the function's JavaScript, for a viewer-request in runtime cloudfront-js-2.0.
 
     A query changes nothing on S3: it would answer `?version=old` with the bytes that are live. So the
-    URL becomes that of the pool, where each version has its own key. What is not a version is not part of
+    URL becomes the one in the pool, where each version has its own key. What is not a version is not part of
     a path, and what fab_static keeps for itself answers 404.
 
     Raises:

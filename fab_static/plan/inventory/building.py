@@ -11,7 +11,7 @@ from fab_static.plan.inventory.environment import Build, Project
 from fab_static.plan.inventory.own_phases import read_phases
 from fab_static.plan.inventory.section import Section, no_such
 
-MOST_DELTAS = 20  # earlier releases; each costs the seal its time anew
+MOST_DELTAS = 20  # earlier releases; each costs the seal its time again
 _OPERATORS = ";&|<>"  # of a shell
 
 

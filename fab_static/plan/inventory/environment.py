@@ -27,7 +27,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line and a fabric.yml say of SSH, besides the inventory."""
+    """What the command line and a fabric.yml say of SSH, beyond the inventory."""
 
     key_files: tuple[str, ...] = ()  # fab -i
     passphrase: str | None = field(default=None, repr=False)  # fab --prompt-for-passphrase
@@ -117,7 +117,7 @@ class Web:
     running: str | None = (
         None  # answered by fab_static.django_app: which release the process has read
     )
-    manifests: tuple[Manifest, ...] = ()  # besides those that the settings tell of
+    manifests: tuple[Manifest, ...] = ()  # beyond those that the settings tell of
     unchecked_entries: tuple[str, ...] = ()  # patterns of names that templates ask manifests for
     batch: str = "100%"
     confirm_timeout: float = 30
@@ -206,13 +206,13 @@ class Environment:
     build: Build = Build()
     web: Web = Web()
     cdn: Cdn | None = None
-    origin: S3 | None = None  # instead of, or besides, static hosts
+    origin: S3 | None = None  # instead of static hosts, or beside them
     hub: S3 | None = None  # bytes go up once, hosts fetch what they lack; None: over SSH
     cache: S3 | None = None  # what builds leave for other machines
     probe: Probe = Probe()
     budget: Budget = field(default_factory=Budget)  # of what visitors download
     notify: Notify = Notify()
-    report: S3 | None = None  # each run's report is put there, besides the operator's machine
+    report: S3 | None = None  # each run's report is put there, and kept on the operator's machine
     release: Releases = Releases()
     keep_releases: int = 5
     keep_for_seconds: int = 7 * 86400
@@ -233,7 +233,7 @@ class Environment:
 
     @property
     def build_host(self) -> Host:
-        """The one host that builds; it also keeps the lock, the journal and the log, but for `notes`."""
+        """The one host that builds; it also keeps the lock, the journal and the log, except for `notes`."""
         return self.with_role("build")[0]
 
     @property

@@ -39,7 +39,7 @@ class Release(TypedDict):
 
 
 class Object(TypedDict):
-    """The SHA-256 of an object, and that of one which the asker has: then the answer is the difference to it."""
+    """The SHA-256 of an object, and of one that the asker has: then the answer is the difference to it."""
 
     object: str
     like: NotRequired[str]
@@ -78,7 +78,7 @@ class PutUrls(TypedDict):
 
 
 class BuildRelease(Beside):
-    """Whose part of a release is laid out: that of these roles; the body is the seal."""
+    """The roles whose part of a release is laid out; the body is the seal."""
 
     roles: list[str]
     anew: NotRequired[bool]  # the seal, though one is there

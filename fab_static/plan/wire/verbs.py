@@ -1,4 +1,4 @@
-"""What a host can be asked to do: of each verb its name, the type of its request, and that of its answer.
+"""What a host can be asked to do: for each verb its name, and the types of its request and its answer.
 
 `RemoteHost.ask` takes a verb and its request, and returns its answer: the type checker knows both. The
 agent's own table (host/agent/wire.py) has the same names.
@@ -57,7 +57,7 @@ UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 READ_RELEASE = Verb("read_release", asks.Release, Beside, 64 * MiB, changes_nothing=True)
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built, adds_only=True)
-# the body: a record of 40 bytes for each of 1.6 million objects at the most
+# the body: a record of 40 bytes for each of 1.6 million objects at most
 TAKE_SEAL = Verb("take_seal", asks.TakeSeal, answers.Taken, 64 * MiB, adds_only=True)
 VERIFY = Verb("verify", asks.Verify, answers.Verified)
 LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind, changes_nothing=True)

@@ -17,7 +17,7 @@ from fab_static.remote.ssh.asking import PROGRAM
 from fab_static.remote.ssh.hops import Hop
 
 ALIVE_SECONDS = 15  # a dead peer is noticed, a firewall kept open; as of Fabric's client
-# ssh goes on without a connection that it cannot find, by itself; this leads nowhere
+# ssh goes on without a connection that it cannot find, on its own; this leads nowhere
 _NOWHERE = "ProxyCommand=false"
 _STRICT = ("BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no")
 # what a configuration may say for a person's ssh, and would break a channel

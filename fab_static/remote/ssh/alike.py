@@ -1,7 +1,7 @@
 """Tells for which hosts ssh would say the same, so that it is asked once for all of them.
 
 `ssh -v` names the files that it has read. Where no line of theirs tells two hosts apart, the answer for one is that
-for the other, but for the name. Whatever is not as simple as that counts as apart, and ssh is asked.
+for the other, except for the name. Whatever is not as simple as that counts as apart, and ssh is asked.
 """
 
 from __future__ import annotations

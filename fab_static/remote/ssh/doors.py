@@ -1,7 +1,7 @@
 """Enters SSH servers: few at once through each door, and again where one says "not now".
 
 A door is the address and port of one SSH server. By default it lets ten logins be under way, and hangs up on
-more and more of those who come besides (sshd_config(5), MaxStartups 10:30:100).
+more and more of those who come on top (sshd_config(5), MaxStartups 10:30:100).
 """
 
 from __future__ import annotations

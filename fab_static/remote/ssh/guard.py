@@ -26,7 +26,7 @@ KINDS = {  # of keys that we can verify: by the algorithms that a host is asked 
     "rsa-sha2-256": "ssh-rsa",
 }
 
-_ANEW = "sign the host's key anew, or put the key itself into known_hosts"
+_ANEW = "sign the host's key again, or put the key itself into known_hosts"
 
 
 class Guard:
@@ -154,7 +154,7 @@ class Guard:
     def _bad_certificate(self, problem: str) -> NoReturn:
         raise HopError(
             f"the host's certificate is not good: {problem}",
-            "sign the host's key anew: ssh-keygen -s CA -h -I ID -n "
+            "sign the host's key again: ssh-keygen -s CA -h -I ID -n "
             f"{self._settings.host_key_alias or self._settings.hostname} KEY.pub",
         )
 
@@ -166,7 +166,7 @@ class Guard:
         raise HopError(
             f"the host's key has CHANGED: it was {was}, now it is {fingerprint(plain)}. "
             f"SOMEBODY MAY STAND IN BETWEEN ({places})",
-            "find out why before anything else. If the host was set up anew: ssh-keygen -f "
+            "find out why before anything else. If the host was set up again: ssh-keygen -f "
             f"{shlex.quote(alike[0].file)} -R {shlex.quote(self._settings.known_as)}; then "
             + self._to_make_known(plain),
         )

@@ -1,7 +1,7 @@
 """The way to each host: the machines that a connection goes through, in order, the host last.
 
 A hop is asked for as `ssh -J` would: with the configuration of its own word. The inventory's keys stand over
-that of the host; of those, the ones that say how to be known and let in hold for every hop.
+the host's; of those, the ones that say how to be known and let in hold for every hop.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Login:
             if not wants:
                 return True
             if "publickey" not in wants and self._given.password is None:
-                raise self._other_methods(wants, besides="a key, and then ")
+                raise self._other_methods(wants, first="a key, and then ")
         return self._is_let_in_by_password(transport)
 
     def _note_unsigned(self, shown: Shown) -> None:
@@ -146,7 +146,7 @@ class Login:
         if tried.is_cut_off:
             return self._cut_off(EOFError())
         if tried.is_partly_in and "publickey" not in tried.methods:
-            return self._other_methods(list(tried.methods), besides="a key, and then ")
+            return self._other_methods(list(tried.methods), first="a key, and then ")
         if tried.methods and "publickey" not in tried.methods and not tried.shown:
             return self._other_methods(list(tried.methods))
         return self._refused(agent)
@@ -299,10 +299,10 @@ class Login:
             "IdentityFile in ~/.ssh/config",
         )
 
-    def _other_methods(self, methods: list[str], besides: str = "") -> HopError:
+    def _other_methods(self, methods: list[str], first: str = "") -> HopError:
         words = ", ".join(methods) or "nothing"
         return HopError(
-            f"the host wants {besides}{words} of {self._settings.user}, and fab_static answers no questions",
+            f"the host wants {first}{words} of {self._settings.user}, and fab_static answers no questions",
             "allow public keys alone for this user there (AuthenticationMethods, PubkeyAuthentication of "
             "its sshd_config)",
         )

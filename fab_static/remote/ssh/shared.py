@@ -92,7 +92,7 @@ class SharedWays:
         except NoWayError:
             if gateway.is_active():
                 raise
-        # the gateway's connection had died: it is opened anew, once
+        # the gateway's connection had died: it is opened again, once
         return self._entered(hop, self._gateway(tuple(before)), before[-1])
 
     def _entered(self, hop: Hop, before: Transport | None, gateway: Hop | None) -> Transport:

@@ -15,7 +15,7 @@ def test_check_names_what_changes_bytes(status: int, is_named: bool) -> None:
     deploy: Any = SimpleNamespace(environment=SimpleNamespace(name="staging"))
     answer: Any = SimpleNamespace(status=status, headers={"access-control-allow-origin": "*"})
     mend = _mend(deploy, SimpleNamespace(name="edge1"), answer)  # type: ignore[arg-type]
-    anew = "print the configuration anew, and reload nginx: fab staging nginx --host edge1"
+    anew = "print the configuration again, and reload nginx: fab staging nginx --host edge1"
     assert mend == anew + (f". If it is printed already: {CHANGED_BYTES}" if is_named else "")
 
 

@@ -82,7 +82,7 @@ def test_what_is_live_already_is_not_sealed_again(shop: Site, build: Build) -> N
     deploy = build()
     assert sealed(deploy).id == first.id
     said: list[str] = deploy.show.said  # type: ignore[attr-defined]
-    assert said[-1] == f"the content is that of release {first.id}; nothing to seal"
+    assert said[-1] == f"the content is the same as in release {first.id}; nothing to seal"
 
 
 def test_keys_of_the_manifest_that_compress_wrote_in_another_order_make_no_other_release(
@@ -144,7 +144,7 @@ def test_a_manifest_that_names_a_file_which_is_not_there_is_refused(
         f"    it names CACHE/{BLOCK}, which the static root does not hold"
     )
     assert error.where == f"build1: {shop.project.root}/CACHE/manifest.json"
-    assert error.mend == "mend that, and build anew: fab staging deploy"
+    assert error.mend == "mend that, and build again: fab staging deploy"
 
 
 def test_a_version_that_is_not_that_of_the_bytes_is_refused(shop: Site, build: Build) -> None:

@@ -15,7 +15,7 @@ from fab_static.plan.seal import from_json
 from tests.releases import file_of, sealed
 
 ID = "20261122T170102Z-3f9c1a7b"
-DAMAGED = "deploy anew; the damaged release is never made live"
+DAMAGED = "deploy again; the damaged release is never made live"
 
 # what os.fsdecode gives for any name on a disk: bytes that are no UTF-8 become lone surrogates
 parts = st.one_of(
@@ -191,7 +191,7 @@ def test_a_seal_of_another_format_says_what_to_do():
     data = {**json.loads(a_release().to_json()), "format": 2}
     error = refused(json.dumps(data))
     assert error.what == "release.json has format 2, and this fab_static knows 1"
-    assert error.mend == "use the version of fab_static that sealed it, or deploy anew"
+    assert error.mend == "use the version of fab_static that sealed it, or deploy again"
 
 
 @pytest.mark.parametrize("key", json.loads(a_release().to_json()))

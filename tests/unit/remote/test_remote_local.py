@@ -139,8 +139,8 @@ def test_a_bug_is_not_taken_for_a_host_that_failed(fleet):
 
 def test_errors_of_one_kind_stay_of_that_kind_and_mixed_ones_are_remote(fleet):
     build, edge, web = fleet.hosts
-    one = ReleaseError("a", where="build1: x", mend="deploy anew")
-    two = ReleaseError("b", where="edge1: x", mend="deploy anew")
+    one = ReleaseError("a", where="build1: x", mend="deploy again")
+    two = ReleaseError("b", where="edge1: x", mend="deploy again")
     other = RemoteError("c", where="web1", mend="look")
     assert together({build: one}) is one
     same = together({build: one, edge: two})
@@ -148,11 +148,11 @@ def test_errors_of_one_kind_stay_of_that_kind_and_mixed_ones_are_remote(fleet):
     assert str(same) == (
         "2 hosts failed:\n  build1: x: a\n  edge1: x: b\n"
         "  where: build1, edge1\n"
-        "  mend:  deploy anew"
+        "  mend:  deploy again"
     )
     mixed = together({build: one, web: other})
     assert type(mixed) is RemoteError
-    assert mixed.mend == "deploy anew\n         look"
+    assert mixed.mend == "deploy again\n         look"
 
 
 def test_deploy_to_is_each_hosts_own(fleet, tmp_path):

@@ -16,7 +16,7 @@ from fab_static.tasks import beginning, chosen
 
 NEXT = [
     "",
-    "Change the address in inventories/staging.yml, and what else is not as it should be. Then:",
+    "Change the address in inventories/staging.yml, and look through the rest of it. Then:",
     "  fab staging check",
     "  fab staging plan",
     "  fab staging deploy",

@@ -44,7 +44,7 @@ class Heard:
 
 
 def languages() -> tuple[str, ...]:
-    """Return the languages that a page may be asked for in, besides the one that compress speaks."""
+    """Return the languages that a page may be asked for in, beyond the one that compress speaks."""
     from django.conf import settings
 
     if not settings.USE_I18N or not any("LocaleMiddleware" in name for name in settings.MIDDLEWARE):

@@ -1,4 +1,4 @@
-"""What blocks need besides the offline context: variables that it does not give, the clock, chance."""
+"""What blocks need beyond the offline context: variables that it does not give, the clock, chance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Needs:
         again: Rendering,
         around: Mapping[str, str],
     ) -> None:
-        """Note what a block depends on besides the offline context: other variables, clock, chance."""
+        """Note what a block depends on beyond the offline context: other variables, clock, chance."""
         if again.names:
             told = self._unfilled.setdefault(once, {**place, "variables": [], "set_by": {}})
             told["variables"] = sorted({*told["variables"], *again.names})

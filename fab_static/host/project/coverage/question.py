@@ -25,7 +25,7 @@ def ask_coverage(request: OfManifest) -> Coverage:
     """Render every compress block as compressor does, and look its key up in the offline manifest.
 
     compress itself cannot be trusted with it. Its thread pool loses an error that comes while a block is
-    rendered for its key. It skips templates that do not parse. It ends with 0 all the same.
+    rendered for its key. It skips templates that do not parse. It ends with 0 anyway.
 
     Each of `missing`, `failed`, `untranslated`, `unfilled`, `surrounded` and `varying` names a block by {"engine", "template",
     "in": the template it stands in, "block": its number in the page, "line", "context": the offline

@@ -178,7 +178,7 @@ class Engine:
         return True
 
     def has_compress(self, name: str, seen: tuple[str, ...] = ()) -> bool:
-        """Does the template's text, or that of one it extends, hold a compress block?"""
+        """Does the text of the template, or of one it extends, hold a compress block?"""
         try:
             text = self.source(name)
         except Exception:  # a missing parent holds nothing

@@ -31,7 +31,7 @@ class Asked:
     ) -> None:
         self.reader = reader
         self.lookup = lookup
-        self.parameters = parameters  # the name comes first, but for NOTHING and POLYFILLS
+        self.parameters = parameters  # the name comes first, except for NOTHING and POLYFILLS
         self.config = config  # the parameter that chooses the configuration; "": there is one alone
 
     @property

@@ -178,7 +178,7 @@ def reader_of_whole(
                 yield kind, text
 
     def without_blocks(pieces: Sequence[Piece], depth: int) -> Iterator[Piece]:
-        """An included template is rendered by itself: its blocks are not the page's."""
+        """An included template is rendered on its own: its blocks are not the page's."""
         for kind, text in pieces:
             if kind == "tag" and words_of(text)[0] == "include":
                 constant = _STRING.match(words_of(text)[1])

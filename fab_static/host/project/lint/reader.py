@@ -14,7 +14,7 @@ _PREFIX = re.compile(r"STATIC_URL|\{%-?\s*get_static_prefix")
 CATALOGUE = re.compile(r"jsi18n|statici18n|javascript-catalog|javascript_catalog")
 CSS_URL = re.compile(r"""url\(\s*(["']?)([^)"']+)\1\s*\)""")
 _TOKEN_IN_HTML = re.compile("\ue000(\\d+)\ue001")
-LOADS = {  # element -> attributes that a browser fetches, besides script and link
+LOADS = {  # element -> attributes that a browser fetches, beyond script and link
     "img": ("src", "srcset"),
     "source": ("src", "srcset"),
     "video": ("src", "poster"),
@@ -137,7 +137,7 @@ class Reader(HTMLParser):
             self.note_hard_coded(found.group(2))
 
     def note_hard_coded(self, url: str) -> None:
-        """Note a URL that holds STATIC_URL by itself."""
+        """Note a URL that holds STATIC_URL on its own."""
         if CATALOGUE.search(url):
             return
         if (self.static_url and url.startswith(self.static_url)) or _PREFIX.search(url):

@@ -74,7 +74,7 @@ class Call:
         )
 
     def given(self, salt: str) -> dict[str, Any]:
-        """Return what it is given besides: its environment, the shell."""
+        """Return what else it is given: its environment, the shell."""
         return compared.given([SHELL, self.command], self.folder, os.environ, salt)
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ from fab_static.host.project.reads.paths import forms
 from fab_static.host.project.reads.states import FORMAT, LISTINGS, Row, stamp_of, state_of
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-# Of each login anew, or of the terminal; nothing that is built depends on it.
+# Of each login again, or of the terminal; nothing that is built depends on it.
 OF_THE_SESSION = frozenset(
     [
         "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SSH_AUTH_SOCK", "XDG_SESSION_ID",

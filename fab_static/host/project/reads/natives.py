@@ -40,7 +40,7 @@ class Natives:
     """The native code of this process.
 
     Args:
-        trust: modules, packages of them and libraries that read nothing unseen, besides those that we know.
+        trust: modules, packages of them and libraries that read nothing unseen, beyond those that we know.
     """
 
     def __init__(self, trust: Iterable[str]) -> None:
@@ -116,7 +116,7 @@ def _is_of_python(file: str) -> bool:
 
 
 def _name_of(file: str, names: Iterable[str]) -> str:
-    """Return that of a native module's names which says where it lies; the shortest one if none does."""
+    """Return the name of a native module that says where it lies; the shortest one if none does."""
     place = os.path.join(os.path.dirname(file), os.path.basename(file).split(".")[0])
     fitting = [name for name in names if place.endswith(os.sep + name.replace(".", os.sep))]
     return max(fitting, key=len) if fitting else min(names, key=len)

@@ -31,7 +31,7 @@ class Here(threading.local):
 
 
 class Listed(NamedTuple):
-    """The names that a folder had when it was listed, but for those that a run had made there itself.
+    """The names that a folder had when it was listed, except for those that a run had made there itself.
 
     `is_left_out` tells of a path whether it does not count: what a run fills as a cache, for one.
     """

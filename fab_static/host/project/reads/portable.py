@@ -156,7 +156,7 @@ def _files(glob: str, places: Places) -> str:
 
 
 def _each(aspect: str, path: str, change: Callable[[str], str]) -> str:
-    """Return the path of a row, changed: in that of a glob stand several."""
+    """Return the path of a row, changed: a glob's row holds several."""
     if aspect in ("matches", "files"):
         return ":".join(map(change, path.split(":")))
     folder, *names = path.split("\0")

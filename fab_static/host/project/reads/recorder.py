@@ -192,7 +192,7 @@ def _listing_for(file: str) -> str:
 
 
 def _shown(program: Any, arguments: Any) -> tuple[str, str]:
-    """Return the name of a program, and the name to tell: for a shell line, that of its first program."""
+    """Return the name of a program, and the name to tell: for a shell line, its first program's."""
     given = arguments if isinstance(arguments, (list, tuple)) else [program]
     words = [os.fsdecode(word) for word in given] or [str(program)]
     line = words[2].split() if words[1:2] == ["-c"] else []

@@ -1,6 +1,6 @@
 """A phase that is a shell line: what it reads is seen by strace, where that can be, and named by its globs.
 
-Where nothing can be traced, the globs stand for it; Node then tells besides which files it opens: node_reads.
+Where nothing can be traced, the globs stand for it; Node then also tells which files it opens: node_reads.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def state_of(aspect: str, path: str) -> str:
     """Return one aspect of a path as it is now.
 
     `bytes`: SHA-256; `names`, `modules`, `packages`: of a folder's names, all or those that can be imported or
-    are metadata; `others`: of a folder's names but for some, which follow its path, after a NUL each; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time; `matches`: of the files that a glob matches.
+    are metadata; `others`: of a folder's names except for some, which follow its path, after a NUL each; `kind`: what it is; `link`: where it leads, or what it is; `times`: size and time; `matches`: of the files that a glob matches.
     """
     try:
         if aspect == "bytes":

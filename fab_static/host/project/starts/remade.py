@@ -43,7 +43,7 @@ class Start(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What it is known by, but for its environment."""
+        """What it is known by, except for its environment."""
         known = [FORMAT, "start", self.program, *self.words, self.folder, *self.streams]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 

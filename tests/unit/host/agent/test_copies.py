@@ -107,7 +107,7 @@ def test_a_damaged_object_is_never_encoded(agent):
     with pytest.raises(RefusedError) as caught:
         agent.ask("encode", json.dumps({sha256_of(TEXT): ["gz"]}).encode())
     assert caught.value.what == f"object {sha256_of(TEXT)} is damaged"
-    assert caught.value.mend == "build anew: deploy"
+    assert caught.value.mend == "build again: deploy"
 
 
 def test_what_a_release_has_is_taken_over_and_not_made_again(agent, monkeypatch):

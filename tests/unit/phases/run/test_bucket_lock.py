@@ -232,7 +232,7 @@ def test_a_store_that_takes_no_notice_of_conditions_is_refused(store: StrictS3) 
     with pytest.raises(CdnError) as caught:
         lock.take()
     assert str(caught.value) == (
-        "the store does not know conditional writes and writes all the same; two deploys at once would not see "
+        "the store does not know conditional writes and writes anyway; two deploys at once would not see "
         "each other\n"
         "  where: s3://shop/static/\n"
         "  mend:  use a store that knows If-Match and If-None-Match (docs/s3.md); or let the build host keep the "

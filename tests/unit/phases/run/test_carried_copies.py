@@ -64,7 +64,7 @@ def test_a_cache_that_may_not_be_written_or_read_is_told_once(shop: Site, store:
     deploy = asking(shop)
     bring_copies(deploy, WANTED)
     (told,) = deploy.show.warned  # type: ignore[attr-defined]
-    assert told.startswith("copies are made anew: ")
+    assert told.startswith("copies are made again: ")
 
 
 def test_a_record_that_is_none_of_ours_is_as_none(shop: Site, store: StrictS3) -> None:

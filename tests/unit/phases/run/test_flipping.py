@@ -67,7 +67,7 @@ def test_processes_that_still_run_the_other_release_fail_the_flip(site: Site) ->
     assert str(caught.value) == (
         f"after the reload http://127.0.0.1:8000/web1/release says that {NEW} runs, not {OLD}\n"
         "  where: web1\n"
-        "  mend:  see why web.reload does not make the processes read the manifests anew"
+        "  mend:  see why web.reload does not make the processes read the manifests again"
     )
 
 

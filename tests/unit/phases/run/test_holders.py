@@ -38,5 +38,5 @@ def test_what_none_has_is_counted_and_has_a_cure(site: Site) -> None:
     assert str(caught.value) == (
         "no host has 1 object that edge1 lacks\n"
         "  where: build1: objects/\n"
-        "  mend:  build them anew: fab staging deploy"
+        "  mend:  build them again: fab staging deploy"
     )

@@ -74,7 +74,7 @@ def test_a_listing_with_other_bytes_is_refused_and_who_only_looks_changes_no_jou
     assert str(caught.value) == (
         f"object {name} is damaged\n"
         f"  where: build1: {shop.folder}/build1/objects/{name[:2]}/{name}\n"
-        "  mend:  build anew: fab staging deploy"
+        "  mend:  build again: fab staging deploy"
     )
     assert shop.deployment().journal.phases.keys() == {*PHASES}
 
@@ -95,7 +95,7 @@ def always_recorded(site: Site) -> None:
 def test_the_deploy_that_the_error_names_mends_it(
     shop: Site, build: Build, phase: str, how: Callable[[Path], None]
 ) -> None:
-    """Each deploy failed as the one before, for ever, and each said "build anew: deploy"."""
+    """Each deploy failed as the one before, for ever, and each said "build again: deploy"."""
     always_recorded(shop)
     deploy = build()
     shop.hosts["build1"].before["recall"] = lambda: ({"token": "t"}, b"")

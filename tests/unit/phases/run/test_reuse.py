@@ -88,7 +88,7 @@ def test_a_phase_that_makes_something_else_of_the_same_is_named_when_that_is_ver
     with pytest.raises(BuildError) as caught:
         build("compress", deploy=shop.deployment(reuse="verify"))
     assert caught.value.what == (
-        "compress was to be used again, but run anew it leaves 3 other files:\n"
+        "compress was to be used again, but a new run leaves 3 other files:\n"
         "    CACHE/manifest.json\n    CACHE/output.0123456789ab.css\n    site.css"
     )
     assert "--rebuild" in caught.value.mend

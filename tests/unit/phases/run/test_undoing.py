@@ -40,7 +40,7 @@ def test_each_that_could_not_be_put_back_gets_a_mend_that_mends_it(
         raise KeyboardInterrupt
     bucket = ["run the command again"] if "bucket" in names else []
     host = (
-        ["let web1 be reached again: a host that runs goes back by itself within 30 seconds; then run what "
+        ["let web1 be reached again: a host that runs goes back on its own within 30 seconds; then run what "
          "stands below"] if "web1" in names else []
     )  # fmt: skip
     assert caught.value.mend == "; ".join(bucket + host)

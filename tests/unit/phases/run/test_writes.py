@@ -104,13 +104,13 @@ def test_files_that_two_runs_made_otherwise_are_named(site: Site, code: Path) ->
 def test_what_the_build_host_has_lost_is_made_anew_by_the_next_deploy(
     site: Site, code: Path
 ) -> None:
-    """Else each deploy fails as the one before, and each says "build anew: deploy"."""
+    """Else each deploy fails as the one before, and each says "build again: deploy"."""
     deploy = site.deployment(lock=SimpleNamespace(check=lambda: None))
     listing = kept(deploy)
     deploy.journal.done("vite", seconds=1.0, is_own=True, wrote=listing)
     (site.folder / "build1" / "objects" / listing[:2] / listing).unlink()
     with pytest.raises(DamagedError) as caught:
         put_back(deploy, listing)
-    assert caught.value.mend == "build anew: fab staging deploy"
+    assert caught.value.mend == "build again: fab staging deploy"
     assert "vite" not in site.deployment().journal.phases
     assert (code / "dist" / "app.js").exists()

@@ -44,7 +44,7 @@ web:
   reload: "sudo -n systemctl reload shop"    # after the flip, on each web host
   check: "http://127.0.0.1:8000/health"      # must answer 200 on the host after the reload
   batch: 25%                                 # web hosts flipped at a time; a number or a share
-  confirm_timeout: 30                        # seconds; a host whose flip nobody confirms goes back by itself
+  confirm_timeout: 30                        # seconds; a host whose flip nobody confirms goes back on its own
 cdn:
   distribution_id: E2QWRUHEXAMPLE
   domain: d111111abcdef8.cloudfront.net
