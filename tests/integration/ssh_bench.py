@@ -42,6 +42,7 @@ SERVERS = {  # name -> its last byte on loopback, kinds of host keys, what its s
     "rsa": (4, ("rsa",), ""),
     "bastion": (5, ("ed25519",), "MaxStartups 10:30:100"),
     "second": (6, ("ed25519",), ""),
+    "gcm": (7, ("ed25519",), "Ciphers aes256-gcm@openssh.com"),
     # these have the key of `plain`, and differ in what they allow
     "closed": (11, (), "AllowTcpForwarding no"),
     "password": (12, (), "AuthenticationMethods publickey,password"),

@@ -9,6 +9,7 @@
   again where one says "not now".
 - known_hosts, certificate, revoked and guard judge the key that a hop shows.
 - key_files, agent and login choose the keys that we show.
+- algorithms says which ciphers, MACs and ways to exchange keys are asked for.
 - comparing says for `check` what is not followed. refusal is what each of them raises.
 
 Nothing here is read before a host is asked for: not by an import, not by `fab --list`, not for this machine.

@@ -14,6 +14,8 @@ from fab_static.remote.ssh.settings import Values
 
 PROGRAM = "ssh"
 NO_ACCOUNT = b"No user exists for uid"  # its words where it cannot work at all
+# A line may choose them. Else `ssh -G` prints what this ssh would ask for, which the client's own list stands for.
+CHOSEN = ("ciphers", "macs", "kexalgorithms")
 ANSWER_SECONDS = 15.0  # how long `Match exec` and names that are looked up may take
 
 
@@ -54,8 +56,29 @@ def answer_of_ssh(asked: Asked) -> tuple[Values, list[Path]]:
         FileNotFoundError: there is no ssh, or none that works here.
     """
     said = _run(["-v", *asked.options, "--", asked.alias], asked.alias)
-    files = re.findall(r"^debug1: Reading configuration data (.+?)\r?$", _text(said.stderr), re.M)
-    return parsed(said.stdout.decode(errors="surrogateescape")), [Path(file) for file in files]
+    found = re.findall(r"^debug1: Reading configuration data (.+?)\r?$", _text(said.stderr), re.M)
+    files = [Path(file) for file in found]
+    values = parsed(said.stdout.decode(errors="surrogateescape"))
+    return _chosen(values, files, asked.alias), files
+
+
+def _chosen(values: Values, files: Sequence[Path], alias: str) -> Values:
+    """Return the values without those of CHOSEN that no line has chosen."""
+    usual = values
+    if any(map(_may_choose, files)):
+        usual = values_of_ssh(["-F", "none", "--", alias], alias)
+    return {
+        key: value for key, value in values.items() if key not in CHOSEN or value != usual.get(key)
+    }
+
+
+def _may_choose(file: Path) -> bool:
+    """Tell whether a file of the configuration may hold a line that chooses any of CHOSEN."""
+    try:
+        text = file.read_text("utf-8", errors="replace").lower()
+    except OSError:
+        return True
+    return any(word in text for word in CHOSEN)
 
 
 def values_of_ssh(words: Sequence[str], alias: str) -> Values:

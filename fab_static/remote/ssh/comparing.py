@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fab_static.errors import InventoryError
+from fab_static.remote.ssh.algorithms import KNOWN, unknown
 from fab_static.remote.ssh.asking import Asked, values_of_ssh
 from fab_static.remote.ssh.hops import Hop, Way
 from fab_static.remote.ssh.settings import account
@@ -19,13 +20,10 @@ from fab_static.remote.ssh.without_ssh import MACHINE_FILE
 NOT_FOLLOWED = {
     "bindinterface": "name an address: BindAddress",
     "checkhostip": "keys are looked up by name",
-    "ciphers": "Paramiko's own are used",
     "forwardagent": "no agent is forwarded",
     "gssapiauthentication": "logins are by key",
     "hostbasedauthentication": "logins are by key",
-    "kexalgorithms": "Paramiko's own are used",
     "knownhostscommand": "write its lines into a file of known_hosts",
-    "macs": "Paramiko's own are used",
     "pkcs11provider": "let ssh-agent hold the key: ssh-add -s",
     "preferredauthentications": "logins are by key",
     "proxyusefdpass": "a ProxyCommand must carry the bytes itself",
@@ -96,6 +94,11 @@ def _not_followed(way: Way, unfollowed: Mapping[str, str]) -> Iterator[str]:
             if own.get(key) != usual.get(key):
                 value = " ".join(own.get(key, ["none"]))
                 yield f"{_place(key, file)}: {value}, for {alias}: {instead}"
+        for keyword in KNOWN if unfollowed is NOT_FOLLOWED else ():
+            key = keyword.lower()
+            names = own.get(key, [""])[0].split(",")
+            if own.get(key) != usual.get(key) and (lost := ", ".join(unknown(keyword, names))):
+                yield f"{_place(key, file)}: {lost}, for {alias}: Paramiko does not know this"
 
 
 def _place(key: str, file: str | None) -> str:

@@ -17,6 +17,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from fab_static.plan.inventory import Ssh
 from fab_static.remote.line import Line, end
 from fab_static.remote.patience import SILENCE_SECONDS
+from fab_static.remote.ssh.algorithms import choose
 from fab_static.remote.ssh.guard import KINDS, Guard
 from fab_static.remote.ssh.hops import Hop
 from fab_static.remote.ssh.login import Login
@@ -70,7 +71,8 @@ class Transport(paramiko.Transport):
     @property
     def preferred_keys(self) -> tuple[str, ...]:
         """The algorithms that the host is asked for."""
-        return self.host_key_algorithms
+        disabled = (self.disabled_algorithms or {}).get("keys", ())
+        return tuple(name for name in self.host_key_algorithms if name not in disabled)
 
 
 def opened(
@@ -99,6 +101,11 @@ def opened(
         disabled_algorithms=dict(ssh.given.disabled_algorithms),
     )
     transport.host_key_algorithms = guard.algorithms()
+    try:
+        choose(transport.get_security_options(), hop.settings)
+    except HopError:
+        stream.close()
+        raise
     transport.use_compression(hop.settings.compression)
     transport.banner_timeout = seconds
     try:

@@ -42,6 +42,9 @@ class Settings:
     host_key_algorithms: tuple[str, ...] = ()
     ca_signature_algorithms: tuple[str, ...] = ()
     pubkey_algorithms: tuple[str, ...] = ()
+    ciphers: tuple[str, ...] = ()  # of this and the next two: where a line chooses them
+    macs: tuple[str, ...] = ()
+    kex_algorithms: tuple[str, ...] = ()
     address_family: str = "any"  # or inet, inet6
     bind_address: str | None = None
     connect_timeout: float | None = None
@@ -116,6 +119,9 @@ def settings(alias: str, values: Values) -> Settings:
         host_key_algorithms=one.names("hostkeyalgorithms"),
         ca_signature_algorithms=one.names("casignaturealgorithms"),
         pubkey_algorithms=one.names("pubkeyacceptedalgorithms"),
+        ciphers=one.names("ciphers"),
+        macs=one.names("macs"),
+        kex_algorithms=one.names("kexalgorithms"),
         address_family=one.text("addressfamily", "any").lower(),
         bind_address=one.optional("bindaddress"),
         connect_timeout=one.seconds("connecttimeout"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import paramiko
 
+from fab_static.remote.ssh.algorithms import KNOWN, resolved
 from fab_static.remote.ssh.asking import Asked
 from fab_static.remote.ssh.settings import Settings, Values, account, settings
 
@@ -22,6 +23,13 @@ ALGORITHMS = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+# keywords whose names a line may add to, or take from
+LISTS = {
+    **dict.fromkeys(
+        ("hostkeyalgorithms", "casignaturealgorithms", "pubkeyacceptedalgorithms"), ALGORITHMS
+    ),
+    **{keyword.lower(): names for keyword, names in KNOWN.items()},
+}
 
 
 def answer_of_paramiko(asked: Asked) -> Settings:
@@ -36,6 +44,8 @@ def answer_of_paramiko(asked: Asked) -> Settings:
         values.pop("proxycommand", None)
     for key, default in _defaults().items():
         values.setdefault(key, list(default))
+    for key, usual in LISTS.items():
+        values.update({key: [resolved(line, usual) for line in values.get(key, ())]})
     return settings(asked.alias, values)
 
 

@@ -37,7 +37,10 @@ def test_what_the_inventory_says_otherwise_is_told(found) -> None:
         ("ForwardAgent yes", "ForwardAgent (CONFIG, line 2): yes, for web1: no agent is forwarded"),
         ("StrictHostKeyChecking no", "StrictHostKeyChecking (CONFIG, line 2): "),
         ("SetEnv A=1", "SetEnv (CONFIG, line 2): A=1, for web1: set project.environment"),
-        ("Ciphers aes256-ctr", "Ciphers (CONFIG, line 2): aes256-ctr, for web1: Paramiko's own"),
+        (
+            "Ciphers chacha20-poly1305@openssh.com,aes256-ctr",
+            "Ciphers (CONFIG, line 2): chacha20-poly1305@openssh.com, for web1: Paramiko does not know",
+        ),
         ("KnownHostsCommand /bin/true", "KnownHostsCommand (CONFIG, line 2): /bin/true"),
     ],
 )
@@ -60,7 +63,11 @@ def test_what_is_not_followed_on_a_jump_host_is_told_too(found) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Port 2208", "ProxyJump none", "LogLevel ERROR", "ControlMaster auto"]
+    "line",
+    [
+        *("Port 2208", "ProxyJump none", "LogLevel ERROR", "ControlMaster auto"),
+        *("Ciphers aes256-ctr", "MACs hmac-sha2-256", "KexAlgorithms curve25519-sha256"),
+    ],
 )
 def test_what_is_followed_or_changes_nothing_is_not_told(found, line: str) -> None:
     assert found(f"Host web1\n  {line}\n").not_followed == ()
