@@ -249,7 +249,6 @@ class Session(Looking):
         options: Mapping[str, Any] | None = None,
     ) -> Deployment:
         """Run one phase alone; it says which later phases it has made stale."""
-        from fab_static.phases.run.building import all_stale
         from fab_static.sessions.running import Run
 
         own = self.environment.build.own
@@ -266,6 +265,8 @@ class Session(Looking):
         with self._told(deploy, name, wait_seconds, others=False):
             Run(deploy).all((name,))
             if name in (*BUILD, *own):
+                from fab_static.phases.run.building import all_stale
+
                 stale = [task_name(one) for one in all_stale(deploy)]
                 self._show.say(
                     f"stale now: {', '.join(stale)}. To run just those and go live: "

@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
-from fab_static.doctor.cdn import preflight
 from fab_static.errors import DeployLockedError, FabStaticError, ProbeError, ReleaseError
-from fab_static.looking.difference import difference_of
 from fab_static.phases import AFTER_FLIP, BUILD, PHASES, ROLLBACK, TAKING, Phase
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.locking import proving_itself
 from fab_static.phases.run.revisions import built
 from fab_static.phases.run.sharing import refuse_shared, refuse_unwritable
 from fab_static.plan.budget import Budget
-from fab_static.plan.downloads import Downloads, over
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import verbs
 from fab_static.plan.wording import counted, indented
 from fab_static.sessions import Confirm
+
+if TYPE_CHECKING:
+    from fab_static.plan.downloads import Downloads
 
 SHOWN = 10  # pages named in one message
 # what these do on hosts that keep no lock cannot be taken back: the lock is proved before they begin
@@ -44,7 +45,9 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
     refuse_shared(deploy, asked)
     roles = ("build", "web") if {*names} & {*BUILD, *own, *TAKING} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)
-    if "invalidate" in names:
+    if "invalidate" in names and deploy.environment.cdn:
+        from fab_static.doctor.cdn import preflight  # not above: it loads all that is known of CDNs
+
         preflight(deploy, goes_live="activate" in names)
 
 
@@ -139,6 +142,8 @@ class Run:
         release = deploy.current_release()
         if deploy.live == release.id or not (confirm or self._budget):
             return
+        from fab_static.looking.difference import difference_of  # not above: most runs ask nothing
+
         live = deploy.last_live
         difference = difference_of(deploy, live, release)
         if self._budget:
@@ -158,6 +163,8 @@ class Run:
         Raises:
             ReleaseError: naming the pages, and their dearest files.
         """
+        from fab_static.plan.downloads import over  # not above: few inventories have a budget
+
         deploy, lines = self._deploy, over(found, budget)
         if not lines:
             return

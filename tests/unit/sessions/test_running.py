@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fab_static.doctor import cdn
 from fab_static.errors import (
     BuildError,
     CdnError,
@@ -16,6 +17,7 @@ from fab_static.errors import (
     ProbeError,
     ReleaseError,
 )
+from fab_static.looking import difference
 from fab_static.phases import AFTER_FLIP, GO_LIVE, PHASES, ROLLBACK
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.seals import Seals
@@ -176,7 +178,9 @@ def test_who_lost_the_lock_does_nothing_more_even_after_the_flip(fleet: Fleet) -
 
 def confirmed(monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> tuple[Any, list[Any]]:
     asked: list[Any] = []
-    monkeypatch.setattr(running, "difference_of", lambda _, old, new: {"old": old, "new": new.id})
+    monkeypatch.setattr(
+        difference, "difference_of", lambda _, old, new: {"old": old, "new": new.id}
+    )
 
     def confirm(difference: Mapping[str, Any]) -> bool:
         asked.append(difference)
@@ -285,12 +289,12 @@ class Asked:
         self.roles: list[tuple[str, ...]] = []
         self.cdn: list[bool] = []
         self.show = Show()
-        self.environment = SimpleNamespace(build=BUILD)
+        self.environment = SimpleNamespace(build=BUILD, cdn=True)
         self.facts = lambda _: None
         self.on = lambda hosts, work: {host: work(host) for host in hosts}
         monkeypatch.setattr(running, "refuse_shared", lambda *_: None)
         monkeypatch.setattr(running, "built", lambda _: None)
-        monkeypatch.setattr(running, "preflight", lambda _, goes_live: self.cdn.append(goes_live))
+        monkeypatch.setattr(cdn, "preflight", lambda _, goes_live: self.cdn.append(goes_live))
 
     def hosts(self, *roles: str) -> list[Host]:
         self.roles += [roles] if roles else []
@@ -340,7 +344,7 @@ def dear(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = {"deltas": 500, "br": 60_000, "gzip": 70_000}
     page = {"page": "/cart", "kind": "page", "returning": cost, "first": cost, "files": []}
     found = {"downloads": {"old": OLD, "new": NEW, "expected": True, "pages": [page]}}
-    monkeypatch.setattr(running, "difference_of", lambda *_: found)
+    monkeypatch.setattr(difference, "difference_of", lambda *_: found)
 
 
 def test_a_release_that_costs_more_than_the_budget_does_not_go_live(
