@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Collection, Iterator, Mapping
 
 from fab_static.host import loader
+from fab_static.host.kept_archives import kept
 
 HOST = Path(__file__).parent
 ROOT = HOST.parents[1]  # paths in an archive, and so in tracebacks, are relative to it
@@ -54,11 +55,15 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
         without: names of modules, as they are sent, that it never imports.
     """
     sources = {
-        path: as_sent(text)
+        path: text
         for path, text in sources_of(loader, *modules).items()
         if loader.name_of(path) not in without
     }
-    return packed(sources)
+    made_of = json.dumps([Path(__file__).read_text("utf-8"), sources]).encode("ascii")
+    return kept(
+        hashlib.sha256(made_of).hexdigest(),
+        lambda: packed({path: as_sent(text) for path, text in sources.items()}),
+    )
 
 
 def packed(sources: Mapping[str, str]) -> bytes:

@@ -189,7 +189,9 @@ READS = below("host/project/reads")  # the agent looks into what they wrote
 # what each part of host may import of ours, besides itself
 HOST_ARROWS = {
     "agent": ("loader", "project.reads"),
-    "archive": ("loader",),  # runs on the operator's machine
+    # these two run on the operator's machine
+    "archive": ("loader", "kept_archives"),
+    "kept_archives": (),
     "loader": (),
     "project": (),
     "project.reads": ("project.traces", "project.imports"),
@@ -251,7 +253,7 @@ def test_what_runs_inside_the_project_never_needs_the_operators_libraries(path):
     assert not tops_in(imports) & forbidden
     outside = (
         *("remote", "phases", "tasks", "api", "sessions", "report", "aws"),
-        *("host.agent", "host.archive", "host.loader"),
+        *("host.agent", "host.archive", "host.kept_archives", "host.loader"),
         *("looking", "doctor", "telling"),
     )
     assert not [name for name in imports if is_below(name, *(f"fab_static.{it}" for it in outside))]
