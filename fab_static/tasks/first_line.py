@@ -19,6 +19,7 @@ from fab_static.errors import InventoryError
 from fab_static.plan.ids import may_name
 from fab_static.plan.spelling import spelled
 from fab_static.plan.wording import counted
+from fab_static.tasks import ctrl_c
 
 if TYPE_CHECKING:
     from invoke.program import Program
@@ -64,6 +65,7 @@ def begin(folder: Path) -> None:
     named = any(_is_environment(word, folder / "inventories") for word in program.core.unparsed)
     if named and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
+        ctrl_c.tidy()
 
 
 def say(environment: Environment) -> None:

@@ -26,6 +26,7 @@ from fab_static.tasks.living import activate, deploy, join, prepare, rollback
 from fab_static.tasks.looking import check, diff, plan, releases, report, status, unlock, why
 from fab_static.tasks.misspelt import refuse_idle, refuse_misspelt
 from fab_static.tasks.ours import folded
+from fab_static.tasks.reader import end_with_reader
 from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
 
@@ -112,6 +113,7 @@ def _meet_program(environments: list[str], inventories: Path, ours: set[str]) ->
             words[:] = [names.as_spelled(word, environments) for word in words]
             if hasattr(program.config, "load_ssh_config"):
                 let_fabric_go_on(program, ours)
+            end_with_reader(program)
             if not program.args.complete.value:
                 refuse_misspelt(program, ours)
                 refuse_idle(program, [spelled(name) for name in environments])

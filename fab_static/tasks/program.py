@@ -10,6 +10,7 @@ from invoke.program import Program
 
 from fab_static.errors import BAD_INPUT
 from fab_static.tasks.beginning import init
+from fab_static.tasks.reader import end_with_reader
 
 
 class FabStatic(Program):
@@ -36,3 +37,4 @@ class FabStatic(Program):
 
 
 program = FabStatic(name="fab-static", binary="fab-static", namespace=Collection(init))
+end_with_reader(program)
