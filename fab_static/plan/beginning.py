@@ -19,6 +19,7 @@ from fab_static import namespace
 __all__ = ["namespace"]
 '''
 FIRST = "staging"  # the environment that it begins with
+OTHERS = 5  # manage.py that are named
 NEXT = ("check", "plan", "deploy")  # tasks
 APART = "static."  # begins our commands where a fabfile has a namespace of its own
 
@@ -46,6 +47,7 @@ class Found:
     name: str  # of its folder
     below: str = ""  # the folder of manage.py, relative to the repository
     has_manage: bool = True
+    others: tuple[str, ...] = ()  # each other manage.py, relative to the repository
     settings: str | None = None
     venv: str | None = None  # a virtual environment's folder, relative to the repository
     phases: tuple[str, ...] = ("collectstatic",)
@@ -85,6 +87,23 @@ def joining(fabfile: str, ours: Collection[str]) -> tuple[list[str], str]:
         f'{name}.add_collection(static, "static")',
     ]
     return lines, APART
+
+
+def taken(found: Found) -> list[str]:
+    """Return lines on which manage.py the inventory is written for, where somebody may expect another."""
+    if not found.has_manage:
+        return [
+            "no manage.py was found here: what inventories/staging.yml says of the project is a guess. If it",
+            "stands in another folder, run fab-static init there",
+        ]
+    if not found.below and not found.others:
+        return []
+    place = PurePosixPath(found.below) / "manage.py"
+    lines = [f"inventories/staging.yml is written for {place}"]
+    if found.others:
+        lines.append(f"there are others: {', '.join(found.others[:OTHERS])}")
+        lines.append("for one of those, change path and settings below project")
+    return lines
 
 
 def app_of(found: Found) -> str:

@@ -60,8 +60,7 @@ def begun(folder: Path) -> Iterator[str]:
     )
     yield _written(inventories / "example.yml", example, folder)
     yield _ignored(folder, beginning.ignored(found))
-    if not found.has_manage:
-        yield "no manage.py was found here: what inventories/staging.yml says of the project is a guess"
+    yield from beginning.taken(found)
     yield ""
     yield "Change the address in inventories/staging.yml, and look through the rest of it. Then:"
     for command in beginning.commands(prefix):

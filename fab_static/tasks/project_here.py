@@ -21,7 +21,8 @@ ENVIRONMENTS = (".venv", "venv", "env", "virtualenv")
 def look(folder: Path) -> Found:
     """Return what the files of a repository tell of its project."""
     paths = sorted(_paths(folder), key=lambda path: (len(path.parts), path))
-    manage = _manage(folder, paths)
+    manages = _manages(folder, paths)
+    manage = manages[0] if manages else None
     below = manage.parent if manage else PurePosixPath()
     settings = "\n".join(_read(folder / path) for path in paths if _is_of_settings(path))
     commands = [path.stem for path in paths if path.parts[-3:-1] == ("management", "commands")]
@@ -30,6 +31,7 @@ def look(folder: Path) -> Found:
         name=folder.absolute().name,
         below=_text(below),
         has_manage=manage is not None,
+        others=tuple(map(str, manages[1:])),
         settings=beginning.settings_of(_read(folder / manage)) if manage else None,
         venv=next((name for name in _environments(below) if _is_python(folder / name)), None),
         phases=beginning.phases_of(
@@ -72,10 +74,10 @@ def _read(path: Path) -> str:
     return ""
 
 
-def _manage(folder: Path, paths: Iterable[PurePosixPath]) -> PurePosixPath | None:
-    """Return the manage.py that is nearest to the top."""
+def _manages(folder: Path, paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Return the manage.py of each Django project, the one that is nearest to the top first."""
     named = (path for path in paths if path.name == "manage.py")
-    return next((path for path in named if "django" in _read(folder / path)), None)
+    return [path for path in named if "django" in _read(folder / path)]
 
 
 def _is_of_settings(path: PurePosixPath) -> bool:

@@ -122,11 +122,26 @@ def test_a_fabfile_may_be_a_package(folder: Path) -> None:
 
 
 def test_where_no_project_is_the_guess_is_told(tmp_path: Path) -> None:
-    told = list(beginning.begun(tmp_path))
-    assert (
-        "no manage.py was found here: what inventories/staging.yml says of the project is a guess"
-        in told
-    )
+    assert list(beginning.begun(tmp_path))[4:6] == [
+        "no manage.py was found here: what inventories/staging.yml says of the project is a guess. If it",
+        "stands in another folder, run fab-static init there",
+    ]
+
+
+def test_a_project_in_a_folder_is_named_where_another_may_be_meant(folder: Path) -> None:
+    """It was taken without a word."""
+    assert list(beginning.begun(folder.parent))[4:] == [
+        "inventories/staging.yml is written for shop/manage.py",
+        *NEXT,
+    ]
+    for name in ("site", "blog/deep"):
+        write(folder / name)
+    assert list(beginning.begun(folder))[4:8] == [
+        "inventories/staging.yml is written for manage.py",
+        "there are others: site/manage.py, blog/deep/manage.py",
+        "for one of those, change path and settings below project",
+        "",
+    ]
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_ends_with_1(
