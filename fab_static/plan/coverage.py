@@ -228,7 +228,7 @@ def problems(
         if gap["has_compress"]
     ]
     found += [
-        f"{_place(gap)} fails while it is rendered for its key, which compress does not tell: "
+        f"{_place(gap)} cannot be rendered for its key, and compress does not say so: "
         f"{_in_short(gap['error'])}"
         for gap in answer["failed"]
     ]

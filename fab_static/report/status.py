@@ -11,9 +11,11 @@ from fab_static.report.terminal import Terminal
 DISAGREE = "HOSTS DISAGREE"
 
 
-def show_status(terminal: Terminal, status: Mapping[str, Any]) -> None:
-    """Print what `status` found."""
-    words = _what_is_live(status)
+def show_status(
+    terminal: Terminal, status: Mapping[str, Any], *, without: Sequence[str] = ()
+) -> None:
+    """Print what `status` found; hosts that it went `without` were not asked."""
+    words = _what_is_live(status, without)
     style = "bold red" if words.startswith(DISAGREE) else ""
     terminal.text(f"{status['app']} {status['environment']}: {words}", style)
     if status["agreed"]:
@@ -88,12 +90,13 @@ def _show_what_to_do(terminal: Terminal, status: Mapping[str, Any]) -> None:
         terminal.text(f"bring the hosts together with: fab {name} rollback, or fab {name} deploy")
 
 
-def _what_is_live(status: Mapping[str, Any]) -> str:
+def _what_is_live(status: Mapping[str, Any], without: Sequence[str]) -> str:
     """Return in words what is live where, and which hosts did not answer."""
     live, silent = _live_on(status), _silent(status)
     if status["agreed"]:
         name = next(iter(live))
-        where = "on every host and in the bucket" if status["origins"] else "on every host"
+        where = f"on all hosts except {listed(without)}" if without else "on every host"
+        where += " and in the bucket" if status["origins"] else ""
         return "nothing is live yet" if name == NOTHING else f"live is {name} {where}"
     words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
     if len(live) == 1 and not silent:

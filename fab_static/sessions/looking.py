@@ -166,7 +166,7 @@ class Looking:
 
     def status(self, *, without: Sequence[str] = ()) -> dict[str, Any]:
         """Return what is live on each host, but on those left out, as `status --json` prints it."""
-        return status(self._deployment(secrets=False, without=without))
+        return status(self._deployment(secrets=False, without=without, looks=True))
 
     def releases(self) -> list[ReleaseLine]:
         """Return every release, newest first, as `releases --json` prints it."""
@@ -331,11 +331,13 @@ class Looking:
         project_path: str | None = None,
         secrets: bool = True,
         without: Sequence[str] = (),
+        looks: bool = False,
         among: Environment | None = None,
     ) -> Deployment:
         everybody = among or self.environment
         environment = hosts_left_out.without(everybody, without)
-        for line in hosts_left_out.missed(everybody, without):
+        missed = [] if looks else hosts_left_out.missed(everybody, without)
+        for line in missed:  # by what is done without them; who only looks does nothing
             self._show.warn(line)
         if project_path is not None and not project_path.startswith("/"):
             raise InventoryError(

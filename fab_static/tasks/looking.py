@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from fab_static import api
     from fab_static.plan.printed import Finding
+    from fab_static.report.terminal import Terminal
 
 
 @task(help={"project_path": PATH, "json": JSON})
@@ -77,7 +78,10 @@ def status(
             session.repair(wait_seconds=seconds(wait), **left_out(without))
         return session.status(**left_out(without))
 
-    found = tell(find, show_status, as_json=json)
+    def show(terminal: Terminal, found: Mapping[str, object]) -> None:
+        show_status(terminal, found, **left_out(without))
+
+    found = tell(find, show, as_json=json)
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
     if code:
         raise Exit(code=code)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.wording import counted
+from fab_static.plan.wording import counted, left_out
 from fab_static.remote import Question, RemoteHost
 
 REVISION = ("rev-parse", "--verify", "HEAD")
@@ -44,7 +44,8 @@ class Built:
         count = counted(len(self.commits), "commit")
         head = count if len(self.commits) <= MOST else f"more than {MOST} commits"
         shown = [f"  {line}" for line in self.commits[:SHOWN]]
-        more = ["  …"] if len(self.commits) > SHOWN else []
+        left = left_out(len(self.commits) - SHOWN) if len(self.commits) <= MOST else ["…"]
+        more = [f"  {line}" for line in left]
         return [f"{head} since {self.since[:SHORT]}, which is live:", *shown, *more]
 
 

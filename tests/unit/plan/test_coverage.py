@@ -196,8 +196,8 @@ def test_blocks_that_compress_lost_are_told_with_their_templates_and_reasons():
         "2 compress blocks would raise OfflineGenerationError:\n"
         "    broken.html does not parse, and holds a compress block: TemplateSyntaxError: Invalid "
         "block tag on line 1: 'nothing'\n"
-        "    page.html, block 0 of base.html, offline context 2 fails while it is rendered for its "
-        "key, which compress does not tell: ValueError: lost\n"
+        "    page.html, block 0 of base.html, offline context 2 cannot be rendered for its key, and "
+        "compress does not say so: ValueError: lost\n"
         "  where: build1: phase compress\n"
         "  mend:  correct the templates that fail"
     )

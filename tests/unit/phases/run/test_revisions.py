@@ -87,6 +87,8 @@ def test_of_many_commits_the_first_few_are_shown() -> None:
     many = Built(B, "", A, tuple(f"{at:07} one" for at in range(MOST + 1)))
     assert many.lines()[0] == "more than 20 commits since aaaaaaa, which is live:"
     assert many.lines()[-2:] == ["  0000004 one", "  …"]
+    some = Built(B, "", A, many.commits[:MOST])  # type: ignore[index]
+    assert some.lines()[-2:] == ["  0000004 one", "  … and 15 more"]
 
 
 def test_hosts_at_another_revision_are_found(site: Site) -> None:
