@@ -60,10 +60,17 @@ class Watching:
             self._lines.append(text)
             self._count += 1
 
-    def report(self, page: str) -> None:
-        """Have the page turn into the report."""
+    def report(self, page: str, path: str | None = None) -> None:
+        """Have the page turn into the report; its first words say that the run has ended, and where the report is.
+
+        The server ends with the command: nobody can load this page again.
+        """
+        where = f"the report is kept: {pieces.path(path)}" if path else "the report is not kept"
+        words = f"The run has ended, and this page with it: {where}"
         with self._news:
-            self._report = page
+            self._report = page.replace(
+                "<main", f'<p class="box note" role="status">{words}</p>\n<main', 1
+            )
             self._news.notify_all()
 
     def end(self, words: str) -> None:

@@ -81,7 +81,8 @@ class Looking:
     """The connections to one environment, and every task that changes nothing."""
 
     began: float | None = None  # when the command did, in seconds since 1970; None: with its run
-    on_report: Callable[[str], None] | None = None  # is given each run's report, an HTML page
+    # is given each run's report, an HTML page, and the path where it is kept, if it is
+    on_report: Callable[[str, str | None], None] | None = None
 
     def __init__(
         self,

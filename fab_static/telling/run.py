@@ -41,7 +41,7 @@ class Telling:
         webhook: its URL.
         spell: writes commands in a text as they are called in this fabfile.
         tells_others: run hooks and tell the webhook; a phase alone only keeps its log.
-        on_report: is given the report, an HTML page, as soon as it is made.
+        on_report: is given the report, an HTML page, and the path where it is kept, if it is.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Telling:
         webhook: str | None = None,
         spell: Callable[[str], str] = str,
         tells_others: bool = True,
-        on_report: Callable[[str], None] | None = None,
+        on_report: Callable[[str, str | None], None] | None = None,
     ) -> None:
         self._deploy = deploy
         self._task = task
@@ -199,13 +199,13 @@ class Telling:
             page = self._spell(html.report(known, more)).encode("utf-8", "backslashreplace")
         if not page:
             return
-        with self._anyway("whoever watches could not be shown the report"):
-            if self._on_report:
-                self._on_report(page.decode())
         with self._anyway("the report could not be kept"):
             if self._kept:
                 self._kept.with_suffix(".html").write_bytes(page)
                 known["report"] = str(self._kept.with_suffix(".html"))
+        with self._anyway("whoever watches could not be shown the report"):
+            if self._on_report:
+                self._on_report(page.decode(), known["report"])
         place = self._deploy.environment.report
         with self._anyway(f"the report could not be put to {place}"):
             if place is None:

@@ -76,6 +76,12 @@ def test_a_deploy_is_watched_from_its_start_to_its_report(
         expect(one.locator("#timeline canvas")).to_be_visible()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
+    for one in (page, phone):  # nobody can load it again: it says where it is
+        expect(one.locator("p[role=status]")).to_contain_text(
+            re.compile(r"run has ended.*-deploy\.html$")
+        )
+        width = one.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1]
     page.emulate_media(color_scheme="dark")  # draws anew
     assert page.evaluate(bars)[:2] == ["begin", "build"]
     assert not wrong
