@@ -47,6 +47,9 @@ class Timeline:
     ) -> None:
         self.planned: tuple[str, ...] = ()
         self.expected: Mapping[str, float] = {}  # phase -> seconds, as the last runs took
+        self.last_time: float | None = (
+            None  # seconds; how long the same command took, from its begin to its end
+        )
         self._clock = clock
         self.began = clock() if began is None else began
         self._goes_back = False

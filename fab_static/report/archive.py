@@ -103,6 +103,25 @@ class Archive:
                 yield run, summary
 
 
+def last_time(archive: Archive, task: str) -> float | None:
+    """Return the seconds that the last run of a task took which ended well, or None if none is kept.
+
+    Of a task that makes releases live, one that found nothing new does not count, if another is kept: it
+    says nothing of how long work takes.
+    """
+    found: float | None = None
+    for _, known in archive.summaries():
+        seconds = known.get("seconds")
+        if known.get("task") != task or known.get("exit_code") != 0:
+            continue
+        if not isinstance(seconds, int | float):
+            continue
+        if known.get("difference") or known.get("outcome") != "live":
+            return seconds
+        found = seconds if found is None else found
+    return found
+
+
 def name_of(task: str, now: datetime | None = None) -> str:
     """Return the name of a run that begins now: 20261122T170102Z-deploy."""
     return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{task}"

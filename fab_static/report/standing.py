@@ -45,8 +45,7 @@ def since(timeline: Timeline) -> str:
 
 
 def in_all(timeline: Timeline) -> str:
-    """Return for how long the command has run, and how long its phases took the last time, if all ran before."""
+    """Return for how long the command has run, beside how long it took the last time, if that is known."""
     text = clock(timeline.now - timeline.began)
-    known = [timeline.expected[name] for name in timeline.planned if name in timeline.expected]
-    is_whole = len(known) == len(timeline.planned) and sum(known) >= 1
-    return f"{text} (last time {clock(sum(known))})" if is_whole else text
+    last = timeline.last_time
+    return f"{text} (last time {clock(last)})" if last is not None and last >= 1 else text

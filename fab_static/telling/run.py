@@ -19,7 +19,7 @@ from fab_static.plan.downloads import Point
 from fab_static.plan.ending import Ending
 from fab_static.plan.wording import first_line
 from fab_static.report import html
-from fab_static.report.archive import Archive, name_of
+from fab_static.report.archive import Archive, last_time, name_of
 from fab_static.report.downloads import point_of
 from fab_static.report.pieces import Summary
 from fab_static.report.secrets import Secrets, every_text
@@ -78,7 +78,9 @@ class Telling:
         self.has_begun = True
         with self._anyway("no log is kept of this run"):
             environment = self._deploy.environment
-            kept = Archive(environment.app, environment.name).begin(self._task)
+            archive = Archive(environment.app, environment.name)
+            self._deploy.timeline.last_time = last_time(archive, self._task)
+            kept = archive.begin(self._task)
             self._deploy.show.log_to(kept.with_suffix(".log"))
             self._kept, self._name = kept, kept.name
         if self._task in ("deploy", "prepare"):

@@ -2,7 +2,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 
-from fab_static.report.archive import KEPT, Archive
+from fab_static.report.archive import KEPT, Archive, last_time
 
 NOW = datetime(2026, 11, 22, 17, 1, 2, tzinfo=UTC)
 
@@ -54,6 +54,28 @@ def test_the_last_hundred_runs_are_kept(tmp_path):
     assert len(runs) == KEPT
     assert runs[-1].name == "20261122T170107Z-deploy"
     assert len(list(kept.folder.iterdir())) == 2 * KEPT
+
+
+def test_how_long_a_task_took_the_last_time_is_known_from_runs_that_ended_well_and_did_something(
+    tmp_path,
+):
+    """A deploy of a minute was expected to take a second: the one before it had found nothing to do."""
+    kept = archive(tmp_path)
+    assert last_time(kept, "deploy") is None
+
+    def run(task, seconds, **known):
+        path = kept.begin(task, NOW + timedelta(seconds=len(kept.runs()))).with_suffix(".json")
+        path.write_text(json.dumps({"task": task, "seconds": seconds, "exit_code": 0, **known}))
+
+    run("deploy", 2.0, outcome="live", difference=None)
+    assert last_time(kept, "deploy") == 2.0  # better than nothing
+    run("deploy", 63.5, outcome="live", difference={"added": ["a"]})
+    run("deploy", 3.0, outcome="live", difference=None)
+    run("deploy", 9.0, outcome="failed", difference=None, exit_code=1)
+    run("deploy", None, outcome="live", difference={"added": ["a"]})
+    run("prepare", 31.0, outcome="done", difference=None)
+    assert last_time(kept, "deploy") == 63.5
+    assert last_time(kept, "prepare") == 31.0
 
 
 def test_a_damaged_summary_is_passed_over(tmp_path):

@@ -41,15 +41,17 @@ def test_a_failure_is_seen_before_what_runs_and_that_before_what_is_done() -> No
     assert state_of([]) == ""
 
 
-def test_last_times_duration_stands_beside_this_ones_once_every_phase_has_run_before() -> None:
+def test_how_long_the_command_took_the_last_time_stands_beside_this_ones() -> None:
+    """It was the sum of the phases, of which some had last run in a deploy that found nothing to do."""
     clock = Clock()
     timeline = Timeline(clock)
+    timeline.expect(("seal", "verify"), {"seal": 60, "verify": 5})
     clock.now += 17
     assert in_all(timeline) == "0:17"
-    timeline.expect(("seal", "verify"), {"seal": 60})
+    timeline.last_time = 71.2
+    assert in_all(timeline) == "0:17 (last time 1:11)"
+    timeline.last_time = 0.4
     assert in_all(timeline) == "0:17"
-    timeline.expect(("seal", "verify"), {"seal": 60, "verify": 5})
-    assert in_all(timeline) == "0:17 (last time 1:05)"
 
 
 def test_the_phases_duration_and_the_whole_are_told_apart() -> None:
