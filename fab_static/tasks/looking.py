@@ -70,8 +70,6 @@ def status(
 
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
-    from fab_static.looking.status import agreement
-    from fab_static.report.status import show_status
 
     def find(session: api.Session) -> Mapping[str, object]:
         if repair:
@@ -79,9 +77,14 @@ def status(
         return session.status(**left_out(without))
 
     def show(terminal: Terminal, found: Mapping[str, object]) -> None:
+        from fab_static.report.status import show_status
+
         show_status(terminal, found, **left_out(without))
 
     found = tell(find, show, as_json=json)
+    # not above: all that connects comes with it, and the first line would wait for that
+    from fab_static.looking.status import agreement
+
     code = {"agreed": DONE, "silent": FAILED, "disagree": DISAGREE}[agreement(found)]
     if code:
         raise Exit(code=code)
@@ -173,7 +176,6 @@ def check(c: Context, json: bool = False) -> None:
 
     fab production check
     """
-    from fab_static.doctor.findings import is_well
     from fab_static.report.found import show_findings
 
     def find(session: api.Session) -> list[Finding]:
@@ -182,6 +184,8 @@ def check(c: Context, json: bool = False) -> None:
         return session.check()
 
     findings = tell(find, show_findings, as_json=json)
+    from fab_static.doctor.findings import is_well  # not above: the first line would wait for it
+
     if not is_well(findings):
         raise Exit(code=FAILED)
 

@@ -58,8 +58,34 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_before_the_first_line_nothing_is_loaded_that_connects(folder):
-    ran = run(folder, "eu-west", "deploy", main=WATCHED)
+ASKING = [
+    *(
+        "deploy",
+        "prepare",
+        "activate",
+        "rollback",
+        "join x",
+        "compress",
+        "distribute",
+        "invalidate",
+    ),
+    *(
+        "plan",
+        "status",
+        "releases",
+        "diff",
+        "check",
+        "why /static/a.js",
+        "unlock",
+        "nginx",
+        "export",
+    ),
+]
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_before_the_first_line_nothing_is_loaded_that_connects(folder, words):
+    ran = run(folder, "eu-west", *words.split(), main=WATCHED)
     said, modules = json.loads(ran.stdout.splitlines()[0])
     assert said == "eu_west: asks 4 hosts ...\n"
     rooms = {name.split(".")[1] for name in modules}
