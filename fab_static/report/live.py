@@ -49,6 +49,7 @@ def standing(
         with table_below:
             yield lambda parts: console.print(Text.assemble(*parts))
     except KeyboardInterrupt:
+        table_below.stop()  # rich does not, where it came while the table was drawn first
         console.show_cursor()  # at Ctrl-C, a terminal drops what it has not read yet
         raise
 

@@ -142,3 +142,24 @@ def test_after_ctrl_c_the_cursor_is_shown_once_more(timeline, monkeypatch):
     ):
         raise KeyboardInterrupt
     assert stream.getvalue().count("\x1b[?25h") == 2
+
+
+def test_ctrl_c_while_the_table_is_drawn_first_takes_it_away(timeline, monkeypatch):
+    """It stayed, and `compress interrupted` stood behind its last row."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Tty()
+    shown = live.Live.start
+
+    def interrupted(self, refresh=False):
+        shown(self, refresh)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live.Live, "start", interrupted)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        timeline.phase("seal"),
+        live.standing(Stream(stream, print), timeline, HOSTS),
+    ):
+        pytest.fail("it had not begun")
+    *_, last = stream.getvalue().split("web1")
+    assert last.count("\x1b[1A\x1b[2K") == len(HOSTS) + 2  # its rows, its head and the phase
