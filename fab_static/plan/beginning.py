@@ -171,7 +171,7 @@ def _python(found: Found, code: PurePosixPath) -> str:
 
 def _settings(found: Found) -> str:
     if found.settings:
-        return f"  settings: {found.settings}    # as manage.py has it; the hosts may need another"
+        return f"  settings: {found.settings}    # as manage.py has it, or your shell; the hosts may need another"
     return f"  # settings: {app_of(found).replace('-', '_')}.settings    # default: as manage.py has it"
 
 

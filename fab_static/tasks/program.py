@@ -10,6 +10,7 @@ from invoke.program import Program
 
 from fab_static.errors import BAD_INPUT
 from fab_static.tasks.beginning import init
+from fab_static.tasks.ours import folded
 from fab_static.tasks.reader import end_with_reader
 
 
@@ -36,5 +37,6 @@ class FabStatic(Program):
             ) from error
 
 
+init.__doc__ = folded(init.__doc__ or "")
 program = FabStatic(name="fab-static", binary="fab-static", namespace=Collection(init))
 end_with_reader(program)

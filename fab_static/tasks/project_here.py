@@ -24,7 +24,9 @@ def look(folder: Path) -> Found:
     manages = _manages(folder, paths)
     manage = manages[0] if manages else None
     below = manage.parent if manage else PurePosixPath()
-    settings = "\n".join(_read(folder / path) for path in paths if _is_of_settings(path))
+    module = beginning.settings_of(_read(folder / manage)) if manage else None
+    module = module or os.environ.get("DJANGO_SETTINGS_MODULE")
+    settings = "\n".join(_read(folder / path) for path in paths if _is_of_settings(path, module))
     commands = [path.stem for path in paths if path.parts[-3:-1] == ("management", "commands")]
     root = beginning.static_root_of(settings)
     return Found(
@@ -32,7 +34,7 @@ def look(folder: Path) -> Found:
         below=_text(below),
         has_manage=manage is not None,
         others=tuple(map(str, manages[1:])),
-        settings=beginning.settings_of(_read(folder / manage)) if manage else None,
+        settings=module,
         venv=next((name for name in _environments(below) if _is_python(folder / name)), None),
         phases=beginning.phases_of(
             settings,
@@ -80,9 +82,11 @@ def _manages(folder: Path, paths: Iterable[PurePosixPath]) -> list[PurePosixPath
     return [path for path in named if "django" in _read(folder / path)]
 
 
-def _is_of_settings(path: PurePosixPath) -> bool:
+def _is_of_settings(path: PurePosixPath, module: str | None) -> bool:
     return path.suffix == ".py" and (
-        "settings" in path.stem or bool({"settings", "config"} & {*path.parts[:-1]})
+        "settings" in path.stem
+        or bool({"settings", "config"} & {*path.parts[:-1]})
+        or (module is not None and path.match(module.replace(".", "/") + ".py"))
     )
 
 

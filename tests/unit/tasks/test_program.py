@@ -55,3 +55,8 @@ def test_its_version_stands_beside_fabrics(capsys: pytest.CaptureFixture[str]) -
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"fab-static {version('fab-static')}"
     assert lines[1].startswith("Fabric 3.")
+
+
+def test_its_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init", "--help") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

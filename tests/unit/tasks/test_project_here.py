@@ -25,6 +25,26 @@ def test_a_project_is_known_by_its_files(shop: Path) -> None:
     )
 
 
+def test_settings_may_be_named_by_the_shell_and_be_called_anything(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A STATIC_ROOT in conf/production.py was not ignored, and the inventory named a module that is not there."""
+    (shop / "conf").mkdir()
+    (shop / "tiny" / "settings.py").rename(shop / "conf" / "production.py")
+    manage = (shop / "manage.py").read_text()
+    (shop / "manage.py").write_text(manage.replace("tiny.settings", "conf.production"))
+    found = look(shop)
+    assert (found.settings, found.static_root) == ("conf.production", "staticfiles")
+    (shop / "manage.py").write_text("import django\n")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "conf.production")
+    assert look(shop) == found
+
+
+@pytest.fixture(autouse=True)
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+
+
 def test_manage_py_may_stand_in_a_folder_and_its_environment_beside_it(shop: Path) -> None:
     (shop / ".venv" / "bin").mkdir(parents=True)
     (shop / ".venv" / "bin" / "python").touch()
