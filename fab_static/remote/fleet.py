@@ -48,7 +48,7 @@ class Fleet:
     @property
     def build(self) -> RemoteHost:
         """The one host that builds, and keeps lock, journal and record."""
-        return self.with_role("build")[0]
+        return self.hosts[self.environment.hosts.index(self.environment.build_host)]
 
     def on(
         self, hosts: Iterable[RemoteHost], work: Callable[[RemoteHost], T]

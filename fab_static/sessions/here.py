@@ -32,7 +32,8 @@ def environment_here(environment: Environment, python: str | None) -> Iterator[E
         yield replace(
             environment,
             deploy_to=folder,
-            hosts=(Host(name=NAME, address=NAME, roles=("build", "web"), local=True),),
+            # web alone: it is given what web processes read, and none of the files that visitors get
+            hosts=(Host(name=NAME, address=NAME, roles=("web",), local=True),),
             ssh=replace(environment.ssh, become=None),
             project=replace(project, python=python or project.python),
             origin=None,

@@ -97,6 +97,8 @@ def test_the_gate_is_asked_where_an_image_is_made(
     good = image_of(code, tmp_path, (code / MANIFEST).read_bytes())
     assert session.verify_here(project_path=str(good), project_python=sys.executable).id == release
     assert told.said[-1] == f"the project here finds all that it names in release {release}"
+    sent = f"1 object, {(good / MANIFEST).stat().st_size} bytes to 1 of 1 host"
+    assert told.said[-2] == sent, "the gate reads the manifest alone"
 
     (good / MANIFEST).write_text("{}")
     with pytest.raises(ReleaseError) as caught:

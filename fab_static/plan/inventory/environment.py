@@ -233,8 +233,11 @@ class Environment:
 
     @property
     def build_host(self) -> Host:
-        """The one host that builds; it also keeps the lock, the journal and the log, except for `notes`."""
-        return self.with_role("build")[0]
+        """The one host that builds; it also keeps the lock, the journal and the log, except for `notes`.
+
+        Where nothing is built (`verify --here`), it is the only host.
+        """
+        return (self.with_role("build") or self.hosts)[0]
 
     @property
     def notes(self) -> S3 | None:

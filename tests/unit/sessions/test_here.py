@@ -24,7 +24,7 @@ def test_it_has_one_host_and_nothing_that_anybody_else_sees() -> None:
     with environment_here(fleet, None) as here:
         (host,) = here.hosts
         assert host.local
-        assert host.roles == ("build", "web")
+        assert host.roles == ("web",)
         assert Path(here.deploy_to).is_dir()
         assert (here.origin, here.hub, here.cdn, here.ssh.become) == (None, None, None, None)
         assert here.project == fleet.project
