@@ -116,7 +116,7 @@ class Session(Looking):
 
         deploy = self._deployment(project_path=project_path, without=without)
         deploy.reuse = reuse
-        with self._told(deploy, "deploy", wait_seconds):
+        with self._told(deploy, "deploy", wait_seconds, signs=True):
             names = (
                 choosing.to_resume(deploy) if resume else choosing.configured(deploy, EVERYTHING)
             )
@@ -155,17 +155,20 @@ class Session(Looking):
             InventoryError: no such environment or release id, or one of another app; or a damaged archive.
             ReleaseError: a setting that is baked into that release is another one here.
         """
+        from fab_static.phases.run.archive_places import shown
         from fab_static.sessions import choosing
         from fab_static.sessions.running import Run, check
-        from fab_static.sessions.taking import opened, promoted, received
+        from fab_static.sessions.taking import again, opened, promoted, received
 
         if promote_from is not None:
             with self._source(promote_from, release) as source:
                 here = self._deployment(project_path=project_path, without=without)
+                here.command = again(source.environment.name, release)
                 with self._told(here, "prepare", wait_seconds):
                     return promoted(here, source, release)
         if archive is not None:
             here = self._deployment(project_path=project_path, without=without)
+            here.command = again(shown(archive), release)
             with (
                 opened(archive, self.environment, release) as held,
                 self._told(here, "prepare", wait_seconds),
@@ -180,7 +183,7 @@ class Session(Looking):
             )
         deploy = self._deployment(project_path=project_path, without=without)
         deploy.reuse = reuse
-        with self._told(deploy, "prepare", wait_seconds):
+        with self._told(deploy, "prepare", wait_seconds, signs=True):
             names = choosing.configured(deploy, (*BUILD, *PREPARE))
             with deploy.timeline.phase("check"):
                 check(deploy, names)
@@ -220,7 +223,7 @@ class Session(Looking):
         """Ask the gate on this machine, where an image is made: would its pages find all of a release?
 
         Args:
-            release: its id; None: the one that `prepare` left.
+            release: its id; None: the one that `export` would write.
             project_path: where the project is on this machine; None: as the inventory says.
             project_python: its interpreter on this machine; None: the inventory's.
 
@@ -262,7 +265,7 @@ class Session(Looking):
         deploy = self._deployment(project_path=project_path)
         deploy.by_itself = True
         deploy.options = options or {}
-        with self._told(deploy, name, wait_seconds, others=False):
+        with self._told(deploy, name, wait_seconds, others=False, signs=name == "seal"):
             Run(deploy).all((name,))
             if name in (*BUILD, *own):
                 from fab_static.phases.run.building import all_stale
@@ -375,7 +378,7 @@ class Session(Looking):
 
         self._check_id(release)
         deploy = self._deployment(secrets=False)
-        with self._told(deploy, "sign", wait_seconds, others=False):
+        with self._told(deploy, "sign", wait_seconds, others=False, signs=True):
             return sign_named(deploy, release)
 
     def unlock(self, *, steal: bool = False, because: str = "") -> Holder | None:
@@ -437,13 +440,20 @@ class Session(Looking):
             yield
 
     def _told(
-        self, deploy: Deployment, phase: str, wait_seconds: float, *, others: bool = True
+        self,
+        deploy: Deployment,
+        phase: str,
+        wait_seconds: float,
+        *,
+        others: bool = True,
+        signs: bool = False,
     ) -> AbstractContextManager[None]:
         """Hold the lock and tell of the run: others are told how it ended once that is released."""
         from fab_static.report.secrets import Secrets
-        from fab_static.sessions.holding import told
+        from fab_static.sessions.holding import refuse_unusable, told
         from fab_static.telling.run import Telling
 
+        refuse_unusable(deploy.environment, signs=signs)
         self._show.follow(deploy.timeline, [host.name for host in deploy.hosts()])
         telling = Telling(
             deploy,

@@ -16,7 +16,7 @@ from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.doctor.hosts import of_host
 from fab_static.doctor.project import of_build, of_revisions, of_web
-from fab_static.doctor.signatures import of_signers
+from fab_static.doctor.signatures import of_own_key, of_signers
 from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
 from fab_static.errors import FabStaticError
@@ -33,7 +33,8 @@ def check(deploy: Deployment) -> list[Finding]:
         bad(hosts[0].name, "deploy_to", sharing.what(hosts), sharing.MEND)
         for hosts in sharing.shared(deploy, facts)
     ]
-    findings += _of_signers(deploy, [host for host in deploy.hosts() if host in facts])
+    asked = [host for host in deploy.hosts() if host in facts]
+    findings += _whole("here", "signatures", lambda: _of_signers(deploy, asked))
     findings += _of_projects(deploy, facts)
     if not deploy.hosts("web"):
         images = "no host has the role web: images carry the manifests. Where one is made, ask the gate: "
@@ -68,8 +69,9 @@ def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts
 
 
 def _of_signers(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding]:
+    findings = of_own_key(deploy)
     told, unasked = deploy.fleet.attempt(hosts, lambda host: of_signers(deploy, host))
-    findings = [finding for some in told.values() for finding in some]
+    findings += [finding for some in told.values() for finding in some]
     return findings + [
         bad(host.name, "signatures", one.what, one.mend) for host, one in unasked.items()
     ]

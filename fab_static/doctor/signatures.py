@@ -9,9 +9,20 @@ from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost
 
 
+def of_own_key(deploy: Deployment) -> list[Finding]:
+    """Return what is wrong with the key that this machine signs with, or nothing where it does not sign, or all is well."""
+    key, signers = deploy.environment.release.sign_with, deploy.environment.release.allowed_signers
+    trust = trust_of(deploy.environment)
+    if not (key and trust) or trust.may_allow(key):
+        return []
+    what = f"{signers} does not have {key}, or it was revoked: what it signs goes live nowhere"
+    cure = "name a key whose public half is on a line of release.allowed_signers"
+    return [bad("here", "release.sign_with", what, cure)]
+
+
 def of_signers(deploy: Deployment, host: RemoteHost) -> list[Finding]:
     """Return what is found of a host's signers, or nothing if neither it nor the inventory wants signatures."""
-    ours = trust_of(deploy)
+    ours = trust_of(deploy.environment)
     kept, _ = host.ask(verbs.SIGNERS)
     if ours is None and kept["sha256"] is None:
         return []

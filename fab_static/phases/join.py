@@ -126,7 +126,9 @@ def _is_whole(deploy: Deployment, host: RemoteHost, release: Release, *, reads: 
     """Tell whether a host has a release as it was sealed: by sizes and times or, where it `reads`, by every byte."""
     seal, roles = deploy.seals.sha256(release), list(host.roles)
     gone = "static" in roles and not reads
-    request = asks.Verify(release=release.id, roles=roles, seal=seal, bytes=reads, gone=gone)
+    request = asks.Verify(
+        release=release.id, roles=roles, seal=seal, bytes=reads, signed=True, gone=gone
+    )
     try:
         answer, _ = host.ask(verbs.VERIFY, request)
     except FabStaticError as error:

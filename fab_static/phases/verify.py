@@ -28,7 +28,14 @@ def verify(deploy: Deployment) -> None:
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
-    refuse_untrusted(deploy, release)
+    try:
+        refuse_untrusted(deploy, release)
+    except ReleaseError:
+        if (
+            deploy.lock
+        ):  # a lost key has often signed this very release: hosts must hear of it anyway
+            bring_trust(deploy, renews=True)
+        raise
     refuse_wrong_statement(deploy, release)
     if said := deploy.seals.beside.get(release.id, {}).get("statement"):
         deploy.show.say(f"release {release.id} was {words(said)}")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.distribute import ship
+from fab_static.phases.export import at_hand
 from fab_static.phases.gate import gate, where_read
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.naming import release_named
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.release import Release
 from fab_static.plan.wording import counted, indented
@@ -48,7 +50,8 @@ def verify_here(deploy: Deployment, source: Deployment, name: str | None) -> Rel
     Args:
         deploy: of the environment of this machine.
         source: the environment that has the release; it is only read.
-        name: of the release; None: the one that `prepare` left, which `activate` would make live.
+        name: of the release; None: the one that `export` would write, the one sealed last or, where that was rolled
+            back, the live one.
 
     Raises:
         ReleaseError: the project here does not carry the manifests of the release, or pages would name other URLs.
@@ -56,7 +59,8 @@ def verify_here(deploy: Deployment, source: Deployment, name: str | None) -> Rel
         ManifestError: a page would miss an entry of a bundler; every one is named.
     """
     source.look()
-    release = source.seals.read(name) if name else source.current_release()
+    wanted = release_named(source, name, where="verify --release") if name else at_hand(source)
+    release = source.seals.read(wanted)
     deploy.look()
     deploy.seals.take(release, source.seals.text(release))
     ship(deploy, release, source.holders)

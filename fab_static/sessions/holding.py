@@ -11,11 +11,25 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_beginning, packing
 from fab_static.phases.run.lock import Ownership
 from fab_static.phases.run.locking import lock_of
+from fab_static.phases.run.own_key import refuse_no_key
 from fab_static.phases.run.record_here import bring_here, save
 from fab_static.phases.run.settling import settle
+from fab_static.phases.run.signing import trust_of
 from fab_static.plan.ending import Ending
+from fab_static.plan.inventory import Environment
 from fab_static.plan.spelling import task_name
 from fab_static.telling.run import Telling
+
+
+def refuse_unusable(environment: Environment, *, signs: bool) -> None:
+    """Refuse lists of signers, and where it `signs` a key, that are not on this machine, before a build for nothing.
+
+    Raises:
+        InventoryError: one is not; nothing was contacted.
+    """
+    trust_of(environment)
+    if signs and environment.release.sign_with:
+        refuse_no_key(environment.release.sign_with)
 
 
 @contextmanager
@@ -47,7 +61,7 @@ def told(
 def _locked(deploy: Deployment, phase: str, wait_seconds: float) -> Iterator[None]:
     """Hold the lock, knowing the state of every host."""
     path = ["--project-path", deploy.project_path] if deploy.project_path else []
-    deploy.command = deploy.command or " ".join([task_name(phase), *path])
+    deploy.command = " ".join([deploy.command or task_name(phase), *path])
     lock = lock_of(deploy, phase)
     with _released(deploy, lock):
         with deploy.timeline.phase("connect"), packing(deploy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,12 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release
 from fab_static.sessions.running import Run, check
+
+
+def again(source: str, release: str | None) -> str:
+    """Return the words that take a release from there once more: without them `prepare` would build one."""
+    words = ["prepare", "--from", source, *(["--release", release] if release else [])]
+    return shlex.join(words)
 
 
 def refuse_source(here: Environment, there: Environment) -> None:

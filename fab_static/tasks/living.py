@@ -268,9 +268,10 @@ def _told_apart(word: str | None, inventories: Path) -> tuple[str | None, str | 
     if word is None:
         return None, None
     known = environments(inventories)
-    is_archive = "/" in word or Path(word).is_file()
     if word in {*known, *map(spelled, known)}:
-        is_archive = False
+        return word, None
+    # a word with such an ending that is no environment means a file, though it is not there
+    is_archive = "/" in word or word.endswith((".release", ".zst")) or Path(word).is_file()
     return (None, word) if is_archive else (word, None)
 
 

@@ -78,6 +78,7 @@ def test_deploys_a_rollback_and_a_prune_need_neither_a_web_host_nor_a_static_one
     session.rollback()
     assert session.status()["live"] == first
     image = image_of(code, tmp_path, sealed)
+    assert session.verify_here(project_path=str(image)).id == first, "what `export` would write"
     page = rendered(image, "tiny.settings")
     assert page.count("/static/CACHE/") == 1
     logo = store.objects["shop/static/logo.svg"]

@@ -190,7 +190,7 @@ def test_bad_words_are_refused_before_anything_is_contacted(two: Two) -> None:
 def test_what_staging_does_not_have_is_said(two: Two) -> None:
     missing = "20200101T000000Z-00000000"
     error = two.fab(
-        "prepare", "--from", "staging", "--release", missing, name="production", code=1
+        "prepare", "--from", "staging", "--release", missing, name="production", code=2
     ).stderr
     assert f"there is no release {missing}" in error
     assert "choose one of: fab staging releases" in error

@@ -164,8 +164,8 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """
     host = agent.host
     seal, sealed = read_seal(host, head["release"], head.get("seal"))
-    if head.get("bytes"):
-        refuse_untrusted(host, head["release"])
+    if head.get("bytes") or head.get("signed"):
+        refuse_untrusted(host, head["release"], back=not head.get("bytes"))
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     needed = [

@@ -41,11 +41,11 @@ def opened(place: str, environment: Environment) -> Iterator[Archive]:
         try:
             stream, is_kept = _stream(place, environment, stack)
             kept = None if is_kept else stack.enter_context(tempfile.TemporaryFile())
-            archive = read(stream, _shown(place), cast("BinaryIO | None", kept))
+            archive = read(stream, shown(place), cast("BinaryIO | None", kept))
         except OSError as error:
             raise InventoryError(
                 f"the archive cannot be read: {error}",
-                where=_shown(place),
+                where=shown(place),
                 mend="name a file, an https:// URL or s3://bucket/key that can be read from here",
             ) from error
         yield archive
@@ -59,9 +59,9 @@ def _stream(place: str, environment: Environment, stack: ExitStack) -> tuple[Bin
     else:
         stream = stack.enter_context(Path(place).expanduser().open("rb"))
         is_kept = stream.seekable()
-    if not _shown(place).endswith(ZSTD):
+    if not shown(place).endswith(ZSTD):
         return stream, is_kept
-    made = Decompressed(stream, _shown(place))
+    made = Decompressed(stream, shown(place))
     stack.callback(made.close)
     return cast("BinaryIO", made), False
 
@@ -75,7 +75,7 @@ def _url(place: str, environment: Environment) -> str:
         return bucket.presign([url.path.lstrip("/")], seconds=URL_SECONDS)[0]
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
         raise InventoryError(
-            f"{_shown(place)} is read by neither https:// nor s3://, and anybody on the way could change it",
+            f"{shown(place)} is read by neither https:// nor s3://, and anybody on the way could change it",
             where="prepare --from",
             mend="name an https:// URL, s3://bucket/key, or a file",
         )
@@ -96,7 +96,7 @@ def _response(url: str, place: str) -> BinaryIO:
         return cast("BinaryIO", urllib.request.urlopen(request, timeout=SILENT_SECONDS))  # noqa: S310
     except ValueError as error:
         raise InventoryError(
-            f"this is not a URL: {error}", where=_shown(place), mend="write it as https://host/path"
+            f"this is not a URL: {error}", where=shown(place), mend="write it as https://host/path"
         ) from error
 
 
@@ -147,7 +147,7 @@ def zstd(name: str) -> str:
     return program
 
 
-def _shown(place: str) -> str:
+def shown(place: str) -> str:
     """Return a place without what may be a secret in it: a password, or a signed query."""
     url = urlsplit(place)
     if not url.scheme or not url.netloc:

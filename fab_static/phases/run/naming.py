@@ -9,15 +9,18 @@ from fab_static.plan.ids import PREVIOUS, completed
 
 
 def release_named(deploy: Deployment, text: str, *, where: str) -> str:
-    """Return the id of the release that is meant; a whole id as it is, whoever holds it.
+    """Return the id of the release that is meant.
 
     Raises:
-        InventoryError: no release is meant, or several may be.
+        InventoryError: none that a host has is meant, or several may be.
     """
     held = {name for state in deploy.states.values() for name in state["releases"]}
     mend = f"choose one of: fab {deploy.environment.name} releases"
     if text != PREVIOUS:
-        return completed(text, held, where=where, mend=mend)
+        name = completed(text, held, where=where, mend=mend)
+        if name not in held:
+            raise InventoryError(f"there is no release {name}", where=where, mend=mend)
+        return name
     before = previous(deploy.record, deploy.needs_live(), held)
     if before is None:
         raise InventoryError("no release was live before", where=where, mend=mend)

@@ -8,7 +8,7 @@ from fab_static.errors import ReleaseError
 from fab_static.host.agent.trust import OF_RELEASES, release_words
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.listings import listing_of
-from fab_static.phases.run.signing import sign
+from fab_static.phases.run.own_key import sign
 from fab_static.plan.provenance import digest_of, statement, why_not_of
 from fab_static.plan.release import Release
 from fab_static.plan.wire.kept import Beside
@@ -23,7 +23,7 @@ def vouched(deploy: Deployment, release: Release, *, is_new: bool = False) -> Be
         is_new: it was just built, and so we can say how; else what was said of it is signed again.
 
     Raises:
-        InventoryError: the key cannot be used.
+        ReleaseError: the key cannot be used.
     """
     key = deploy.environment.release.sign_with
     if key is None:

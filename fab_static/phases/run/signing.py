@@ -1,9 +1,8 @@
-"""Signs seals on the operator's machine, and tells hosts whose signatures count."""
+"""Tells hosts whose signatures count, and looks on the operator's machine whether those of a release do."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,44 +24,14 @@ from fab_static.host.agent.trust import (
     why_untrusted,
 )
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.own_key import public_key, sign
+from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import RemoteHost
 
-SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want to be touched
 OTHER_WORDS = "incorrect signature"  # ssh-keygen, where a signature is of other words
-ARMOUR = "-----BEGIN SSH SIGNATURE-----"
-
-
-def sign(key: str, words: bytes, namespace: str) -> str:
-    """Have ssh-keygen sign; the key stays where it is: in its file, or with the SSH agent.
-
-    Raises:
-        InventoryError: the key cannot be used.
-    """
-    try:
-        ran = subprocess.run(  # noqa: S603 - no shell; the key is the operator's own word
-            ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key],  # noqa: S607
-            input=words,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _unusable(key, str(error)) from error
-    signature = ran.stdout.decode("ascii", "replace")
-    if ran.returncode or not signature.startswith(ARMOUR):
-        raise _unusable(key, ran.stderr.decode(errors="replace").strip()[-300:])
-    return signature
-
-
-def _unusable(key: str, why: str) -> InventoryError:
-    return InventoryError(
-        f"nothing can be signed with {key}: {why}",
-        where="release.sign_with",
-        mend=f"see whether this works: echo x | ssh-keygen -Y sign -n {OF_RELEASES} -f {key}; for a key of the SSH "
-        "agent, name its .pub file",
-    )
+KEYS = ("ssh-", "ecdsa-", "sk-")  # how the kind of a public key begins
 
 
 @dataclass(frozen=True)
@@ -76,6 +45,16 @@ class Trust:
     def sha256(self) -> str:
         """What a host that keeps these lists says of them."""
         return trust_digest(self.signers, self.revoked)
+
+    def may_allow(self, key: str) -> bool:
+        """Tell whether what `release.sign_with` makes may count; it does not where its public key is on no line."""
+        public, signers = public_key(key), self.signers.decode(errors="replace")
+        if public is None or "cert-authority" in signers:
+            return True  # only a signature tells
+        return (
+            public in signers.split()
+            and public not in self.revoked.decode(errors="replace").split()
+        )
 
     def why_not(self, words: bytes, signature: str, namespace: str) -> str | None:
         """Return why a signature of these words counts for nothing, or None if it counts.
@@ -109,18 +88,18 @@ def _on_this_machine() -> Iterator[None]:
         raise ReleaseError(error.what, where="this machine", mend=error.mend) from error
 
 
-def trust_of(deploy: Deployment) -> Trust | None:
+def trust_of(environment: Environment) -> Trust | None:
     """Return whose signatures the inventory says count, or None if anything counts.
 
     Raises:
         InventoryError: a list cannot be read, or nobody is allowed.
     """
-    releases = deploy.environment.release
+    releases = environment.release
     if releases.allowed_signers is None:
         return None
     signers = _read("allowed_signers", releases.allowed_signers)
-    lines = [line for line in signers.splitlines() if line.strip() and not line.startswith(b"#")]
-    if not lines:
+    lines = [line for line in signers.decode(errors="replace").splitlines() if line[:1] != "#"]
+    if not any(word.startswith(KEYS) for line in lines for word in line.split()[1:]):
         raise InventoryError(
             "nobody is an allowed signer, so that no release could go live",
             where=f"release.allowed_signers: {releases.allowed_signers}",
@@ -158,20 +137,34 @@ def refuse_untrusted(deploy: Deployment, release: Release) -> None:
     """
     why = why_untrusted_here(deploy, release)
     if why:
-        name, signers = deploy.environment.name, deploy.environment.release.allowed_signers
-        is_here = any(release.id in state["releases"] for state in deploy.states.values())
+        signers = deploy.environment.release.allowed_signers
+        mend, instead = _cure(deploy, release)
         raise ReleaseError(
             f"release {release.id} {why}",
             where=f"release.allowed_signers: {signers}" if signers else SIGNATURE,
-            mend=f"if you vouch for it, sign it: fab {name} sign {release.id}"
-            if is_here
-            else f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it again",
+            mend=mend,
+            instead=instead,
         )
+
+
+def _cure(deploy: Deployment, release: Release) -> tuple[str, str | None]:
+    """Return what to do about a release that nobody signed who may, and the words of the command that does it."""
+    name, trust = deploy.environment.name, trust_of(deploy.environment)
+    if not any(release.id in state["releases"] for state in deploy.states.values()):
+        return (
+            f"have it signed where it was built: fab {release.environment} sign {release.id}; then take it again",
+            None,
+        )
+    releases = deploy.environment.release
+    if trust and releases.sign_with and not trust.may_allow(releases.sign_with):
+        key, signers = releases.sign_with, releases.allowed_signers
+        return f"sign with a key of {signers}; it does not have release.sign_with, {key}", None
+    return f"if you vouch for it, sign it: fab {name} sign {release.id}", f"sign {release.id}"
 
 
 def why_untrusted_here(deploy: Deployment, release: Release) -> str | None:
     """Return why a release is not signed as the inventory wants it, or None if it is; see `refuse_untrusted`."""
-    trust, beside = trust_of(deploy), deploy.seals.beside.get(release.id, {})
+    trust, beside = trust_of(deploy.environment), deploy.seals.beside.get(release.id, {})
     signature, statement = beside.get("signature"), beside.get("statement")
     if signature is None:
         return "is not signed" if trust else None
@@ -199,15 +192,23 @@ def _why_wrong(words: bytes, signature: str) -> str | None:
     return next(iter(said.splitlines()), "it is not right") if code else None
 
 
-def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -> None:
+def bring_trust(
+    deploy: Deployment, hosts: Sequence[RemoteHost] | None = None, *, renews: bool = False
+) -> None:
     """Have every host, or these, keep the inventory's lists of allowed signers and revoked keys.
 
     A host that has others takes ours only with the signature of somebody on its own.
 
+    Args:
+        deploy: the environment.
+        hosts: which; None: all.
+        renews: only where hosts have lists, and only ones under which our own signature counts: no release has
+            shown that anybody can still sign for these hosts.
+
     Raises:
         RemoteError: a host refuses it: whom it trusts has not signed.
     """
-    ours = trust_of(deploy)
+    ours = trust_of(deploy.environment)
     if ours is None:
         return
     after, lists = ours.sha256, ours.signers + ours.revoked
@@ -215,10 +216,12 @@ def bring_trust(deploy: Deployment, hosts: Sequence[RemoteHost] | None = None) -
 
     def brought(host: RemoteHost) -> bool:
         before = host.ask(verbs.SIGNERS)[0]["sha256"]
-        if before == after:
+        if before == after or (renews and not before):
             return False
         change = signed_change(before, after) if before and key else None
         signature = sign(key, change, OF_SIGNERS) if key and change else None
+        if renews and (not signature or ours.why_not(change or b"", signature, OF_SIGNERS)):
+            return False
         request = asks.Trust(size=len(ours.signers), signature=signature)
         host.ask(verbs.TRUST, request, lists)
         return True

@@ -1,7 +1,6 @@
 """What the operator asks a host's agent for: one type for each verb that takes words; verbs.py says which.
 
 The keys are those of the request's head. A request may have a body too: the verb's function on the host says of what.
-A key that is not required may be left out, and the agent does without.
 """
 
 from typing import Any, NotRequired, TypedDict
@@ -101,7 +100,8 @@ class Verify(TypedDict):
     release: str
     roles: list[str]
     seal: NotRequired[str | None]
-    bytes: NotRequired[bool]  # read them; else sizes and times say enough
+    bytes: NotRequired[bool]  # read them, and the signature; else sizes and times say enough
+    signed: NotRequired[bool]  # its signature counts, or it was live when the list changed
     gone: NotRequired[bool]  # what only the release before had, too
 
 

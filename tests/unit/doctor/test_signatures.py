@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fab_static.doctor.signatures import of_signers
+from fab_static.doctor.signatures import of_own_key, of_signers
 from fab_static.phases.run.signing import bring_trust
-from tests.unit.signing import inventory, key
+from tests.unit.signing import inventory, key, revoke
 from tests.unit.site import Site
 
 
@@ -38,3 +38,17 @@ def test_a_host_that_cannot_check_signatures_is_bad(
     [(is_well, what)] = found(site)
     assert not is_well
     assert "cannot check who signed a release" in what
+
+
+def test_a_key_that_nobody_allows_is_bad(site: Site) -> None:
+    """All would be built and shipped before the first host refuses it."""
+    anna, ben = key(site.folder, "anna"), key(site.folder, "ben")
+    site.open(inventory(site.folder, anna, anna))
+    assert of_own_key(site.deployment()) == []
+    site.open(inventory(site.folder, ben, anna))
+    (told,) = of_own_key(site.deployment())
+    assert told["what"] == (
+        f"{site.folder / 'allowed_signers'} does not have {ben}, or it was revoked: what it signs goes live nowhere"
+    )
+    site.open(inventory(site.folder, anna, anna, ben, revoked=revoke(site.folder, anna)))
+    assert len(of_own_key(site.deployment())) == 1

@@ -9,6 +9,7 @@ import pytest
 
 from fab_static.errors import ReleaseError
 from fab_static.phases.join import away, join
+from fab_static.phases.run.signing import bring_trust
 from tests.unit.signing import inventory, key
 from tests.unit.site import NEW as LIVE
 from tests.unit.site import OLD, Site
@@ -67,3 +68,25 @@ def test_no_host_joins_with_a_live_release_that_none_of_the_allowed_signers_sign
     with pytest.raises(ReleaseError, match="is not signed"):
         join(deploy, [host for host in deploy.hosts() if host.name == "edge2"])
     assert not (site.folder / "edge2" / "current").exists()
+
+
+def test_a_host_that_lost_a_signature_gets_it_again(site: Site) -> None:
+    """It would refuse to go back to that release, whoever asks."""
+    anna = key(site.folder, "anna")
+    site.open(inventory(site.folder, anna, anna))
+    for name in (OLD, LIVE):
+        site.session.sign(name)
+    site.session.rollback()
+    (lost,) = (site.folder / "edge1" / "releases").glob(f"{OLD}/release.json.sig")
+    text = lost.read_text()
+    lost.unlink()
+    (joined,) = site.session.repair()
+    assert joined["host"] == "edge1"
+    assert lost.read_text() == text
+
+
+def test_what_was_live_unsigned_when_the_list_came_is_no_reason_to_repair(site: Site) -> None:
+    anna = key(site.folder, "anna")
+    site.open(inventory(site.folder, anna, anna))
+    bring_trust(site.deployment())
+    assert site.session.repair() == []

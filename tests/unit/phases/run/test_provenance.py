@@ -15,8 +15,9 @@ from fab_static.phases.receive import receive
 from fab_static.phases.run import provenance
 from fab_static.phases.run.archive_places import opened
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.own_key import sign
 from fab_static.phases.run.provenance import vouched
-from fab_static.phases.run.signing import bring_trust, sign, why_untrusted_here
+from fab_static.phases.run.signing import bring_trust, why_untrusted_here
 from fab_static.phases.seal import _sign_again
 from fab_static.phases.sign import sign as sign_release
 from fab_static.phases.verify import verify

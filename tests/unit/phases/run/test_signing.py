@@ -15,8 +15,10 @@ from fab_static.errors import FabStaticError, InventoryError, ReleaseError
 from fab_static.host.agent import trust, watchdog
 from fab_static.phases.export import export
 from fab_static.phases.receive import receive
-from fab_static.phases.run import signing
+from fab_static.phases.run import own_key, signing
 from fab_static.phases.run.archive_places import opened
+from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.lock import Lock
 from fab_static.phases.run.signing import bring_trust, why_untrusted_here
 from fab_static.phases.sign import sign
 from fab_static.phases.verify import verify
@@ -80,7 +82,7 @@ def test_a_wrong_signature_is_none(site: Site, first: Path, second: Path, how: s
     sha256 = deploy.seals.sha256(deploy.seals.read(NEW) if "release" in how else release)
     namespace = "file" if "namespace" in how else trust.OF_RELEASES
     signer = second if "key" in how else first
-    signature = signing.sign(str(signer), trust.signed_words(sha256), namespace)
+    signature = own_key.sign(str(signer), trust.signed_words(sha256), namespace)
     host = site.hosts["edge1"]
     request = asks.BuildRelease(
         roles=["static"], anew=True, signature="x" if "words" in how else signature
@@ -105,10 +107,25 @@ def test_the_operator_is_told_before_anything_flips(site: Site, first: Path) -> 
         verify(deploy)
     assert caught.value.what == f"release {OLD} is not signed"
     assert caught.value.mend == f"if you vouch for it, sign it: fab staging sign {OLD}"
+    assert caught.value.instead == f"sign {OLD}"
     sign_here(site, OLD)
     deploy = site.deployment()
     deploy.release = deploy.seals.read(OLD)
     verify(deploy)
+
+
+def test_a_key_that_nobody_allows_is_told_in_place_of_a_cure_that_would_not_help(
+    site: Site, first: Path, second: Path
+) -> None:
+    trusting(site, first, first)
+    site.open(inventory(site.folder, second, first))
+    deploy = site.deployment()
+    with pytest.raises(ReleaseError) as caught:
+        signing.refuse_untrusted(deploy, deploy.seals.read(OLD))
+    assert caught.value.mend == (
+        f"sign with a key of {site.folder / 'allowed_signers'}; it does not have release.sign_with, {second}"
+    )
+    assert caught.value.instead is None
 
 
 def back_to(name: str | None, live: str = OLD) -> asks.Back:
@@ -275,7 +292,7 @@ def test_a_list_that_was_replaced_never_comes_back(site: Site, first: Path, seco
     trusting(site, first, first, second)
     both = kept(site)
     words = trust.signed_change(*(trust.begun_sha256(one).hexdigest() for one in (old, both)))
-    replayed = signing.sign(str(first), words, trust.OF_SIGNERS)
+    replayed = own_key.sign(str(first), words, trust.OF_SIGNERS)
     trusting(site, second, second)
     request = asks.Trust(size=len(both), signature=replayed)
     with pytest.raises(FabStaticError, match="takes a new list of allowed signers only from one"):
@@ -294,6 +311,50 @@ def as_krl(folder: Path, *keys: Path) -> Path:
     public = [str(one.with_suffix(".pub")) for one in keys]
     subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(path), *public], check=True)
     return path
+
+
+def with_lock(site: Site) -> Deployment:
+    """Return a run that has OLD at hand, and holds the lock."""
+    deploy = site.deployment()
+    deploy.lock = Lock(deploy.build, "anna@desk", "verify")
+    deploy.lock.take()
+    deploy.release = deploy.seals.read(OLD)
+    return deploy
+
+
+def test_verify_brings_the_revoked_key_though_it_signed_the_release_at_hand(
+    site: Site, first: Path, second: Path
+) -> None:
+    """It always did, when a key is lost: whoever has it now must not be believed until the next build."""
+    trusting(site, first, first, second)
+    sign_here(site, OLD)
+    site.open(inventory(site.folder, second, first, second, revoked=revoke(site.folder, first)))
+    deploy = with_lock(site)
+    with pytest.raises(ReleaseError, match="signed by none of the allowed signers"):
+        verify(deploy)
+    assert "is signed by nobody" in refused_flip(site, "edge1", OLD)
+
+
+def test_no_host_takes_a_list_under_which_its_operator_can_sign_nothing(
+    site: Site, first: Path, second: Path
+) -> None:
+    """Nobody could bring another one: the only way would be a login on each host."""
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    before = kept(site)
+    site.open(inventory(site.folder, first, second))
+    deploy = with_lock(site)
+    with pytest.raises(ReleaseError, match="signed by none of the allowed signers"):
+        verify(deploy)
+    assert {kept(site, host) for host in site.hosts} == {before}
+
+
+def test_a_first_list_comes_with_a_release_that_counts_under_it(site: Site, first: Path) -> None:
+    site.open(inventory(site.folder, first, first))
+    deploy = with_lock(site)
+    with pytest.raises(ReleaseError, match="is not signed"):
+        verify(deploy)
+    assert not (site.folder / "edge1" / "allowed_signers").exists()
 
 
 @pytest.mark.parametrize("written", [as_lines, as_krl])
@@ -377,7 +438,7 @@ def test_a_host_without_ssh_keygen_flips_to_nothing(
     assert "cannot check who signed" in refused_flip(site, "edge1", OLD)
 
 
-@pytest.mark.parametrize("text", [None, "", "# nobody\n"])
+@pytest.mark.parametrize("text", [None, "", "# nobody\n", "anna@example.com is allowed\n"])
 def test_a_list_that_names_nobody_is_bad_input(site: Site, first: Path, text: str | None) -> None:
     site.open(inventory(site.folder, first, first))
     path = site.folder / "allowed_signers"
@@ -386,9 +447,10 @@ def test_a_list_that_names_nobody_is_bad_input(site: Site, first: Path, text: st
         bring_trust(site.deployment())
 
 
-def test_a_key_that_cannot_sign_is_bad_input(site: Site, first: Path) -> None:
+def test_a_key_that_does_not_sign_fails_and_is_no_bad_input(site: Site, first: Path) -> None:
+    """Something was contacted by then: exit 1 says so."""
     site.open(inventory(site.folder, site.folder / "nowhere", first))
-    with pytest.raises(InventoryError, match="nothing can be signed with"):
+    with pytest.raises(ReleaseError, match="nothing can be signed with"):
         sign_here(site, OLD)
     site.open(inventory(site.folder, None, first))
     with pytest.raises(InventoryError, match="there is no key to sign with"):
