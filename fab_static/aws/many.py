@@ -12,7 +12,7 @@ from fab_static.plan.wording import indented
 
 
 class FailedError(CdnError):
-    """Some objects could not be written; `done` are those that were."""
+    """Some of many requests failed; `done` are the objects of those that did not."""
 
     def __init__(
         self, place: S3, failures: Mapping[str, CdnError], done: Sequence[tuple[Item, str]]
@@ -22,7 +22,7 @@ class FailedError(CdnError):
         super().__init__(
             first.what
             if len(failures) == 1
-            else f"{len(failures)} objects could not be written, such as:\n" + indented(lines, 20),
+            else f"{len(failures)} requests failed, such as:\n" + indented(lines, 20),
             where=first.where if len(failures) == 1 else str(place),
             mend=first.mend,
         )

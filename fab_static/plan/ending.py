@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `status` starts sooner without
+    from fab_static.plan.inventory import Environment
 
 NOTHING = "nothing yet"  # is live there
+
+
+def after_prepare(environment: Environment) -> str:
+    """Return the command that follows `prepare`.
+
+    A release of this machine alone goes live here, or elsewhere as a file. What is signed here is for elsewhere.
+    """
+    activate = f"fab {environment.name} activate"
+    if environment.origin or not all(host.local for host in environment.hosts):
+        return activate
+    export = f"fab {environment.name} export --out {environment.app}.release"
+    return export if environment.release.sign_with else f"{activate}, or to ship it: {export}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.context import Context
 
+from fab_static.plan.ending import after_prepare
 from fab_static.plan.spelling import spelled
 from fab_static.sessions.environments import environments
 from fab_static.tasks.ending import task_session, tell_live
@@ -142,7 +143,7 @@ def prepare(
             **({"archive": archive} if archive else {}),
             **left_out(without),
         )
-        session.show.say(f"{ready.id} is ready: fab {session.environment.name} activate")
+        session.show.say(f"{ready.id} is ready: {after_prepare(session.environment)}")
 
 
 @task(
@@ -270,7 +271,7 @@ def _told_apart(word: str | None, inventories: Path) -> tuple[str | None, str | 
     known = environments(inventories)
     if word in {*known, *map(spelled, known)}:
         return word, None
-    # a word with such an ending that is no environment means a file, though it is not there
+    # any other word with such an ending means a file, though it is not there
     is_archive = "/" in word or word.endswith((".release", ".zst")) or Path(word).is_file()
     return (None, word) if is_archive else (word, None)
 

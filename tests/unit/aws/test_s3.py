@@ -116,7 +116,7 @@ def test_all_failures_are_named_and_the_others_done(store, bucket):
     with pytest.raises(FailedError) as caught:
         bucket.each(items, bucket.create)
     lines = caught.value.what.splitlines()
-    assert lines[0] == "6 objects could not be written, such as:"
+    assert lines[0] == "6 requests failed, such as:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [f"bad{n}.css" for n in range(6)]
     assert {item.key for item, _ in caught.value.done} == {f"good{n}.css" for n in range(6)}
     assert caught.value.mend == POLICY

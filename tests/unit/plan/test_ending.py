@@ -1,6 +1,9 @@
 """How a run ended: the words for hosts and a bucket that were put back."""
 
-from fab_static.plan.ending import Ending
+import pytest
+
+from fab_static.plan import inventory
+from fab_static.plan.ending import Ending, after_prepare
 
 
 def undone(*names: str) -> str:
@@ -30,3 +33,23 @@ def test_where_nothing_is_live_that_is_said_of_any_host():
         is_as_before=True,
     )
     assert dict(ending.words())["live"] == "nothing yet on any host, as before"
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "after"),
+    [
+        ("address: 10.0.0.1", "", "fab ci activate"),
+        ("local: true", "release: {sign_with: key.pub}", "fab ci export --out shop.release"),
+        ("local: true", "", "fab ci activate, or to ship it: fab ci export --out shop.release"),
+        ("local: true", "origin: {s3: {bucket: shop}}", "fab ci activate"),
+    ],
+)
+def test_what_was_prepared_here_alone_is_shipped_as_a_file(host: str, more: str, after: str):
+    text = f"""\
+app: shop
+deploy_to: /srv/shop/static
+hosts: {{one: {{{host}, roles: [build, static, web]}}}}
+project: {{path: /srv/shop, settings: shop.settings}}
+{more}
+"""
+    assert after_prepare(inventory.parse(text, name="ci", source="ci.yml")) == after

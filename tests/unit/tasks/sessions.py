@@ -21,7 +21,9 @@ class Session:
         self.said: list[str] = []
         self.warned: list[str] = []
         self.show = SimpleNamespace(say=self.said.append, warn=self.warned.append)
-        self.environment: Any = SimpleNamespace(name="staging", confirm=False)
+        self.environment: Any = SimpleNamespace(
+            name="staging", confirm=False, origin=None, hosts=[SimpleNamespace(local=False)]
+        )
         self.hidden = {"PASSWORD": "tiger-tiger"}
         self.opened: list[dict[str, bool]] = []
 
