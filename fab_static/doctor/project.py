@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.errors import BuildError
+from fab_static.phases.compress import refuse_unbuilt
 from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
@@ -33,6 +35,24 @@ def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     compress = facts["compress"]
     if "compress" in environment.build.phases and compress:
         yield from _compressor(host, facts, compress)
+    else:
+        yield from _unbuilt(deploy, host)
+
+
+def _unbuilt(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    """Yield that pages ask for compress blocks, and no phase makes them, as far as is known before the seal."""
+    own = deploy.environment.build.own.values()
+    if any("compress" in phase.run for phase in own):
+        return
+    try:
+        refuse_unbuilt(deploy, host, "its templates")
+    except BuildError as error:
+        if own:
+            names = ", ".join(phase.name for phase in own)
+            what = f"pages ask for them, and build.phases has no compress: {names} must write the offline manifest"
+            yield advice(host.name, "compress blocks", what, error.mend)
+        else:
+            yield bad(host.name, "compress blocks", error.what, error.mend)
 
 
 def _commands(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.settings import reads_offline_manifest
 from fab_static.plan import coverage
 from fab_static.plan.coverage_cures import cures
 from fab_static.plan.wire import questions
 from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import WARNED, counted, first_of, indented
-from fab_static.remote import Question
+from fab_static.remote import Question, RemoteHost
 
+ADD_COMPRESS = "add compress to build.phases in the inventory"
 OTHER_CDN = "https://any.invalid"  # RFC 2606: a name that never is anybody's
 
 
@@ -65,23 +67,29 @@ def request_of(facts: questions.Settings) -> questions.OfManifest:
     }
 
 
-def refuse_unbuilt(deploy: Deployment) -> None:
-    """Refuse a build without phase compress, of a project whose pages ask for compress blocks.
+def refuse_unbuilt(
+    deploy: Deployment, host: RemoteHost, where: str, mend: str = ADD_COMPRESS
+) -> None:
+    """Refuse what has no offline manifest for a host whose pages ask for compress blocks.
+
+    Args:
+        deploy: whose host.
+        host: whose templates and settings count.
+        where: what lacks a manifest.
+        mend: the cure.
 
     Raises:
-        BuildError: naming the blocks that no manifest of the project holds.
+        BuildError: naming these blocks.
     """
-    compress = deploy.facts(deploy.build)["compress"]
-    if not (compress and compress["enabled"] and compress["offline"]):
+    if not reads_offline_manifest(deploy.facts(host)):
         return
-    answer = deploy.project(deploy.build).ask(
-        questions.COVERAGE, questions.OfManifest(manifest=None, redirect={})
+    # "": what is live, and pages read now, may have a manifest
+    answer = deploy.project(host).ask(
+        questions.COVERAGE, questions.OfManifest(manifest="", redirect={})
     )
-    if answer["missing"] or answer["passed_over"] or answer["handed_over"]:
-        refused = gaps_refused(answer, [], where=f"{deploy.build.name}: phase seal")
-        raise BuildError(
-            refused.what, where=refused.where, mend="add compress to build.phases in the inventory"
-        )
+    if coverage.wants_manifest(answer):
+        refused = gaps_refused(answer, [], where=f"{host.name}: {where}")
+        raise BuildError(refused.what, where=refused.where, mend=mend)
 
 
 def _refuse_a_cdn(answer: questions.Coverage, *, where: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.compress import gaps_refused, request_of
+from fab_static.phases.compress import ADD_COMPRESS, gaps_refused, refuse_unbuilt, request_of
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.revisions import SHORT, others, revision_of
@@ -18,6 +18,7 @@ from fab_static.plan.layout import in_folder
 from fab_static.plan.promotion import obstacles
 from fab_static.plan.release import Release
 from fab_static.plan.wire import questions
+from fab_static.plan.wording import indented
 from fab_static.remote import Question, RemoteHost
 
 
@@ -27,8 +28,8 @@ def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None
     Where no host has the role web, the project on the build host is asked: of its code images are made.
 
     Raises:
-        ReleaseError: pages would name other URLs.
         BuildError: a page would miss a compress block; every one is named.
+        ReleaseError: pages would name other URLs, or print names of a staticfiles.json that it has not.
         ManifestError: a page would miss an entry of a bundler; every one is named.
     """
     hosts = deploy.hosts("web") if only is None else only
@@ -41,6 +42,10 @@ def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None
         )
     if release.offline_manifest:
         _refuse_gaps(deploy, release, hosts)
+    else:
+        _refuse_no_manifest(deploy, release, hosts)
+    if not release.staticfiles_manifest:
+        _refuse_names_with_hashes(deploy, release, hosts)
     if release.manifests:
         deploy.on(
             hosts,
@@ -60,6 +65,34 @@ def _refuse_other_urls(deploy: Deployment, release: Release, hosts: Sequence[Rem
             + "\n".join(f"    {line}" for line in lines),
             where=f"release {release.id} against the project's settings on web hosts",
             mend=f"set it alike on build and web hosts, then: fab {deploy.environment.name} deploy",
+        )
+
+
+def _refuse_no_manifest(deploy: Deployment, release: Release, hosts: Sequence[RemoteHost]) -> None:
+    """Refuse hosts whose pages look compress blocks up: that was switched on since the seal, or there alone."""
+    cure = "go back to one that has, or deploy with compress in build.phases"
+    mend = f"the release has no offline manifest: {cure if deploy.goes_back else ADD_COMPRESS}"
+    where = f"templates and settings there, release {release.id}"
+    deploy.on(hosts, lambda host: refuse_unbuilt(deploy, host, where, mend))
+
+
+def _refuse_names_with_hashes(
+    deploy: Deployment, release: Release, hosts: Sequence[RemoteHost]
+) -> None:
+    """Refuse hosts whose pages print names of a staticfiles.json that the release has not.
+
+    Raises:
+        ReleaseError: there every page would raise "Missing staticfiles manifest entry".
+    """
+    found = {host.name: deploy.facts(host)["prints_hashed_names"] for host in hosts}
+    lines = [f"{name} has {storage}" for name, storage in found.items() if storage]
+    if lines:
+        raise ReleaseError(
+            "pages would print names with hashes, and the release has no manifest of them:\n"
+            + indented(lines, len(lines)),
+            where=f"release {release.id} against the project's settings on web hosts",
+            mend="set the storage of staticfiles (and DEBUG, which switches hashes off) alike on build and web "
+            f"hosts, then: fab {deploy.environment.name} deploy",
         )
 
 

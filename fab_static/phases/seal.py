@@ -43,8 +43,8 @@ def seal(deploy: Deployment) -> None:
     foresee_seal(deploy)
     built = composed(deploy)
     _refuse_empty(deploy, built)
-    if "compress" not in deploy.phases:
-        refuse_unbuilt(deploy)
+    if not built.offline_manifest:
+        refuse_unbuilt(deploy, deploy.build, "phase seal")
     release = _precompressed(deploy, built)
     known = _alike(deploy, release)
     if known:

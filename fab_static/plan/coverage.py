@@ -199,6 +199,11 @@ def _told(value: object) -> str:
     return "none" if value in (None, "") else str(value)
 
 
+def wants_manifest(answer: questions.Coverage) -> bool:
+    """Tell whether pages ask for compress blocks, of a project that was asked with no manifest at all."""
+    return bool(answer["missing"] or answer.get("passed_over") or answer.get("handed_over"))
+
+
 def is_covered(answer: questions.Coverage) -> bool:
     """Tell whether no page can raise OfflineGenerationError, as far as templates and contexts tell.
 

@@ -96,6 +96,27 @@ def test_a_project_whose_blocks_no_phase_builds_is_refused_at_the_seal(tmp_path:
     assert caught.value.mend == "add compress to build.phases in the inventory"
 
 
+def test_that_a_release_with_blocks_is_live_hides_nothing_of_a_build_without_them(
+    tmp_path: Path,
+) -> None:
+    """The project was asked of the manifest that its pages read, which was the live release's: every page failed."""
+    code = write(tmp_path, "", **{"templates/page.html": PLAIN})
+    with on_this_machine(code, "collectstatic", "compress") as (session, _):
+        live = session.deploy().current_release()
+    with on_this_machine(code, "collectstatic") as (session, _):
+        with pytest.raises(BuildError) as caught:
+            session.deploy()
+        assert caught.value.where == "here: phase seal"
+        assert caught.value.mend == "add compress to build.phases in the inventory"
+        found = [one for one in session.check() if not one["ok"]]
+        assert [(one["subject"], one["mend"]) for one in found] == [
+            ("compress blocks", "add compress to build.phases in the inventory")
+        ]
+    page = answered(code, "page.html")
+    assert page.returncode == 0, page.stderr
+    assert any(name in page.stdout for name in live.named)
+
+
 def test_what_a_block_depends_on_and_loses_is_told_while_the_release_goes_live(
     tmp_path: Path,
 ) -> None:

@@ -159,7 +159,8 @@ def test_a_folder_that_somebody_else_filled_is_refused_untouched(tmp_path: Path)
                 "starts by emptying it:\n    to mother.txt\n"
                 f"  where: here: {code}/letters\n"
                 "  mend:  set STATIC_ROOT to a folder of its own; where these files are left from an "
-                "earlier build, move the folder away, and the build makes it again"
+                "earlier build, move the folder away, and the build makes it again; where a program writes "
+                "them, make it a phase after collectstatic: {name: …, run: …, writes: […]}"
             )
         assert "STATIC_ROOT" in [one["subject"] for one in session.check() if not one["ok"]]
     assert everything_below(code) == before

@@ -56,12 +56,14 @@ def manifest_path(compress: Compress) -> str:
 
 
 def offline_manifest(path: str | None) -> dict[str, str]:
-    """Return the manifest in a file, or the one that this project's pages would read.
+    """Return the manifest in a file; "": of a release that has none; None: the one that this project's pages would read.
 
     A link where theirs stands may lead nowhere yet: no release with a manifest was live. That is an empty one.
     """
     from compressor.cache import get_offline_manifest
 
+    if path == "":
+        return {}
     try:
         if path is None:
             try:

@@ -59,6 +59,12 @@ def staticfiles_manifest_path(facts: Settings) -> str | None:
     return _in_release(absolute, facts, "staticfiles") if absolute else None
 
 
+def reads_offline_manifest(facts: Settings) -> bool:
+    """Tell whether pages look their compress blocks up, and fail where one is not found."""
+    compress = facts["compress"]
+    return bool(compress and compress["enabled"] and compress["offline"])
+
+
 def manifest_path(facts: Settings) -> str | None:
     """Return the name of the offline manifest in a release, from the project's own settings.
 

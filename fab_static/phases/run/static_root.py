@@ -124,7 +124,8 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
             + lines(names, count),
             where=f"{deploy.build.name}: {root}",
             mend="set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
-            "move the folder away, and the build makes it again",
+            "move the folder away, and the build makes it again; where a program writes them, make it a phase after "
+            "collectstatic: {name: …, run: …, writes: […]}",
         )
 
 

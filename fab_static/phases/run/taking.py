@@ -10,7 +10,7 @@ from fab_static.phases.run.audit import refuse_contradictions
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import Holder
 from fab_static.phases.run.provenance import refuse_wrong_statement
-from fab_static.phases.run.settings import baked_settings, manifest_path
+from fab_static.phases.run.settings import baked_settings, manifest_path, reads_offline_manifest
 from fab_static.phases.run.signing import refuse_untrusted
 from fab_static.plan.baked import Baked
 from fab_static.plan.promotion import obstacles
@@ -74,8 +74,7 @@ def _refuse_obstacles(deploy: Deployment, release: Release, there: str) -> None:
         facts = deploy.facts(host)
         asked = baked_settings(facts)
         if "web" in host.roles:
-            compress = facts["compress"]
-            is_read = compress and compress["enabled"] and compress["offline"]
+            is_read = reads_offline_manifest(facts)
             asked["offline_manifest"] = manifest_path(facts) if is_read else None
         return asked
 

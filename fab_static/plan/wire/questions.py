@@ -49,7 +49,7 @@ class Name(TypedDict):
 
 
 class OfManifest(TypedDict):
-    """The offline manifest to look blocks up in; null: the one that the project's pages read."""
+    """The offline manifest to look blocks up in; "": there is none; null: the one that the project's pages read."""
 
     manifest: str | None
     redirect: dict[str, str]  # file -> the one that the project is shown in its place

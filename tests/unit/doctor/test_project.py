@@ -107,6 +107,26 @@ def test_of_a_project_that_is_well_each_thing_is_told_once() -> None:
     ]
 
 
+def test_blocks_that_no_phase_compresses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BuildError("a compress block would fail", where="build1", mend="add compress")
+
+    monkeypatch.setattr(project, "refuse_unbuilt", refuse)
+    found = of_build(Machine("build1"), phases=("collectstatic",))
+    assert wrong(found) == [("compress blocks", "a compress block would fail")]
+    # a phase of the project's own may leave the manifest: that is known when it is built
+    own = {"css": OwnPhase("css", "make css", ("static/CACHE",))}
+    found = of_build(Machine("build1"), phases=("collectstatic", "css"), own=own)
+    assert wrong(found) == []
+    told = (
+        "pages ask for them, and build.phases has no compress: css must write the offline manifest"
+    )
+    assert told in [one["what"] for one in found]
+    own = {"css": OwnPhase("css", "./manage.py compress", ("static/CACHE",))}
+    found = of_build(Machine("build1"), phases=("collectstatic", "css"), own=own)
+    assert "compress blocks" not in [one["subject"] for one in found]
+
+
 @pytest.mark.parametrize(
     ("settings", "what", "cure"),
     [

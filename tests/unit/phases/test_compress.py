@@ -110,16 +110,17 @@ def test_a_build_without_this_phase_is_refused_where_pages_ask_for_blocks(
     shop: Site, build: Build
 ) -> None:
     shop.open("build: {phases: [collectstatic]}")
-    answering(shop, missing=[GAP])
+    asked = answering(shop, missing=[GAP])
     deploy = build()
     with pytest.raises(BuildError) as caught:
-        refuse_unbuilt(deploy)
+        refuse_unbuilt(deploy, deploy.build, "phase seal")
     assert caught.value.where == "build1: phase seal"
     assert caught.value.mend == "add compress to build.phases in the inventory"
+    assert asked[-1]["manifest"] == ""  # none at all, whatever is live there
     # pages that compress as they are asked for have no manifest
     shop.project.settings["build1"]["compress"]["offline"] = False
     deploy.forget_facts(deploy.build)
-    refuse_unbuilt(deploy)
+    refuse_unbuilt(deploy, deploy.build, "phase seal")
 
 
 def test_of_many_warnings_the_first_are_told_and_how_many_more(shop: Site, build: Build) -> None:

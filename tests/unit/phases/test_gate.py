@@ -65,6 +65,53 @@ def test_a_web_host_whose_page_would_miss_its_block_is_named_with_what_differs_t
     assert "the build host renders no block of this manifest now" in caught.value.what
 
 
+def test_a_release_without_a_manifest_is_refused_where_pages_look_blocks_up(
+    shop: Site, everywhere: Deployment
+) -> None:
+    """Compressor was switched to offline since it was sealed, or its phase was forgotten."""
+    shop.project.settings["web2"]["compress"]["offline"] = False
+    everywhere.forget_facts(shop.hosts["web2"])
+    asked: dict[str, Any] = {}
+
+    def answer(host: str, question: Any) -> Any:
+        asked[host] = question["manifest"]
+        return {**COVERED, "missing": [GAP]}
+
+    shop.project.answers["coverage"] = answer
+    release = replace(everywhere.current_release(), offline_manifest=None)
+    with pytest.raises(BuildError) as caught:
+        gate(everywhere, release)
+    assert asked == {"web1": ""}  # not the one that pages read now
+    assert caught.value.where == f"web1: templates and settings there, release {release.id}"
+    assert caught.value.mend == (
+        "the release has no offline manifest: add compress to build.phases in the inventory"
+    )
+    everywhere.command = "rollback"
+    with pytest.raises(BuildError, match="go back to one that has"):
+        gate(everywhere, release)
+    shop.project.answers["coverage"] = COVERED
+    gate(everywhere, release)
+
+
+def test_a_release_without_names_with_hashes_is_refused_where_pages_print_them(
+    shop: Site, everywhere: Deployment
+) -> None:
+    storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    shop.project.settings["web2"]["prints_hashed_names"] = storage
+    everywhere.forget_facts(shop.hosts["web2"])
+    release = everywhere.current_release()
+    with pytest.raises(ReleaseError) as caught:
+        gate(everywhere, release)
+    assert str(caught.value) == (
+        "pages would print names with hashes, and the release has no manifest of them:\n"
+        f"    web2 has {storage}\n"
+        f"  where: release {release.id} against the project's settings on web hosts\n"
+        "  mend:  set the storage of staticfiles (and DEBUG, which switches hashes off) alike on build and web "
+        "hosts, then: fab staging deploy"
+    )
+    gate(everywhere, replace(release, staticfiles_manifest="staticfiles.json"))
+
+
 def test_web_hosts_whose_pages_would_name_other_urls_are_refused(
     shop: Site, everywhere: Deployment
 ) -> None:

@@ -103,7 +103,8 @@ def test_files_that_git_tracks_or_that_no_build_has_left_are_not_removed(shop: S
         "emptying it:\n    theirs.txt\n"
         f"  where: build1: {shop.project.root}\n"
         "  mend:  set STATIC_ROOT to a folder of its own; where these files are left from an earlier build, "
-        "move the folder away, and the build makes it again"
+        "move the folder away, and the build makes it again; where a program writes them, make it a phase after "
+        "collectstatic: {name: …, run: …, writes: […]}"
     )
     shop.project.answers["unlisted"] = {"tracked": ["a.css", "b.css"], "unlisted": []}
     (error,) = found(shop)
