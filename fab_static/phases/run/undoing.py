@@ -60,10 +60,9 @@ class Undo:
         Whatever comes while one is put back, the others are put back too.
         """
         left: dict[Named, FabStaticError] = {}
-        if self._steps:
-            self._deploy.show.warn(
-                f"putting {counted(len(self._steps), 'host')} back to what was live"
-            )
+        hosts = {host for host, _ in self._steps}  # one that has two roles is flipped for each
+        if hosts:
+            self._deploy.show.warn(f"putting {counted(len(hosts), 'host')} back to what was live")
         for host, how in reversed(self._steps):
             try:
                 with self._deploy.timeline.going_back(), self._deploy.timeline.on(host.name):

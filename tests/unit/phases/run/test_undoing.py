@@ -10,7 +10,7 @@ from fab_static.errors import CdnError, DisagreementError, RemoteError
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.undoing import undo_on_failure
 from fab_static.plan.inventory import S3
-from tests.unit.site import Site
+from tests.unit.site import Site, Told
 
 
 def lost(error: Exception) -> Any:
@@ -46,3 +46,16 @@ def test_each_that_could_not_be_put_back_gets_a_mend_that_mends_it(
     assert caught.value.mend == "; ".join(bucket + host)
     assert caught.value.exit_code == 5
     assert caught.value.what.endswith("It began with: the operator's interruption")
+
+
+def test_a_host_that_was_flipped_for_two_roles_is_counted_once(site: Site) -> None:
+    """Of two hosts three were put back, it said."""
+    site.session.show = Told()  # type: ignore[assignment]
+    deploy = site.session._deployment()
+    web1, other, *_ = deploy.hosts()
+    with pytest.raises(KeyboardInterrupt), undo_on_failure(deploy) as undo:  # noqa: PT012
+        for host in (web1, other, web1):
+            undo.remember(host, lambda _: True)
+        raise KeyboardInterrupt
+    assert deploy.undone == {web1, other}
+    assert site.session.show.warned == ["putting 2 hosts back to what was live"]  # type: ignore[attr-defined]
