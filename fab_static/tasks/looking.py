@@ -66,7 +66,9 @@ def status(
     fab production status --json | jq -r .live
     fab production status --repair            after a host was away
 
-    It compares sizes and times, and reads no file: `verify` reads every byte.
+    It compares sizes and times, and reads no file: `verify` reads every byte. `missing` and `changed` count
+    files that are not as they were sealed. `manifest` and `versions` name the bytes of the offline manifest and
+    of resource_versions.yml: all hosts should have the same.
 
     Exits 0 when all agree and answer, 1 when a host cannot be reached, 5 when hosts disagree.
     """
@@ -95,6 +97,9 @@ def releases(c: Context, json: bool = False) -> None:
     """Look · Show the releases that hosts hold, newest first.
 
     fab production releases
+
+    The state is live, previous (a rollback goes there), kept (it was live), staged (built, and never live) or
+    bad (a rollback left it, so no rollback goes there unasked).
     """
     from fab_static.report.found import show_releases
 
