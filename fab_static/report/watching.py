@@ -65,12 +65,11 @@ class Watching:
 
         The server ends with the command: nobody can load this page again.
         """
-        where = f"the report is kept: {pieces.path(path)}" if path else "the report is not kept"
-        words = f"The run has ended, and this page with it: {where}"
+        where = f"The report is kept: {pieces.path(path)}" if path else "The report is not kept."
+        words = f"The run has ended, and this address with it. {where}"
+        line = f'<p class="box note" role="status">{words}</p>'
         with self._news:
-            self._report = page.replace(
-                "<main", f'<p class="box note" role="status">{words}</p>\n<main', 1
-            )
+            self._report = page.replace("<header>", f"<header>\n{line}", 1)
             self._news.notify_all()
 
     def end(self, words: str) -> None:

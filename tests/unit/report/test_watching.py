@@ -95,11 +95,13 @@ def test_lines_come_once_and_who_is_late_gets_the_last_ones(watching: Watching) 
 def test_in_the_end_the_report_comes_or_words_where_there_is_none(watching: Watching) -> None:
     watching.end("failed: the lock is held")
     assert watching.news(Seen()) == ("end", '{"words": "failed: the lock is held"}', True)
-    watching.report("<main>")
+    watching.report("<header><h1>")
     event, data, is_last = watching.news(Seen())
     assert (event, is_last) == ("report", True)
     page = json.loads(data)["page"]
-    assert "The run has ended, and this page with it: the report is not kept</p>\n<main>" in page
+    assert page.endswith(
+        "The run has ended, and this address with it. The report is not kept.</p><h1>"
+    )
     watching.wait(1000)  # for nothing: it has ended
 
 
@@ -107,9 +109,9 @@ def test_the_report_says_where_it_is_kept(watching: Watching) -> None:
     """Who reloaded the page in the end saw nothing: its server ends with the command."""
     watching.report(report(SUMMARY), "/home/ada/<state>/1-deploy.html")
     page = json.loads(watching.news(Seen())[1])["page"]
-    words, main = page.index("The run has ended"), page.index("<main")
-    assert words < main
-    assert "/home/ada/&lt;state&gt;/1-deploy.html" in page[words:main]
+    words, title = page.index("The run has ended"), page.index("<h1>")
+    assert words < title
+    assert "/home/ada/&lt;state&gt;/1-deploy.html" in page[words:title]
 
 
 class Shown:
