@@ -17,6 +17,7 @@ from fab_static.remote.frames import Pace, TooSlowError
 from fab_static.remote.line import end, ended_after
 
 PACKET = 32 * 1024 - 64  # bytes that go in one packet of SSH, as paramiko cuts them
+PIPE = 64 * 1024  # bytes that a pipe holds: Python makes room for all that is asked for
 MAX_WORDS = 1024 * 1024  # bytes that are kept of what a process says on standard error
 LOCAL_END_SECONDS = 3.0  # how long an agent on this machine may take to end on its own
 
@@ -141,7 +142,7 @@ class LocalChannel:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         if not comes(self._process.stdout, select.POLLIN, timeout_seconds):
             raise TimeoutError
-        return os.read(self._process.stdout.fileno(), most)
+        return os.read(self._process.stdout.fileno(), min(most, PIPE))
 
     def last_words(self) -> tuple[int | None, str]:
         """Return the exit status and standard error."""

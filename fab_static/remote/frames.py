@@ -18,6 +18,9 @@ Head = dict[str, Any]
 MAX_HEAD = 16 * 1024 * 1024  # bytes; a record of 2000 entries is one
 MAX_VALUES = 500_000  # in one head: of 16 MiB, empty objects would be 400 MB in memory
 MAX_DIGITS = 20
+# bytes that are asked for at once. A channel's window lets the other side be 2 MB ahead, and Paramiko moves what a
+# read leaves
+AT_ONCE = 512 * 1024
 SLOWEST = 1024  # bytes a second: a modem's pace; what is slower does not move
 
 
@@ -136,9 +139,8 @@ class Frames:
             left = pace.left
             if left <= 0:  # a byte now and then is not an answer
                 raise TooSlowError(f"{len(self._buffer):,} of {size:,} bytes came")
-            wanted = max(65536, size - len(self._buffer))
             try:
-                piece = channel.receive(wanted, left)
+                piece = channel.receive(AT_ONCE, left)
             except TimeoutError as error:
                 if not self._buffer:
                     raise
