@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 from fab_static.errors import RemoteError
@@ -31,6 +32,18 @@ class HandingOver:
     _differences: dict[str, bytes] = field(
         default_factory=dict
     )  # by the release that they begin from
+
+    @cached_property
+    def _text(self) -> bytes:
+        return self.deploy.seals.text(self.release)
+
+    @cached_property
+    def _whole(self) -> bytes:
+        return deflated(self._text)
+
+    @cached_property
+    def _sha256(self) -> str:
+        return sha256(self._text).hexdigest()
 
     def to(
         self, hosts: Sequence[RemoteHost], *, builds: bool = False
@@ -60,12 +73,12 @@ class HandingOver:
 
     def _tell_apart(self, hosts: Sequence[RemoteHost]) -> None:
         """Work the differences out, once for all hosts that begin from the same release."""
-        text = self.deploy.seals.text(self.release)
-        self._whole = deflated(text)
-        for base in {self._base(host) for host in hosts} - {None, self.release.id}:
-            if base and base not in self._differences:
+        for base in {self._base(host) for host in hosts} - {self.release.id}:
+            if base is None:
+                _ = self._whole  # once, before many threads ask for it
+            elif base not in self._differences:
                 before = self.deploy.seals.text(self.deploy.seals.read(base))
-                self._differences[base] = difference(before, text)
+                self._differences[base] = difference(before, self._text)
 
     def _asked(self, host: RemoteHost, builds: bool) -> tuple[answers.Taken, bytes]:
         """Hand the release to one host; where what it has is not what was sealed, with the whole seal."""
@@ -108,7 +121,7 @@ class HandingOver:
     def _request(self, host: RemoteHost, base: str | None, *, builds: bool) -> asks.TakeSeal:
         return asks.TakeSeal(
             release=self.release.id,
-            sha256=sha256(self.deploy.seals.text(self.release)).hexdigest(),
+            sha256=self._sha256,
             base=base,
             roles=list(host.roles),
             builds=builds,

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from fab_static.phases.run import handing_over
 from fab_static.phases.run.handing_over import HandingOver
+from fab_static.remote import deflated
 from tests.unit.site import NEW, Site
 
 
@@ -37,6 +41,25 @@ def test_hosts_that_have_the_live_seal_are_sent_the_difference(site: Site) -> No
     whole = len(handing.deploy.seals.text(handing.release))
     assert sizes["build1"] == 0  # it has this one
     assert 0 < sizes["edge1"] == sizes["web2"] < whole / 2
+
+
+def test_the_whole_seal_is_packed_only_where_a_host_needs_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[bytes] = []
+
+    def pack(text: bytes) -> bytes:
+        packed.append(text)
+        return deflated(text)
+
+    monkeypatch.setattr(handing_over, "deflated", pack)
+    handing, _ = handed(site)
+    assert packed == []
+    for state in handing.deploy.states.values():
+        state["releases"].clear()
+    handing = HandingOver(handing.deploy, handing.release)
+    handing.to(handing.deploy.hosts("static"))
+    assert packed == [handing.deploy.seals.text(handing.release)]
 
 
 def test_a_host_whose_live_seal_is_another_is_sent_all_of_it(site: Site) -> None:
