@@ -179,9 +179,11 @@ class Telling:
     def _summary_of_what_was_live(self) -> dict[str, Any] | None:
         """Return the newest kept summary of the run that made live what was live when this one began."""
         environment, release = self._deploy.environment, self._deploy.was_live
+        if not release:
+            return None
         runs = Archive(environment.app, environment.name).summaries()
         known = (one for _, one in runs if one.get("outcome") == "live")
-        return next((one for one in known if release and one.get("release") == release), None)
+        return next((one for one in known if one.get("release") == release), None)
 
     def _history(self, known: Summary) -> list[Point]:
         """Return what the last deploys cost visitors, this one last, as this machine has kept it."""
