@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fab_static.errors import BuildError
 from fab_static.phases.run.building import build_phase
+from fab_static.phases.run.carried_answers import to_take
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import reads_offline_manifest
 from fab_static.plan import coverage
@@ -51,7 +52,10 @@ def compress(deploy: Deployment) -> None:
 
     def will_ask() -> list[Question]:
         facts, project = deploy.facts(deploy.build), deploy.project(deploy.build)
-        return [project.to_ask(questions.COVERAGE, request_of(facts))] if facts["compress"] else []
+        if not facts["compress"]:
+            return []
+        asked = questions.COVERAGE, request_of(facts)
+        return [*to_take(deploy, asked), project.to_ask(*asked)]
 
     build_phase(deploy, "compress", check=every_block_is_there, will_ask=will_ask)
 

@@ -7,9 +7,10 @@ import time
 from pathlib import PurePosixPath
 
 from fab_static.errors import ReleaseError
-from fab_static.phases.compress import refuse_unbuilt
+from fab_static.phases.compress import refuse_unbuilt, request_of
 from fab_static.phases.distribute import bring
 from fab_static.phases.run.audit import refuse_contradictions, tell_of_unversioned_changes
+from fab_static.phases.run.carried_answers import SETTINGS, Asked, leave_answers, take_answers
 from fab_static.phases.run.carried_copies import bring_copies, leave_copies
 from fab_static.phases.run.composing import composed
 from fab_static.phases.run.deltas import with_deltas
@@ -18,12 +19,13 @@ from fab_static.phases.run.foreseeing import foresee_seal
 from fab_static.phases.run.provenance import vouched
 from fab_static.phases.run.revisions import SHORT
 from fab_static.phases.run.signing import why_untrusted_here
+from fab_static.phases.run.static_root import of_collectstatic
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
 from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import Encoded, Release
 from fab_static.plan.spelling import task_name
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wording import counted
 
@@ -40,8 +42,11 @@ def seal(deploy: Deployment) -> None:
     """
     _refuse_stale(deploy)
     started = time.monotonic()
+    asked: list[Asked] = [(questions.SHADOWED, of_collectstatic(deploy)), (questions.INTEGRITY, {})]
+    take_answers(deploy, *asked)
     foresee_seal(deploy)
     built = composed(deploy)
+    leave_answers(deploy, [SETTINGS, *_of_blocks(deploy), *asked])
     _refuse_empty(deploy, built)
     if not built.offline_manifest:
         refuse_unbuilt(deploy, deploy.build, "phase seal")
@@ -78,6 +83,13 @@ def _tell_unmoved(deploy: Deployment, built: Release, known: Release) -> None:
             f"nothing changed: {deploy.build.name}'s checkout is at {built.revision[:SHORT]}, "
             f"as when {known.id} was built"
         )
+
+
+def _of_blocks(deploy: Deployment) -> list[Asked]:
+    """Return what the project was asked of its compress blocks."""
+    facts = deploy.facts(deploy.build)
+    is_asked = "compress" in deploy.phases and facts["compress"]
+    return [(questions.COVERAGE, request_of(facts))] if is_asked else []
 
 
 def _refuse_stale(deploy: Deployment) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import TypedDict, TypeVar, cast
+from typing import NotRequired, TypedDict, TypeVar, cast
 
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.encodings import ENDINGS
@@ -22,7 +22,7 @@ from fab_static.plan.publication import Item
 from fab_static.plan.wire.kept import Kept, Left
 from fab_static.plan.wire.shapes import misshapen
 
-FORMAT = 2
+FORMAT = 3
 NEWEST = 8  # builds that are looked at: those of the last branches
 MOST_BYTES = 256 << 20  # of a record, inflated
 PACK_BYTES = 8 << 20  # of a pack: it is closed when it has them
@@ -59,6 +59,7 @@ class Record(TypedDict):
 
     token: str
     inputs: list[list[str]]  # aspect, path, state
+    answer: NotRequired[str | None]  # of a question: JSON
 
 
 class Step(TypedDict):
@@ -100,7 +101,7 @@ class Copies(TypedDict):
     packs: dict[str, Pack]
 
 
-_Record = TypeVar("_Record", Build, Copies)
+_Record = TypeVar("_Record", bound=Mapping[str, object])
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,14 @@ def object_of(sha256: str, size: int) -> Item:
     return Item(f"objects/{sha256[:2]}/{sha256}", sha256, size, HEADERS)
 
 
-def written(record: Build | Copies) -> bytes:
+def written(record: Mapping[str, object]) -> bytes:
     """Return a record as the bucket holds it."""
     return zlib.compress(json.dumps(record, sort_keys=True).encode(), 6)
 
 
 def read(data: bytes) -> Build | None:
     """Return the build that an object of a bucket holds, or None if it is not ours."""
-    found = _read(data, Build)
+    found = read_as(data, Build)
     if found is None:
         return None
     steps = found["steps"].values()
@@ -156,7 +157,7 @@ def read(data: bytes) -> Build | None:
 
 def read_copies(data: bytes) -> Copies | None:
     """Return the copies that an object of a bucket tells of, or None if it is not ours."""
-    found = _read(data, Copies)
+    found = read_as(data, Copies)
     if found is None:
         return None
     copies = {
@@ -176,7 +177,8 @@ def sizes_of(copies: Mapping[str, Mapping[str, tuple[str, int]]]) -> Iterable[tu
         yield from found.values()
 
 
-def _read(data: bytes, shape: type[_Record]) -> _Record | None:
+def read_as(data: bytes, shape: type[_Record]) -> _Record | None:
+    """Return a record of this shape that an object of a bucket holds, or None if it is not ours."""
     inflate = zlib.decompressobj()
     try:
         text = inflate.decompress(data, MOST_BYTES)
@@ -187,11 +189,10 @@ def _read(data: bytes, shape: type[_Record]) -> _Record | None:
         return None
     if misshapen(shape, found) is not None or found["format"] != FORMAT:
         return None
-    record = cast("_Record", found)
-    packs = record["packs"]
+    packs = found.get("packs", {})
     if not all(_SHA256.fullmatch(name) and pack["size"] >= 0 for name, pack in packs.items()):
         return None
-    return record
+    return cast("_Record", found)
 
 
 def listings_of(left: Left) -> list[str]:
@@ -201,6 +202,11 @@ def listings_of(left: Left) -> list[str]:
 
 def named(listing: Listing, places: Mapping[str, str]) -> Listing:
     """Return a listing with names in place of the places in it."""
+    return _renamed(listing, naming(places))
+
+
+def naming(places: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what puts names in place of the places that paths begin with."""
     by_length = sorted(places.items(), key=lambda one: -len(one[1]))
 
     def of(path: str) -> str:
@@ -209,20 +215,25 @@ def named(listing: Listing, places: Mapping[str, str]) -> Listing:
                 return "{" + name + "}" + path[len(place) :]
         return path
 
-    return _renamed(listing, of)
+    return of
 
 
 def placed(listing: Listing, places: Mapping[str, str]) -> Listing | None:
     """Return a listing with this machine's places, or None if one is not known here."""
+    try:
+        return _renamed(listing, placing(places))
+    except KeyError:
+        return None
+
+
+def placing(places: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what puts this machine's places for their names; it raises KeyError at one that is not known here."""
 
     def of(path: str) -> str:
         found = _PLACE.match(path)
         return places[found[1]] + path[found.end() :] if found else path
 
-    try:
-        return _renamed(listing, of)
-    except KeyError:
-        return None
+    return of
 
 
 def _renamed(listing: Listing, change: Callable[[str], str]) -> Listing:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from fab_static.api import Session
 from fab_static.errors import BuildError
-from fab_static.plan import carried
+from fab_static.plan import carried, carried_answers
 from tests.integration.conftest import Told, on_this_machine, write_tiny
 from tests.strict_s3 import REGION, Fault, StrictS3
 
@@ -26,6 +27,8 @@ BUNDLE = {
     "reads": ["src/**"],
     "writes": ["assets/dist"],
 }
+# a line for each time that a project is set up; what only appends reads nothing
+STARTS = Path(tempfile.gettempdir()) / f"fab-static-starts-{os.getpid()}"
 REUSED = "reused: nothing that it reads has changed"
 
 
@@ -36,7 +39,9 @@ class Machine:
         self.code = write_tiny(folder / "checkout")
         self.store = store
         settings = self.code / "tiny" / "settings.py"
-        settings.write_text(settings.read_text() + 'COMPRESS_CSS_HASHING_METHOD = "content"\n')
+        started = f"with open({str(STARTS)!r}, 'a') as file: file.write('started\\n')\n"
+        hashing = 'COMPRESS_CSS_HASHING_METHOD = "content"\n'
+        settings.write_text(settings.read_text() + hashing + started)
         (self.code / "src").mkdir()
         (self.code / "src" / "app.txt").write_text("bundled\n")
         for name, text in changed.items():
@@ -63,6 +68,11 @@ class Machine:
         return told, release.rpartition("-")[2]
 
 
+def starts() -> int:
+    """Return how often a project was set up so far."""
+    return len(STARTS.read_text().splitlines())
+
+
 def reused(told: Told) -> int:
     return told.said.count(REUSED)
 
@@ -72,6 +82,7 @@ def store() -> Iterator[StrictS3]:
     with StrictS3("shop") as store, pytest.MonkeyPatch.context() as patch:
         store.sign_in(patch)
         yield store
+    STARTS.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +98,7 @@ def first(store: StrictS3, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_machine_that_begins_empty_runs_no_phase_and_builds_the_same(
     store: StrictS3, first: str, tmp_path: Path
 ) -> None:
-    written = store.writes
+    written, started = store.writes, starts()
     before = os.umask(0o007)
     try:
         machine = Machine(tmp_path / "a longer" / "way", store, 1_600_000_000)
@@ -96,6 +107,7 @@ def test_a_machine_that_begins_empty_runs_no_phase_and_builds_the_same(
         os.umask(before)
     assert (reused(told), digest) == (3, first), told.said
     assert store.writes == written, "nothing new was built"
+    assert starts() == started, "what the project would answer is known"
     assert (machine.code / "assets/dist/app.txt").read_text() == "BUNDLED\n"
 
     asked = len(store.asked)
@@ -168,6 +180,55 @@ def _another(listing: Any, store: StrictS3) -> tuple[str, int, str]:
         if "/objects/" in key and one.body != b"BUNDLED\n"
     )
     return key.rpartition("/")[2], len(one.body), "0123456"
+
+
+def test_a_project_is_asked_where_what_it_read_for_its_answer_is_another(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    """Settings are its own, whatever others have said; so is what its pages find."""
+    started = starts()
+    urls = {"tiny__settings_py": "STATIC_URL = '/other/'\n"}
+    machine = Machine(tmp_path / "settings", store, 1_600_000_000, **urls)
+    _, digest = machine.build()
+    assert digest != first
+    assert starts() > started
+    started = starts()
+    page = {
+        "templates__page_html": "{% load compress %}{% compress css %}<style>a{}</style>{% endcompress %}"
+    }
+    told, digest = Machine(tmp_path / "page", store, 1_600_000_000, **page).build()
+    assert digest != first
+    assert starts() > started
+    assert "2 compress blocks in 7 templates" in told.said
+
+
+def test_answers_that_would_have_a_build_write_elsewhere_are_not_taken(
+    store: StrictS3, first: str, tmp_path: Path
+) -> None:
+    """Whoever may write to the cache must not choose the folder that a build empties."""
+    machine = Machine(tmp_path / "one", store, 1_600_000_000)
+    victim = machine.code / "src"
+    records = {key: one.body for key, one in store.objects.items() if "/answers/" in key}
+    assert records
+    try:
+        for key, data in records.items():
+            found = carried_answers.read(data)
+            assert found
+            for one in found["answers"]:
+                said = json.loads(str(one["record"].get("answer")))
+                if one["question"] == "settings":
+                    said["static_root"] = "{project}/src"
+                    said["storage"]["folder"] = "{project}/src"
+                    said["sources"] = {}
+                    one["record"]["answer"] = json.dumps(said)
+            store.objects[key].body = carried.written(found)
+        told, digest = machine.build()
+    finally:
+        for key, data in records.items():
+            store.objects[key].body = data
+    assert (victim / "app.txt").read_text() == "bundled\n"
+    assert digest == first
+    assert [line for line in told.warned if "no build of ours has left them" in line], told.warned
 
 
 @pytest.mark.parametrize(

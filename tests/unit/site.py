@@ -220,6 +220,7 @@ COVERED: dict[str, Any] = {  # every compress block is in the offline manifest
     "rendered": [],
     "texts": {},
     "made": [],
+    "folders": [],
     "compress": None,
     "libraries": {},
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
     from fab_static.host.project.reads.portable import Known, Places
 
-ROUNDS = 100_000  # of PBKDF2: whoever reads a record must not guess a password from it
 # of a login, and of whoever is logged in: no phase of a build depends on them
 OF_A_LOGIN = ("XDG_RUNTIME_DIR",)
 # states that were found out for an earlier phase of this run
@@ -79,7 +77,8 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the first record of another machine that would read the same here. Body: candidates, as JSON.
 
     Without `keep` it only looks, and writes nothing. A candidate has `record`, `given` as it was there, and `places`,
-    which must lie here as they did there. Returns `chosen`, which of them is the record `name` of this machine now, -1
+    which must lie here as they did there. Of an answer, `there` are all places of that
+    machine. Returns `chosen`, which of them is the record `name` of this machine now, -1
     for none; `why` the first does not fit; and `places`.
     """
     from fab_static.host.project.reads import portable  # late: it comes with `learn`
@@ -104,6 +103,7 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             wrong = portable.fault(candidate["record"])
             if wrong:
                 raise portable.UnfitError(wrong)
+            portable.refuse_strange(candidate, where)
             record = disk.unpacked(candidate["record"])
         except (portable.UnfitError, ValueError) as error:  # ValueError: a NUL in a path
             why.append(str(error))
@@ -111,7 +111,7 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if head["keep"]:
             _keep(agent, head, record)
         return {"chosen": at, "why": "", "places": where}, b""
-    return {"chosen": -1, "why": why[0] if why else "", "places": where}, b""
+    return {"chosen": -1, "why": (why or [""])[0], "places": where}, b""
 
 
 def _keep(agent: Agent, head: Head, record: Head) -> None:
@@ -192,7 +192,7 @@ def given_anywhere(head: Head, places: Places) -> str:
 
     No value can be had from it, and none be guessed that is not guessed together with all others.
     """
-    from fab_static.host.project.reads import compared, states  # late: it comes with `learn`
+    from fab_static.host.project.reads import compared, portable, states  # late: see above
 
     environment = dict(os.environ, **head["environment"])
     passed_over = (*compared.OF_THE_SESSION, *OF_A_LOGIN)
@@ -206,4 +206,4 @@ def given_anywhere(head: Head, places: Places) -> str:
     with contextlib.suppress(AttributeError):  # os.uname: what is compiled is of a machine's kind
         given.append([os.uname().sysname, os.uname().machine])
     text = json.dumps(given, sort_keys=True).encode("utf-8", "surrogateescape")
-    return hashlib.pbkdf2_hmac("sha256", text, b"fab_static carried", ROUNDS).hex()
+    return portable.stretched(text)

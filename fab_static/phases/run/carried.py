@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from fab_static.aws.refusals import RefusedError
 from fab_static.errors import FabStaticError
@@ -35,6 +35,8 @@ from fab_static.workers import Workers
 if TYPE_CHECKING:
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.plan.build_order import OwnPhase
+
+T = TypeVar("T")
 
 MOST_BYTES = 64 << 20  # of a build's record, as the bucket holds it
 
@@ -163,15 +165,18 @@ def _builds(deploy: Deployment) -> list[Build]:
     carrying = deploy.carrying
     if carrying.builds is None:
         carrying.builds = []  # what fails now is not tried again
-        bucket = bucket_of(deploy)
-        found = islice(bucket.listing(f"builds/{_key(deploy)}/"), plan.NEWEST)
-        keys = [key for key, size, _ in found if size <= MOST_BYTES]
-        with Workers(plan.NEWEST, "fab_static cache") as workers:
-            for there in workers.map(bucket.get, keys):
-                build = plan.read(there[0]) if there else None
-                if build:
-                    carrying.builds.append(build)
+        carrying.builds = newest(deploy, f"builds/{_key(deploy)}/", plan.read)
     return carrying.builds
+
+
+def newest(deploy: Deployment, folder: str, read: Callable[[bytes], T | None]) -> list[T]:
+    """Return the newest records in a folder of the cache, the newest first; those that are not ours are left out."""
+    bucket = bucket_of(deploy)
+    found = islice(bucket.listing(folder), plan.NEWEST)
+    keys = [key for key, size, _ in found if size <= MOST_BYTES]
+    with Workers(plan.NEWEST, "fab_static cache") as workers:
+        there = [read(one[0]) for one in workers.map(bucket.get, keys) if one]
+    return [one for one in there if one is not None]
 
 
 def _project(deploy: Deployment) -> ProjectOnHost:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fab_static.aws.s3 import Bucket
     from fab_static.plan.carried import Build, Copies
+    from fab_static.plan.carried_answers import Answers
 
 
 @dataclass
 class Carrying:
-    """The builds and copies that were found in the cache, and what this run has to leave there.
+    """The builds, copies and answers that were found in the cache, and what this run has to leave there.
 
-    `builds` and `copies` are None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
+    `builds`, `copies` and `answers` are None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
     object was missing or damaged: what builds name is sent again.
     """
 
     bucket: Bucket | None = None
     builds: list[Build] | None = None
     copies: Copies | None = None
+    answers: list[Answers] | None = None
     places: dict[str, str] = field(default_factory=dict)
     has_run: bool = False
     may_be_whole: bool = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.carrying import Carrying
 from fab_static.phases.run.seals import Seals
-from fab_static.phases.run.settings import BundlerManifest, bundler_manifests
+from fab_static.phases.run.settings import BundlerManifest, bundler_manifests, settings_of
 from fab_static.plan.build_order import order_of
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wording import counted
@@ -261,7 +261,7 @@ class Deployment:
     def facts(self, host: RemoteHost) -> questions.Settings:
         """Return what the project's settings say there; asked once."""
         if host not in self._facts:
-            self._facts[host] = self.project(host).ask(questions.SETTINGS)
+            self._facts[host] = settings_of(self, host)
         return self._facts[host]
 
     @property

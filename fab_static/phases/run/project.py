@@ -263,6 +263,10 @@ class ProjectOnHost:
             known += [own.reads, own.writes]
         return [self.python, text, hashlib.sha256(json.dumps(known).encode()).hexdigest()]
 
+    def record_of(self, question: Question[R, A], request: R) -> str:
+        """Return the name by which the last answer to a question is known."""
+        return _record_of(question, _asked(question, request))
+
     def _teach(self) -> None:
         """Send host/project/ to the host's agent, unless it has it."""
         self.host.teach(project_archive(builds="build" in self.host.roles))

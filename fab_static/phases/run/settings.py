@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from fab_static.errors import BuildError
 from fab_static.plan.baked import Baked
 from fab_static.plan.inventory import Environment
 from fab_static.plan.layout import OUTSIDE
-from fab_static.plan.wire.questions import Settings
+from fab_static.plan.wire.questions import SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from fab_static.phases.run.deployment import Deployment
+    from fab_static.remote import RemoteHost
 
 
 def static_root_of(facts: Settings) -> str:
@@ -18,6 +23,18 @@ def static_root_of(facts: Settings) -> str:
     root = facts["static_root"]
     assert root  # noqa: S101 - see refuse_unsafe
     return root
+
+
+def settings_of(deploy: Deployment, host: RemoteHost) -> Settings:
+    """Return what a host's project says of its settings, or would say, where a cache of other machines can tell."""
+    if deploy.environment.cache and host == deploy.build:
+        # late: without a cache it is not needed
+        from fab_static.phases.run.carried_answers import known_settings
+
+        known = known_settings(deploy)
+        if known:
+            return known
+    return deploy.project(host).ask(SETTINGS)
 
 
 class UnsetError(BuildError):

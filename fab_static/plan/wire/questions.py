@@ -334,6 +334,7 @@ class Besides(TypedDict):
     texts: dict[str, str]
     places: list[BlockPlace]
     made: list[Made]
+    folders: list[str]
     with_cdn: list[WithText]
     files_with_cdn: list[str]
     relative_inline: list[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 from fab_static.host.project.blocks.parsed import Parsed
 from fab_static.host.project.compressor import compress_settings, offline_contexts, offline_manifest
@@ -16,7 +17,7 @@ from fab_static.host.project.paths import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Mapping
+    from typing import Iterable, Mapping
 
     from fab_static.plan.wire.questions import Besides, Coverage, Made, OfManifest, Walked
 
@@ -30,7 +31,7 @@ def ask_coverage(request: OfManifest) -> Coverage:
     Each of `missing`, `failed`, `untranslated`, `unfilled`, `surrounded` and `varying` names a block by {"engine", "template",
     "in": the template it stands in, "block": its number in the page, "line", "context": the offline
     context's number}. With `texts`, `rendered` is every block by these words and its key, `texts` key -> text.
-    With `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
+    With `made`, `folders` are names in the paths of this machine that blocks hold. With `places`, `places` is each block that a template holds: {"in", "line", "block", "context", "keys": {key:
     the first template that renders it so}}. With `made`, `made` is what is wrong with the files of the blocks.
     `passed_over` are blocks that compress does not find, `handed_over` tags that give compressor the text of
     many templates.
@@ -94,10 +95,21 @@ def told_besides(walk: Walk, request: OfManifest) -> Besides:
         "texts": walk.texts if is_told else {},
         "places": walk.places() if request.get("places") else [],
         "made": made_by(walk) if request.get("made") else [],
+        "folders": folders_in(walk.texts.values()) if request.get("made") else [],
         "with_cdn": walk.with_cdn,
         "files_with_cdn": files_with_cdn() if walk.other_cdn else [],
         "relative_inline": relative_inline(walk.manifest) if walk.other_cdn else [],
     }
+
+
+def folders_in(texts: Iterable[str]) -> list[str]:
+    """Return the names in the paths of the checkout, the interpreter and the home folder that blocks hold.
+
+    A checkout at another place may render another text, and so another key: see host/project/reads/portable.
+    """
+    places = (os.getcwd(), sys.prefix, os.path.expanduser("~"))
+    told = "\n".join(texts)
+    return sorted({name for place in places for name in place.split("/") if name and name in told})
 
 
 def made_by(walk: Walk) -> list[Made]:

@@ -14,6 +14,8 @@ import hashlib
 import json
 import os
 import re
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Tuple
 
 from fab_static.host.project.reads.globs import matching
@@ -29,7 +31,9 @@ from fab_static.host.project.reads.states import (
 
 LINK = "link to "
 OF_PLACES = re.compile(r"\{(\w+)\}(?=/|\Z)")
+OF_PLACES_WITHIN = re.compile(r"\{(real_)?(project|deploy_to|home|static_root|venv)\}")
 OF_PLACES_ALONE = {"text": "bytes", "files": "matches"}  # aspects of portable rows -> of others
+ROUNDS = 100_000  # of PBKDF2
 Record = Dict[str, Any]
 Known = Dict[Tuple[str, str], Tuple[Stamp, str]]  # aspect and path -> stamp and state
 
@@ -74,6 +78,19 @@ class Places:
         """Return the names of the places that these bytes name."""
         return {name for name, place in self._places if re.search(_whole(place), data)}
 
+    def named_within(self, text: str) -> str:
+        """Return what a project says with names in place of the places, wherever in it they stand."""
+        if OF_PLACES_WITHIN.search(text):
+            raise UnfitError(f"{text} holds a name of ours")
+        for name, place in self._places:
+            whole = rf"(?<![\w./-]){re.escape(place)}(?![\w.-])"
+            text = re.sub(whole, lambda _: "{" + name + "}", text)  # noqa: B023  # it is called at once
+        return text
+
+    def placed_within(self, text: str) -> str:
+        """Return what a project would say on this machine."""
+        return OF_PLACES_WITHIN.sub(lambda found: self.placed(found[0]), text)
+
     def lie_in(self, path: str) -> bool:
         """Tell whether a folder holds one of the places: on every machine there is such a folder."""
         start = path.rstrip("/") + "/"
@@ -85,6 +102,12 @@ def _whole(place: str) -> bytes:
     return re.escape(os.fsencode(place)) + rb"(?![\w.-])"
 
 
+@lru_cache(maxsize=None)  # it is made slowly, and asked for with each record
+def stretched(text: bytes) -> str:
+    """Return what stands for a text that may hold passwords: nobody can guess them from it quickly."""
+    return hashlib.pbkdf2_hmac("sha256", text, b"fab_static carried", ROUNDS).hex()
+
+
 def packed(record: Record, places: Places) -> Record:
     """Return a record for other machines.
 
@@ -93,6 +116,8 @@ def packed(record: Record, places: Places) -> Record:
     """
     if record["unseen"]:
         raise UnfitError("; ".join(map(str, record["unseen"])))
+    if record.get("answer") and record.get("knows_machine"):
+        raise UnfitError("it asked for the name of this machine")
     rows: dict[tuple[str, str], str] = {}
     for row in record["inputs"]:
         for aspect, path, state in _portable(row, places):
@@ -106,7 +131,61 @@ def packed(record: Record, places: Places) -> Record:
         "collected": {
             name: places.named(path) for name, path in record.get("collected", {}).items()
         },
+        "answer": _answered(record.get("answer"), places.named_within),
     }
+
+
+def _answered(answer: str | None, change: Callable[[str], str]) -> str | None:
+    """Return an answer, JSON, with each text in it changed."""
+    return answer and json.dumps(_changed(json.loads(answer), change))
+
+
+def _changed(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_changed(one, change) for one in value]
+    if isinstance(value, dict):
+        return {change(name): _changed(one, change) for name, one in value.items()}
+    return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield each text in an answer."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+
+
+def refuse_strange(candidate: Record, here: Mapping[str, str]) -> None:
+    """Refuse an answer that holds a name in the paths of another machine's places, which is another here.
+
+    What the project says may be made of where it lies: a folder beside the checkout, a URL with its name. Then it would
+    say another thing here.
+
+    Args:
+        candidate: its `record`, and `there`: the places of its machine; a phase's has none.
+        here: the places of this machine.
+
+    Raises:
+        UnfitError: the name.
+    """
+    texts = _texts(json.loads(candidate["record"].get("answer") or "null"))
+    told = OF_PLACES_WITHIN.sub("", "\n".join(texts))
+    for name, path in candidate.get("there", {}).items():
+        for part in _others(path.split("/"), here.get(name, "").split("/")):
+            if re.search(rf"(?<![0-9A-Za-z]){re.escape(part)}(?![0-9A-Za-z])", told):
+                raise UnfitError(f"the answer names {part}, which is in a path of that machine")
+
+
+def _others(there: list[str], here: list[str]) -> Iterator[str]:
+    """Yield the names of a path that are others in another one, counted from its beginning, or from its end."""
+    for one, other in ((there, here), (there[::-1], here[::-1])):
+        yield from (part for part, name in zip_longest(one, other) if part and part != name)
 
 
 def files_of(record: Record) -> set[str]:
@@ -211,7 +290,7 @@ class Disk:
             "collected": {
                 name: self.places.placed(path) for name, path in record["collected"].items()
             },
-            "answer": None,
+            "answer": _answered(record.get("answer"), self.places.placed_within),
         }
 
     def _state(self, aspect: str, path: str) -> tuple[Stamp | None, str]:
@@ -252,7 +331,16 @@ def fault(record: object) -> str | None:
     collected = record.get("collected")
     if not isinstance(collected, dict) or not _are_texts(collected.values()):
         return "what it collected is not as we write it"
-    return None
+    return None if _is_answer(record.get("answer")) else "its answer cannot be read"
+
+
+def _is_answer(answer: object) -> bool:
+    if answer is None:
+        return True
+    try:
+        return isinstance(answer, str) and isinstance(json.loads(answer), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 ASPECTS = frozenset(("bytes", "text", "kind", "link", "others", "files", *LISTINGS))

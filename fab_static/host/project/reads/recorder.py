@@ -50,7 +50,7 @@ HEARD = frozenset(
     [
         *("open", "import", "os.listdir", "os.scandir", "subprocess.Popen", "sqlite3.connect"),
         *("ctypes.dlopen", "fab_static.child", "fab_static.read", "fab_static.cache"),
-        *("fab_static.apart", "fab_static.part", "fab_static.seen"),
+        *("fab_static.apart", "fab_static.part", "fab_static.seen", "socket.gethostname"),
         *("fab_static.unseen", "fab_static.end", *CHANGES, *STARTS, *CONNECTS),
     ]
 )
@@ -134,6 +134,8 @@ class Recorder(Notes):
         elif event in CONNECTS:
             if not str(arguments[-1]).startswith("/dev/log"):
                 self.is_unseen("it asked the network")
+        elif event == "socket.gethostname":
+            self.more["knows_machine"] = True
         elif event == "sqlite3.connect":
             self._databases.opened(arguments[0])
         elif event == "ctypes.dlopen":

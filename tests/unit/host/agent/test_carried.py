@@ -4,9 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
 from fab_static.host.agent import carried
 from fab_static.host.agent.protocol import RECORD
-from fab_static.host.project.reads.states import stamp_of
+from fab_static.host.project.reads.states import stamp_of, state_of
 from tests.unit.host.agent.agents import FakeAgent, record_of
 
 GIVEN = {"python": "/usr/bin/python3", "environment": {"SECRET": "hunter2"}}
@@ -168,3 +170,129 @@ def test_a_venv_is_a_place_and_the_folder_of_a_systems_python_is_none(tmp_path: 
     (tmp_path / "pyvenv.cfg").write_text("")
     places = carried.places_of(agent.host, {**here, "python": f"{tmp_path}/bin/python"})
     assert places["venv"] == str(tmp_path)
+
+
+PROBE = ["/usr/bin/python3", "the probe", "1"]
+
+
+def answering_at(folder):
+    """Return an agent of a machine whose project has answered a question, and what it is asked with."""
+    agent, here = agent_at(folder)
+    code = folder / "code"
+    (code / "app" / "templates").mkdir(parents=True)
+    (code / "app" / "templates" / "page.html").write_text("{% compress js %}")
+    (code / "app" / "latest").symlink_to("templates")
+    looks = [
+        ("bytes", code / "app/templates/page.html"),
+        ("bytes", code / "app/local.py"),
+        ("kind", code / "app/media"),
+        ("link", code / "app/latest"),
+        ("times", code / "app/templates/page.html"),
+        ("names", code / "app/templates"),
+        ("modules", code / "app"),
+        ("packages", code),
+        ("others", f"{code}/app\0staticfiles"),
+        ("matches", f"{code}/app/**/*.less"),
+    ]
+    inputs = [[aspect, str(path), state_of(aspect, str(path)), None] for aspect, path in looks]
+    said = {"ok": True, "static_root": f"{code}/staticfiles"}
+    record = {"given": {}, "token": "1" * 16, "unseen": [], "inputs": inputs}
+    record["inside"] = {"reads": [], "writes": [], "parts": {}}
+    record["answer"] = json.dumps(said)
+    (folder / "static" / "recorded" / NAME).write_text(json.dumps(record))
+    return agent, here
+
+
+NAME = "settings-" + "0" * 16
+
+
+def answer_of(agent, here):
+    """Return the record of an answer, as another machine is asked to take it."""
+    head, data = agent.ask("pack", json.dumps({NAME: []}).encode(), **here)
+    assert head["why"] == {}
+    record = json.loads(data)[NAME]
+    return {"given": head["given"], "places": {}, "there": head["places"], "record": record}
+
+
+def taken(agent, here, candidate):
+    """Have a machine take the answer; return it as it is recalled there, or why not."""
+    body = json.dumps([candidate]).encode()
+    told = agent.do("unpack", body, name=NAME, what=PROBE, keep=True, **here)
+    asked = {key: here[key] for key in ("folder", "environment")}
+    recalled, said = agent.ask("recall", name=NAME, what=PROBE, left={}, shown={}, **asked)
+    return json.loads(said) if "token" in recalled else told["why"]
+
+
+def test_an_answer_is_given_on_another_machine_with_its_own_places(tmp_path: Path) -> None:
+    candidate = answer_of(*answering_at(tmp_path / "one"))
+    other, here = empty_at(tmp_path / "two")
+    assert taken(other, here, candidate) == {
+        "ok": True,
+        "static_root": f"{here['folder']}/staticfiles",
+    }
+
+
+def empty_at(folder):
+    """Return a machine with the same checkout, whose project was asked nothing."""
+    agent, here = answering_at(folder)
+    (folder / "static" / "recorded" / NAME).unlink()
+    return agent, here
+
+
+def changes(code):
+    """Return what each kind of input may come to be: name -> what changes it."""
+    app = code / "app"
+    return {
+        "the bytes of a file": lambda: (app / "templates/page.html").write_text("other"),
+        "a file is gone": lambda: (app / "templates/page.html").unlink(),
+        "a file has come": lambda: (app / "local.py").write_text(""),
+        "a folder has come": lambda: (app / "media").mkdir(),
+        "a link leads elsewhere": lambda: relinked(app / "latest"),
+        "a link is a folder": lambda: [(app / "latest").unlink(), (app / "latest").mkdir()],
+        "a name in a folder": lambda: (app / "templates/new.html").write_text(""),
+        "a module": lambda: (app / "signals.py").write_text(""),
+        "a package": lambda: (code / "extra.dist-info").mkdir(),
+        "a name beside what builds make": lambda: (app / "notes.txt").write_text(""),
+        "a file that a glob matches": lambda: (app / "media.less").write_text(""),
+    }
+
+
+def relinked(link):
+    link.unlink()
+    link.symlink_to(".")
+
+
+@pytest.mark.parametrize("what", changes(Path()))
+def test_no_answer_is_taken_where_anything_that_it_read_is_another(
+    tmp_path: Path, what: str
+) -> None:
+    candidate = answer_of(*answering_at(tmp_path / "one"))
+    other, here = empty_at(tmp_path / "two")
+    changes(tmp_path / "two" / "code")[what]()
+    assert isinstance(taken(other, here, candidate), str)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"environment": {"SECRET": "x"}}, {"environment": {}}, {"python": "/bin/sh"}]
+)
+def test_no_answer_is_taken_where_another_thing_is_given_to_the_project(
+    tmp_path: Path, changed
+) -> None:
+    candidate = answer_of(*answering_at(tmp_path / "one"))
+    other, here = empty_at(tmp_path / "two")
+    assert isinstance(taken(other, {**here, **changed}, candidate), str)
+
+
+def test_an_answer_of_a_folder_beside_the_checkout_is_not_taken(tmp_path: Path) -> None:
+    """A build would empty it."""
+    one, here = answering_at(tmp_path / "one")
+    path = tmp_path / "one" / "static" / "recorded" / NAME
+    record = json.loads(path.read_text())
+    record["answer"] = json.dumps({"ok": True, "static_root": f"{tmp_path}/one/collected"})
+    path.write_text(json.dumps(record))
+    candidate = answer_of(one, here)
+    other, there = empty_at(tmp_path / "two")
+    assert taken(other, there, candidate) == (
+        "the answer names one, which is in a path of that machine"
+    )
+    assert taken(one, here, candidate)["static_root"] == f"{tmp_path}/one/collected"

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.project.reads import compared
-from fab_static.host.project.reads.portable import Disk, Places, UnfitError, fault, packed
+from fab_static.host.project.reads.portable import (
+    Disk,
+    Places,
+    UnfitError,
+    fault,
+    packed,
+    refuse_strange,
+)
 from fab_static.host.project.reads.states import stamp_of, state_of
 
 NOTHING = {"reads": [], "writes": [], "parts": {}}
@@ -147,3 +154,102 @@ def test_a_place_is_not_one_that_begins_like_it() -> None:
 )
 def test_a_record_of_another_shape_is_refused(record: object) -> None:
     assert fault(record)
+
+
+def answering(code, said, *rows):
+    return {**record_of(code, *rows), "answer": json.dumps(said)}
+
+
+def test_an_answer_names_the_places_of_the_machine_where_it_is_given(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    said = {"root": f"{one}/static", f"apps of {one}": [f"{one}", 1, None, "{name}/a"]}
+    found = moved(answering(one, said), places)
+    assert str(tmp_path) not in json.dumps(found)
+    other, there = machine(tmp_path / "a" / "longer", 1)
+    told = json.loads(disk(there).unpacked(found)["answer"])
+    assert told == {
+        "root": f"{other}/static",
+        f"apps of {other}": [f"{other}", 1, None, "{name}/a"],
+    }
+
+
+def test_an_answer_that_names_a_place_in_our_words_stays_where_it_is(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    with pytest.raises(UnfitError, match="a name of ours"):
+        packed(answering(one, {"url": "/static/{home}/"}), places)
+
+
+def test_an_answer_that_goes_by_the_name_of_the_machine_stays_there(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    record = {**answering(one, {"static_url": "/of-build1/"}), "knows_machine": True}
+    with pytest.raises(UnfitError, match="it asked for the name of this machine"):
+        packed(record, places)
+    packed({**record, "answer": None}, places)
+
+
+def test_a_place_that_other_paths_end_with_is_not_taken_for_it() -> None:
+    places = Places({"home": "/root"})
+    for text in ("/srv/root/a", "/rooted", "x/root", "/root.d"):
+        assert places.named_within(text) == text
+    assert places.named_within("see /root, or /root/a") == "see {home}, or {home}/a"
+
+
+def test_an_answer_with_a_place_that_is_not_here_fits_nothing(tmp_path: Path) -> None:
+    one, places = machine(tmp_path / "one", 1)
+    found = moved(answering(one, {"lib": f"{tmp_path}/one/venv/lib"}), places)
+    with pytest.raises(UnfitError, match=r"there is no \{venv\} here"):
+        disk(Places({"project": str(one)})).unpacked(found)
+
+
+def strange(record, there, here):
+    """Return the name for which an answer is refused."""
+    try:
+        refuse_strange({"record": record, "there": there}, here)
+    except UnfitError as error:
+        return str(error).split(",")[0].removeprefix("the answer names ")
+    return None
+
+
+THERE, HERE = {"project": "/builds/kx7/shop"}, {"project": "/srv/deploy/shop"}
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"root": "{project}/static"}, None),
+        ({"name": "shop"}, None),
+        ({"root": "/builds/kx7/static"}, "builds"),
+        ({"url": "/static-kx7/"}, "kx7"),
+        ({"url": ["a", {"b": "of_kx7_"}]}, "kx7"),
+        ({"kx7": 1}, "kx7"),
+        ({"name": "akx7"}, None),
+    ],
+)
+def test_an_answer_that_is_made_of_where_the_checkout_lies_is_found_out(said, name) -> None:
+    """A STATIC_ROOT beside the checkout would lead to another machine's folder."""
+    record = {"answer": json.dumps(said)}
+    assert strange(record, THERE, HERE) == name
+    assert strange(record, THERE, THERE) is None
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "name"),
+    [
+        ("/a/b/shop", "/b/a/shop", "a"),  # the same names, in another order
+        ("/ci/b/shop", "/b/shop", "ci"),
+        ("/b/shop", "/ci/b/shop", "b"),
+        ("/b/shop", "", "b"),
+    ],
+)
+def test_names_of_a_path_are_compared_by_where_they_stand(there, here, name) -> None:
+    record = {"answer": json.dumps({"is": name})}
+    places = {"project": here} if here else {}
+    assert strange(record, {"project": there}, places) == name
+
+
+@pytest.mark.parametrize("answer", [1, "", "[]", "{", "[" * 100_000])
+def test_an_answer_that_cannot_be_read_is_told(tmp_path: Path, answer: object) -> None:
+    one, places = machine(tmp_path, 1)
+    assert (
+        fault({**packed(record_of(one), places), "answer": answer}) == "its answer cannot be read"
+    )

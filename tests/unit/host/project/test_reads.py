@@ -1,5 +1,6 @@
 """A run is used again only while all that it could see is as it was; what cannot be seen is never used again."""
 
+import json
 import os
 import subprocess
 import sys
@@ -399,6 +400,15 @@ def test_the_environment_counts_but_for_what_each_login_has_anew(project, name, 
     project.run("")
     project.environment[name] = value
     assert project.why() == why
+
+
+@pytest.mark.parametrize("script", ["import socket; socket.getfqdn()", "import socket"])
+def test_whether_it_asked_for_the_name_of_the_machine_is_noted(project, script):
+    """What a project says on one machine by its name, it would not say on another."""
+    project.run(script)
+    assert project.why() is None
+    noted = json.loads(project.record.read_text()).get("knows_machine", False)
+    assert noted == ("getfqdn" in script)
 
 
 def test_another_command_is_another_run(project):

@@ -74,7 +74,7 @@ def test_a_record_that_is_none_of_ours_is_as_none(shop: Site, store: StrictS3) -
     store.objects[key].body = b"strange"
     deploy = asking(shop)
     bring_copies(deploy, WANTED)
-    assert deploy.carrying.copies == {"format": 2, "copies": {}, "packs": {}}
+    assert deploy.carrying.copies == {"format": carried.FORMAT, "copies": {}, "packs": {}}
     leave_copies(deploy, MADE)
     (newest, *_) = sorted(key for key in store.objects if "/copies/" in key)
     assert carried.read_copies(store.body(newest))
