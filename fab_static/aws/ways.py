@@ -17,7 +17,7 @@ from fab_static.aws.signing import Credentials
 from fab_static.errors import CdnError
 from fab_static.plan.inventory import S3
 
-# these say who asks and which region is meant; of all others of AWS's only botocore knows what they change
+# these say who asks, which region is meant, and whom to believe; of all others of AWS's only botocore knows what they change
 _PLAIN = frozenset(
     [
         "AWS_ACCESS_KEY_ID",
@@ -26,6 +26,7 @@ _PLAIN = frozenset(
         "AWS_DEFAULT_REGION",
         "AWS_REGION",  # other tools heed it, botocore does not
         "AWS_EC2_METADATA_DISABLED",
+        "AWS_CA_BUNDLE",
     ]
 )
 # of the partition `aws`; the others have other host names
@@ -65,7 +66,7 @@ def plain_way(place: S3, environ: Mapping[str, str]) -> Way | None:
     """
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     strange = {name for name in environ if name.startswith("AWS_")} - _PLAIN
-    certificates = _certificates()
+    certificates = environ.get("AWS_CA_BUNDLE") or _certificates()
     files = ("~/.aws/config", "~/.aws/credentials")
     if not key or not secret or strange or not certificates:
         return None

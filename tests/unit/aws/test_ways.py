@@ -37,6 +37,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatc
         (SHOP, {}),
         (SHOP, {"AWS_SESSION_TOKEN": "token", "AWS_DEFAULT_REGION": "us-east-1"}),
         (replace(SHOP, checksum=False), {}),
+        (SHOP, {"AWS_CA_BUNDLE": "/etc/ssl/certs/ours.pem"}),
         (replace(SHOP, region=None), {}),
         (replace(SHOP, region=None), {"AWS_DEFAULT_REGION": "ap-southeast-2"}),
         (replace(SHOP, region=None), {"AWS_REGION": "ap-southeast-2"}),
@@ -86,7 +87,7 @@ def test_where_a_bucket_is_of_another_kind_boto3_decides(
     "name",
     [
         *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL"),
-        *("AWS_ENDPOINT_URL_S3", "AWS_USE_FIPS_ENDPOINT", "AWS_CA_BUNDLE", "AWS_SECURITY_TOKEN"),
+        *("AWS_ENDPOINT_URL_S3", "AWS_USE_FIPS_ENDPOINT", "AWS_SECURITY_TOKEN"),
         *("AWS_CREDENTIAL_EXPIRATION", "AWS_REQUEST_CHECKSUM_CALCULATION", "https_proxy"),
         *("NO_PROXY", "AWS_EXECUTION_ENV"),
     ],
