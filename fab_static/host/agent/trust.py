@@ -155,25 +155,25 @@ def why_untrusted(
     try:
         with open(path, "xb") as file:
             file.write(signature)
-        found, said = ssh_keygen(["-Y", "find-principals", "-s", path, "-f", signers])
-        names = [name for name in said.split("\n")[0].split(",") if name and name[0] != "!"]
-        if found or not names:
-            return "none of the allowed signers made the signature"
-        check = ["-Y", "verify", "-f", signers, "-I", names[0], "-n", namespace, "-s", path]
+        found = ssh_keygen(["-Y", "find-principals", "-s", path, "-f", signers])[1]
+        check = ["-Y", "verify", "-f", signers, "-n", namespace, "-s", path]
         revoked = os.path.join(os.path.dirname(signers), REVOKED)
         if os.path.lexists(revoked):
             check += ["-r", revoked]
-        code, said = ssh_keygen(check, words)
-        if code == 0:
-            return None
-        return next(iter(said.splitlines()), "the signature is not right")
+        why = "none of the allowed signers made the signature"
+        for name in found.replace(",", "\n").splitlines():  # commas: as 8.2 writes several
+            if name[:1] not in ("", "!"):
+                code, _, why = ssh_keygen([*check, "-I", name], words)
+                if code == 0:
+                    return None
+        return why
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
 
-def ssh_keygen(words: list[str], data: bytes = b"") -> tuple[int, str]:
-    """Run ssh-keygen; return its exit code and what it said.
+def ssh_keygen(words: list[str], data: bytes = b"") -> tuple[int, str, str]:
+    """Run ssh-keygen; return its exit code, what it found, and the last line that it said.
 
     Raises:
         RefusedError: there is none, or one that knows no signatures.
@@ -185,17 +185,16 @@ def ssh_keygen(words: list[str], data: bytes = b"") -> tuple[int, str]:
             ran = subprocess.run(  # noqa: S603 - no shell, and no word of the operator's
                 ["ssh-keygen", *words],  # noqa: S607 - wherever this host has it
                 input=data,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                capture_output=True,
                 timeout=SECONDS,
                 check=False,
             )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise no_ssh_keygen(str(error)) from None
-    said = ran.stdout.decode("utf-8", "replace")
+    found, said = (text.decode("utf-8", "replace") for text in (ran.stdout, ran.stderr))
     if "unknown option" in said or "illegal option" in said or "invalid option" in said:
         raise no_ssh_keygen("it is older than 8.2")
-    return ran.returncode, said
+    return ran.returncode, found, (found + said).strip().split("\n")[-1]
 
 
 def no_ssh_keygen(why: str) -> RefusedError:

@@ -12,7 +12,7 @@ from fab_static.host.agent.trust import OF_RELEASES
 SECONDS = 120  # that ssh-keygen may wait: a key may have a passphrase, or want to be touched
 ASKED_SECONDS = 10  # that the agent may take to list its keys
 ARMOUR = "-----BEGIN SSH SIGNATURE-----"
-PUBLIC = ".pub"
+PUBLIC, CERTIFICATE = ".pub", "-cert"
 
 
 def sign(key: str, words: bytes, namespace: str) -> str:
@@ -45,13 +45,13 @@ def refuse_no_key(key: str) -> None:
     Raises:
         InventoryError: it is not there.
     """
-    private = Path(key.removesuffix(PUBLIC))
+    private = Path(key.removesuffix(PUBLIC).removesuffix(CERTIFICATE))
     if private.exists():
         return
     public = public_key(key)
     if public is None:
         raise _unusable(InventoryError, key, "there is no such file")
-    if public not in _keys_of_agent():
+    if public not in _keys_of_agent() and not key.endswith(CERTIFICATE + PUBLIC):
         raise _unusable(InventoryError, key, "the SSH agent does not have that key")
 
 

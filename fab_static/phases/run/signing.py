@@ -188,8 +188,8 @@ def _why_wrong(words: bytes, signature: str) -> str | None:
         file.flush()
         check = ["-Y", "check-novalidate", "-n", OF_RELEASES, "-s", file.name]
         with _on_this_machine():
-            code, said = ssh_keygen(check, words)
-    return next(iter(said.splitlines()), "it is not right") if code else None
+            code, _, said = ssh_keygen(check, words)
+    return said if code else None
 
 
 def bring_trust(

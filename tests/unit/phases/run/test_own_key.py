@@ -19,6 +19,7 @@ def test_a_key_that_is_not_here_is_bad_input(
     first = key(tmp_path, "first")
     refuse_no_key(str(first))
     refuse_no_key(f"{first}.pub")
+    refuse_no_key(f"{first}-cert.pub")
     with pytest.raises(InventoryError) as caught:
         refuse_no_key(str(tmp_path / "nowhere"))
     assert (

@@ -258,6 +258,28 @@ def test_no_seal_that_is_not_signed_takes_the_place_of_another(
 # ---- the list
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a list\n\n  \nanna@example.com {key} on her laptop\n",
+        "not a line of such a list\nanna@example.com {key}\n",
+        'anna@example.com valid-before="20200101" {key}\nben@example.com {key}\n',
+        'anna@example.com namespaces="git" {key}\nanna@example.com {key}\n',
+        "!eve@example.com,*@example.com {key}\n",
+        "eve@example.com,anna@example.com {key}",
+        "anna@example.com {key}\r\n",
+    ],
+)
+def test_a_list_means_what_it_means_to_ssh_keygen(site: Site, first: Path, text: str) -> None:
+    """It warns of a line that is empty, and of one that has expired; so the first word that it says is no name."""
+    site.open(inventory(site.folder, first, first))
+    public = " ".join(first.with_suffix(".pub").read_text().split()[:2])
+    (site.folder / "allowed_signers").write_text(text.format(key=public), newline="")
+    bring_trust(site.deployment())
+    sign_here(site, OLD)
+    flip_provisionally(site.hosts["edge1"], OLD)
+
+
 def kept(site: Site, host: str = "edge1") -> bytes:
     return (site.folder / host / "allowed_signers").read_bytes()
 
