@@ -188,8 +188,9 @@ def _ask(
         deploy.journal.save()
     if noted.charged:
         deploy.show.say(
-            f"{counted(noted.charged, 'path')} charged, ${ledger.price_usd(noted.charged, spent):g} if no other "
-            f"app of the account uses the free ones; {spent + noted.charged} of this app's this month"
+            f"CloudFront counts {counted(noted.charged, 'path')}: "
+            f"${ledger.price_usd(noted.charged, spent):g}. This app has used {spent + noted.charged:,} of the "
+            f"account's {ledger.FREE_PATHS:,} free paths this month"
         )
     return accepted.requests, accepted.refused
 

@@ -346,7 +346,7 @@ def test_a_wait_that_fails_is_taken_up_again_and_paid_once(shop: Shop) -> None:
         session.phase("invalidate")
         said = session.show.lines  # type: ignore[attr-defined]
     assert shop.cloudfront.paths_charged == charged + 1
-    assert any(line.startswith("1 path charged, $0 if no other app") for line in said)
+    assert any(line.startswith("CloudFront counts 1 path: $0. ") for line in said)
 
 
 @pytest.mark.parametrize("problem", ["denied", "expired", "not there", "hangs"])

@@ -247,7 +247,9 @@ def test_the_month_is_warned_of_before_anything_is_asked_for(cloudfront: CloudFr
     ((text, had_asked),) = seen
     assert text.startswith("799 invalidation paths this month, 800 with these: AWS gives 1,000")
     assert not had_asked
-    assert deploy.told[-1].startswith("1 path charged, $0 if no other app")
+    assert deploy.told[-1] == (
+        "CloudFront counts 1 path: $0. This app has used 800 of the account's 1,000 free paths this month"
+    )
 
 
 def test_an_invalidation_that_does_not_end_names_the_command_that_waits_on(
