@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from fab_static.phases.run.deployment import Deployment
-from fab_static.plan.ending import Ending
-from fab_static.plan.inventory.without import option
+from collections.abc import Sequence
 
+from fab_static.errors import InventoryError
+from fab_static.phases.run.deployment import Deployment
+from fab_static.plan.ending import Ending, listed
+from fab_static.plan.inventory.without import option, without
+
+LEAVES_OUT = ("deploy", "prepare", "activate", "rollback")  # with --without
 PATIENCE_SECONDS = 600  # another deploy has most likely ended by then
 
 
@@ -25,12 +29,28 @@ def ending_of(deploy: Deployment, command: str) -> Ending:
         hosts=names,
         live=live,
         undone={host.name for host in deploy.undone},
-        next=f"fab {deploy.environment.name} {_next(deploy, command)}{option(deploy.without)}",
+        next=_called(deploy, _next(deploy, command)) + _or_without(deploy, command),
         stays=deploy.stays,
         down={host.name for host in deploy.down},
         without=deploy.without,
         is_as_before=not deploy.stays and live == dict.fromkeys(names, deploy.was_live),
     )
+
+
+def _called(deploy: Deployment, words: str, left_out: Sequence[str] = ()) -> str:
+    return f"fab {deploy.environment.name} {words}{option([*deploy.without, *left_out])}"
+
+
+def _or_without(deploy: Deployment, command: str) -> str:
+    """Return the same command without the hosts that did not answer; "" where it needs them, or takes no such words."""
+    down = [host.name for host in deploy.hosts() if host in deploy.down]
+    if not down or command.split()[0] not in LEAVES_OUT or _next(deploy, command) != command:
+        return ""
+    try:
+        without(deploy.environment, down)
+    except InventoryError:
+        return ""
+    return f", or without {listed(down)}: {_called(deploy, command, down)}"
 
 
 def _next(deploy: Deployment, command: str) -> str:

@@ -138,7 +138,7 @@ error: the host cannot be reached: connection refused
   where: edge2 (127.0.0.1:9)
   mend:  see whether it runs and its SSH server listens: ssh -p 9 deploy@127.0.0.1
   live: what was live before, on build1, edge1, web1, web2: nothing was changed; edge2 cannot be reached
-  next: fab staging rollback
+  next: fab staging rollback, or without edge2: fab staging rollback --without edge2
 """,
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from fab_static.plan.ending import Ending
 from fab_static.sessions.ending import ending_of
+from tests.unit.site import Site
 
 
 class Named(str):
@@ -75,3 +76,25 @@ def test_what_could_not_be_put_back_is_not_known() -> None:
 )
 def test_what_to_run_next_mends_what_failed(known: dict[str, Any], words: str) -> None:
     assert ending(**known).next == f"fab staging {words}"
+
+
+def test_where_a_host_did_not_answer_the_command_that_leaves_it_out_is_named(site: Site) -> None:
+    """Who has a dead host at the first deploy does not know of --without."""
+
+    def after(command: str, *down: str, **known: Any) -> str:
+        deploy = site.session._deployment()
+        deploy.down = {host for host in deploy.hosts() if host.name in down}
+        for name, value in known.items():
+            setattr(deploy, name, value)
+        return ending_of(deploy, command).next
+
+    assert after("deploy", "web1", "edge2") == (
+        "fab staging deploy, or without edge2, web1: fab staging deploy --without edge2,web1"
+    )
+    assert after("deploy", "edge2", without=("web1",)) == (
+        "fab staging deploy --without web1, or without edge2: fab staging deploy --without web1,edge2"
+    )
+    assert after("deploy", "build1") == "fab staging deploy"  # it builds
+    assert after("deploy", "web1", "web2") == "fab staging deploy"  # none would be left
+    assert after("verify", "web1") == "fab staging verify"  # it has no such option
+    assert after("deploy", "web1", instead="sign R1") == "fab staging sign R1"
