@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fab_static.doctor.findings import Finding, advice, bad, good
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.phases.run import putting
+from fab_static.phases.run.bucket_record import BucketRecord
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3
@@ -39,6 +40,9 @@ def _of(deploy: Deployment, place: S3) -> Iterator[Finding]:
         if place == deploy.environment.notes:
             subject = "S3 lock"
             yield _lock(publication, where, subject)
+            subject = "S3 record"
+            BucketRecord(publication).read()
+            yield good(where, subject, "it can be read")
     except FabStaticError as error:
         yield bad(where, subject, error.what, error.mend)
 

@@ -112,7 +112,8 @@ def _by_record(deploy: Deployment, asked: Asked) -> Asked:
         }
         return {**answer, **found, **digests}, deploy.seals.sha256(release)
     except FabStaticError as error:
-        return {**answer, "live": None, "error": error.what}, None
+        # the record alone says what is live there, and hosts do not disagree with what nobody knows
+        return {**_UNREACHED, "error": error.what}, None
 
 
 def _is_settled(hosts: Sequence[Mapping[str, Any]], origins: Sequence[Mapping[str, Any]]) -> bool:

@@ -22,7 +22,10 @@ def ending_of(deploy: Deployment, command: str) -> Ending:
         live = dict.fromkeys(names, deploy.release.id)
     else:
         states = deploy.states.items()
-        live = {host.name: one["current"] for host, one in states if host not in deploy.left}
+        unknown = {*deploy.left}
+        if deploy.environment.notes and deploy.kept is None:  # the record says it, and was not read
+            unknown.add(deploy.build)
+        live = {host.name: one["current"] for host, one in states if host not in unknown}
         if origin and origin not in deploy.left:
             live[origin.name] = origin.live
     return Ending(

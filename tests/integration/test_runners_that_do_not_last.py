@@ -16,7 +16,8 @@ import pytest
 from chaos import races
 from chaos import runners as chaos
 from fab_static import api
-from fab_static.errors import CdnError
+from fab_static.errors import CdnError, ManifestError
+from fab_static.looking.status import agreement
 from tests.integration.conftest import Told, on_this_machine, write_tiny
 from tests.strict_s3 import REGION, Fault, Stored, StrictS3
 
@@ -154,6 +155,30 @@ def test_a_bucket_that_cannot_keep_a_lock_gets_nothing_and_may_be_looked_at(
             assert words in caught.value.what
         assert (runners.live(), runners.logo()) == (live, logo)
         assert served == {key: one.body for key, one in store.objects.items() if "/lock" not in key}
+
+
+def test_a_record_that_cannot_be_read_is_no_disagreement(tmp_path: Path) -> None:
+    """What is live on the runner, it alone says. No command would bring together what does not disagree."""
+    with StrictS3("shop") as store, pytest.MonkeyPatch.context() as patch:
+        store.sign_in(patch)
+        runners = Runners(tmp_path, store)
+        with runners.one() as (session, _):
+            session.deploy()
+        live = runners.live()
+        store.objects[f"{STATIC}/.fab_static/record.json"] = Stored(b"{", {})
+        with runners.one() as (session, _):
+            found = session.status()
+            assert agreement(found) == "silent"
+            (runner,) = found["hosts"]
+            assert runner["error"].startswith("the record in the bucket cannot be read")
+            assert found["origins"][0]["live"] == live
+            bad = [one["subject"] for one in session.check() if not one["ok"]]
+            assert bad == ["S3 record"], "status names check as the cure"
+            with pytest.raises(ManifestError):
+                session.deploy()
+            ending = session.ending()
+            assert ending
+            assert dict(ending.words())["live"] == f"not known on here; {live} on s3://shop/static/"
 
 
 @pytest.fixture(scope="module")

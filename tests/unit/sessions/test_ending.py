@@ -26,7 +26,7 @@ BUCKET.live = "R1"  # type: ignore[attr-defined]
 
 def ending(command: str = "deploy", **known: Any) -> Ending:
     given: dict[str, Any] = {
-        "environment": SimpleNamespace(name="staging"),
+        "environment": SimpleNamespace(name="staging", notes=None),
         "hosts": lambda: (BUILD1, EDGE1),
         "states": {BUILD1: {"current": "R1"}, EDGE1: {"current": "R1"}},
         "origin": None,
@@ -40,6 +40,13 @@ def ending(command: str = "deploy", **known: Any) -> Ending:
         **{name: set() for name in ("left", "undone", "down")},
     }
     return ending_of(SimpleNamespace(**{**given, **known}), command)  # type: ignore[arg-type]
+
+
+def test_what_is_live_on_a_runner_is_not_known_without_the_record() -> None:
+    bucket = SimpleNamespace(name="production", notes="s3://shop/")
+    told = ending(environment=bucket, build=BUILD1, kept=None)
+    assert told.live == {"edge1": "R1"}
+    assert ending(environment=bucket, kept="the record").live["build1"] == "R1"
 
 
 def test_before_the_flip_what_hosts_said_is_live() -> None:
