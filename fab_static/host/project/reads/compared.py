@@ -64,9 +64,11 @@ def changed(
     """
     if record.get("format") != FORMAT:
         return "it was recorded by another version of fab_static"
+    then, today = record["given"], now(record["given"]["salt"])
+    if then["command"][:2] == today["command"][:2] and then["command"] != today["command"]:
+        return "build.trust, what it is to read and write, or fab_static has changed"
     if record["unseen"]:
         return "; ".join(map(str, record["unseen"]))
-    then, today = record["given"], now(record["given"]["salt"])
     if then["variables"] != today["variables"]:
         names = {**then["variables"], **today["variables"]}
         name = next(n for n in names if then["variables"].get(n) != today["variables"].get(n))

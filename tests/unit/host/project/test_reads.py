@@ -53,7 +53,7 @@ class Project:
             timeout=120,
             record={
                 "name": "compress",
-                "what": [sys.executable, "manage.py compress"],
+                "what": [sys.executable, "manage.py compress", "ours"],
                 "manage": ["compress"],
                 "inside": self.inside,
                 "builds": self.builds,
@@ -61,12 +61,12 @@ class Project:
             },
         )
 
-    def why(self, text="manage.py compress", **params):
+    def why(self, text="manage.py compress", digest="ours", **params):
         """Return why the run would not be used again, or None if it would."""
         answer = self.ask(
             "recall",
             name="compress",
-            what=[sys.executable, text],
+            what=[sys.executable, text, digest],
             folder=str(self.folder),
             environment=self.environment,
             **params,
@@ -414,6 +414,14 @@ def test_whether_it_asked_for_the_name_of_the_machine_is_noted(project, script):
 def test_another_command_is_another_run(project):
     project.run("")
     assert project.why("manage.py compress --force") == "the command has changed"
+
+
+def test_who_has_just_trusted_a_module_is_not_told_to_trust_it(project):
+    project.run('import sys; sys.audit("fab_static.unseen", "trust it")')
+    assert project.why() == "trust it"
+    assert project.why(digest="with trust") == (
+        "build.trust, what it is to read and write, or fab_static has changed"
+    )
 
 
 def test_a_record_holds_no_secret_and_is_its_users_alone(project):
