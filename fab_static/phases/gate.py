@@ -44,6 +44,7 @@ def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None
         _refuse_gaps(deploy, release, hosts)
     else:
         _refuse_no_manifest(deploy, release, hosts)
+    deploy.on(hosts, lambda host: _warn_of_late_files(deploy, host))
     if not release.staticfiles_manifest:
         _refuse_names_with_hashes(deploy, release, hosts)
     if release.manifests:
@@ -74,6 +75,24 @@ def _refuse_no_manifest(deploy: Deployment, release: Release, hosts: Sequence[Re
     mend = f"the release has no offline manifest: {cure if deploy.goes_back else ADD_COMPRESS}"
     where = f"templates and settings there, release {release.id}"
     deploy.on(hosts, lambda host: refuse_unbuilt(deploy, host, where, mend))
+
+
+def _warn_of_late_files(deploy: Deployment, host: RemoteHost) -> None:
+    """Warn of a host whose pages compress when they are asked for: into its own STATIC_ROOT, out of any release."""
+    facts = deploy.facts(host)
+    compress = facts["compress"]
+    if not compress or not compress["enabled"] or compress["offline"]:
+        return
+    if compress["root"] != facts["static_root"]:  # they go elsewhere: to a bucket, say
+        return
+    answer = deploy.project(host).ask(
+        questions.COVERAGE, questions.OfManifest(manifest="", redirect={})
+    )
+    if answer["blocks"]:
+        deploy.show.warn(
+            f"{host.name}: COMPRESS_OFFLINE is off there, so pages name files that web processes write into their own "
+            f"STATIC_ROOT, and that no release has; set it True, and {ADD_COMPRESS}"
+        )
 
 
 def _refuse_names_with_hashes(

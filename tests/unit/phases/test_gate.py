@@ -93,6 +93,28 @@ def test_a_release_without_a_manifest_is_refused_where_pages_look_blocks_up(
     gate(everywhere, release)
 
 
+def test_pages_that_compress_when_they_are_asked_for_are_told(
+    shop: Site, everywhere: Deployment
+) -> None:
+    """No static host has what they write then."""
+    shop.project.settings["web2"]["compress"]["offline"] = False
+    everywhere.forget_facts(shop.hosts["web2"])
+    gate(everywhere, everywhere.current_release())
+    assert everywhere.show.warned == [
+        "web2: COMPRESS_OFFLINE is off there, so pages name files that web processes write into their own STATIC_ROOT, "
+        "and that no release has; set it True, and add compress to build.phases in the inventory"
+    ]
+    # no page has a block; or compressor is off; or what it writes goes elsewhere
+    shop.project.answers["coverage"] = {**COVERED, "blocks": 0}
+    gate(everywhere, everywhere.current_release())
+    shop.project.answers["coverage"] = COVERED
+    for name, value in (("root", "/srv/elsewhere"), ("enabled", False)):
+        shop.project.settings["web2"]["compress"][name] = value
+        everywhere.forget_facts(shop.hosts["web2"])
+        gate(everywhere, everywhere.current_release())
+    assert len(everywhere.show.warned) == 1
+
+
 def test_a_release_without_names_with_hashes_is_refused_where_pages_print_them(
     shop: Site, everywhere: Deployment
 ) -> None:
