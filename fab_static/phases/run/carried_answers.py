@@ -38,7 +38,8 @@ def known_settings(deploy: Deployment) -> questions.Settings | None:
     """
     project = deploy.project(deploy.build)
     known = project.recall_answer(questions.SETTINGS, questions.Nothing())
-    if known or not _takes(deploy) or deploy.journal.phases:
+    has_built = not deploy.journal.phases.keys().isdisjoint(deploy.environment.build.phases)
+    if known or has_built or not _takes(deploy):
         return known
     try:
         taken = _take_settings(deploy)

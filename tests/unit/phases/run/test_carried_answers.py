@@ -100,6 +100,17 @@ def test_who_holds_no_lock_or_has_built_here_takes_no_settings(shop: Site, store
         assert left == [0]
 
 
+def test_a_runner_that_knows_what_another_one_sealed_takes_settings(
+    shop: Site, store: StrictS3
+) -> None:
+    """Where a bucket keeps the record, the journal of a runner that starts empty tells of all but the build."""
+    deploy = begun(shop, store, answers_of(shop))
+    deploy.journal.phases["seal"] = {}  # type: ignore[typeddict-item]
+    left = unpacked(shop, -1)
+    assert known_settings(deploy) is None
+    assert left == []
+
+
 def test_a_cache_that_cannot_be_read_is_told_once_and_asked_once(
     shop: Site, store: StrictS3
 ) -> None:
