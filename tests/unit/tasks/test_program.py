@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +19,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("fab_static.tasks.beginning.CHOSEN", {})
     monkeypatch.setattr(chosen, "CHOSEN", {})
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def pipes() -> Iterator[None]:
+    """Have what the program does to its process last no longer than the test: it ends with its reader."""
+    before = signal.getsignal(signal.SIGPIPE)
+    yield
+    signal.signal(signal.SIGPIPE, before)
 
 
 def run(*words: str) -> int | str | None:
