@@ -11,7 +11,7 @@ from fab_static.phases.compress import ADD_COMPRESS, gaps_refused, refuse_unbuil
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.revisions import SHORT, others, revision_of
-from fab_static.phases.run.settings import baked_settings
+from fab_static.phases.run.settings import baked_settings, staticfiles_manifest_path
 from fab_static.phases.run.stored import blocks_of
 from fab_static.plan import coverage, page_facts
 from fab_static.plan.layout import in_folder
@@ -103,8 +103,13 @@ def _refuse_names_with_hashes(
     Raises:
         ReleaseError: there every page would raise "Missing staticfiles manifest entry".
     """
-    found = {host.name: deploy.facts(host)["prints_hashed_names"] for host in hosts}
-    lines = [f"{name} has {storage}" for name, storage in found.items() if storage]
+    lines = [
+        f"{host.name} has {storage}"
+        for host in hosts
+        if (storage := deploy.facts(host)["prints_hashed_names"])
+        # an old seal names it among its files alone
+        and staticfiles_manifest_path(deploy.facts(host)) not in release.files
+    ]
     if lines:
         raise ReleaseError(
             "pages would print names with hashes, and the release has no manifest of them:\n"

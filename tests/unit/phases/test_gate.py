@@ -132,6 +132,12 @@ def test_a_release_without_names_with_hashes_is_refused_where_pages_print_them(
         "hosts, then: fab staging deploy"
     )
     gate(everywhere, replace(release, staticfiles_manifest="staticfiles.json"))
+    # seals that name it among their files alone
+    facts = shop.project.settings["web2"]
+    facts["staticfiles_manifest"] = f"{facts['static_root']}/staticfiles.json"
+    everywhere.forget_facts(shop.hosts["web2"])
+    file = next(iter(release.files.values()))
+    gate(everywhere, replace(release, files={**release.files, "staticfiles.json": file}))
 
 
 def test_web_hosts_whose_pages_would_name_other_urls_are_refused(
