@@ -61,7 +61,7 @@ def test_the_blocks_that_were_found_are_told_and_where_they_stand_is_kept(
     ("gap", "words"),
     [
         ({"missing": [GAP]}, "page.html, block 0, line 3: its key ffffffffffff… is not in the manifest"),
-        ({"failed": [{**GAP, "error": "KeyError"}]}, "fails while it is rendered for its key"),
+        ({"failed": [{**GAP, "error": "KeyError"}]}, "cannot be rendered for its key"),
         (
             {"broken": [{"engine": "django", "template": "a.html", "error": "Invalid block tag", "has_compress": True}]},
             "a.html does not parse, and holds a compress block: Invalid block tag",
