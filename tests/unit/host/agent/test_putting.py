@@ -22,6 +22,10 @@ from tests.unit.host.agent.rooms import replace
 SIGNATURE = b"\xab" * 32
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # 32 connect at once: of 5 that wait, a busy machine resets others
+
+
 class Store:
     """A server that takes PUTs, and answers them in turn as it is told; then all with 200."""
 
@@ -50,7 +54,7 @@ class Store:
             def log_message(self, *_words):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.base = f"http://127.0.0.1:{self.server.server_port}/shop/"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
