@@ -400,6 +400,7 @@ class Fleet:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_PROFILE": "default",
             "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
         }

@@ -16,12 +16,15 @@ def pytest_configure(config) -> None:
 
     A process that `nohup` started, or a shell in its background, ignores them, and so do its children.
 
-    Logs and reports of tests go into a folder that goes with them: the developer may have a `shop` in production.
+    Logs, reports and caches of tests go into a folder that goes with them: the developer may have a `shop` in production.
+    What pip has fetched stays where it is.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     state = tempfile.mkdtemp(prefix="fab-static-state-")
     os.environ["XDG_STATE_HOME"] = state
+    os.environ.setdefault("PIP_CACHE_DIR", str(Path("~/.cache/pip").expanduser()))
+    os.environ["XDG_CACHE_HOME"] = f"{state}/cache"
     config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
 
 
