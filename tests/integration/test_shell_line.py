@@ -28,7 +28,7 @@ class Phase(Project):
             timeout=timeout,
             record={
                 "name": "compress",
-                "what": [sys.executable, "manage.py compress"],
+                "what": [sys.executable, "manage.py compress", "ours"],
                 "folder": str(self.folder),
                 "reads": list(reads),
                 "writes": list(writes),

@@ -576,8 +576,8 @@ def test_a_block_that_compress_drops_without_a_word_is_told(make_built):
     ]
     assert answer["missing"] == []
     assert coverage.problems(answer) == [
-        "page.html, block 0, line 2 fails while it is rendered for its key, which compress does not "
-        "tell: ValueError: lost"
+        "page.html, block 0, line 2 cannot be rendered for its key, and compress does not say so: "
+        "ValueError: lost"
     ]
 
 
