@@ -10,6 +10,8 @@ import ctypes
 import os
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,11 +103,18 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+# A process begins with the memory of who starts it, which counts: so that is a small one, and not this one.
+_PEAK = """
+import os, sys
+process = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(process, 0)
+open(sys.argv[1], "w").write(str(used.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status) and 1)
+"""
+
+
 def peak_megabytes(command: Sequence[str | Path], **options: Any) -> float:
-    """Run a command; return the most memory that it held by itself, without what it started, in MB."""
-    process = subprocess.Popen(command, **options)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, list(command))
-    return used.ru_maxrss * 1024 / 1e6
+    """Run a command, by its path; return the most memory that it held itself, without what it started, in MB."""
+    with tempfile.NamedTemporaryFile("r") as told:
+        subprocess.run([sys.executable, "-ISc", _PEAK, told.name, *command], check=True, **options)
+        return int(told.read()) * 1024 / 1e6
