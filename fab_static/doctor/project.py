@@ -11,6 +11,7 @@ from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.revisions import SHORT, others, revision_of
+from fab_static.phases.run.settings import reads_offline_manifest
 from fab_static.plan.build_order import command_missing
 from fab_static.plan.inventory import Build, expand_url
 from fab_static.plan.wire import asks, questions, verbs
@@ -180,8 +181,7 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     here, there = deploy.facts(host), deploy.facts(deploy.build)
     yield from _other_urls(host.name, here, there, deploy.build.name)
     yield from _other_libraries(host.name, here, there, deploy.build.name)
-    compress = here["compress"]
-    if compress and not (compress["enabled"] and compress["offline"]):
+    if here["compress"] and not reads_offline_manifest(here):
         yield bad(
             host.name,
             "settings",

@@ -87,13 +87,17 @@ def refuse_unbuilt(
     """
     if not reads_offline_manifest(deploy.facts(host)):
         return
-    # "": what is live, and pages read now, may have a manifest
-    answer = deploy.project(host).ask(
-        questions.COVERAGE, questions.OfManifest(manifest="", redirect={})
-    )
+    answer = asked_without_manifest(deploy, host)
     if coverage.wants_manifest(answer):
         refused = gaps_refused(answer, [], where=f"{host.name}: {where}")
         raise BuildError(refused.what, where=refused.where, mend=mend)
+
+
+def asked_without_manifest(deploy: Deployment, host: RemoteHost) -> questions.Coverage:
+    """Return what a host's project answers where no block is in a manifest, whatever is live and has one."""
+    return deploy.project(host).ask(
+        questions.COVERAGE, questions.OfManifest(manifest="", redirect={})
+    )
 
 
 def _refuse_a_cdn(answer: questions.Coverage, *, where: str) -> None:

@@ -7,7 +7,13 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 
 from fab_static.errors import FabStaticError, ReleaseError
-from fab_static.phases.compress import ADD_COMPRESS, gaps_refused, refuse_unbuilt, request_of
+from fab_static.phases.compress import (
+    ADD_COMPRESS,
+    asked_without_manifest,
+    gaps_refused,
+    refuse_unbuilt,
+    request_of,
+)
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.entries import refuse_missed_entries
 from fab_static.phases.run.revisions import SHORT, others, revision_of
@@ -85,10 +91,7 @@ def _warn_of_late_files(deploy: Deployment, host: RemoteHost) -> None:
         return
     if compress["root"] != facts["static_root"]:  # they go elsewhere: to a bucket, say
         return
-    answer = deploy.project(host).ask(
-        questions.COVERAGE, questions.OfManifest(manifest="", redirect={})
-    )
-    if answer["blocks"]:
+    if asked_without_manifest(deploy, host)["blocks"]:
         deploy.show.warn(
             f"{host.name}: COMPRESS_OFFLINE is off there, so pages name files that web processes write into their own "
             f"STATIC_ROOT, and that no release has; set it True, and {ADD_COMPRESS}"
