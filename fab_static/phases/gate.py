@@ -84,7 +84,7 @@ def _refuse_no_manifest(deploy: Deployment, release: Release, hosts: Sequence[Re
 
 
 def _warn_of_late_files(deploy: Deployment, host: RemoteHost) -> None:
-    """Warn of a host whose pages compress when they are asked for: into its own STATIC_ROOT, out of any release."""
+    """Warn of a host whose pages compress when they are asked for: what they write is in no release."""
     facts = deploy.facts(host)
     compress = facts["compress"]
     if not compress or not compress["enabled"] or compress["offline"]:
