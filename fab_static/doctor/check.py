@@ -16,7 +16,7 @@ from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.doctor.hosts import of_host
 from fab_static.doctor.project import of_build, of_revisions, of_web
-from fab_static.doctor.signatures import of_own_key, of_signers
+from fab_static.doctor.signatures import of_lines, of_own_key, of_signers
 from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
 from fab_static.errors import FabStaticError
@@ -69,7 +69,7 @@ def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts
 
 
 def _of_signers(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding]:
-    findings = of_own_key(deploy)
+    findings = [*of_own_key(deploy), *of_lines(deploy)]
     told, unasked = deploy.fleet.attempt(hosts, lambda host: of_signers(deploy, host))
     findings += [finding for some in told.values() for finding in some]
     return findings + [

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from fab_static.doctor.findings import Finding, bad, good
+from fab_static.doctor.findings import Finding, advice, bad, good
+from fab_static.errors import FabStaticError
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.signing import trust_of
+from fab_static.phases.run.signing import keys_in, refuse_unusable_key, trust_of
 from fab_static.plan.wire import verbs
 from fab_static.remote import RemoteHost
 
 
 def of_own_key(deploy: Deployment) -> list[Finding]:
     """Return what is wrong with the key that this machine signs with, or nothing where it does not sign, or all is well."""
-    key, signers = deploy.environment.release.sign_with, deploy.environment.release.allowed_signers
-    trust = trust_of(deploy.environment)
-    if not (key and trust) or trust.may_allow(key):
+    try:
+        refuse_unusable_key(deploy.environment)
+    except FabStaticError as error:
+        return [bad("here", "release.sign_with", error.what, error.mend)]
+    return []
+
+
+def of_lines(deploy: Deployment) -> list[Finding]:
+    """Return what counts of a key of which the inventory's lists say more than one thing."""
+    trust, subject = trust_of(deploy.environment), "release.allowed_signers"
+    if trust is None:
         return []
-    what = f"{signers} does not have {key}, or it was revoked: what it signs goes live nowhere"
-    cure = "name a key whose public half is on a line of release.allowed_signers"
-    return [bad("here", "release.sign_with", what, cure)]
+    found, revoked = [], keys_in(trust.revoked)
+    for key, numbers in keys_in(trust.signers).items():
+        lines = f"line{'s' * (len(numbers) > 1)} {' and '.join(map(str, numbers))}"
+        if key in revoked:
+            what = f"the key on {lines} was revoked: what it signed goes live nowhere"
+            found.append(advice("here", subject, what, "take it out of the list"))
+        elif len(numbers) > 1:
+            what = f"{lines} have the same key: what it signs counts where one of them allows it"
+            found.append(good("here", subject, what))
+    return found
 
 
 def of_signers(deploy: Deployment, host: RemoteHost) -> list[Finding]:

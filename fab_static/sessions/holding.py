@@ -11,10 +11,9 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.foreseeing import foresee_beginning, packing
 from fab_static.phases.run.lock import Ownership
 from fab_static.phases.run.locking import lock_of
-from fab_static.phases.run.own_key import refuse_no_key
 from fab_static.phases.run.record_here import bring_here, save
 from fab_static.phases.run.settling import settle
-from fab_static.phases.run.signing import trust_of
+from fab_static.phases.run.signing import refuse_unusable_key, trust_of
 from fab_static.plan.ending import Ending
 from fab_static.plan.inventory import Environment
 from fab_static.plan.spelling import task_name
@@ -22,14 +21,16 @@ from fab_static.telling.run import Telling
 
 
 def refuse_unusable(environment: Environment, *, signs: bool) -> None:
-    """Refuse lists of signers, and where it `signs` a key, that are not on this machine, before a build for nothing.
+    """Refuse lists of signers that are not on this machine, and where it `signs` a key that cannot, before a build for nothing.
 
     Raises:
-        InventoryError: one is not; nothing was contacted.
+        InventoryError: saying why; nothing was contacted.
+        ReleaseError: this machine cannot check signatures; nothing was contacted.
     """
-    trust_of(environment)
-    if signs and environment.release.sign_with:
-        refuse_no_key(environment.release.sign_with)
+    if signs:
+        refuse_unusable_key(environment)
+    else:
+        trust_of(environment)
 
 
 @contextmanager

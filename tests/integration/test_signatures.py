@@ -111,6 +111,15 @@ def test_a_signed_fleet_from_its_first_deploy_to_a_new_key(tmp_path: Path) -> No
     assert desk.live() == latest
 
 
+def test_a_wrong_key_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    anna, other = key(tmp_path, "anna"), key(tmp_path, "other")
+    desk.write(sign_with=str(other), allowed_signers=str(allow(tmp_path, anna)))
+    for words in (["deploy"], ["prepare"], ["sign"], ["seal"]):
+        assert f"what {other} signs goes live nowhere" in desk.fab(*words, code=2)
+    assert not (tmp_path / "static").exists()
+
+
 def test_a_key_that_was_lost_is_revoked_and_what_it_signed_comes_in_no_more(tmp_path: Path) -> None:
     """Though a line of the list still has it: not by an archive, and not by an operator who knows of no list."""
     desk = Desk(tmp_path)

@@ -19,6 +19,8 @@ from fab_static.host.agent.waiting import waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterator
+
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
@@ -34,6 +36,7 @@ OF_SIGNERS = "fab_static-signers"
 MOST = 1 << 20  # bytes of a list
 MOST_BESIDE = 1 << 16
 SECONDS = 30  # that ssh-keygen may take
+TOO_OLD = ("unknown option", "illegal option", "invalid option")  # it knows no signatures
 
 
 def signed_words(sha256: str) -> bytes:
@@ -155,21 +158,41 @@ def why_untrusted(
     try:
         with open(path, "xb") as file:
             file.write(signature)
-        found = ssh_keygen(["-Y", "find-principals", "-s", path, "-f", signers])[1]
         check = ["-Y", "verify", "-f", signers, "-n", namespace, "-s", path]
         revoked = os.path.join(os.path.dirname(signers), REVOKED)
         if os.path.lexists(revoked):
             check += ["-r", revoked]
         why = "none of the allowed signers made the signature"
-        for name in found.replace(",", "\n").splitlines():  # commas: as 8.2 writes several
-            if name[:1] not in ("", "!"):
-                code, _, why = ssh_keygen([*check, "-I", name], words)
-                if code == 0:
-                    return None
+        for name in names_of(path, signers):
+            code, _, why = ssh_keygen([*check, "-I", name], words)
+            if code == 0:
+                return None
         return why
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def names_of(signature: str, signers: str) -> Iterator[str]:
+    """Yield the names that a list gives to who made a signature; the first line that has the key comes first.
+
+    ssh-keygen finds that line alone, whatever it is for; so the lines are looked through one by one after it.
+    """
+    found = names_in(signature, signers)
+    yield from found
+    if not found:
+        return
+    with open(signers, "rb") as file:
+        for line in file:
+            yield from (
+                name for name in names_in(signature, "/dev/stdin", line) if name not in found
+            )
+
+
+def names_in(signature: str, signers: str, data: bytes = b"") -> list[str]:
+    found = ssh_keygen(["-Y", "find-principals", "-s", signature, "-f", signers], data)[1]
+    names = found.replace(",", "\n").splitlines()  # commas: as 8.2 writes several
+    return [name for name in names if name[:1] not in ("", "!")]
 
 
 def ssh_keygen(words: list[str], data: bytes = b"") -> tuple[int, str, str]:
@@ -192,7 +215,7 @@ def ssh_keygen(words: list[str], data: bytes = b"") -> tuple[int, str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise no_ssh_keygen(str(error)) from None
     found, said = (text.decode("utf-8", "replace") for text in (ran.stdout, ran.stderr))
-    if "unknown option" in said or "illegal option" in said or "invalid option" in said:
+    if any(word in said for word in TOO_OLD):
         raise no_ssh_keygen("it is older than 8.2")
     return ran.returncode, found, (found + said).strip().split("\n")[-1]
 

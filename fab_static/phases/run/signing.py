@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from fab_static.errors import InventoryError, ReleaseError
@@ -24,7 +25,7 @@ from fab_static.host.agent.trust import (
     why_untrusted,
 )
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.own_key import public_key, sign
+from fab_static.phases.run.own_key import TRIAL, public_key, sign, tried
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
@@ -48,13 +49,10 @@ class Trust:
 
     def may_allow(self, key: str) -> bool:
         """Tell whether what `release.sign_with` makes may count; it does not where its public key is on no line."""
-        public, signers = public_key(key), self.signers.decode(errors="replace")
-        if public is None or "cert-authority" in signers:
+        public = public_key(key)
+        if public is None or b"cert-authority" in self.signers:
             return True  # only a signature tells
-        return (
-            public in signers.split()
-            and public not in self.revoked.decode(errors="replace").split()
-        )
+        return public in keys_in(self.signers) and public not in keys_in(self.revoked)
 
     def why_not(self, words: bytes, signature: str, namespace: str) -> str | None:
         """Return why a signature of these words counts for nothing, or None if it counts.
@@ -98,8 +96,7 @@ def trust_of(environment: Environment) -> Trust | None:
     if releases.allowed_signers is None:
         return None
     signers = _read("allowed_signers", releases.allowed_signers)
-    lines = [line for line in signers.decode(errors="replace").splitlines() if line[:1] != "#"]
-    if not any(word.startswith(KEYS) for line in lines for word in line.split()[1:]):
+    if not keys_in(signers):
         raise InventoryError(
             "nobody is an allowed signer, so that no release could go live",
             where=f"release.allowed_signers: {releases.allowed_signers}",
@@ -108,6 +105,17 @@ def trust_of(environment: Environment) -> Trust | None:
     if releases.revoked_keys is None:
         return Trust(signers, b"")
     return Trust(signers, _read("revoked_keys", releases.revoked_keys))
+
+
+def keys_in(text: bytes) -> dict[str, list[int]]:
+    """Return the public keys in a list, in base64, and the numbers of the lines that have each."""
+    found: dict[str, list[int]] = {}
+    for at, line in enumerate(text.decode(errors="replace").splitlines(), 1):
+        words = [] if line.startswith("#") else line.split()
+        keys = [key for kind, key in pairwise(words) if kind.startswith(KEYS)]
+        for key in keys[:1]:
+            found.setdefault(key, []).append(at)
+    return found
 
 
 FORMS = {
@@ -125,6 +133,32 @@ def _read(key: str, name: str) -> bytes:
             where=f"release.{key}: {name}",
             mend=f"write it: {FORMS[key]}",
         ) from error
+
+
+def refuse_unusable_key(environment: Environment) -> None:
+    """Refuse a key of this machine that cannot sign, or whose signature would count nowhere, before a build for nothing.
+
+    It signs words that mean nothing; where somebody would be asked for that, it is looked up in the list alone.
+
+    Raises:
+        InventoryError: `release.sign_with` cannot be used.
+        ReleaseError: this machine cannot check signatures.
+    """
+    key, trust = environment.release.sign_with, trust_of(environment)
+    signature = tried(key) if key else None
+    if key is None or trust is None:
+        return
+    if signature:
+        why = trust.why_not(TRIAL, signature, OF_RELEASES)
+    else:
+        why = None if trust.may_allow(key) else "no line of the list has it, or it was revoked"
+    if why:
+        raise InventoryError(
+            f"what {key} signs goes live nowhere: {why}",
+            where=f"release.sign_with, against release.allowed_signers: {environment.release.allowed_signers}",
+            mend="name a key in release.sign_with whose public half is on a line of that list, and that was not revoked; "
+            "or add its line: docs/archives.md",
+        )
 
 
 def refuse_untrusted(deploy: Deployment, release: Release) -> None:

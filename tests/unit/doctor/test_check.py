@@ -51,6 +51,7 @@ class Doctor:
         monkeypatch.setattr(check, "of_revisions", lambda *_: ())
         monkeypatch.setattr(check, "of_signers", lambda *_: [])
         monkeypatch.setattr(check, "of_own_key", lambda _: [])
+        monkeypatch.setattr(check, "of_lines", lambda _: [])
         monkeypatch.setattr(check, "of_way", lambda host: self._asked("ssh_config", host))
         monkeypatch.setattr(check, "of_host", lambda host: (self._asked("SSH", host), {}))
         monkeypatch.setattr(check.origin_doctor, "check", self._part("nginx"))

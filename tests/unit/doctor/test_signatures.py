@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fab_static.doctor.signatures import of_own_key, of_signers
+from fab_static.doctor.signatures import of_lines, of_own_key, of_signers
 from fab_static.phases.run.signing import bring_trust
 from tests.unit.signing import inventory, key, revoke
 from tests.unit.site import Site
@@ -48,7 +48,22 @@ def test_a_key_that_nobody_allows_is_bad(site: Site) -> None:
     site.open(inventory(site.folder, ben, anna))
     (told,) = of_own_key(site.deployment())
     assert told["what"] == (
-        f"{site.folder / 'allowed_signers'} does not have {ben}, or it was revoked: what it signs goes live nowhere"
+        f"what {ben} signs goes live nowhere: none of the allowed signers made the signature"
     )
     site.open(inventory(site.folder, anna, anna, ben, revoked=revoke(site.folder, anna)))
-    assert len(of_own_key(site.deployment())) == 1
+    (told,) = of_own_key(site.deployment())
+    assert "release.revoked_keys has the key" in told["what"]
+    site.open(inventory(site.folder, site.folder / "nowhere", anna))
+    (told,) = of_own_key(site.deployment())
+    assert "there is no such file" in told["what"]
+
+
+def test_what_counts_of_a_key_that_is_on_several_lines_or_revoked_too(site: Site) -> None:
+    anna, ben, eve = (key(site.folder, name) for name in ("anna", "ben", "eve"))
+    site.open(inventory(site.folder, anna, anna, ben, anna, eve, revoked=revoke(site.folder, eve)))
+    assert [(one["ok"], one["what"]) for one in of_lines(site.deployment())] == [
+        (True, "lines 2 and 4 have the same key: what it signs counts where one of them allows it"),
+        (True, "the key on line 5 was revoked: what it signed goes live nowhere"),
+    ]
+    site.open(inventory(site.folder, anna, anna, ben))
+    assert of_lines(site.deployment()) == []

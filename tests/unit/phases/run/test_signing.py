@@ -265,6 +265,9 @@ def test_no_seal_that_is_not_signed_takes_the_place_of_another(
         "not a line of such a list\nanna@example.com {key}\n",
         'anna@example.com valid-before="20200101" {key}\nben@example.com {key}\n',
         'anna@example.com namespaces="git" {key}\nanna@example.com {key}\n',
+        'anna@example.com namespaces="git" {key}\nben@example.com {key}\n',
+        '"Anna B" namespaces="git" {key}\n\n# and\n"Anna B, at work" namespaces="fab_*" {key}',
+        '*@example.com namespaces="git" {key}\nc?@example.com {key}\n',
         "!eve@example.com,*@example.com {key}\n",
         "eve@example.com,anna@example.com {key}",
         "anna@example.com {key}\r\n",
@@ -278,6 +281,17 @@ def test_a_list_means_what_it_means_to_ssh_keygen(site: Site, first: Path, text:
     bring_trust(site.deployment())
     sign_here(site, OLD)
     flip_provisionally(site.hosts["edge1"], OLD)
+
+
+def test_a_key_on_two_lines_that_is_revoked_counts_by_neither(
+    site: Site, first: Path, second: Path
+) -> None:
+    trusting(site, second, first, second, revoked=revoke(site.folder, first))
+    public = " ".join(first.with_suffix(".pub").read_text().split()[:2])
+    path = site.folder / "allowed_signers"
+    path.write_text(f"{path.read_text()}ben@example.com {public}\n")
+    bring_trust(site.deployment())
+    assert "is signed by nobody" in refused_flip_of(site, first)
 
 
 def kept(site: Site, host: str = "edge1") -> bytes:
@@ -477,6 +491,32 @@ def test_a_key_that_does_not_sign_fails_and_is_no_bad_input(site: Site, first: P
     site.open(inventory(site.folder, None, first))
     with pytest.raises(InventoryError, match="there is no key to sign with"):
         sign_here(site, OLD)
+
+
+def test_a_key_that_counts_nowhere_is_bad_input_before_anything_is_contacted(
+    site: Site, first: Path, second: Path
+) -> None:
+    """A build for nothing takes minutes: `deploy`, `prepare`, `seal` and `sign` say so at once."""
+    signers = inventory(site.folder, second, first)
+    for more in (signers, inventory(site.folder, first, first, revoked=revoke(site.folder, first))):
+        site.open(more)
+        site.asked.clear()
+        for run in ("deploy", "prepare", "sign", "phase"):
+            words = ["seal"] if run == "phase" else []
+            with pytest.raises(InventoryError, match="signs goes live nowhere"):
+                getattr(site.session, run)(*words)
+        assert site.asked == []
+
+
+def test_a_token_is_looked_up_in_the_list_alone(site: Site, first: Path) -> None:
+    token = site.folder / "token"
+    token.write_text("what a token needs\n")
+    token.with_suffix(".pub").write_text("sk-ssh-ed25519@openssh.com AAAA anna\n")
+    site.open(inventory(site.folder, token, first))
+    with pytest.raises(InventoryError, match="no line of the list has it"):
+        signing.refuse_unusable_key(site.session.environment)
+    site.open(inventory(site.folder, token, first, token))
+    signing.refuse_unusable_key(site.session.environment)
 
 
 # ---- archives
