@@ -15,7 +15,7 @@ from fab_static.doctor import cdn as cdn_doctor
 from fab_static.doctor import origin as origin_doctor
 from fab_static.doctor.findings import Finding, bad, good
 from fab_static.doctor.hosts import of_host
-from fab_static.doctor.project import of_build, of_revisions, of_web
+from fab_static.doctor.project import of_build, of_manifests, of_revisions, of_web
 from fab_static.doctor.signatures import of_lines, of_own_key, of_signers
 from fab_static.doctor.ssh import of_way, told_of
 from fab_static.doctor.templates import of_templates
@@ -88,9 +88,12 @@ def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Fin
             findings += _whole(host.name, "templates", partial(of_templates, deploy, host))
     if deploy.build in whole:
         findings += _whole("hosts", "revision", partial(of_revisions, deploy, whole))
+        rendering = deploy.hosts("web") or (deploy.build,)
         for host in whole:
             if "web" in host.roles:
                 findings += _whole(host.name, "web", partial(of_web, deploy, host))
+            if host in rendering:
+                findings += _whole(host.name, "bundlers", partial(of_manifests, deploy, host))
     return findings
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fab_static.doctor.findings import Finding, advice, bad, good
-from fab_static.errors import BuildError
+from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.compress import refuse_unbuilt
 from fab_static.phases.run import static_root, tracing
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.entries import refuse_unmade
 from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.revisions import SHORT, others, revision_of
 from fab_static.phases.run.settings import reads_offline_manifest
@@ -190,6 +191,14 @@ def of_web(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
         )
     if deploy.environment.web.check:
         yield _answering(host, expand_url(deploy.environment.web.check, host.host))
+
+
+def of_manifests(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
+    """Yield that tags ask manifests of bundlers that no phase makes, as far as is known before the seal."""
+    try:
+        refuse_unmade(deploy, host)
+    except ManifestError as error:
+        yield bad(host.name, "bundlers", error.what, error.mend)
 
 
 def _other_urls(

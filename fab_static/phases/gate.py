@@ -36,7 +36,7 @@ def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None
     Raises:
         BuildError: a page would miss a compress block; every one is named.
         ReleaseError: pages would name other URLs, or print names of a staticfiles.json that it has not.
-        ManifestError: a page would miss an entry of a bundler; every one is named.
+        ManifestError: a page would miss an entry of a bundler, or its manifest; every one is named.
     """
     hosts = deploy.hosts("web") if only is None else only
     if not hosts:
@@ -53,11 +53,9 @@ def gate(deploy: Deployment, release: Release, only: Sequence[RemoteHost] | None
     deploy.on(hosts, lambda host: _warn_of_late_files(deploy, host))
     if not release.staticfiles_manifest:
         _refuse_names_with_hashes(deploy, release, hosts)
-    if release.manifests:
-        deploy.on(
-            hosts,
-            lambda host: refuse_missed_entries(deploy, host, release.manifests, release.files),
-        )
+    deploy.on(
+        hosts, lambda host: refuse_missed_entries(deploy, host, release.manifests, release.files)
+    )
     _refuse_other_urls(deploy, release, hosts)
 
 

@@ -171,7 +171,7 @@ def test_one_that_names_a_lost_file_goes_live_nowhere(tmp_path: Path, code: Path
         assert session.status()["live"] == first.id
 
 
-def test_one_that_nobody_makes_is_told_and_refused_where_the_inventory_names_it(
+def test_one_that_nobody_makes_is_told_and_refused_where_a_page_or_the_inventory_needs_it(
     tmp_path: Path, code: Path
 ) -> None:
     pack = {
@@ -181,6 +181,9 @@ def test_one_that_nobody_makes_is_told_and_refused_where_the_inventory_names_it(
     }
     asked = {**inventory(tmp_path), "build": {"phases": [pack, "collectstatic"]}}
     with on_this_machine(code, **asked) as (session, told):
+        with pytest.raises(ManifestError, match=r"'lazy' %}: there would be no stats\.json"):
+            session.deploy()
+        (tmp_path / "web1/code/stats.json").write_text("{}")  # it came with the code
         session.deploy()
         assert any(
             "stats.json, which web processes read (webpack_loader)" in one for one in told.warned
@@ -189,6 +192,45 @@ def test_one_that_nobody_makes_is_told_and_refused_where_the_inventory_names_it(
     refused = pytest.raises(FabStaticError, match=r"no phase has made .*stats\.json")
     with on_this_machine(code, **asked) as (session, _), refused:
         session.deploy()
+
+
+VITE_ALONE = {
+    "shop/templates/page.html": "{% load django_vite %}{% vite_asset 'frontend/main.js' %}"
+}
+
+
+def test_a_web_host_that_alone_reads_a_manifest_is_refused_before_anything_is_live(
+    tmp_path: Path, code: Path
+) -> None:
+    """No release has what the build host's settings do not name: the gate, a rollback and `check` say so alike."""
+    web = tmp_path / "web1/code"
+    for host in (code, web):
+        write_without_webpack(host)
+    with on_this_machine(code, **inventory(tmp_path)) as (session, _):
+        first = session.deploy().current_release()
+        for host in (code, web):
+            plain_project.write(host, SETTINGS, FILES)
+        second = session.deploy().current_release()
+        refused = pytest.raises(ManifestError, match=r"'lazy' %}: there would be no stats\.json")
+        with refused as caught:  # its link leads into the release that is live
+            session.rollback()
+        assert caught.value.mend.startswith("go back to a release that has stats.json")
+        write_without_webpack(code)
+        with refused as caught:
+            session.deploy()
+        assert caught.value.where == "web1: templates and settings there"
+        assert session.status()["live"] == second.id
+        told = [one for one in session.check() if "there would be no stats.json" in one["what"]]
+        assert [(one["where"], one["ok"]) for one in told] == [("web1", False)]
+        (web / "stats.json").unlink()
+        (web / "stats.json").write_text("{}")  # it came with the code
+        session.rollback()
+        assert session.status()["live"] == first.id
+
+
+def write_without_webpack(code: Path) -> None:
+    settings = SETTINGS.replace(', "webpack_loader"', "")
+    plain_project.write(code, settings, {**FILES, **VITE_ALONE})
 
 
 def test_a_manifest_that_collectstatic_collects_too_is_no_stranger_on_a_host_that_renders(

@@ -116,7 +116,7 @@ def _manifest_loader() -> Iterator[tuple[str, Reader]]:
     for one in folders:
         below, place = one if isinstance(one, (list, tuple)) else ("", one)
         path = absolute(os.path.join(str(place), name))
-        if folder or (path and os.path.isfile(path)):
+        if folder or len(folders) == 1 or (path and os.path.isfile(path)):
             yield "", Reader(path, below, is_known)
             return
 

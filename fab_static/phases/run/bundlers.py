@@ -94,14 +94,15 @@ def _as_built(
     files: Mapping[str, File],
     listing: Listing,
 ) -> File | None:
-    inside = _in_static_root(deploy, one, deploy.build)
+    inside = in_static_root(deploy, one, deploy.build)
     if inside is not None:
         return files.get(inside)
     known = listing["extra"].get(one.path)
     return File(*known) if known else None
 
 
-def _in_static_root(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> str | None:
+def in_static_root(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> str | None:
+    """Return a manifest's path below the static root of a host, or None if it lies beside that."""
     root, path = deploy.facts(host)["static_root"], PurePosixPath(one.path)
     return str(path.relative_to(root)) if root and path.is_relative_to(root) else None
 
@@ -152,7 +153,7 @@ def folders_of(deploy: Deployment, one: BundlerManifest, host: RemoteHost) -> li
     """Return the folders of the static root to which a manifest's names may be relative, the likeliest first."""
     if one.below is not None:
         return [one.below]
-    inside = _in_static_root(deploy, one, host)
+    inside = in_static_root(deploy, one, host)
     return ["", *(map(str, PurePosixPath(inside).parents) if inside else ())]
 
 

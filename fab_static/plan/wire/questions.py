@@ -48,6 +48,12 @@ class Name(TypedDict):
     name: str
 
 
+class OfEntries(TypedDict):
+    """Manifests of bundlers that a release lacks, by their paths: is a file there anyway?"""
+
+    lacking: list[str]
+
+
 class OfManifest(TypedDict):
     """The offline manifest to look blocks up in; "": there is none; null: the one that the project's pages read."""
 
@@ -399,7 +405,7 @@ class Lint(TypedDict):
 class Asking(TypedDict):
     """What a tag asks a manifest for; see host/project/entries/tags.py.
 
-    `lookup` says what the name must be there. `manifest` is the path of the file; None: the inventory names it.
+    `lookup` says what the name must be there; "something": the page alone knows it. `manifest` is the path of the file; None: the inventory names it.
     """
 
     name: str
@@ -419,9 +425,13 @@ class EntryUse(Asking):
 
 
 class Entries(TypedDict):
-    """Every tag whose name stands in quotes."""
+    """Every tag that asks a manifest; and of the manifests that a release lacks, those that are files there.
+
+    `there` maps such a path to where it leads as a link; "" where it is a file.
+    """
 
     uses: list[EntryUse]
+    there: dict[str, str]
 
 
 # ---- answers: what templates promise of static files
@@ -470,5 +480,5 @@ COLLECTED = Question("collected", OfCollectstatic, Collected, is_remembered=True
 FAULTS = Question("faults", OfCollectstatic, Faults)
 COVERAGE = Question("coverage", OfManifest, Coverage, is_remembered=True)
 LINT = Question("lint", Nothing, Lint)
-ENTRIES = Question("entries", Nothing, Entries, is_remembered=True)
+ENTRIES = Question("entries", OfEntries, Entries, is_remembered=True)
 INTEGRITY = Question("integrity", Nothing, Integrity, is_remembered=True)

@@ -46,7 +46,7 @@ class Doctor:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken: set[tuple[str, str]] = set()
         self.shared: list[Any] = []
-        for name in ("of_build", "of_templates", "of_web"):
+        for name in ("of_build", "of_templates", "of_web", "of_manifests"):
             monkeypatch.setattr(check, name, self._part(name))
         monkeypatch.setattr(check, "of_revisions", lambda *_: ())
         monkeypatch.setattr(check, "of_signers", lambda *_: [])
@@ -91,7 +91,8 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
 
 EVERYTHING = [
     *(f"{name} {part}" for name, _ in HOSTS for part in ("ssh_config", "SSH")),
-    *("build1 of_build", "build1 of_templates", "web1 of_web", "web2 of_web"),
+    *("build1 of_build", "build1 of_templates"),
+    *("web1 of_web", "web1 of_manifests", "web2 of_web", "web2 of_manifests"),
     *("edge1 nginx", "web2 nginx", "cdn CDN"),
 ]
 
@@ -101,7 +102,9 @@ def test_each_host_is_asked_what_its_roles_need(doctor: Doctor) -> None:
 
 
 def test_that_images_stand_for_web_hosts_is_told(doctor: Doctor) -> None:
-    (told,) = [one for one in doctor.found(HOSTS[:2]) if one["subject"] == "web"]
+    found = doctor.found(HOSTS[:2])
+    assert [one["where"] for one in found if one["subject"] == "of_manifests"] == ["build1"]
+    (told,) = [one for one in found if one["subject"] == "web"]
     assert told["ok"]
     assert told["what"] == (
         "no host has the role web: images carry the manifests. Where one is made, ask the gate: "
@@ -112,15 +115,19 @@ def test_that_images_stand_for_web_hosts_is_told(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("broken", "told", "unasked"),
     [
-        (("SSH", "web2"), "web2 SSH BAD", ["web2 SSH", "web2 of_web", "web2 nginx"]),
-        (("project", "web1"), "web1 project BAD", ["web1 of_web"]),
+        (
+            ("SSH", "web2"),
+            "web2 SSH BAD",
+            ["web2 SSH", "web2 of_web", "web2 of_manifests", "web2 nginx"],
+        ),
+        (("project", "web1"), "web1 project BAD", ["web1 of_web", "web1 of_manifests"]),
         (("nginx", "edge1"), "edge1 nginx BAD", ["edge1 nginx"]),
         (("of_build", "build1"), "build1 project BAD", ["build1 of_build"]),
         (("of_web", "web1"), "web1 web BAD", ["web1 of_web"]),
         (
             ("project", "build1"),  # pages are compared with what it says
             "build1 project BAD",
-            ["build1 of_build", "build1 of_templates", "web1 of_web", "web2 of_web"],
+            [one for one in EVERYTHING if " of_" in one],
         ),
     ],
 )
@@ -142,7 +149,7 @@ def test_a_host_that_refuses_whatever_is_asked_is_asked_no_more(
     monkeypatch.setattr(
         check, "of_host", lambda host: (refused, None) if host.name == "web2" else told(host)
     )
-    unasked = {"web2 SSH", "web2 of_web", "web2 nginx"}
+    unasked = {"web2 SSH", "web2 of_web", "web2 of_manifests", "web2 nginx"}
     assert sorted(doctor.asked()) == sorted([*({*EVERYTHING} - unasked), "web2 deploy_to BAD"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fab_static.errors import BuildError, ReleaseError
+from fab_static.errors import BuildError, ManifestError, ReleaseError
 from fab_static.phases.gate import built_of, gate, where_read
 from fab_static.phases.run.deployment import Deployment
 from fab_static.plan import page_facts
@@ -138,6 +138,36 @@ def test_a_release_without_names_with_hashes_is_refused_where_pages_print_them(
     everywhere.forget_facts(shop.hosts["web2"])
     file = next(iter(release.files.values()))
     gate(everywhere, replace(release, files={**release.files, "staticfiles.json": file}))
+
+
+def test_a_release_without_a_bundlers_manifest_is_refused_where_tags_ask_for_it(
+    shop: Site, everywhere: Deployment
+) -> None:
+    """The settings of that web host alone name it, or the release is an earlier one."""
+    stats = {"path": "/code/stats.json", "below": "", "reader": "webpack_loader"}
+    shop.project.settings["web2"]["bundler_manifests"] = [stats]
+    everywhere.forget_facts(shop.hosts["web2"])
+    use = {
+        "template": "page.html",
+        "is_own": True,
+        "line": 1,
+        "tag": "render_bundle",
+        "name": "main",
+    }
+    reads = {
+        "reader": "webpack_loader",
+        "lookup": "entry",
+        "config": "",
+        "manifest": "/code/stats.json",
+    }
+    shop.project.answers["entries"] = {"uses": [{**use, **reads}], "there": {}}
+    release = everywhere.current_release()
+    assert not release.manifests
+    with pytest.raises(ManifestError) as caught:
+        gate(everywhere, release)
+    assert caught.value.where == "web2: templates and settings there"
+    shop.project.answers["entries"] = {"uses": [], "there": {}}
+    gate(everywhere, release)
 
 
 def test_web_hosts_whose_pages_would_name_other_urls_are_refused(

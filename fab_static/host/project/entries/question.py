@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from fab_static.host.project.bundlers import readers
-from fab_static.host.project.entries.tags import ENTRY, OWN, POLYFILLS
+from fab_static.host.project.entries.tags import ENTRY, OWN, POLYFILLS, SOMETHING
 from fab_static.host.project.entries.uses import uses_in
 from fab_static.host.project.lint.question import is_own
 from fab_static.host.project.templates import every
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 
     from fab_static.host.project.bundlers import Reader
     from fab_static.host.project.entries.uses import Use
-    from fab_static.plan.wire.questions import Asking, Entries, EntryUse
+    from fab_static.plan.wire.questions import Asking, Entries, EntryUse, OfEntries
 
 CONFIG = "config"  # in place of a lookup: the app has no configuration of that name
 NAMED = "named entry"  # a key of Vite's manifest, or the `name` of an entry
 
 
-def ask_entries(_: object) -> Entries:
-    """Return each tag that names an entry in quotes, in every template that pages may show.
+def ask_entries(request: OfEntries) -> Entries:
+    """Return each tag that asks a manifest, in every template that pages may show.
 
     A configuration that only develops, or whose class reads the manifest in its own way, is left out.
     """
@@ -44,20 +46,25 @@ def ask_entries(_: object) -> Entries:
                     **asking,
                 }
                 found.append(place)
-    return {"uses": found}
+    there = {
+        path: os.readlink(path) if os.path.islink(path) else ""
+        for path in request["lacking"]
+        if os.path.isfile(path)
+    }
+    return {"uses": found, "there": there}
 
 
 def _asking(use: Use, known: Mapping[str, Mapping[str, Reader]]) -> Asking | None:
-    """Return what a use asks for, or None if only a page would know, or where nothing is looked up."""
+    """Return what a use asks for, or None if only a page would know of what, or where nothing is looked up."""
     asked = use.asked
     name = use.given.get(asked.parameters[0]) if asked.has_name else ""
     config = use.given.get(asked.config, asked.default)
-    if name is None or config is None or (asked.reader != OWN and asked.reader not in known):
+    if config is None or (asked.reader != OWN and asked.reader not in known):
         return None
     told: Asking = {
-        "name": name,
+        "name": name or "",
         "reader": asked.reader,
-        "lookup": asked.lookup,
+        "lookup": SOMETHING if name is None else asked.lookup,
         "manifest": None,
         "config": config,
     }
@@ -68,8 +75,8 @@ def _asking(use: Use, known: Mapping[str, Mapping[str, Reader]]) -> Asking | Non
         return {**told, "lookup": CONFIG}
     if not reader.is_as_known:
         return None
-    if asked.lookup == POLYFILLS:
+    if told["lookup"] == POLYFILLS:
         told["name"] = reader.polyfills
-    if asked.lookup == ENTRY and reader.finds_names:
+    if told["lookup"] == ENTRY and reader.finds_names:
         told["lookup"] = NAMED
     return {**told, "manifest": reader.path}

@@ -20,6 +20,7 @@ FILE = "file"  # no entry: a file below publicPath
 ENTRY_OR_FILE = "entry or file"  # a key; else it is taken for a static file
 PATTERN = "pattern"  # at least one key is like it
 POLYFILLS = "polyfills"  # at least one key holds it
+SOMETHING = "something"  # the page alone knows the name
 NOTHING = "nothing"  # the tag asks for no name; its configuration must be there
 
 

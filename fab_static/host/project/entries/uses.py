@@ -1,6 +1,6 @@
 """Finds each use of a bundler's tag in a template, with what stands there in quotes.
 
-A name that is not text in quotes is known when a page is rendered alone: such uses are left out.
+A name that is not text in quotes is known when a page is rendered alone.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def asked(tmp_path_factory):
     )
     return (
         project.path,
-        project.answer("entries")["uses"],
+        project.answer("entries", lacking=[])["uses"],
         project.answer("settings")["bundler_manifests"],
     )
 
@@ -127,9 +127,13 @@ def test_each_tag_of_django_vite_is_told_with_the_manifest_that_it_reads(asked):
     ]
 
 
-def test_what_a_page_alone_would_know_is_left_out(asked):
-    """So are comments, text, configurations that develop, and loaders of the project's own."""
-    assert of(asked, "left.html") == [(3, "vite_hmr_client", "", "nothing", "vite.json")]
+def test_of_a_name_that_a_page_alone_would_know_the_manifest_is_told(asked):
+    """Comments, text, configurations that develop, and loaders of the project's own are left out."""
+    assert of(asked, "left.html") == [
+        (1, "vite_asset", "", "something", "vite.json"),
+        (1, "vite_asset", "", "something", "vite.json"),
+        (3, "vite_hmr_client", "", "nothing", "vite.json"),
+    ]
 
 
 def test_each_tag_of_webpack_loader_and_manifest_loader_is_told(asked):
@@ -148,6 +152,7 @@ def test_tags_of_the_projects_own_read_what_the_inventory_names(asked):
     assert of(asked, "own.html") == [
         (1, "js_entry", "shop/js/cart", "entry", ""),
         (2, "js_entry_b3", "shop/js/old", "entry", ""),
+        (2, "webpack_main", "", "something", ""),
     ]
 
 
@@ -160,6 +165,7 @@ def test_a_tag_counts_where_its_library_is_loaded(asked):
 def test_calls_in_jinja2_are_told(asked):
     assert of(asked, "page.jinja") == [
         (2, "asset", "j.ts", "named entry", "admin.json"),
+        (2, "asset", "", "something", "vite.json"),
         (2, "render_bundle", "main", "entry", "other.json"),
     ]
 
@@ -171,3 +177,30 @@ def test_the_project_owns_its_templates(asked):
 def test_webpack_loaders_names_are_below_the_folder_that_it_takes_by_itself(asked):
     belows = {one["path"].rpartition("/")[2]: one["below"] for one in asked[2]}
     assert (belows["stats.json"], belows["other.json"]) == ("webpack_bundles/", "other/")
+
+
+def bare(folder, settings=SETTINGS):
+    """Return a project without templates."""
+    project = Project(folder)
+    code = {"__init__": "", "jinja": JINJA, "clients": CLIENTS, "settings": settings}
+    sources = {f"src/proj/{name}.py": text for name, text in code.items()}
+    project.write({"manage.py": MANAGE, "own.json": "{}", **sources})
+    return project
+
+
+def test_of_manifests_that_a_release_lacks_those_are_told_that_are_there(tmp_path):
+    """Of a link it is told where it leads: into the live release, perhaps, whose manifest will be gone."""
+    (tmp_path / "linked.json").symlink_to("own.json")
+    (tmp_path / "dangling.json").symlink_to("gone.json")
+    names = ("own.json", "linked.json", "dangling.json", "nowhere.json")
+    own, linked, *others = (f"{tmp_path}/{name}" for name in names)
+    told = bare(tmp_path).answer("entries", lacking=[own, linked, *others])
+    assert told["there"] == {own: "", linked: "own.json"}
+
+
+def test_the_one_folder_of_manifest_loader_is_known_before_its_manifest_is_there(tmp_path):
+    """A web host has none before its first release with one."""
+    settings = SETTINGS.replace('MANIFEST_LOADER = {"output_dir"', 'OTHER = {"output_dir"')
+    found = bare(tmp_path, settings).answer("settings")["bundler_manifests"]
+    paths = [one["path"] for one in found if one["reader"] == "manifest_loader"]
+    assert paths == [f"{tmp_path}/assets/manifest.json"]
