@@ -7,10 +7,10 @@ without them. The charts are Chart.js (assets/chart.umd.js, MIT, from npm), embe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from itertools import islice, starmap
+from itertools import chain, islice
 
 from fab_static.errors import DISAGREE
 from fab_static.plan.wording import counted
@@ -32,6 +32,11 @@ class More:
 
 def report(summary: Summary, more: More = More()) -> str:
     """Return the page for a summary, as `fab_static.telling.summary` makes it."""
+    return "".join(lines(summary, more))
+
+
+def lines(summary: Summary, more: More = More()) -> Iterator[str]:
+    """Yield the same page piece by piece: a row of a table, say. None ends inside a word."""
     others = {"pictures": pictures.section(more.pictures), "log": _log(more.log)}
     made = (
         (name, title, section(summary) if section else others[name])
@@ -40,25 +45,23 @@ def report(summary: Summary, more: More = More()) -> str:
     sections = [(name, title, body) for name, title, body in made if body]
     title = f"{summary['app']} · {summary['environment']} · {summary['task']}"
     items = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in sections)
-    return pieces.page(
+    before, behind = pieces.around_main(
         "report.html",
         f"{title} · {summary['started_at']}",
         head=_head(summary, title),
         nav=f"<ul>{items}</ul>",
-        main="\n".join(starmap(_section, sections)),
         made=escape(pieces.when(summary["started_at"])),
         # "<" would end the script, or begin a comment in it
         data=json.dumps(_data(summary)).replace("<", "\\u003c"),
         chart=asset("chart.umd.js"),
         script=asset("report.js"),
     )
-
-
-def _section(name: str, title: str, body: str) -> str:
-    return (
-        f'<section id="{name}" aria-labelledby="{name}-title">'
-        f'<h2 id="{name}-title">{title}</h2>\n{body}</section>'
-    )
+    yield before
+    for name, title, body in sections:
+        yield f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>\n'
+        yield from [body] if isinstance(body, str) else body
+        yield "</section>\n"
+    yield behind
 
 
 # ---- sections
@@ -173,7 +176,7 @@ def _bundles(summary: Summary) -> str:
     )
 
 
-def _files(summary: Summary) -> str:
+def _files(summary: Summary) -> str | Iterable[str]:
     difference = summary["difference"]
     if not difference:
         return ""
@@ -187,17 +190,18 @@ def _files(summary: Summary) -> str:
     paths = ((kind, path) for kind in kinds for path in difference[kind])
     unversioned = frozenset(difference["unversioned"])
     sizes = difference.get("sizes", {})
-    rows = [
+    rows = (
         _row_of_file(kind, path, sizes.get(path, (None, None)), path in unversioned)
         for kind, path in islice(paths, MOST_FILES)
-    ]
-    table = pieces.table(
+    )
+    table = pieces.table_lines(
         "Files of the static root, against the release before",
         ("What", "File", "URL", "#Before", "#Now", "#Change"),
         rows,
         name="files-table",
+        style="wide tall",
     )
-    return text + _search(len(rows)) + table.replace('class="wide"', 'class="wide tall"')
+    return chain([text, _search(min(count, MOST_FILES))], table)
 
 
 def _row_of_file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -22,8 +22,14 @@ def asset(name: str) -> str:
 
 def page(name: str, title: str, **values: str) -> str:
     """Return a whole page: the head that all have, and the body of this template. `values` are HTML already."""
-    made = Template(asset("head.html") + asset(name))
-    return made.substitute(values, title=escape(title), css=asset("report.css"))
+    return "".join(around_main(name, title, **values))
+
+
+def around_main(name: str, title: str, **values: str) -> tuple[str, str]:
+    """Return the same page in two parts, without what stands between them: its `$main`."""
+    before, _, behind = (asset("head.html") + asset(name)).partition("$main")
+    every = {**values, "title": escape(title), "css": asset("report.css")}
+    return Template(before).substitute(every), Template(behind).substitute(every)
 
 
 def facts(found: Iterable[tuple[str, str]]) -> str:
@@ -44,18 +50,31 @@ def table(
     caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, name: str = ""
 ) -> str:
     """Return a table; a column whose name begins with # holds numbers. Cells are HTML already."""
+    return "".join(table_lines(caption, columns, rows, name=name))
+
+
+def table_lines(
+    caption: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    name: str = "",
+    style: str = "wide",
+) -> Iterator[str]:
+    """Yield the same table row by row."""
     numbers = [column.startswith("#") for column in columns]
     head = "".join(
         f'<th scope="col"{" class=number" if number else ""}>{escape(column.lstrip("#"))}</th>'
         for column, number in zip(columns, numbers, strict=True)
     )
-    body = "".join("<tr>" + "".join(map(cell, row, numbers)) + "</tr>\n" for row in rows)
     mark = f' id="{name}"' if name else ""
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+    yield (
+        f'<div class="{style}" tabindex="0" role="region" aria-label="{escape(caption)}"><table{mark}>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>"
     )
+    for row in rows:
+        yield "<tr>" + "".join(map(cell, row, numbers)) + "</tr>\n"
+    yield "</tbody></table></div>"
 
 
 def cell(text: str, number: bool) -> str:

@@ -153,16 +153,21 @@ def _is_from_bytes(value: str) -> bool:
 
 def plain(text: str) -> str:
     """Return the text without control characters, except for tabs and newlines; what turns it around is spelt out."""
+    if text.isascii() and text.isprintable():  # nearly every text
+        return text
     text = _CONTROL.sub("", without_colours(text))
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def every_text(value: Any, change: Callable[[str], str]) -> Any:
-    """Return JSON's values with every text in them changed."""
+    """Return JSON's values with every text in them changed; what that leaves as it was is not copied."""
     if isinstance(value, str):
         return change(value)
-    if isinstance(value, Mapping):
-        return {change(str(key)): every_text(item, change) for key, item in value.items()}
+    made: object
     if isinstance(value, (list, tuple)):
-        return [every_text(item, change) for item in value]
-    return value
+        made = [every_text(item, change) for item in value]
+    elif isinstance(value, Mapping):
+        made = {change(str(key)): every_text(item, change) for key, item in value.items()}
+    else:
+        return value
+    return value if type(value) is type(made) and made == value else made

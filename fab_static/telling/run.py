@@ -7,8 +7,9 @@ told anyway. The exit code stays the run's own. Only a before_deploy hook may re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class Telling:
         with self._anyway("the summary of this run could not be kept"):
             if self._kept:
                 with self._kept.with_suffix(".json").open("w", encoding="utf-8") as file:
-                    json.dump(known, file, indent=1)
+                    file.writelines(_in_lines(known))
         self._run_hooks(known, must=False)
         with self._anyway("notify.webhook could not be told"):
             if self._tells_others and self._webhook and known["event"]:
@@ -195,32 +196,38 @@ class Telling:
         return [one for one in reversed(found) if one]
 
     def _keep_report(self, known: dict[str, Any]) -> None:
-        page = b""
         with self._anyway("no report could be made of this run"):
-            # a name that is not text has lone surrogates: UTF-8 has none
             log = self._kept and self._kept.with_suffix(".log")
             more = page_of.more(self._deploy, known, log, self._anyway)
-            page = self._spell(html.report(known, more)).encode("utf-8", "backslashreplace")
-        if not page:
-            return
-        with self._anyway("the report could not be kept"):
-            if self._kept:
-                self._kept.with_suffix(".html").write_bytes(page)
-                known["report"] = str(self._kept.with_suffix(".html"))
-        with self._anyway("whoever watches could not be shown the report"):
-            if self._on_report:
-                self._on_report(page.decode(), known["report"])
+            page = partial(self._page, known, more)
+            with self._anyway("the report could not be kept"):
+                if self._kept:
+                    known["report"] = str(_written(self._kept.with_suffix(".html"), page()))
+            with self._anyway("whoever watches could not be shown the report"):
+                if self._on_report:
+                    self._on_report(b"".join(page()).decode(), known["report"])
+            known["report_at"] = self._put_report(page)
+
+    def _page(self, known: Summary, more: html.More) -> Iterator[bytes]:
+        """Yield the report, a row at a time: it may tell of thousands of files."""
+        for line in html.lines(known, more):
+            # a name that is not text has lone surrogates: UTF-8 has none
+            yield self._spell(line).encode("utf-8", "backslashreplace")
+
+    def _put_report(self, page: Callable[[], Iterable[bytes]]) -> str | None:
+        """Put the report into the bucket that the inventory names; return its URL there, or None."""
         place = self._deploy.environment.report
+        if place is None:
+            return None
         with self._anyway(f"the report could not be put to {place}"):
-            if place is None:
-                return
             name = f"{self._name}.html"
-            why_not = notify.put_report(place, name, page)
+            why_not = notify.put_report(place, name, b"".join(page()))
             if why_not:
                 self._deploy.show.warn(f"the report could not be put to {place}: {why_not}")
-            else:
-                known["report_at"] = f"{place}{name}"
-                self._deploy.show.say(f"the report is at {place}{name}")
+                return None
+            self._deploy.show.say(f"the report is at {place}{name}")
+            return f"{place}{name}"
+        return None
 
     def _run_hooks(self, known: Mapping[str, Any], *, must: bool) -> None:
         if not self._tells_others or not known["event"]:
@@ -231,6 +238,30 @@ class Telling:
             return
         with self._anyway(f"the hooks {known['event']} could not be run"):
             hooks.run(deploy.environment, self._folder, deploy.show, known, must=False)
+
+
+def _in_lines(value: object, levels: int = 2) -> Iterator[str]:
+    """Yield JSON in pieces, with a line for each part of the outer levels: json.dump yields each value, and takes long."""
+    if not levels or not isinstance(value, dict):
+        yield json.dumps(value)
+        return
+    separator = "{\n"
+    for key, item in value.items():
+        yield f"{separator}{json.dumps(key)}: "
+        yield from _in_lines(item, levels - 1)
+        separator = ",\n"
+    yield "\n}" if value else "{}"
+
+
+def _written(path: Path, pieces: Iterable[bytes]) -> Path:
+    """Write a file, and return where it is; nothing is left of one that broke off."""
+    try:
+        with path.open("wb") as file:
+            file.writelines(pieces)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
 
 
 def exit_code(error: BaseException | None, deploy: Deployment | None) -> int:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fab_static.report.html import MOST_FILES, More, report
+from fab_static.report.html import MOST_FILES, More, lines, report
 
 SUMMARY = {
     "format": 1, "task": "deploy", "event": "after_activate", "outcome": "live", "app": "shop",
@@ -82,6 +82,17 @@ def test_of_very_many_files_the_first_stand_in_the_table_and_all_are_counted():
     assert "1 changed, 5,001 added, 1 removed." in text
     assert "The first 5,000 stand below" in text
     assert sum(tag == "span" and given.get("class") == "path" for tag, given in found.tags) == 5000
+
+
+def test_a_page_of_many_files_is_made_row_by_row():
+    """A release of 20,000 files is an ordinary day: no page stands in memory as a whole."""
+    names = [f"img/{number}.png" for number in range(100)]
+    summary = {**SUMMARY, "difference": {**SUMMARY["difference"], "added": names, "sizes": {}}}
+    found = [*lines(summary)]
+    rows = [line for line in found if "img/" in line]
+    assert len(rows) == len(names)
+    assert max(map(len, rows)) < 300
+    assert "".join(found) == report(summary)
 
 
 def test_what_failed_and_how_to_mend_it_stands_at_the_top():

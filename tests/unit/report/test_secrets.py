@@ -7,6 +7,7 @@ import json
 import shlex
 import subprocess
 import sys
+from types import MappingProxyType
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -189,3 +190,14 @@ def test_what_a_server_names_of_a_secret_is_blanked_too(value, shown):
 def test_a_short_password_in_a_url_tears_no_words():
     secrets = Secrets({"DATABASE_URL": "postgres://app:app@db/shop"})
     assert secrets.clean("the app of the apparatus") == "the app of the apparatus"
+
+
+def test_what_holds_no_secret_is_not_copied_and_all_else_is():
+    """A summary names each file of a release several times."""
+    paths, words = ["a.js", "b.js"], ("hunter2", 1)
+    given_ = {"paths": paths, "words": words, "map": MappingProxyType({1: "a"})}
+    cleaned = Secrets({"PASSWORD": "hunter2"}).clean_all(given_)
+    assert cleaned == {"paths": paths, "words": ["[PASSWORD]", 1], "map": {"1": "a"}}
+    assert cleaned["paths"] is paths
+    assert json.loads(json.dumps(cleaned)) == cleaned
+    assert words == ("hunter2", 1)

@@ -147,7 +147,7 @@ def test_an_operator_without_a_name_is_known_by_number(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("place", "lost"),
     [
-        ("html.report", "report"),
+        ("html.lines", "report"),
         ("summary.difference_of", "difference"),
         ("Archive", "log"),
         ("exit_code", None),
@@ -399,3 +399,14 @@ def test_a_lock_that_somebody_else_holds_is_no_run_that_hooks_are_told_of(
     )
     assert said()[0] == 3
     assert not (site.folder / "told").exists()
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{}, {"a": {}}, {"a": [], "b": {"c": {"d": [1, "\ud800"]}, "e": None}}, {"\u2028": "\n"}],
+    ids=str,
+)
+def test_a_summary_is_kept_as_json_with_a_line_for_each_part(known: dict[str, Any]) -> None:
+    text = "".join(run._in_lines(known))
+    assert json.loads(text) == known
+    assert len(text.splitlines()) >= len(known)
