@@ -6,6 +6,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
+
+try:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs import it, and say no more
+except ImportError:  # PyYAML was built without libyaml: the same, seven times slower
+    from yaml import SafeLoader as _Loader
+else:
+
+    class _Loader(Composer, CParser, SafeConstructor, Resolver):  # type: ignore[no-redef]
+        """Reads with libyaml, and composes in Python: libyaml's composer crashes the interpreter on deep nesting."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            Composer.__init__(self)
+            SafeConstructor.__init__(self)
+            Resolver.__init__(self)
+
 
 MAX_NODES = 100_000  # an inventory that aliases expand beyond this is a bomb, not a fleet
 
@@ -13,9 +32,7 @@ MAX_NODES = 100_000  # an inventory that aliases expand beyond this is a bomb, n
 def load(text: str, problems: list[str]) -> tuple[Any, dict[str, int]]:
     """Return the file's data, and the line of every place in it."""
     try:
-        # not the C loader: deep nesting would crash the interpreter
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
+        loader, node = _composed(text)
         if node is None:
             problems.append("the file is empty")
             return None, {}
@@ -36,6 +53,23 @@ def load(text: str, problems: list[str]) -> tuple[Any, dict[str, int]]:
         # PyYAML's own constructors: a date such as 2026-02-30, !!int of nothing
         problems.append(f"a value cannot be read: {error}; put it in quotes if it is text")
     return None, {}
+
+
+def _composed(text: str) -> tuple[SafeConstructor, yaml.Node | None]:
+    """Return what makes values of a file's nodes, and its outermost node.
+
+    What is no YAML is read again in Python, whose parser says more plainly what is wrong.
+
+    Raises:
+        yaml.YAMLError: the text is not YAML.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        quick = _Loader(text)
+        return quick, quick.get_single_node()
+    except (yaml.YAMLError, UnicodeError):
+        plain = yaml.SafeLoader(text)
+        return plain, plain.get_single_node()
 
 
 def _size(root: yaml.Node) -> int:
