@@ -17,7 +17,7 @@ test: unit served chaos-short
 # what the tests stand on: `make -j3 ready` lets pip, npm and apt work side by side
 ready: $(STAMP) $(MODULES) $(AXE) $(BUNDLERS) servers compiled pythons
 
-unit: $(STAMP) servers compiled
+unit: $(STAMP) servers compiled pythons
 	$(VENV)/bin/pytest -q -n 2 tests/unit
 
 # more workers than cores, since each waits now and then for what it started

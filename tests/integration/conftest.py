@@ -25,12 +25,14 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
+from chaos.invariants import lives, provisional
 from chaos.operator import Operators
 from chaos.project import write as write_tiny
 from demo.fleet import HOSTS, Fleet, _merged
 from fab_static import api
 from fab_static.plan import inventory
 from tests.cures import names_check
+from tests.django_starts import forking_python, run_python
 
 __all__ = ["HOSTS", "write_tiny"]  # for the tests, besides what is defined here
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,20 +40,31 @@ FAB = str(Path(sys.executable).parent / "fab")
 # before an interpreter and `install`: to give an environment a pip of its own takes four seconds
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python")
 LONGEST = (
-    "test_through_the_edge",
-    "test_documented",
-    "test_deltas",
-    "test_ctrl_c_is_answered_at_once",
-    "test_deploy",
     "test_bad_days",
-    "test_s3",
-    "test_sample_project",
-    "test_django_commands",
+    "test_deltas",
+    "test_deploy",
+    "test_through_the_edge",
     "test_open_pages",
+    "test_ctrl_c_is_answered_at_once",
     "test_precompilers",
+    "test_s3",
+    "test_django_commands",
+    "test_documented",
+    "test_openssh",
+    "test_sample_project",
+    "test_reuse",
     "test_ssh_as_ssh",
+    "test_own_phases",
     "test_mailing_lists",
-    "test_promote",
+    "test_bundler_manifests",
+    "test_package",
+    "test_told",
+    "test_self_healing",
+    "test_looking",
+    "test_build_traps",
+    "test_hosts_that_join",
+    "test_static_root_is_safe",
+    "test_bundles_are_minified",
     "test_under_load",
 )
 ENDS = ExitStack()  # what all tests of this worker share
@@ -79,9 +92,13 @@ class Operator:
     name: str = "staging"
 
     def write_inventory(self, name: str | None = None, **extra: Any) -> None:
-        self.fleet.write_inventory(
-            self.folder / "inventories" / f"{name or self.name}.yml", **extra
-        )
+        """Write an inventory for the fleet; the project's Python forks, unless another is named.
+
+        How its process is followed, and which files of Django its start reads, a test sees with sys.executable.
+        """
+        project = {"python": str(forking_python()), **extra.pop("project", {})}
+        file = self.folder / "inventories" / f"{name or self.name}.yml"
+        self.fleet.write_inventory(file, project=project, **extra)
 
     def environment(self, **extra: str) -> dict[str, str]:
         return {**os.environ, **self.fleet.environment(), "COLUMNS": "200", **extra}
@@ -126,10 +143,14 @@ class Operator:
         return found
 
     def live(self) -> str | None:
-        status = self.json("status")
-        assert status["agreed"], status
-        live: str | None = status["live"]
-        return live
+        """Return what is live on all hosts, as their disks say: they agree, and no flip waits for its end.
+
+        Tests ask so often that `fab status` would take minutes; whether that tells the same, its own tests say.
+        """
+        found = set(lives(self.fleet).values())
+        assert len(found) == 1, found
+        assert not provisional(self.fleet)
+        return found.pop()
 
     def release(self, host: str, release: str) -> dict[str, Any]:
         folder = self.fleet.hosts[host].static / "releases" / release
@@ -233,6 +254,16 @@ def operator_of(fleet: Fleet, folder: Path) -> Operator:
 
 
 @pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's packages, which each test of a module may link to: nobody else watches the times of these."""
+    folder = tmp_path_factory.mktemp("packages")
+    shutil.copytree(
+        ROOT / "tests/sample_project/node_modules", folder, dirs_exist_ok=True, symlinks=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The sample shop on five hosts, with an AWS stand-in; nothing is deployed yet."""
     folder = tmp_path_factory.mktemp("shop")
@@ -276,15 +307,10 @@ print(Client(raise_request_exception=True).get(sys.argv[1]).content.decode())
 
 def rendered(code: Path, settings: str, path: str = "/") -> str:
     """Return the page that a new web process renders."""
-    ran = subprocess.run(
-        [sys.executable, "-c", RENDERED, path],
-        cwd=code,
-        env={"DJANGO_SETTINGS_MODULE": settings, "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-    )
+    environment = {"DJANGO_SETTINGS_MODULE": settings, "PATH": "/usr/bin:/bin"}
+    ran = run_python("-c", RENDERED, path, cwd=code, env=environment, text=True)
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return str(ran.stdout)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Each host is an address on loopback and a folder. Nothing is served over HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -14,7 +15,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,7 +62,9 @@ class Sshd:
     def cut(self) -> None:
         """End all connections, as a server's reboot does; the server itself goes on."""
         for session in children(self.process.pid):
-            os.kill(session, signal.SIGKILL)
+            # one may end by itself: its gateway was cut before it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(session, signal.SIGKILL)
             assert becomes(lambda pid=session: not alive(pid))
 
     @property
@@ -104,7 +106,7 @@ class Hosts:
             one.process.terminate()
             one.process.wait(120)
 
-    @contextmanager
+    @contextlib.contextmanager
     def session(self, **extra: Any) -> Iterator[tuple[api.Session, Told]]:
         """Open a session with all hosts: the first one builds and renders."""
         told = Told()

@@ -93,10 +93,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Here:
 @pytest.fixture
 def anew(here: Here) -> Iterator[tuple[Here, str]]:
     """Change a source; return what is live before it is deployed."""
+    shutil.rmtree(here.state, ignore_errors=True)  # each test meets its own runs alone
     here.change()
     yield here, here.live()
     here.write_inventory()
-    shutil.rmtree(here.state, ignore_errors=True)
 
 
 @pytest.mark.parametrize("redirected", [">/dev/full", ">&-", ">/dev/full 2>/dev/full", "| true"])

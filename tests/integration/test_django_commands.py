@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fab_static.django_app.requirejs.minifying import MINIFIERS
 from fab_static.host.loader import program
 from fab_static.phases.run.project_code import PROBE, project_archive
 from fab_static.plan import versions
+from tests.django_starts import run_python
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/sample_project"
@@ -95,14 +95,8 @@ class Shop:
         return self.python("manage.py", *arguments, **environment)
 
     def python(self, *arguments, **environment):
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        return run_python(*arguments, cwd=self.path, env=env, text=True)
 
     def manage(self, *arguments, **environment):
         done = self.run(*arguments, **environment)
@@ -114,6 +108,25 @@ class Shop:
         assert done.returncode == 1, done.stdout
         assert "Traceback" not in done.stderr, done.stderr
         return done.stderr
+
+    def leave_out_jquery(self):
+        """Write sources of a few lines, for which no minifier takes seconds."""
+        self.write(
+            "shop/static/shop/yaml/requirejs.yml",
+            "mainConfigFile: shop/js/requirejs_config.js\ncommonModule: shop/js/common\n",
+        )
+        self.write("shop/static/shop/js/common.js", 'define(["shop/js/money"], function () {});')
+        for name in ("cart", "checkout"):
+            self.write(
+                f"cart/static/cart/js/{name}.js",
+                'define(["cart/js/sums"], () => window.told.push("ran"));',
+            )
+        for name in ("list", "product"):
+            self.write(f"catalog/static/catalog/js/{name}.js", "define([], function () {});")
+        self.write(
+            "cart/static/cart/js/sums.js", 'define(["shop/js/money"], function () { return {}; });'
+        )
+        return self
 
     def prepare(self):
         """Run what comes before the bundles; the project is started once for all of it."""
@@ -226,22 +239,10 @@ def test_a_build_without_minifying_leaves_no_map_of_an_earlier_one(built, tmp_pa
 
 @pytest.mark.parametrize("minify", INSTALLED)
 def test_a_page_fetches_two_bundles_by_versioned_urls_and_runs(shop, minify):
-    shop.write(
-        "shop/static/shop/yaml/requirejs.yml",  # without jQuery, which wants more of a browser than BROWSER
-        "mainConfigFile: shop/js/requirejs_config.js\ncommonModule: shop/js/common\n",
+    # jQuery wants more of a browser than BROWSER
+    shop.leave_out_jquery().prepare().manage(
+        "build_requirejs", "--minify", minify, STATIC_CDN="https://cdn.example"
     )
-    shop.write("shop/static/shop/js/common.js", 'define(["shop/js/money"], function () {});')
-    for name in ("cart", "checkout"):
-        shop.write(
-            f"cart/static/cart/js/{name}.js",
-            'define(["cart/js/sums"], () => window.told.push("ran"));',
-        )
-    for name in ("list", "product"):
-        shop.write(f"catalog/static/catalog/js/{name}.js", "define([], function () {});")
-    shop.write(
-        "cart/static/cart/js/sums.js", 'define(["shop/js/money"], function () { return {}; });'
-    )
-    shop.prepare().manage("build_requirejs", "--minify", minify, STATIC_CDN="https://cdn.example")
     scripts = [
         "/static/requirejs/require.js",
         'requirejs.config({baseUrl: "/static/"});',
@@ -323,8 +324,8 @@ def test_a_minifier_that_is_not_installed_is_named(shop):
 def test_the_whole_build_is_covered_and_changes_of_a_bundle_change_its_url(built, tmp_path):
     shop = built("oxc")[0].copy_to(tmp_path / "shop")
     shop.manage("compress", "-v0")
-    done = subprocess.run(
-        [sys.executable, "-"],
+    done = run_python(
+        "-",
         input=program(project_archive(), PROBE),
         cwd=shop.path,
         env={
@@ -333,8 +334,6 @@ def test_the_whole_build_is_covered_and_changes_of_a_bundle_change_its_url(built
             "DJANGO_SETTINGS_MODULE": "shop.settings",
             "FAB_STATIC_PROBE": '{"ask": "coverage", "manifest": null}',
         },
-        capture_output=True,
-        timeout=120,
     )
     answer = json.loads(done.stdout.split(b"FAB_STATIC_PROBE ")[1])
     assert (answer["missing"], answer["failed"], answer["broken"]) == ([], [], [])

@@ -12,6 +12,7 @@ import yaml
 
 from tests.integration.conftest import Operator, check_schema, get
 from tests.integration.test_bad_days import colour
+from tests.processes import becomes
 from tests.unit.signing import allow, key
 
 
@@ -124,8 +125,9 @@ def test_a_join_that_is_killed_leaves_no_half_host_and_the_next_one_ends_it(
     live = str(tiny.live())
     folder = new_machine(tiny, "edge2")
     running = tiny.start("join", "edge2")
-    while running.poll() is None and not list((folder / "releases").glob("2*")):
-        pass
+    assert becomes(
+        lambda: bool(list((folder / "releases").glob("2*"))) or running.poll() is not None
+    )
     running.send_signal(signal.SIGKILL)
     running.communicate()
     if (folder / "current").exists():

@@ -9,9 +9,10 @@ import pytest
 
 from tests.integration.one_sshd import BEHIND, Hosts
 
-# of OpenSSH 9.2: a channel on which nothing is said for so many seconds is closed
-IDLE = "ChannelTimeout session:command=4 session:shell=4 direct-tcpip=4\n"
-LONG = {"name": "long", "run": "sleep 12; echo done > long.txt", "writes": ["long.txt"]}
+# of OpenSSH 9.2: a channel on which nothing is said for so many seconds is closed; a busy machine takes some of them
+# before an agent that starts says its first word
+IDLE = "ChannelTimeout session:command=12 session:shell=12 direct-tcpip=12\n"
+LONG = {"name": "long", "run": "sleep 18; echo done > long.txt", "writes": ["long.txt"]}
 # ends every agent below an sshd but the one that runs this
 END_IDLE = """\
 import os, signal, sys

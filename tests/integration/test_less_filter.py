@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from tests.processes import alive, becomes
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ROOT / "tests/sample_project/node_modules"
 # What django-compressor does with the filter, asked a line at a time.
 ASKED = """
 import json, os, sys, threading
@@ -139,8 +140,8 @@ class Compiler:
 
 
 @pytest.fixture
-def compiler(tmp_path: Path) -> Iterator[Compiler]:
-    shutil.copytree(PACKAGES, tmp_path / "node_modules", copy_function=os.link, symlinks=True)
+def compiler(packages: Path, tmp_path: Path) -> Iterator[Compiler]:
+    shutil.copytree(packages, tmp_path / "node_modules", copy_function=os.link, symlinks=True)
     compiler = Compiler(tmp_path)
     yield compiler
     compiler.end()
@@ -360,7 +361,7 @@ def test_a_killed_process_is_replaced(compiler: Compiler) -> None:
     compiler.css()
     (worker,) = compiler.ask("workers")
     os.kill(worker, signal.SIGKILL)
-    _wait_for_end(worker)
+    assert becomes(lambda: not alive(worker))
 
     assert compiler.css() == compiler.lessc()
     assert compiler.ask("workers") != [worker]
@@ -389,12 +390,11 @@ def test_no_process_outlives_the_one_that_started_it(compiler: Compiler, busy: b
         name = str(compiler.path / "static/loop.less")
         print(json.dumps(["compiled", [name], {}]), file=compiler.process.stdin, flush=True)
         before = _cpu(worker)
-        while _cpu(worker) <= before + 10:  # ticks: it loops
-            pass
+        assert becomes(lambda: _cpu(worker) > before + 10)  # ticks: it loops
     compiler.process.kill()
     compiler.process.wait()
 
-    _wait_for_end(worker)
+    assert becomes(lambda: not alive(worker))
 
 
 def test_without_node_or_less_it_says_how_to_get_them(compiler: Compiler) -> None:
@@ -422,13 +422,3 @@ def test_without_node_or_less_it_says_how_to_get_them(compiler: Compiler) -> Non
 def _cpu(process: int) -> int:
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
-
-
-def _wait_for_end(process: int) -> None:
-    """Return when it is gone, or dead and not yet waited for; the test's own time limit is the bound."""
-    while True:
-        try:
-            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return
-        except (FileNotFoundError, ProcessLookupError):
-            return

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +13,7 @@ import yaml
 
 from chaos.project import BUILD, QUICK
 from fab_static.errors import BuildError
+from tests.django_starts import run_python
 from tests.integration.conftest import Operator, get, on_this_machine, write_tiny
 from tests.integration.test_command_line import local  # noqa: F401  # a fixture
 
@@ -34,15 +33,15 @@ print(json.dumps([static(name) for name in json.load(sys.stdin)]))
 
 def printed(code: Path, names: list[str]) -> list[str]:
     """Return the URLs that the project's pages print for these names."""
-    ran = subprocess.run(
-        [sys.executable, "-c", PRINTED],
+    ran = run_python(
+        "-c",
+        PRINTED,
         cwd=code,
         env={"DJANGO_SETTINGS_MODULE": "tiny.settings", "PATH": "/usr/bin:/bin"},
-        input=json.dumps(names),
-        capture_output=True,
+        input=json.dumps(names).encode(),
         text=True,
-        check=True,
     )
+    assert ran.returncode == 0, ran.stderr
     urls: list[str] = json.loads(ran.stdout)
     return urls
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 
 from demo.fleet import Fleet
+from tests.django_starts import run_python
 from tests.integration.conftest import Operator, get, operator_of, write_tiny
 
 HOSTS = {"build1": ["build"], "edge1": ["static"], "web1": ["web"]}
@@ -52,15 +51,10 @@ class Two(Operator):
             "import django; django.setup(); from django.test import Client; "
             "print(Client(raise_request_exception=True).get('/').content.decode())"
         )
-        ran = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=self.code(host),
-            env=self.environment(DJANGO_SETTINGS_MODULE="tiny.settings"),
-            capture_output=True,
-            text=True,
-        )
+        environment = self.environment(DJANGO_SETTINGS_MODULE="tiny.settings")
+        ran = run_python("-c", code, cwd=self.code(host), env=environment, text=True)
         assert ran.returncode == 0, ran.stderr
-        return ran.stdout
+        return str(ran.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ class Shop:
         sys.path.insert(0, str(ROOT / "tests" / "sample_project"))
         import checkout
 
-        self.code = checkout.copy_to(folder / "code", apart=True)
+        self.code = checkout.copy_to(folder / "code")
         self.folder = folder
         (self.code / "overriding").mkdir()
         self.edit("shop/settings.py", lambda text: text + SETTINGS)

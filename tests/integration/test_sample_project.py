@@ -18,6 +18,7 @@ import pytest
 
 from fab_static.host.loader import program
 from fab_static.phases.run.project_code import PROBE, project_archive
+from tests.django_starts import run_python
 
 SAMPLE = Path(__file__).parent.parent / "sample_project"
 BUILD = (
@@ -127,19 +128,18 @@ class Shop:
 
     def coverage(self) -> dict[str, Any]:
         """Ask what the gate asks on each web host."""
-        done = subprocess.run(
-            [sys.executable, "-"],
+        done = run_python(
+            "-",
             cwd=self.path,
             env={
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": "shop.settings",
                 "FAB_STATIC_PROBE": json.dumps({"ask": "coverage", "manifest": None}),
             },
-            input=program(project_archive(), PROBE).decode(),
-            capture_output=True,
+            input=program(project_archive(), PROBE),
             text=True,
-            check=True,
         )
+        assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.partition("FAB_STATIC_PROBE ")[2])
         return answer
 
@@ -162,14 +162,8 @@ class Shop:
             for name, value in os.environ.items()
             if not name.startswith(("DJANGO_", "SHOP_", "STATIC_"))
         }
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=self.path,
-            env={**inherited, "DJANGO_SETTINGS_MODULE": "shop.settings", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        env = {**inherited, "DJANGO_SETTINGS_MODULE": "shop.settings", **environment}
+        return run_python(*words, cwd=self.path, env=env, text=True)
 
 
 def checkout(folder: Path) -> Shop:

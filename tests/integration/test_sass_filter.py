@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from .test_less_filter import PACKAGES, Compiler
+from .test_less_filter import Compiler
 
 NEEDED = ("sass", "immutable", "chokidar", "readdirp", "source-map-js")
 SITE = "static/site.scss"
@@ -46,10 +46,10 @@ class SassCompiler(Compiler):
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Any]:
+def start(packages: Path, tmp_path: Path) -> Iterator[Any]:
     for package in NEEDED:
         shutil.copytree(
-            PACKAGES / package, tmp_path / "node_modules" / package, copy_function=os.link
+            packages / package, tmp_path / "node_modules" / package, copy_function=os.link
         )
     started: list[SassCompiler] = []
 

@@ -11,6 +11,7 @@ import pytest
 
 from fab_static.host.agent.processes import end_all
 from fab_static.host.agent.refusals import RefusedError
+from tests.processes import becomes
 from tests.unit.host.project.test_reads import Project
 
 NO_STRACE = "it is a shell line, and what that reads is not seen: strace is not installed"
@@ -206,8 +207,7 @@ def test_when_the_operator_interrupts_all_ends_too(phase):
     mark = "31557600.25"
 
     def interrupt():
-        while not processes_with("sleep\0" + mark):
-            pass
+        assert becomes(lambda: processes_with("sleep\0" + mark))
         end_all(list(phase.children))
 
     thread = threading.Thread(target=interrupt)

@@ -11,7 +11,10 @@ import pytest
 from tests.integration.ssh_bench import CLIENTS, Bench
 from tests.integration.ssh_setups import HOST, KNOWN, LIKE_PLAIN, TABLE, Row
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs accounts of its own: root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs accounts of its own: root"),
+    pytest.mark.timeout(900),  # the first one waits until no other run has these accounts
+]
 ROWS = [row for rows in TABLE.values() for row in rows]
 NAMES = [f"{part}: {row['name']}" for part, rows in TABLE.items() for row in rows]
 

@@ -89,7 +89,7 @@ class Load:
             try:
                 if streams is None:
                     streams = await asyncio.open_connection(address, self._fleet.http_port)
-                said, is_kept = await asyncio.wait_for(asked(*streams, address, url), 20)
+                said, is_kept = await asyncio.wait_for(asked(*streams, address, url), 120)
             except (OSError, EOFError, ValueError, TimeoutError) as error:
                 said, is_kept = repr(error), False
             self.answers += 1

@@ -6,7 +6,6 @@ Tests, benchmarks and the demo each work on a copy of their own. It needs neithe
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -34,24 +33,16 @@ def install_packages(project: Path = SHOP) -> Path:
     return packages
 
 
-def copy_to(folder: Path, *, apart: bool = False) -> Path:
+def copy_to(folder: Path) -> Path:
     """Copy the shop to a folder that is not there yet; return it.
 
-    Packages are hard links: nobody writes them. Who watches their times must have them `apart`, since each
-    new link to a file changes the time of its inode.
+    Packages are no hard links: each new link to a file changes the time of its inode, and a build beside this one
+    would see that a program of its own has changed while it was read.
     """
     packages = install_packages()
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns(*MADE))
-    copy = shutil.copy2 if apart else _link
-    shutil.copytree(packages, folder / "node_modules", symlinks=True, copy_function=copy)
+    shutil.copytree(packages, folder / "node_modules", symlinks=True)
     return folder
-
-
-def _link(source: str, to: str) -> None:
-    try:
-        os.link(source, to)
-    except OSError:  # another file system
-        shutil.copy2(source, to)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.django_starts import run_python
 
 MANAGE = """
 import os, sys
@@ -74,14 +75,7 @@ class Project:
             "XDG_CACHE_HOME": str(self.path.parent / "cache"),
             **environment,
         }
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.path,
-            env={**os.environ, **values},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return run_python(*arguments, cwd=self.path, env={**os.environ, **values}, text=True)
 
 
 @pytest.fixture

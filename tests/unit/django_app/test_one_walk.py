@@ -7,13 +7,12 @@ the fixer for the LESS file that it links to, and build_requirejs for the module
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from fab_static.host.loader import program
 from fab_static.phases.run.project_code import PROBE, project_archive
+from tests.django_starts import run_python
 
 COMPRESS = """
 INSTALLED_APPS += ["compressor"]
@@ -182,13 +181,11 @@ CASES = {
 
 
 def python(project, *words, stdin=b"", **environment):
-    ran = subprocess.run(
-        [sys.executable, *words],
+    ran = run_python(
+        *words,
         input=stdin,
         cwd=project.path,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "proj.settings", **environment},
-        capture_output=True,
-        timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.decode()

@@ -1,10 +1,11 @@
 """Templates of compress are rendered in turn, beside those that wait for another program."""
 
-import subprocess
-import sys
+import os
 import textwrap
 
 import pytest
+
+from tests.django_starts import run_python
 
 SCRIPT = """
     import sys, threading, time
@@ -53,10 +54,7 @@ def compressed(folder, wait, page="page", before=""):
     script = textwrap.dedent(SCRIPT.replace("WAIT", wait)).replace(
         "begin()\ntry", f"{before}begin()\ntry"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    ran = run_python("-c", script, cwd=folder, env=os.environ, text=True)
     return ran.stdout.split(), ran.stderr
 
 

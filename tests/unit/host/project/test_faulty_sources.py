@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from fab_static.host.loader import program
 from fab_static.phases.run.project_code import PROBE, project_archive
+from tests.django_starts import run_python
 from tests.integration.plain_project import write
 
 FINDER = """
@@ -20,8 +19,8 @@ class Finder(FileSystemFinder):
 
 
 def ask(code, ask, **request):
-    ran = subprocess.run(
-        [sys.executable, "-"],
+    ran = run_python(
+        "-",
         input=program(project_archive(), PROBE),
         cwd=code,
         env={
@@ -29,10 +28,8 @@ def ask(code, ask, **request):
             "DJANGO_SETTINGS_MODULE": "settings",
             "FAB_STATIC_PROBE": json.dumps({"ask": ask, **request}),
         },
-        capture_output=True,
-        timeout=120,
-        check=True,
     )
+    assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout.rpartition(b"FAB_STATIC_PROBE ")[2])
 
 

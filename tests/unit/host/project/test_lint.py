@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from fab_static.host.loader import program
 from fab_static.host.project.lint.pages import lint
 from fab_static.phases.run.project_code import PROBE, project_archive
+from tests.django_starts import run_python
 
 SAMPLE = Path(__file__).parents[3] / "sample_project"
 LOAD = "{% load fab_static compress %}"
@@ -261,8 +260,8 @@ def test_text_that_is_no_whole_template_is_survived(text):
 
 
 def ask(folder, settings):
-    done = subprocess.run(
-        [sys.executable, "-"],
+    done = run_python(
+        "-",
         input=program(project_archive(), PROBE),
         cwd=folder,
         env={
@@ -270,8 +269,6 @@ def ask(folder, settings):
             "DJANGO_SETTINGS_MODULE": settings,
             "FAB_STATIC_PROBE": '{"ask": "lint"}',
         },
-        capture_output=True,
-        timeout=120,
     )
     answer = json.loads(done.stdout.decode().partition("FAB_STATIC_PROBE ")[2])
     assert answer["ok"], answer

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.django_starts import run_python
 
 # compressor's own filter, with our step-in, and an observer that says of each command that it read vars.txt
 SCRIPT = """
@@ -64,10 +65,10 @@ class Project:
 
     def compiled(self, command: str = TO_FILE, sources: Any = INLINE, **order: Any) -> list[str]:
         given = {"written": [], "unseen": [], "verifies": False, "without": None, **order}
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(SCRIPT), json.dumps({**given, "command": command, "sources": sources})],
-            cwd=self.folder, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        asked = json.dumps({**given, "command": command, "sources": sources})
+        done = run_python(
+            "-c", textwrap.dedent(SCRIPT), asked, cwd=self.folder, env=os.environ, text=True
+        )
         assert done.returncode == 0, done.stderr
         self.errors = done.stderr
         answer = json.loads(done.stdout)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fab_static.host.loader import program
 from fab_static.phases.run.journal import Journal
 from fab_static.phases.run.project_code import PROBE, project_archive
 from fab_static.plan import coverage
+from tests.django_starts import run_new_python, run_python
 
 ROOT = Path(__file__).parents[4]
 MANAGE = """
@@ -59,6 +59,7 @@ BLOCK = (
 class Project:
     def __init__(self, path):
         self.path = path
+        self.run = run_python
 
     def write(self, files):
         for name, text in files.items():
@@ -66,8 +67,8 @@ class Project:
             (self.path / name).write_text(text)
 
     def ask(self, ask, settings="proj.settings", **request):
-        done = subprocess.run(
-            [sys.executable, "-"],
+        done = self.run(
+            "-",
             input=program(project_archive(), PROBE),
             cwd=self.path,
             env={
@@ -75,8 +76,6 @@ class Project:
                 "DJANGO_SETTINGS_MODULE": settings,
                 "FAB_STATIC_PROBE": json.dumps({"ask": ask, **request}),
             },
-            capture_output=True,
-            timeout=120,
         )
         marked = [
             line for line in done.stdout.splitlines() if line.startswith(b"FAB_STATIC_PROBE ")
@@ -97,9 +96,7 @@ class Project:
         self.python("-c", BUILD)
 
     def python(self, *arguments):
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=self.path, capture_output=True, text=True
-        )
+        done = run_python(*arguments, cwd=self.path, env=os.environ, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -204,20 +201,16 @@ def test_the_versions_file_is_the_one_that_the_django_app_uses(make_project, set
     (project.path / "src/proj/settings.py").open("a").write(
         "INSTALLED_APPS += ['fab_static.django_app']\n"
     )
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import django; django.setup()\n"
-            "from fab_static.django_app.resource_versions import path; print(path())",
-        ],
+    done = run_python(
+        "-c",
+        "import django; django.setup()\n"
+        "from fab_static.django_app.resource_versions import path; print(path())",
         cwd=project.path,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "proj.settings",
             "PYTHONPATH": f"{ROOT}:src",
         },
-        capture_output=True,
         text=True,
     )
     assert done.stdout.strip() == str(project.path / path), done.stderr
@@ -251,6 +244,7 @@ except ImportError as exc:
 def test_an_interpreter_without_django_is_told(make_project, again):
     """What startproject writes raises an error of its own."""
     project = make_project({"manage.py": NO_DJANGO.replace("raise AGAIN", f"raise {again}")})
+    project.run = run_new_python
     assert project.ask("settings")["error"] == {
         "what": f"{sys.executable} cannot import Django: No module named 'django.core'; 'django' is not a package",
         "where": str(project.path),
@@ -268,6 +262,7 @@ def test_the_django_that_manage_py_names_is_the_one_that_answers(make_project):
     import django
 
     project = make_project({"manage.py": 'import sys\nsys.path.insert(0, "vendor")\n' + MANAGE})
+    project.run = run_new_python
     vendor = project.path / "vendor" / "django"
     vendor.mkdir(parents=True)
     for part in Path(django.__file__).parent.iterdir():
