@@ -22,9 +22,10 @@ In a fabfile: `from fab_static import namespace`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # an agent of this machine loads no typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from invoke.collection import Collection
 
     namespace: Collection

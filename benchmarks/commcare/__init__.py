@@ -62,7 +62,7 @@ def _commit(folder: Path) -> None:
 def _files(size: project.Size) -> Iterator[tuple[str, bytes]]:
     yield from project.catalogues()
     yield from project.assets(size)
-    for path, text in (*_code().items(), *_entries(), *_mains(size), *_pages(size)):
+    for path, text in (*_code().items(), *_entries(size), *_mains(size), *_pages(size)):
         yield path, text.encode()
 
 
@@ -88,11 +88,13 @@ def _code() -> dict[str, str]:
     }
 
 
-def _entries() -> Iterator[tuple[str, str]]:
-    """Yield the LESS entries: of base, and of each app."""
+def _entries(size: project.Size) -> Iterator[tuple[str, str]]:
+    """Yield the LESS entries: of base, and of each app, which imports up to two of its sheets."""
+    held = round(size.files * project.KINDS["less"][0]) // size.apps
+    imports = "".join(f'@import "less{at:03}";\n' for at in range(min(2, held)))
     for number, app in enumerate(["base", *APPS]):
         how = "" if number < IN_FULL else "(reference) "
-        partials = "" if app == "base" else '@import "less000";\n@import "less001";\n'
+        partials = "" if app == "base" else imports
         yield (
             f"{app}/static/{app}/less/style.less",
             f'@import {how}"../../../../node_modules/bootstrap/less/bootstrap.less";\n'

@@ -55,7 +55,10 @@ class Project:
             }
         known = {**upstream.environment(self.settings), "UPSTREAM_KEEPS": "1"}
         settings = known.pop("DJANGO_SETTINGS_MODULE")
-        return {"project": {"settings": settings, "environment": known}}
+        return {
+            "project": {"settings": settings, "environment": known},
+            "build": {"by_content": ["r.js"]},
+        }
 
 
 def sample(folder: Path) -> Path:

@@ -14,7 +14,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Collection, Iterator, Mapping
+from typing import Collection, Iterable, Iterator, Mapping
 
 from fab_static.host import loader
 from fab_static.host.kept_archives import kept
@@ -54,11 +54,7 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
         modules: what the program imports.
         without: names of modules, as they are sent, that it never imports.
     """
-    sources = {
-        path: text
-        for path, text in sources_of(loader, *modules).items()
-        if loader.name_of(path) not in without
-    }
+    sources = _sources(modules, without)
     made_of = json.dumps([Path(__file__).read_text("utf-8"), sources]).encode("ascii")
     return kept(
         hashlib.sha256(made_of).hexdigest(),
@@ -66,10 +62,24 @@ def archive(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
     )
 
 
-def packed(sources: Mapping[str, str]) -> bytes:
+def archive_here(*modules: ModuleType, without: Collection[str] = ()) -> bytes:
+    """Return such an archive for this machine: to make it small would take longer than to have it read as it is."""
+    sources = _sources(modules, without)
+    return packed({path: renamed(text) for path, text in sources.items()}, level=0)
+
+
+def _sources(modules: Iterable[ModuleType], without: Collection[str]) -> dict[str, str]:
+    return {
+        path: text
+        for path, text in sources_of(loader, *modules).items()
+        if loader.name_of(path) not in without
+    }
+
+
+def packed(sources: Mapping[str, str], *, level: int = 7) -> bytes:
     """Return the archive of these texts, by the paths of their files; loader.sources_in() reads it."""
     parted = "\0".join(part for source in sources.items() for part in source)
-    deflating = zlib.compressobj(7, memLevel=9)  # 9 takes half as long again, and saves 0.2 %
+    deflating = zlib.compressobj(level, memLevel=9)  # 9 takes half as long again, and saves 0.2 %
     return deflating.compress(parted.encode("utf-8")) + deflating.flush()
 
 
@@ -168,7 +178,7 @@ sources = dict(zip(parts, parts))
 """
 
 
-def bootstrap_kept(data: bytes, main: str, folder: str) -> str:
+def bootstrap(data: bytes, main: str, folder: str) -> str:
     """Return the program that runs an archive which the host may keep, else reads it from standard input.
 
     It first reads FIRST_LINE, and by SIZE how much follows it. The folder must be the user's own, and nobody else's;
@@ -190,25 +200,4 @@ def bootstrap_kept(data: bytes, main: str, folder: str) -> str:
         f"import sys;sys.version_info<(3,8)and {too_old};{given}exec({FROM_KEPT!r});loader={{}};"
         f"exec(marshal.loads(made['{file}'])if made else compile(sources['{file}'],'{file}','exec'),loader);"
         f"loader['Modules'](sources,data,made).install();from {main} import main;main()"
-    )
-
-
-def bootstrap(data: bytes, main: str) -> str:
-    """Return the program that reads an archive from standard input, and calls `main` of one of its modules.
-
-    It reads exactly FIRST_LINE, which may be missing, and the archive (a buffer of 1 never reads ahead). It leaves
-    what follows to `main`. It is one line, because not every login shell takes a newline in an argument; and each
-    Python understands it, so that one that is too old can say so.
-    """
-    file = Path(loader.__file__).relative_to(ROOT).as_posix()
-    size = len(FIRST_LINE)
-    too_old = f"sys.exit({WHICH_PYTHON})"
-    return (
-        f"import sys;sys.version_info<(3,8)and {too_old};import io,zlib;"
-        f"read=io.BufferedReader(io.FileIO(0,closefd=False),1).read;head=read({size});"
-        f"head=b''if head[:{size - 1}]==b'{FIRST_LINE[:-1].decode()}'else head;"
-        f"data=head+read({len(data)}-len(head));data[:1]==b'x'or sys.exit('{READ_BY_THE_LOGIN}');"
-        "parts=iter(zlib.decompress(data).decode('utf-8').split(chr(0)));sources=dict(zip(parts,parts));"
-        f"loader={{}};exec(compile(sources['{file}'],'{file}','exec'),loader);"
-        f"loader['Modules'](sources,data).install();from {main} import main;main()"
     )

@@ -12,7 +12,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.locking import holder_of, keeps_lock
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
-from fab_static.remote import RemoteHost
+from fab_static.remote import Question, RemoteHost
 
 # what is told of a host that does not answer
 _UNREACHED = {
@@ -68,10 +68,17 @@ def status(deploy: Deployment) -> dict[str, Any]:
 
 def _asked(deploy: Deployment, host: RemoteHost) -> Asked:
     """Return what a host says of itself, and the SHA-256 of its live release's seal."""
-    state, _ = host.ask(verbs.STATE)
+    of_live = asks.Verify(
+        release=None, roles=list(host.roles), seal=None, gone="static" in host.roles
+    )
+    locked: list[Question] = []
+    if host == deploy.build and keeps_lock(deploy):
+        locked.append((verbs.LOOK_AT_LOCK, None))
+    # one trip for all
+    state = host.ask_then(verbs.STATE, asks.Nothing(), [*locked, (verbs.VERIFY, of_live)])
     deploy.states[host] = state
     deploy.tell_odd(host, state["odd"])
-    compared = _compared(deploy, host, state)
+    compared = _compared(deploy, host, state, of_live)
     return {
         "reachable": True,
         "live": state["current"],
@@ -123,7 +130,7 @@ def _is_settled(hosts: Sequence[Mapping[str, Any]], origins: Sequence[Mapping[st
     )
 
 
-def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
+def _compared(deploy: Deployment, host: RemoteHost, state: State, of_live: asks.Verify) -> Verified:
     """Return how the files of a host's live release compare with its seal."""
     compared = Verified(
         missing=0, changed=0, examples=[], versions_sha256=None, offline_manifest_sha256=None
@@ -134,12 +141,11 @@ def _compared(deploy: Deployment, host: RemoteHost, state: State) -> Verified:
     if live not in state["releases"]:
         return {**compared, "missing": 1}  # the whole release
     try:
-        request = asks.Verify(
-            release=live, roles=list(host.roles), seal=None, gone="static" in host.roles
-        )
-        if host == deploy.build and keeps_lock(deploy):  # one trip for both
-            host.foresee([(verbs.VERIFY, request), (verbs.LOOK_AT_LOCK, None)])
-        return host.ask(verbs.VERIFY, request)[0]
+        answer, _ = host.ask(verbs.VERIFY, of_live)
+        if answer.get("release") != live:  # another went live in between
+            of_live["release"] = live
+            answer, _ = host.ask(verbs.VERIFY, of_live)
+        return answer
     except FabStaticError as error:
         if isinstance(error, RemoteError) and not error.is_refusal:
             raise

@@ -115,8 +115,16 @@ def ship_to(
 def _to_send(
     release: Release, lacking: Mapping[RemoteHost, dict[str, int]]
 ) -> dict[RemoteHost, dict[str, int]]:
-    """Return what must be sent of what hosts lack: they make texts out of their gzip copies."""
-    return {host: release.to_send(objects, host.roles) for host, objects in lacking.items()}
+    """Return what must be sent of what hosts lack: they make texts out of their gzip copies.
+
+    Hosts that lack one and the same dict are given one, too: those of a fleet would be many times all.
+    """
+    found: dict[tuple[int, tuple[str, ...]], dict[str, int]] = {}
+    for host, objects in lacking.items():
+        alike = id(objects), host.roles
+        if alike not in found:
+            found[alike] = release.to_send(objects, host.roles)
+    return {host: found[id(objects), host.roles] for host, objects in lacking.items()}
 
 
 def _send_all(
@@ -155,7 +163,7 @@ def lacks(
 ) -> dict[RemoteHost, dict[str, int]]:
     """Return what each host lacks of a release: objects, SHA-256 -> size."""
     hosts = deploy.hosts() if hosts is None else hosts
-    held = {roles: release.objects(roles) for roles in {host.roles for host in hosts}}
+    held = release.objects_of_each({host.roles for host in hosts})
     asked_for = {roles: deflated(records(objects)) for roles, objects in held.items()}
 
     def asked(host: RemoteHost) -> dict[str, int]:
@@ -181,7 +189,7 @@ def _by_what_they_lack(
             alike.append(host)
         elif objects:
             groups.append([host])
-    return {records(dict(sorted(lacking[hosts[0]].items()))): hosts for hosts in groups}
+    return {records(lacking[hosts[0]], in_order=True): hosts for hosts in groups}
 
 
 def _send(
@@ -258,9 +266,9 @@ def _through_hub(
     items = [object_item(sha256, size) for sha256, size in sorted(wanted.items())]
     _publish(deploy, hub, items, release.id, holders)
     failures = fetch_from(deploy, hub, items, lacking)
-    for host, error in failures.items():
+    for host, why in failures.items():
         deploy.show.warn(
-            f"{host.name} cannot fetch from {hub.name} ({error.what}); its objects go over SSH"
+            f"{host.name} cannot fetch from {hub.name} ({why}); its objects go over SSH"
         )
     return _to_send(release, lacks(deploy, release, list(failures))) if failures else {}
 

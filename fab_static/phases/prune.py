@@ -63,6 +63,8 @@ def _prune_bucket(deploy: Deployment, bucket: Publication) -> None:
         everything if bucket is deploy.hub or is_keeper else [],
     )
     bucket.delete(gone)
+    if bucket is deploy.hub:
+        bucket.take_back()
     deploy.show.say(
         f"{bucket.name}: deleted {counted(len(gone), 'object')} that no release uses"
         if gone

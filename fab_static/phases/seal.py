@@ -22,6 +22,7 @@ from fab_static.phases.run.signing import why_untrusted_here
 from fab_static.phases.run.static_root import of_collectstatic
 from fab_static.plan.diff import is_for_the_server
 from fab_static.plan.history import bad
+from fab_static.plan.ids import content_of
 from fab_static.plan.precompressed import to_encode, with_encodings
 from fab_static.plan.release import Encoded, Release
 from fab_static.plan.spelling import task_name
@@ -43,7 +44,8 @@ def seal(deploy: Deployment) -> None:
     _refuse_stale(deploy)
     started = time.monotonic()
     asked: list[Asked] = [(questions.SHADOWED, of_collectstatic(deploy)), (questions.INTEGRITY, {})]
-    take_answers(deploy, *asked)
+    if deploy.reuse == "verify":  # else they are taken along with what is foreseen
+        take_answers(deploy, *asked)
     foresee_seal(deploy)
     built = composed(deploy)
     leave_answers(deploy, [SETTINGS, *_of_blocks(deploy), *asked])
@@ -114,7 +116,8 @@ def _alike(deploy: Deployment, release: Release) -> Release | None:
     """Return a release with the same content: the live one, else the one sealed last."""
     held = deploy.states[deploy.build]["releases"]
     for known in dict.fromkeys((deploy.last_live, deploy.journal.release)):
-        if known in held and known not in bad(deploy.record):
+        may_be = known in held and content_of(str(known)) == content_of(release.id)
+        if may_be and known not in bad(deploy.record):
             other = deploy.seals.read(str(known), deploy.build)
             # other encodings, or other names for good, may be asked for now: the digest knows nothing of them
             asked_alike = (other.endings, other.named) == (release.endings, release.named)

@@ -38,7 +38,7 @@ def missed(
     def is_file(url: str, below: Collection[str] = ("",)) -> bool:
         return path_of(url, files, static_url=static_url, folders=below) is not None
 
-    if lookup == "nothing":
+    if lookup in ("nothing", "something"):
         return None
     if lookup == "file":
         there = is_file(_public(data, static_url) + name, folders)

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import NotRequired, TypedDict, TypeVar, cast
+from types import MappingProxyType
+from typing import NamedTuple, NotRequired, TypedDict, TypeVar, cast
 
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.encodings import ENDINGS
@@ -43,6 +44,7 @@ PASSED_ON = frozenset(
     ]
 )
 
+NONE: Mapping[str, Kept] = MappingProxyType({})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLACE = re.compile(r"\{(\w+)\}(?=/|\Z)")
 
@@ -52,6 +54,14 @@ class Listing(TypedDict):
 
     files: dict[str, Kept]
     extra: dict[str, Kept | None]
+
+
+class Placed(NamedTuple):
+    """A listing with the places of one machine: as its host keeps it, and under which name."""
+
+    listing: Listing
+    text: bytes
+    name: str
 
 
 class Record(TypedDict):
@@ -218,12 +228,14 @@ def naming(places: Mapping[str, str]) -> Callable[[str], str]:
     return of
 
 
-def placed(listing: Listing, places: Mapping[str, str]) -> Listing | None:
+def placed(listing: Listing, places: Mapping[str, str]) -> Placed | None:
     """Return a listing with this machine's places, or None if one is not known here."""
     try:
-        return _renamed(listing, placing(places))
+        found = _renamed(listing, placing(places))
     except KeyError:
         return None
+    text = json.dumps(found, sort_keys=True).encode()
+    return Placed(found, text, hashlib.sha256(text).hexdigest())
 
 
 def placing(places: Mapping[str, str]) -> Callable[[str], str]:
@@ -241,17 +253,18 @@ def _renamed(listing: Listing, change: Callable[[str], str]) -> Listing:
     return cast("Listing", {**listing, "extra": extra})
 
 
-def text_of(listing: Listing) -> bytes:
-    """Return a listing as a host writes it; its SHA-256 is its name there."""
-    return json.dumps(listing, sort_keys=True).encode()
+def fault(
+    name: str, listing: Listing, guard: Guard, *, is_wrote: bool, like: Mapping[str, Kept] = NONE
+) -> str | None:
+    """Return why a listing must not be put back here, or None: it leads outside, or is damaged.
 
-
-def fault(name: str, listing: Listing, guard: Guard, *, is_wrote: bool) -> str | None:
-    """Return why a listing must not be put back here, or None: it leads outside, or is damaged."""
+    `like` are files that were judged before.
+    """
     files = listing["files"]
-    if not all(map(_is_kept, [*files.values(), *filter(None, listing["extra"].values())])):
+    fresh = {path: kept for path, kept in files.items() if like.get(path) != kept}
+    if not all(map(_is_kept, [*fresh.values(), *filter(None, listing["extra"].values())])):
         return "it names objects in another way than ours"
-    if not all(map(_is_inside, files)):
+    if not all(map(_is_inside, fresh)):
         return "a name in it leads outside"
     if not is_wrote:
         strange = listing["extra"].keys() - guard.extra

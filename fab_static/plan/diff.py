@@ -177,12 +177,14 @@ def printed_urls(*releases: Release) -> dict[str, frozenset[str]]:
 
 def is_for_the_server(path: str, *releases: Release) -> bool:
     """Tell whether no browser asks for it: the manifests, and sources that the offline one stands for."""
-    return any(
-        path in (release.offline_manifest, release.staticfiles_manifest)
-        or f"{OUTSIDE}static/{path}" in release.manifests  # a bundler's
-        or (release.offline_manifest and path.endswith(SOURCES))
-        for release in releases
-    )
+    for release in releases:  # each file is asked for several times, so no generator
+        if path in (release.offline_manifest, release.staticfiles_manifest):
+            return True
+        if release.manifests and f"{OUTSIDE}static/{path}" in release.manifests:  # a bundler's
+            return True
+        if release.offline_manifest and path.endswith(SOURCES):
+            return True
+    return False
 
 
 def is_content_named(path: str, *releases: Release) -> bool:

@@ -19,6 +19,11 @@ def new_id(at: datetime, content_digest: str) -> str:
     return f"{at:%Y%m%dT%H%M%SZ}-{content_digest[:8]}"
 
 
+def content_of(release: str) -> str:
+    """Return what an id says of the content: where two differ, so do the releases' digests."""
+    return release.rpartition("-")[2]
+
+
 def is_id(text: object) -> TypeGuard[str]:
     """Tell whether this is a release's id; only such names ever become paths."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None

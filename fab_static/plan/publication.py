@@ -6,6 +6,7 @@ Keys, below the prefix that stands for STATIC_URL (DESIGN §8):
     pool/<version>/<path>           versioned: what `?version=` names, where a function rewrites the URL
     <path>                          versioned and unversioned: the bytes that are live; copied at the flip
     .fab_static/objects/ab/abc…     bytes by SHA-256: what `<path>` is copied from, and what hosts fetch
+    .fab_static/lent/<SHA-256>      what many hosts are sent alike (lending.py); `prune` deletes it
     .fab_static/manifest.json       which of these are there, and which release is live
     .fab_static/lock.json           who deploys, where no build host lasts (bucket_lock.py)
     .fab_static/record.json         what was done, likewise (bucket_record.py)
@@ -32,6 +33,7 @@ from fab_static.plan.wording import indented
 FORMAT = 1
 PRIVATE = ".fab_static/"  # what lies below it is not for visitors
 MANIFEST = PRIVATE + "manifest.json"
+LENT = PRIVATE + "lent/"
 PROBE = PRIVATE + "probe"  # what is written and copied to see whether that is allowed
 PROBE_COPY = PRIVATE + "probe-copy"
 MAX_KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fab_static.plan.publication import Item
-from fab_static.plan.wire import asks
+from fab_static.plan.wire.urls import Way
 
 SIGNATURE = "X-Amz-Signature="
 # what each object has its own of, and in which words; S3's names are compared without case
@@ -40,10 +40,10 @@ class SignedPut:
         return bytes.fromhex(self.query.rpartition(SIGNATURE)[2])
 
     @property
-    def way(self) -> asks.Way:
+    def way(self) -> Way:
         """What it has in common with others."""
         start = self.query.rpartition(SIGNATURE)[0]
-        return asks.Way(
+        return Way(
             url=f"{self.base}{{key}}?{start}{SIGNATURE}{{signature}}",
             headers={
                 name: OF_EACH.get(name.lower(), value) for name, value in self.headers.items()
@@ -51,9 +51,9 @@ class SignedPut:
         )
 
 
-def ways(puts: Iterable[SignedPut]) -> tuple[list[asks.Way], list[int]]:
+def ways(puts: Iterable[SignedPut]) -> tuple[list[Way], list[int]]:
     """Return the ways of these, each once, and which of them each goes."""
-    found: list[asks.Way] = []
+    found: list[Way] = []
     numbers: dict[tuple[str, ...], int] = {}
     goes = []
     for put in puts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -176,7 +176,7 @@ class Release:
         held = {one.sha256: one.size for one in self.manifests.values()}
         if self.versions_sha256:
             held[self.versions_sha256] = self.versions_size
-        if set(roles) & {"static", "build"}:
+        if holds_files(roles):
             for file in self.files.values():
                 held[file.sha256] = file.size
                 made = (*file.encodings.values(), *file.deltas.values())
@@ -186,13 +186,22 @@ class Release:
                 held[self.manifest(path).sha256] = self.manifest(path).size
         return held
 
+    def objects_of_each(
+        self, kinds: Collection[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], dict[str, int]]:
+        """Return the same for hosts of several kinds, by their roles; those that hold all files share one dict."""
+        found: dict[bool, dict[str, int]] = {}
+        for roles in kinds:
+            found[holds_files(roles)] = found.get(holds_files(roles)) or self.objects(roles)
+        return {roles: found[holds_files(roles)] for roles in kinds}
+
     def to_send(self, lacking: dict[str, int], roles: Iterable[str]) -> dict[str, int]:
         """Return what a host with these roles must be sent of the objects that it lacks, SHA-256 -> size.
 
         A host that gets a file's gzip copy, or has it, makes the file of it: gzip gives back the same bytes
         everywhere. What is compressed makes other bytes with another zlib, so copies are sent.
         """
-        if not lacking or not set(roles) & {"static", "build"}:  # a web host holds no copies
+        if not lacking or not holds_files(roles):  # a web host holds no copies
             return lacking
         made = {file.sha256 for file in self.files.values() if "gz" in file.encodings}
         return {sha256: size for sha256, size in lacking.items() if sha256 not in made}
@@ -240,6 +249,11 @@ class Release:
             default=File.to_data,  # one after the other: all at once are many times the text
             separators=(",", ":"),
         )
+
+
+def holds_files(roles: Iterable[str]) -> bool:
+    """Tell whether a host with these roles holds all files of a release, and not just its manifests."""
+    return bool({*roles} & {"static", "build"})
 
 
 def without_files(release: Release) -> Release:

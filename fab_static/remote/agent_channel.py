@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 import paramiko
@@ -65,11 +65,23 @@ class AgentChannel:
         """The command by which a person reaches the host."""
         return self._opening.ssh_command
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs on this machine, so that nothing need be deflated."""
+        return self._opening.is_here
+
     def expect_answer(self) -> None:
         """Begin to note whether anything comes."""
         self._is_heard = self.is_lost_unheard = False
 
     # ---- to the agent
+
+    def send_all(self, requests: Sequence[tuple[Head, bytes]]) -> None:
+        """Send several requests, as `send` does; where no agent runs, all go along with what starts one."""
+        if self._is_to_be_opened() and self._open(requests):
+            return
+        for head, body in requests:
+            self.send(head, body)
 
     def send(self, head: Head, body: bytes) -> None:
         """Send a frame; a request starts an agent where none runs.
@@ -77,14 +89,9 @@ class AgentChannel:
         Raises:
             RemoteError: it could not be sent; with the agent's own reason if it gave one.
         """
-        if "do" in head:
-            if (
-                self.has_ended
-            ):  # while nothing was under way: a server or a firewall took it for idle
-                self.close()
-            if self._channel is None and self._open(head, body):
-                return
-        data = (self._lesson() if "do" in head else b"") + framed(head, body)
+        if "do" in head and self._is_to_be_opened() and self._open([(head, body)]):
+            return
+        data = (self._lesson() if "do" in head else b"") + self._framed(head, body)
         self.sent += 1
         try:
             with self._writing:
@@ -102,6 +109,14 @@ class AgentChannel:
             self.close()
             raise
 
+    def _is_to_be_opened(self) -> bool:
+        if self.has_ended:  # while nothing was under way: a server or a firewall took it for idle
+            self.close()
+        return self._channel is None
+
+    def _framed(self, head: Head, body: bytes) -> bytes:
+        return framed(head, body, deflates=not self.is_here)
+
     def teach(self, archive: bytes) -> None:
         """Have the agent learn an archive, if it has not; that goes along with the next request."""
         self._archive = archive
@@ -114,7 +129,7 @@ class AgentChannel:
         if not self._archive or self._is_taught:
             return b""
         self._is_taught = True
-        if self._opening.may_be_kept:
+        if not self._opening.is_here:
             return framed({**LEARN, "sha256": sha256(self._archive).hexdigest()}, b"")
         return framed(LEARN, self._archive)
 
@@ -152,12 +167,15 @@ class AgentChannel:
             with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
                 channel.close()
 
-    def _open(self, request: Head, body: bytes) -> bool:
-        """Start an agent; return whether the request went along with its first words."""
+    def _open(self, requests: Sequence[tuple[Head, bytes]]) -> bool:
+        """Start an agent; return whether the requests went along with its first words."""
         self._frames = Frames()
         channel = self._opening.channel()
         self.sent += 1
-        first = self._lesson() + framed(request, body) if len(body) <= WITH_FIRST else b""
+        first = b""
+        if sum(len(body) for _, body in requests) <= WITH_FIRST:
+            first = self._lesson() + b"".join(self._framed(*one) for one in requests)
+            self.sent += len(requests) - 1
         try:
             with self._writing:
                 self._channel = channel
@@ -177,8 +195,8 @@ class AgentChannel:
     def _start(self, channel: Channel, first: bytes) -> None:
         """Send what starts the agent, and its first requests; its program where the host does not keep it."""
         opening = self._opening
-        if not opening.may_be_kept:
-            self._say(channel, opening.first_bytes() + first)
+        if opening.is_here:
+            self._say(channel, opening.first_request + first)
             self._frames.skip_to(channel, [HELLO], MAX_GREETING, opening.seconds)
             return
         self._say(channel, opening.asking(first))

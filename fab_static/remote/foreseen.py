@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fab_static.host.agent.differences import patched
@@ -19,8 +19,8 @@ Answer = tuple[Any, bytes]
 
 MOST_TOGETHER = 24  # an agent holds 32 frames that wait for their turn
 MOST_BYTES = 16 * 1024 * 1024  # of objects that are kept for whoever asks again
-# these change nothing that a question would be answered by; VERIFY gives a wrong file another time
-WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT, verbs.VERIFY)
+# these change nothing that a question would be answered by: ENCODE adds objects
+WITHOUT_EFFECT = (verbs.RECALL, verbs.WRITE_JOURNAL, verbs.PUT_OBJECT, verbs.ENCODE)
 
 
 class Foreseen:
@@ -33,6 +33,20 @@ class Foreseen:
     def has(self, verb: AnyVerb, request: Request) -> bool:
         """Tell whether an answer is there."""
         return _key(verb, request) in self._answers
+
+    def lacking(self, questions: Iterable[Question]) -> list[Question]:
+        """Return those of the questions to which no answer is there."""
+        return [one for one in questions if not self.has(*one[:2])]
+
+    def objects(self, names: Iterable[str]) -> dict[str, bytes] | None:
+        """Return these objects, SHA-256 -> bytes, or None where one of them is not there."""
+        found = {}
+        for name in names:
+            known = self.answer(verbs.READ_OBJECT, asks.Object(object=name))
+            if known is None:
+                return None
+            found[name] = known[1]
+        return found
 
     def keep(self, verb: AnyVerb, request: Request, answer: Answer) -> None:
         """Keep an answer; what is large is forgotten first."""
@@ -69,9 +83,13 @@ class Foreseen:
         if known := self._answers.pop(_key(verb, request), None):
             return known
         if not (verb.changes_nothing or verb in WITHOUT_EFFECT):
-            of_objects = verbs.READ_OBJECT.name
-            self._answers = {key: one for key, one in self._answers.items() if key[0] == of_objects}
+            self.forget()
         return None
+
+    def forget(self) -> None:
+        """Forget all answers but the objects."""
+        of_objects = verbs.READ_OBJECT.name
+        self._answers = {key: one for key, one in self._answers.items() if key[0] == of_objects}
 
 
 def _key(verb: AnyVerb, request: Request) -> tuple[str, str]:

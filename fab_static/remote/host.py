@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from fab_static.errors import FabStaticError
+from fab_static.host.agent.protocol import RECORD, picked
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.layout import Layout
 from fab_static.plan.wire import answers, asks, verbs
@@ -33,6 +34,7 @@ from fab_static.remote.requests import Later, Params, Requests
 
 R = TypeVar("R")
 A = TypeVar("A")
+T = TypeVar("T")
 SHOWN_OUTPUT = 256 * 1024 * 1024  # bytes of a command's output that are shown and logged
 
 
@@ -73,6 +75,11 @@ class RemoteHost:
     def hello(self) -> Head:
         """The agent's first words: who it is, in which Python."""
         return self._agent.hello
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its agent runs on this machine, so that nothing need be made small for it."""
+        return self._agent.is_here
 
     @property
     def requests(self) -> int:
@@ -158,7 +165,7 @@ class RemoteHost:
         What was answered counts until the host is asked to change something, and no longer. Questions that
         are refused are asked again by whoever wants to know.
         """
-        asked = [one for one in questions if not self._foreseen.has(*one[:2])][:MOST_TOGETHER]
+        asked = self._foreseen.lacking(questions)[:MOST_TOGETHER]
         told = self._requests.together(self._as_sent(asked))
         for (verb, request, *_), answer in zip(asked, told, strict=True):
             if not answer:
@@ -167,6 +174,10 @@ class RemoteHost:
                 self._foreseen.keep(verb, request, answer)
             elif request and "like" in request:
                 self.learn_object(request["object"], request["like"], answer[1])
+
+    def forget_foreseen(self) -> None:
+        """Forget what was asked ahead, and nobody wanted to know: whoever asks it now wants what is so now."""
+        self._foreseen.forget()
 
     def learn_object(self, name: str, base: str, told: bytes) -> None:
         """Take an object by its difference to another, so that nobody need ask the host for it.
@@ -185,6 +196,7 @@ class RemoteHost:
         """
         self._foreseen.answer(verb, cast("Request", request))
         first: Question = (verb, cast("Request", request))
+        then = self._foreseen.lacking(then)
         done = self._requests.chained(self._as_sent([first, *then]), 1)
         self._foreseen.keep_all(then, done[1:])
         return cast("A", done[0][0])
@@ -235,6 +247,17 @@ class RemoteHost:
             raise self._agent.malformed(f"{what}: {wrong}")
         return value
 
+    def picked(self, what: str, known: Sequence[T], marks: bytes) -> list[T]:
+        """Return which of what both ends know a body means, as the agent's `marked` has it.
+
+        Raises:
+            RemoteError: it means others; `what` answered it, is named.
+        """
+        try:
+            return picked(known, marks)
+        except ValueError as error:
+            raise self._agent.malformed(f"{what}: {error}") from error
+
     def packs(self, verb: Verb[asks.Nothing, Any], body: bytes) -> Iterator[tuple[Head, bytes]]:
         """Yield the frames of a stream of objects, as they come.
 
@@ -252,7 +275,7 @@ class RemoteHost:
         return self.ask(verbs.MISSING, asks.Missing(look=True), wanted)[1]
 
     def objects(self, wanted: bytes) -> Iterator[tuple[str, bytes]]:
-        """Yield objects, SHA-256 and bytes, as they come; in memory is one at a time.
+        """Yield objects, SHA-256 and bytes, as they come. Only one is in memory at a time, and what was foreseen.
 
         Args:
             wanted: their records, as the agent's `fetch` takes them.
@@ -260,7 +283,8 @@ class RemoteHost:
         Raises:
             RemoteError: the host cannot be reached, or an object's bytes are not its own.
         """
-        return self._packs.objects(wanted)
+        known = self._foreseen.objects(raw.hex() for raw, _ in RECORD.iter_unpack(wanted))
+        return self._packs.objects(wanted) if known is None else iter(known.items())
 
     def take(self, verb: Verb[asks.Nothing, A], frames: Iterable[tuple[Head, bytes]]) -> A:
         """Send a request and a stream of frames after it, and return the answer's head."""
@@ -317,6 +341,7 @@ class RemoteHost:
             known = self._foreseen.answer(verbs.RUN, request)
             if known and only_looks:
                 return Ran.told(known[0], known[1].decode(errors="replace"))
+        after = self._foreseen.lacking(after)
         asked: list[Question] = [*before, (verbs.RUN, request), *after]
         at = len(before)
         done = self._requests.chained(self._as_sent(asked), at + 1, collect, limit + 30)

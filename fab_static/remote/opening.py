@@ -25,7 +25,6 @@ class Opening:
         self._environment = environment
         self._ssh = environment.ssh
         self._connection = connection
-        self._agent = sent.agent_for(host.roles, has_bucket=environment.has_bucket)
 
     @property
     def ssh_command(self) -> str:
@@ -57,9 +56,10 @@ class Opening:
             words = f"{error.filename}: {error.strerror}"
             raise self._no_agent(status, words, error) from error
 
-    def first_bytes(self) -> bytes:
-        """Return the agent's program and its first request, for one trip."""
-        return self._agent.first_bytes + self.first_request
+    @property
+    def _agent(self) -> sent.Program:
+        """What is sent; never asked for where the agent runs here, as it takes long to pack."""
+        return sent.agent_for(self._host.roles, has_bucket=self._environment.has_bucket)
 
     def asking(self, more: bytes) -> bytes:
         """Return the agent's first request, and more of them, for a host that may keep its program."""
@@ -71,9 +71,9 @@ class Opening:
         return self._agent.archive
 
     @property
-    def may_be_kept(self) -> bool:
-        """Whether a host may keep the program: here it costs nothing to send."""
-        return not self._host.local
+    def is_here(self) -> bool:
+        """Whether the agent runs on this machine as we do: of the modules that lie here, and nothing is deflated."""
+        return self._host.local and not self._ssh.become
 
     @property
     def first_request(self) -> bytes:
@@ -165,9 +165,9 @@ class Opening:
 
     @property
     def _command(self) -> list[str]:
-        if not self.may_be_kept:
-            return self._agent.command(self._python)
-        return self._agent.command_of_kept(self._python, f"{self._deploy_to}/{FOLDER}")
+        if self.is_here:
+            return sent.command_here(self._python)
+        return self._agent.command(self._python, f"{self._deploy_to}/{FOLDER}")
 
     @property
     def _python(self) -> str:

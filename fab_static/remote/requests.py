@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from fab_static.errors import FabStaticError, RemoteError
 from fab_static.plan.inventory import Ssh
@@ -19,6 +19,7 @@ from fab_static.remote.frames import Head
 from fab_static.remote.output import Output
 from fab_static.remote.sent import Deflated
 
+A = TypeVar("A")
 Params = Mapping[str, Any]
 Later = tuple[str, Params, bytes]  # what to do, its words, its body
 # their answers are texts: less than half of them goes over the line
@@ -53,16 +54,23 @@ class Requests:
         timeout_seconds: float | None = None,
     ) -> tuple[Head, bytes]:
         """Send a request and return its answer. Ask again if the idle channel had been closed meanwhile."""
-        was_open = self.agent.is_open
-        try:
+
+        def once() -> tuple[Head, bytes]:
             with self.begun(do, params, body):
                 return self._answer(do, on_output, timeout_seconds)
+
+        return self._or_again(once, [do])
+
+    def _or_again(self, ask: Callable[[], A], what: Iterable[str]) -> A:
+        """Ask, and once more where the idle channel had been closed meanwhile, and all of it may be asked twice."""
+        was_open = self.agent.is_open
+        try:
+            return ask()
         except RemoteError:
-            may_repeat = was_open and verbs.VERBS[do].may_repeat
+            may_repeat = was_open and all(verbs.VERBS[do].may_repeat for do in what)
             if not (may_repeat and self.agent.is_lost_unheard):
                 raise
-        with self.begun(do, params, body):
-            return self._answer(do, on_output, timeout_seconds)
+        return ask()
 
     def later(self, do: str, params: Params, body: bytes) -> None:
         """Send a request that may be done twice, and wait for nothing: the next one hears whether it was done."""
@@ -79,10 +87,13 @@ class Requests:
             self.ask(verbs.PING.name, {}, b"")
 
     def _send(self, do: str, params: Params, body: bytes) -> None:
-        head = {"do": do, **params, "n": self._number}
-        if do in DEFLATED:
+        self.agent.send(self._head(self._number, do, params), body)
+
+    def _head(self, number: int, do: str, params: Params) -> Head:
+        head = {"do": do, **params, "n": number}
+        if do in DEFLATED and not self.agent.is_here:
             head["deflates"] = True
-        self.agent.send(head, body)
+        return head
 
     def _send_later(self, do: str, params: Params, body: bytes) -> None:
         self._number += 1
@@ -112,9 +123,12 @@ class Requests:
             first = self._number + 1
             self._last = self._number + len(questions), ""
             try:
-                for do, params, body in questions:
-                    self._number += 1
-                    self._send(do, params, body)
+                self.agent.send_all(
+                    [
+                        (self._head(number, do, params), body)
+                        for number, (do, params, body) in enumerate(questions, first)
+                    ]
+                )
                 for at, (do, _, body) in enumerate(questions):
                     self._number, self._under_way, self._asked = first + at, do, _size_of(body)
                     with contextlib.suppress(FabStaticError):
@@ -144,6 +158,18 @@ class Requests:
         Raises:
             FabStaticError: that befell one of the first `needed`.
         """
+        return self._or_again(
+            lambda: self._chained(requests, needed, on_output, timeout_seconds),
+            [do for do, *_ in requests],
+        )
+
+    def _chained(
+        self,
+        requests: Sequence[Later],
+        needed: int,
+        on_output: Callable[[bytes], None] | None,
+        timeout_seconds: float | None,
+    ) -> list[tuple[Head, bytes]]:
         answers: list[tuple[Head, bytes]] = []
         with self._turn:
             self._send_again()
@@ -151,10 +177,13 @@ class Requests:
             self._last = first + len(requests) - 1, requests[-1][0]
             self.agent.expect_answer()
             try:
-                for number, (do, params, body) in enumerate(requests, first):
-                    self._number, self._under_way = number, do
-                    after = {} if number == first else {"after": number - 1}
-                    self._send(do, {**params, **after}, body)
+                self._number, self._under_way = first, requests[0][0]
+                self.agent.send_all(
+                    [
+                        (self._head(number, do, {**params, **_after(number, first)}), body)
+                        for number, (do, params, body) in enumerate(requests, first)
+                    ]
+                )
                 for number, (do, _, body) in enumerate(requests, first):
                     self._number, self._under_way, self._asked = number, do, _size_of(body)
                     own = on_output if do == verbs.RUN.name else None
@@ -317,6 +346,11 @@ class Requests:
             where=self.agent.name,
             mend="raise ssh.command_timeout if that is not long for this host",
         )
+
+
+def _after(number: int, first: int) -> Params:
+    """Return the words by which a request of a chain is done only where the one before it was."""
+    return {} if number == first else {"after": number - 1}
 
 
 def _size_of(body: bytes) -> int:

@@ -13,11 +13,11 @@ from fab_static.host import agent
 from fab_static.host.agent.protocol import FRAME
 from fab_static.host.archive import (
     FIRST_LINE,
+    ROOT,
     SIZE,
     WHICH_PYTHON,
     archive,
     bootstrap,
-    bootstrap_kept,
 )
 from fab_static.remote.frames import Head
 
@@ -37,6 +37,7 @@ OF_BUILDS = (
     "carried",
     "copies",
     "deltas",
+    "differing",
     "encoding",
     "lift",
     "lock",
@@ -59,26 +60,29 @@ class Program:
 
     archive: bytes
 
-    @property
-    def first_bytes(self) -> bytes:
-        """What goes to standard input before any frame."""
-        return FIRST_LINE + self.archive
-
-    def command(self, python: str) -> list[str]:
-        """Return the words of the command: no packages of user or site, and UTF-8 whatever the locale."""
-        program = bootstrap(self.archive, f"{AGENT}.wire")
-        return [*_started(python), program]
-
-    def command_of_kept(self, python: str, folder: str) -> list[str]:
+    def command(self, python: str, folder: str) -> list[str]:
         """Return the words of a command that runs what is kept in a folder of the host, else waits for it."""
-        return [*_started(python), bootstrap_kept(self.archive, f"{AGENT}.wire", folder)]
+        return [*_started(python), bootstrap(self.archive, f"{AGENT}.wire", folder)]
 
     def asking(self, frames: bytes) -> bytes:
         """Return what goes to the standard input of a program that may be kept there, with the first frames."""
         return FIRST_LINE + SIZE % len(frames) + frames
 
 
+def command_here(python: str) -> list[str]:
+    """Return the words of a command that runs the agent's modules where they lie on this machine.
+
+    Nothing is packed or sent, and Python has compiled them before.
+    """
+    # last, so that no package beside ours stands for a module of Python's own
+    line = (
+        f"import sys;sys.path.append({str(ROOT)!r});from {agent.__name__}.wire import main;main()"
+    )
+    return [*_started(python), line]
+
+
 def _started(python: str) -> list[str]:
+    """Return the words that begin such a command: no packages of user or site, and UTF-8 whatever the locale."""
     return [python, "-I", "-S", "-X", "utf8", "-c"]
 
 
@@ -117,9 +121,9 @@ def deflated(body: bytes) -> Deflated:
     return smaller
 
 
-def framed(head: Head, body: bytes) -> bytes:
+def framed(head: Head, body: bytes, *, deflates: bool = True) -> bytes:
     """Return a frame; a large body deflated, which objects in a pack are where that helps."""
-    if isinstance(body, Deflated) or ("pack" not in head and len(body) > MUCH):
+    if isinstance(body, Deflated) or (deflates and "pack" not in head and len(body) > MUCH):
         head, body = {**head, "deflated": True}, deflated(body)
     text = json.dumps(head).encode("ascii")
     return FRAME.pack(len(text), len(body)) + text + body

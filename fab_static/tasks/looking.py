@@ -185,7 +185,7 @@ def check(c: Context, json: bool = False) -> None:
 
     def find(session: api.Session) -> list[Finding]:
         if not json:
-            session.show.say(versions())
+            print_text(f"{versions()}\n")  # at once: hosts take a while
         return session.check()
 
     findings = tell(find, show_findings, as_json=json)
@@ -202,14 +202,14 @@ def why(c: Context, url: str, json: bool = False) -> None:
     fab production why /static/js/shop.js?version=1a2b3c4
     fab production why 3f9c1a7b2d4e           the key of an OfflineGenerationError
 
-    Exits 1 where no release that is kept has the file. Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
+    Exits 1 where no release that is kept has the file, or the key and no template asks for it. Of a URL: its version, the phase and source file that made it, its bytes on each host, the releases
     that hold it. Of a key: the block that renders it, and the nearest one that was built.
     """
     from fab_static.report.found import show_why
 
     known = tell(lambda session: session.why(url), show_why, as_json=json)
-    if known and known.get("path") and not known["in_release"] and not known["releases"]:
-        raise Exit(code=FAILED)  # no release that is kept has it
+    if known and not known["in_release"] and not (known["releases"] or known.get("asked_by")):
+        raise Exit(code=FAILED)  # nobody knows it
 
 
 @task(

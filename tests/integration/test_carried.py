@@ -172,6 +172,43 @@ def test_verify_cache_runs_what_the_cache_would_give_and_finds_what_is_not_so(
     assert "bundle was to be used again, but a new run leaves 1 other files" in caught.value.what
 
 
+@pytest.mark.parametrize(
+    ("question", "key", "value"),
+    [
+        ("settings", "django", "0.9"),
+        ("coverage", "templates", 0),
+        ("integrity", "computed", True),
+        ("shadowed", "shadowed", {"site.css": ["other.css"]}),
+    ],
+)
+def test_verify_cache_finds_an_answer_of_the_cache_that_the_project_does_not_give(
+    store: StrictS3, first: str, tmp_path: Path, question: str, key: str, value: object
+) -> None:
+    """It is asked anew, and what it says now is compared; the release with it would be another, or let something pass."""
+    records = {name: one.body for name, one in store.objects.items() if "/answers/" in name}
+    machine = Machine(tmp_path, store, 1_600_000_000)
+    try:
+        for name, data in records.items():
+            found = carried_answers.read(data)
+            assert found
+            for one in found["answers"]:
+                if one["question"] == question:
+                    said = json.loads(str(one["record"].get("answer")))
+                    assert said[key] != value
+                    one["record"]["answer"] = json.dumps({**said, key: value})
+            store.objects[name].body = carried.written(found)
+        with pytest.raises(BuildError) as caught:
+            machine.build(reuse="verify")
+    finally:
+        for name, data in records.items():
+            store.objects[name].body = data
+    assert caught.value.what == (
+        f"the project's answer to {question} was to be used again, but it says another thing now: {key}"
+    )
+    _, digest = machine.build(reuse="verify")  # what it said just now is what is kept
+    assert digest == first
+
+
 def _another(listing: Any, store: StrictS3) -> tuple[str, int, str]:
     """Return another file that the cache holds whole, in a listing's words."""
     key, one = next(
@@ -200,6 +237,30 @@ def test_a_project_is_asked_where_what_it_read_for_its_answer_is_another(
     assert digest != first
     assert starts() > started
     assert "2 compress blocks in 7 templates" in told.said
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("__import__('os').uname().nodename", "it asked for the name of this machine"),
+        ("__import__('platform').node()", "it asked for the name of this machine"),
+        ("__import__('pwd').getpwuid(0)[0]", "it asked for the name of this account"),
+    ],
+)
+def test_what_is_made_by_the_name_of_the_machine_or_account_stays_out_of_the_cache(
+    store: StrictS3, first: str, tmp_path: Path, name: str, told: str
+) -> None:
+    """Another machine would make it by its own name: neither the block nor the answers go there."""
+    page = "{% load compress %}{% compress css %}<style>.{{ by }}{}</style>{% endcompress %}"
+    settings = f"COMPRESS_OFFLINE_CONTEXT = {{'by': {name}}}\n"
+    changed = {"templates__page_html": page, "tiny__settings_py": settings}
+    said = Machine(tmp_path, store, 1_600_000_000, **changed).build()[0].said
+    out = [line for line in said if "stays out of the cache" in line]
+    assert [
+        line for line in out if line.startswith("compress stays") and "holds the name" in line
+    ], said
+    assert {line.split()[3] for line in out if line.endswith(told)} >= {"settings", "coverage"}
+    assert not [line for line in out if line.startswith("collectstatic")]
 
 
 def test_answers_that_would_have_a_build_write_elsewhere_are_not_taken(

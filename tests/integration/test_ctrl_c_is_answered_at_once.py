@@ -23,6 +23,7 @@ from chaos.faults import agents, kill
 from chaos.operator import Operators
 from chaos.project import BUILD
 from demo.fleet import Fleet
+from fab_static.phases.run.handing_over import FEW_BYTES
 from tests.integration.conftest import Operator, operator_of, write_tiny
 from tests.processes import alive, becomes
 
@@ -98,6 +99,8 @@ def state(site: Operator) -> dict[str, object]:
 def change(site: Operator) -> None:
     css = site.fleet.hosts["all1"].code / "assets" / "site.css"
     css.write_text(f"body {{ --mark: '{os.urandom(4).hex()}' }}\n")
+    # so much that it is fetched: what is little comes with the seal
+    css.with_name("large.bin").write_bytes(os.urandom(FEW_BYTES))
 
 
 def lock(site: Operator) -> Path:
@@ -302,7 +305,7 @@ def test_a_page_that_never_answers_is_not_waited_for(site: Operator) -> None:
         site.write_inventory(build=BUILD, web={"batch": "1"}, probe={"pages": [page]})
         try:
             deploy = start(site)
-            silent.settimeout(90)
+            silent.settimeout(SOON_SECONDS)
             connection, _ = silent.accept()
             with connection:
                 error = end(deploy, signal.SIGINT, signal.SIGINT)

@@ -95,7 +95,7 @@ def test_why_explains_a_key_of_the_manifest(tiny: Operator) -> None:
         (host, "page.html", 2, '<link rel="stylesheet" href="/static/site.css">', [])
         for host in ("build1", "web1", "web2")
     ]
-    unknown = json.loads(tiny.fab("why", "0" * 64, "--json").stdout)
+    unknown = json.loads(tiny.fab("why", "0" * 64, "--json", code=1).stdout)
     assert not unknown["in_release"]
     assert "OfflineGenerationError" in unknown["verdict"]
 

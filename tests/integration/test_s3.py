@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -108,11 +109,17 @@ def bucketed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketOperato
         yield operator
 
 
+@pytest.fixture(autouse=True)
+def deployed(bucketed: BucketOperator) -> None:
+    """A release is live, whichever test is the first."""
+    if bucketed.live() is None:
+        bucketed.fab("deploy")
+
+
 def test_a_bucket_alone_serves_each_release_exactly_through_deploys_and_a_rollback(
     bucketed: BucketOperator,
 ) -> None:
     store = bucketed.store
-    bucketed.fab("deploy")
     first = str(bucketed.live())
     assert bucketed.not_as_sealed(first, live=True) == []
     headers = {
@@ -214,6 +221,9 @@ def test_an_operator_killed_among_the_copies_is_mended_by_the_next_command(
 
 
 def test_prune_as_a_task_of_its_own_deletes_what_no_release_uses(bucketed: BucketOperator) -> None:
+    for logo in ("fourth and a half", "almost the fifth"):  # the release before the last is kept
+        change(bucketed, "#4a4", logo)
+        bucketed.fab("deploy")
     live = str(bucketed.live())
     kept = [one["id"] for one in bucketed.json("releases")]
     assert "s3://shop/static/: deleted" in bucketed.fab("prune").stdout
@@ -332,10 +342,10 @@ def hubbed(bucketed: BucketOperator) -> BucketOperator:
 
 
 @contextmanager
-def counted(operator: BucketOperator, *names: str) -> Iterator[Callable[[], int]]:
+def counted(operator: BucketOperator, *names: str) -> Iterator[Callable[..., int]]:
     """Yield what says how many bytes went over the operator's line: to and from hosts, and to and from the store.
 
-    The hosts of the inventories of these names are reached through a proxy that counts.
+    Asked for a host by its name, it says how many went to and from that one. The hosts of the inventories of these names are reached through a proxy that counts.
     """
     fleet = operator.fleet
     lines = {
@@ -356,12 +366,13 @@ def counted(operator: BucketOperator, *names: str) -> Iterator[Callable[[], int]
         inventory.write_text(yaml.safe_dump(described))
     fleet.known_hosts.write_text(keys + through)
     try:
-        yield (
-            lambda: (
-                sum(sum(line.pieces) for line in lines.values())
-                + sum(operator.store.with_credentials)
-            )
-        )
+
+        def carried(host: str | None = None) -> int:
+            if host:
+                return sum(lines[host].pieces)
+            return sum(map(carried, lines)) + sum(operator.store.with_credentials)
+
+        yield carried
     finally:
         for inventory, text in before.items():
             inventory.write_text(text)
@@ -405,9 +416,38 @@ def test_no_object_passes_the_operators_line(hubbed: BucketOperator) -> None:
     logo.unlink()
 
 
-def test_a_host_that_cannot_fetch_gets_its_bytes_over_ssh(hubbed: BucketOperator) -> None:
-    change(hubbed, "#555", "fifth")
-    hubbed.store.faults.append(Fault("GET", "/objects/", 403, "AccessDenied", times=999))
+def write_many(operator: BucketOperator, of: str) -> None:
+    folder = operator.fleet.hosts["build1"].code / "assets" / "many"
+    folder.mkdir(exist_ok=True)
+    for number in range(400):
+        (folder / f"{number}.txt").write_text(f"{of} {number}")
+
+
+def test_what_hosts_are_sent_alike_goes_into_the_bucket_once(hubbed: BucketOperator) -> None:
+    """The seal of many files, and the list of their URLs: a host's own line does not grow by them."""
+    store, carried = hubbed.store, []
+    with counted(hubbed, "hubbed") as line:
+        for many in (False, True):
+            if many:
+                write_many(hubbed, "first")
+            store.asked.clear()
+            before = line("web1")
+            hubbed.fab("prepare", name="hubbed")
+            carried.append(line("web1") - before)
+    assert carried[1] - carried[0] < 8_000  # 400 tickets are 30,000
+    lent = [asked for asked in store.asked if "/lent/" in asked[1]]
+    assert sorted(method for method, _ in lent) == [*4 * ["GET"], *2 * ["PUT"]]
+    assert objects_on(hubbed, "web1") == objects_on(hubbed, "web2")
+    assert len(objects_on(hubbed, "web1")) > 400
+    for key in {key for _, key in lent}:
+        assert b"X-Amz" not in zlib.decompress(store.body(key))
+    hubbed.fab("prune", name="hubbed")
+    assert not [key for key in store.objects if "/lent/" in key]
+
+
+def deployed_by_ssh(hubbed: BucketOperator, denied: str) -> None:
+    """Deploy while the store gives hosts nothing below a path: each is sent its own, and is whole."""
+    hubbed.store.faults.append(Fault("GET", denied, 403, "AccessDenied", times=999))
     try:
         told = hubbed.fab("deploy", name="hubbed").stdout
     finally:
@@ -418,6 +458,16 @@ def test_a_host_that_cannot_fetch_gets_its_bytes_over_ssh(hubbed: BucketOperator
     status = hubbed.json("status", name="hubbed")
     assert status["agreed"]
     assert all(host["missing"] == host["changed"] == 0 for host in status["hosts"])
+
+
+def test_a_host_that_cannot_fetch_what_is_lent_is_sent_its_own(hubbed: BucketOperator) -> None:
+    write_many(hubbed, "second")
+    deployed_by_ssh(hubbed, "/lent/")
+
+
+def test_a_host_that_cannot_fetch_gets_its_bytes_over_ssh(hubbed: BucketOperator) -> None:
+    change(hubbed, "#555", "fifth")
+    deployed_by_ssh(hubbed, "/objects/")
 
 
 def test_the_function_is_printed_without_asking_anybody(hubbed: BucketOperator) -> None:

@@ -283,6 +283,9 @@ class ScriptedHost(RemoteHost):
     def foresee(self, questions: Any) -> None:
         pass  # each is asked by whoever wants to know
 
+    def forget_foreseen(self) -> None:
+        pass  # there is nothing
+
     def later(self, verb: Any, body: bytes = b"", request: Any = None) -> None:
         self.ask(verb, request, body=body)
 

@@ -155,6 +155,7 @@ def test_the_pages_have_a_row_for_each_setting_and_command_of_the_django_app():
     documented = set(re.findall(r"`([A-Z0-9_]+)`", first_cells))
     app = ROOT / "fab_static" / "django_app"
     paths = [*app.rglob("*.py"), app.parent / "host" / "project" / "versions_file.py"]
+    paths.append(app.parent / "host" / "project" / "ahead.py")
     code = "".join(path.read_text("utf-8") for path in paths)
     used = set(re.findall(r"""["'](FAB_STATIC_[A-Z_]+|LESS_[A-Z0-9_]+|STATIC_CDN)["']""", code))
     from_environment = {"FAB_STATIC_VERIFY_CACHE"}

@@ -58,6 +58,29 @@ class BucketLine:
         self.has_answered = True
         return answer
 
+    def tried(self, attempts: int, url: str, once: Callable[[bool], T]) -> T:
+        """Return what a request to a URL gives; one that fails in passing is made again.
+
+        `once` makes it, and is told whether it is for the last time.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            is_last = attempt == attempts
+            try:
+                return once(is_last)
+            except RefusedError as error:
+                self.close()
+                if is_last or error.kind != "host":
+                    raise
+            except (http.client.HTTPException, OSError) as error:
+                self.close()
+                if isinstance(error, OSError) and error.filename:  # a full disk, say
+                    raise
+                if is_last or (attempt == 2 and not self.has_answered):
+                    raise unreached(error, url) from None
+            pause(attempt)
+
     def _opened(self, parts: SplitResult) -> http.client.HTTPConnection:
         host = str(parts.hostname)
         proxy = "" if proxy_bypass(host) else getproxies().get(parts.scheme, "")

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
+from functools import partial
 
-from fab_static.host.agent.claims import claim
+from fab_static.host.agent.claims import Folders, claim
 from fab_static.host.agent.disk import make_folders
 from fab_static.host.agent.names import OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes, keep_file
 from fab_static.host.agent.protocol import RECORD
-from fab_static.host.agent.recorded import given_to, read_record, recorded
+from fab_static.host.agent.recorded import PROVED, given_to, read_record, recorded
 from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable
+    from typing import Iterable, Iterator
 
     from fab_static.host.agent.protocol import Head
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
     from fab_static.host.project.reads.portable import Known, Places
 
-# of a login, and of whoever is logged in: no phase of a build depends on them
-OF_A_LOGIN = ("XDG_RUNTIME_DIR",)
 # states that were found out for an earlier phase of this run
 KNOWN: Known = {}
 # SHA-256 -> a file with these bytes, of those that such phases read
@@ -51,9 +49,11 @@ def pack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         try:
             if record is None:
                 raise portable.UnfitError("it was not recorded")
-            packed[name] = portable.packed(record, places)
-            copied = portable.files_of(packed[name])
-            named[name] = _named_by(agent.host, places, (one for one in wrote if one not in copied))
+            found = portable.packed(record, places)
+            copied = portable.files_of(found)
+            made = _bytes_of(agent.host, (one for one in wrote if one not in copied))
+            named[name] = sorted(portable.named_by(record, made, places))
+            packed[name] = found
         except portable.UnfitError as error:
             why[name] = str(error)
     answer = {
@@ -65,21 +65,19 @@ def pack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     return answer, json.dumps(packed).encode()
 
 
-def _named_by(host: Host, places: Places, objects: Iterable[str]) -> list[str]:
-    found: set[str] = set()
+def _bytes_of(host: Host, objects: Iterable[str]) -> Iterator[bytes]:
     for sha256 in objects:
         with open(host.object(checked(OBJECT, sha256, "object")), "rb") as file:
-            found |= places.named_by(file.read())
-    return sorted(found)
+            yield file.read()
 
 
 def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take the first record of another machine that would read the same here. Body: candidates, as JSON.
 
-    Without `keep` it only looks, and writes nothing. A candidate has `record`, `given` as it was there, and `places`,
-    which must lie here as they did there. Of an answer, `there` are all places of that
-    machine. Returns `chosen`, which of them is the record `name` of this machine now, -1
-    for none; `why` the first does not fit; and `places`.
+    Without `keep` it only looks, and writes nothing. With it, a small collected file that is as it was there becomes an
+    object at once. A candidate has `record`, `given` as it was there, and `places`, which must lie here as they did
+    there. Of an answer, `there` are all places of that machine. Returns `chosen`, which of them is the record `name` of
+    this machine now, -1 for none; `why` the first does not fit; and `places`.
     """
     from fab_static.host.project.reads import portable  # late: it comes with `learn`
 
@@ -88,7 +86,8 @@ def unpack(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         make_folders(head["root"])  # when a build lists the checkout, it is there
     where = places_of(agent.host, head)
     places = portable.Places(where)
-    disk = portable.Disk(places, int(time.time() * 1e9), KNOWN)
+    keep = head["keep"] and partial(keep_bytes, agent.host, folders=Folders(agent.host))
+    disk = portable.Disk(places, int(time.time() * 1e9), KNOWN, keep)
     given = given_anywhere(head, places)
     why = []
     for at, candidate in enumerate(json.loads(body.decode("utf-8"))):
@@ -122,7 +121,9 @@ def _keep(agent: Agent, head: Head, record: Head) -> None:
         if aspect == "bytes":
             FILES[state] = path
     given = given_to(agent, head, os.urandom(16).hex())
-    _write(recorded(agent, head["name"]), {"format": states.FORMAT, "given": given, **record})
+    record = {"format": states.FORMAT, "given": given, **record}
+    _write(recorded(agent, head["name"]), record)
+    PROVED[head["name"]] = {**record, "inputs": []}
 
 
 def gather(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -133,32 +134,33 @@ def gather(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """
     host = agent.host
     claim(host)
+    folders = Folders(host)
     for pack in head["packs"]:
-        _open_pack(host, checked(OBJECT, pack, "object"))
+        _open_pack(host, checked(OBJECT, pack, "object"), folders)
     absent = bytearray()
     for raw, size in RECORD.iter_unpack(body):
         sha256 = raw.hex()
-        if not has_object(host, sha256, size) and not _is_taken(host, sha256, size):
+        if not has_object(host, sha256, size) and not _is_taken(host, sha256, size, folders):
             absent += RECORD.pack(raw, size)
     return {}, bytes(absent)
 
 
-def _open_pack(host: Host, pack: str) -> None:
+def _open_pack(host: Host, pack: str, folders: Folders) -> None:
     """Keep what a pack holds, each object under the SHA-256 of its bytes, whatever its record says."""
     with open(host.object(pack), "rb") as file:
         whole = os.fstat(file.fileno()).st_size
         for record in iter(lambda: file.read(RECORD.size), b""):
             # what is cut short is kept as what it is, and wanted still
             size = RECORD.unpack(record.ljust(RECORD.size, b"\0"))[1]
-            keep_bytes(host, file.read(min(size, whole)))
+            keep_bytes(host, file.read(min(size, whole)), folders)
     os.unlink(host.object(pack))
 
 
-def _is_taken(host: Host, sha256: str, size: int) -> bool:
+def _is_taken(host: Host, sha256: str, size: int, folders: Folders) -> bool:
     """Keep an object that is a file here, checked as it is copied; tell whether there is such a file."""
     try:
-        with open(FILES[sha256], "rb") as file:
-            keep_file(host, file.fileno(), sha256, size)
+        with os.fdopen(os.open(FILES[sha256], os.O_RDONLY | os.O_NONBLOCK), "rb", 0) as file:
+            keep_file(host, file.fileno(), sha256, size, folders)
     except (KeyError, FileNotFoundError, RefusedError):  # gone, or changed since
         return False
     return True
@@ -195,15 +197,15 @@ def given_anywhere(head: Head, places: Places) -> str:
     from fab_static.host.project.reads import compared, portable, states  # late: see above
 
     environment = dict(os.environ, **head["environment"])
-    passed_over = (*compared.OF_THE_SESSION, *OF_A_LOGIN)
+    # the latter is of a login, and of whoever is logged in: no phase of a build depends on it
+    passed_over = (*compared.OF_THE_SESSION, "XDG_RUNTIME_DIR")
     variables = {
         name: os.pathsep.join(map(places.named, value.split(os.pathsep)))
         for name, value in sorted(environment.items())
         if name not in passed_over
     }
     program = os.path.realpath(head["python"])
-    given = [states.state_of("bytes", program), variables]
-    with contextlib.suppress(AttributeError):  # os.uname: what is compiled is of a machine's kind
-        given.append([os.uname().sysname, os.uname().machine])
+    kind = [os.uname().sysname, os.uname().machine]  # what is compiled is of a machine's kind
+    given = [states.state_of("bytes", program), variables, kind]
     text = json.dumps(given, sort_keys=True).encode("utf-8", "surrogateescape")
     return portable.stretched(text)

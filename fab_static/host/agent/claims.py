@@ -46,6 +46,7 @@ class Folders:
         make_folders(host.root)
         self._host = host
         self._known = {host.root}
+        self.made: set[str] = set()  # those that were not there before
 
     def make(self, path: str) -> None:
         """Make a folder and those that it lies in."""
@@ -56,6 +57,7 @@ class Folders:
         for folder in reversed(absent):
             try:
                 os.mkdir(folder)
+                self.made.add(folder)
             except FileExistsError:
                 if not is_folder(folder):
                     refuse_link(self._host, folder)

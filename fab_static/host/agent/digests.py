@@ -32,31 +32,20 @@ def begun_sha256(data: bytes = b"") -> hashlib._Hash:
     return hashlib.sha256(data)
 
 
-def digests(path: str | int) -> tuple[str, str, int]:
-    """Return SHA-256, the first 7 digits of SHA-1, and the size of a file, or of one that is open, in one read."""
-    import hashlib
-
-    sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
-    with open(path, "rb", closefd=isinstance(path, str)) as file:
-        for piece in iter(lambda: file.read(PIECE), b""):
-            moved()
-            sha256.update(piece)
-            sha1.update(piece)
-            size += len(piece)
-    return sha256.hexdigest(), sha1.hexdigest()[:7], size
-
-
 def sha256_of(path: str) -> str:
     """Return the SHA-256 of a file's bytes."""
     digest = begun_sha256()
     # for thousands of small files, a file object takes as long as hashing them
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
             raise not_plain(path)
-        while piece := os.read(file, PIECE):
+        left = status.st_size  # to ask for the end of each would take a tenth of all
+        while left > 0 and (piece := os.read(file, PIECE)):
             moved()
             digest.update(piece)
+            left -= len(piece)
     finally:
         os.close(file)
     return digest.hexdigest()

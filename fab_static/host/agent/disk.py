@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import itertools
 import os
 import stat
 
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from fab_static.host.agent.wire import Agent
 
 STRANGE = ".strange"  # what stands in the way of a file of ours is renamed to
+OWN = f"{os.getpid()}-{os.urandom(4).hex()}"  # of this process
+_number = itertools.count().__next__
 
 
 def aside(path: str) -> str:
     """Return a name beside this one that nobody else uses."""
-    name = path.rpartition("/")[2]
-    return f"{path[: len(path) - len(name)]}.{name[:40]}.{os.getpid()}-{os.urandom(4).hex()}"
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}.{name[:40]}.{OWN}-{_number()}"
 
 
 def write_file(path: str, data: bytes) -> None:

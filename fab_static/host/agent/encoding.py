@@ -55,6 +55,11 @@ def encode(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         refuse_no_program(encoding)
     known = encodings_of(host)
     made: dict[str, Head] = {sha256: {} for sha256, _ending in wanted}
+    for one in wanted:
+        brought = host.brought.pop(one, None)
+        if brought and has_object(host, *brought):
+            made[one[0]][one[1]] = brought
+    wanted = [(sha256, ending) for sha256, ending in wanted if ending not in made[sha256]]
     begun = {one: found for one in wanted if (found := begun_of(host, one))}
     # zlib and hashes let other threads run
     with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
@@ -83,7 +88,7 @@ def encode_ahead(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     for one in wanted_of(body):
         program = PROGRAMS.get(NAMES[one[1]])
         is_possible = program is None or is_program(program[0])
-        if is_possible and one not in host.begun:
+        if is_possible and one not in host.begun and one not in host.brought:
             host.begun[one] = Future()
             fresh.append((one, host.begun[one]))
     # one core stays with the phase that runs
@@ -98,8 +103,6 @@ def take_copies(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     Each is read back first: `encode` gets those that hold just the bytes of their object, which is here. A copy that
     a release here has stays the object's only one.
     """
-    from concurrent.futures import Future
-
     host = agent.host
     claim(host)
     known = encodings_of(host)
@@ -107,8 +110,7 @@ def take_copies(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         one = checked(OBJECT, sha256, "object"), checked(ENDING, ending, "ending")
         is_here = one not in known and has_object(host, checked(OBJECT, copy, "object"), size)
         if is_here and reads_back(host, copy, *one):
-            host.begun[one] = Future()
-            host.begun[one].set_result((copy, size))
+            host.brought[one] = copy, size
     return {}, b""
 
 

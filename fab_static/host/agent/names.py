@@ -9,7 +9,7 @@ from fab_static.host.agent.refusals import RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Iterator
 
 OBJECT = r"[0-9a-f]{64}"
 RELEASE = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
@@ -54,9 +54,9 @@ def is_release(name: Any) -> bool:
     return isinstance(name, str) and re.fullmatch(RELEASE, name) is not None
 
 
-def places_of(path: str) -> tuple[str, ...]:
-    """Return where a file of a release may stand: the second pool is for names that are folders too."""
-    if not path.startswith("pool/"):
-        return (path,)
-    pool, folder, rest = path.split("/", 2)
-    return path, f"{pool}/{folder}~/{rest}"
+def places_of(path: str) -> Iterator[str]:
+    """Yield where a file of a release may stand: the second pool is for names that are folders too."""
+    yield path
+    if path.startswith("pool/"):
+        pool, folder, rest = path.split("/", 2)
+        yield f"{pool}/{folder}~/{rest}"

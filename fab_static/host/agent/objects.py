@@ -7,7 +7,7 @@ import os
 import stat
 
 from fab_static.host.agent.claims import Folders
-from fab_static.host.agent.digests import begun_sha256, digests, mtime_of
+from fab_static.host.agent.digests import begun_sha256, mtime_of, sha256_of
 from fab_static.host.agent.disk import aside, link_or_copy
 from fab_static.host.agent.names import places_of
 from fab_static.host.agent.protocol import PIECE
@@ -36,7 +36,7 @@ def has_object(host: Host, sha256: str, size: int, *, look: bool = False) -> boo
         return False
     if int(status.st_mtime) == mtime_of(sha256):
         return True
-    if digests(path)[0] != sha256:
+    if sha256_of(path) != sha256:
         return False
     if not look:
         try:
@@ -50,9 +50,11 @@ def object_writer(
     host: Host, sha256: str, size: int, folders: Folders | None = None
 ) -> ObjectWriter:
     """Return what writes one object; who writes many at once hands the folders over that it has looked at."""
-    path = host.object(sha256)
-    (folders or Folders(host)).make(path.rpartition("/")[0])
-    return ObjectWriter(path, sha256, size, links_to_damaged(host, sha256))
+    path, folders = host.object(sha256), folders or Folders(host)
+    folder = path.rpartition("/")[0]
+    folders.make(folder)
+    links = () if folder in folders.made else links_to_damaged(host, sha256)
+    return ObjectWriter(path, sha256, size, links)
 
 
 def links_to_damaged(host: Host, sha256: str) -> list[str]:
@@ -78,23 +80,23 @@ def links_to_damaged(host: Host, sha256: str) -> list[str]:
     ]
 
 
-def keep_bytes(host: Host, data: bytes) -> tuple[str, int]:
-    """Store bytes as an object; return its name, their SHA-256, and its size."""
-    sha256 = begun_sha256(data).hexdigest()
+def keep_bytes(
+    host: Host, data: bytes, folders: Folders | None = None, sha256: str = ""
+) -> tuple[str, int]:
+    """Store bytes as an object; return its name, their SHA-256, and its size; `sha256`: who calls has found it out."""
+    sha256 = sha256 or begun_sha256(data).hexdigest()
     if not has_object(host, sha256, len(data)):
-        with object_writer(host, sha256, len(data)) as writer:
-            writer.write(data)
+        with object_writer(host, sha256, len(data), folders) as writer:
+            writer.write_all(data)
     return sha256, len(data)
 
 
-def keep_file(host: Host, source: int, sha256: str, size: int) -> None:
+def keep_file(host: Host, source: int, sha256: str, size: int, folders: Folders) -> None:
     """Copy an open file's bytes to the objects, checked (never linked: builds write files in place)."""
-    if has_object(host, sha256, size):
-        return
-    writer = object_writer(host, sha256, size)
-    os.lseek(source, 0, os.SEEK_SET)
-    with writer, open(source, "rb", closefd=False) as file:
-        for piece in iter(lambda: file.read(PIECE), b""):
+    with object_writer(host, sha256, size, folders) as writer:
+        os.lseek(source, 0, os.SEEK_SET)
+        # one byte more shows that there is more, and saves asking for the end
+        while writer.left > 0 and (piece := os.read(source, min(PIECE, writer.left + 1))):
             writer.write(piece)
 
 
@@ -110,14 +112,23 @@ class ObjectWriter:
         self.sha256 = sha256
         self.left = size
         self._hash = begun_sha256()
+        self._is_checked = False
         self._temporary = aside(path)
         # for thousands of small files, a file object takes as long as writing them
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(self._temporary, flags, 0o444)  # closed in __exit__
 
     def write(self, piece: bytes | memoryview) -> None:
-        moved()
         self._hash.update(piece)
+        self._write(piece)
+
+    def write_all(self, data: bytes) -> None:
+        """Write the whole object at once: it was named after these very bytes, so nobody hashes them again."""
+        self._write(data)
+        self._is_checked = True
+
+    def _write(self, piece: bytes | memoryview) -> None:
+        moved()
         self.left -= len(piece)
         while piece:
             piece = piece[os.write(self._file, piece) :]
@@ -145,7 +156,8 @@ class ObjectWriter:
             os.unlink(self._temporary)
 
     def _finish(self) -> None:
-        if self.left or self._hash.hexdigest() != self.sha256:
+        is_right = self._is_checked or self._hash.hexdigest() == self.sha256
+        if self.left or not is_right:
             raise RefusedError(
                 f"the bytes that arrived are not those of object {self.sha256}",
                 self.path,

@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from fab_static.host.agent.claims import Folders
-from fab_static.host.agent.digests import digests, mtime_of
+from fab_static.host.agent.digests import mtime_of, sha256_of
 from fab_static.host.agent.names import ENCODED, places_of
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.refusals import RefusedError
@@ -19,13 +19,24 @@ if TYPE_CHECKING:
     from fab_static.host.agent.store import Host
 
 
-def has_linked(host: Host, path: str, sha256: str, folders: Folders) -> bool:
-    """Link an entry where nothing stands in its way, in neither pool; tell whether that was so: nearly always."""
-    target, other = map(host.path, places_of(path))
-    if os.path.lexists(other):
+def in_pool(host: Host) -> set[str]:
+    """Return the folders of the pool: of versions, and what stands beside those."""
+    try:
+        return {*os.listdir(host.path("pool"))}
+    except FileNotFoundError:
+        return set()
+
+
+def has_linked(host: Host, path: str, sha256: str, folders: Folders, before: set[str]) -> bool:
+    """Link an entry where nothing stands in its way, in neither pool; tell whether that was so: nearly always.
+
+    `before`: the folders of the pool, as they were before the first entry of this release.
+    """
+    folder, target = path.split("/", 2)[1] + "~", host.path(path)
+    if folder in before and any(map(os.path.lexists, map(host.path, places_of(path)))):
         return False
     try:
-        folders.make(os.path.dirname(target))
+        folders.make(target.rpartition("/")[0])
         os.link(host.object(sha256), target)
     except OSError:
         return False
@@ -38,7 +49,7 @@ def place_for(host: Host, path: str, sha256: str, objects: Objects) -> str | Non
     A name may be a file in one release and a folder in the next. While both are kept, the later one
     stands in the second pool.
     """
-    places = places_of(path)
+    places = [*places_of(path)]
     if any(objects.has_link(host.path(place), sha256) for place in places):
         return None
     for place in places:
@@ -95,7 +106,7 @@ def refuse_other_bytes(target: str, path: str, sha256: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     if int(status.st_mtime) != mtime_of(sha256):
-        there = digests(target)[0]
+        there = sha256_of(target)
         if there != sha256 and int(status.st_mtime) == mtime_of(there):
             raise RefusedError(
                 f"{path} has other bytes here, and a URL must never change its bytes",

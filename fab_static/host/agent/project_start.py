@@ -24,8 +24,13 @@ ONE_START = "fab_static_sent.host.project.one_start"
 
 
 def set_up(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Begin to set the project up, as a `run` to come would have it that shares its start; wait for nothing."""
-    begin_start(agent, head)
+    """Begin to set the project up, as a `run` to come would have it that shares its start; wait for nothing.
+
+    With `ahead` it is asked to compile the sheets of a compress to come: see host/project/ahead.py.
+    """
+    start = begin_start(agent, head)
+    if start and "ahead" in head:
+        start.tell({"ahead": head["ahead"]})
     return {}, b""
 
 
@@ -75,11 +80,15 @@ class OneStart:
 
     def ask(self, order: Head) -> Head:
         """Ask for a command; return what is said of its beginning."""
-        try:
+        self.tell(order)
+        return self.heard()
+
+    def tell(self, order: Head) -> None:
+        """Tell it something; where it has ended, whoever hears next is told so."""
+        try:  # noqa: SIM105 - contextlib costs more bytes than a web host may be sent
             self.control.sendall(json.dumps(order).encode() + b"\n")
         except OSError:
-            return {"why": "it has ended"}
-        return self.heard()
+            pass
 
     def is_heard(self) -> bool:
         """Tell whether something was said."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from base64 import b64encode
 from collections import deque
 
-from fab_static.host.agent.bucket_line import PASSING, on_lines, pause, unreached
+from fab_static.host.agent.bucket_line import PASSING, on_lines
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.protocol import PIECE, TICKET
 from fab_static.host.agent.refusals import RefusedError
@@ -77,28 +76,18 @@ def put(
     headers = {name: own.get(value, value) for name, value in way["headers"].items()}
     url = way["url"].replace("{key}", key).replace("{signature}", signature)
     path = agent.host.object(raw.hex())
-    for attempt in range(1, PUT_ATTEMPTS + 1):
-        is_last = attempt == PUT_ATTEMPTS
-        try:
-            answer = line.ask("PUT", url, headers, pieces(path, raw.hex(), size))
-            words = answer.read(MOST_SAID).decode("utf-8", "replace")
-            passes = answer.status in PASSING or "RequestTimeout<" in words
-            if answer.status not in FINE:
-                line.close()
-            if not passes or is_last:
-                told = {name: answer.headers[name] for name in TOLD if name in answer.headers}
-                return {"status": answer.status, "headers": told, "body": words}
-        except (http.client.HTTPException, OSError) as error:
+
+    def once(is_last: bool) -> Head:
+        answer = line.ask("PUT", url, headers, pieces(path, raw.hex(), size))
+        words = answer.read(MOST_SAID).decode("utf-8", "replace")
+        if answer.status not in FINE:
             line.close()
-            if isinstance(error, OSError) and error.filename:  # it cannot be read
-                raise
-            if is_last or (attempt == 2 and not line.has_answered):
-                raise unreached(error, url) from None
-        except BaseException:
-            line.close()
-            raise
-        pause(attempt)
-    raise AssertionError("unreachable")
+        if not is_last and (answer.status in PASSING or "RequestTimeout<" in words):
+            raise ConnectionError  # to be asked again
+        told = {name: answer.headers[name] for name in TOLD if name in answer.headers}
+        return {"status": answer.status, "headers": told, "body": words}
+
+    return line.tried(PUT_ATTEMPTS, url, once)
 
 
 def pieces(path: str, sha256: str, size: int) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fab_static.host.project.reads.shell_line import ShellLine
 
 RECORDED = r"[a-z0-9_]+(-[0-9a-f]{16})?"  # what a recorded run is known by
+# name -> record, of what was proved just now: what it read need not be compared again at once
+PROVED: dict[str, Head] = {}
 RECORDED_KEPT = 32  # recorded runs, of 100 KB or more each; the least recently used go first
 
 
@@ -49,6 +51,7 @@ def given_to(agent: Agent, head: Head, salt: str) -> Head:
 def order_to_record(agent: Agent, head: Head, token: str) -> Head:
     """Return what host/project/reads is told; an earlier record of that name is gone then."""
     claim(agent.host)
+    PROVED.clear()  # what runs may change what others have read
     order = head["record"]
     path = recorded(agent, order["name"])
     before = path + ".before"

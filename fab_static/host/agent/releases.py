@@ -28,7 +28,13 @@ from fab_static.host.agent.names import (
 )
 from fab_static.host.agent.objects import Objects
 from fab_static.host.agent.plain import read_plain
-from fab_static.host.agent.pool import has_linked, place_for, refuse_hidden, refuse_other_bytes
+from fab_static.host.agent.pool import (
+    has_linked,
+    in_pool,
+    place_for,
+    refuse_hidden,
+    refuse_other_bytes,
+)
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.seals import found_at, links_of, read_seal, refuse_no_seal, seals
 from fab_static.host.agent.trust import BESIDE, beside, refuse_unsigned, refuse_untrusted
@@ -73,6 +79,7 @@ def build_release(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     seal = json.loads(body.decode("utf-8"))
     checked(RELEASE, seal["id"], "release")
     refuse_no_seal(agent.host, seal, seal["id"])
+    agent.host.taken = begun_sha256(body).hexdigest(), body, seal
     return {"mended": lay_out(agent.host, head, seal, body)}, b""
 
 
@@ -107,16 +114,16 @@ def lay_out(host: Host, head: Head, seal: Head, body: bytes) -> bool:
     make_folders(new)
     own = f"releases/{release}/"
     links = {path: sha256 for path, sha256, _size in links_of(host, seal, head["roles"])}
-    objects, folders = Objects(host), Folders(host)
+    objects, folders, before = Objects(host), Folders(host), in_pool(host)
     for path, sha256 in links.items():
         moved()
-        target = host.path(path)
-        if there is None and path.startswith(own):
+        target, is_own = host.path(path), path.startswith(own)
+        if is_own and there is None:
             target = f"{new}/{path[len(own) :]}"
-        elif objects.has_link(target, sha256):  # nearly all of them, nearly always
-            continue
-        elif not path.startswith(own):
-            if has_linked(host, path, sha256, folders):
+        elif (is_own or path.split("/", 2)[1] in before) and objects.has_link(target, sha256):
+            continue  # nearly all of them, nearly always
+        elif not is_own:
+            if has_linked(host, path, sha256, folders, before):
                 continue
             place = place_for(host, path, sha256, objects)
             if place is None:  # it is in the second pool already
@@ -158,14 +165,15 @@ def keep_beside(head: Head, folder: str) -> None:
 
 
 def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Compare every file of a release with its seal: by stat, or (`bytes`) by reading all of it.
+    """Compare every file of a release, or of the live one, with its seal: by stat, or (`bytes`) by reading all of it.
 
     `seal` is the SHA-256 of release.json by the operator's word: a host is not judged by its own. Null asks for it.
     """
     host = agent.host
-    seal, sealed = read_seal(host, head["release"], head.get("seal"))
+    release = str(host.live()) if head["release"] is None else head["release"]
+    seal, sealed = read_seal(host, release, head.get("seal"))
     if head.get("bytes") or head.get("signed"):
-        refuse_untrusted(host, head["release"], back=not head.get("bytes"))
+        refuse_untrusted(host, release, back=not head.get("bytes"))
     absent, changed = [], []
     right: dict[tuple[int, str], bool] = {}  # hard links of one object are read once
     needed = [
@@ -202,6 +210,7 @@ def verify(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         "versions_sha256": digest_of(os.path.join(folder, "resource_versions.yml")),
         "offline_manifest_sha256": manifest
         and digest_of(os.path.join(folder, in_folder(manifest["path"]))),
+        "release": seal["id"],
         **({"seal_sha256": begun_sha256(sealed).hexdigest()} if "seal" in head else {}),
     }, b""
 

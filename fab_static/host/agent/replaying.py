@@ -6,7 +6,7 @@ import json
 
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.recorded import read_record, recorded
-from fab_static.host.agent.static_root import listing_of, told_by
+from fab_static.host.agent.static_root import hold, listing_of, told_by
 from fab_static.host.agent.transfer import put_object
 
 TYPE_CHECKING = False
@@ -33,11 +33,12 @@ def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     if listing is None:
         return {"why": why}, b""
     data = json.dumps(listing, sort_keys=True).encode()
+    name = begun_sha256(data).hexdigest()
     if head.get("keep"):  # who only looks writes nothing
         put_object(agent, {}, data)
+        hold(agent.host, name, listing)
     files = {
         path: {"asked": asked, "object": (now["extra"].get(path) or [None])[0]}
         for path, asked in record["inside"]["parts"].items()
     }
-    told = {"listing": begun_sha256(data).hexdigest(), "parts": files}
-    return told, told_by(agent, head["now"], data)
+    return {"listing": name, "parts": files}, told_by(agent, head["now"], data)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
 
-from fab_static.host.agent.claims import claim
-from fab_static.host.agent.differences import difference
-from fab_static.host.agent.digests import digests, mtime_of, sha256_of
-from fab_static.host.agent.disk import aside, copy, lasting, make_folders, remove_tree
+from fab_static.host.agent.claims import Folders, claim
+from fab_static.host.agent.differing import difference
+from fab_static.host.agent.digests import mtime_of, sha256_of
+from fab_static.host.agent.disk import aside, lasting, make_folders, remove_tree
 from fab_static.host.agent.names import checked_path
-from fab_static.host.agent.objects import keep_file
+from fab_static.host.agent.objects import has_object, keep_bytes, keep_file
 from fab_static.host.agent.plain import not_plain
+from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.transfer import put_object, read_object
 from fab_static.host.agent.walking import is_inside, place_of, walk
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from fab_static.host.agent.store import Host
     from fab_static.host.agent.wire import Agent
 
+HELD = 3  # listings in memory, the last ones: one of 20,000 files takes 8 MB
 NAMES_TOLD = 200  # of files that are counted all
 
 
@@ -140,17 +143,18 @@ def snapshot(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     claim(host)
     before = listing_of(agent, head["before"])["files"] if head.get("before") else {}
     listing: Head = {"files": {}, "extra": {}}
-    read = 0
+    read, root, folders = 0, os.path.realpath(head["root"]), Folders(host)
     for path, status in walk(head["root"]):
         known = before.get(path)
         if not known or not is_unchanged(status, known):
-            known = take_in(host, os.path.join(head["root"], path), os.path.realpath(head["root"]))
+            known = take_in(host, os.path.join(head["root"], path), folders, root)
             read += 1
         listing["files"][path] = known
     for path in head["extra"]:
-        listing["extra"][path] = take_in(host, path) if os.path.isfile(path) else None
+        listing["extra"][path] = take_in(host, path, folders) if os.path.isfile(path) else None
     data = json.dumps(listing, sort_keys=True).encode()
     stored, _ = put_object(agent, {}, data)
+    hold(host, stored["object"], listing)
     told = {"listing": stored["object"], "read": read, "extra": listing["extra"]}
     return told, told_by(agent, head.get("before"), data)
 
@@ -161,16 +165,27 @@ def told_by(agent: Agent, base: str | None, data: bytes) -> bytes:
 
 
 def listing_of(agent: Agent, name: str) -> Head:
-    """Return what a snapshot has listed."""
-    listing: Head = json.loads(read_object(agent, {"object": name}, b"")[1].decode("utf-8"))
+    """Return what a snapshot has listed; nobody may change it: it is held for who asks next."""
+    data = read_object(agent, {"object": name}, b"")[1]  # though it is held: is it whole still?
+    listing: Head = agent.host.listings.get(name) or json.loads(data.decode("utf-8"))
+    hold(agent.host, name, listing)
     return listing
+
+
+def hold(host: Host, name: str, listing: Head) -> None:
+    """Have what an object lists for the next that asks: a phase is given what the one before it left."""
+    held = host.listings
+    held.pop(name, None)
+    held[name] = listing
+    if len(held) > HELD:
+        del held[next(iter(held))]
 
 
 def is_unchanged(status: os.stat_result, known: list[Any]) -> bool:
     return status.st_size == known[1] and status.st_mtime == mtime_of(known[0])
 
 
-def take_in(host: Host, path: str, root: str | None = None) -> list[Any]:
+def take_in(host: Host, path: str, folders: Folders, root: str | None = None) -> list[Any]:
     """Keep a file as an object, and give it the time that belongs to its bytes.
 
     It is opened once: what another account puts in its place meanwhile is not read. With `root`, it must lie there.
@@ -187,9 +202,8 @@ def take_in(host: Host, path: str, root: str | None = None) -> list[Any]:
                 "find out who changes the static root while it is built",
                 "build",
             )
-        sha256, version, size = digests(file)
-        keep_file(host, file, sha256, size)
-        known = [sha256, size, version]
+        known = keep_open(host, file, status.st_size, folders)
+        sha256 = known[0]
         if os.path.islink(path):
             return known
         if status.st_nlink > 1:  # its other name may be somebody's source
@@ -202,6 +216,27 @@ def take_in(host: Host, path: str, root: str | None = None) -> list[Any]:
         return known
     finally:
         os.close(file)
+
+
+def keep_open(host: Host, file: int, size: int, folders: Folders) -> list[Any]:
+    """Keep an open file, of this size by its stat, as an object; return its SHA-256, size and version.
+
+    Most files are one piece, read once: just the bytes that were hashed are stored, whoever writes the file meanwhile.
+    """
+    data = os.read(file, PIECE) if size < PIECE else b""
+    if len(data) == size:
+        return [*keep_bytes(host, data, folders), hashlib.sha1(data).hexdigest()[:7]]  # noqa: S324
+    sha256, sha1, size = hashlib.sha256(), hashlib.sha1(), 0  # noqa: S324 - the version format's own
+    os.lseek(file, 0, os.SEEK_SET)
+    while piece := os.read(file, PIECE):
+        moved()
+        sha256.update(piece)
+        sha1.update(piece)
+        size += len(piece)
+    name = sha256.hexdigest()
+    if not has_object(host, name, size):
+        keep_file(host, file, name, size, folders)
+    return [name, size, sha1.hexdigest()[:7]]
 
 
 def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
@@ -225,13 +260,21 @@ def restore(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
 
 def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
-    """Make a folder hold these files and no other; return how many had to be changed."""
+    """Make a folder hold these files and no other; return how many had to be changed.
+
+    A folder goes with the last file in it, as if a later phase had never made it.
+    """
     make_folders(root)
     links: set[str] = set()
     there = dict(walk(root, links))
     gone = [path for path in there if path not in files]
     for path in gone:
         os.unlink(os.path.join(root, path))
+    for folder in sorted({os.path.dirname(path) for path in gone}, reverse=True):
+        with contextlib.suppress(OSError):  # it holds others
+            while folder:
+                os.rmdir(os.path.join(root, folder))
+                folder = os.path.dirname(folder)
     changed = [
         path
         for path, known in files.items()
@@ -245,11 +288,31 @@ def put_all_back(host: Host, root: str, files: dict[str, list[Any]]) -> int:
 
 def put_back(host: Host, path: str, known: list[Any]) -> None:
     """Copy an object to its place (never a link: the next phase writes there)."""
-    parent = os.path.dirname(path)
-    if os.path.isdir(path) and not os.path.islink(path):
-        remove_tree(path)
-    make_folders(parent)
     temporary = aside(path)
-    copy(host.object(known[0]), temporary)
-    os.utime(temporary, (mtime_of(known[0]), mtime_of(known[0])))
-    os.replace(temporary, path)
+    source = os.open(host.object(known[0]), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = created(temporary)
+        try:
+            while piece := os.read(source, PIECE):
+                while piece:
+                    piece = piece[os.write(target, piece) :]
+            os.utime(target, (mtime_of(known[0]), mtime_of(known[0])))
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+    try:
+        os.replace(temporary, path)
+    except IsADirectoryError:
+        remove_tree(path)
+        os.replace(temporary, path)
+
+
+def created(path: str) -> int:
+    """Open a new file to write it; the folder for it is made where there is none: to look first would cost more."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        make_folders(os.path.dirname(path))
+        return os.open(path, flags, 0o666)

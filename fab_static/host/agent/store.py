@@ -37,7 +37,10 @@ class Host:
         # of all releases: their ids, and (object, ending) -> its copy and that one's size
         self.known_copies: tuple[list[str], Copies] | None = None
         self.begun: dict[Wanted, Future[Copy]] = {}  # copies made ahead; see `encoding`
-        self.taken: tuple[str, bytes, Head] | None = None  # a seal that came: SHA-256, text, and it
+        self.brought: dict[Wanted, tuple[str, int]] = {}  # copies that another machine made
+        # the seal that came last: SHA-256, text, and what it says, checked
+        self.taken: tuple[str, bytes, Head] | None = None
+        self.listings: dict[str, Head] = {}  # what the last that were read or made say, by name
         self.odd: dict[str, str] = {}  # what was passed over below deploy_to, and why
         self.lifted: dict[str, str] = {}  # the project's links that are files now; see `lift`
         self.lifted_under: str | None = None  # the token of the lock that was held then

@@ -6,7 +6,7 @@ from fab_static.host.agent.differences import patched
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.names import RELEASE, checked
 from fab_static.host.agent.plain import parsed, read_plain
-from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.protocol import RECORD, marked
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.releases import lay_out
 from fab_static.host.agent.seals import deltas_of, refuse_no_seal, with_copies
@@ -25,30 +25,38 @@ def take_seal(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     """Take a release's seal in, and say which of its objects are not here; with `builds`, lay it out if none.
 
     The seal's SHA-256 stands in the head. Body: the difference to the seal of the release `base`, which is here;
-    without a base, the seal itself; nothing, where the seal is here, or came before. Where none of that gives the
-    right bytes, `taken` is false, and the operator sends all of it.
+    without a base, the seal itself; nothing, where the seal is here, or came before. It may be `lent`. Where none of
+    that gives the right bytes, `taken` is false, and the operator sends all of it.
 
-    Returns as body the records of what is missing, SHA-256 and size.
+    Returns as body which of the objects are missing, in the order of their SHA-256s.
     """
     host = agent.host
     if host.taken is None or host.taken[0] != head["sha256"]:
+        refused = {"taken": False, "built": False, "mended": False}
+        if head.get("lent"):
+            from fab_static.host.agent.fetching import lent  # late: not every fleet has a bucket
+
+            try:
+                body = lent(head["lent"])
+            except RefusedError as error:
+                return {**refused, "why": error.what}, b""
         text = _text(host, head, body)
         if text is None:
-            return {"taken": False, "built": False, "mended": False}, b""
+            return refused, b""
         seal = parsed("release.json", text)
         refuse_no_seal(host, seal, head["release"])
         host.taken = head["sha256"], text, seal
     _, text, seal = host.taken
-    wanted = objects_of(seal, head["roles"]).items()
-    records = (RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in wanted)
-    _, absent = missing(agent, {}, b"".join(records))
+    objects = sorted(objects_of(seal, head["roles"]).items())
+    wanted = [(bytes.fromhex(sha256), size) for sha256, size in objects]
+    _, absent = missing(agent, {}, b"".join(RECORD.pack(*one) for one in wanted))
     if absent and head["builds"] and holds_copies(head["roles"]):
         from fab_static.host.agent.unpacking import without_unpacked  # late: a web host has none
 
         absent = without_unpacked(host, seal, absent)
     if absent or not head["builds"]:
-        return {"taken": True, "built": False, "mended": False}, absent
-    host.taken = None
+        gone = {*RECORD.iter_unpack(absent)}
+        return {"taken": True, "built": False, "mended": False}, marked(wanted, gone)
     return {"taken": True, "built": True, "mended": lay_out(host, head, seal, text)}, b""
 
 

@@ -7,7 +7,6 @@ import os
 import zlib
 
 from fab_static.host.agent.claims import Folders, claim
-from fab_static.host.agent.differences import difference
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.names import OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes, object_writer
@@ -41,6 +40,8 @@ def read_object(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
             "release",
         )
     if head.get("like"):
+        from fab_static.host.agent.differing import difference  # late: only a build is asked so
+
         return {}, difference(read_object(agent, {"object": head["like"]}, b"")[1], data)
     return {}, data
 

@@ -72,7 +72,8 @@ def is_hollow(status: os.stat_result) -> bool:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    return os.path.commonpath((path, folder)) == folder
+    """Tell of two real paths whether one is the other, or lies in it."""
+    return (path + "/").startswith(folder.rstrip("/") + "/")
 
 
 def place_of(file: int, path: str) -> str:

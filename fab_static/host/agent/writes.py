@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from fab_static.host.agent.claims import claim
+from fab_static.host.agent.claims import Folders, claim
 from fab_static.host.agent.disk import lasting
 from fab_static.host.agent.names import checked_path
 from fab_static.host.agent.refusals import RefusedError
@@ -48,7 +48,7 @@ def keep_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     which of `paths` are not there.
     """
     claim(agent.host)
-    folder = head["folder"]
+    folder, folders = head["folder"], Folders(agent.host)
     listing: Head = {"files": {}, "extra": {}, "folders": []}
     absent = []
     for path in head["paths"]:
@@ -56,10 +56,10 @@ def keep_writes(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
         if os.path.isdir(place):
             listing["folders"].append(path)
             for name in kept_below(place):
-                known = take_in(agent.host, os.path.join(place, name), os.path.realpath(place))
-                listing["files"][f"{path}/{name}"] = known
+                file, root = os.path.join(place, name), os.path.realpath(place)
+                listing["files"][f"{path}/{name}"] = take_in(agent.host, file, folders, root)
         elif os.path.lexists(place):
-            listing["files"][path] = take_in(agent.host, place)
+            listing["files"][path] = take_in(agent.host, place, folders)
         else:
             absent.append(path)
     stored, _ = put_object(agent, {}, json.dumps(listing, sort_keys=True).encode())

@@ -11,6 +11,7 @@ Python 3.8 or later, standard library, and the project's Django.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import stat
@@ -18,6 +19,7 @@ from typing import Any, Mapping
 
 from fab_static.host.project.reads.recorder import Recorder
 
+_PIECE = 1 << 20  # bytes read at once
 _METHODS = (  # whatever replaces one of them may do more
     "handle",
     "collect",
@@ -86,7 +88,6 @@ class Collecting:
             self._recorder.note("bytes", source)
             command.unmodified_files.append(name)
             return True
-        _refuse_no_file(storage, path)
         command.log(f"Copying '{source}'", level=2)
         if self._known:
             _make_room(target, self._root)
@@ -94,17 +95,42 @@ class Collecting:
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        shutil.copyfile(source, target)
+        self._copy_bytes(source, target)
         mode = command.storage.file_permissions_mode
         if mode is not None:
             os.chmod(target, mode)
         command.copied_files.append(name)
         return True
 
+    def _copy_bytes(self, source: str, target: str) -> None:
+        """Copy a file as shutil.copyfile would; what was copied, and nothing that comes later, is noted as read."""
+        recorder = self._recorder
+        recorder.note("bytes", source)  # its stat data, before it is read
+        digest = hashlib.sha256()
+        with recorder.paused(), contextlib.ExitStack() as opened:
+            # a pipe would wait for a writer
+            reads = _opened(opened, source, os.O_RDONLY | os.O_NONBLOCK)
+            _refuse_other_than_file(os.fstat(reads).st_mode, source)
+            writes = _opened(opened, target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for piece in iter(lambda: os.read(reads, _PIECE), b""):
+                digest.update(piece)
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(writes, left) :]
+        recorder.note("bytes", source, digest.hexdigest())
+        recorder.inside.wrote(target)
+
     def _remove_what_was_not_found(self) -> None:
-        for name in self._known.keys() - self._collected.keys():
+        gone = self._known.keys() - self._collected.keys()
+        for name in gone:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 os.unlink(os.path.join(self._root, name))
+        with self._recorder.paused():
+            for folder in sorted({os.path.dirname(name) for name in gone}, reverse=True):
+                with contextlib.suppress(OSError):  # it holds others
+                    while folder:
+                        os.rmdir(os.path.join(self._root, folder))
+                        folder = os.path.dirname(folder)
 
     def end(self) -> None:
         """Have it noted what the root holds, if that is these copies alone."""
@@ -134,12 +160,22 @@ def _refuse_what_is_no_file() -> None:
 
 
 def _refuse_no_file(storage: Any, path: str) -> None:
-    from django.core.management.base import CommandError
-
     with contextlib.suppress(NotImplementedError, OSError):
         source = storage.path(path)
-        if not stat.S_ISREG(os.stat(source).st_mode):
-            raise CommandError(f"{source} is not a file, but a pipe or a device: remove it")
+        _refuse_other_than_file(os.stat(source).st_mode, source)
+
+
+def _refuse_other_than_file(mode: int, source: str) -> None:
+    from django.core.management.base import CommandError
+
+    if not stat.S_ISREG(mode):
+        raise CommandError(f"{source} is not a file, but a pipe or a device: remove it")
+
+
+def _opened(opened: contextlib.ExitStack, path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o666)
+    opened.callback(os.close, descriptor)
+    return descriptor
 
 
 def _only_copies(words: list[str], root: str) -> bool:

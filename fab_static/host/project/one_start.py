@@ -14,6 +14,8 @@ over which commands come, a line of JSON each, and answers go:
     {"why": words}                        it did not begin: what the setting up read has changed since, say;
      with "alone": true another start would not do either
 
+{"ahead": {"words" of compress, "commands", "trust"}} comes, too, and is not answered: see host/project/ahead.py.
+
 A command must not be able to tell the difference. So a command starts the project on its own where
 
 - the project looked at its command line while it was set up;
@@ -48,8 +50,10 @@ from fab_static.host.project.redirect import make_redirectable, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # compiled only in the fork that needs it
+    from fab_static.host.project.ahead import Ahead
     from fab_static.host.project.collecting import Collecting
 
+TRACING = "fab_static.host.project.traces.strace"
 WAITING = "fab_static_waiting"  # the command that has not begun yet
 _DJANGOS_OWN = "/django/core/management/__init__.py"
 
@@ -95,6 +99,7 @@ class Waiting:
         self._line = CommandLine(["manage.py", WAITING])
         self._order: Mapping[str, Any] | None = None  # of the command that this fork runs
         self._collecting: Collecting | None = None
+        self._ahead: Ahead | None = None
         self._files: list[io.IOBase] = []  # open when it was set up
         atexit.register(self._write)  # first, and so called last
 
@@ -121,6 +126,15 @@ class Waiting:
         gc.freeze()  # no fork need look through all of this for garbage, and have its pages copied
         self._say(self._refusal())
         for order in orders:
+            if "ahead" in order:
+                if not self._ahead and not self._refusal():
+                    from fab_static.host.project import ahead
+
+                    with self._recorder.paused():
+                        self._ahead = ahead.begin(
+                            self._control, self._line.becomes, **order["ahead"]
+                        )
+                continue
             refusal = self._refusal() or self._refusal_of(order)
             if refusal:
                 self._say(refusal)
@@ -130,6 +144,8 @@ class Waiting:
             if not process:
                 return self._become(order)
             self._say({"pid": process})
+            if TRACING in sys.modules:  # tried once, for the forks to come
+                sys.modules[TRACING].why_not()
             _, status = os.waitpid(process, 0)
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
             self._say({"code": code})
@@ -138,6 +154,8 @@ class Waiting:
     def _become(self, order: Mapping[str, Any]) -> None:
         os.setsid()
         self._control.close()
+        if self._ahead:
+            os.close(self._ahead.living)
         with self._recorder.paused():
             for path in order["inside"]:
                 self._recorder.leave_inside(path)
@@ -160,11 +178,9 @@ class Waiting:
             self._collecting = Collecting(self._recorder, **order["collect"])
             self._collecting.begin(words[1:])
         if "begins" in order:
-            import_module(order["begins"]).begin(order["trust"])
-        if order["manage"][0] == "compress":
-            from fab_static.host.project import compressing
-
-            compressing.begin()
+            import_module(order["begins"]).begin_in_fork(
+                order["trust"], self._ahead.wait if self._ahead else int
+            )
         ManagementUtility(words).execute()
 
     def _write(self) -> None:

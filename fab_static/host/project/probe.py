@@ -13,8 +13,8 @@ The questions; `words` are those of collectstatic's command, or null:
 
     {"ask": "settings"}       {"ask": "sources", "words", "places": false}      {"ask": "shadowed", "words"}
     {"ask": "unlisted"}       {"ask": "find", "name": "js/a.js"}                {"ask": "collected", "words"}
-    {"ask": "lint"}           {"ask": "faults", "words"}        {"ask": "entries"}
-    {"ask": "integrity"}
+    {"ask": "lint"}           {"ask": "faults", "words"}        {"ask": "integrity"}
+    {"ask": "entries", "lacking": [paths]}
     {"ask": "coverage", "manifest": path or null, "redirect": {path: path}, "texts": false, "places": false,
      "made": false, "other_cdn": a prefix, or null: says which blocks and files would not serve behind it}
 

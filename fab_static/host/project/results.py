@@ -17,7 +17,7 @@ import os
 import stat
 import tempfile
 import time
-from typing import Iterator, Mapping
+from typing import Iterable, Iterator, Mapping
 
 SIZE = 256 * 1024 * 1024
 OF_A_KEY = 8
@@ -49,11 +49,14 @@ class Results:
         folder: where they are; made when there is something to keep.
         format: what the heads of these results say; others are ignored.
         size: bytes that the folder may hold.
+        trust: what is vouched for where these results are made; one that rests on other words is ignored.
     """
 
-    def __init__(self, folder: str, format: str, size: int = SIZE) -> None:
+    def __init__(
+        self, folder: str, format: str, size: int = SIZE, trust: Iterable[str] = ()
+    ) -> None:
         self.folder = folder
-        self._format = format
+        self._format = " ".join([format, *sorted(trust)])
         self._size = size
         self._written = size  # look at the folder's size when something is written first
 

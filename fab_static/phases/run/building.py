@@ -19,8 +19,9 @@ from fab_static.phases.run import listings, writes
 from fab_static.phases.run.audit import refuse_unusable_names
 from fab_static.phases.run.carried import known_elsewhere, leave
 from fab_static.phases.run.carried_copies import bring_copies
+from fab_static.phases.run.compiling_ahead import to_compile_ahead
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.foreseeing import foresee_build
+from fab_static.phases.run.foreseeing import foresee_build, of_next_seal
 from fab_static.phases.run.journal import left_by
 from fab_static.phases.run.reuse import Known, command_of, refuse_another, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
@@ -70,7 +71,7 @@ def build_phase(
     refuse_unsafe(deploy)
     configured, order = deploy.phases, deploy.order
     _commands_exist(deploy, name)
-    then = will_ask if deploy.project(deploy.build).recalls else tuple
+    then = will_ask if deploy.reuse != "no" and not deploy.by_itself else tuple
     started = time.monotonic()
     base = deploy.journal.base_of(name, configured, order)
     earlier = before(name, configured, order)
@@ -90,7 +91,7 @@ def build_phase(
                 if wrote:
                     writes.put_back(deploy, wrote)
                 if name == configured[-1]:
-                    _restore(deploy, known.listing, then())
+                    _restore(deploy, known.listing, [*then(), *of_next_seal(deploy, known.listing)])
                     check()
         deploy.show.say("reused: nothing that it reads has changed")
         left = left_by(known.entry)
@@ -157,7 +158,7 @@ def _run(
         writes.put_back_of_earlier(deploy, name)
         first: list[Question] = []
         if worked_on is not None:
-            first.append(_to_restore(deploy, worked_on))
+            first += [_to_restore(deploy, worked_on), *to_compile_ahead(deploy, name, worked_on)]
         elif name == "collectstatic":
             known, to_empty, collect = _begin_anew(deploy)
             first.append(to_empty)

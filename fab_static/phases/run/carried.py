@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -26,7 +25,7 @@ from fab_static.phases.run.reuse import Known, command_of, what_is_known
 from fab_static.phases.run.settings import beside_root, static_root_of
 from fab_static.plan import carried as plan
 from fab_static.plan.build_order import is_of_sources
-from fab_static.plan.carried import Build, Guard, Record, Step
+from fab_static.plan.carried import Build, Guard, Placed, Record, Step
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.kept import Entry, Left
 from fab_static.plan.wording import counted
@@ -82,7 +81,7 @@ def _chosen(
     deploy: Deployment, name: str, builds: list[Build], base: str | None
 ) -> tuple[Build | None, str]:
     """Have the host take the record of one of these builds that would read the same there; or return why none."""
-    if deploy.carrying.places:  # one that worked on the same need not be replayed
+    if deploy.carrying.places and len(builds) > 1:  # what worked on the same need not be replayed
         builds = sorted(builds, key=lambda build: not _began_here(deploy, name, build, base))
     return _asked(deploy, name, [(build, build["steps"][name]["record"]) for build in builds])
 
@@ -156,8 +155,16 @@ def _began_here(deploy: Deployment, name: str, build: Build, base: str | None) -
     then = build["steps"][name]["left"].get("base")
     if not given or not then:
         return given == then
-    listing = plan.placed(build["listings"][then], deploy.carrying.places)
-    return listing is not None and sha256(plan.text_of(listing)).hexdigest() == given
+    placed = _placed(deploy, build, then)
+    return placed is not None and placed.name == given
+
+
+def _placed(deploy: Deployment, build: Build, name: str) -> Placed | None:
+    """Return a listing of a build with the places of this machine, or None if it has others."""
+    known, key = deploy.carrying.placed, (id(build), name)
+    if key not in known:
+        known[key] = plan.placed(build["listings"][name], deploy.carrying.places)
+    return known[key]
 
 
 def _builds(deploy: Deployment) -> list[Build]:
@@ -207,19 +214,34 @@ def _entry(deploy: Deployment, name: str, build: Build) -> Entry | None:
         name_there = left.get(key)
         if not isinstance(name_there, str):
             continue
-        listing = plan.placed(build["listings"][name_there], deploy.carrying.places)
+        placed = _placed(deploy, build, name_there)
         wrong = (
-            plan.fault(name, listing, guard, is_wrote=key == "wrote")
-            if listing
+            _judged(deploy, name, placed, guard, is_wrote=key == "wrote")
+            if placed
             else "it lies in a place that is not here"
         )
-        if listing is None or wrong:
+        if placed is None or wrong:
             tell(deploy, f"{name} is not taken from the cache: {wrong}")
             return None
-        head, _ = deploy.build.ask(verbs.PUT_OBJECT, body=plan.text_of(listing))
-        left[key] = head["object"]
+        left[key] = placed.name
     no = {"release": None, "listing": None, "base": None}
     return cast("Entry", {**no, **left, "ran": 0, "seconds": 0.0})
+
+
+def _judged(
+    deploy: Deployment, name: str, placed: Placed, guard: Guard, *, is_wrote: bool
+) -> str | None:
+    """Return why a listing must not be put back here; else None, and the build host keeps it."""
+    known = deploy.carrying.listings
+    if not is_wrote and placed.name in known and known[placed.name][1] == guard.extra:
+        return None  # most phases work on what the one before them left
+    like = next((one["files"] for one, _ in reversed(known.values())), plan.NONE)
+    wrong = plan.fault(name, placed.listing, guard, is_wrote=is_wrote, like=like)
+    if not wrong:
+        deploy.build.later(verbs.PUT_OBJECT, placed.text)
+        if not is_wrote:
+            known[placed.name] = placed.listing, guard.extra
+    return wrong
 
 
 def _bring(deploy: Deployment, known: Known) -> bool:

@@ -34,7 +34,8 @@ SETTINGS: Asked = (questions.SETTINGS, {})
 def known_settings(deploy: Deployment) -> questions.Settings | None:
     """Return what the project on the build host would say of its settings, where it need not be asked; else None.
 
-    Another machine's answer is taken where nothing was built yet.
+    Another machine's answer is taken where nothing was built yet. A build that verifies the cache has it taken, and asks
+    the project anyway: it compares the two.
     """
     project = deploy.project(deploy.build)
     known = project.recall_answer(questions.SETTINGS, questions.Nothing())
@@ -87,9 +88,11 @@ def _fault_of(deploy: Deployment, candidate: Candidate) -> str | None:
 def to_take(deploy: Deployment, asked: Asked) -> list[HostQuestion]:
     """Return how the build host is asked to take another machine's answer, before it is asked itself; [] for no such.
 
-    Only in a build that took all from the cache so far: where a phase ran, the project is set up anyway.
+    Only in a build that took all from the cache so far, or that verifies it: where a phase ran, the project is set up
+    anyway.
     """
-    if deploy.carrying.builds is None or deploy.carrying.has_run or not _takes(deploy):
+    has_run = deploy.carrying.has_run and deploy.reuse != "verify"
+    if deploy.carrying.builds is None or has_run or not _takes(deploy):
         return []
     candidates = _candidates(deploy, asked)
     if not candidates:
@@ -143,7 +146,7 @@ def _leave(deploy: Deployment, asked: Mapping[str, Asked]) -> None:
 
 def _takes(deploy: Deployment) -> bool:
     return bool(
-        deploy.environment.cache and deploy.lock and deploy.reuse == "yes" and not deploy.by_itself
+        deploy.environment.cache and deploy.lock and deploy.reuse != "no" and not deploy.by_itself
     )
 
 

@@ -46,15 +46,18 @@ def bring(deploy: Deployment, wanted: Mapping[str, int]) -> None:
     Raises:
         FabStaticError: the bucket does not have them as its builds say.
     """
-    lacking = _gathered(deploy, wanted, ())
+    here = deploy.carrying.here
+    wanted = {name: size for name, size in wanted.items() if name not in here}
+    lacking = _gathered(deploy, wanted, ()) if wanted else {}
+    here |= wanted.keys() - lacking.keys()
     if not lacking:
         return
     held = plan.packs_of(deploy.carrying.records)
     fetched = dict(held.get(one, (one, size)) for one, size in lacking.items())
     bucket = bucket_of(deploy)
     for batch in batches([plan.object_of(*one) for one in fetched.items()]):
-        urls, body = Signed(bucket, batch).request(batch)
-        deploy.build.ask(verbs.FETCH_URLS, asks.FetchUrls(urls=urls), body)
+        asked = Signed(bucket, batch).request({item.sha256 for item in batch})
+        deploy.build.ask(verbs.FETCH_URLS, *asked)
     left = _gathered(deploy, lacking, [one for one in fetched if one not in lacking])
     if left:
         raise CdnError(
@@ -62,6 +65,7 @@ def bring(deploy: Deployment, wanted: Mapping[str, int]) -> None:
             where=str(bucket.place),
             mend="nothing to do: phases run, and what they leave is sent again",
         )
+    here |= lacking.keys()
     deploy.show.say(f"{counted(len(lacking), 'object')} from {bucket.place}")
 
 

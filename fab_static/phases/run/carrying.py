@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fab_static.aws.s3 import Bucket
-    from fab_static.plan.carried import Build, Copies
+    from fab_static.plan.carried import Build, Copies, Placed
     from fab_static.plan.carried_answers import Answers
+    from fab_static.plan.wire.kept import Listing
 
 
 @dataclass
@@ -17,6 +18,10 @@ class Carrying:
 
     `builds`, `copies` and `answers` are None while nobody has looked. `places` are those of the build host. Where `may_be_whole` is false, an
     object was missing or damaged: what builds name is sent again.
+
+    What was found out once in a run stays so: `here` are objects that the build host has; `placed` are listings of builds
+    with the places of this machine, by id() of the build and their name there; `listings` are those that may be put back,
+    by their name here, each with the files beside the static root that it was judged by.
     """
 
     bucket: Bucket | None = None
@@ -27,6 +32,9 @@ class Carrying:
     has_run: bool = False
     may_be_whole: bool = True
     told: set[str] = field(default_factory=set)
+    here: set[str] = field(default_factory=set)
+    placed: dict[tuple[int, str], Placed | None] = field(default_factory=dict)
+    listings: dict[str, tuple[Listing, frozenset[str]]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Build | Copies]:

@@ -99,6 +99,7 @@ class Deployment:
     to_come: tuple[str, ...] = ()  # the phases of this run after the one at hand
     static_root: str | None = None  # its real path, once it was found safe to build in
     carrying: Carrying = field(default_factory=Carrying)  # what the cache of other machines holds
+    compiles_ahead: bool = False  # compress's style sheets, while other phases run
     just_built: str | None = None  # the release whose files the build host has just been given
     _has_set_up: bool = False
     _facts: dict[RemoteHost, questions.Settings] = field(default_factory=dict)

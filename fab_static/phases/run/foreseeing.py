@@ -6,18 +6,20 @@ changed they are all that a build asks; where something has, those after it are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from fab_static.phases.run import listings
+from fab_static.phases.run.carried_answers import to_take
 from fab_static.phases.run.deployment import Deployment
-from fab_static.phases.run.listings import listing_of
 from fab_static.phases.run.project_code import project_archive
-from fab_static.phases.run.reuse import command_of, versions_files_left
+from fab_static.phases.run.reuse import command_of, is_known_what_is_left, versions_files_left
 from fab_static.phases.run.revisions import LAST_COMMIT, REVISION, to_ask_git
 from fab_static.phases.run.settings import manifest_path
 from fab_static.phases.run.static_root import guard_request, of_collectstatic
 from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire.kept import Listing
 from fab_static.remote import Question, RemoteHost
 from fab_static.workers import Workers
 
@@ -29,7 +31,8 @@ BUILDS_OR_RENDERS = {"build", "web"}
 @contextmanager
 def packing(deploy: Deployment) -> Iterator[None]:
     """Pack what projects' interpreters will be sent, while hosts far away are connected to."""
-    variants = {"build" in host.roles for host in deploy.hosts(*BUILDS_OR_RENDERS)}
+    far = (host for host in deploy.hosts(*BUILDS_OR_RENDERS) if not host.is_here)
+    variants = {"build" in host.roles for host in far}
     with Workers(1, "packing") as workers:
         for builds in variants:
             workers.submit(partial(project_archive, builds=builds))
@@ -45,6 +48,7 @@ def foresee_beginning(deploy: Deployment) -> None:
             wanted.append(deploy.project(host).to_recall(questions.SETTINGS))
             if host == deploy.build and (deploy.command or "").startswith(BUILDS):
                 wanted.append(to_ask_git(deploy, LAST_COMMIT))
+        host.forget_foreseen()  # of an earlier run: somebody may have changed the checkout since
         host.foresee(wanted)
 
     deploy.on(deploy.hosts(), asked)
@@ -72,26 +76,42 @@ def foresee_build(deploy: Deployment) -> None:
 def foresee_seal(deploy: Deployment) -> None:
     """Ask the build host for what a seal needs.
 
-    That is the manifests that the build left, the seals it is compared with, what is asked of the project, and
-    whether sources have come since they were collected.
+    That is the manifests that the build left, the live seal, what is asked of the project, and whether sources have come
+    since they were collected.
     """
     if deploy.reuse == "yes" and not deploy.by_itself:
-        question = of_collectstatic(deploy)
-        project = deploy.project(deploy.build)
-        wanted = [*_manifests(deploy), *_seals(deploy)]
-        wanted.append(project.to_ask(questions.SHADOWED, question))
-        wanted.append(project.to_ask(questions.INTEGRITY))
-        wanted.append(to_ask_git(deploy, REVISION))
-        entry = deploy.journal.phases.get(FIRST)
-        if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
-            left = versions_files_left(deploy, entry)
-            wanted.append(project.to_recall_run(command_of(deploy, FIRST), FIRST, left))
-        deploy.build.foresee(wanted)
+        listing = deploy.journal.phases[deploy.phases[-1]]["listing"]
+        deploy.build.foresee(_of_seal(deploy, str(listing)))
 
 
-def _manifests(deploy: Deployment) -> Iterator[Question]:
+def of_next_seal(deploy: Deployment, listing: str) -> Sequence[Question]:
+    """Return what the seal will ask, where it follows the phase that left this listing: both take one trip then."""
+    if deploy.by_itself or deploy.to_come[:1] != ("seal",):
+        return ()
+    return [*_of_seal(deploy, listing)]
+
+
+def _of_seal(deploy: Deployment, listing: str) -> Iterator[Question]:
+    project = deploy.project(deploy.build)
+    yield from _manifests(deploy, listings.read(deploy, listing))
+    yield from _live_seal(deploy)
+    of_shadowed = of_collectstatic(deploy)
+    # each after what may answer it: who is asked sets the project up
+    yield from to_take(deploy, (questions.SHADOWED, of_shadowed))
+    yield project.to_ask(questions.SHADOWED, of_shadowed)
+    yield from to_take(deploy, (questions.INTEGRITY, {}))
+    yield project.to_ask(questions.INTEGRITY)
+    entry = deploy.journal.phases.get(FIRST)
+    if deploy.phases[:1] == (FIRST,) and entry and entry["listing"]:
+        left = versions_files_left(deploy, entry, listing)
+        yield project.to_recall_run(command_of(deploy, FIRST), FIRST, left)
+    # last: it fails where git keeps no checkout, and what follows it in a chain would not be asked
+    yield to_ask_git(deploy, REVISION)
+
+
+def _manifests(deploy: Deployment, listing: Listing) -> Iterator[Question]:
     """Yield the questions for what the last build phase left of the versions file and compress's manifest."""
-    facts, listing = deploy.facts(deploy.build), listing_of(deploy, deploy.phases[-1])
+    facts = deploy.facts(deploy.build)
     inside = listing["files"].get(manifest_path(facts) or "")
     known = [listing["extra"].get(facts["resource_versions"]), inside]
     known.append(listing["extra"].get(facts["offline_manifest"] or ""))
@@ -99,11 +119,10 @@ def _manifests(deploy: Deployment) -> Iterator[Question]:
         yield verbs.READ_OBJECT, asks.Object(object=file[0])
 
 
-def _seals(deploy: Deployment) -> Iterator[Question]:
-    held = deploy.states[deploy.build]["releases"]
-    for name in dict.fromkeys((deploy.last_live, deploy.journal.release)):
-        if name and name in held and not deploy.seals.knows(name):
-            yield verbs.READ_RELEASE, asks.Release(release=name)
+def _live_seal(deploy: Deployment) -> Iterator[Question]:
+    name = deploy.last_live
+    if name in deploy.states[deploy.build]["releases"] and not deploy.seals.knows(name):
+        yield verbs.READ_RELEASE, asks.Release(release=str(name))
 
 
 def _of_build(deploy: Deployment) -> Iterator[Question]:
@@ -111,12 +130,16 @@ def _of_build(deploy: Deployment) -> Iterator[Question]:
     if deploy.static_root is None and deploy.facts(deploy.build)["static_root"]:
         yield verbs.GUARD, guard_request(deploy)
     known = [entries[name] for name in phases if name in entries]
-    listings = [entry["listing"] for entry in known] + [entry["base"] for entry in known]
-    names = list(dict.fromkeys(filter(None, listings)))
+    left = [entry["listing"] for entry in known] + [entry["base"] for entry in known]
+    names = list(dict.fromkeys(filter(None, left)))
     for at, name in enumerate(names):  # each is nearly as the one before
         like = asks.Object(object=name, like=names[at - 1]) if at else asks.Object(object=name)
         yield verbs.READ_OBJECT, like
     project, own = deploy.project(deploy.build), deploy.environment.build.own
-    for name in phases[1:]:  # the first is asked with what stands in a listing
+    first = entries.get(FIRST) if phases[:1] == (FIRST,) else None
+    if first and first["listing"] and first.get("record") and is_known_what_is_left(deploy, first):
+        met = versions_files_left(deploy, first)
+        yield project.to_recall_run(command_of(deploy, FIRST), FIRST, met)
+    for name in phases[1:]:
         if name in entries and entries[name].get("record") and name not in own:
             yield project.to_recall_run(command_of(deploy, name), name)

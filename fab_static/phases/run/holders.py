@@ -49,9 +49,12 @@ class Holder(Protocol):
         """Return what its objects are read from, beside whatever else it is asked."""
 
 
-def records(objects: Mapping[str, int]) -> bytes:
-    """Return objects, SHA-256 -> size, as agents read them."""
-    return b"".join(RECORD.pack(bytes.fromhex(sha256), size) for sha256, size in objects.items())
+def records(objects: Mapping[str, int], *, in_order: bool = False) -> bytes:
+    """Return objects, SHA-256 -> size, as agents read them; with `in_order`, sorted by name."""
+    found = bytearray()  # a list of so many records is twice as large as all of them
+    for sha256 in sorted(objects) if in_order else objects:
+        found += RECORD.pack(bytes.fromhex(sha256), objects[sha256])
+    return bytes(found)
 
 
 def sources(

@@ -40,6 +40,8 @@ class Journal:
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
     `by_tag` tells that all of them were given out with cache tags. `static_root` is the folder that a build
     has begun to fill, noted before it empties it: what an interrupted build left there is known as a build's.
+    `beside` maps the name of a listing to the files beside the static root, and the object of each: what the first
+    phase is asked with, so that no listing is read for it.
     `listings` are the last ones that were read, by the names of their objects; see listings.py.
     """
 
@@ -51,6 +53,7 @@ class Journal:
     by_tag: bool = False
     invalidation: Asked | None = None
     static_root: str | None = None
+    beside: dict[str, dict[str, str | None]] = field(default_factory=dict)
     listings: dict[str, Listing] = field(default_factory=dict)
 
     @classmethod
@@ -65,6 +68,7 @@ class Journal:
         data = data or {}
         phases, release = data.get("phases", {}), data.get("release")
         invalidation, static_root = data.get("invalidation"), data.get("static_root")
+        beside = data.get("beside", {})
         is_sound = (
             isinstance(phases, dict)
             and all(_is_entry(name, entry) for name, entry in phases.items())
@@ -72,6 +76,7 @@ class Journal:
             and all(_are_queries(data.get(key, {})) for key in ("to_invalidate", "if_undone"))
             and (invalidation is None or misshapen(Asked, invalidation) is None)
             and (static_root is None or isinstance(static_root, str))
+            and misshapen(dict[str, dict[str, str | None]], beside) is None
         )
         if not is_sound:
             return cls(host), "journal.json does not hold what we write; it is passed over"
@@ -86,10 +91,12 @@ class Journal:
             by_tag=data.get("by_tag") is True,
             invalidation=invalidation,
             static_root=static_root if is_ours else None,
+            beside=beside if is_ours else {},
         ), None
 
     def save(self, *, waits: bool = True) -> None:
         """Write the journal on its host; without waiting for that, the next request there hears how it went."""
+        left = {entry.get("listing") for entry in self.phases.values()}
         data = {
             "format": FORMAT,
             "phases": self.phases,
@@ -99,6 +106,7 @@ class Journal:
             "by_tag": self.by_tag,
             "invalidation": self.invalidation,
             "static_root": self.static_root,
+            "beside": {name: files for name, files in self.beside.items() if name in left},
         }
         # not indented: json's encoder in C writes one line alone, in a tenth of the time
         body = json.dumps(data).encode()

@@ -27,6 +27,8 @@ def read(deploy: Deployment, sha256: str) -> Listing:
     """
     held = deploy.journal.listings
     found = held.pop(sha256, None)
+    if found is None and sha256 in deploy.carrying.listings:
+        return deploy.carrying.listings[sha256][0]
     if found is None:
         with needed(deploy, sha256):
             _, data = deploy.build.ask(verbs.READ_OBJECT, asks.Object(object=sha256))

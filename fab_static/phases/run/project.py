@@ -19,8 +19,9 @@ from fab_static.phases.run.project_code import (
     RECORDER,
     project_archive,
     project_digest,
+    trusted,
 )
-from fab_static.phases.run.project_failures import failure
+from fab_static.phases.run.project_failures import failure, refuse_another_answer
 from fab_static.plan import failures
 from fab_static.plan.build_order import OwnPhase
 from fab_static.plan.inventory import Environment, expand
@@ -45,6 +46,7 @@ class ProjectOnHost:
     variables: Mapping[str, str]  # with the secrets' values: never shown, never on a command line
     recalls: bool = False  # take the answer of a run that would read the same now
     records: bool = False  # let runs leave a record of what they read
+    verifies: bool = False  # ask again, and compare with the answer that would have been taken
 
     @classmethod
     def on(
@@ -79,6 +81,7 @@ class ProjectOnHost:
             },
             recalls=recalls,
             records=records,
+            verifies=verifies,
         )
 
     def command(self, text: str) -> list[str]:
@@ -218,9 +221,7 @@ class ProjectOnHost:
         self, question: Question[R, A], request: R | None = None, shown: Mapping[str, str] = EMPTY
     ) -> tuple[Verb[asks.Recall, answers.Recalled], asks.Recall]:
         """Return how the host is asked for what the project answered the last time; see `recall_answer`."""
-        return self.to_recall_run(
-            PROBE, _record_of(question, _asked(question, request)), shown=shown
-        )
+        return self.to_recall_run(PROBE, question.record_of(request), shown=shown)
 
     def to_ask(
         self, question: Question[R, A], request: R | None = None
@@ -241,11 +242,10 @@ class ProjectOnHost:
 
     def _record_of_answer(self, question: Question[R, A], request: R | None) -> asks.Record:
         """Return what the project's answer to a question is to be recorded as."""
-        asked = _asked(question, request)
         told: Mapping[str, object] = request or {}
         redirect = cast("Mapping[str, str]", told.get("redirect", EMPTY))
-        record = self._record(_record_of(question, asked), self.what(PROBE), redirect)
-        record["variables"] = {"FAB_STATIC_PROBE": asked}
+        record = self._record(question.record_of(request), self.what(PROBE), redirect)
+        record["variables"] = {"FAB_STATIC_PROBE": question.asked(request)}
         record["main"] = PROBE
         return record
 
@@ -258,18 +258,17 @@ class ProjectOnHost:
 
     def what(self, text: str, own: OwnPhase | None = None) -> list[str]:
         """Return what stands for a command: the interpreter, the command, and what else makes it what it is."""
-        known: list[object] = [project_digest(), sorted(self.host.environment.build.trust)]
-        if own:
-            known += [own.reads, own.writes]
+        known = [project_digest(), sorted(self._trusted), *((own.reads, own.writes) if own else ())]
         return [self.python, text, hashlib.sha256(json.dumps(known).encode()).hexdigest()]
 
     def record_of(self, question: Question[R, A], request: R) -> str:
         """Return the name by which the last answer to a question is known."""
-        return _record_of(question, _asked(question, request))
+        return question.record_of(request)
 
     def _teach(self) -> None:
         """Send host/project/ to the host's agent, unless it has it."""
-        self.host.teach(project_archive(builds="build" in self.host.roles))
+        host = self.host
+        host.teach(project_archive(builds="build" in host.roles, is_here=host.is_here))
 
     def in_short(self, text: str) -> str:
         """Return a text in which the project's files are named as in its checkout."""
@@ -303,13 +302,17 @@ class ProjectOnHost:
         """Ask the project itself, in its own interpreter, without anything installed there.
 
         Raises:
-            BuildError: the project cannot answer: no manage.py, settings that do not import, …
+            BuildError: the project cannot answer: no manage.py, settings that do not import, …; or, asked to verify,
+                it says another thing than it would be taken to say.
         """
-        if question.is_remembered and self.recalls:
+        known: A | None = None
+        if question.is_remembered and (self.recalls or self.verifies):
             verb, recall = self.to_ask(question, request)
             head, said = self.host.ask(verb, recall)
             if head.get("token") and said:
-                return self.host.said("recall", said, question.answer)
+                known = self.host.said("recall", said, question.answer)
+                if not self.verifies:
+                    return known
             if "ran" in head:
                 return self._answered(
                     question, Ran.told(head["ran"], said.decode(errors="replace"))
@@ -317,7 +320,7 @@ class ProjectOnHost:
         self._teach()
         is_recorded = question.is_remembered and self.records
         record = self._record_of_answer(question, request) if is_recorded else None
-        variables = {"FAB_STATIC_PROBE": _asked(question, request)}
+        variables = {"FAB_STATIC_PROBE": question.asked(request)}
         ran = self.host.run(
             [self.python, "-"],
             folder=self.path,
@@ -326,7 +329,10 @@ class ProjectOnHost:
             record=record,
             shares_start=record is not None,
         )
-        return self._answered(question, ran)
+        answer: A = self._answered(question, ran)
+        if known is not None:
+            refuse_another_answer(self, question.name, known, answer)
+        return answer
 
     def _answered(self, question: Question[R, A], ran: Ran) -> A:
         """Return what the project has answered.
@@ -360,17 +366,20 @@ class ProjectOnHost:
 
     def set_up(self) -> None:
         """Have the host set the project up meanwhile, for a question to come; how that goes, it will say then."""
+        self.host.later(verbs.SET_UP, request=self.setting_up())
+
+    def setting_up(self) -> asks.SetUp:
+        """Return what the host is told that is to set the project up."""
         self._teach()
         record: asks.Trusted = {"trust": self._trusted}
         self._tell_redirected(record, {})
-        request = asks.SetUp(
+        return asks.SetUp(
             command=[self.python, "-"],
             folder=self.path,
             environment=dict(self.variables),
             timeout=self.host.environment.ssh.command_timeout,
             record=record,
         )
-        self.host.later(verbs.SET_UP, request=request)
 
     def _record(
         self, name: str, what: list[str], redirect: Mapping[str, str] = EMPTY
@@ -382,19 +391,9 @@ class ProjectOnHost:
 
     @property
     def _trusted(self) -> list[str]:
-        return list(self.host.environment.build.trust)
+        return trusted(self.host.environment.build)
 
     def _tell_redirected(self, order: asks.Trusted, files: Mapping[str, str]) -> None:
         """Tell a web host in place of which files it is shown others: a release before it is live."""
         if "web" in self.host.roles:
             order["redirected"] = sorted(files)
-
-
-def _asked(question: Question[R, A], request: R | None) -> str:
-    """Return a question as the probe takes it."""
-    return json.dumps({"ask": question.name, **(request or {})}, sort_keys=True)
-
-
-def _record_of(question: Question[R, A], asked: str) -> str:
-    """Return the name by which the last answer to a question is known."""
-    return f"{question.name}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"

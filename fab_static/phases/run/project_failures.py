@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from fab_static.errors import BuildError
 from fab_static.plan import failures
@@ -10,6 +11,28 @@ from fab_static.plan import failures
 if TYPE_CHECKING:
     from fab_static.phases.run.project import ProjectOnHost
     from fab_static.remote import Ran
+
+# what is done where a phase, or the project, gives another thing than it gave of the same
+REBUILD = "deploy with --rebuild until it does, and report what it reads"
+
+
+def refuse_another_answer(
+    project: ProjectOnHost, question: str, known: object, answer: object
+) -> None:
+    """Refuse to go on when the project, asked to verify, says another thing than would have been taken from it.
+
+    Raises:
+        BuildError: naming what differs.
+    """
+    then, now = (cast("Mapping[str, object]", one) for one in (known, answer))
+    keys = [key for key in now if key != "ok" and now[key] != then.get(key)]
+    if keys:
+        raise BuildError(
+            f"the project's answer to {question} was to be used again, but it says another thing now: "
+            + ", ".join(keys),
+            where=f"{project.host.name}: {project.path}",
+            mend=f"what it reads was not seen, or it does not always say the same of it; {REBUILD}",
+        )
 
 
 def failure(project: ProjectOnHost, text: str, ran: Ran) -> BuildError:

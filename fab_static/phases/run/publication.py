@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fab_static.aws.refusals import RefusedError, UnansweredError
 from fab_static.errors import CdnError, DeployLockedError, ReleaseError
@@ -12,6 +13,9 @@ from fab_static.plan.inventory import S3, Environment
 from fab_static.plan.publication import MANIFEST, Item, Manifest
 from fab_static.plan.release import Release
 from fab_static.plan.wording import counted, indented
+
+if TYPE_CHECKING:
+    from fab_static.remote import RemoteHost
 
 
 class Publication:
@@ -25,6 +29,8 @@ class Publication:
         self.bucket = Bucket(place)
         # without checksums a URL would let any bytes be put
         self.build_host_puts = place.put_by == "build" and self.bucket.sends_sha256
+        self.lends = True  # until it refuses to: see lending.py
+        self.unreached: dict[RemoteHost, str] = {}  # who cannot fetch from it, and why
         self.manifest = Manifest(environment.app, environment.name)
         self._etag: str | None = None  # None: there is no manifest yet
         self._before: Manifest | None = None
@@ -263,7 +269,13 @@ class Publication:
         if not keys:
             return
         self.forget(keys)
+        self._delete(keys)
 
+    def take_back(self) -> None:
+        """Delete what hosts were lent: each needed it once."""
+        self._delete([key for key, _, _ in self.bucket.listing(plan.LENT)])
+
+    def _delete(self, keys: Iterable[str]) -> None:
         def gone(item: Item, _: bytes) -> str:
             self.bucket.delete(item.key)
             return ""

@@ -16,7 +16,8 @@ from fab_static.phases.run.holders import Holder, records
 from fab_static.phases.run.publication import Publication
 from fab_static.plan.publication import Item, object_item, object_key
 from fab_static.plan.putting import SignedPut, batches, ways
-from fab_static.plan.wire import answers, asks, verbs
+from fab_static.plan.wire import answers, verbs
+from fab_static.plan.wire.urls import PutUrls
 from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
@@ -153,7 +154,7 @@ def _answer(said: answers.StoreAnswer) -> Answer:
     return Answer(said["status"], headers, said["body"].encode())
 
 
-def _request(puts: Sequence[SignedPut]) -> tuple[asks.PutUrls, bytes]:
+def _request(puts: Sequence[SignedPut]) -> tuple[PutUrls, bytes]:
     """Return what the agent is asked, and the body: of each object its ticket, its key, and a line's end."""
     found, goes = ways(puts)
     body = b"".join(
@@ -162,4 +163,4 @@ def _request(puts: Sequence[SignedPut]) -> tuple[asks.PutUrls, bytes]:
         + b"\n"
         for put, way in zip(puts, goes, strict=True)
     )
-    return asks.PutUrls(ways=found), body
+    return PutUrls(ways=found), body

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fab_static.errors import BuildError, ManifestError
 from fab_static.phases.run import listings, tracing, writes
 from fab_static.phases.run.deployment import Deployment
+from fab_static.phases.run.project_failures import REBUILD
 from fab_static.phases.run.settings import manifest_path, static_root_of
 from fab_static.plan import versions
 from fab_static.plan.text import decoded
@@ -130,25 +131,41 @@ def _other_part(deploy: Deployment, parts: Mapping[str, answers.Part]) -> str | 
     return None
 
 
-def versions_files_left(deploy: Deployment, entry: Entry) -> dict[str, list[str | None]]:
+def versions_files_left(
+    deploy: Deployment, entry: Entry, last: str | None = None
+) -> dict[str, list[str | None]]:
     """Return the states in which a build may meet the versions files: as then, or as it left them.
 
     The first phase finds what the last build wrote. In any other state somebody else wrote them, git for one.
+    `last` is what the last phase leaves, where the journal does not say that yet.
     """
-    last = deploy.journal.phases.get(deploy.phases[-1], entry)
-    extras = [
-        {
-            path: file[0] if file else None
-            for path, file in listings.read(deploy, one["listing"])["extra"].items()
-        }
-        for one in (entry, last)
-        if one["listing"]
-    ]
+    first, *others = _around(deploy, entry)
+    extras = [_beside(deploy, listing) for listing in (first, *([last] if last else others))]
     return {
         path: list(dict.fromkeys(known[path] for known in extras))
         for path in extras[0]
         if all(path in known for known in extras)
     }
+
+
+def is_known_what_is_left(deploy: Deployment, entry: Entry) -> bool:
+    """Tell whether `versions_files_left` knows without a question to the host."""
+    return all(listing in deploy.journal.beside for listing in _around(deploy, entry))
+
+
+def _around(deploy: Deployment, entry: Entry) -> list[str]:
+    """Return the listings between which the versions files may stand: of this phase, and of the last."""
+    last = deploy.journal.phases.get(deploy.phases[-1], entry)
+    return [one["listing"] for one in (entry, last) if one["listing"]]
+
+
+def _beside(deploy: Deployment, listing: str) -> Mapping[str, str | None]:
+    """Return the objects of the files beside the static root, by a listing; the journal keeps that."""
+    known = deploy.journal.beside
+    if listing not in known:
+        extra = listings.read(deploy, listing)["extra"]
+        known[listing] = {path: file[0] if file else None for path, file in extra.items()}
+    return known[listing]
 
 
 def refuse_another(deploy: Deployment, name: str, known: Known, left: Left) -> None:
@@ -167,8 +184,7 @@ def refuse_another(deploy: Deployment, name: str, known: Known, left: Left) -> N
             f"{name} was to be used again, but a new run leaves {len(paths)} other files:\n"
             + indented(paths, SHOWN),
             where=f"{deploy.build.name}: {deploy.facts(deploy.build)['static_root']}",
-            mend="what it reads was not seen, or it does not always make the same of it; deploy with "
-            "--rebuild until it does, and report what it reads",
+            mend=f"what it reads was not seen, or it does not always make the same of it; {REBUILD}",
         )
 
 

@@ -146,7 +146,10 @@ def _made_before(deploy: Deployment, name: str) -> list[str]:
 @contextmanager
 @interruption.whole
 def manifests_as_files(deploy: Deployment) -> Iterator[None]:
-    """On a host that builds and renders, keep the build from writing through links into what is live."""
+    """On a host that builds and renders, keep the build from writing through links into what is live.
+
+    Before the first flip there is no such link: then nothing changes, and what was asked ahead counts still.
+    """
     if "web" not in deploy.build.roles:
         yield
         return
@@ -154,12 +157,14 @@ def manifests_as_files(deploy: Deployment) -> Iterator[None]:
     head, _ = deploy.build.ask(
         verbs.TO_LIFT, asks.Links(links=links)
     )  # known even if the answer to `lift` is lost
+    if not head["lifted"]:
+        yield
+        return
     try:
         deploy.build.ask(verbs.LIFT, asks.Links(links=links))
         yield
     finally:
-        if head["lifted"]:
-            deploy.build.ask(verbs.LOWER, asks.Lower(links=links, lifted=head["lifted"]))
+        deploy.build.ask(verbs.LOWER, asks.Lower(links=links, lifted=head["lifted"]))
 
 
 def differing(deploy: Deployment, then: str | None, now: str | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import PurePosixPath
 
 from fab_static.plan.build_order import BUILD_PHASES, order_of
 from fab_static.plan.encodings import ENDINGS
@@ -51,6 +52,13 @@ def read_build(section: Section) -> Build:
         "precompress", tuple(ENDINGS), what="encoding", default=("gzip",), may_be_empty=True
     )
     trust = section.list_of_text("trust")
+    by_content = section.list_of_text("by_content")
+    for at, program in enumerate(by_content):
+        if "/" in program:
+            name = PurePosixPath(program).name
+            section.problem(
+                f"by_content[{at}]", f'"{program}" is a path; write the name alone: {name}'
+            )
     immutable = section.list_of_text("immutable")
     for at, glob in enumerate(immutable):
         problem = _of_glob(glob)
@@ -60,7 +68,7 @@ def read_build(section: Section) -> Build:
     section.close()
     # the order of the usual ones follows from what they read and write, not from the list
     ordered = tuple(phase for phase in order_of(phases) if phase in phases)
-    return Build(ordered, own, commands, precompress, trust, immutable, deltas)
+    return Build(ordered, own, commands, precompress, trust, by_content, immutable, deltas)
 
 
 def _of_glob(glob: str) -> str | None:

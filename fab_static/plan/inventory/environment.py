@@ -83,6 +83,9 @@ class Build:
     commands: Mapping[str, str] = field(default_factory=dict)
     precompress: tuple[str, ...] = ("gzip",)
     trust: tuple[str, ...] = ()  # native modules that read nothing unseen
+    by_content: tuple[
+        str, ...
+    ] = ()  # programs to which times, sizes and modes of files are nothing
     immutable: tuple[
         str, ...
     ] = ()  # globs below the static root: such a name never gets other bytes

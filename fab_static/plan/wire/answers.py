@@ -81,11 +81,15 @@ class Built(TypedDict):
 
 
 class Taken(TypedDict):
-    """Whether a seal could be made of what came, and the release was laid out; the body says what is missing."""
+    """Whether a seal could be made of what came, and the release was laid out.
+
+    The body says which objects are missing. `why` tells why what was lent could not be had.
+    """
 
     taken: bool
     built: bool
     mended: bool
+    why: NotRequired[str]
 
 
 class Stored(TypedDict):
@@ -123,6 +127,7 @@ class Verified(TypedDict):
     examples: list[str]
     versions_sha256: str | None
     offline_manifest_sha256: str | None
+    release: NotRequired[str]
     seal_sha256: NotRequired[str]
 
 

@@ -6,6 +6,7 @@ The keys are those of the request's head. A request may have a body too: the ver
 from typing import Any, NotRequired, TypedDict
 
 from fab_static.plan.wire.kept import Beside
+from fab_static.plan.wire.urls import Lent
 
 
 class Nothing(TypedDict):
@@ -57,25 +58,6 @@ class Deltas(TypedDict):
     releases: int
 
 
-class FetchUrls(TypedDict):
-    """The URLs of packs of objects; the body says what lies where in them."""
-
-    urls: list[str]
-
-
-class Way(TypedDict):
-    """How objects are put: a URL and headers, with words in braces for what each object has its own of."""
-
-    url: str
-    headers: dict[str, str]
-
-
-class PutUrls(TypedDict):
-    """The ways that objects are put by; the body says of each object which way, its key and its signature."""
-
-    ways: list[Way]
-
-
 class BuildRelease(Beside):
     """The roles whose part of a release is laid out; the body is the seal."""
 
@@ -91,13 +73,14 @@ class TakeSeal(Beside):
     base: str | None
     roles: list[str]
     builds: bool  # lay it out, if no object is missing
+    lent: NotRequired[Lent | None]  # in place of the body
     anew: NotRequired[bool]  # the seal, though another is there
 
 
 class Verify(TypedDict):
-    """A release; `seal` is the SHA-256 that its seal must have, and null where nobody knows."""
+    """A release, null for the live one; `seal` is the SHA-256 that its seal must have, and null where nobody knows."""
 
-    release: str
+    release: str | None
     roles: list[str]
     seal: NotRequired[str | None]
     bytes: NotRequired[bool]  # read them, and the signature; else sizes and times say enough
@@ -285,6 +268,14 @@ class Run(TypedDict):
     shares_start: bool  # it may run in a fork of a process that has set the project up
 
 
+class Ahead(TypedDict):
+    """A compress to come, whose sheets are to be compiled before: host/project/ahead.py."""
+
+    words: list[str]  # of its command
+    trust: list[str]  # native modules that read nothing unseen
+    commands: bool  # whether precompilers that are commands may run
+
+
 class SetUp(TypedDict):
     """The project's interpreter, and with what it is to be started."""
 
@@ -293,6 +284,7 @@ class SetUp(TypedDict):
     environment: dict[str, str]
     timeout: float
     record: Trusted
+    ahead: NotRequired[Ahead]
 
 
 class Recall(TypedDict):

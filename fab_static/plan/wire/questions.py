@@ -4,6 +4,8 @@
 modules of host/project/ answer; probe.py says which. Over 400 lines because it is a list: of each question, all types.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, NotRequired, TypedDict, TypeVar
@@ -21,6 +23,14 @@ class Question(Generic[R, A]):
     answer: type[A]
     # the last answer is used while nothing that was read for it has changed
     is_remembered: bool = False
+
+    def asked(self, request: R | None) -> str:
+        """Return it as the probe takes it, JSON."""
+        return json.dumps({"ask": self.name, **(request or {})}, sort_keys=True)
+
+    def record_of(self, request: R | None) -> str:
+        """Return the name by which the last answer to it is known."""
+        return f"{self.name}-{hashlib.sha256(self.asked(request).encode()).hexdigest()[:16]}"
 
 
 # ---- requests

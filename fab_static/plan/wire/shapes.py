@@ -5,8 +5,9 @@ two values, of these shapes: JSON has no other lists.
 """
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
+from itertools import chain
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -23,49 +24,73 @@ LAST_MOMENT = 253_402_300_799  # the end of the year 9999, in seconds since 1970
 MOST = 2**63  # no count, and no size, is larger
 
 Moment = Annotated[float, "seconds since 1970"]
-Test = Callable[[Any], bool]
+Values = Sequence[Any]  # that should all have one shape
+Test = Callable[[Values], bool]
 
 
 def misshapen(shape: Any, value: Any) -> str | None:
     """Return what is wrong with a value that should have a shape, or None if nothing is."""
     # a listing has a hundred thousand values, and words for the place of each take most of the time
-    return None if _test_of(shape)(value) else _problem(shape, value, "")
+    return None if _test_of(shape)([value]) else _problem(shape, value, "")
 
 
 @cache
 def _test_of(shape: Hashable) -> Test:
-    """Return a quick test for a shape. Where it fails, `_problem` decides, and has the words."""
+    """Return a quick test for values that should all have a shape. Where it fails, `_problem` decides, and has the words.
+
+    What stands at one place of all of them is looked at together: Python takes a tenth of the time for it.
+    """
     origin, parts = get_origin(shape), get_args(shape)
     if is_typeddict(shape):
-        return lambda value: (
-            isinstance(value, dict)
-            and all(
-                _test_of(kind)(value[key]) if key in value else is_optional
-                for key, kind, is_optional in _keys_of(shape)
-            )
+        return _test_of_keys(shape)
+    if origin in (list, dict):
+        kind, item = origin, _test_of(parts[-1])
+        return lambda values: (
+            _are(kind, values)
+            and item([*chain.from_iterable(map(dict.values, values) if kind is dict else values)])
         )
-    if origin is list:
-        item = _test_of(parts[0])
-        return lambda value: isinstance(value, list) and all(map(item, value))
-    if origin is dict:
-        item = _test_of(parts[1])
-        return lambda value: isinstance(value, dict) and all(map(item, value.values()))
     if origin is tuple:
         return _test_of_places([_test_of(part) for part in parts])
+    if origin in (Union, UnionType) and len(parts) == 2 and parts[1] is NoneType:
+        some = _test_of(parts[0])
+        return lambda values: some([value for value in values if value is not None])
     if shape is str:
-        return lambda value: type(value) is str
+        return lambda values: _are(str, values)
     if shape is int:
-        return lambda value: type(value) is int and -MOST < value < MOST
-    return lambda value: _problem(shape, value, "") is None
+        return lambda values: (
+            _are(int, values) and -MOST < min(values, default=0) <= max(values, default=0) < MOST
+        )
+    return lambda values: all(_problem(shape, value, "") is None for value in values)
 
 
-def _test_of_places(tests: list[Test]) -> Test:
-    def fits(value: object) -> bool:
-        if not isinstance(value, list) or len(value) != len(tests):
+def _are(kind: type, values: Values) -> bool:
+    return {*map(type, values)} <= {kind}
+
+
+def _test_of_keys(shape: Hashable) -> Test:
+    def fit(values: Values) -> bool:
+        if not _are(dict, values):
             return False
-        return all(test(item) for test, item in zip(tests, value, strict=True))
+        for key, kind, is_optional in _keys_of(shape):
+            found = [value[key] for value in values if key in value]
+            if not (is_optional or len(found) == len(values)) or not _test_of(kind)(found):
+                return False
+        return True
 
-    return fits
+    return fit
+
+
+def _test_of_places(tests: Sequence[Test]) -> Test:
+    def fit(values: Values) -> bool:
+        return (
+            _are(list, values)
+            and {*map(len, values)} <= {len(tests)}
+            and all(
+                test(column) for test, column in zip(tests, zip(*values, strict=True), strict=False)
+            )
+        )
+
+    return fit
 
 
 def _problem(shape: Any, value: Any, at: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from fab_static.plan.wire import answers, asks
 from fab_static.plan.wire.kept import Beside
 from fab_static.plan.wire.shapes import misshapen
+from fab_static.plan.wire.urls import FetchUrls, PutUrls
 
 MiB = 1024 * 1024
 R = TypeVar("R")
@@ -57,9 +58,10 @@ UNLOCK = Verb("unlock", asks.Unlock, answers.Unlocked)
 READ_RELEASE = Verb("read_release", asks.Release, Beside, 64 * MiB, changes_nothing=True)
 SUMMARIES = Verb("summaries", asks.Nothing, answers.Summaries, changes_nothing=True)
 BUILD_RELEASE = Verb("build_release", asks.BuildRelease, answers.Built, adds_only=True)
-# the body: a record of 40 bytes for each of 1.6 million objects at most
-TAKE_SEAL = Verb("take_seal", asks.TakeSeal, answers.Taken, 64 * MiB, adds_only=True)
-VERIFY = Verb("verify", asks.Verify, answers.Verified)
+# the body: a bit for each of 8 million objects at most
+TAKE_SEAL = Verb("take_seal", asks.TakeSeal, answers.Taken, MiB, adds_only=True)
+# a wrong file gets another time, however often it is asked
+VERIFY = Verb("verify", asks.Verify, answers.Verified, changes_nothing=True)
 LOOK_AT = Verb("look_at", asks.LookAt, answers.Behind, changes_nothing=True)
 SIGNERS = Verb("signers", asks.Nothing, answers.Signers, changes_nothing=True)
 TRUST = Verb("trust", asks.Trust, answers.Nothing)
@@ -72,8 +74,8 @@ PUT_OBJECT = Verb("put_object", asks.Nothing, answers.Stored, adds_only=True)
 MISSING = Verb("missing", asks.Missing, answers.Nothing, changes_nothing=True)
 FETCH = Verb("fetch", asks.Nothing, answers.Nothing)
 STORE = Verb("store", asks.Nothing, answers.Count)
-FETCH_URLS = Verb("fetch_urls", asks.FetchUrls, answers.Count)
-PUT_URLS = Verb("put_urls", asks.PutUrls, answers.Unreached, 16 * MiB)
+FETCH_URLS = Verb("fetch_urls", FetchUrls, answers.Count)
+PUT_URLS = Verb("put_urls", PutUrls, answers.Unreached, 16 * MiB)
 ENCODE = Verb("encode", asks.Nothing, answers.Nothing, 64 * MiB)
 ENCODE_AHEAD = Verb("encode_ahead", asks.Nothing, answers.Nothing)
 DELTAS = Verb("deltas", asks.Deltas, answers.Deltas, 64 * MiB)

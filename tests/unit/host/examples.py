@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries of what runs on hosts: many in one Python, a few in the others.
+"""How many examples are tried of what runs on hosts, by hypothesis or in a loop: many in one Python, a few in the others.
 
 What another Python may lack or do otherwise shows in each example. What an odd value does is looked for once.
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fab_static.host.agent.disk import point
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.looking.status import agreement, status
 from fab_static.plan.wire import verbs
@@ -43,17 +44,30 @@ def test_a_fleet_that_agrees_says_what_is_live_and_what_was(site: Site) -> None:
     assert len({one["versions_sha256"] for one in found["hosts"]}) == 1
 
 
-def test_who_holds_the_lock_is_asked_with_what_is_live(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_host_is_asked_all_in_one_trip(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is live is compared by the host's own word, so nobody waits for its name."""
     together: dict[str, list[str]] = {}
-    monkeypatch.setattr(
-        ScriptedHost,
-        "foresee",
-        lambda host, asked: together.update({host.name: [one.name for one, _ in asked]}),
-    )
+    ask_then = ScriptedHost.ask_then
+
+    def seen(host: ScriptedHost, verb: Any, request: Any, then: Any) -> Any:
+        together[host.name] = [verb.name, *(one.name for one, _ in then)]
+        return ask_then(host, verb, request, then)
+
+    monkeypatch.setattr(ScriptedHost, "ask_then", seen)
     told(site)
-    assert together == {"build1": ["verify", "look_at_lock"]}
+    assert together.pop("build1") == ["state", "look_at_lock", "verify"]
+    assert {*map(tuple, together.values())} == {("state", "verify")}
+    assert [host for host, verb in site.asked if verb == "verify"].count("web1") == 1
+
+
+def test_files_are_compared_with_the_release_that_is_told(site: Site) -> None:
+    """Another went live on a host between the two answers: what was compared first is of the other."""
+    edge = site.hosts["edge1"]
+    (site.folder / "edge1" / "releases" / NEW / "static" / "logo.svg").unlink()
+    edge.after["state"] = lambda: point(str(site.folder / "edge1" / "current"), f"releases/{OLD}")
+    one = of(told(site)[0], "edge1")
+    assert (one["live"], one["missing"]) == (NEW, 1)
+    assert [host for host, verb in site.asked if verb == "verify"].count("edge1") == 2
 
 
 def test_a_host_that_is_down_is_reported_and_the_others_are_told(site: Site) -> None:

@@ -85,6 +85,26 @@ def test_what_is_live_already_is_not_sealed_again(shop: Site, build: Build) -> N
     assert said[-1] == f"the content is the same as in release {first.id}; nothing to seal"
 
 
+def test_a_seal_is_read_where_its_id_says_that_the_content_may_be_the_same(
+    shop: Site, build: Build
+) -> None:
+    """Nothing is live: the seal of 10,000 files was read, and was of other content."""
+    for host in shop.hosts:
+        (shop.folder / host / "current").unlink()
+        (shop.folder / host / "log.jsonl").unlink(missing_ok=True)
+    sealed(build())
+    shop.project.commands["collectstatic"] = lambda root: (root / "logo.svg").write_text("another")
+    shop.project.commands["compress"] = lambda _: None
+
+    def read_by(deploy: Deployment) -> int:
+        shop.asked.clear()
+        sealed(deploy)
+        return shop.asked.count(("build1", "read_release"))
+
+    assert read_by(build()) == 0
+    assert read_by(build()) == 1
+
+
 def test_keys_of_the_manifest_that_compress_wrote_in_another_order_make_no_other_release(
     shop: Site, build: Build
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import zlib
 from typing import Any
@@ -109,7 +110,9 @@ def test_a_listing_follows_the_places_to_another_machine() -> None:
     assert [*moved["extra"]] == ["{project}/resource_versions.yml", "{home}/x"]
     there = carried.placed(moved, {"project": "/srv/shop", "home": "/root"})
     assert there
-    assert [*there["extra"]] == ["/srv/shop/resource_versions.yml", "/root/x"]
+    assert [*there.listing["extra"]] == ["/srv/shop/resource_versions.yml", "/root/x"]
+    assert json.loads(there.text) == there.listing
+    assert there.name == hashlib.sha256(there.text).hexdigest()
     assert carried.placed(moved, {"project": "/srv/shop"}) is None
 
 
@@ -141,6 +144,18 @@ def test_an_object_is_named_by_its_sha256() -> None:
     found = listing("js/a.js")
     found["files"]["js/a.js"] = ("../../manifest.json", 3, "0123456")
     assert carried.fault("compress", found, GUARD, is_wrote=False)
+
+
+def test_what_was_not_judged_before_is_judged() -> None:
+    like = listing("js/a.js", "js/b.js")["files"]
+    found = listing("js/a.js", "../a.js")
+    why = carried.fault("compress", found, GUARD, is_wrote=False, like=like)
+    assert why == "a name in it leads outside"
+    found = listing("js/a.js")
+    found["files"]["js/a.js"] = ("../../manifest.json", 3, "0123456")
+    why = carried.fault("compress", found, GUARD, is_wrote=False, like=like)
+    assert why == "it names objects in another way than ours"
+    assert carried.fault("compress", listing("js/a.js"), GUARD, is_wrote=False, like=like) is None
 
 
 def test_of_the_variables_of_this_machine_a_build_sees_those_that_every_machine_has() -> None:

@@ -290,3 +290,11 @@ def test_of_a_file_with_a_gzip_copy_only_the_copy_is_sent_to_who_serves_it():
     assert release.to_send(lacking, ["build", "web"]) == sent
     assert release.to_send(lacking, ["web"]) == lacking
     assert release.to_send({sheet.sha256: 5}, ["static"]) == {}
+
+
+def test_hosts_that_hold_all_files_share_what_they_must_hold():
+    """A release of 20,000 files is 1 MB of them, and a fleet has hosts of many kinds."""
+    release = sealed({"a.txt": "a", "b.txt": "b"}, versions_sha256="1" * 64)
+    found = release.objects_of_each({("build",), ("static", "web"), ("web",)})
+    assert found[("build",)] is found[("static", "web")]
+    assert found == {roles: release.objects(roles) for roles in found}

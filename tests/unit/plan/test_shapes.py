@@ -31,6 +31,7 @@ VALUES = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=7)
 )
 SHAPES = [Host, Listing, str, int, float, bool, list[str], dict[str, int], tuple[str, int], Any]
+SHAPES += [tuple[str, list[int]], dict[str, tuple[str, int] | None]]
 HOST = {
     "name": "edge1",
     "size": 1,

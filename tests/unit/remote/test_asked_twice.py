@@ -25,6 +25,7 @@ LOOKS: dict[str, tuple[Any, bytes]] = {  # the verb -> its request and the reque
     "read_object": (asks.Object(object=sha256_of(SCRIPT)), b""),
     "summaries": (None, b""),
     "look_at_lock": (None, b""),
+    "verify": (asks.Verify(release=None, roles=["static", "web"], bytes=True), b""),
     "look_at": (asks.LookAt(path="js/a.js", version=None), b""),
     "mismatched": (None, b'[["br", "%(a)s", "%(a)s"]]' % {b"a": sha256_of(SCRIPT).encode()}),
     "other_bytes": (None, b'{"js/a.js": "other"}'),

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from fab_static.errors import ReleaseError, RemoteError
-from fab_static.host.agent.differences import difference
+from fab_static.host.agent.differing import difference
+from fab_static.phases.run.holders import records
 from fab_static.plan.inventory import Environment, Host, Project
 from fab_static.plan.wire import asks, verbs
 from fab_static.remote import Fleet, Question, RemoteHost
+from fab_static.remote.agent_channel import AgentChannel
 from fab_static.remote.foreseen import Foreseen
 
 TEXT = b"a listing, many times the same\n" * 1000
@@ -50,6 +52,24 @@ def test_an_answer_is_given_once_and_no_more_once_the_host_is_to_change(host: Re
     assert host.ask(verbs.LOOK_AT_LOCK)[0]["holder"]["owner"] == "anna@desk"
     host.ask(verbs.WRITE_JOURNAL, body=b'{"format": 1}')
     assert host.ask(verbs.STATE)[0]["journal"] == {"format": 1}
+
+
+def test_an_answer_counts_still_once_the_host_has_only_added_objects(host: RemoteHost) -> None:
+    host.foresee([(verbs.STATE, None)])
+    host.ask(verbs.PUT_OBJECT, body=b"another")
+    host.ask(verbs.ENCODE, body=b"{}")
+    sent = host.requests
+    host.ask(verbs.STATE)
+    assert host.requests == sent
+
+
+def test_what_was_asked_ahead_can_be_forgotten_except_for_objects(host: RemoteHost) -> None:
+    host.foresee([(verbs.STATE, None), (verbs.READ_OBJECT, asks.Object(object=NAME))])
+    host.forget_foreseen()
+    sent = host.requests
+    host.ask(verbs.STATE)
+    host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))
+    assert host.requests == sent + 1
 
 
 @pytest.mark.parametrize(("only_looks", "asked_again"), [(True, 0), (False, 1)])
@@ -99,6 +119,53 @@ def test_a_difference_that_makes_other_bytes_is_passed_over(host: RemoteHost) ->
             host.ask(verbs.READ_OBJECT, asks.Object(object="0" * 64))
 
 
+def test_objects_that_are_all_known_are_not_fetched(host: RemoteHost) -> None:
+    other = b"and another"
+    host.ask(verbs.PUT_OBJECT, body=other)
+    host.foresee([(verbs.READ_OBJECT, asks.Object(object=NAME))])
+    sent = host.requests
+    one = records({NAME: len(TEXT)})
+    assert [*host.objects(one)] == [(NAME, TEXT)]
+    assert host.requests == sent
+    both = one + records({hashlib.sha256(other).hexdigest(): len(other)})
+    assert {data for _, data in host.objects(both)} == {TEXT, other}
+    assert host.requests == sent + 1
+
+
+@pytest.mark.parametrize("how", ["ask_then", "foresee"])
+def test_what_is_asked_together_goes_along_with_what_starts_an_agent(
+    host: RemoteHost, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Else all but the first would wait for the agent's first word: one trip more to each host, for `status` too."""
+    host.close_agent()
+    opening, pieces = host._agent._opening, list[bytes]()
+    start = opening.channel
+
+    def noted() -> Any:
+        channel = start()
+        send = channel.send
+        monkeypatch.setattr(channel, "send", lambda data: (pieces.append(bytes(data)), send(data)))
+        return channel
+
+    monkeypatch.setattr(opening, "channel", noted)
+    if how == "foresee":
+        host.foresee([(verbs.STATE, None), (verbs.LOOK_AT_LOCK, None)])
+    else:
+        host.ask_then(verbs.STATE, asks.Nothing(), [(verbs.LOOK_AT_LOCK, None)])
+    assert host.ask(verbs.LOOK_AT_LOCK)[0]["holder"] is None
+    assert len(pieces) == 1
+
+
+def test_what_is_known_is_not_asked_along_with_another(host: RemoteHost) -> None:
+    """A manifest that the last phase left came a second time with the files that it put back."""
+    question: Question = (verbs.READ_OBJECT, asks.Object(object=NAME))
+    host.foresee([question])
+    sent = host.requests
+    host.ask_then(verbs.STATE, asks.Nothing(), [question])
+    host.run(["true"], after=[question])
+    assert host.requests == sent + 2
+
+
 def test_an_object_of_other_bytes_is_not_kept(host: RemoteHost, tmp_path: Path) -> None:
     path = tmp_path / "deploy_to" / "objects" / NAME[:2] / NAME
     path.chmod(0o600)
@@ -114,7 +181,11 @@ def test_a_connection_that_is_lost_is_told_to_whoever_asks(host: RemoteHost) -> 
     assert host.ask(verbs.STATE)[0]["current"] is None
 
 
-def test_a_text_comes_deflated_and_no_larger_than_its_answer_may_be(host: RemoteHost) -> None:
+@pytest.mark.parametrize("is_here", [False, True])
+def test_a_text_comes_deflated_over_a_line_and_no_larger_than_its_answer_may_be(
+    host: RemoteHost, monkeypatch: pytest.MonkeyPatch, is_here: bool
+) -> None:
+    monkeypatch.setattr(AgentChannel, "is_here", is_here)
     agent, came = host._agent, []
     received = agent.received
 
@@ -124,6 +195,9 @@ def test_a_text_comes_deflated_and_no_larger_than_its_answer_may_be(host: Remote
 
     agent.received = noted  # type: ignore[method-assign]
     assert host.ask(verbs.READ_OBJECT, asks.Object(object=NAME))[1] == TEXT
+    if is_here:
+        assert came[-1][1] == TEXT
+        return
     assert len(came[-1][1]) < len(TEXT) / 10
     inflated = host._requests._inflated
     with pytest.raises(RemoteError, match="a body of more than 4,096 bytes"):

@@ -58,7 +58,7 @@ class Proxy:
         for one in (self.near, near):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        self.stopped = threading.Event()
+        self.stopped, self.is_deaf = threading.Event(), threading.Event()
         self.sockets = (near, far)
         for source, target in ((near, far), (far, near)):
             threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
@@ -67,6 +67,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := source.recv(4096):
                 if self.stopped.is_set():
+                    if source is self.sockets[0]:
+                        self.is_deaf.set()
                     return
                 target.sendall(data)
 
@@ -159,7 +161,8 @@ def test_what_stands_still_is_ended_at_once(connect, monkeypatch):
     channel = SshChannel(transport, "agent", 30)
     proxy.stopped.set()
     in_thread(lambda: channel.send(MUCH))
-    assert becomes(lambda: transport.sock.stands_still)
+    # the proxy takes one portion more, once a busy machine lets it
+    assert becomes(lambda: proxy.is_deaf.is_set() and transport.sock.stands_still)
     closed = in_thread(channel.close)
     assert becomes(lambda: closed)
 

@@ -12,6 +12,7 @@ import pytest
 
 from fab_static.errors import RemoteError
 from fab_static.host.agent.protocol import FRAME
+from fab_static.host.archive import FIRST_LINE, SIZE
 from fab_static.plan.inventory import Environment, Host, Project, Ssh
 from fab_static.remote import sent
 from fab_static.remote.opening import Opening
@@ -74,12 +75,12 @@ def test_an_agent_that_becomes_another_user_is_started_by_a_sudo_that_never_asks
     assert connection.commands[0].startswith("sudo -n -u www-data -- python3 -I -S ")
 
 
-def test_the_program_and_the_first_request_go_in_one_trip() -> None:
-    first = opening()[0].first_bytes()
-    archive = sent.agent_for(["static"], has_bucket=False).first_bytes
-    assert first.startswith(archive)
-    head_size, body_size = FRAME.unpack_from(first, len(archive))
-    head = first[len(archive) + FRAME.size :]
+def test_the_first_requests_go_in_one_trip() -> None:
+    first = opening()[0].asking(b"more")
+    before = FIRST_LINE + SIZE % (len(first) - len(FIRST_LINE) - len(SIZE % 0))
+    assert first.startswith(before)
+    head_size, body_size = FRAME.unpack_from(first, len(before))
+    head = first[len(before) + FRAME.size : -len(b"more")]
     assert (len(head), body_size) == (head_size, 0)
     assert json.loads(head) == {
         "do": "open",
@@ -92,7 +93,21 @@ def test_the_program_and_the_first_request_go_in_one_trip() -> None:
 def test_on_this_machine_an_agent_runs_in_our_own_python(monkeypatch: pytest.MonkeyPatch) -> None:
     made, connection = opening(local=True, python="/not/there")
     monkeypatch.setattr("fab_static.remote.opening.LocalChannel", lambda command: command)
-    assert made.channel()[0] == sys.executable  # type: ignore[index]
+    assert made.is_here
+    assert made.channel() == sent.command_here(sys.executable)
+    assert connection.commands == []
+
+
+def test_for_another_user_of_this_machine_an_agent_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That user may not be allowed to read our modules."""
+    made, connection = opening(local=True, become="www-data")
+    monkeypatch.setattr("fab_static.remote.opening.LocalChannel", lambda command: command)
+    assert not made.is_here
+    program = sent.agent_for(["static"], has_bucket=False)
+    command = program.command(sys.executable, "/srv/edge1/static/programs")
+    assert made.channel() == ["sudo", "-n", "-u", "www-data", "--", *command]
     assert connection.commands == []
 
 
@@ -198,7 +213,7 @@ def test_what_a_login_printed_is_told_beside_its_errors() -> None:
 
 def test_a_program_that_sends_all_back_is_told_without_the_archive() -> None:
     made, _ = opening()
-    error = made.failed(None, "", TimeoutError(), made.first_bytes().decode(errors="replace"))
+    error = made.failed(None, "", TimeoutError(), made.asking(b"").decode(errors="replace"))
     assert error.what.endswith("; it said: (it sent back what was sent to it)")
 
 

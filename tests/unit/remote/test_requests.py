@@ -176,6 +176,21 @@ def test_what_may_have_begun_is_not_asked_again(again, lost, do):
     assert not opened
 
 
+def test_a_chain_is_asked_again_where_each_of_it_only_looks(again):
+    """`status` asks all in one trip: it must see a connection that was cut while idle no worse than one question."""
+    host, opened = again(Wire(), {"ok": True, **FACTS}, {"ok": True, "holder": None, "now": 1.0})
+    assert host.ask_then(verbs.FACTS, asks.Nothing(), [(verbs.LOOK_AT_LOCK, None)])["ok"]
+    assert opened
+    assert host.ask(verbs.LOOK_AT_LOCK)[0]["holder"] is None
+
+
+def test_a_chain_with_one_that_changes_something_is_not(again):
+    host, opened = again(Wire(), {"ok": True, **FACTS})
+    with pytest.raises(RemoteError, match="the connection was cut"):
+        host.ask_then(verbs.FACTS, asks.Nothing(), [(verbs.UNLOCK, asks.Unlock(token=""))])
+    assert not opened
+
+
 def test_who_is_interrupted_does_not_ask_again(again):
     host, opened = again(Wire(lambda _: (host.close_agent(), b"")[1]), {"ok": True, **FACTS})
     with pytest.raises(RemoteError, match="the connection was cut"):

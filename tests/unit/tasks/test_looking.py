@@ -15,6 +15,7 @@ from fab_static.errors import InventoryError
 from fab_static.looking import status as looking_status
 from fab_static.report import found, status
 from fab_static.tasks import looking, printing
+from fab_static.tasks.ours import versions
 from tests.unit.tasks.sessions import Session
 
 C = Context()
@@ -67,11 +68,12 @@ def test_json_alone_stands_on_standard_output_and_words_go_elsewhere(
     call: Any,
     shows: str,
 ) -> None:
-    session.answers[call[0]] = [] if call[0] == "check" else {"of": shows, "by": "tiger-tiger"}
+    said = {"of": shows, "by": "tiger-tiger", "in_release": True}
+    session.answers[call[0]] = [] if call[0] == "check" else said
     task(C, json=True, **options)
     assert session.opened == [{"as_json": True}]
     printed = json.loads(capsys.readouterr().out)
-    assert printed == ([] if call[0] == "check" else {"of": shows, "by": "[PASSWORD]"})
+    assert printed == ([] if call[0] == "check" else {**said, "by": "[PASSWORD]"})
 
 
 @pytest.mark.parametrize(("word", "code"), [("silent", 1), ("disagree", 5)])
@@ -98,6 +100,40 @@ def test_why_fails_for_a_path_that_no_kept_release_has(session: Session) -> None
     assert caught.value.code == 1
     session.answers["why"]["releases"] = ["R1"]  # its pages still get it
     looking.why(C, "/static/nope.png", json=True)
+
+
+def test_why_fails_for_a_key_that_no_manifest_has_and_no_template_asks_for(
+    session: Session,
+) -> None:
+    asked = {"template": "page.html"}
+    for known, is_known in (
+        ({}, False),
+        ({"releases": {"R1": ""}}, True),
+        ({"asked_by": [asked]}, True),
+    ):
+        session.answers["why"] = {
+            "key": "0" * 12,
+            "in_release": False,
+            "releases": {},
+            "asked_by": [],
+            **known,
+        }
+        if is_known:
+            looking.why(C, "0" * 12, json=True)
+            continue
+        with pytest.raises(Exit) as caught:
+            looking.why(C, "0" * 12, json=True)
+        assert caught.value.code == 1
+
+
+def test_a_check_says_its_versions_as_it_says_what_it_finds(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a pipe that line alone had a time."""
+    session.answers["check"] = [{"ok": True}]
+    monkeypatch.setattr(found, "show_findings", lambda *_: None)
+    looking.check(C)
+    assert capsys.readouterr().out == f"{versions()}\n"
 
 
 @pytest.mark.parametrize("opens", [False, True])

@@ -38,11 +38,8 @@ class Command(BaseCommand):
             for folder, mains in self.mains(project, root).items()
         ]
         (root / "build.js").write_text(f"({json.dumps(config, indent=4)});")
-        with (root / "build.txt").open("wb") as log:
-            r_js = "node_modules/requirejs/bin/r.js"
-            subprocess.run(
-                ["node", r_js, "-o", root / "build.js"], cwd=project, check=True, stdout=log
-            )
+        r_js = "node_modules/requirejs/bin/r.js"
+        subprocess.run(["node", r_js, "-o", root / "build.js"], cwd=project, check=True)
         for module in config["modules"]:
             self._minify(project, root / f"{module['name']}.js", known, root)
         name = config["bundlesConfigOutFile"]

@@ -8,12 +8,12 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from typing import Any, Iterator, Sequence
 
 from fab_static.host.project.reads import compared
 from fab_static.host.project.reads.paths import forms
 from fab_static.host.project.reads.states import Row
+from fab_static.host.project.traces import temporary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Call:
     @contextlib.contextmanager
     def temporary_files(self) -> Iterator[None]:
         """Have a folder of its own for its files: their names are the same each time, and what it leaves there goes."""
-        self._own = tempfile.mkdtemp(prefix="fab-static-")
+        self._own = temporary.folder()
         sys.audit("fab_static.cache", self._own)  # for whoever records this process: no input
         try:
             yield

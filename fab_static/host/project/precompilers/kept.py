@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from fab_static.host.project.precompilers.call import Call
 from fab_static.host.project.reads import compared
@@ -36,8 +36,9 @@ NOTHING = Found("", None, [])
 class Kept:
     """The results of calls, in the folder that other results are in."""
 
-    def __init__(self, folder: str, size: int = SIZE) -> None:
-        self._results = Results(folder, RESULTS, size)
+    def __init__(self, folder: str, size: int = SIZE, trust: Iterable[str] = ()) -> None:
+        self.folder = folder
+        self._results = Results(folder, RESULTS, size, trust)
 
     def find(self, call: Call) -> Found:
         """Return what a call made the last time that it met what it would meet now."""

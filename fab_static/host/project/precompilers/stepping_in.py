@@ -33,20 +33,24 @@ class Calls:
         observe: runs a program and says what it read; or why nothing here does.
         kept: what calls made before.
         verifies: make everything anyway, and fail where what is kept differs.
+
+    `in_vain` is called when the result of a call will not be kept.
     """
 
     def __init__(self, observe: Observe | str, kept: Kept, *, verifies: bool = False) -> None:
         self._observe = observe
-        self._kept = kept
+        self.kept = kept
         self._verifies = verifies
         self._here = threading.local()
         self._locks: dict[str, threading.Lock] = {}
         self._said: set[str] = set()
         self.asked = self.made = 0
+        self.in_vain: Callable[[], object] = int
 
     def answer(self, call: Call, make: Callable[[], str]) -> str:
         """Return what is kept of a call, if it still holds, else what is made now."""
         if isinstance(self._observe, str):
+            self.in_vain()
             self._say(f"{call.program} runs each time: {self._observe}", call.program)
             return make()
         lock = self._locks.setdefault(call.key, threading.Lock())
@@ -62,20 +66,23 @@ class Calls:
 
     def _answer(self, call: Call, make: Callable[[], str]) -> str:
         self.asked += 1
-        found = self._kept.find(call)
+        found = self.kept.find(call)
         if found.text is not None and not self._verifies:
             again(found.inputs)
             return found.text
+        if found.is_unsteady:
+            self.in_vain()
         self.made += 1
         made = self._make(call, make)
         if found.is_unsteady:
             call.why_not = call.why_not or UNSTEADY
         if call.why_not:
+            self.in_vain()
             self._say(f"{call.program} runs each time: {call.why_not} ({call.where})", call.program)
         elif found.text is None:
-            self._kept.keep(call, made)
+            self.kept.keep(call, made)
         elif found.text != made:
-            self._kept.forget(call, found)
+            self.kept.forget(call, found)
             raise _differs(call)
         return made
 
@@ -86,6 +93,10 @@ class Calls:
                 made = make()
                 call.made(made)
                 return made
+        except Exception:
+            if call.why_not:
+                self.in_vain()
+            raise
         finally:
             self._here.call = None
 

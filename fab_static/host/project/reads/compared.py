@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import os
 import socket
 from types import MappingProxyType
@@ -27,17 +26,18 @@ OF_THE_SESSION = frozenset(
 def given(
     what: list[str], folder: str | None, environment: Mapping[str, str], salt: str
 ) -> dict[str, Any]:
-    """Return what a run is given; equal for two runs that differ in nothing but time.
+    """Return what a run is given, as JSON has it; equal for two runs that differ in nothing but time.
 
     `what` is the interpreter, and what it is to run.
     Variables are told by a salted hash of each: the record must hold no secret, nor what one could be
     guessed from.
     """
     program = os.path.realpath(what[0])
+    stamp = stamp_of(program)
     return {
         "command": what,
         "folder": folder,
-        "program": [program, stamp_of(program)],
+        "program": [program, stamp and [*stamp]],
         "machine": socket.gethostname(),
         "user": os.getuid(),
         "salt": salt,
@@ -66,7 +66,9 @@ def changed(
         return "it was recorded by another version of fab_static"
     then, today = record["given"], now(record["given"]["salt"])
     if then["command"][:2] == today["command"][:2] and then["command"] != today["command"]:
-        return "build.trust, what it is to read and write, or fab_static has changed"
+        return (
+            "build.trust, build.by_content, what it is to read and write, or fab_static has changed"
+        )
     if record["unseen"]:
         return "; ".join(map(str, record["unseen"]))
     if then["variables"] != today["variables"]:
@@ -74,9 +76,9 @@ def changed(
         name = next(n for n in names if then["variables"].get(n) != today["variables"].get(n))
         return f"the environment variable {name} has changed"
     for key, words in (("command", "the command"), ("program", "the interpreter")):
-        if json.loads(json.dumps(today[key])) != then[key]:
+        if today[key] != then[key]:
             return words + " has changed"
-    if json.loads(json.dumps(today)) != then:
+    if today != then:
         return "it ran elsewhere"
     return first_change(record["inputs"], shown)
 

@@ -11,9 +11,9 @@ import json
 import os
 import shlex
 import shutil
-import tempfile
 from typing import Mapping
 
+from fab_static.host.project.traces import temporary
 from fab_static.host.project.traces.seen import Seen
 
 TELLS = "FAB_STATIC_NODE_READS"  # where the module writes: a line of JSON for each new look
@@ -74,7 +74,7 @@ class NodeReads:
     """A command that runs while Node tells what it opens."""
 
     def __init__(self) -> None:
-        self._place = tempfile.mkdtemp(prefix="fab-static-")
+        self._place = temporary.folder()
         self._told = os.path.join(self._place, "told")
         self._module = os.path.join(self._place, "reads.cjs")
         with open(self._module, "w", encoding="utf-8") as file:

@@ -14,10 +14,12 @@ import hashlib
 import json
 import os
 import re
+import stat
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Tuple
 
+from fab_static.host.project.reads import machine
 from fab_static.host.project.reads.globs import matching
 from fab_static.host.project.reads.paths import source_of
 from fab_static.host.project.reads.states import (
@@ -35,6 +37,9 @@ OF_PLACES_WITHIN = re.compile(r"\{(real_)?(project|deploy_to|home|static_root|ve
 OF_PLACES_ALONE = {"text": "bytes", "files": "matches"}  # aspects of portable rows -> of others
 ROUNDS = 100_000  # of PBKDF2
 Record = Dict[str, Any]
+OF_INSTALLERS = (".pth", "/pyvenv.cfg")  # files that say where things are
+Keep = Callable[..., object]
+SMALL = 256 * 1024  # bytes of a file that is read at once
 Known = Dict[Tuple[str, str], Tuple[Stamp, str]]  # aspect and path -> stamp and state
 
 
@@ -116,23 +121,37 @@ def packed(record: Record, places: Places) -> Record:
     """
     if record["unseen"]:
         raise UnfitError("; ".join(map(str, record["unseen"])))
-    if record.get("answer") and record.get("knows_machine"):
-        raise UnfitError("it asked for the name of this machine")
+    for key, whose in machine.WHOSE.items():
+        if record.get("answer") and record.get(key):
+            raise UnfitError(f"it asked for the name of this {whose}")
     rows: dict[tuple[str, str], str] = {}
     for row in record["inputs"]:
         for aspect, path, state in _portable(row, places):
             if rows.setdefault((aspect, path), state) != state:
                 raise UnfitError(f"{row[1]} changed while it was read")
-    inside = record["inside"]
+    collected = record.get("collected", {})
     return {
         "token": record["token"],
         "inputs": [[aspect, path, state] for (aspect, path), state in rows.items()],
-        "inside": _renamed(inside, places.named),
-        "collected": {
-            name: places.named(path) for name, path in record.get("collected", {}).items()
-        },
+        "inside": _renamed(record["inside"], places.named),
+        "collected": {name: places.named(path) for name, path in collected.items()},
         "answer": _answered(record.get("answer"), places.named_within),
     }
+
+
+def named_by(record: Record, made: Iterable[bytes], places: Places) -> set[str]:
+    """Return the names of the places that a run has put into what it made.
+
+    Raises:
+        UnfitError: the name of this machine, or of this account, is in that, or in what it answered.
+    """
+    found: set[str] = set()
+    for data in (str(record.get("answer") or "").encode(), *made):
+        whose = machine.name_in(data, record)
+        if whose:
+            raise UnfitError(f"what it made holds the name of this {whose}")
+        found |= places.named_by(data)
+    return found
 
 
 def _answered(answer: str | None, change: Callable[[str], str]) -> str | None:
@@ -213,16 +232,11 @@ def _portable(row: Row, places: Places) -> Iterator[tuple[str, str, str]]:
         if state_of("matches", path) != state:
             raise UnfitError(f"other files match {path.split(':')[0]} by now")
         aspect, state = "files", _files(path, places)
-    if aspect == "bytes" and _is_of_installer(path) and state != "absent":
+    if aspect == "bytes" and path.endswith(OF_INSTALLERS) and state != "absent":
         aspect, state = "text", _text(path, places)
     if state.startswith(LINK):
         state = LINK + places.named(state[len(LINK) :])
     yield aspect, _each(aspect, path, places.named), state
-
-
-def _is_of_installer(path: str) -> bool:
-    """Tell whether it is one of the files in which an installer notes where things are."""
-    return path.endswith(".pth") or os.path.basename(path) == "pyvenv.cfg"
 
 
 def _text(path: str, places: Places) -> str:
@@ -257,12 +271,14 @@ class Disk:
         places: of this machine.
         start_ns: what changed later may change again within a tick.
         known: states that were found out before, with what stands for them; more are noted here.
+        keep: called with the bytes of a small collected file, and `sha256`, where a record says the same.
     """
 
-    def __init__(self, places: Places, start_ns: int, known: Known) -> None:
+    def __init__(self, places: Places, start_ns: int, known: Known, keep: Keep | None) -> None:
         self.places = places
         self._start_ns = start_ns
         self._known = known
+        self._keep = keep
 
     def unpacked(self, record: Record) -> Record:
         """Return a portable record as one of this machine; what it was given is still to be said.
@@ -270,12 +286,15 @@ class Disk:
         Raises:
             UnfitError: something that it read is another here.
         """
-        rows: list[Row] = []
+        rows, placed = [], self.places.placed
+        collected = {name: placed(path) for name, path in record["collected"].items()}
+        sources = frozenset(collected.values())
         for aspect, name, state in record["inputs"]:
-            path = _each(aspect, name, self.places.placed)
+            path = _each(aspect, name, placed)
             if state.startswith(LINK):
-                state = LINK + self.places.placed(state[len(LINK) :])
-            stamp, now = self._state(aspect, path)
+                state = LINK + placed(state[len(LINK) :])
+            is_source = aspect == "bytes" and path in sources
+            stamp, now = self._state(aspect, path, state if is_source else "")
             if now != state:
                 raise UnfitError(_difference(aspect, path))
             if aspect in OF_PLACES_ALONE:
@@ -286,15 +305,13 @@ class Disk:
             "token": record["token"],
             "inputs": rows,
             "unseen": [],
-            "inside": _renamed(record["inside"], self.places.placed),
-            "collected": {
-                name: self.places.placed(path) for name, path in record["collected"].items()
-            },
+            "inside": _renamed(record["inside"], placed),
+            "collected": collected,
             "answer": _answered(record.get("answer"), self.places.placed_within),
         }
 
-    def _state(self, aspect: str, path: str) -> tuple[Stamp | None, str]:
-        """Return the state of an aspect now, with what stands for it while it stays."""
+    def _state(self, aspect: str, path: str, wanted: str = "") -> tuple[Stamp | None, str]:
+        """Return the state of an aspect now, with what stands for it while it stays; `wanted`: of a collected file."""
         if aspect == "text":
             is_file = state_of("kind", path) == "file"
             return None, _text(path, self.places) if is_file else state_of("kind", path)
@@ -304,11 +321,26 @@ class Disk:
         known = self._known.get((aspect, path))
         if known and known[0] == stamp:
             return known
-        state = state_of(aspect, path)
+        state = (wanted and self._kept(path, wanted)) or state_of(aspect, path)
         if stamp is None or not settled(stamp, self._start_ns) or stamp != stamp_of(path):
             return None, state
         self._known[aspect, path] = (stamp, state)
         return stamp, state
+
+    def _kept(self, path: str, wanted: str) -> str:
+        """Return the SHA-256 of a small file, kept where it is as wanted; "" of anything else."""
+        try:
+            found = os.stat(path)  # first: to open a device may do something
+            if not self._keep or not stat.S_ISREG(found.st_mode) or found.st_size >= SMALL:
+                return ""
+            with open(path, "rb", buffering=0) as file:
+                data = file.read(SMALL)
+        except OSError:
+            return ""
+        state = hashlib.sha256(data).hexdigest()
+        if state == wanted:  # no other: a record may name any file, and all may read what is kept
+            self._keep(data, sha256=state)
+        return state
 
 
 def _difference(aspect: str, path: str) -> str:

@@ -68,7 +68,7 @@ def run(
         given: its standard input.
         folder: where; None: here.
         environment: its variables; None: ours.
-        trust: names of programs whose connections do not count.
+        trust: programs that the inventory vouches for: see `Seen`.
     """
     words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
     with pausing.paused():

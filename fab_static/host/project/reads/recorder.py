@@ -44,6 +44,7 @@ STARTS = {
     "pty.spawn": "it started another program",
 }
 FOLLOWING = "fab_static.host.project.starts.started"
+NAMES = "fab_static.host.project.reads.machine"
 VOUCHED = ("os.system", "os.posix_spawn")  # which starts/started has traced
 CONNECTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
 HEARD = frozenset(
@@ -85,6 +86,7 @@ class Recorder(Notes):
         """Follow what this process starts, where it is a build: to other hosts that is not sent."""
         if find_spec(FOLLOWING) is None:
             return
+        import_module(NAMES).begin(self)
         self._started = import_module(FOLLOWING).Started(self, self._trust)
         self.settle = self._started.settle
         self._started.begin()

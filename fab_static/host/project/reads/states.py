@@ -17,7 +17,7 @@ FORMAT = 2
 TICK_NS = 50_000_000
 COARSE_TICK_NS = 2_000_000_000
 # as they are before anybody replaces them: the probe shows the project another file in a file's place
-_open, _stat, _lstat, _readlink, _scandir = open, os.stat, os.lstat, os.readlink, os.scandir
+_open, _stat, lstat, _readlink, _scandir = open, os.stat, os.lstat, os.readlink, os.scandir
 Stamp = Tuple[int, int, int, int]
 Input = Tuple[str, str]  # aspect, path
 Entry = Tuple[str, bool]  # a name in a folder, and whether it is a folder
@@ -40,7 +40,7 @@ def state_of(aspect: str, path: str) -> str:
             return digest_of_names(entry for entry in entries_of(folder) if entry[0] not in names)
         if aspect in LISTINGS:
             return _digest(sorted(filter(None, map(LISTINGS[aspect], entries_of(path)))))
-        if aspect == "link" and stat.S_ISLNK(_lstat(path).st_mode):
+        if aspect == "link" and stat.S_ISLNK(lstat(path).st_mode):
             return "link to " + _readlink(path)
         found = _stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -106,9 +106,10 @@ def settled(stamp: Stamp, start_ns: int) -> bool:
 
 def _sha256(path: str) -> str:
     digest = hashlib.sha256()
-    if not stat.S_ISREG(_stat(path).st_mode) and not stat.S_ISDIR(_stat(path).st_mode):
+    mode = _stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         return "no file"  # a pipe would wait for a writer
-    with _open(path, "rb") as file:
+    with _open(path, "rb", buffering=0) as file:
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)
     return digest.hexdigest()

@@ -9,13 +9,13 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from fab_static.host.project.reads.notes import Notes
 from fab_static.host.project.reads.programs import again
 from fab_static.host.project.results import SIZE, Results, base_folder
+from fab_static.host.project.starts.hashed import Hashed
 from fab_static.host.project.starts.passing_on import Passing, is_at_its_end, put_between
 from fab_static.host.project.starts.remade import (
     RESULTS,
@@ -28,6 +28,7 @@ from fab_static.host.project.starts.remade import (
     temporary_now,
 )
 from fab_static.host.project.starts.standing import Standing, View
+from fab_static.host.project.traces import temporary
 from fab_static.host.project.traces.seen import Seen
 
 # Popen's arguments that make the program no other, or that are part of what a start is known by
@@ -51,22 +52,27 @@ class Answers:
 
     Args:
         notes: of the run.
+        trust: programs that the inventory vouches for.
     """
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
         self.notes = notes
         self.standing = Standing(notes.inside.roots)
         self.verifies = os.environ.get("FAB_STATIC_VERIFY_CACHE", "0") != "0"
         self.asked = self.answered = 0
         self.ran_seconds = self._looked_seconds = 0.0
         self.memory: Memory | None = None
+        self._hashed: Hashed | None = None
         self._said: set[str] = set()
         folder = base_folder(_setting("FAB_STATIC_CACHE", True), os.getcwd())
         if folder:
             results = os.path.join(folder, "results")
             notes.leave_out(results)
             size = _setting("FAB_STATIC_CACHE_SIZE", SIZE)
-            self.memory = Memory(Results(results, RESULTS, size), self.standing)
+            kept = Results(results, RESULTS, size, trust)
+            self.memory = Memory(kept, self.standing)
+            self._hashed = Hashed(kept, self.standing)
+            self._hashed.take()
 
     def begin(
         self,
@@ -128,7 +134,10 @@ class Answers:
             sys.stderr.write(f"fab_static: {start.name} runs each time: {why}\n")
 
     def tell(self) -> None:
-        """Tell how many starts were answered."""
+        """Tell how many starts were answered; the run is over."""
+        if self._hashed:
+            with self.notes.paused():
+                self._hashed.keep()
         if self.answered:
             told = f"{self.answered} of {self.asked} programs did not run: all that they read is as it was\n"
             sys.stdout.write(told)
@@ -164,7 +173,7 @@ class Begun:
         self._memory.put_in_place(made)
         words = ["/bin/sh", "-c", "exit 0"]
         if any(made.printed):
-            place = tempfile.mkdtemp(prefix="fab-static-")
+            place = temporary.folder()
             for name, text in zip(("out", "err"), made.printed):
                 with open(os.path.join(place, name), "wb") as file:
                     file.write(text)

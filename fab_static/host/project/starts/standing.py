@@ -7,6 +7,7 @@ So all files are hashed before the first program starts, and before each other o
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from typing import Dict, Iterable, NamedTuple, Tuple
@@ -17,8 +18,8 @@ from fab_static.host.project.reads.states import (
     Stamp,
     digest_of_names,
     entries_of,
+    lstat,
     settled,
-    stamp_of,
     state_of,
 )
 
@@ -86,7 +87,8 @@ class Standing:
         self._forms = {
             form: os.path.realpath(place) for place in self.places for form in forms(place)
         }
-        self._known: Files = {}
+        self.known: Files = {}  # of the last look
+        self.hashed = 0  # files whose bytes were read
         self._looking = threading.Lock()
 
     def __contains__(self, path: str) -> bool:
@@ -110,28 +112,31 @@ class Standing:
                     self._look_at(place, start_ns, files, folders)
             except (OSError, _LinkError):
                 return None
-            self._known = files
+            self.known = files
         return View(self, files, folders)
 
     def _look_at(self, path: str, start_ns: int, files: Files, folders: Folders) -> None:
-        kind = state_of("link", path)
-        if kind == "folder":
+        # one call of the kernel for a file: a build of thousands looks twice for each program that it starts
+        try:
+            found = lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if stat.S_ISDIR(found.st_mode):
             entries = entries_of(path)
             folders[path] = tuple(entries)
             for name, _ in entries:
                 self._look_at(path + "/" + name, start_ns, files, folders)
-        elif kind == "file":
-            files[path] = self._file(path, start_ns)
-        elif kind != "absent":
+        elif stat.S_ISLNK(found.st_mode):
             raise _LinkError
+        else:
+            files[path] = self._file(path, found, start_ns)
 
-    def _file(self, path: str, start_ns: int) -> File:
-        stamp = stamp_of(path)
-        if stamp is None:
-            raise FileNotFoundError(path)
-        known = self._known.get(path)
+    def _file(self, path: str, found: os.stat_result, start_ns: int) -> File:
+        stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        known = self.known.get(path)
         if known and known.is_settled and known.stamp == stamp:
             return known
+        self.hashed += 1
         return File(stamp, state_of("bytes", path), settled(stamp, start_ns))
 
 

@@ -37,7 +37,7 @@ class Started:
 
     Args:
         notes: is told what they read.
-        trust: names of programs whose connections do not count.
+        trust: programs that the inventory vouches for: see `Seen`.
     """
 
     def __init__(self, notes: Notes, trust: Iterable[str]) -> None:
@@ -95,7 +95,7 @@ class Started:
     ) -> Begun | None:
         """Return a start that may be answered, or kept; None: it runs each time."""
         if self._answers is None or self._answers.standing.places != self._notes.inside.roots:
-            self._answers = Answers(self._notes)
+            self._answers = Answers(self._notes, self._trust)
         folder, environment = _folder(given), _environment(given)
         _, found = _looked_for(words[0], folder, environment)
         return self._answers.begin(found or "", words, folder, environment, given, defaults)

@@ -22,6 +22,8 @@ _ENTRY = re.compile(
     re.DOTALL,
 )
 _ADDRESS = re.compile(r"sa_family=(AF_\w+)(?:, sun_path=(@?)" + _TEXT + r")?", re.DOTALL)
+_INTERPRETERS = re.compile(r"node|nodejs|bun|deno|python[\d.]*|ruby|perl|php|sh|bash|dash")
+_WORDS = re.compile(_TEXT)
 _DOTS = frozenset([(".", "DT_DIR"), ("..", "DT_DIR")])
 WITH_FOLDER = frozenset(  # calls whose paths may be relative to an open folder
     [
@@ -60,6 +62,21 @@ def after_text(call: Call) -> str:
     if not found:
         raise NotUnderstoodError(f"{call.name}({call.arguments}")
     return call.arguments[found.end() :]
+
+
+def script_of(program: str, rest: str) -> str:
+    """Return the name of the script that an interpreter is started with, or "".
+
+    Args:
+        program: its name.
+        rest: what follows its path: `["node", "bin/r.js", "-o", "build.js"], 0x7ffd /* 9 vars */`.
+    """
+    if not _INTERPRETERS.fullmatch(program):
+        return ""
+    for word in _WORDS.findall(rest.partition("]")[0])[1:]:
+        if not word.startswith("-"):
+            return os.path.basename(unescaped(word))
+    return ""
 
 
 def open_path(call: Call) -> str | None:

@@ -16,11 +16,12 @@ from fab_static.host.project.traces.arguments import (
     entries_of,
     open_path,
     path_of,
+    script_of,
 )
 from fab_static.host.project.traces.lines import Call, Lines, NotUnderstoodError
 from fab_static.host.project.traces.processes import Folder, Process, Processes
 from fab_static.host.project.traces.seen import ABSENT, INSTALLED, Entry, Seen, cache_of
-from fab_static.host.project.traces.strace import has_rights_of_its_own
+from fab_static.host.project.traces.strace import has_rights_of_its_own, is_confined
 
 _NEW_VIEW = re.compile(r"CLONE_NEW(?:NS|USER|PID|CGROUP)\b")
 
@@ -63,6 +64,16 @@ LOOKING = frozenset(
     ]
 )
 TOUCHING = ("utime", "utimes", "futimesat", "utimensat", "utimensat_time64")
+# what one that is confined may be refused, and goes on without
+CHANGING = frozenset(
+    [
+        *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "bind"),
+        *("mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "mknod", "mknodat", "truncate"),
+        *("truncate64", "socket"),
+    ]
+)
+NOT_LET = frozenset(["EACCES", "EXDEV"])
+_TO_WRITE = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|TMPFILE)\b")
 HARMLESS = frozenset(  # they look at no names and no bytes, or change what is not an input
     [
         *(
@@ -110,6 +121,7 @@ class Calls:
         self._processes = Processes(folder)
         self._listing: dict[str, set[Entry] | None] = {}
         self._listening: set[str] = set()  # sockets of the run's own
+        self._is_confined = is_confined()
         self._tables: dict[str, Callable[[Call, Process], None]] = {
             **dict.fromkeys(OPENING, self._opened),
             **dict.fromkeys(LOOKING, self._looked),
@@ -162,14 +174,14 @@ class Calls:
         process = self._processes[call.process]
         if call.error in NO_LOOK:
             return
+        if self._is_confined and _is_refused(call):
+            self.seen.is_unseen(f"{_name(process)} was refused {call.name}")
         meaning = self._tables.get(call.name)
         if meaning:
             meaning(call, process)
         elif not call.error:
             name = process.programs[-1] if process.programs else "it"
-            self.seen.is_unseen(
-                f"{name} called {call.name}, which may read unseen", process.programs
-            )
+            self.seen.is_unseen(f"{name} called {call.name}, which may read unseen", process.names)
 
     def _opened(self, call: Call, process: Process) -> None:
         path, flags = path_of(call, process)
@@ -198,7 +210,10 @@ class Calls:
         elif call.name.startswith("readlink"):
             self.seen.look("link", path)
         elif "access" in call.name:
-            self.seen.look("kind" if re.match(r"[FR]_OK\b", rest) else _aspect(path), path)
+            if re.match(r"[FR]_OK\b", rest):
+                self.seen.look("kind", path)
+            else:
+                self.seen.look_at_times(path, ())
         else:
             follows = not (
                 call.name.startswith(("lstat", "oldlstat")) or "AT_SYMLINK_NOFOLLOW" in rest
@@ -206,7 +221,7 @@ class Calls:
             if not follows:
                 self.seen.look("link", path)
             if "S_IFREG" in rest and (follows or not INSTALLED.match(path)):
-                self.seen.look(_aspect(path), path)
+                self.seen.look_at_times(path, process.names)
             elif follows:
                 self.seen.look("kind", path)
 
@@ -232,25 +247,25 @@ class Calls:
             held.update(entries)
 
     def _executed(self, call: Call, process: Process) -> None:
-        path, _ = path_of(call, process)
+        path, rest = path_of(call, process)
         if call.error:
             self._failed(call, path)
             return
         if not path:  # execveat of an open file: it was opened by its name
             return
         name = os.path.basename(path)
-        process.becomes(name)
+        process.becomes(name, script_of(name, rest))
         self.seen.run(path)
         if has_rights_of_its_own(path):
             self.seen.powerless.append(name)
-            self.seen.is_unseen(f"{name} {NO_RIGHTS}", process.programs)
+            self.seen.is_unseen(f"{name} {NO_RIGHTS}", process.names)
 
     def _began(self, call: Call, process: Process) -> None:
         if call.error:
             return
         if _NEW_VIEW.search(call.arguments):
             self.seen.is_unseen(
-                f"{_name(process)} changed what it sees of the file system", process.programs
+                f"{_name(process)} changed what it sees of the file system", process.names
             )
         if call.name == "unshare":
             process.folder = Folder(process.folder.path)
@@ -273,7 +288,7 @@ class Calls:
         if call.error:
             self._failed(call, old)
         elif "RENAME_EXCHANGE" in flags:
-            self.seen.is_unseen("it exchanged two files", process.programs)
+            self.seen.is_unseen("it exchanged two files", process.names)
         else:
             if old not in self.seen.written:
                 self.seen.look("bytes", old)
@@ -326,7 +341,7 @@ class Calls:
             else:
                 why = f"asked another machine: {family}"
             if why:
-                self.seen.is_unseen(f"{_name(process)} {why}", process.programs)
+                self.seen.is_unseen(f"{_name(process)} {why}", process.names)
 
     def _why_socket(self, call: Call, name: str) -> str:
         """Return why a question to a socket of this machine is not seen; "" where it is not such a question."""
@@ -345,8 +360,13 @@ class Calls:
                     self.seen.wrote(name)
 
 
-def _aspect(path: str) -> str:
-    return "kind" if INSTALLED.match(path) else "times"
+def _is_refused(call: Call) -> bool:
+    """Tell whether a call failed that would have changed something, or opened a way to others who do."""
+    return call.error in NOT_LET and (
+        call.name in CHANGING
+        or call.name == "creat"
+        or (call.name in OPENING and bool(_TO_WRITE.search(call.arguments)))
+    )
 
 
 def _name(process: Process) -> str:

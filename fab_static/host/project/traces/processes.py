@@ -15,22 +15,31 @@ class Folder:
 
 
 class Process:
-    """A process of a trace: where it runs, and the names of the programs that it became, first to last."""
+    """A process of a trace: where it runs, and the names of the programs that it became, first to last.
 
-    def __init__(self, folder: Folder, programs: tuple[str, ...] = ()) -> None:
+    `names` are those, and of the scripts that they run: `r.js` of `node r.js`.
+    """
+
+    def __init__(
+        self, folder: Folder, programs: tuple[str, ...] = (), names: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
         self.programs = programs
+        self.names = names
         self._is_another = True  # it has become no program of its own yet
 
-    def becomes(self, program: str) -> None:
+    def becomes(self, program: str, script: str = "") -> None:
         """Be another program now, as `npm` becomes `env`, and then `node`."""
-        self.programs = (program,) if self._is_another else (*self.programs, program)
+        if self._is_another:
+            self.programs = self.names = ()
+        self.programs = (*self.programs, program)
+        self.names = (*self.names, program, *([script] if script else []))
         self._is_another = False
 
     def child(self, how: str) -> Process:
         """Return a process that it begins: in the same folder, for a thread, or in a copy."""
         folder = self.folder if "CLONE_FS" in how else Folder(self.folder.path)
-        return Process(folder, self.programs)
+        return Process(folder, self.programs, self.names)
 
 
 class Processes:

@@ -11,12 +11,11 @@ import os
 import shutil
 import signal
 import stat
-import tempfile
 import threading
 import time
 from typing import IO, Callable, Iterable, Mapping
 
-from fab_static.host.project.traces import pausing, strace
+from fab_static.host.project.traces import pausing, strace, temporary
 from fab_static.host.project.traces.calls import Calls
 from fab_static.host.project.traces.seen import Seen
 
@@ -43,7 +42,7 @@ class Trace:
         self.seen = seen
         self.start_ns = time.time_ns()
         self._calls = Calls(seen, os.path.realpath(folder))
-        self._place = tempfile.mkdtemp(prefix="fab-static-")
+        self._place = temporary.folder()
         self._output = os.path.join(self._place, "trace")
         self._file: IO[str] | None = None
         self._rest = ""  # a line that was not written whole yet

@@ -9,6 +9,9 @@ from typing import Iterable, Iterator, Tuple
 
 Entry = Tuple[str, str]  # a name in a folder, and its type: "DT_DIR"
 ABSENT = "absent"
+BY_CONTENT = (
+    "by_content:"  # before the name of a program, among those that the inventory vouches for
+)
 # Names of folders in which tools keep what they can make again. A run that writes there does not depend on it.
 _CACHE = re.compile(
     r".*?/(?:\.cache|\.npm|\.parcel-cache|\.sass-cache|\.vite|\.vite-temp|\.turbo|\.eslintcache|__pycache__"
@@ -31,7 +34,8 @@ class Seen:
 
     Args:
         apart: files and folders whose states nobody needs: what the run is there to make.
-        trust: names of programs whose connections do not count.
+        trust: names of programs whose connections do not count; with BY_CONTENT before them, names of those that go
+            by the bytes of files alone, so that times, sizes and modes that they ask for do not count.
     """
 
     def __init__(self, apart: Iterable[str] = (), trust: Iterable[str] = ()) -> None:
@@ -47,12 +51,20 @@ class Seen:
         self.apart = tuple(apart)
         self._folders: set[str] = set()  # that the run has made
         self._trust = frozenset(trust)
+        self._by_content = frozenset(
+            one[len(BY_CONTENT) :] for one in self._trust if one.startswith(BY_CONTENT)
+        )
 
     def look(self, aspect: str, path: str, state: str | None = None) -> None:
         """Note a look at an aspect of a path. The first one counts, before the run itself wrote it."""
         key = (aspect, path)
         if key not in self.inputs and self._counts(path):
             self.inputs[key] = state
+
+    def look_at_times(self, path: str, programs: Iterable[str]) -> None:
+        """Note that one of these programs asked for all that is known of a file without opening it."""
+        is_there = INSTALLED.match(path) or not self._by_content.isdisjoint(programs)
+        self.look("kind" if is_there else "times", path)
 
     def list(self, folder: str, entries: Iterable[Entry] | None) -> None:
         """Note that a folder's names were read; those that the run has made there are no input."""

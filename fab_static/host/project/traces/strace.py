@@ -33,6 +33,17 @@ VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",
 }
 _found: dict[str, str] = {}  # what a trial has found
+_refused: list[str] = []  # calls that fail, where this process is confined
+
+
+def confine() -> None:
+    """Refuse sockets from now on: what commands could ask through one is not confined as they are."""
+    _refused[:] = ["socket"]
+
+
+def is_confined() -> bool:
+    """Tell whether commands are refused what they do elsewhere: see host/project/confining."""
+    return bool(_refused)
 
 
 def words(output: str, program: str = "") -> list[str]:
@@ -44,10 +55,11 @@ def words(output: str, program: str = "") -> list[str]:
             "-e",
             "signal=!SIGCHLD",
             "-e",
-            "trace=" + ",".join(TRACED),
+            "trace=" + ",".join([*TRACED, *_refused]),
             "-e",
             "abbrev=!getdents,getdents64",
         ),
+        *(["-e", "inject=" + ",".join(_refused) + ":error=EACCES"] if _refused else ()),
         *("-o", output, "--"),
     ]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from fab_static.host.agent import watchdog
-from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.protocol import RECORD, picked
 from fab_static.host.agent.store import Host
+from fab_static.host.agent.taking import objects_of
 from fab_static.host.agent.wire import function_of
 
 A, B, C, D = (f"2026112{day}T170102Z-0000000{day}" for day in range(1, 5))
@@ -58,8 +59,56 @@ def sha1_of(data):
     return hashlib.sha1(data).hexdigest()[:7]
 
 
+def change_after_read(monkeypatch, number, change):
+    """Have another process change something right after the read of this number."""
+    read, reads = os.read, count()
+
+    def reading(file, size):
+        data = read(file, size)
+        if next(reads) == number:
+            change()
+        return data
+
+    monkeypatch.setattr(os, "read", reading)
+
+
+def other_length(path, data):
+    path.write_bytes(data + b"more")
+
+
+def same_length(path, data):
+    path.write_bytes(data.swapcase())
+
+
+def shorter(path, data):
+    path.write_bytes(data[: len(data) // 2])
+
+
+def another_file(path, data):
+    (path.parent / "new").write_bytes(data.swapcase())
+    (path.parent / "new").replace(path)
+
+
+CHANGES = [other_length, same_length, shorter, another_file]
+
+
+def wrongly_named(agent):
+    """Return the objects that hold other bytes than their names say, and what was left half written."""
+    objects = Path(agent.host.path("objects"))
+    return [
+        path.name
+        for path in objects.rglob("*")
+        if path.is_file() and sha256_of(path.read_bytes()) != path.name
+    ]
+
+
 def record_of(data):
     return RECORD.pack(bytes.fromhex(sha256_of(data)), len(data))
+
+
+def lacked(seal, roles, marks):
+    """Return the SHA-256s of the objects that take_seal says are missing."""
+    return picked(sorted(objects_of(json.loads(seal), roles)), marks) if marks else []
 
 
 def seal_of(

@@ -2,15 +2,34 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from fab_static.host.agent import carried
-from fab_static.host.agent.protocol import RECORD
+from fab_static.host.agent.protocol import PIECE, RECORD
+from fab_static.host.agent.recorded import order_to_record
+from fab_static.host.project.reads import compared
 from fab_static.host.project.reads.states import stamp_of, state_of
-from tests.unit.host.agent.agents import FakeAgent, record_of
+from tests.unit.host.agent.agents import (
+    CHANGES,
+    FakeAgent,
+    change_after_read,
+    record_of,
+    wrongly_named,
+)
 
+
+@pytest.fixture(autouse=True)
+def _begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is another run, in which nothing was found out yet."""
+    monkeypatch.setattr(carried, "FILES", {})
+    monkeypatch.setattr(carried, "KNOWN", {})
+
+
+WHAT = ["/usr/bin/python3", "manage.py compress", "1"]
 GIVEN = {"python": "/usr/bin/python3", "environment": {"SECRET": "hunter2"}}
 
 
@@ -41,9 +60,13 @@ def sha256_of(data):
 
 
 def unpacked(agent, here, *candidates, keep=True):
-    what = ["/usr/bin/python3", "manage.py compress", "1"]
     body = json.dumps(candidates).encode()
-    return agent.do("unpack", body, name="compress", what=what, keep=keep, **here)
+    return agent.do("unpack", body, name="compress", what=WHAT, keep=keep, **here)
+
+
+def recalled(agent, here, name="compress", **shown):
+    asked = {key: here[key] for key in ("folder", "environment")}
+    return agent.do("recall", name=name, what=WHAT, left={}, shown=shown, **asked)
 
 
 def test_a_run_goes_to_another_machine_and_is_recalled_there(tmp_path: Path) -> None:
@@ -52,10 +75,45 @@ def test_a_run_goes_to_another_machine_and_is_recalled_there(tmp_path: Path) -> 
     assert "hunter2" not in json.dumps([head, candidate])
     other, here = agent_at(tmp_path / "two")
     assert unpacked(other, here, candidate)["chosen"] == 0
-    asked = {key: here[key] for key in ("folder", "environment")}
-    what = ["/usr/bin/python3", "manage.py compress", "1"]
-    recalled, _ = other.ask("recall", name="compress", what=what, left={}, shown={}, **asked)
-    assert recalled == {"token": "0" * 16}
+    assert recalled(other, here) == {"token": "0" * 16}
+    assert recalled(other, here) == {"token": "0" * 16}, "by what was written, too"
+
+
+def test_what_was_proved_is_not_compared_again_at_once_and_is_from_then_on(tmp_path: Path) -> None:
+    _, candidate = packed(*agent_at(tmp_path / "one"))
+    other, here = agent_at(tmp_path / "two")
+    assert unpacked(other, here, candidate)["chosen"] == 0
+    with patch.object(compared, "stamp_of", wraps=stamp_of) as compared_stamps:
+        assert recalled(other, here)["token"]
+        assert all(
+            path != f"{here['folder']}/m.py" for (path,), _ in compared_stamps.call_args_list
+        )
+    (tmp_path / "two" / "code" / "m.py").write_text("evil()")
+    assert recalled(other, here) == {"why": f"{here['folder']}/m.py has changed"}
+
+
+def test_what_was_proved_is_compared_where_anything_was_asked_or_ran_since(tmp_path: Path) -> None:
+    _, candidate = packed(*agent_at(tmp_path / "one"))
+    other, here = agent_at(tmp_path / "two")
+    file = tmp_path / "two" / "code" / "m.py"
+    changed = {"why": f"{file} has changed"}
+
+    def proved():
+        file.write_text("main()")
+        assert unpacked(other, here, candidate)["chosen"] == 0
+        file.write_text("evil()")
+
+    proved()
+    assert recalled(other, here, "another") == {"why": "it was not recorded yet"}
+    assert recalled(other, here) == changed
+    proved()
+    record = {"name": "another", "what": WHAT}
+    order_to_record(other, {"record": record, "folder": None, "environment": {}}, "1" * 16)
+    assert recalled(other, here) == changed
+    proved()
+    assert recalled(other, here, **{str(file): str(file)}) == {
+        "why": f"{file} is another than {file} was"
+    }
 
 
 def test_the_first_candidate_that_fits_is_taken_and_the_first_that_does_not_is_told(
@@ -142,6 +200,94 @@ def test_a_file_that_has_changed_since_is_not_taken(tmp_path: Path) -> None:
     assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
     (tmp_path / "two" / "code" / "m.py").unlink()
     assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == record_of(b"main()")
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_while_it_is_taken_is_not_taken_under_a_wrong_name(
+    tmp_path: Path, monkeypatch, change, number
+) -> None:
+    _, candidate = packed(*agent_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    assert unpacked(agent, here, candidate)["chosen"] == 0
+    path = tmp_path / "two" / "code" / "m.py"
+    with monkeypatch.context() as patch:
+        change_after_read(patch, number, lambda: change(path, b"main()"))
+        absent = agent.ask("gather", record_of(b"main()"), packs=[])[1]
+    assert wrongly_named(agent) == []
+    assert agent.ask("missing", record_of(b"main()"))[1] == absent
+
+
+def collecting_at(folder):
+    """Return an agent of a machine whose recorded run has collected its file, and what it is asked with."""
+    agent, here = agent_at(folder)
+    path = Path(agent.host.path("recorded", "compress"))
+    record = json.loads(path.read_text())
+    record["collected"] = {"js/m.js": f"{here['folder']}/m.py"}
+    path.write_text(json.dumps(record))
+    return agent, here
+
+
+def objects_of(agent):
+    """Return what is kept as objects, whole or half written."""
+    return [
+        one.read_bytes() for one in Path(agent.host.path("objects")).rglob("*") if one.is_file()
+    ]
+
+
+def test_a_collected_file_is_kept_as_it_is_proved_and_read_no_second_time(tmp_path: Path) -> None:
+    _, candidate = packed(*collecting_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    looked = unpacked(agent, here, candidate, keep=False)
+    assert objects_of(agent) == []
+    assert unpacked(agent, here, candidate) == looked
+    assert objects_of(agent) == [b"main()"]
+    (tmp_path / "two" / "code" / "m.py").unlink()
+    assert agent.ask("gather", record_of(b"main()"), packs=[])[1] == b""
+    assert agent.ask("read_object", object=sha256_of(b"main()"))[1] == b"main()"
+
+
+def test_a_collected_file_with_other_bytes_is_not_kept(tmp_path: Path) -> None:
+    """Whoever writes to the bucket may say of any file that it was collected; objects can be read by all."""
+    _, candidate = packed(*collecting_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    file = tmp_path / "two" / "code" / "m.py"
+    file.write_text("evil()")
+    assert unpacked(agent, here, candidate)["why"] == f"{file} is another here"
+    assert objects_of(agent) == []
+
+
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_collected_file_that_changes_while_it_is_proved_is_kept_under_its_own_name_alone(
+    tmp_path: Path, monkeypatch, change, number
+) -> None:
+    _, candidate = packed(*collecting_at(tmp_path / "one"))
+    agent, here = agent_at(tmp_path / "two")
+    path = tmp_path / "two" / "code" / "m.py"
+    with monkeypatch.context() as patch:
+        change_after_read(patch, number, lambda: change(path, b"main()"))
+        found = unpacked(agent, here, candidate)
+    assert wrongly_named(agent) == []
+    assert objects_of(agent) == ([b"main()"] if found["chosen"] == 0 else [])
+
+
+def test_a_large_file_and_what_is_not_a_file_are_proved_and_not_kept(tmp_path: Path) -> None:
+    """A large one is hashed piece by piece, and copied once it is wanted; a pipe would wait for a writer."""
+    agent, here = agent_at(tmp_path)
+    code, large = tmp_path / "code", b"x" * PIECE
+    os.mkfifo(code / "pipe")
+    (code / "folder").mkdir()
+    (code / "large").write_bytes(large)
+    _, candidate = packed(agent, here)
+    names = ("pipe", "folder", "absent", "large")
+    rows = [["bytes", f"{{project}}/{name}", state_of("bytes", str(code / name))] for name in names]
+    collected = {name: f"{{project}}/{name}" for name in names}
+    candidate["record"] = {**candidate["record"], "inputs": rows, "collected": collected}
+    assert unpacked(agent, here, candidate)["chosen"] == 0
+    assert objects_of(agent) == []
+    assert agent.ask("gather", record_of(large), packs=[])[1] == b""
+    assert objects_of(agent) == [large]
 
 
 def test_a_pack_that_says_that_it_holds_more_than_it_does_takes_no_memory_for_that(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fab_static.host.agent.differences import difference, patched
+from fab_static.host.agent.differences import patched
+from fab_static.host.agent.differing import difference
 
 MOST = 1 << 20
 # words that repeat, as those of two seals do

@@ -122,15 +122,23 @@ def test_a_copy_of_another_machine_is_taken_where_it_reads_back(agent, monkeypat
     assert copy != gzipped(TEXT)
     told_of(agent, copy)
     monkeypatch.setitem(ENCODERS, "gz", lambda data: pytest.fail("made again"))
-    begin(agent)
+    agent.ask("encode_ahead", WANTED)
+    assert not agent.host.begun
     assert encode(agent) == sha256_of(copy)
+
+
+def test_a_copy_of_another_machine_that_is_lost_again_is_made_here(agent):
+    copy = gzip.compress(TEXT, 1, mtime=0)
+    told_of(agent, copy)
+    Path(agent.host.object(sha256_of(copy))).unlink()
+    assert encode(agent) == sha256_of(gzipped(TEXT))
 
 
 def test_so_it_is_where_a_program_reads_it(agent, monkeypatch):
     copy = gzip.compress(TEXT, 1, mtime=0)
     monkeypatch.setitem(copies.DECODERS, "br", ["gzip", "--decompress", "--stdout"])
     told_of(agent, copy, "br")
-    assert agent.host.begun[sha256_of(TEXT), "br"].result() == (sha256_of(copy), len(copy))
+    assert agent.host.brought[sha256_of(TEXT), "br"] == (sha256_of(copy), len(copy))
 
 
 WRONG = {
@@ -150,7 +158,7 @@ WRONG = {
 def test_a_copy_that_does_not_read_back_is_made_here(agent, how, ending, monkeypatch):
     monkeypatch.setitem(copies.DECODERS, "br", ["gzip", "--decompress", "--stdout"])
     told_of(agent, WRONG[how], ending)
-    assert not agent.host.begun
+    assert not agent.host.brought
     assert encode(agent) == sha256_of(gzipped(TEXT))
 
 
@@ -158,4 +166,4 @@ def test_a_copy_that_a_release_here_has_stays_the_only_one(agent, monkeypatch):
     """Pools of hosts hold it: a URL has one copy."""
     monkeypatch.setattr(encoding, "encodings_of", lambda host: {ONE: (sha256_of(b"x"), 1)})
     told_of(agent, gzip.compress(TEXT, 1, mtime=0))
-    assert not agent.host.begun
+    assert not agent.host.brought

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from fab_static.host.agent.explaining import explained
-from fab_static.host.agent.protocol import PIECE, TICKET
+from fab_static.host.agent.protocol import PIECE, TICKET, marked
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.walking import files_below
 from fab_static.host.agent.wire import function_of
 from tests.pythons import OPERATORS
 from tests.unit.host.agent.agents import FakeAgent
 from tests.unit.host.agent.rooms import replace
+from tests.unit.host.agent.stores import Shelf
 
 
 def tickets_for(store, bodies):
@@ -155,3 +156,36 @@ def test_objects_are_fetched_from_any_server(tmp_path):
         server.shutdown()
     for sha256, body in bodies.items():
         assert Path(agent.host.object(sha256)).read_bytes() == body
+
+
+def test_of_a_list_that_was_lent_a_host_fetches_what_it_lacks(tmp_path, hub):
+    bodies = [b"%d" % number for number in range(20)]
+    urls, body = tickets_for(hub, bodies)
+    tickets = [*TICKET.iter_unpack(body)]
+    wanted = {*tickets[3:7], tickets[-1]}
+    agent = FakeAgent(tmp_path)
+    with Shelf(body) as shelf:
+        head = {"urls": urls, "lent": shelf.lent}
+        assert function_of("fetch_urls")(agent, head, marked(tickets, wanted))[0] == {"stored": 5}
+    there = {Path(path).name for path in files_below(agent.host.path("objects"))}
+    assert there == {ticket[0].hex() for ticket in wanted}
+
+
+@pytest.mark.parametrize(
+    "shown", [b"", b"other bytes", b"x" * (1 << 20)], ids=["", "other", "much"]
+)
+def test_a_list_that_is_not_what_was_lent_is_not_followed(tmp_path, monkeypatch, shown):
+    """Who may write to the bucket would else say what a host asks for, and of whom."""
+    replace(monkeypatch, "FETCH_ATTEMPTS", 1)
+    ticket = TICKET.pack(bytes(32), 1, 0, bytes(32))
+    agent, marks = FakeAgent(tmp_path), marked([ticket], [ticket])
+    with Shelf(ticket, shown=shown) as shelf, pytest.raises(RefusedError) as caught:
+        agent.do("fetch_urls", marks, urls=["http://127.0.0.1:9/{object}"], lent=shelf.lent)
+    assert caught.value.what == "the store has other bytes there"
+
+
+def test_no_error_tells_where_something_lay(tmp_path, monkeypatch):
+    replace(monkeypatch, "FETCH_ATTEMPTS", 1)
+    with Shelf(b"", status=500) as shelf, pytest.raises(RefusedError) as caught:
+        function_of("fetch_urls")(FakeAgent(tmp_path), {"urls": [], "lent": shelf.lent}, b"")
+    assert "secret" not in json.dumps(explained(caught.value))

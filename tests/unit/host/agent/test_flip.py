@@ -29,6 +29,7 @@ from tests.unit.host.agent.agents import (
     record,
     silence,
 )
+from tests.unit.host.examples import examples
 
 
 def test_a_flip_names_the_release_and_the_one_before(agent, root):
@@ -158,7 +159,7 @@ def test_current_exists_at_every_instant_of_many_flips(agent, root):
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    for _ in range(60):
+    for _ in range(examples(60)):
         flip(agent, B)
         flip_back(agent, A)
     stop.set()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fab_static.host.agent.digests import digests, mtime_of
+from fab_static.host.agent.digests import mtime_of
 from fab_static.host.agent.objects import object_writer
 from fab_static.host.agent.protocol import PIECE, RECORD
 from fab_static.host.agent.refusals import RefusedError
@@ -24,7 +24,6 @@ from tests.unit.host.agent.agents import (
     everything_below,
     overwrite,
     record_of,
-    sha1_of,
     sha256_of,
 )
 from tests.unit.host.examples import examples
@@ -222,9 +221,3 @@ def test_a_refused_stream_is_read_to_its_end():
         with pytest.raises(RefusedError, match="the bytes that arrived"):
             agent.do("store")
         assert not agent.frames
-
-
-def test_digests_are_those_of_the_file(tmp_path):
-    data = os.urandom(PIECE + 1)
-    (tmp_path / "x").write_bytes(data)
-    assert digests(str(tmp_path / "x")) == (sha256_of(data), sha1_of(data), len(data))

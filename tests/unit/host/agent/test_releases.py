@@ -370,6 +370,7 @@ def test_verify_of_a_whole_release_gives_the_digests_of_both_manifests(agent):
         "examples": [],
         "versions_sha256": sha256_of(b"a.js: x\n"),
         "offline_manifest_sha256": sha256_of(b"{}"),
+        "release": A,
     }
 
 

@@ -3,6 +3,7 @@
 # the agent works with os.path, and so do its tests: names on a disk may be no Unicode
 # ruff: noqa: PTH118
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,16 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.walking import files_below
 from tests.unit.host.agent.agents import (
+    CHANGES,
     EVIL,
     A,
     FakeAgent,
+    change_after_read,
     everything_below,
     sha1_of,
     sha256_of,
     write_tree,
+    wrongly_named,
 )
 from tests.unit.host.agent.rooms import replace
 from tests.unit.host.examples import examples
@@ -71,11 +76,25 @@ def test_restore_gives_back_exactly_what_a_snapshot_saw(first, second):
         write_tree(static, first)
         listing = snapshot(agent, static)
         assert agent.ask("read_object", object=listing)[1].isascii()
-        write_tree(static, second)
-        agent.do("restore", listing=listing, root=static)
-        assert read_tree(static) == first
-        assert snapshot(agent, static, before=listing) == listing
-        assert agent.do("restore", listing=listing, root=static) == {"changed": 0}
+        another = FakeAgent(Path(folder, "deploy_to"))  # it must read the listing
+        for one in (agent, another):
+            write_tree(static, second)
+            one.do("restore", listing=listing, root=static)
+            assert read_tree(static) == first
+            assert snapshot(one, static, before=listing) == listing
+            assert one.do("restore", listing=listing, root=static) == {"changed": 0}
+
+
+def test_a_listing_that_was_damaged_since_it_was_made_is_refused(agent, tmp_path):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one"})
+    listing = snapshot(agent, static)
+    kept = Path(agent.host.object(listing))
+    kept.unlink()
+    kept.write_bytes(b'{"files": {}, "extra": {}}')
+    with pytest.raises(RefusedError, match="is damaged"):
+        agent.do("restore", listing=listing, root=str(static))
+    assert read_tree(static) == {"a.js": b"one"}
 
 
 def test_a_snapshot_lists_sha256_size_and_version(agent, tmp_path):
@@ -90,6 +109,36 @@ def test_a_snapshot_lists_sha256_size_and_version(agent, tmp_path):
     assert head == {"listing": sha256_of(data), "read": 2, "extra": {}}
 
 
+@pytest.mark.parametrize("size", [0, 9, PIECE - 1, PIECE, PIECE + 9])
+def test_what_is_kept_of_a_file_is_named_by_its_bytes(agent, tmp_path, size):
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"x" * size})
+    kept = files_in(agent, snapshot(agent, static))["a.js"]
+    assert kept == [sha256_of(b"x" * size), size, sha1_of(b"x" * size)]
+    assert Path(agent.host.object(kept[0])).read_bytes() == b"x" * size
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("size", [9, PIECE - 4, PIECE + 9])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_while_it_is_kept_is_never_kept_under_a_wrong_name(
+    agent, tmp_path, monkeypatch, change, size, number
+):
+    """Before it is hashed, between that and its copy, and while it is copied: at each read of it."""
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"x" * size})
+    with monkeypatch.context() as patch:
+        change_after_read(patch, number, lambda: change(static / "a.js", b"x" * size))
+        listing = None
+        with contextlib.suppress(RefusedError):
+            listing = snapshot(agent, static)
+    assert wrongly_named(agent) == []
+    if listing:
+        sha256, length, version = files_in(agent, listing)["a.js"]
+        data = Path(agent.host.object(sha256)).read_bytes()
+        assert (length, version) == (len(data), sha1_of(data))
+
+
 def test_files_that_did_not_change_are_not_read_again(agent, tmp_path):
     static = tmp_path / "static"
     write_tree(static, {"a.js": b"one", "b.js": b"two"})
@@ -98,6 +147,27 @@ def test_files_that_did_not_change_are_not_read_again(agent, tmp_path):
     head = agent.do("snapshot", root=str(static), extra=[], before=listing)
     assert head["read"] == 1
     assert files_in(agent, head["listing"])["b.js"][0] == sha256_of(b"TWO")
+
+
+def test_restore_removes_the_folders_of_what_it_removes(agent, tmp_path):
+    """A program that lists them would see that a later phase has run before."""
+    static = tmp_path / "static"
+    write_tree(static, {"a.js": b"one", "app/b.js": b"two"})
+    (static / "empty").mkdir()
+    listing = snapshot(agent, static)
+    for later in ("CACHE/css/c.css", "CACHE/js/d.js", "app/deep/er/e.js"):
+        (static / later).parent.mkdir(parents=True)
+        (static / later).touch()
+    agent.do("restore", listing=listing, root=str(static))
+    folders = {str(path.relative_to(static)) for path in static.rglob("*") if path.is_dir()}
+    assert folders == {"app", "empty"}
+    agent.do("restore", listing=snapshot(agent, static), root=str(static))
+    (static / "a.js").unlink()
+    (static / "app/b.js").unlink()
+    nothing = snapshot(agent, static)
+    agent.do("restore", listing=listing, root=str(static))
+    agent.do("restore", listing=nothing, root=str(static))
+    assert [path.name for path in static.iterdir()] == ["empty"]
 
 
 def test_a_snapshot_copies_since_builds_write_their_files_in_place(agent, tmp_path):

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from fab_static.host.agent.differences import difference
+from fab_static.host.agent.differing import difference
 from fab_static.host.agent.refusals import RefusedError
-from tests.unit.host.agent.agents import ALL, FILES, everything_below, record_of, seal_of, sha256_of
+from tests.unit.host.agent.agents import ALL, FILES, everything_below, lacked, seal_of, sha256_of
+from tests.unit.host.agent.stores import Shelf
 
 OLD, NEW = "20261122T170102Z-40b46b94", "20261123T170102Z-40b46b94"
 VERSIONS = b"js/a.js: x\n"
@@ -36,6 +37,28 @@ def test_a_seal_comes_as_its_difference_and_the_release_is_laid_out(holding, roo
     assert (root / "releases" / NEW / "release.json").read_bytes() == seal(NEW)
 
 
+def test_a_seal_that_was_changed_since_it_came_is_not_what_was_sealed(holding, root):
+    assert take(holding, NEW, seal(NEW), None)[0]["built"]
+    words = {"release": NEW, "roles": ALL, "seal": sha256_of(seal(NEW))}
+    assert holding.do("verify", **words)["missing"] == 0
+    path = root / "releases" / NEW / "release.json"
+    path.write_bytes(seal(NEW).replace(b"anna@desk", b"eve@cafe."))
+    with pytest.raises(RefusedError, match="is not what was sealed"):
+        holding.do("verify", **words)
+    path.write_bytes(seal(OLD))
+    with pytest.raises(RefusedError, match="is not what was sealed"):
+        holding.do("read_release", release=NEW)
+    path.write_bytes(seal(NEW))
+    assert holding.do("verify", **words)["missing"] == 0
+
+
+def test_a_seal_in_the_folder_of_another_release_is_not_its_own(holding, root):
+    assert take(holding, NEW, seal(NEW), None)[0]["built"]
+    (root / "releases" / OLD / "release.json").write_bytes(seal(NEW))
+    with pytest.raises(RefusedError, match=f"{OLD} is not what was sealed"):
+        holding.do("read_release", release=OLD)
+
+
 def test_of_a_release_that_is_there_nothing_need_come(holding):
     assert take(holding, OLD, b"", OLD)[0]["built"]
 
@@ -45,7 +68,8 @@ def test_what_is_lacking_is_named_and_nothing_is_laid_out(holding, root):
     path = root / "objects" / sha256_of(lost)[:2] / sha256_of(lost)
     path.unlink()
     head, absent = take(holding, NEW, seal(NEW), None)
-    assert (head["taken"], head["built"], absent) == (True, False, record_of(lost))
+    assert (head["taken"], head["built"]) == (True, False)
+    assert lacked(seal(NEW), ALL, absent) == [sha256_of(lost)]
     assert not (root / "releases" / NEW).exists()
 
 
@@ -97,7 +121,8 @@ def test_a_web_host_needs_a_manifest_and_no_copy_of_it(agent):
     text = seal_of(NEW, files, versions=VERSIONS, manifest=manifest, encodings=copies)
     words = {"release": NEW, "sha256": sha256_of(text), "base": None, "roles": ["web"]}
     head, absent = agent.ask("take_seal", text, builds=True, **words)
-    assert (head["built"], absent) == (False, record_of(b"a manifest"))
+    assert not head["built"]
+    assert lacked(text, ["web"], absent) == [sha256_of(b"a manifest")]
     agent.do("put_object", b"a manifest")
     assert agent.ask("take_seal", text, builds=True, **words)[0]["built"]
 
@@ -107,3 +132,22 @@ def test_a_seal_comes_once(holding):
     take(holding, NEW, seal(NEW), None, builds=False)
     head, absent = take(holding, NEW, b"", NEW)
     assert (head, absent) == ({"taken": True, "built": True, "mended": False}, b"")
+
+
+def test_a_seal_may_lie_in_the_store(holding, root):
+    with Shelf(difference(seal(OLD), seal(NEW))) as shelf:
+        head, absent = take(holding, NEW, b"", OLD, lent=shelf.lent)
+    assert (head, absent) == ({"taken": True, "built": True, "mended": False}, b"")
+    assert (root / "releases" / NEW / "release.json").read_bytes() == seal(NEW)
+
+
+def test_where_the_store_does_not_give_it_the_host_says_why_and_it_is_sent(holding):
+    with Shelf(seal(NEW), status=403) as shelf:
+        head, _ = take(holding, NEW, b"", None, lent=shelf.lent)
+    assert head == {
+        "taken": False,
+        "built": False,
+        "mended": False,
+        "why": "the store answered 403",
+    }
+    assert take(holding, NEW, seal(NEW), None)[0]["built"]

@@ -1,5 +1,6 @@
 """collectstatic copies only what has changed, and leaves what copying everything would have left."""
 
+import hashlib
 import json
 import os
 import sys
@@ -11,7 +12,9 @@ import pytest
 from fab_static.host.agent.project_start import end_start
 from fab_static.host.agent.store import Host
 from fab_static.host.agent.wire import Agent, function_of
-from fab_static.host.project.reads.states import COARSE_TICK_NS, TICK_NS
+from fab_static.host.project.collecting import Collecting
+from fab_static.host.project.reads.recorder import Recorder
+from fab_static.host.project.reads.states import COARSE_TICK_NS, TICK_NS, stamp_of
 from fab_static.phases.run.project_code import RECORDER, project_archive
 
 MANAGE = """
@@ -162,6 +165,7 @@ def test_what_is_no_more_is_removed_and_what_it_hid_comes_to_light(shop):
     (shop.folder / "library/c.js").unlink()
     assert shop.collect() == ["own/static/a.css"]
     assert sorted(shop.left) == ["a.css", "deep/b.js", "own/d.txt"]
+    assert not (shop.root / "lib").exists(), "a program that lists folders would see it"
     assert shop.agrees()
 
 
@@ -330,3 +334,35 @@ def test_a_pipe_among_the_sources_is_refused_and_not_waited_for(shop, words):
         AssertionError, match=r"site/pipe\.js is not a file, but a pipe or a device"
     ):
         shop.collect()
+
+
+def test_what_is_noted_of_a_source_is_what_was_copied(tmp_path):
+    """Somebody writes to it between the look at its time and the copy: the record must not speak of the other bytes."""
+    source, target = tmp_path / "a.css", tmp_path / "copy.css"
+    source.write_text("before")
+    recorder = Recorder(time.time() + 60, [], [])
+    note, first = recorder.note, []
+
+    def noted(*arguments):
+        note(*arguments)
+        if not first:
+            source.write_text("after")
+        first.append(arguments)
+
+    recorder.note = noted
+    Collecting(recorder, str(tmp_path), None)._copy_bytes(str(source), str(target))
+    stamp, state = recorder.inputs["bytes", str(source)]
+    assert target.read_text() == "after"
+    assert state == hashlib.sha256(b"after").hexdigest()
+    assert stamp != stamp_of(str(source)), "so the next build reads it again"
+
+
+def test_a_large_file_is_copied_whole(tmp_path):
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "large").write_bytes(data)
+    recorder = Recorder(time.time() + 60, [], [])
+    Collecting(recorder, str(tmp_path), None)._copy_bytes(
+        str(tmp_path / "large"), str(tmp_path / "copy")
+    )
+    assert (tmp_path / "copy").read_bytes() == data
+    assert recorder.inputs["bytes", str(tmp_path / "large")][1] == hashlib.sha256(data).hexdigest()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pwd
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,7 @@ from fab_static.host.project.reads.portable import (
     Places,
     UnfitError,
     fault,
+    named_by,
     packed,
     refuse_strange,
 )
@@ -51,7 +54,7 @@ def record_of(code, *rows):
 
 
 def disk(places, known=None):
-    return Disk(places, int((time.time() + 60) * 1e9), {} if known is None else known)
+    return Disk(places, int((time.time() + 60) * 1e9), {} if known is None else known, None)
 
 
 def looks(code):
@@ -179,12 +182,54 @@ def test_an_answer_that_names_a_place_in_our_words_stays_where_it_is(tmp_path: P
         packed(answering(one, {"url": "/static/{home}/"}), places)
 
 
-def test_an_answer_that_goes_by_the_name_of_the_machine_stays_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["machine", "account"])
+def test_an_answer_that_goes_by_the_name_of_the_machine_stays_there(
+    tmp_path: Path, whose: str
+) -> None:
     one, places = machine(tmp_path / "one", 1)
-    record = {**answering(one, {"static_url": "/of-build1/"}), "knows_machine": True}
-    with pytest.raises(UnfitError, match="it asked for the name of this machine"):
+    record = {**answering(one, {"static_url": "/of-build1/"}), f"knows_{whose}": True}
+    with pytest.raises(UnfitError, match=f"it asked for the name of this {whose}"):
         packed(record, places)
     packed({**record, "answer": None}, places)
+
+
+def named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Give this machine a name."""
+    found = SimpleNamespace(nodename=name)
+    monkeypatch.setattr("fab_static.host.project.reads.portable.os.uname", lambda: found)
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "knows", "is_refused"),
+    [
+        ("build1.example.com", b"/* by build1 */", False, True),
+        ("build1.example.com", b"build1.example.com", False, True),
+        ("build1", b"rebuild1 build12", True, False),
+        ("shop", b"/static/shop/", True, True),
+        ("shop", b"/static/shop/", False, False),  # nobody asked: it is a word of the project's
+        ("h1", b"h1{}", False, False),
+        ("localhost", b"localhost", True, False),
+    ],
+)
+def test_what_holds_the_name_of_the_machine_stays_there(
+    monkeypatch: pytest.MonkeyPatch, name: str, made: bytes, knows: bool, is_refused: bool
+) -> None:
+    """However the project, or a program of its, came by it."""
+    named(monkeypatch, name)
+    record = {"knows_machine": knows, "answer": None}
+    for one, files in ((record, [b"a", made]), ({**record, "answer": made.decode()}, [])):
+        if is_refused:
+            with pytest.raises(UnfitError, match="what it made holds the name of this machine"):
+                named_by(one, files, Places({}))
+        else:
+            assert named_by(one, files, Places({})) == set()
+
+
+def test_what_holds_the_name_of_the_account_stays_there_where_it_was_asked_for() -> None:
+    name = pwd.getpwuid(os.getuid()).pw_name
+    assert named_by({}, [name.encode()], Places({})) == set()
+    with pytest.raises(UnfitError, match=f"the name of this account, {name}"):
+        named_by({"knows_account": True}, [f"by {name}".encode()], Places({}))
 
 
 def test_a_place_that_other_paths_end_with_is_not_taken_for_it() -> None:

@@ -402,13 +402,36 @@ def test_the_environment_counts_but_for_what_each_login_has_anew(project, name, 
     assert project.why() == why
 
 
-@pytest.mark.parametrize("script", ["import socket; socket.getfqdn()", "import socket"])
-def test_whether_it_asked_for_the_name_of_the_machine_is_noted(project, script):
+MACHINE, ACCOUNT = ["knows_machine"], ["knows_account"]
+
+
+@pytest.mark.parametrize(
+    ("script", "noted"),
+    [
+        ("import socket; socket.getfqdn()", MACHINE),
+        ("import os; os.uname().nodename", MACHINE),
+        ("import os; os.uname()[1]", MACHINE),
+        ("import os; kind, name, *_ = os.uname()", MACHINE),
+        ("import os; str(os.uname())", MACHINE),
+        ("import platform; platform.node()", MACHINE),
+        ("import platform; platform.system(); platform.uname().node", MACHINE),
+        ("import os, pwd; pwd.getpwuid(os.getuid())", ACCOUNT),
+        ("import os, contextlib\nwith contextlib.suppress(OSError): os.getlogin()", ACCOUNT),
+        ("import socket, uuid, sysconfig; sysconfig.get_platform()", []),
+        ("import platform; platform.platform(); platform.machine()", []),
+        (
+            "import os; found = os.uname(); found.sysname + found[4] + found.release + found.machine",
+            [],
+        ),
+        ("import os; os.environ.pop('HOME', 0); os.path.expanduser('~')", []),
+    ],
+)
+def test_whether_it_asked_for_the_name_of_its_machine_or_account_is_noted(project, script, noted):
     """What a project says on one machine by its name, it would not say on another."""
     project.run(script)
     assert project.why() is None
-    noted = json.loads(project.record.read_text()).get("knows_machine", False)
-    assert noted == ("getfqdn" in script)
+    record = json.loads(project.record.read_text())
+    assert [key for key in (*MACHINE, *ACCOUNT) if record.get(key)] == noted
 
 
 def test_another_command_is_another_run(project):
@@ -420,7 +443,7 @@ def test_who_has_just_trusted_a_module_is_not_told_to_trust_it(project):
     project.run('import sys; sys.audit("fab_static.unseen", "trust it")')
     assert project.why() == "trust it"
     assert project.why(digest="with trust") == (
-        "build.trust, what it is to read and write, or fab_static has changed"
+        "build.trust, build.by_content, what it is to read and write, or fab_static has changed"
     )
 
 

@@ -50,7 +50,14 @@ class Build:
         self.tool, self.words = TOOL, ["one"]
         self.inputs = {"in.js": "text\n", "old.js": "old\n"}
 
-    def run(self, script=None):
+    @property
+    def kept(self):
+        """The file in which the result of the one start is kept; beside it are the hashes of what it met."""
+        files = (path for path in self.cache.rglob("*") if path.is_file())
+        (kept,) = (path for path in files if path.name != "hashed")
+        return kept
+
+    def run(self, script=None, trust=()):
         """Build from the start; return how often the program ran, what was printed, and what stands there then."""
         self.ran.write_text("")
         if self.root.exists():
@@ -64,7 +71,7 @@ class Build:
             tool.write_text(self.tool)
             tool.chmod(0o755)
         self.project.printed = b""
-        answer = self.project.run(script or CALL.format(words=self.words))
+        answer = self.project.run(script or CALL.format(words=self.words), trust)
         printed = self.project.printed.decode()
         self.said = [line for line in printed.splitlines() if line.startswith("fab_static: ")]
         self.told = [line for line in printed.splitlines() if "did not run" in line]
@@ -128,6 +135,23 @@ def test_a_program_that_lists_a_folder_runs_again_when_a_name_comes(build):
     build.inputs["in.js"] = "another text\n"
     assert build.run()[0] == 0
     build.inputs["new.js"] = ""
+    assert build.run()[0] == 1
+
+
+SIZE = '#!/bin/sh\necho run >> "$RAN"\n[ -s in.js ] && stat -c %s in.js > made.js\n'
+
+
+def test_a_program_that_goes_by_content_may_ask_for_times_and_sizes(build):
+    """While somebody says so: what rests on that word is not used again without it."""
+    build.tool = SIZE
+    trust = ["by_content:tool", "by_content:stat", "by_content:sh"]
+    assert [build.run(trust=trust)[0] for _ in range(2)] == [1, 0]
+    build.inputs["in.js"] = "another text\n"
+    assert build.run(trust=trust)[0] == 0
+    counts, _, stands, _ = build.run()
+    assert (counts, stands["made.js"]) == (1, "13\n")
+    assert build.run()[0] == 0
+    build.inputs["in.js"] = "text\n"
     assert build.run()[0] == 1
 
 
@@ -319,15 +343,14 @@ def test_verifying_fails_where_a_program_makes_something_else_each_time(build):
 def test_what_another_account_may_have_written_is_not_used(build):
     """(fleet D)."""
     build.run()
-    (kept,) = (path for path in build.cache.rglob("*") if path.is_file())
-    kept.chmod(0o666)
+    build.kept.chmod(0o666)
     assert build.run()[0] == 1
 
 
 def test_a_result_leads_nowhere_else(build):
     """A path of a result that lies outside is refused (G8)."""
     build.run()
-    (kept,) = (path for path in build.cache.rglob("*") if path.is_file())
+    kept = build.kept
     rest = kept.read_bytes().partition(b"\n")[2].replace(b"static/made.js", b"static/../out1")
     kept.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
     assert build.run()[3]["code"] == 1

@@ -34,6 +34,17 @@ def store(running: StrictS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Strict
 
 
 @pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictS3]:
+    """A store that is a test's own, and that no proxy stands before."""
+    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with StrictS3("hub") as made:
+        made.sign_in(monkeypatch)
+        yield made
+
+
+@pytest.fixture
 def started(site: Site, monkeypatch: pytest.MonkeyPatch) -> Started:
     site.open("build: {trust: [mysite.generated]}")
     return Started(monkeypatch, site.hosts["web1"])

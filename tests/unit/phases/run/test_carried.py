@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 
+from fab_static.phases.run import listings
 from fab_static.phases.run.carried import known_elsewhere, leave
 from fab_static.phases.run.carrying import Carrying
 from fab_static.plan import carried
 from fab_static.plan.carried import Build
+from fab_static.plan.wire import verbs
 from tests.strict_s3 import REGION, StrictS3
 from tests.unit.phases.run.builds import Build as Building
 from tests.unit.site import Site
@@ -89,6 +92,35 @@ def test_a_build_that_would_write_elsewhere_is_not_taken(shop: Site, store: Stri
     assert deploy.show.warned == [  # type: ignore[attr-defined]
         "collectstatic is not taken from the cache: it would write /home/ada/.bashrc"
     ]
+
+
+def test_phases_share_what_is_judged_and_gathered(shop: Site, store: StrictS3) -> None:
+    """Each phase of a large project names the same ten thousand files as the one before it."""
+    opened(shop, store)
+    deploy = shop.deployment()
+    data = b"a();"
+    kept = [sha256(data).hexdigest(), len(data), "0123456"]
+    found = a_build()
+    found["listings"]["one"]["files"]["a.js"] = kept  # type: ignore[assignment]
+    of_compress = {**found["steps"]["collectstatic"]["left"], "base": "one"}
+    found["steps"]["compress"] = {**found["steps"]["collectstatic"], "left": of_compress}
+    deploy.carrying.builds = [found]
+    deploy.build.ask(verbs.PUT_OBJECT, body=data)
+    host = shop.hosts["build1"]
+    host.before["unpack"] = lambda: ({"chosen": 0, "why": "", "places": {}}, b"")
+    host.before["recall"] = lambda: ({"token": "0" * 16}, b"")
+    shop.asked.clear()
+    first = known_elsewhere(deploy, "collectstatic", None)
+    assert first
+    assert first.entry
+    deploy.journal.phases["collectstatic"] = first.entry
+    second = known_elsewhere(deploy, "compress", "collectstatic")
+    assert second
+    assert second.listing == first.listing
+    verbs_asked = [verb for _, verb in shop.asked]
+    assert (verbs_asked.count("put_object"), verbs_asked.count("gather")) == (1, 1)
+    assert "read_object" not in verbs_asked
+    assert listings.read(deploy, first.listing)["files"] == {"a.js": kept}
 
 
 def test_what_was_left_in_the_journal_stays_where_the_cache_knows_no_better(

@@ -77,8 +77,19 @@ def test_settings_that_do_not_hold_here_are_told_and_not_kept(shop: Site, store:
     assert deploy.show.said == ["the settings are not in the cache: m.py is another here"]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("more", [{"by_itself": True}, {"reuse": "no"}, {"reuse": "verify"}])
-def test_a_phase_by_hand_a_rebuild_and_a_proof_of_the_cache_ask_the_project(
+def test_a_proof_of_the_cache_takes_what_would_be_taken_and_asks_the_project_anyway(
+    shop: Site, store: StrictS3
+) -> None:
+    deploy = begun(shop, store, answers_of(shop), reuse="verify")
+    deploy.carrying.has_run, deploy.carrying.builds = True, []
+    left = unpacked(shop, 0, -1)
+    assert known_settings(deploy) is None
+    assert left == [-1], "the host was asked which it would take"
+    assert len(to_take(deploy, SETTINGS)) == 1
+
+
+@pytest.mark.parametrize("more", [{"by_itself": True}, {"reuse": "no"}])
+def test_a_phase_by_hand_and_a_rebuild_ask_the_project(
     shop: Site, store: StrictS3, more: dict[str, Any]
 ) -> None:
     deploy = begun(shop, store, answers_of(shop), **more)

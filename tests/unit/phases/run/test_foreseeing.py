@@ -14,9 +14,11 @@ from fab_static.phases.run.foreseeing import (
     foresee_build,
     foresee_rollback,
     foresee_seal,
+    of_next_seal,
     packing,
 )
-from fab_static.remote import Question
+from fab_static.remote import Question, RemoteHost
+from tests.unit.phases.run.builds import Build
 from tests.unit.site import OLD, ScriptedHost, Site
 
 LISTING = "a" * 64
@@ -57,6 +59,19 @@ def test_each_host_is_asked_once_for_all_that_a_run_begins_with(
     }
 
 
+def test_what_an_earlier_run_asked_ahead_is_forgotten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback that ended early left the settings; the deploy after it built with those, though they had changed."""
+    order: list[str] = []
+    for name in ("forget_foreseen", "foresee"):
+        monkeypatch.setattr(ScriptedHost, name, lambda host, *_, name=name: order.append(name))
+    deploy = site.deployment()
+    deploy.on([deploy.build], lambda _: foresee_beginning(deploy))
+    assert order.count("forget_foreseen") == order.count("foresee") == len(site.hosts)
+    assert order[0] == "forget_foreseen"
+
+
 @pytest.mark.parametrize(("command", "asks_git"), [("deploy --resume", True), ("rollback", False)])
 def test_git_is_asked_along_where_something_is_built(
     site: Site, foreseen: dict[str, list[str]], command: str, asks_git: bool
@@ -75,8 +90,29 @@ def test_a_build_is_asked_of_each_phase_that_ran_and_of_each_listing_once(
     first, second, *_ = deploy.phases
     deploy.journal.phases = {first: RAN, second: {**RAN, "ran": 2, "base": LISTING}}  # type: ignore[dict-item]
     foresee_build(deploy)
-    # the first phase is asked with what stands in its listing
+    # the first phase is asked with what lay beside the static root, which only its listing tells
     assert foreseen["build1"] == ["guard", "read_object", "recall"]
+    deploy.journal.beside = {LISTING: {}}
+    foresee_build(deploy)
+    assert foreseen["build1"] == ["guard", "read_object", "recall", "recall"]
+
+
+@pytest.mark.parametrize(
+    ("to_come", "by_itself", "is_asked"),
+    [(("seal", "distribute"), False, True), (("seal",), True, False), ((), False, False)],
+)
+def test_what_a_seal_asks_goes_along_with_the_phase_before_it(
+    shop: Site, build: Build, to_come: tuple[str, ...], by_itself: bool, is_asked: bool
+) -> None:
+    build()
+    deploy = shop.deployment(by_itself=by_itself)
+    deploy.to_come = to_come
+    listing = str(deploy.journal.phases[deploy.phases[-1]]["listing"])
+    asked = [verb.name for verb, *_ in of_next_seal(deploy, listing)]
+    assert bool(asked) is is_asked
+    # what ends a chain of questions, for it may fail: git
+    assert "run" not in asked[:-1]
+    assert asked[-1:] == (["run"] if is_asked else [])
 
 
 def test_a_way_back_reads_both_seals_in_one_trip(
@@ -99,6 +135,10 @@ def test_what_projects_are_sent_is_packed_meanwhile_once_for_each_kind_of_host(
     with packing(site.deployment()):
         assert {packed.get(timeout=60), packed.get(timeout=60)} == {True, False}
     assert packed.empty()
+    monkeypatch.setattr(RemoteHost, "is_here", True)
+    with packing(site.deployment()):
+        pass
+    assert packed.empty(), "on this machine nothing need be small"
 
 
 @pytest.mark.parametrize("of_no_use", [{"by_itself": True}, {"reuse": "no"}, {"reuse": "verify"}])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from fab_static.host.agent.taking import objects_of
 from fab_static.phases.run import handing_over
-from fab_static.phases.run.handing_over import HandingOver
-from fab_static.remote import deflated
-from tests.unit.site import NEW, Site
+from fab_static.phases.run.handing_over import FEW_BYTES, HandingOver
+from fab_static.plan.release import Encoded
+from fab_static.remote import Question, deflated
+from tests.releases import file_of, sealed
+from tests.unit.site import NEW, ScriptedHost, Site
 
 
 def handed(site: Site, **how: Any) -> tuple[HandingOver, dict[str, int]]:
@@ -21,6 +28,7 @@ def handed(site: Site, **how: Any) -> tuple[HandingOver, dict[str, int]]:
         deploy.states[host]["releases"].remove(release.id)
     sizes: dict[str, int] = {}
     for host in site.hosts.values():
+        host.agent.host.taken = None  # by what another run sent
         asked = host.ask
 
         def noted(
@@ -76,3 +84,62 @@ def test_only_who_had_it_lays_it_out_before_all_have_what_they_lack(site: Site) 
     assert handing.built == {handing.deploy.build}
     handing.finish(handing.deploy.hosts())
     assert handing.built == set(handing.deploy.hosts())
+
+
+def asked_ahead(site: Site, monkeypatch: pytest.MonkeyPatch, **known: Any) -> list[str]:
+    """Return which objects the build host is asked for with its seal, where it has just built a release."""
+    release = site.hold("20261123T170102Z", known.get("data", b"another"))
+    deploy = site.deployment()
+    if known.get("is_read", True):
+        deploy.seals.read(NEW)
+    deploy.just_built = release.id
+    asked: list[tuple[str, str]] = []
+
+    def noted(host: ScriptedHost, questions: Iterable[Question]) -> None:
+        asked.extend(
+            (host.name, str(request["object"]))
+            for verb, request, *_ in questions
+            if request and verb.name == "read_object"
+        )
+
+    monkeypatch.setattr(ScriptedHost, "foresee", noted)
+    HandingOver(deploy, release).to(deploy.hosts())
+    assert {name for name, _ in asked} <= {"build1"}
+    return [sha256 for _, sha256 in asked]
+
+
+def test_what_is_new_and_little_is_read_with_the_seal(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sha256(b"another").hexdigest() in asked_ahead(site, monkeypatch)
+
+
+@pytest.mark.parametrize("known", [{"data": b"x" * (FEW_BYTES + 1)}, {"is_read": False}])
+def test_what_is_much_or_may_be_known_everywhere_is_read_once_hosts_lack_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    assert asked_ahead(site, monkeypatch, **known) == []
+
+
+@pytest.mark.parametrize("roles", [("build",), ("static",), ("web",), ("static", "web")])
+def test_both_ends_mean_the_same_objects_of_a_release(roles: tuple[str, ...]) -> None:
+    """A host answers by a bit for each: were they others, it would be sent what it has, and not what it lacks."""
+    encodings = {"gz": Encoded("1" * 64, 2), "br": Encoded("2" * 64, 1)}
+    files = {
+        "js/a.js": replace(
+            file_of("a"), encodings=encodings, deltas={"3" * 64: Encoded("4" * 64, 1)}
+        ),
+        "js/twin.js": file_of("a"),
+        "CACHE/manifest.json": replace(file_of("{}"), encodings={"gz": Encoded("5" * 64, 2)}),
+        "staticfiles.json": file_of("[]"),
+    }
+    plain = sealed({"CACHE/manifest.json": "{}"}, versions_sha256="6" * 64, versions_size=3)
+    release = replace(plain, files=files, offline_manifest="CACHE/manifest.json")
+    outside = {"../manifests/staticfiles.json": file_of("[1]")}
+    releases = (
+        plain,
+        replace(release, staticfiles_manifest="staticfiles.json"),
+        replace(release, staticfiles_manifest=next(iter(outside)), manifests=outside),
+    )
+    for one in releases:
+        assert objects_of(json.loads(one.to_json()), [*roles]) == one.objects(roles)

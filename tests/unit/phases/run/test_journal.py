@@ -53,6 +53,26 @@ def test_of_a_journal_that_others_may_have_written_no_phase_counts_and_what_cach
     assert found.to_invalidate == {"logo.svg": None}
 
 
+def test_what_lay_beside_the_static_root_is_kept_for_as_long_as_a_phase_left_that_listing(
+    site: Site, journal: Journal
+) -> None:
+    beside = {"/srv/shop/resource_versions.yml": "b" * 64, "/srv/shop/manifest.json": None}
+    built(journal, "collectstatic")
+    journal.beside = {"a" * 64: dict(beside), "c" * 64: dict(beside)}  # type: ignore[assignment]
+    journal.save()
+    assert read_again(site)[0].beside == {"a" * 64: beside}
+    assert read_again(site, is_ours=False)[0].beside == {}
+
+
+@pytest.mark.parametrize("beside", [[], {"a" * 64: []}, {"a" * 64: {"/srv/a.yml": 1}}])
+def test_a_strange_note_of_what_lay_beside_the_static_root_is_passed_over(
+    site: Site, beside: Any
+) -> None:
+    found, why = Journal.read(site.hosts["build1"], {"beside": beside})
+    assert why == "journal.json does not hold what we write; it is passed over"
+    assert found.beside == {}
+
+
 def test_a_strange_one_is_passed_over_and_named(site: Site) -> None:
     """Half written, or of another program: it must stop no rollback (G9)."""
     found, why = Journal.read(site.hosts["build1"], {"release": "../../etc"})

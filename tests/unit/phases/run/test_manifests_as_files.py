@@ -46,6 +46,20 @@ def test_a_link_is_a_file_meanwhile_and_a_link_again(site: Site, links: dict[str
     assert as_before(site, links)
 
 
+def test_where_no_manifest_is_a_link_the_host_is_asked_to_change_nothing(
+    site: Site, links: dict[str, str]
+) -> None:
+    """What was asked ahead was forgotten for it, and asked again."""
+    own = site.folder / "own.yml"
+    own.unlink()
+    own.write_text("the project's own")
+    with manifests_as_files(site.session._deployment()):
+        assert own.read_text() == "the project's own"
+    asked = [verb for host, verb in site.asked if host == "build1"]
+    assert "to_lift" in asked
+    assert not {"lift", "lower"} & set(asked)
+
+
 def test_a_link_is_put_back_where_the_answer_to_lifting_it_is_lost(
     site: Site, links: dict[str, str]
 ) -> None:

@@ -79,6 +79,10 @@ def test_a_record_is_not_that_of_another_python_command_or_list_of_trusted_modul
     site.open("build: {trust: [mysite.generated, another]}")
     other = ProjectOnHost.on(site.hosts["web1"], {}, None)
     assert other.what("manage.py compress") != known
+    site.open("build: {trust: [mysite.generated], by_content: [r.js]}")
+    third = ProjectOnHost.on(site.hosts["web1"], {}, None)
+    assert third.what("manage.py compress") not in (known, other.what("manage.py compress"))
+    assert third.setting_up()["record"]["trust"] == ["mysite.generated", "by_content:r.js"]
 
 
 # ---- questions
@@ -126,6 +130,26 @@ def test_an_answer_is_recalled_only_by_who_may_and_only_to_questions_that_are_re
     assert may.ask(SETTINGS)["from"] == "record"
     assert may_not.ask(SETTINGS)["from"] == "project"
     assert may.ask(SOURCES)["from"] == "project"
+
+
+def test_who_verifies_asks_anew_and_compares_with_what_would_be_recalled(started: Started) -> None:
+    verifying = started.project(verifies=True)
+    for known, is_kept in ((b'{"ok": true, "from": "record"}', True), (b"", False)):
+        started.host.before["recall"] = lambda known=known: (
+            {"token": "t" if known else None},
+            known,
+        )
+        started.ends = Ran(0, MARKER + '{"ok": true, "from": "record"}')
+        assert verifying.ask(SETTINGS)["from"] == "record"
+        started.ends = Ran(0, MARKER + '{"ok": true, "from": "project", "more": 1}')
+        if not is_kept:
+            assert verifying.ask(SETTINGS)["from"] == "project"
+            continue
+        with pytest.raises(BuildError) as caught:
+            verifying.ask(SETTINGS)
+        assert caught.value.what == (
+            "the project's answer to settings was to be used again, but it says another thing now: from, more"
+        )
 
 
 def test_who_finds_an_answer_old_has_the_new_one_from_the_same_request(started: Started) -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from fab_static.aws import s3_requests
 from fab_static.aws.s3 import Bucket
 from fab_static.errors import CdnError
 from fab_static.phases.distribute import lacks, ship
@@ -13,7 +12,7 @@ from fab_static.plan.publication import object_item, object_key
 from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 from tests.releases import sealed
-from tests.strict_s3 import REGION, Fault, StrictS3
+from tests.strict_s3 import REGION, Fault
 
 FILES = {"a.txt": "a" * 5000, "b.txt": "b", "c.txt": "ccc"}
 RELEASE = sealed(FILES)
@@ -35,13 +34,8 @@ class Told:
 
 
 @pytest.fixture
-def store(monkeypatch):
-    monkeypatch.setattr(s3_requests, "FIRST_PAUSE_SECONDS", 0.0001)
-    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with StrictS3("hub") as made:
-        made.sign_in(monkeypatch)
-        yield made
+def store(hub):
+    return hub
 
 
 @pytest.fixture

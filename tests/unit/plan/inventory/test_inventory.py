@@ -446,6 +446,10 @@ MORE = [
     ),
     ("build: {phases: []}", "build.phases (line 6): is empty; name at least one build phase"),
     (
+        "build: {by_content: [r.js, node_modules/.bin/r.js]}",
+        'build.by_content[1] (line 6): "node_modules/.bin/r.js" is a path; write the name alone: r.js',
+    ),
+    (
         "build: {commands: {compress: true}}",
         "build.commands.compress (line 6): must be text (in quotes), not true",
     ),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fab_static.host.project.traces import strace
 from fab_static.host.project.traces.calls import Calls
 from fab_static.host.project.traces.seen import ABSENT, Seen
 
@@ -27,6 +28,35 @@ def test_a_file_is_read_looked_for_and_looked_at():
         ("times", "/srv/code/c"): None,
     }
     assert not seen.unseen
+
+
+STAT = '7 stat("c", {st_mode=S_IFREG|0644, st_size=3, ...}) = 0\n'
+
+
+@pytest.mark.parametrize(
+    ("start", "aspect"),
+    [
+        ('"/usr/bin/node", ["node", "--stack-size=9", "../bin/r.js", "-o", "build.js"]', "kind"),
+        ('"/srv/bin/r.js", ["r.js"]', "kind"),
+        ('"/usr/bin/node", ["node", "bin/other.js", "r.js"]', "times"),
+        ('"/usr/bin/cat", ["cat", "r.js"]', "times"),
+        ('"/usr/bin/node", ["node", "-p", "1"]', "times"),
+        ('"/usr/bin/node", ["node", "--version"]', "times"),
+    ],
+)
+def test_times_are_nothing_to_a_program_that_goes_by_content(start, aspect):
+    """Its script is meant, too; a file that it is given is not."""
+    text = f"7 execve({start}, 0x7ffd /* 9 vars */) = 0\n{STAT}"
+    assert (aspect, "/srv/code/c") in told(text, trust=["by_content:r.js"]).inputs
+    assert ("times", "/srv/code/c") in told(text, trust=["r.js"]).inputs
+
+
+def test_a_program_that_another_starts_is_one_of_its_own():
+    """A thread, and a copy of the process, are still the program itself."""
+    began = '6 execve("/bin/r.js", ["r.js"], 0x1) = 0\n6 vfork() = 7\n'
+    became = '7 execve("/bin/stamp", ["stamp"], 0x1) = 0\n'
+    for text, aspect in ((began + STAT, "kind"), (began + became + STAT, "times")):
+        assert (aspect, "/srv/code/c") in told(text, trust=["by_content:r.js"]).inputs
 
 
 def test_a_relative_name_is_of_the_folder_that_the_process_went_to():
@@ -126,6 +156,7 @@ def test_what_cannot_be_seen_is_told_with_the_name_of_the_program(call, why):
     text = f'7 execve("/opt/tool", ["tool"], 0x1) = 0\n7 {call}'
     assert told(text).unseen == [f"tool {why}"]
     assert told(text, trust=["tool"]).unseen == []
+    assert told(text, trust=["by_content:tool"]).unseen == [f"tool {why}"]
 
 
 @pytest.mark.parametrize(
@@ -167,3 +198,32 @@ def test_a_cache_that_a_run_touches_is_one_that_it_keeps():
     )
     assert seen.caches() == {"/srv/code/.cache"}
     assert not seen.unseen
+
+
+REFUSED = [
+    '7 openat(AT_FDCWD</srv>, "a", O_WRONLY|O_CREAT|O_TRUNC, 0666) = -1 EACCES (Permission denied)\n',
+    '7 openat(AT_FDCWD</srv>, "a", O_RDONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)\n',
+    '7 open("a", O_RDWR) = -1 EACCES (Permission denied)\n',
+    '7 rename("a", "b") = -1 EXDEV (Invalid cross-device link)\n',
+    '7 unlink("a") = -1 EACCES (Permission denied)\n',
+    "7 socket(AF_UNIX, SOCK_STREAM, 0) = -1 EACCES (Permission denied) (INJECTED)\n",
+]
+LET = [
+    '7 openat(AT_FDCWD</srv>, "a", O_RDONLY|O_CLOEXEC) = -1 EACCES (Permission denied)\n',
+    '7 mkdir("a", 0777) = -1 EEXIST (File exists)\n',
+    '7 access("a", W_OK) = -1 EACCES (Permission denied)\n',
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_whoever_is_confined_and_goes_on_without_leaves_no_result(text, monkeypatch):
+    assert told(text).unseen == [], "such a program meets the same the next time"
+    monkeypatch.setattr(strace, "_refused", ["socket"])
+    (why,) = told(text).unseen
+    assert why.startswith("it was refused ")
+
+
+@pytest.mark.parametrize("text", LET)
+def test_what_nobody_refuses_is_a_look_as_any_other(text, monkeypatch):
+    monkeypatch.setattr(strace, "_refused", ["socket"])
+    assert told(text).unseen == []
