@@ -272,8 +272,8 @@ class Ahead(TypedDict):
     """A compress to come, whose sheets are to be compiled before: host/project/ahead.py."""
 
     words: list[str]  # of its command
-    trust: list[str]  # native modules that read nothing unseen
-    commands: bool  # whether precompilers that are commands may run
+    trust: list[str]  # native modules and programs that the inventory vouches for
+    commands: bool  # whether such precompilers are known to write nothing else; if not: confined
 
 
 class SetUp(TypedDict):

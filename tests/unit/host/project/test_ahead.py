@@ -100,6 +100,25 @@ def project(tmp_path):
     end_start(project)
 
 
+class Gate:
+    """What a compiler waits for: that a process ends. A file that came while it waits would be read as an input."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(["sleep", "infinity"])
+        self.wait = f"while kill -0 {self._process.pid} 2>&-; do sleep 0.01; done\n"
+
+    def open(self):
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
 def test_compress_finds_what_was_compiled_ahead(project):
     project.go_ahead()
     assert project.is_compiled()
@@ -137,13 +156,10 @@ CONTEXTS = """
 """
 
 
-def test_compress_looks_for_its_templates_while_it_waits(project, tmp_path):
+def test_compress_looks_for_its_templates_while_it_waits(project, gate, tmp_path):
     """It asks for their context, as what goes ahead does, while no sheet is compiled yet; and none is compiled twice."""
     log = tmp_path / "contexts.log"
-    # what it waits for is no file: a look that finds one only later would be a reason to compile again
-    awaited = subprocess.Popen(["sleep", "600"])
-    wait = f"while kill -0 {awaited.pid} 2>&-; do sleep 0.01; done\n"
-    project.compiler(COMPILE.format(tmp_path) + wait)
+    project.compiler(COMPILE.format(tmp_path) + gate.wait)
     project.write("own/pages.py", CONTEXTS)
     project.settings('    COMPRESS_OFFLINE_CONTEXT = "own.pages.contexts"\n')
     project.go_ahead()
@@ -151,8 +167,7 @@ def test_compress_looks_for_its_templates_while_it_waits(project, tmp_path):
         ran = pool.submit(project.run, *COMPRESS)
         both_asked = becomes(lambda: log.exists() and len(set(log.read_text().split())) == 2)
         both_wait = becomes(lambda: len(project.lines) == 2)
-        awaited.kill()
-        awaited.wait()
+        gate.open()
         assert ran.result()[0] == 0
     assert both_asked
     assert both_wait
@@ -160,15 +175,14 @@ def test_compress_looks_for_its_templates_while_it_waits(project, tmp_path):
     assert project.made == (2, [".ONE{}", ".TWO{}"])
 
 
-def test_other_commands_run_meanwhile(project, tmp_path):
-    project.compiler(
-        COMPILE.format(tmp_path) + f"until test -e {tmp_path}/go; do sleep 0.01; done\n"
-    )
+def test_other_commands_run_meanwhile(project, gate, tmp_path):
+    project.compiler(COMPILE.format(tmp_path) + gate.wait)
     project.go_ahead()
     assert becomes(lambda: len(project.lines) == 2)
     assert project.run("hello", "you")[0] == 0
-    (tmp_path / "go").touch()
+    gate.open()
     assert project.run(*COMPRESS)[0] == 0
+    assert len(project.lines) == 2
 
 
 def test_a_sheet_that_a_phase_changes_meanwhile_is_compiled_again(project):

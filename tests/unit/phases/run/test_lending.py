@@ -13,18 +13,9 @@ from fab_static.phases.run.publication import Publication
 from fab_static.plan.inventory import S3, Environment, Host, Project
 from fab_static.plan.publication import LENT
 from tests.strict_s3 import REGION, Fault
+from tests.unit.site import Told
 
 BODY = os.urandom(MUCH)
-
-
-class Told:
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.warned = []
-
-    def warn(self, text):
-        self.warned.append(text)
 
 
 @pytest.fixture

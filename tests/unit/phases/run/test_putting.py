@@ -13,24 +13,12 @@ from fab_static.plan.wire import verbs
 from fab_static.remote import Fleet
 from tests.releases import sealed
 from tests.strict_s3 import REGION, Fault
+from tests.unit.site import Told
 
 FILES = {"a.txt": "a" * 5000, "b.txt": "b", "c.txt": "ccc"}
 RELEASE = sealed(FILES)
 SIZE = sum(file.size for file in RELEASE.files.values())
 OF_B = RELEASE.files["b.txt"]
-
-
-class Told:
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.said, self.warned = [], []
-
-    def say(self, text):
-        self.said.append(text)
-
-    def warn(self, text):
-        self.warned.append(text)
 
 
 @pytest.fixture
