@@ -17,6 +17,7 @@ A request with `after`, the number of the one before it, is refused unless that 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -327,6 +328,7 @@ class Agent:
 
 def main() -> NoReturn:
     """Serve the connection this program was started for."""
+    gc.set_threshold(100_000)  # objects: Python looks seldom for cycles, of which few arise
     os.umask(0o022)  # nginx must read what we write, whatever the umask of the login
     signal(SIGHUP, SIG_IGN)  # the end of the connection is seen as end of input
     # what a command or a bug prints must not come between the frames

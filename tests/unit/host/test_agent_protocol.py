@@ -521,6 +521,15 @@ def test_what_the_agent_writes_can_be_read_by_nginx_whatever_the_logins_umask(tm
         assert path.stat().st_mode & 0o044 == 0o044, path
 
 
+def test_the_agent_seldom_looks_for_cycles_in_a_large_release():
+    main = (
+        "import gc, sys; from fab_static.host.agent import wire;"
+        "wire.Agent.serve = lambda agent: print(gc.get_threshold()[0], file=sys.stderr); wire.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", main], capture_output=True, text=True, check=True)
+    assert int(ran.stderr) >= 10_000
+
+
 def test_the_agent_leaves_nothing_readable_behind_on_its_streams(host):
     host.ask(verbs.STATE)
     process = host._agent._channel._process

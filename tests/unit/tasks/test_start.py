@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fab_static.tasks.namespace import GARBAGE_AFTER
 from tests.unit.tasks.started import run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -13,6 +14,15 @@ MAIN = """
 import atexit, json, sys
 
 atexit.register(lambda: print("\\n" + json.dumps(sorted(sys.modules)), file=sys.stderr))
+from fabric.main import program
+
+program.run(["fab", *sys.argv[1:]])
+"""
+
+THRESHOLD = """
+import atexit, gc, sys
+
+atexit.register(lambda: print(gc.get_threshold()[0], file=sys.stderr))
 from fabric.main import program
 
 program.run(["fab", *sys.argv[1:]])
@@ -103,3 +113,8 @@ def test_status_loads_of_the_phases_only_what_every_task_is_given(folder):
         "fab_static.phases.run.seals",
         "fab_static.phases.run.settings",
     }
+
+
+def test_fab_seldom_looks_for_cycles_in_a_large_release(folder):
+    ran = run(folder, "here", "releases", main=THRESHOLD)
+    assert int(ran.stderr.splitlines()[-1]) == GARBAGE_AFTER
