@@ -52,11 +52,10 @@ class Source:
             return None
 
     def read(self) -> bytes:
-        """Return the file's bytes."""
-        if self.file is not None:
-            return self.file.read_bytes()
+        """Return the bytes that collectstatic would copy: a storage may give others than the file holds."""
         with self.storage.open(self.path) as stream:
-            return bytes(stream.read())
+            data: bytes | str = stream.read()
+        return data.encode() if isinstance(data, str) else data
 
 
 def found(ignore: Iterable[str] = ()) -> Iterator[Source]:

@@ -24,7 +24,7 @@ def replay(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
 
     record = read_record(recorded(agent, head["name"]))
     if record is None or record["token"] != head["token"]:
-        return {"why": "it ran elsewhere since"}, b""
+        return {"why": "its last run did not end well"}, b""
     try:
         was, left, now = (listing_of(agent, head[name]) for name in ("was", "left", "now"))
     except FileNotFoundError:

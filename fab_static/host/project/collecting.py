@@ -44,7 +44,8 @@ class Collecting:
         self._recorder = recorder
         self._root = root
         self._known: Mapping[str, str] = {}  # what root holds: name -> its source
-        self._collected: dict[str, str] = {}
+        self._collected: dict[str, str] = {}  # by us: name -> its source
+        self._left_to_command: set[str] = set()
         self._folders: set[str] = set()  # that are there
         self._is_plain = False
         if onto and recorder.before.get("token") == onto:
@@ -80,6 +81,7 @@ class Collecting:
 
         target = os.path.join(self._root, name)
         if type(storage) is not FileSystemStorage:
+            self._left_to_command.add(name)
             _make_room(target, self._root)
             return False
         source = storage.path(path)
@@ -121,7 +123,7 @@ class Collecting:
         recorder.inside.wrote(target)
 
     def _remove_what_was_not_found(self) -> None:
-        gone = self._known.keys() - self._collected.keys()
+        gone = self._known.keys() - self._collected.keys() - self._left_to_command
         for name in gone:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 os.unlink(os.path.join(self._root, name))

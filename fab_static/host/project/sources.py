@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
+from typing import cast
 
 from fab_static.host.project.faults import sources_looked_through
 from fab_static.host.project.finders import collected, collecting_options
@@ -14,7 +15,7 @@ from fab_static.host.project.storage import static_storage, unjudged_storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import IO, Any
 
     from django.core.files.storage import Storage
 
@@ -86,19 +87,29 @@ def place_in(storage: Storage, path: str) -> str:
         return f"{type(storage).__name__}: {path}"
 
 
-def hashed(storage: Any, path: str) -> tuple[str, int]:
-    """Return the SHA-256 and the size of a storage's file."""
+def hashed(storage: Storage, path: str) -> tuple[str, int]:
+    """Return the SHA-256 and the size of what collectstatic would copy of a storage's file."""
     digest = hashlib.sha256()
     size = 0
-    try:
+    with _opened(storage, path) as stream:
+        while piece := stream.read(1 << 20):
+            data = piece.encode() if isinstance(piece, str) else piece
+            digest.update(data)
+            size += len(data)
+    return digest.hexdigest(), size
+
+
+def _opened(storage: Storage, path: str) -> IO[bytes] | IO[str]:
+    """Open a storage's file as collectstatic does: one with an `open` of its own may give other bytes than the file's."""
+    from django.core.files.storage import FileSystemStorage
+
+    with suppress(NotImplementedError):
         file = storage.path(path)
         if stat.S_ISFIFO(os.stat(file).st_mode):  # to open one waits for whoever writes it
             raise OSError(f"{file} is a pipe")
-        stream = open(file, "rb")  # noqa: SIM115
-    except NotImplementedError:
-        stream = storage.open(path, "rb")
-    with stream:
-        for piece in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
+        if all(
+            getattr(type(storage), name, None) is getattr(FileSystemStorage, name)
+            for name in ("open", "_open")
+        ):
+            return open(file, "rb")
+    return cast("IO[bytes] | IO[str]", storage.open(path, "rb"))

@@ -79,7 +79,7 @@ def _what_is_known(deploy: Deployment, name: str, base: str | None) -> Known:
     if token is None:
         return Known(None, why)
     if token != entry["record"]:
-        return Known(None, "it ran elsewhere since")
+        return Known(None, "its last run did not end well")
     if entry["base"] == given:
         return Known(entry, listing=entry["listing"] or "")
     if not replay:

@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder, BaseStorageFinder, FileSystemFinder
 from django.contrib.staticfiles.utils import get_files
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from fab_static.django_app import static_files
@@ -111,3 +112,14 @@ def test_no_command_writes_below_what_other_finders_read(tmp_path, monkeypatch, 
         f"STATIC_ROOT overlaps with {tmp_path}/designs, a folder of sources that {kind.__name__} reads"
     )
     static_files.refuse_sources(tmp_path / "static_root")
+
+
+@pytest.mark.parametrize("text", [b"/* ours */", "/* ours */"])
+def test_the_bytes_of_a_source_are_those_that_its_storage_gives(tmp_path, text):
+    class Storage(FileSystemStorage):
+        def _open(self, name, mode="rb"):
+            return ContentFile(text)
+
+    (tmp_path / "a.js").write_text("a")
+    source = static_files.Source("a.js", Storage(tmp_path), "a.js")
+    assert source.read() == b"/* ours */"

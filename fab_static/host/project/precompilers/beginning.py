@@ -91,7 +91,8 @@ def begin_now(trust: list[str]) -> Calls | None:
 
 
 def _tell(calls: Calls, wait: Callable[[], int]) -> None:
-    made_ahead = wait()
+    # what failed ahead was made again here, and what is in no block of this run was not asked for
+    made_ahead = min(wait(), calls.asked - calls.made)
     if calls.asked:
         made = calls.made + made_ahead
         ahead = f", {made_ahead} of them while other phases ran" if made_ahead else ""

@@ -18,7 +18,7 @@ FONTS = "PIL._imagingft"  # of Pillow: it opens the file that it is given, and n
 # Native modules, or packages of them, that open no file and no connection of their own, or only as CONNECTS in recorder.py.
 READ_NOTHING = frozenset(
     [
-        "ahocorasick", "aiohttp", "_argon2_cffi_bindings", "bcrypt", "bitarray", "blake3", "brotli", "_brotli",
+        "ahocorasick", "aiohttp", "_argon2_cffi_bindings", "backports.zoneinfo", "bcrypt", "bitarray", "blake3", "brotli", "_brotli",
         "bson", "cbor2", "_cbor2", "cchardet", "chardet", "charset_normalizer", "ciso8601", "Crypto",
         "cryptography", "frozenlist", "google._upb", "greenlet", "hiredis", "httptools", "immutables",
         "jellyfish", "lazy_object_proxy", "Levenshtein", "lz4", "markupsafe", "mmh3", "msgpack", "multidict",

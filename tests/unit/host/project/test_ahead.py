@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -129,6 +130,15 @@ def test_compress_finds_what_was_compiled_ahead(project):
     assert len(project.lines) == 2
     assert project.made == (2, [".ONE{}", ".TWO{}"])
     assert project.why(*COMPRESS) is None, "its record holds all that it came from"
+
+
+def test_a_call_that_failed_ahead_and_again_is_counted_once(project):
+    project.compiler('grep -q two "$1" && exit 7\ntr a-z A-Z < "$1" > "$2"\n')
+    project.go_ahead()
+    code, printed = project.run(*COMPRESS)
+    assert code
+    calls = re.findall(r"(\d) of (\d) calls of precompilers ran", printed)
+    assert [made <= asked for made, asked in calls] == [True], printed
 
 
 def test_a_sheet_rests_on_what_the_inventory_vouches_for(project):

@@ -308,6 +308,48 @@ def test_where_more_than_copying_is_done_all_of_it_is_done_anew(shop, what):
         assert shop.agrees(), sorted(shop.left)
 
 
+FINDERS = """
+    from django.contrib.staticfiles.finders import AppDirectoriesFinder
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import FileSystemStorage
+
+    class Disk(FileSystemStorage):
+        prefix = None
+
+    class DiskFinder(AppDirectoriesFinder):
+        storage_class = Disk
+
+    class Banner(Disk):
+        def _open(self, name, mode="rb"):
+            return ContentFile(b"/* ours */ " + super()._open(name, mode).read())
+
+    class BannerFinder(AppDirectoriesFinder):
+        storage_class = Banner
+"""
+
+
+@pytest.mark.parametrize("finder", ["DiskFinder", "BannerFinder"])
+def test_a_file_that_comes_from_a_storage_of_the_projects_own_stays(shop, finder):
+    """The command copies it itself: it is not what no finder finds any more."""
+    shop.write("own/finders.py", FINDERS)
+    shop.settings(f"STATICFILES_FINDERS = ['own.finders.{finder}']")
+    shop.collect()
+    assert sorted(shop.left) == ["a.css", "own/d.txt"]
+    banner = "/* ours */ " if finder == "BannerFinder" else ""
+    assert (shop.root / "own/d.txt").read_text() == banner + "d"
+    assert shop.agrees()
+
+
+def test_a_file_of_such_a_storage_may_hide_one_that_was_copied(shop):
+    shop.write("own/finders.py", FINDERS)
+    finders = "'own.finders.DiskFinder', 'django.contrib.staticfiles.finders.FileSystemFinder'"
+    shop.settings(f"STATICFILES_FINDERS = [{finders}]")
+    shop.collect()
+    assert (shop.root / "a.css").read_text() == PLAIN["own/static/a.css"]
+    assert sorted(shop.left) == ["a.css", "deep/b.js", "lib/c.js", "own/d.txt"]
+    assert shop.agrees()
+
+
 def test_a_project_that_is_started_for_each_command_begins_with_nothing(shop):
     shop.settings("import sys\nDEBUG = 'runserver' in sys.argv\n")
     shop.write("site/a.css", "other", 10**6)

@@ -1,5 +1,6 @@
 """Sources that collectstatic fails of are named: those that it meets, with its own options, and no others."""
 
+import hashlib
 import json
 import os
 
@@ -15,6 +16,24 @@ from django.contrib.staticfiles.finders import FileSystemFinder
 class Finder(FileSystemFinder):
     def list(self, ignore_patterns):
         yield from super().list(ignore_patterns)
+"""
+
+BANNER = """
+from django.contrib.staticfiles.finders import AppDirectoriesFinder
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+
+
+class Banner(FileSystemStorage):
+    prefix = None
+
+    def _open(self, name, mode="rb"):
+        with super()._open(name, mode) as file:
+            return ContentFile(TEXT)
+
+
+class BannerFinder(AppDirectoriesFinder):
+    storage_class = Banner
 """
 
 
@@ -110,3 +129,19 @@ def test_a_storage_made_of_the_one_in_memory_writes_nothing(tmp_path):
     )
     code = write(tmp_path, settings, {"mine.py": kept})
     assert ask(code, "settings")["storage"]["folder"] is None
+
+
+@pytest.mark.parametrize(
+    "text", ['b"/* ours */" + file.read()', '"/* ours */" + file.read().decode()']
+)
+def test_a_storage_may_give_other_bytes_than_its_file_holds(tmp_path, text):
+    """Its sources seemed to have changed since they were collected, at every deploy."""
+    code = write(tmp_path)
+    (code / "shop/finders.py").write_text(BANNER.replace("TEXT", text))
+    with (code / "settings.py").open("a") as settings:
+        settings.write('STATICFILES_FINDERS = ["shop.finders.BannerFinder"]\n')
+    run_python("manage.py", "collectstatic", "--noinput", cwd=code, env={**os.environ})
+    collected = (code / "static_root/js/app.js").read_bytes()
+    assert collected.startswith(b"/* ours */")
+    known = [hashlib.sha256(collected).hexdigest(), len(collected)]
+    assert ask(code, "sources", words=["collectstatic"])["files"]["js/app.js"] == known

@@ -100,7 +100,7 @@ def test_a_phase_that_makes_something_else_of_the_same_is_named_when_that_is_ver
         ({"unseen": "it starts a server"}, {}, "it starts a server"),
         ({"record": None}, {}, "what it reads is not known"),
         ({}, {"why": "a.html has changed"}, "a.html has changed"),
-        ({}, {"token": "another"}, "it ran elsewhere since"),
+        ({}, {"token": "another"}, "its last run did not end well"),
         ({"base": None}, {"token": "of compress"}, "the phases before it are others"),
     ],
 )

@@ -40,6 +40,8 @@ CFFI = native("_cffi_backend", "_cffi_backend.cpython-311-x86_64-linux-gnu.so")
 def test_what_is_known_to_read_nothing_is_no_reason():
     assert judged({"nh3.nh3": f"{PACKAGES}/nh3/nh3.abi3.so", "site": None}) == []
     assert judged({"google._upb._message": f"{PACKAGES}/google/_upb/_message.abi3.so"}) == []
+    zones = f"{PACKAGES}/backports/zoneinfo/_czoneinfo.so"  # of Django 4.2 with Python 3.8
+    assert judged({"backports.zoneinfo._czoneinfo": zones}) == []
     assert judged({"PIL._imagingcms": f"{PACKAGES}/PIL/_imagingcms.so"}) != []
 
 
