@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_ASIDE = re.compile(r"(.*/)?\..*\.[0-9]+-[0-9a-f]{8}-[0-9]+", re.DOTALL)  # host/agent/disk.py
 _UNPRINTABLE = re.compile(f"{_CONTROL.pattern}|{_SURROGATE.pattern}")
 
 
@@ -18,6 +20,16 @@ def unusable(paths: Iterable[str]) -> dict[str, str]:
     """Return the paths that cannot be served -> why, in order."""
     found = {path: _problem(path) for path in sorted(paths)}
     return {path: why for path, why in found.items() if why}
+
+
+def sha256_of_names(paths: Iterable[str]) -> str:
+    """Return the SHA-256 of all these names together, as `guard` tells that of the files in a static root."""
+    return sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_half_written(path: str) -> bool:
+    """Tell whether a name is one under which a host writes a file before it has its own: it was interrupted there."""
+    return _ASIDE.fullmatch(path) is not None
 
 
 def shown(path: str) -> str:

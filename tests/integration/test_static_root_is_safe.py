@@ -166,6 +166,38 @@ def test_a_folder_that_somebody_else_filled_is_refused_untouched(tmp_path: Path)
     assert everything_below(code) == before
 
 
+@pytest.mark.parametrize("what", ["a new file", "a copy of a file of the build", "an empty folder"])
+def test_a_file_that_somebody_puts_beside_what_a_build_left_is_refused_untouched(
+    tmp_path: Path, what: str
+) -> None:
+    """Only the first deploy asked. `check` said that STATIC_ROOT holds nothing else, and the next one removed it."""
+    code = write(tmp_path / "code")
+    root = code / "static_root"
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+        session.deploy()
+        (root / "media").mkdir()
+        if what == "an empty folder":
+            session.deploy()
+            return
+        source = "Dear mother" if what == "a new file" else (root / "css/site.css").read_text()
+        (root / "media" / "mother.txt").write_text(source)
+        before = everything_below(code)
+        for act in (session.deploy, session.plan, lambda: session.phase("collectstatic")):
+            with pytest.raises(BuildError) as caught:
+                act()
+            assert caught.value.what == (
+                "STATIC_ROOT holds 1 file that no finder lists and no build has left there, and a build "
+                "starts by emptying it:\n    media/mother.txt"
+            )
+        assert "STATIC_ROOT" in [one["subject"] for one in session.check() if not one["ok"]]
+        assert everything_below(code) == before
+        (root / "media" / "mother.txt").unlink()
+        (root / "css/site.css").unlink()
+        session.deploy()
+    assert (root / "css/site.css").exists()
+
+
 def test_a_folder_that_git_tracks_is_refused_untouched(tmp_path: Path) -> None:
     """(build A1) Its files may even be those that finders list: the app that had them is installed."""
     code = write(tmp_path / "code", files={"static_root/css/site.css": "body{color:blue}"})

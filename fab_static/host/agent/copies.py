@@ -8,7 +8,7 @@ import zlib
 
 from fab_static.host.agent.digests import begun_sha256
 from fab_static.host.agent.disk import is_program
-from fab_static.host.agent.names import COPY, OBJECT, checked
+from fab_static.host.agent.names import ENDING, OBJECT, checked
 from fab_static.host.agent.objects import has_object, keep_bytes
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
@@ -32,7 +32,7 @@ def mismatched(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
     wrong = []
     for at, (ending, copy, sha256) in enumerate(json.loads(body.decode("utf-8"))):
         path = agent.host.object(checked(OBJECT, copy, "object"))
-        if not is_copy_of(path, sha256, checked(COPY, ending, "ending")):
+        if not is_copy_of(path, sha256, checked(ENDING, ending, "ending")):
             wrong.append(at)
     return {"wrong": wrong}, b""
 

@@ -16,8 +16,7 @@ RELEASE = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
 VERSION = r"[0-9a-f]{7}"
 SECOND_POOL = r"\A(pool/[^/]+)~/"  # see places_of
 ENCODED = (".gz", ".br")  # how a precompressed copy's name ends, where nginx looks for it
-ENDING = r"gz|br|zst"
-COPY = r"gz|br|zst"  # as a project may write them
+ENDING = r"gz|br|zst"  # of a copy, ours or the project's own
 
 
 def checked_path(name: Any) -> str:

@@ -121,7 +121,7 @@ def is_seal(seal: Any, release: str) -> bool:
                 if type(size) is not int or not 0 <= size <= MOST:
                     return False
             for ending in one.get("encodings", ()):
-                checked(ENDING, ending, "ending of a precompressed copy")
+                checked(ENDING, ending, "ending")
             for held in one.get("deltas", ()):
                 checked(OBJECT, held, "object")
         for path, version in seal["versioned"].items():

@@ -18,7 +18,7 @@ from fab_static.host.agent.plain import not_plain
 from fab_static.host.agent.protocol import PIECE
 from fab_static.host.agent.refusals import RefusedError
 from fab_static.host.agent.transfer import put_object, read_object
-from fab_static.host.agent.walking import is_inside, place_of, walk
+from fab_static.host.agent.walking import files_below, is_inside, place_of, walk
 from fab_static.host.agent.work import moved
 
 TYPE_CHECKING = False
@@ -34,17 +34,17 @@ NAMES_TOLD = 200  # of files that are counted all
 
 
 def guard(agent: Agent, head: Head, body: bytes) -> tuple[Head, bytes]:
-    """Refuse a static root that a build must not empty; return its real path, and whether it is empty.
+    """Refuse a static root that a build must not empty; return its real path, and the names of its files, hashed.
 
     `keep` maps what must not lie in it to its path; `sources` maps folders that finders read to whose they are:
-    these must lie apart from it, either way. `is_written` tells whether the folder `written` is it, or below it.
+    these must lie apart from it, either way. `is_written`: does the folder `written` lie in it?
     """
     root = guarded(agent.host, head)
-    written = head["written"]
+    names = "\0".join(sorted(path[len(root) + 1 :] for path in files_below(root)))
     return {
         "root": root,
-        "is_empty": not (os.path.isdir(root) and os.listdir(root)),
-        "is_written": bool(written) and is_inside(os.path.realpath(written), root),
+        "names": hashlib.sha256(os.fsencode(names)).hexdigest(),
+        "is_written": is_inside(os.path.realpath(head["written"] or "/"), root),
     }, b""
 
 

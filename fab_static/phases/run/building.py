@@ -82,9 +82,11 @@ def build_phase(
         known = what_is_known(deploy, name, base)
         if not known.entry:
             known = known_elsewhere(deploy, name, base) or known
+    is_reused = known.entry is not None and deploy.reuse == "yes"
     if deploy.static_root:
-        deploy.journal.fills(deploy.static_root)
-    if known.entry and deploy.reuse == "yes":
+        writes_there = not is_reused and not is_of_sources(name, order)
+        deploy.journal.fills(deploy.static_root, writes=writes_there)
+    if known.entry and is_reused:
         wrote = known.entry.get("wrote")
         if name == configured[-1] or wrote:
             with writes.manifests_as_files(deploy):
@@ -92,6 +94,7 @@ def build_phase(
                     writes.put_back(deploy, wrote)
                 if name == configured[-1]:
                     _restore(deploy, known.listing, [*then(), *of_next_seal(deploy, known.listing)])
+                    deploy.journal.is_whole = True
                     check()
         deploy.show.say("reused: nothing that it reads has changed")
         left = left_by(known.entry)
@@ -106,6 +109,8 @@ def build_phase(
         if known.entry and (known.listing or left.get("wrote")):
             refuse_another(deploy, name, known, left)
             left["listing"] = known.listing or None  # for the next phase to be compared as well
+        if left["listing"]:
+            deploy.journal.is_whole = True
     deploy.journal.done(
         name,
         at=time.time(),

@@ -22,6 +22,7 @@ from fab_static.phases.run.settings import static_root_of
 from fab_static.plan import carried
 from fab_static.plan import carried_answers as plan
 from fab_static.plan.carried_answers import Answers, Candidate
+from fab_static.plan.names import sha256_of_names
 from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.remote import Question as HostQuestion
 
@@ -81,7 +82,7 @@ def _fault_of(deploy: Deployment, candidate: Candidate) -> str | None:
         return why
     guard = asks.Guard(root=static_root_of(settings), written=None, keep={}, sources={})
     there, _ = deploy.build.ask(verbs.GUARD, guard)
-    is_ours = there["is_empty"] or deploy.journal.static_root == there["root"]
+    is_ours = there["names"] == sha256_of_names([]) or deploy.journal.static_root == there["root"]
     return None if is_ours else f"{there['root']} holds files, and no build of ours has left them"
 
 

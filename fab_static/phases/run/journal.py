@@ -40,6 +40,7 @@ class Journal:
     which queries. `if_undone` are those that it may hold should a flip which is not confirmed go back.
     `by_tag` tells that all of them were given out with cache tags. `static_root` is the folder that a build
     has begun to fill, noted before it empties it: what an interrupted build left there is known as a build's.
+    `is_whole` tells that it is as a phase left it, and that no other has begun to write it since.
     `beside` maps the name of a listing to the files beside the static root, and the object of each: what the first
     phase is asked with, so that no listing is read for it.
     `listings` are the last ones that were read, by the names of their objects; see listings.py.
@@ -53,6 +54,7 @@ class Journal:
     by_tag: bool = False
     invalidation: Asked | None = None
     static_root: str | None = None
+    is_whole: bool = False
     beside: dict[str, dict[str, str | None]] = field(default_factory=dict)
     listings: dict[str, Listing] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ class Journal:
             by_tag=data.get("by_tag") is True,
             invalidation=invalidation,
             static_root=static_root if is_ours else None,
+            is_whole=data.get("is_whole") is True,
             beside=beside if is_ours else {},
         ), None
 
@@ -106,6 +109,7 @@ class Journal:
             "by_tag": self.by_tag,
             "invalidation": self.invalidation,
             "static_root": self.static_root,
+            "is_whole": self.is_whole,
             "beside": {name: files for name, files in self.beside.items() if name in left},
         }
         # not indented: json's encoder in C writes one line alone, in a tenth of the time
@@ -115,11 +119,21 @@ class Journal:
         else:
             self.host.later(verbs.WRITE_JOURNAL, body)
 
-    def fills(self, root: str) -> None:
-        """Note that a build will empty and fill this folder, which was empty or a build's."""
-        if self.static_root != root:
-            self.static_root = root
-            self.save()
+    def fills(self, root: str, *, writes: bool) -> None:
+        """Note that a build will empty and fill this folder, which was empty or a build's.
+
+        Where a phase `writes` there now, what it leaves is a build's even if it is interrupted.
+        """
+        is_new, ends_whole = self.static_root != root, writes and self.is_whole
+        self.static_root, self.is_whole = root, self.is_whole and not writes
+        if is_new or ends_whole:
+            self.save(waits=is_new)
+
+    @property
+    def left(self) -> str | None:
+        """The listing of what the last phase left in the static root."""
+        left = [entry for entry in self.phases.values() if entry["listing"]]
+        return max(left, key=lambda entry: entry["ran"])["listing"] if left else None
 
     def note_flip(self, forgetting: Forgetting) -> None:
         """Note what caches must forget should the flip that begins now stay, and should it be undone."""

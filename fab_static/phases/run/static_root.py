@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from fab_static.errors import BuildError, FabStaticError
+from fab_static.phases.run import listings
 from fab_static.phases.run.audit import lines
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.settings import static_root_of
+from fab_static.plan.names import is_half_written, sha256_of_names
 from fab_static.plan.sources import is_for_visitors
-from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wire import answers, asks, questions, verbs
 from fab_static.plan.wire.kept import Left
 from fab_static.plan.wording import counted
 
@@ -49,9 +51,24 @@ def faults(deploy: Deployment) -> Iterator[FabStaticError]:
         return
     if "collectstatic" in deploy.environment.build.phases:
         yield from _of_settings(deploy, facts, is_written=answer["is_written"])
-    if not answer["is_empty"] and deploy.journal.static_root != answer["root"]:
+    if not _is_as_left(deploy, answer):
         yield from _of_files(deploy, answer["root"])
     deploy.static_root = answer["root"]
+
+
+def _is_as_left(deploy: Deployment, answer: answers.Guarded) -> bool:
+    """Tell whether the static root is empty, or holds what a build left there, which may have been interrupted."""
+    if answer["names"] == sha256_of_names([]):
+        return True
+    if deploy.journal.static_root != answer["root"]:
+        return False
+    if not deploy.journal.is_whole or not deploy.journal.left:
+        return True
+    try:
+        left = listings.read(deploy, deploy.journal.left)
+    except listings.DamagedError:  # each file is looked at then
+        return False
+    return answer["names"] == sha256_of_names(left["files"])
 
 
 def guard_request(deploy: Deployment) -> asks.Guard:
@@ -111,7 +128,11 @@ def _of_files(deploy: Deployment, root: str) -> Iterator[FabStaticError]:
     """Yield the refusal of a folder that holds what no build, and no collectstatic, can have left there."""
     answer = deploy.project(deploy.build).ask(questions.UNLISTED)
     names, count, why = answer["tracked"], len(answer["tracked"]), "git tracks"
-    unlisted = [one for one in answer["unlisted"] if not _is_made_by_a_phase(deploy, one)]
+    unlisted = [
+        one
+        for one in answer["unlisted"]
+        if not (_is_made_by_a_phase(deploy, one) or is_half_written(one))
+    ]
     if not names and unlisted:
         head, _ = deploy.build.ask(
             verbs.NOT_OURS, asks.Root(root=root), json.dumps(unlisted).encode()

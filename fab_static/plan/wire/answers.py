@@ -322,10 +322,10 @@ class Facts(TypedDict):
 
 
 class Guarded(TypedDict):
-    """The real path of a static root that a build may empty."""
+    """The real path of a static root that a build may empty; `names` is the SHA-256 of the names of its files."""
 
     root: str
-    is_empty: bool
+    names: str
     is_written: bool
 
 

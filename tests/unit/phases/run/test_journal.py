@@ -33,7 +33,7 @@ def built(journal: Journal, *phases: str) -> None:
 
 def test_the_next_command_reads_what_this_one_wrote(site: Site, journal: Journal) -> None:
     built(journal, "collectstatic")
-    journal.fills("/srv/static")
+    journal.fills("/srv/static", writes=True)
     journal.note_flip(Forgetting({"logo.svg": None, "a.js": frozenset({"v=2", "v=1"})}, {"b.css": None}, True))  # fmt: skip
     found, why = read_again(site)
     assert why is None
@@ -46,7 +46,7 @@ def test_of_a_journal_that_others_may_have_written_no_phase_counts_and_what_cach
 ) -> None:
     """Phases say where the checkout is; a URL more that caches forget hurts nobody."""
     built(journal, "collectstatic")
-    journal.fills("/srv/theirs")
+    journal.fills("/srv/theirs", writes=True)
     journal.note_flip(Forgetting({"logo.svg": None}, {}, False))
     found, _ = read_again(site, is_ours=False)
     assert (found.phases, found.static_root) == ({}, None)
@@ -131,8 +131,8 @@ def test_what_a_dead_operators_flip_had_added_stays_to_be_forgotten(journal: Jou
 
 def test_a_static_root_is_noted_once_and_before_it_is_filled(site: Site, journal: Journal) -> None:
     site.asked.clear()
-    journal.fills("/srv/static")
-    journal.fills("/srv/static")
+    journal.fills("/srv/static", writes=True)
+    journal.fills("/srv/static", writes=True)
     assert site.asked == [("build1", "write_journal")]
     written: Any = json.loads((site.folder / "build1" / "journal.json").read_text())
     assert written["static_root"] == "/srv/static"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from fab_static.phases.run.static_root import (
     refuse_unsafe,
     tell_of_written_elsewhere,
 )
+from tests.unit.phases.run.builds import Build
 from tests.unit.site import COLLECTED, Site
 
 
@@ -116,8 +118,64 @@ def test_what_a_build_that_was_killed_left_there_is_a_builds(shop: Site) -> None
     fill(shop)
     shop.project.answers["unlisted"] = {"tracked": [], "unlisted": ["theirs.txt"]}
     deploy = shop.deployment()
-    deploy.journal.fills(str(shop.project.root))
+    deploy.journal.fills(str(shop.project.root), writes=True)
     assert list(faults(shop.deployment())) == []
+
+
+def built(build: Build, shop: Site) -> None:
+    """Build wholly; whoever asks then hears of a file that is nobody's."""
+    build()
+    shop.project.answers["unlisted"] = {"tracked": [], "unlisted": ["theirs.txt"]}
+
+
+def test_a_file_that_came_after_a_whole_build_is_not_removed(shop: Site, build: Build) -> None:
+    """Only the first build asked: whatever was put there later was gone after the next one."""
+    built(build, shop)
+    assert list(faults(shop.deployment())) == [], "what the build left is the build's"
+    (shop.project.root / "theirs.txt").write_text("by hand")
+    (error,) = faults(shop.deployment())
+    assert error.what.startswith("STATIC_ROOT holds 1 file that no finder lists and no build has")
+    with pytest.raises(BuildError):
+        build("collectstatic")
+    assert (shop.project.root / "theirs.txt").read_text() == "by hand"
+
+
+def test_what_a_phase_left_that_failed_is_the_builds(shop: Site, build: Build) -> None:
+    built(build, shop)
+
+    def fails(root: Path) -> None:
+        (root / "theirs.txt").write_text("half of it")
+        raise BuildError("it ends", where="compress", mend="")
+
+    shop.project.commands["compress"] = fails
+    with pytest.raises(BuildError, match="it ends"):
+        build("compress", "compress")
+    assert (shop.project.root / "theirs.txt").exists()
+    assert list(faults(shop.deployment())) == []
+
+
+def test_a_file_that_was_interrupted_before_it_had_its_name_is_nobodys_loss(
+    shop: Site, build: Build
+) -> None:
+    build()
+    name = "css/.site.css.4711-0a1b2c3d-12"
+    (shop.project.root / "css").mkdir()
+    (shop.project.root / name).write_text("half")
+    shop.project.answers["unlisted"] = {"tracked": [], "unlisted": [name]}
+    assert list(faults(shop.deployment())) == []
+
+
+def test_where_nobody_knows_any_more_what_a_build_left_each_file_is_looked_at(
+    shop: Site, build: Build
+) -> None:
+    built(build, shop)
+    (shop.project.root / "theirs.txt").write_text("by hand")
+    left = shop.deployment().journal.left
+    assert left
+    (shop.folder / "build1" / "objects" / left[:2] / left).unlink()
+    assert [error.what[:30] for error in faults(shop.deployment())] == [
+        "STATIC_ROOT holds 1 file that "
+    ]
 
 
 def compared(site: Site, **more: Any) -> tuple[dict[str, Any], Deployment]:
