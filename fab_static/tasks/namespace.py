@@ -30,6 +30,7 @@ from fab_static.tasks.ours import folded
 from fab_static.tasks.reader import end_with_reader
 from fab_static.tasks.serving import cdn_function, nginx
 from fab_static.tasks.single import phase_task
+from fab_static.tasks.together import refuse_apart
 
 # Python's own is 700 objects: in a release of 10,000 files a quarter of our time would go into looking for cycles
 GARBAGE_AFTER = 100_000
@@ -122,6 +123,7 @@ def _meet_program(environments: list[str], inventories: Path, ours: set[str]) ->
             if not program.args.complete.value:
                 refuse_misspelt(program, ours)
                 refuse_idle(program, [spelled(name) for name in environments])
+                refuse_apart(program)
             _complete_releases(program, environments, inventories)
             return
 

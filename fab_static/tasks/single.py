@@ -7,9 +7,9 @@ from typing import TypedDict, Unpack
 
 from invoke.context import Context
 
-from fab_static.errors import InventoryError
 from fab_static.phases import BUILD, EVERYTHING, documentation
 from fab_static.plan.spelling import task_name
+from fab_static.tasks import together
 from fab_static.tasks.ending import task_session
 from fab_static.tasks.options import PATH, QUIET, VERBOSE, WAIT
 from fab_static.tasks.ours import OurTask, folded, seconds
@@ -72,18 +72,14 @@ def _verifying(name: str) -> Body:
                     release, project_path=project_path, project_python=project_python
                 )
             return
-        given = {
-            "--release": release,
-            "--project-path": project_path,
-            "--project-python": project_python,
+        of_here = {
+            "release": release,
+            "project_path": project_path,
+            "project_python": project_python,
         }
-        astray = [option for option, value in given.items() if value is not None]
-        if astray:
-            raise InventoryError(
-                f"{astray[0]} has no meaning without --here",
-                where="verify",
-                mend="add --here, where an image is made; else leave it out",
-            )
+        error = together.problem(name, [one for one, value in of_here.items() if value is not None])
+        if error:
+            raise error
         _run(name, wait, verbose, quiet, options={"audit": audit})
 
     return audited
