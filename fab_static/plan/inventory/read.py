@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fab_static.errors import InventoryError
 from fab_static.plan.budget import Budget
-from fab_static.plan.inventory.buckets import read_hub, read_origin, read_own
+from fab_static.plan.inventory.buckets import read_endpoint, read_hub, read_origin, read_own
 from fab_static.plan.inventory.building import read_build, read_project
 from fab_static.plan.inventory.environment import (
     FOLDER,
@@ -27,6 +27,8 @@ from fab_static.plan.inventory.yaml_text import load
 BRACES = ("host", "address", "folder")  # what {…} may hold in a path
 HOOKS = ("before_deploy", "after_activate", "after_failure")
 RECORDS = ("bucket", "host")
+_URL = re.compile(r"https?://[^/?#\s]")
+_BASE = re.compile(r"https?://[^/?#\s][^?#\s]*")  # a path is put behind it
 ON_WEB_HOSTS = ("reload", "check", "running", "batch", "confirm_timeout")
 
 
@@ -162,7 +164,7 @@ def _web(section: Section) -> Web:
         confirm_timeout=section.number("confirm_timeout", 30),
     )
     for key, url in (("check", web.check), ("running", web.running)):
-        if url is not None and not re.match(r"https?://", url):
+        if url is not None and not _URL.match(url):
             section.problem(key, "must be a URL such as http://127.0.0.1:8000/health")
     section.close()
     return web
@@ -208,7 +210,7 @@ def _cdn(section: Section) -> Cdn | None:
         distribution_id=section.text("distribution_id"),
         domain=section.optional_text("domain"),
         wait=section.number("wait", 600, least=0),
-        endpoint_url=section.optional_text("endpoint_url"),
+        endpoint_url=read_endpoint(section),
         timeout=section.number("timeout", 10),
     )
     if cdn.domain and not re.fullmatch(r"(https?://)?[\w.-]+(:\d{1,5})?/?", cdn.domain, re.ASCII):
@@ -226,8 +228,10 @@ def _probe(section: Section) -> Probe:
         timeout=section.number("timeout", 10),
     )
     for at, page in enumerate(probe.pages):
-        if not re.match(r"https?://", page):
+        if not _URL.match(page):
             section.problem(f"pages[{at}]", "must be a whole URL: https://shop.example.com/")
+    if probe.origin is not None and not _BASE.fullmatch(probe.origin):
+        section.problem("origin", "must be a URL such as http://{address} or http://{address}:8080")
     section.close()
     return probe
 
@@ -248,7 +252,7 @@ def _budget(section: Section) -> Budget:
 
 def _notify(section: Section) -> Notify:
     webhook = section.optional_text("webhook")
-    if webhook is not None and not re.match(r"https?://|\$[A-Za-z_][A-Za-z0-9_]*$", webhook):
+    if webhook is not None and not re.match(rf"{_URL.pattern}|\$[A-Za-z_][A-Za-z0-9_]*$", webhook):
         section.problem("webhook", "must be a URL, or $NAME of a variable that holds one")
     section.close()
     return Notify(webhook)

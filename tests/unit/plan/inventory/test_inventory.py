@@ -430,6 +430,34 @@ MORE = [
         "probe.pages[0] (line 6): must be a whole URL: https://shop.example.com/",
     ),
     (
+        'probe: {origin: "127.0.77.2:23202"}',
+        "probe.origin (line 6): must be a URL such as http://{address} or http://{address}:8080",
+    ),
+    (
+        'probe: {origin: "{address}"}',
+        "probe.origin (line 6): must be a URL such as http://{address} or http://{address}:8080",
+    ),
+    (
+        'probe: {origin: "http://"}',
+        "probe.origin (line 6): must be a URL such as http://{address} or http://{address}:8080",
+    ),
+    (
+        'probe: {origin: "http://{address}?x"}',
+        "probe.origin (line 6): must be a URL such as http://{address} or http://{address}:8080",
+    ),
+    (
+        "web: {check: 'http://'}",
+        "web.check (line 6): must be a URL such as http://127.0.0.1:8000/health",
+    ),
+    (
+        "cdn: {distribution_id: E2, endpoint_url: minio}",
+        "cdn.endpoint_url (line 6): must be a URL such as https://minio.example.com:9000",
+    ),
+    (
+        "notify: {webhook: 'https://'}",
+        "notify.webhook (line 6): must be a URL, or $NAME of a variable that holds one",
+    ),
+    (
         "build: {phases: [collectstatics]}",
         'build.phases[0] (line 6): "collectstatics" is not a build phase '
         "(did you mean `collectstatic`?); the build phases are " + ", ".join(BUILD_PHASES),
