@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # what is done where a phase, or the project, gives another thing than it gave of the same
 REBUILD = "deploy with --rebuild until it does, and report what it reads"
 
+# how the system says why a program does not start (strerror of EACCES and ENOENT)
+_DENIED, _ABSENT = "Permission denied", "No such file"
+
 
 def refuse_another_answer(
     project: ProjectOnHost, question: str, known: object, answer: object
@@ -45,18 +48,9 @@ def failure(project: ProjectOnHost, text: str, ran: Ran) -> BuildError:
     """
     where = f"{project.host.name}: {project.path}"
     environment = project.host.environment
-    if ran.code == 127 and ran.output.startswith(f"{project.path}:"):
-        return BuildError(
-            f"there is no folder {project.path}",
-            where=project.host.name,
-            mend="check the project out there, or correct project.path in the inventory",
-        )
-    if ran.code == 127 and ran.output.startswith(f"{project.python}:"):
-        return BuildError(
-            f"the project's Python {project.python} cannot be started there",
-            where=project.host.name,
-            mend="make the virtual environment there, or correct project.python in the inventory",
-        )
+    for path, cannot_start in ((project.path, _no_folder), (project.python, _no_python)):
+        if ran.code == 127 and ran.output.startswith(f"{path}: "):
+            return cannot_start(project, ran.output.removeprefix(f"{path}: ").strip())
     if ran.timed_out:
         limit = environment.ssh.command_timeout
         return BuildError(
@@ -66,7 +60,47 @@ def failure(project: ProjectOnHost, text: str, ran: Ran) -> BuildError:
         )
     shown = "".join(f"\n    {line}" for line in failures.shown(ran.output))
     return BuildError(
-        f"{text} failed with exit code {ran.code}:{shown}",
+        f"{text} failed with exit code {ran.code}"
+        + (f":{shown}" if shown else " and printed nothing"),
         where=where,
         mend=failures.cure(ran.output, project.path, ran.code),
     )
+
+
+def _no_folder(project: ProjectOnHost, why: str) -> BuildError:
+    path = project.path
+    if why.startswith(_DENIED):
+        return BuildError(
+            f"the folder {path} cannot be entered there: {why}",
+            where=project.host.name,
+            mend=f"let {_user(project)} enter it and each folder above it; which one is closed is shown there by: "
+            f"namei -l {path}",
+        )
+    return BuildError(
+        f"there is no folder {path}",
+        where=project.host.name,
+        mend="check the project out there, or correct project.path in the inventory",
+    )
+
+
+def _no_python(project: ProjectOnHost, why: str) -> BuildError:
+    """Return that the interpreter cannot start; why is told, unless it is simply not there."""
+    python = project.python
+    what = f"the project's Python {python} cannot be started there"
+    if why.startswith(_ABSENT):
+        mend = "make the virtual environment there, or correct project.python in the inventory"
+    else:
+        what += f": {why}"
+        mend = f"see there what {python} --version says"
+    if why.startswith(_DENIED):
+        mend = (
+            "add EXEC: to the rule of ssh.become in sudoers"
+            if "noexec" in why
+            else f"let {_user(project)} run it; the file or folder that is closed, also where a link leads, is "
+            f"shown there by: namei -l {python}"
+        )
+    return BuildError(what, where=project.host.name, mend=mend)
+
+
+def _user(project: ProjectOnHost) -> str:
+    return str(project.host.hello["user"])
