@@ -36,6 +36,7 @@ class FabStaticError(Exception):
     """
 
     exit_code = FAILED  # with which a task ends, where the release is not live
+    is_refusal = False  # a host or bucket was reached, and answered that it cannot
 
     def __init__(self, what: str, *, where: str, mend: str, instead: str | None = None) -> None:
         super().__init__(what)
@@ -43,6 +44,13 @@ class FabStaticError(Exception):
         self.where = where
         self.mend = mend
         self.instead = instead
+
+    def told(self, host: str) -> str:
+        """Return what happened, with the place where a host refuses; its own name stands before that."""
+        name, _, place = self.where.partition(": ")
+        if self.is_refusal and name == host and place and place not in self.what:
+            return f"{self.what}: {place}"
+        return self.what
 
     def __str__(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  mend:  {self.mend}"
@@ -78,8 +86,6 @@ class DeployLockedError(FabStaticError):
 
 class RemoteError(FabStaticError):
     """A host cannot be reached, or refused a request."""
-
-    is_refusal = False  # it was reached, and answered that it cannot
 
 
 class CdnError(FabStaticError):

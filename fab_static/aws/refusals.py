@@ -22,6 +22,8 @@ class UnansweredError(CdnError):
 class RefusedError(CdnError):
     """S3 answered no; `code` is S3's own word for why."""
 
+    is_refusal = True
+
     def __init__(self, what: str, *, where: str, mend: str, code: str, status: int) -> None:
         super().__init__(what, where=where, mend=mend)
         self.code = code

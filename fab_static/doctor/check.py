@@ -50,7 +50,7 @@ def _whole(where: str, what: str, look: Callable[[], Iterable[Finding]]) -> Iter
     try:
         yield from look()
     except FabStaticError as error:
-        yield bad(where, what, error.what, error.mend)
+        yield bad(where, what, error.told(where), error.mend)
 
 
 def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts]]:
@@ -62,7 +62,8 @@ def _of_hosts(deploy: Deployment) -> tuple[list[Finding], dict[RemoteHost, Facts
         findings += ways.get(host, [])
         if host in failures:
             error = failures[host]
-            findings.append(bad(host.name, "SSH", told_of(error, host.name), error.mend))
+            what = "deploy_to" if error.is_refusal else "SSH"  # it answers, and cannot look there
+            findings.append(bad(host.name, what, told_of(error, host.name), error.mend))
         else:
             findings += answers[host][0]
     return findings, {host: facts for host, (_, facts) in answers.items() if facts is not None}
@@ -73,14 +74,17 @@ def _of_signers(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding
     told, unasked = deploy.fleet.attempt(hosts, lambda host: of_signers(deploy, host))
     findings += [finding for some in told.values() for finding in some]
     return findings + [
-        bad(host.name, "signatures", one.what, one.mend) for host, one in unasked.items()
+        bad(host.name, "signatures", one.told(host.name), one.mend) for host, one in unasked.items()
     ]
 
 
 def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Finding]:
     asked = [host for host in deploy.hosts("build", "web") if host in reached]
     _, broken = deploy.fleet.attempt(asked, deploy.facts)
-    findings = [bad(host.name, "project", error.what, error.mend) for host, error in broken.items()]
+    findings = [
+        bad(host.name, "project", error.told(host.name), error.mend)
+        for host, error in broken.items()
+    ]
     whole = [host for host in asked if host not in broken]
     for host in whole:
         if "build" in host.roles:
@@ -100,4 +104,6 @@ def _of_projects(deploy: Deployment, reached: Container[RemoteHost]) -> list[Fin
 def _of_origins(deploy: Deployment, hosts: Sequence[RemoteHost]) -> list[Finding]:
     served, unasked = deploy.fleet.attempt(hosts, lambda host: origin_doctor.check(deploy, host))
     findings = [finding for some in served.values() for finding in some]
-    return findings + [bad(host.name, "nginx", one.what, one.mend) for host, one in unasked.items()]
+    return findings + [
+        bad(host.name, "nginx", one.told(host.name), one.mend) for host, one in unasked.items()
+    ]

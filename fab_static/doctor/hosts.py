@@ -32,7 +32,7 @@ def of_host(host: RemoteHost) -> tuple[list[Finding], Facts | None]:
     except RemoteError as error:
         if not error.is_refusal:
             raise
-        return [*found, bad(host.name, "deploy_to", error.what, error.mend)], None
+        return [*found, bad(host.name, "deploy_to", error.told(host.name), error.mend)], None
     return found, facts
 
 

@@ -34,4 +34,4 @@ def of_way(host: RemoteHost) -> list[Finding]:
 def told_of(error: FabStaticError, host: str) -> str:
     """Return what a failure says, with the hop where it happened."""
     hop = error.where.removeprefix(host).strip(" ()").replace(") (", ", ")
-    return f"{error.what}, at {hop}" if "host " in hop or "gateway " in hop else error.what
+    return f"{error.what}, at {hop}" if "host " in hop or "gateway " in hop else error.told(host)

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fab_static.errors import FabStaticError, RemoteError
+from fab_static.errors import CdnError, FabStaticError, RemoteError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.locking import holder_of, keeps_lock
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wire.answers import State, Verified
 from fab_static.remote import Question, RemoteHost
 
-# what is told of a host that does not answer
-_UNREACHED = {
-    "reachable": False,
+# what is told of a host that does not answer, or refuses to
+_UNKNOWN = {
     "live": None,
     "previous": None,
     "provisional": False,
@@ -33,7 +32,8 @@ Asked = tuple[dict[str, Any], str | None]  # what a host says, and the SHA-256 o
 def status(deploy: Deployment) -> dict[str, Any]:
     """Return what is live on each host, whether it is whole, and who holds the lock.
 
-    A host that cannot be reached is reported, not raised. `missing` and `changed` count files of the
+    A host that cannot be reached is reported, not raised; one that refuses is `reachable`, with its `error`.
+    `missing` and `changed` count files of the
     live release that are not as they were sealed, by size and time; only `verify` reads their bytes.
     """
     known, failures = deploy.fleet.attempt(deploy.hosts(), lambda host: _asked(deploy, host))
@@ -47,7 +47,7 @@ def status(deploy: Deployment) -> dict[str, Any]:
             f"{host.name}: release.json of {release} differs from the one on other hosts; mend it: "
             f"fab {deploy.environment.name} rollback --to {release} --repair"
         )
-    answers |= {host: {**_UNREACHED, "error": why.what} for host, why in failures.items()}
+    answers |= {host: _failed(host, why) for host, why in failures.items()}
     hosts = [
         {"host": host.name, "roles": list(host.roles), **answers[host]} for host in deploy.hosts()
     ]
@@ -120,13 +120,22 @@ def _by_record(deploy: Deployment, asked: Asked) -> Asked:
         return {**answer, **found, **digests}, deploy.seals.sha256(release)
     except FabStaticError as error:
         # the record alone says what is live there, and hosts do not disagree with what nobody knows
-        return {**_UNREACHED, "error": error.what}, None
+        return _failed(deploy.build, error), None
+
+
+def _failed(host: RemoteHost, error: FabStaticError) -> dict[str, Any]:
+    return {**_UNKNOWN, "reachable": _answers(error), "error": error.told(host.name)}
+
+
+def _answers(error: FabStaticError) -> bool:
+    """Tell whether a host or bucket was reached, though it did not say what was asked."""
+    return error.is_refusal or not isinstance(error, RemoteError | CdnError)
 
 
 def _is_settled(hosts: Sequence[Mapping[str, Any]], origins: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether no flip waits for its end."""
     return not any(one["provisional"] for one in hosts) and all(
-        one["reachable"] and not one["pending"] for one in origins
+        not one["error"] and not one["pending"] for one in origins
     )
 
 
@@ -193,7 +202,7 @@ def _origin(deploy: Deployment, reached: Mapping[RemoteHost, Any]) -> dict[str, 
             visible = origin.visible(release)
             found["missing"] = len(manifest.lacks((*hidden(release), *visible)))
     except FabStaticError as error:
-        return {**found, "error": error.what}
+        return {**found, "reachable": _answers(error), "error": error.what}
     is_there = {"origin": origin.name, "reachable": True}
     return {**found, **is_there, "live": manifest.release, "pending": manifest.pending}
 
@@ -212,11 +221,11 @@ def lock_holder(deploy: Deployment) -> dict[str, Any] | None:
 
 
 def agreement(answer: Mapping[str, Any]) -> Literal["agreed", "silent", "disagree"]:
-    """Tell from a status whether all agree, whether some only cannot be reached, or whether they disagree."""
+    """Tell from a status whether all agree, whether some only do not say what is live, or whether they disagree."""
     if answer["agreed"]:
         return "agreed"
     members = (*answer["hosts"], *answer["origins"])
-    reached = [one for one in members if one["reachable"]]
+    reached = [one for one in members if one["reachable"] and not one.get("error")]
     unsure = any(one.get("provisional") or one.get("pending") for one in reached)
     alike = len({one["live"] for one in reached}) <= 1 and not unsure
     return "silent" if alike else "disagree"

@@ -47,14 +47,20 @@ def _show_hosts(terminal: Terminal, hosts: Sequence[Mapping[str, Any]]) -> None:
             (
                 host["host"],
                 " ".join(host["roles"]),
-                host["live"] or ("-" if host["reachable"] else "unreachable"),
-                *(str(host[name]) if host["reachable"] else "-" for name in ("missing", "changed")),
+                host["live"] or _no_release(host),
+                *("-" if host["error"] else str(host[name]) for name in ("missing", "changed")),
                 (host["offline_manifest_sha256"] or "-")[:8],
                 (host["versions_sha256"] or "-")[:8],
             )
             for host in hosts
         ],
     )
+
+
+def _no_release(host: Mapping[str, object]) -> str:
+    if not host["reachable"]:
+        return "unreachable"
+    return "unknown" if host["error"] else "-"
 
 
 def _show_origin(terminal: Terminal, origin: Mapping[str, Any]) -> None:
@@ -80,44 +86,54 @@ def _show_what_to_do(terminal: Terminal, status: Mapping[str, Any]) -> None:
     name = status["environment"]
     if damaged:
         terminal.text(f"{', '.join(damaged)}: not as sealed; mend it with: fab {name} deploy")
-    silent = _silent(status)
+    silent, refusing = _unknown(status)
     if silent:
         terminal.text(
             f"see why {listed(silent)} cannot be reached: fab {name} check; what it missed, the next "
             "deploy or rollback gives it"
         )
-    if not status["agreed"] and (not silent or len(_live_on(status)) > 1):
+    if refusing:
+        terminal.text(f"see what mends {listed(refusing)}: fab {name} check")
+    is_unknown = silent or refusing
+    if not status["agreed"] and (not is_unknown or len(_live_on(status)) > 1):
         terminal.text(f"bring the hosts together with: fab {name} rollback, or fab {name} deploy")
 
 
 def _what_is_live(status: Mapping[str, Any], without: Sequence[str]) -> str:
     """Return in words what is live where, and which hosts did not answer."""
-    live, silent = _live_on(status), _silent(status)
+    live, (silent, refusing) = _live_on(status), _unknown(status)
     if status["agreed"]:
         name = next(iter(live))
         where = f"on all hosts except {listed(without)}" if without else "on every host"
         where += " and in the bucket" if status["origins"] else ""
         return "nothing is live yet" if name == NOTHING else f"live is {name} {where}"
     words = "; ".join(f"{name} on {listed(some)}" for name, some in live.items())
-    if len(live) == 1 and not silent:
+    if len(live) == 1 and not (silent or refusing):
         words = f"live is {words}, and not for good: a flip has not ended"
     elif words:
         words = f"live is {words}"
     if len(live) > 1:
         words = f"{DISAGREE}: {words}"
-    unreached = [f"{listed(silent)} cannot be reached"] if silent else []
-    return "; ".join(filter(None, [words, *unreached]))
+    unreached = f"{listed(silent)} cannot be reached" if silent else ""
+    unknown = f"what is live on {listed(refusing)} is unknown" if refusing else ""
+    return "; ".join(filter(None, [words, unreached, unknown]))
 
 
 def _live_on(status: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the releases that are live, each with the hosts and buckets that answered so."""
     found: dict[str, list[str]] = {}
     for one in (*status["hosts"], *status["origins"]):
-        if one["reachable"]:
+        if one["reachable"] and not one["error"]:
             found.setdefault(one["live"] or NOTHING, []).append(one.get("host") or one["origin"])
     return found
 
 
-def _silent(status: Mapping[str, Any]) -> list[str]:
-    members = (*status["hosts"], *status["origins"])
-    return [one.get("host") or one["origin"] for one in members if not one["reachable"]]
+def _unknown(status: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the hosts and buckets that cannot be reached, and those that answer and do not say what is live."""
+    silent: list[str] = []
+    refusing: list[str] = []
+    for one in (*status["hosts"], *status["origins"]):
+        if one["error"] or not one["reachable"]:
+            some = refusing if one["reachable"] else silent
+            some.append(one.get("host") or one["origin"])
+    return silent, refusing

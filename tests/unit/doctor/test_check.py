@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -158,3 +158,18 @@ def test_hosts_that_share_a_folder_are_named_together(doctor: Doctor) -> None:
     assert [one for one in doctor.found() if not one["ok"]] == [
         bad("edge1", "deploy_to", "edge1, web1 and web2 share a folder", check.sharing.MEND)
     ]
+
+
+def test_a_host_that_refuses_has_no_fault_of_ssh_and_names_the_place(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check` said "SSH: permission denied", of which folder nobody knew."""
+
+    def refuse(host: Host) -> NoReturn:
+        error = RemoteError("permission denied", where=f"{host.name}: /srv/shop", mend="open it")
+        error.is_refusal = True
+        raise error
+
+    monkeypatch.setattr(check, "of_host", refuse)
+    found = [one for one in doctor.found() if one["where"] == "web1" and not one["ok"]]
+    assert found == [bad("web1", "deploy_to", "permission denied: /srv/shop", "open it")]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from fab_static.aws.refusals import RefusedError
+from fab_static.errors import CdnError, FabStaticError, ManifestError, RemoteError
 from fab_static.host.agent.disk import point
 from fab_static.host.agent.lock import abandon_lock
 from fab_static.looking.status import agreement, status
+from fab_static.phases.run.publication import Publication
+from fab_static.plan.inventory import S3
 from fab_static.plan.wire import verbs
 from tests.unit.site import NEW, OLD, ScriptedHost, Site, flip_provisionally, taken
 
@@ -77,6 +81,49 @@ def test_a_host_that_is_down_is_reported_and_the_others_are_told(site: Site) -> 
     assert of(found, "edge2")["error"] == "the connection was cut (the connection ended)"
     assert {one["live"] for one in found["hosts"] if one["reachable"]} == {NEW}
     assert (found["agreed"], found["live"], agreement(found)) == (False, None, "silent")
+
+
+def test_a_host_that_refuses_was_reached_and_says_where_and_why(site: Site) -> None:
+    """DESIGN: 5 is for hosts that disagree; of this one nobody knows what is live."""
+
+    def refuse() -> NoReturn:
+        error = RemoteError("permission denied", where="edge2: /srv/shop", mend="open it")
+        error.is_refusal = True
+        raise error
+
+    site.hosts["edge2"].before["state"] = refuse
+    found, _ = told(site)
+    one = of(found, "edge2")
+    assert (one["reachable"], one["live"]) == (True, None)
+    assert one["error"] == "permission denied: /srv/shop"
+    assert (found["agreed"], found["live"], agreement(found)) == (False, None, "silent")
+
+
+@pytest.mark.parametrize(
+    ("error", "reachable"),
+    [
+        (
+            RefusedError("no", where="s3://b", mend="", code="SignatureDoesNotMatch", status=403),
+            True,
+        ),
+        (ManifestError("the prefix belongs to blog", where="s3://b", mend=""), True),
+        (CdnError("S3 cannot be reached", where="s3://b", mend=""), False),
+    ],
+)
+def test_a_bucket_that_refuses_was_reached(
+    site: Site, monkeypatch: pytest.MonkeyPatch, error: FabStaticError, reachable: bool
+) -> None:
+    def read(_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(Publication, "read", read)
+    deploy = site.session._deployment()
+    object.__setattr__(deploy.environment, "origin", S3(bucket="b"))
+    deploy.show = SimpleNamespace(warn=print)  # type: ignore[assignment]
+    found = status(deploy)
+    (bucket,) = found["origins"]
+    assert (bucket["reachable"], bucket["error"]) == (reachable, error.what)
+    assert (found["agreed"], agreement(found)) == (False, "silent")
 
 
 def test_without_the_build_host_nobody_knows_who_holds_the_lock(site: Site) -> None:

@@ -130,3 +130,36 @@ def test_status_tells_of_a_bucket_what_is_live_there_and_what_a_broken_flip_left
         line for line in told.splitlines() if "not as sealed" in line
     )
     assert "s3://gone/: there is no bucket" in told
+
+
+def test_status_of_a_host_that_answers_and_refuses_says_what_it_says():
+    """It was "unreachable", and a deploy was said to give it what it missed."""
+    host = STATUS["hosts"][0]
+    closed = {**host, "host": "web1", "live": None, "error": "permission denied: /srv/blog"}
+    terminal, stream = shown()
+    show_status(terminal, {**STATUS, "agreed": False, "live": None, "hosts": [host, closed]})
+    text = stream.getvalue()
+    assert text.startswith(
+        f"shop production: live is {host['live']} on edge1; what is live on web1 is unknown\n"
+    )
+    assert re.search(r"^web1 +static +unknown +- +- ", text, re.M)
+    assert "web1: permission denied: /srv/blog\n" in text
+    assert "see what mends web1: fab production check\n" in text
+    assert not re.search("reach|missed|bring the hosts together", text)
+
+
+def test_status_of_a_bucket_that_refuses_does_not_say_that_it_cannot_be_reached():
+    bucket = {
+        "origin": "s3://shop/",
+        "reachable": True,
+        "live": None,
+        "pending": None,
+        "missing": 0,
+        "error": "SignatureDoesNotMatch",
+    }
+    terminal, stream = shown()
+    show_status(terminal, {**STATUS, "agreed": False, "live": None, "origins": [bucket]})
+    text = stream.getvalue()
+    assert "; what is live on s3://shop/ is unknown\n" in text
+    assert "s3://shop/: SignatureDoesNotMatch\n" in text
+    assert "reached" not in text
