@@ -16,11 +16,24 @@ from fab_static.phases.run.settings import reads_offline_manifest
 from fab_static.plan.build_order import command_missing
 from fab_static.plan.inventory import Build, expand_url
 from fab_static.plan.wire import asks, questions, verbs
+from fab_static.plan.wording import counted
 from fab_static.remote import RemoteHost
 
 # threaded compress lost blocks before: django-compressor issue 1291
 COMPRESSOR_WITHOUT_RACES = (4, 6)
 NODE_AT_LEAST = 16
+# the folders of a static root that cannot be changed; where it is not there, the one that it cannot be made in
+_CLOSED = """
+there=$1
+until [ -e "$there" ] || [ "$there" = / ]; do there=$(dirname "$there"); done
+if [ "$there" = "$1" ]; then
+    find -H "$1" -type d -exec sh -c '
+        for one; do [ -r "$one" ] && [ -w "$one" ] && [ -x "$one" ] || echo "$one"; done
+    ' sh {} +
+else
+    [ -d "$there" ] && [ -w "$there" ] && [ -x "$there" ] || echo "$there"
+fi 2>/dev/null
+"""
 
 
 def of_build(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
@@ -83,9 +96,12 @@ def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
     facts = deploy.facts(host)
     state, _ = host.ask(verbs.STATE)
     deploy.journal, _ = Journal.read(host, state["journal"], is_ours=state["journal_is_ours"])
-    wrong = list(static_root.faults(deploy))
-    for error in wrong:
-        yield bad(host.name, "STATIC_ROOT", error.what, error.mend)
+    wrong = [
+        bad(host.name, "STATIC_ROOT", error.what, error.mend)
+        for error in static_root.faults(deploy)
+    ]
+    wrong += _closed(host, facts["static_root"])
+    yield from wrong
     if not wrong:
         yield good(host.name, "STATIC_ROOT", f"{facts['static_root']} holds nothing else")
     ignored = facts["ignored_storage"]
@@ -97,6 +113,21 @@ def _static_root(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:
             f"{facts['storage']['class']}, and not {ignored}",
             f'set STORAGES = {{"staticfiles": {{"BACKEND": "{ignored}"}}, …}}',
         )
+
+
+def _closed(host: RemoteHost, root: str | None) -> Iterator[Finding]:
+    """Yield that a build cannot change the static root: it is another account's, say."""
+    if not root:
+        return
+    user = host.hello["user"]
+    closed = host.run(["sh", "-c", _CLOSED, "sh", root]).output.splitlines()
+    if closed and len(root) > len(closed[0]):
+        what = f"{user} may not make {root}: {closed[0]} cannot be written"
+        yield bad(host.name, "STATIC_ROOT", what, f"sudo install -d -o {user} {root}")
+    elif closed:
+        some = f"{counted(len(closed), 'folder')} there, such as {', '.join(closed[:3])}"
+        what = f"{user} may not read and write in {some}"
+        yield bad(host.name, "STATIC_ROOT", what, f"sudo chown -R {user} {root}")
 
 
 def _strace(deploy: Deployment, host: RemoteHost) -> Iterator[Finding]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,13 +48,14 @@ class Machine:
         self.brotli = Ran(0, "brotli 1.1.0\n")
         self.zstd = Ran(127, "")
         self.strace = Ran(7, "")
+        self.closed = Ran(0, "")
+        self.hello = {"user": "deploy"}
         self.answer = "200"
         self.asked: list[Any] = []
 
     def run(self, command: list[str], **_: object) -> Ran:
-        return {"brotli": self.brotli, "zstd": self.zstd, "strace": self.strace}.get(
-            command[0], self.node
-        )
+        known = {"brotli": self.brotli, "zstd": self.zstd, "strace": self.strace, "sh": self.closed}
+        return known.get(command[0], self.node)
 
     def ask(self, verb: Any, request: Any = None) -> Any:
         self.asked.append(request)
@@ -216,6 +222,62 @@ def test_a_static_root_that_a_build_would_refuse_is_found(faults: list[BuildErro
     found = of_build(Machine("build1"))
     assert bad("build1", "STATIC_ROOT", "it holds notes.txt", "move it away") in found
     assert [one["ok"] for one in found if one["subject"] == "STATIC_ROOT"] == [False]
+
+
+def test_a_static_root_that_a_build_cannot_change_is_found() -> None:
+    """`check` said that all is well, and collectstatic could not write."""
+    machine = Machine("build1")
+    root = FACTS["static_root"]
+    machine.closed = Ran(0, f"{root}/CACHE\n")
+    found = [one for one in of_build(machine) if one["subject"] == "STATIC_ROOT"]
+    what = f"deploy may not read and write in 1 folder there, such as {root}/CACHE"
+    assert found == [bad("build1", "STATIC_ROOT", what, f"sudo chown -R deploy {root}")]
+    machine.closed = Ran(0, "/srv/shop\n")
+    found = [one for one in of_build(machine) if one["subject"] == "STATIC_ROOT"]
+    what = f"deploy may not make {root}: /srv/shop cannot be written"
+    assert found == [bad("build1", "STATIC_ROOT", what, f"sudo install -d -o deploy {root}")]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that any account may enter: pytest's own are closed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def closed(root: Path) -> list[str]:
+    """Return what the host's own shell says, asked by an account that is not root."""
+    who: dict[str, Any] = {"user": 65534} if os.geteuid() == 0 else {}
+    words = ["sh", "-c", project._CLOSED, "sh", str(root)]
+    return subprocess.run(words, **who, capture_output=True, text=True, check=False).stdout.split()
+
+
+def made(folder: Path, mode: int) -> Path:
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+    folder.chmod(mode)
+    return folder
+
+
+def test_the_host_names_the_folders_that_are_closed(open_folder: Path) -> None:
+    root = made(open_folder / "static", 0o755)
+    made(root / "css", 0o755)
+    assert closed(root) == []
+    cache = made(root / "CACHE", 0o755)
+    made(cache / "js", 0o555)
+    cache.chmod(0o555)
+    assert closed(root) == [str(cache), str(cache / "js")]
+    (open_folder / "link").symlink_to(root)
+    assert closed(open_folder / "link") == [
+        f"{open_folder}/link/CACHE",
+        f"{open_folder}/link/CACHE/js",
+    ]
+    assert closed(root / "css" / "new" / "static") == []
+    assert closed(cache / "new" / "static") == [str(cache)]
+    cache.chmod(0o755)
 
 
 def test_the_static_root_is_judged_by_the_journal_that_the_host_has_now() -> None:
