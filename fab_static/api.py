@@ -206,6 +206,7 @@ class Session(Looking):
         deploy = self._deployment(without=without)
         with self._told(deploy, "activate", wait_seconds):
             release = deploy.current_release().id
+            choosing.tell_of_later_builds(deploy)
             names = choosing.shipped_first(deploy, release, ("verify", *GO_LIVE))
             with deploy.timeline.phase("check"):
                 check(deploy, names)

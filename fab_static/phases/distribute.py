@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
-from fab_static.errors import FabStaticError, RemoteError, expected
+from fab_static.errors import FabStaticError, ReleaseError, RemoteError, expected
 from fab_static.host.agent.protocol import RECORD
 from fab_static.host.agent.taking import holds_copies
 from fab_static.phases.run.deployment import Deployment
@@ -24,6 +24,7 @@ from fab_static.phases.run.record_here import keep_whole, save
 from fab_static.phases.verify import to_verify
 from fab_static.plan.publication import Item, hidden, object_item
 from fab_static.plan.release import Release
+from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import asks, verbs
 from fab_static.plan.wording import counted
 from fab_static.remote import CANCEL_SECONDS, RemoteHost, deflated, together
@@ -39,14 +40,36 @@ def distribute(deploy: Deployment) -> None:
     Only objects that a host lacks go out. They are read once, and streamed to all that need them. With
     `distribute: {via: s3}` the build host puts them into the bucket once, and each host fetches them from there.
 
-    Needs: a sealed release.
+    Needs: a sealed release; as a task of its own, one that was sealed after the last build phase.
     Leaves: releases/<id> and its pool entries on every host, and in the bucket all but what the flip
         writes; nothing that is live has changed.
     If it fails: every failing host is named; what arrived whole is kept, and not sent again.
     """
-    ship(deploy, deploy.current_release(), deploy.holders)
+    release = deploy.current_release()
+    if deploy.by_itself:
+        _refuse_unsealed(deploy, release)
+    ship(deploy, release, deploy.holders)
     _catch_up(deploy, deploy.holders)
     save(deploy)
+
+
+def _refuse_unsealed(deploy: Deployment, release: Release) -> None:
+    """Refuse to send a release while what was built since is not sealed: it would be taken for that.
+
+    Raises:
+        ReleaseError: which phases ran since, and the words that seal what they made.
+    """
+    later = deploy.journal.after_seal(deploy.phases)
+    if not later:
+        return
+    words = " ".join(map(task_name, (*deploy.journal.stale(deploy.phases, deploy.order), "seal")))
+    name = deploy.environment.name
+    raise ReleaseError(
+        f"release {release.id} was sealed before {', '.join(later)} ran, so it does not hold what that made",
+        where=f"{deploy.build.name}: {deploy.build.layout.deploy_to}/journal.json",
+        mend=f"seal first: fab {name} {words} distribute; or build, ship and go live: fab {name} deploy --resume",
+        instead=f"{words} distribute",
+    )
 
 
 def _catch_up(deploy: Deployment, holders: Sequence[Holder]) -> None:

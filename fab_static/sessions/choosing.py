@@ -46,6 +46,17 @@ def to_resume(deploy: Deployment) -> tuple[str, ...]:
     return shipped_first(deploy, str(journal.release), ("verify", *GO_LIVE)) if was_left_out else ()
 
 
+def tell_of_later_builds(deploy: Deployment) -> None:
+    """Warn where build phases ran since the release at hand was sealed: it goes live without what they made."""
+    later = deploy.journal.after_seal(deploy.phases)
+    if later:
+        name = deploy.environment.name
+        deploy.show.warn(
+            f"{deploy.current_release().id} goes live. It was sealed before {', '.join(later)} ran, and does "
+            f"not hold what that made; to go live with that: fab {name} deploy --resume"
+        )
+
+
 def shipped_first(deploy: Deployment, release: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the phases, and `distribute` before them where a host lacks the release: it was left out, or is new."""
     lacks = any(release not in state["releases"] for state in deploy.states.values())

@@ -196,6 +196,12 @@ class Journal:
         """Return the build phases that must run before a release can be sealed, in order."""
         return build_order.stale(self.ran, configured, order)
 
+    def after_seal(self, configured: Sequence[str]) -> tuple[str, ...]:
+        """Return the build phases that ran since the release at hand was sealed: what they made is not in it."""
+        ran = self.ran
+        last = ran.get("seal")
+        return tuple(name for name in configured if last is not None and ran.get(name, 0) > last)
+
     def base_of(self, phase: str, configured: Sequence[str], order: Sequence[str]) -> str | None:
         """Return the phase whose static root this one works on: the last before it that is not stale.
 

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from fab_static.errors import BuildError, FabStaticError, ManifestError, ReleaseError
+from fab_static.phases.distribute import distribute
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.seal import seal
 from fab_static.plan.release import Release
+from fab_static.sessions import choosing
 from tests.unit.phases.conftest import BLOCK
 from tests.unit.site import NEW, Site, file_of
 
@@ -133,6 +135,42 @@ def test_a_build_that_is_not_whole_is_refused_with_the_words_that_mend_it(
         "  mend:  run what is stale: fab staging deploy --resume, or fab staging compress seal"
     )
     assert error.instead == "compress seal"
+
+
+def test_what_was_built_since_the_seal_is_not_passed_over_when_a_release_is_sent(
+    shop: Site, build: Build
+) -> None:
+    """`compress distribute` sent the release from before, and said that every host has it."""
+    deploy = build()
+    release = sealed(deploy)
+    deploy.by_itself = True
+    distribute(deploy)
+    build("resource_static", deploy=deploy)
+    with pytest.raises(ReleaseError) as caught:
+        distribute(deploy)
+    assert str(caught.value) == (
+        f"release {release.id} was sealed before resource_static ran, so it does not hold what that made\n"
+        f"  where: build1: {shop.folder}/build1/journal.json\n"
+        "  mend:  seal first: fab staging compress seal distribute; or build, ship and go live: "
+        "fab staging deploy --resume"
+    )
+    assert caught.value.instead == "compress seal distribute"
+    build("compress", deploy=deploy)
+    sealed(deploy)
+    distribute(deploy)
+
+
+def test_activate_says_what_the_release_at_hand_does_not_hold(shop: Site, build: Build) -> None:
+    deploy = build()
+    release = sealed(deploy)
+    choosing.tell_of_later_builds(deploy)
+    assert deploy.show.warned == []  # type: ignore[attr-defined]
+    build("compress", deploy=deploy)
+    choosing.tell_of_later_builds(deploy)
+    assert deploy.show.warned == [  # type: ignore[attr-defined]
+        f"{release.id} goes live. It was sealed before compress ran, and does not hold what that made; "
+        "to go live with that: fab staging deploy --resume"
+    ]
 
 
 def test_a_release_without_a_file_for_visitors_is_refused(shop: Site, build: Build) -> None:
