@@ -23,10 +23,8 @@ def read_environment(name: str, inventories: Path) -> Environment:
     known = environments(inventories)
     if name not in known:  # as the command line spells it
         name = next((one for one in known if spelled(one) == name), name)
-    for path in (inventories / f"{name}.yml", inventories / f"{name}.yaml"):
-        if path.exists():
-            break
-    else:
+    path = inventories / file_of(name, inventories)
+    if not path.exists():
         raise InventoryError(
             f'there is no environment "{name}"; there are: {", ".join(known) or "none yet"}',
             where=str(inventories),
@@ -47,6 +45,12 @@ def read_environment(name: str, inventories: Path) -> Environment:
             where=f"{path}: ssh",
             mend="set HOME, or write the whole paths of ssh.identity and ssh.known_hosts",
         ) from error
+
+
+def file_of(name: str, inventories: Path) -> str:
+    """Return the name of the file that describes an environment: staging.yml, or staging.yaml where only that is."""
+    is_yaml = not (inventories / f"{name}.yml").exists() and (inventories / f"{name}.yaml").exists()
+    return f"{name}.yaml" if is_yaml else f"{name}.yml"
 
 
 def own_phases(inventories: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fab_static import interruption
 from fab_static.errors import InventoryError
 from fab_static.plan.spelling import spelled
-from fab_static.sessions.environments import environments, read_environment
+from fab_static.sessions.environments import environments, file_of, read_environment
 from fab_static.tasks import first_line, names
 from fab_static.tasks.fabric_settings import with_given, with_passphrase
 
@@ -36,6 +36,12 @@ def spell() -> Callable[[str], str]:
 def environment_words() -> list[str]:
     """Return the names of environments, as their files have them and as their tasks do."""
     return [*ENVIRONMENTS, *map(spelled, ENVIRONMENTS)]
+
+
+def usable_words() -> list[str]:
+    """Return the words by which environments are chosen: each once, and none that is a task."""
+    words = dict.fromkeys(map(spelled, ENVIRONMENTS))
+    return [word for word in words if word not in TASK_WORDS]
 
 
 def chosen_session(show: Terminal) -> api.Session:
@@ -70,5 +76,5 @@ def _no_environment(inventories: Path) -> InventoryError:
     for name in known:
         if name not in usable:
             problem += f'; "{name}" is a task, and cannot be an environment'
-            mend += f"; rename {inventories / name}.yml"
+            mend += f"; rename {inventories / file_of(name, inventories)}"
     return InventoryError(problem, where="the command line", mend=mend)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import ParseError
 
 from fab_static.errors import InventoryError
-from fab_static.plan.spelling import spelled
 from fab_static.plan.wording import nearest
-from fab_static.tasks.chosen import ENVIRONMENTS
+from fab_static.tasks.chosen import usable_words
 from fab_static.tasks.ending import refuse, terminal_for
 
 if TYPE_CHECKING:
@@ -109,8 +108,9 @@ def problem(
     near = nearest(word, options if is_option else tasks, alike=ALIKE)
     what = f"an option of {task or 'fab'}" if is_option else "a task or an environment"
     guess = f"; did you mean `{near}`?" if near else ""
-    if not is_option and not near and ENVIRONMENTS:
-        guess = f"; the environments are {', '.join(map(spelled, ENVIRONMENTS))}"
+    usable = usable_words()
+    if not is_option and not near and usable:
+        guess = f"; the environments are {', '.join(usable)}"
     if near:
         mend = "fab " + shlex.join(_instead(one, word, near) for one in sys.argv[1:])
     elif not is_option:

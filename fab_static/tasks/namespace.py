@@ -16,7 +16,7 @@ from invoke.tasks import Task
 from fab_static.errors import InventoryError
 from fab_static.phases import EVERYTHING
 from fab_static.plan.spelling import spelled, task_name
-from fab_static.sessions.environments import environments, own_phases
+from fab_static.sessions.environments import environments, file_of, own_phases
 from fab_static.tasks import first_line, names
 from fab_static.tasks.beginning import init
 from fab_static.tasks.chosen import CHOSEN, ENVIRONMENTS, TASK_WORDS
@@ -84,13 +84,14 @@ def namespace_beside(folder: Path) -> Collection:
 
 
 def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str]]) -> Task[Any]:
+    same = alike.get(spelled(name), [])
+    files = " and ".join(file_of(one, inventories) for one in same or [name])
+
     def choose(c: Context) -> None:
         first_line.end()
-        same = alike.get(spelled(name), [])
         if same:
             error = InventoryError(
-                f"{' and '.join(f'{one}.yml' for one in same)} are one word on the command line: "
-                f"{spelled(name)}",
+                f"{files} are one word on the command line: {spelled(name)}",
                 where=str(inventories),
                 mend="rename one of them",
             )
@@ -101,7 +102,7 @@ def _environment_task(name: str, inventories: Path, alike: Mapping[str, list[str
             refuse(terminal_for({}, stream=sys.stderr, errors=None), error)
         CHOSEN.update(environment=name, inventories=inventories, given=given)
 
-    choose.__doc__ = f"Environment · inventories/{name}.yml"
+    choose.__doc__ = f"Environment · inventories/{files}" + (": rename one of them" if same else "")
     return Task(choose, name=spelled(name))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fab_static.errors import InventoryError
-from fab_static.sessions.environments import environments, read_environment
+from fab_static.sessions.environments import environments, file_of, read_environment
 
 INVENTORY = """\
 app: shop
@@ -27,6 +27,12 @@ def folder(tmp_path: Path) -> Path:
 def test_each_inventory_is_an_environment_but_not_the_example(folder: Path) -> None:
     assert environments(folder) == ["eu_west", "staging"]
     assert environments(folder / "none") == []
+
+
+def test_the_file_of_an_environment_has_the_ending_that_is_there(folder: Path) -> None:
+    names = ("staging", "eu_west", "none_yet")
+    files = [file_of(name, folder) for name in names]
+    assert files == ["staging.yml", "eu_west.yaml", "none_yet.yml"]
 
 
 @pytest.mark.parametrize("name", ["staging", "eu_west", "eu-west"])

@@ -105,3 +105,11 @@ def test_an_environment_is_known_by_both_spellings(
     assert {*chosen.environment_words()} == {"eu_west", "eu-west"}
     monkeypatch.setattr("sys.argv", ["fab", "static.eu-west", "static.deploy"])
     assert chosen.spell()("fab eu_west deploy") == "fab static.eu_west static.deploy"
+
+
+def test_an_environment_is_offered_once_and_never_as_the_name_of_a_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chosen, "ENVIRONMENTS", ["deploy", "my-env", "my_env", "staging"])
+    assert "deploy" in chosen.TASK_WORDS
+    assert chosen.usable_words() == ["my-env", "staging"]

@@ -69,6 +69,18 @@ def test_two_inventories_of_one_word_are_refused_when_either_is_asked_for(
     assert chosen.CHOSEN["environment"] == "staging"
 
 
+def test_the_list_of_tasks_names_the_files_that_are_there(folder: Path) -> None:
+    """With `my-env.yml` and `my_env.yml` it showed one, and `UP.yaml` as `UP.yml`."""
+    written(folder, "eu_west", "eu-west", "staging")
+    (folder / "inventories" / "UP.yaml").write_text("")
+    found = namespace_beside(folder)
+    assert [found[name].__doc__ for name in ("staging", "UP", "eu-west")] == [
+        "Environment · inventories/staging.yml",
+        "Environment · inventories/UP.yaml",
+        "Environment · inventories/eu-west.yml and eu_west.yml: rename one of them",
+    ]
+
+
 @pytest.mark.parametrize(
     ("fabfile", "inventories", "found"),
     [
