@@ -20,7 +20,7 @@ def read_origin(section: Section) -> S3 | None:
     """Return the bucket that visitors are served from, or None if hosts serve alone."""
     if not section.present:
         return None
-    endpoint_url = read_endpoint(section)
+    endpoint_url = _endpoint(section)
     place = _s3(section.section("s3", required=True), endpoint_url, is_origin=True)
     section.close()
     return place
@@ -31,7 +31,7 @@ def read_hub(section: Section, origin: S3 | None) -> S3 | None:
     via = section.choice("via", ("ssh", "s3"), "ssh")
     place = origin
     if section.has("bucket"):
-        place = _s3(section, read_endpoint(section), is_origin=False)
+        place = _s3(section, _endpoint(section), is_origin=False)
     section.close()
     if via != "s3":
         if section.has("bucket"):
@@ -48,7 +48,7 @@ def read_own(section: Section) -> S3 | None:
     """Return the bucket that takes each run's report, or what builds leave for other machines, where one does."""
     if not section.present:
         return None
-    endpoint_url = read_endpoint(section)
+    endpoint_url = _endpoint(section)
     bucket = section.section("s3", required=True)
     place = _s3(bucket, endpoint_url, is_origin=False, takes_releases=False)
     bucket.close()
@@ -56,8 +56,7 @@ def read_own(section: Section) -> S3 | None:
     return place
 
 
-def read_endpoint(section: Section) -> str | None:
-    """Return the URL of a service that is not Amazon's own, or None."""
+def _endpoint(section: Section) -> str | None:
     url = section.optional_text("endpoint_url")
     if url is not None and not re.match(r"https?://[^/?#]+/?\Z", url):
         section.problem("endpoint_url", "must be a URL such as https://minio.example.com:9000")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fab_static.errors import InventoryError
 from fab_static.plan.budget import Budget
-from fab_static.plan.inventory.buckets import read_endpoint, read_hub, read_origin, read_own
+from fab_static.plan.inventory.buckets import read_hub, read_origin, read_own
 from fab_static.plan.inventory.building import read_build, read_project
 from fab_static.plan.inventory.environment import (
     FOLDER,
@@ -210,9 +210,11 @@ def _cdn(section: Section) -> Cdn | None:
         distribution_id=section.text("distribution_id"),
         domain=section.optional_text("domain"),
         wait=section.number("wait", 600, least=0),
-        endpoint_url=read_endpoint(section),
+        endpoint_url=section.optional_text("endpoint_url"),
         timeout=section.number("timeout", 10),
     )
+    if cdn.endpoint_url is not None and not _BASE.fullmatch(cdn.endpoint_url):
+        section.problem("endpoint_url", "must be a URL such as http://127.0.0.1:5000")
     if cdn.domain and not re.fullmatch(r"(https?://)?[\w.-]+(:\d{1,5})?/?", cdn.domain, re.ASCII):
         section.problem(
             "domain", "must be a host such as d111111abcdef8.cloudfront.net, without a path"

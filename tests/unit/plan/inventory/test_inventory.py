@@ -451,7 +451,7 @@ MORE = [
     ),
     (
         "cdn: {distribution_id: E2, endpoint_url: minio}",
-        "cdn.endpoint_url (line 6): must be a URL such as https://minio.example.com:9000",
+        "cdn.endpoint_url (line 6): must be a URL such as http://127.0.0.1:5000",
     ),
     (
         "notify: {webhook: 'https://'}",
