@@ -66,21 +66,16 @@ def _verifying(name: str) -> Body:
         verbose: bool = False,
         quiet: bool = False,
     ) -> None:
-        if here:
-            with task_session(verbose=verbose, quiet=quiet) as session:
-                session.verify_here(
-                    release, project_path=project_path, project_python=project_python
-                )
-            return
-        of_here = {
-            "release": release,
-            "project_path": project_path,
-            "project_python": project_python,
-        }
-        error = together.problem(name, [one for one, value in of_here.items() if value is not None])
-        if error:
-            raise error
-        _run(name, wait, verbose, quiet, options={"audit": audit})
+        of_here = {"project_path": project_path, "project_python": project_python}
+        with task_session(verbose=verbose, quiet=quiet) as session:
+            if here:
+                session.verify_here(release, **of_here)
+                return
+            given = {"release": release, **of_here}
+            error = together.problem(name, [one for one, value in given.items() if value])
+            if error:  # of a task that Python calls: the command line is judged before
+                raise error
+            session.phase(name, wait_seconds=seconds(wait), options={"audit": audit})
 
     return audited
 

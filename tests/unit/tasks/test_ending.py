@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,3 +157,44 @@ def test_beside_json_words_go_to_standard_error(
     with task_session(as_json=as_json):
         pass
     assert "a word" in getattr(capsys.readouterr(), stream)
+
+
+# ---- who raises what nobody tells
+
+TOLD = {"task_session", "tell"}  # what turns an error into words and an exit code
+
+
+def bodies() -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield the functions that Invoke calls: each has the parameter c."""
+    for file in sorted(Path(ending.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and [one.arg for one in node.args.args][:1] == [
+                "c"
+            ]:
+                yield f"{file.name}: {node.name}", node
+
+
+def untold(node: ast.AST) -> Iterator[ast.Raise]:
+    """Yield what is raised outside any session of the task."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.With) and any(
+            isinstance(call := item.context_expr, ast.Call) and ast.unparse(call.func) in TOLD
+            for item in child.items
+        ):
+            continue
+        if isinstance(child, ast.Raise):
+            yield child
+        yield from untold(child)
+
+
+def test_no_task_raises_an_error_where_nothing_tells_it() -> None:
+    found = {
+        name: [ast.unparse(one.exc) for one in untold(body) if one.exc] for name, body in bodies()
+    }
+    assert len(found) > 15
+    astray = {
+        name: said
+        for name, raised in found.items()
+        if (said := [one for one in raised if not one.startswith("Exit(")])
+    }
+    assert astray == {}
