@@ -108,7 +108,8 @@ class Looking:
         self.folder = inventories.parent
         self.secrets, absent = secrets_among(environment.project.secrets, environ)
         self._webhook, name = webhook(environment.notify.webhook, environ)
-        self._absent = [*absent, *([name] if name and not self._webhook else [])]
+        unset = [name] if name and not self._webhook else []
+        self._absent = {"project.secrets": absent, "notify.webhook": unset}  # variables, by the key
         # what must never be shown; only `secrets` go to hosts
         self.hidden = {
             **self.secrets,
@@ -346,12 +347,8 @@ class Looking:
                 where="--project-path",
                 mend="write the whole path from /",
             )
-        if secrets and self._absent:
-            raise InventoryError(
-                f"{', '.join(self._absent)} not set in your environment",
-                where=f"inventories/{self.environment.name}.yml: project.secrets",
-                mend=f"export {self._absent[0]}=… before you run fab",
-            )
+        if secrets:
+            self._refuse_absent()
         self._last = Deployment(
             environment,
             self._fleet_of(environment),
@@ -364,6 +361,17 @@ class Looking:
             timeline=Timeline(began=self.began),
         )
         return self._last
+
+    def _refuse_absent(self) -> None:
+        """Refuse to go on without a variable that the inventory names."""
+        keys = [key for key, names in self._absent.items() if names]
+        names = [name for names in self._absent.values() for name in names]
+        if names:
+            raise InventoryError(
+                f"{', '.join(dict.fromkeys(names))} not set in your environment",
+                where=f"inventories/{self.environment.name}.yml: {' and '.join(keys)}",
+                mend=f"export {names[0]}=… before you run fab",
+            )
 
     def _fleet_of(self, environment: Environment) -> Fleet:
         """Return the connections to these hosts; chained tasks share them, unless one leaves hosts out."""

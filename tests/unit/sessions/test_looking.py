@@ -61,6 +61,29 @@ def test_who_needs_a_secret_that_is_not_set_is_told_which_and_the_others_work() 
     assert session._deployment(secrets=False).secrets == {}
 
 
+@pytest.mark.parametrize(
+    ("environ", "what", "where"),
+    [
+        (SET, "HOOK", "notify.webhook"),
+        (
+            {"API_TOKEN": "x"},
+            "DATABASE_PASSWORD, HOOK",
+            "project.secrets and notify.webhook",
+        ),
+        ({**SET, "HOOK": ""}, "HOOK", "notify.webhook"),
+    ],
+)
+def test_the_key_is_named_that_wants_a_variable_which_is_not_set(
+    environ: dict[str, str], what: str, where: str
+) -> None:
+    """Who looked at project.secrets found no HOOK there."""
+    session = opened(environ, "notify: {webhook: $HOOK}\n")
+    with pytest.raises(InventoryError) as caught:
+        session._deployment()
+    assert caught.value.what == f"{what} not set in your environment"
+    assert caught.value.where == f"inventories/staging.yml: {where}"
+
+
 def test_a_checkout_on_hosts_is_named_by_its_whole_path() -> None:
     with pytest.raises(InventoryError, match='"releases/new" is relative'):
         opened().plan(project_path="releases/new")
