@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from fab_static.plan.inventory.environment import Host, Ssh
 from fab_static.plan.inventory.section import NAME, Section
 
 ROLES = ("build", "static", "web")
 CLIENTS = ("fabric", "openssh")
+_WITH_PORT = re.compile(r"([^:]+):([0-9]+)")  # an IPv6 address has two colons at least
 
 
 def read_hosts(root: Section, *, has_origin: bool) -> tuple[Host, ...]:
@@ -18,10 +21,16 @@ def read_hosts(root: Section, *, has_origin: bool) -> tuple[Host, ...]:
             section.problem(name, "is not a name for a host: letters, digits, . _ - only")
         entry = section.section(name, required=True)
         local = entry.boolean("local", default=False)
+        address = entry.text("address", name)
+        if found := _WITH_PORT.fullmatch(address):
+            entry.problem(
+                "address",
+                f"has a port, which is a key of its own: address: {found[1]}, port: {found[2]}",
+            )
         hosts.append(
             Host(
                 name=name,
-                address=entry.text("address", name),
+                address=address,
                 port=entry.optional_integer("port", least=1, most=65535),
                 user=entry.optional_text("user"),
                 roles=entry.choices("roles", ROLES, what="role"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from ipaddress import IPv6Address
 
 from fab_static.errors import InventoryError
 from fab_static.plan.inventory.environment import Environment, Host
 from fab_static.plan.inventory.section import NAME, no_such
 
 # none that begins with a dash: ssh would take it for an option
-_ADDRESS = re.compile(
-    r"(?!-)(?P<address>\[[0-9A-Fa-f:.%]+\]|[^:\s]+|[0-9A-Fa-f:.]+)(?::(?P<port>\d{1,5}))?"
+_PLACE = re.compile(
+    r"(?!-)(?:\[(?P<six>[^\[\]\s]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?"
 )
 WHERE = "join"
 
@@ -50,11 +51,12 @@ def line(host: Host) -> str:
 
 
 def _host(environment: Environment, name: str, place: str, there: Host | None) -> Host:
-    found = _ADDRESS.fullmatch(place)
-    if not NAME.fullmatch(name) or not found or not 0 < int(found["port"] or 22) < 65536:
+    placed = _placed(place)
+    if not NAME.fullmatch(name) or placed is None:
         raise _refused(
             f'"{name}={place}" is not a host', "give its name and its address: join edge7=10.0.0.27"
         )
+    address, port = placed
     if there and there.local:
         raise _refused(f"{name} is this machine, and has no address", f"join {name}")
     if environment.build_host.name == name:
@@ -62,11 +64,28 @@ def _host(environment: Environment, name: str, place: str, there: Host | None) -
             f"{name} builds, and keeps the record: it cannot come from elsewhere",
             f"write its new address into inventories/{environment.name}.yml, and deploy",
         )
-    port = int(found["port"]) if found["port"] else None
-    address = found["address"].strip("[]")
     if there:
         return replace(there, address=address, port=port or there.port)
     return Host(name=name, address=address, roles=("static",), port=port)
+
+
+def _placed(place: str) -> tuple[str, int | None] | None:
+    """Return the address and the port that are meant, or None if these are not such; an IPv6 address may have brackets."""
+    if _is_ipv6(place):
+        return place, None
+    found = _PLACE.fullmatch(place)
+    if not found or not 0 < int(found["port"] or 22) < 65536:
+        return None
+    if found["six"] and not _is_ipv6(found["six"]):
+        return None
+    return found["six"] or found["name"], int(found["port"]) if found["port"] else None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
+    except ValueError:
+        return False
 
 
 def _refused(what: str, mend: str) -> InventoryError:

@@ -319,6 +319,14 @@ ONE = [
     ),
     (
         "local: true, ",
+        "address: shop.example:2222, ",
+        [
+            "hosts.here.address (line 4): has a port, which is a key of its own: "
+            "address: shop.example, port: 2222",
+        ],
+    ),
+    (
+        "local: true, ",
         "local: 1, ",
         ["hosts.here.local (line 4): must be true or false, not 1"],
     ),
