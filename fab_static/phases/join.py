@@ -119,7 +119,7 @@ def _give(deploy: Deployment, host: RemoteHost, release: Release) -> None:
     if is_there and _is_whole(deploy, host, release, reads=True):
         return
     ship_to(deploy, release, deploy.holders, [host])
-    refuse_holes(host, release, deploy.seals.sha256(release))
+    refuse_holes(deploy, host, release)
 
 
 def _is_whole(deploy: Deployment, host: RemoteHost, release: Release, *, reads: bool) -> bool:

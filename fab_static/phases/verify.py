@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fab_static.errors import ReleaseError
+from fab_static.host.agent.trust import SIGNATURE
 from fab_static.phases.gate import gate, to_ask_coverage
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.provenance import refuse_wrong_statement
@@ -11,7 +12,7 @@ from fab_static.phases.run.signing import bring_trust, refuse_untrusted
 from fab_static.phases.run.web_checks import to_ask_before
 from fab_static.plan.provenance import words
 from fab_static.plan.release import Release
-from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wire import answers, asks, verbs
 from fab_static.plan.wording import indented
 from fab_static.remote import Question, RemoteHost
 
@@ -28,6 +29,24 @@ def verify(deploy: Deployment) -> None:
     If it fails: every failing host is named, and nothing that is live has changed.
     """
     release = deploy.current_release()
+    refuse_unvouched(deploy, release)
+
+    def verified(host: RemoteHost) -> None:
+        host.foresee(to_verify(deploy, host, release))
+        refuse_holes(deploy, host, release)
+
+    deploy.on(deploy.hosts(), verified)
+    if deploy.origin:
+        _published(deploy, deploy.origin, release)
+    gate(deploy, release)
+
+
+def refuse_unvouched(deploy: Deployment, release: Release) -> None:
+    """Refuse a release whose signature or statement does not count; hosts hear whose does, where the lock is held.
+
+    Raises:
+        ReleaseError: saying why.
+    """
     try:
         refuse_untrusted(deploy, release)
     except ReleaseError:
@@ -41,16 +60,6 @@ def verify(deploy: Deployment) -> None:
         deploy.show.say(f"release {release.id} was {words(said)}")
     if deploy.lock:
         bring_trust(deploy)
-    seal = deploy.seals.sha256(release)
-
-    def verified(host: RemoteHost) -> None:
-        host.foresee(to_verify(deploy, host, release))
-        refuse_holes(host, release, seal)
-
-    deploy.on(deploy.hosts(), verified)
-    if deploy.origin:
-        _published(deploy, deploy.origin, release)
-    gate(deploy, release)
 
 
 def to_verify(deploy: Deployment, host: RemoteHost, release: Release) -> list[Question]:
@@ -65,17 +74,47 @@ def _request(host: RemoteHost, release: Release, seal: str) -> asks.Verify:
     return asks.Verify(release=release.id, roles=list(host.roles), bytes=True, seal=seal)
 
 
-def refuse_holes(host: RemoteHost, release: Release, seal: str) -> None:
+def holes(deploy: Deployment, host: RemoteHost, release: Release) -> answers.Verified:
+    """Return which files of a release a host lacks, or has with other bytes."""
+    return host.ask(verbs.VERIFY, _request(host, release, deploy.seals.sha256(release)))[0]
+
+
+def is_of_signature(refusal: ReleaseError) -> bool:
+    """Tell whether a host wants a signature: shipping the release again would change nothing."""
+    return refusal.where.endswith(SIGNATURE)
+
+
+def refuse_holes(deploy: Deployment, host: RemoteHost, release: Release) -> None:
     """Refuse a host that lacks a file of the release, or has other bytes in one."""
-    answer, _ = host.ask(verbs.VERIFY, _request(host, release, seal))
+    try:
+        answer = holes(deploy, host, release)
+    except ReleaseError as error:  # of the seal itself: a host knows no command of this machine
+        if is_of_signature(error):
+            raise
+        mend, instead = _cure(deploy, release, "ship it again from a host that has it", "deploy")
+        raise ReleaseError(error.what, where=error.where, mend=mend, instead=instead) from error
     if answer["missing"] or answer["changed"]:
+        mend, instead = _cure(deploy, release, "ship what it lacks", "deploy")
         raise ReleaseError(
             f"release {release.id} is not whole: {answer['missing']} files are missing, "
             f"{answer['changed']} were changed, such as {', '.join(answer['examples'])}",
             where=host.name,
-            mend=f"ship what it lacks: fab {host.environment.name} deploy, or, to go back to it, "
-            f"rollback --to {release.id} --repair",
+            mend=mend,
+            instead=instead,
         )
+
+
+def _cure(deploy: Deployment, release: Release, what: str, ships: str) -> tuple[str, str | None]:
+    """Return what to do where a release is not all there, and the words of the command that does it.
+
+    `ships` ships the release that was sealed last, and no other one.
+    """
+    name, repairs = deploy.environment.name, f"rollback --to {release.id} --repair"
+    if deploy.goes_back or release.id != deploy.journal.release:
+        return f"{what}: fab {name} {repairs}", repairs
+    only_looked = (deploy.command or "").startswith(("verify", "activate"))  # again fails the same
+    mend = f"{what}: fab {name} {ships}, or, to go back to it, fab {name} {repairs}"
+    return mend, ships if only_looked else None
 
 
 def _published(deploy: Deployment, origin: Publication, release: Release) -> None:
@@ -93,10 +132,11 @@ def _published(deploy: Deployment, origin: Publication, release: Release) -> Non
             )
     lacking = origin.lacks(release)
     if lacking:
+        mend, instead = _cure(deploy, release, "put them there", "distribute")
         raise ReleaseError(
             f"the bucket lacks {len(lacking)} objects of release {release.id}, such as "
             f"{', '.join(item.key for item in lacking[:5])}",
             where=origin.name,
-            mend=f"put them there: fab {name} distribute, or, to go back to it, "
-            f"rollback --to {release.id} --repair",
+            mend=mend,
+            instead=instead,
         )

@@ -147,9 +147,11 @@ def together(failures: Mapping[RemoteHost, FabStaticError]) -> FabStaticError:
         return next(iter(failures.values()))
     errors = list(failures.values())
     kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else RemoteError
+    cures = {error.instead for error in errors}
     return kind(
         f"{len(failures)} hosts failed:\n"
         + "\n".join(f"  {error.where}: {error.what}" for error in errors),
         where=", ".join(host.name for host in failures),
         mend="\n         ".join(dict.fromkeys(error.mend for error in errors)),
+        instead=cures.pop() if len(cures) == 1 else None,
     )

@@ -369,8 +369,9 @@ def test_an_altered_seal_is_found_before_the_flip_and_written_anew_by_repair(
         f"""\
 error: release.json of {OLD} is not what was sealed
   where: edge1: FOLDER/edge1/releases/{OLD}/release.json
-  mend:  ship it again from a host that has it: rollback --to {OLD} --repair
+  mend:  ship it again from a host that has it: fab staging rollback --to {OLD} --repair
   live: {NEW} on every host, as before
+  next: fab staging rollback --to {OLD} --repair
 """
         in text
     )

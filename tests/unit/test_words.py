@@ -122,9 +122,10 @@ def test_corrupt_bytes_on_a_hosts_disk(site: Site, said: Said) -> None:
         f"""\
 error: release {OLD} is not whole: 0 files are missing, 1 were changed, such as releases/{OLD}/static/logo.svg
   where: edge2
-  mend:  ship what it lacks: fab staging deploy, or, to go back to it, rollback --to {OLD} --repair
+  mend:  ship what it lacks: fab staging rollback --to {OLD} --repair
 """
-        + NOTHING_FLIPPED,
+        + NOTHING_FLIPPED.rstrip("\n")
+        + " --repair\n",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from fab_static.errors import FabStaticError, ReleaseError
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.verify import to_verify, verify
-from tests.unit.site import NEW, Site
+from tests.unit.site import NEW, OLD, Site, run_task
 
 Build = Callable[..., Deployment]
 LOOKS = {"verify", "recall", "read_release", "read_object"}
@@ -37,7 +37,7 @@ def test_every_host_that_lacks_a_file_is_named(shop: Site, everywhere: Deploymen
     )
     assert caught.value.mend == (
         "ship what it lacks: fab staging deploy, or, to go back to it, "
-        f"rollback --to {name} --repair"
+        f"fab staging rollback --to {name} --repair"
     )
 
 
@@ -54,6 +54,36 @@ def test_a_seal_that_is_not_the_one_that_was_sealed_is_no_release(
     with pytest.raises(FabStaticError) as caught:
         verify(everywhere)
     assert "edge1" in caught.value.where
+
+
+@pytest.mark.parametrize("what", ["logo.svg", "release.json"])
+def test_what_a_rollback_lacks_is_shipped_by_the_command_that_is_named_next(
+    site: Site, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """`fab staging deploy` would ship the release that was sealed last, and the same rollback fail again."""
+    for host in ("edge1", "edge2"):
+        folder = site.folder / host / "releases" / OLD
+        lost = folder / "static" / what if what == "logo.svg" else folder / what
+        lost.chmod(0o644)
+        lost.unlink() if what == "logo.svg" else lost.write_text("{}")
+    code, told = run_task(site, capsys, "rollback")
+    cure = f"fab staging rollback --to {OLD} --repair\n"
+    assert code == 1
+    words = "ship what it lacks" if what == "logo.svg" else "ship it again from a host that has it"
+    assert f"  mend:  {words}: {cure}" in told
+    assert told.endswith(f"  next: {cure}")
+    site.session.rollback(OLD, repair=True)
+    assert site.live() == dict.fromkeys(site.hosts, OLD)
+
+
+def test_an_activation_of_what_a_host_lacks_names_what_ships_it(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.session.rollback(OLD)
+    (site.folder / "edge1" / "releases" / NEW / "static" / "logo.svg").unlink()
+    code, told = run_task(site, capsys, "activate")
+    assert code == 1
+    assert told.endswith("  next: fab staging deploy\n")
 
 
 @pytest.mark.parametrize(("to_come", "asks"), [(("activate", "probe"), ["http"]), ((), [])])
