@@ -292,7 +292,7 @@ class Session(Looking):
 
         Args:
             to: a release's id; None: the one that was live before, by record.
-            check: only prove that it would work.
+            check: only prove that it would work, and say what it would ship first; nothing is shipped.
             repair: ship what a host lacks from one that has it, before anything else.
             wait_seconds: how long to wait for another deploy to end.
             confirm: as in `deploy`.
@@ -306,6 +306,7 @@ class Session(Looking):
         from fab_static.phases.run.record_here import lay_out
         from fab_static.plan.history import goes_back
         from fab_static.sessions import choosing
+        from fab_static.sessions.rehearsing import rehearse
         from fab_static.sessions.running import Run
 
         self._check_id(to)
@@ -325,16 +326,14 @@ class Session(Looking):
             if not check:
                 deploy.command = f"rollback --to {deploy.release.id}{repairing}"
             self._show.say(f"rolling back to {deploy.release.id}")
-            names = (
-                ("verify",)
-                if check
-                else choosing.shipped_first(deploy, deploy.release.id, ROLLBACK)
-            )
-            if repair and not check and "distribute" not in names:
+            names = choosing.shipped_first(deploy, deploy.release.id, ROLLBACK)
+            if repair and "distribute" not in names:
                 names = ("distribute", *names)
-            Run(deploy, None if check else confirm).all(names)
             if check:
+                rehearse(deploy, names)
                 self._show.say(f"a rollback to {deploy.release.id} would work")
+            else:
+                Run(deploy, confirm).all(names)
         return deploy
 
     def join(

@@ -3,6 +3,7 @@
 - environments reads inventories;
 - choosing finds out which phases run, or which release goes live;
 - running runs the phases;
+- rehearsing proves that a rollback would work;
 - holding keeps the lock, and tells others of the run;
 - ending says what is live in the end.
 

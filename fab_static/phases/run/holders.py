@@ -57,6 +57,11 @@ def records(objects: Mapping[str, int], *, in_order: bool = False) -> bytes:
     return bytes(found)
 
 
+def named(wanted: bytes) -> dict[str, int]:
+    """Return the objects, SHA-256 -> size, that records name."""
+    return {raw.hex(): size for raw, size in RECORD.iter_unpack(wanted)}
+
+
 def sources(
     wanted: bytes, hosts: Sequence[RemoteHost], holders: Sequence[Holder]
 ) -> list[tuple[Source, bytes]]:

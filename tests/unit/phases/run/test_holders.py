@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fab_static.errors import RemoteError
-from fab_static.phases.run.holders import frames_of, records, sources
+from fab_static.phases.run.holders import frames_of, named, records, sources
 from tests.unit.site import Site, file_of
 
 OBJECTS = {file_of(data).sha256: len(data) for data in (b"new", b"old")}
@@ -40,3 +40,8 @@ def test_what_none_has_is_counted_and_has_a_cure(site: Site) -> None:
         "  where: build1: objects/\n"
         "  mend:  build them again: fab staging deploy"
     )
+
+
+def test_records_name_their_objects_again() -> None:
+    objects = {"ab" * 32: 7, "00" * 32: 0}
+    assert named(records(objects)) == objects
