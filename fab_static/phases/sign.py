@@ -38,7 +38,8 @@ def sign(deploy: Deployment, release: Release) -> None:
         raise InventoryError(
             "there is no key to sign with",
             where="release.sign_with",
-            mend="name one in the inventory: release: {sign_with: ~/.ssh/id_ed25519}",
+            mend="name one in the inventory: release: {sign_with: ~/.ssh/id_ed25519}; where hosts keep a list of allowed "
+            "signers, a key of that list",
         )
     deploy.seals.beside[release.id] = beside
     refuse_untrusted(deploy, release)

@@ -60,3 +60,12 @@ def sized(count: int) -> str:
 def nearest(word: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
     """Return the known word that was probably meant, or None if none is like it; `alike` is difflib's ratio."""
     return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=alike)), None)
+
+
+def of_unnamed_signers(environment: str) -> str:
+    """Return what to do where hosts keep a list of allowed signers, and the inventory names neither it nor a key."""
+    return (
+        f"hosts keep a list of allowed signers; name it again in inventories/{environment}.yml, with a key of it: "
+        "release: {allowed_signers: …, sign_with: …}; or remove allowed_signers from deploy_to on each host, by hand: "
+        "docs/archives.md"
+    )

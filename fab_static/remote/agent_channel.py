@@ -18,12 +18,14 @@ from fab_static.host.agent.protocol import HELLO, PIECE
 from fab_static.host.archive import LACKS
 from fab_static.plan.inventory import Environment, Host
 from fab_static.plan.wire import verbs
+from fab_static.plan.wording import of_unnamed_signers
 from fab_static.remote import patience
 from fab_static.remote.client import Connection
 from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooSlowError
 from fab_static.remote.opening import Opening
 from fab_static.remote.sent import framed
 
+SIGNATURE = "/release.json.sig"  # a refusal for the sake of a signature names this file
 LEARN = {"do": "learn", "n": 0}  # nobody waits for this number
 WITH_FIRST = 64 * 1024  # bytes of a body that goes along with an agent's first words
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
@@ -285,10 +287,17 @@ class AgentChannel:
             )
         kind: type[FabStaticError] = ReleaseError if error["kind"] == "release" else RemoteError
         where = f"{self.name}: {error['where']}" if error["where"] else self.name
-        refused = kind(error["what"], where=where, mend=error["mend"])
+        refused = kind(error["what"], where=where, mend=self._cure(error))
         if isinstance(refused, RemoteError):
             refused.is_refusal = True
         return refused
+
+    def _cure(self, error: Mapping[str, str]) -> str:
+        """Return what a refusal says is to be done; a host that wants a signature does not know who could make one."""
+        releases = self._environment.release
+        if releases.allowed_signers or releases.sign_with or not error["where"].endswith(SIGNATURE):
+            return error["mend"]
+        return of_unnamed_signers(self._environment.name)
 
     def malformed(self, what: str) -> RemoteError:
         """End the agent; return the error that says what it answered."""

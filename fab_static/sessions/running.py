@@ -13,6 +13,7 @@ from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.locking import proving_itself
 from fab_static.phases.run.revisions import built
 from fab_static.phases.run.sharing import refuse_shared, refuse_unwritable
+from fab_static.phases.run.signing import refuse_unnamed_signers
 from fab_static.plan.budget import Budget
 from fab_static.plan.spelling import task_name
 from fab_static.plan.wire import verbs
@@ -43,6 +44,8 @@ def check(deploy: Deployment, names: Sequence[str]) -> None:
     asked = deploy.on(deploy.hosts(), lambda host: host.ask(verbs.FACTS)[0])
     refuse_unwritable(asked)
     refuse_shared(deploy, asked)
+    if {"seal", "activate"} <= {*names}:
+        refuse_unnamed_signers(deploy)
     roles = ("build", "web") if {*names} & {*BUILD, *own, *TAKING} else ("web",)
     deploy.on(deploy.hosts(*roles), deploy.facts)
     if "invalidate" in names and deploy.environment.cdn:

@@ -17,6 +17,7 @@ from fab_static.phases.run.project_code import project_archive
 from fab_static.phases.run.reuse import command_of, is_known_what_is_left, versions_files_left
 from fab_static.phases.run.revisions import LAST_COMMIT, REVISION, to_ask_git
 from fab_static.phases.run.settings import manifest_path
+from fab_static.phases.run.signing import host_with_signers
 from fab_static.phases.run.static_root import guard_request, of_collectstatic
 from fab_static.plan.wire import asks, questions, verbs
 from fab_static.plan.wire.kept import Listing
@@ -41,6 +42,7 @@ def packing(deploy: Deployment) -> Iterator[None]:
 
 def foresee_beginning(deploy: Deployment) -> None:
     """Ask every host what a run begins with: its state, its facts, the project's settings, and its revision."""
+    of_signers = host_with_signers(deploy) if (deploy.command or "").startswith("deploy") else None
 
     def asked(host: RemoteHost) -> None:
         wanted: list[Question] = [(verbs.STATE, None), (verbs.FACTS, None)]
@@ -48,6 +50,8 @@ def foresee_beginning(deploy: Deployment) -> None:
             wanted.append(deploy.project(host).to_recall(questions.SETTINGS))
             if host == deploy.build and (deploy.command or "").startswith(BUILDS):
                 wanted.append(to_ask_git(deploy, LAST_COMMIT))
+        if host == of_signers:
+            wanted.append((verbs.SIGNERS, None))
         host.forget_foreseen()  # of an earlier run: somebody may have changed the checkout since
         host.foresee(wanted)
 

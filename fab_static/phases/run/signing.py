@@ -29,6 +29,7 @@ from fab_static.phases.run.own_key import TRIAL, public_key, sign, tried
 from fab_static.plan.inventory import Environment
 from fab_static.plan.release import Release
 from fab_static.plan.wire import asks, verbs
+from fab_static.plan.wording import of_unnamed_signers
 from fab_static.remote import RemoteHost
 
 OTHER_WORDS = "incorrect signature"  # ssh-keygen, where a signature is of other words
@@ -224,6 +225,32 @@ def _why_wrong(words: bytes, signature: str) -> str | None:
         with _on_this_machine():
             code, _, said = ssh_keygen(check, words)
     return said if code else None
+
+
+def host_with_signers(deploy: Deployment) -> RemoteHost | None:
+    """Return the host that tells whether hosts keep a list of signers; None where the inventory names it, or a key.
+
+    All have the same list. A build host may be new each time.
+    """
+    releases = deploy.environment.release
+    if releases.allowed_signers or releases.sign_with:
+        return None
+    return (*deploy.hosts("static", "web"), deploy.build)[0]
+
+
+def refuse_unnamed_signers(deploy: Deployment) -> None:
+    """Refuse to build what hosts would not flip to: they keep a list of signers, and nobody here signs.
+
+    Raises:
+        ReleaseError: saying so.
+    """
+    host = host_with_signers(deploy)
+    if host and host.ask(verbs.SIGNERS)[0]["sha256"]:
+        raise ReleaseError(
+            "hosts make signed releases live alone, and the inventory names no key to sign with",
+            where=f"{host.name}: {host.layout.deploy_to / SIGNERS}",
+            mend=of_unnamed_signers(deploy.environment.name),
+        )
 
 
 def bring_trust(

@@ -83,6 +83,24 @@ def test_git_is_asked_along_where_something_is_built(
     assert "run" not in foreseen["web1"]
 
 
+@pytest.mark.parametrize(
+    ("command", "more", "asked"),
+    [
+        ("deploy", "", ["edge1"]),
+        ("deploy", "release: {sign_with: key}", []),
+        ("rollback", "", []),
+    ],
+)
+def test_one_host_is_asked_along_for_signers_where_the_inventory_names_none(
+    site: Site, foreseen: dict[str, list[str]], command: str, more: str, asked: list[str]
+) -> None:
+    site.open(more)
+    deploy = site.deployment()
+    deploy.command = command
+    foresee_beginning(deploy)
+    assert [host for host, verbs in foreseen.items() if "signers" in verbs] == asked
+
+
 def test_a_build_is_asked_of_each_phase_that_ran_and_of_each_listing_once(
     site: Site, foreseen: dict[str, list[str]]
 ) -> None:

@@ -23,8 +23,9 @@ from fab_static.phases.run.signing import bring_trust, why_untrusted_here
 from fab_static.phases.sign import sign
 from fab_static.phases.verify import verify
 from fab_static.plan.wire import asks, verbs
+from tests.unit.phases.conftest import PHASES_OF_THE_SHOP
 from tests.unit.signing import inventory, key, revoke
-from tests.unit.site import NEW, OLD, Site, file_of, flip_provisionally
+from tests.unit.site import NEW, OLD, Site, file_of, flip_provisionally, run_task
 
 TIME = "20261124T170102Z"
 
@@ -540,3 +541,55 @@ def test_an_archive_carries_the_signature_to_hosts_that_want_it(
         receive(deploy, archive)
     verify(deploy)
     flip_provisionally(site.hosts["web1"], release.id)
+
+
+# ---- an inventory that names the list no more
+
+
+def test_a_deploy_that_hosts_would_refuse_is_refused_before_it_builds(
+    shop: Site, first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It built all, and then named `sign`, which had no key."""
+    trusting(shop, first, first)
+    shop.open(PHASES_OF_THE_SHOP)
+    code, told = run_task(shop, capsys, "deploy")
+    assert (code, shop.project.ran) == (1, [])
+    assert (
+        "error: hosts make signed releases live alone, and the inventory names no key to sign with\n"
+        "  where: edge1: FOLDER/edge1/allowed_signers\n"
+        "  mend:  hosts keep a list of allowed signers; name it again in inventories/staging.yml, with a key of it: "
+    ) in told
+
+
+def test_what_an_inventory_without_the_list_makes_live_is_signed_or_told_why_not(
+    site: Site, first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trusting(site, first, first)
+    sign_here(site, OLD)
+    other = site.hold(TIME, b"other").id
+    site.open()
+    assert run_task(site, capsys, "rollback", to=OLD)[0] == 0
+    code, told = run_task(site, capsys, "rollback", to=other)
+    assert code == 1
+    assert f"release {other} is not signed" in told
+    assert "mend:  hosts keep a list of allowed signers; name it again in inventories/" in told
+    assert "fab staging sign" not in told
+    for host in site.hosts:  # as the message says
+        (site.folder / host / "allowed_signers").unlink()
+    assert run_task(site, capsys, "rollback", to=other)[0] == 0
+
+
+def test_who_has_a_key_is_told_to_sign(
+    site: Site, first: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key may be one of the list that hosts keep; a deploy signs what it builds with it."""
+    trusting(site, first, first)
+    site.open(inventory(site.folder, first))
+    assert signing.host_with_signers(site.deployment()) is None
+    code, told = run_task(site, capsys, "rollback", to=OLD)
+    assert (code, told.splitlines()[-1]) == (1, f"  next: fab staging rollback --to {OLD}")
+    assert f"if you vouch for it, sign it: fab staging sign {OLD}" in told
+
+
+def test_where_no_host_keeps_a_list_nothing_is_refused(site: Site) -> None:
+    signing.refuse_unnamed_signers(site.deployment())
