@@ -112,6 +112,7 @@ def _cure(deploy: Deployment, release: Release, what: str, ships: str) -> tuple[
     name, repairs = deploy.environment.name, f"rollback --to {release.id} --repair"
     if deploy.goes_back or release.id != deploy.journal.release:
         return f"{what}: fab {name} {repairs}", repairs
+    ships = "deploy" if deploy.without else ships  # a phase alone leaves no host out
     only_looked = (deploy.command or "").startswith(("verify", "activate"))  # again fails the same
     mend = f"{what}: fab {name} {ships}, or, to go back to it, fab {name} {repairs}"
     return mend, ships if only_looked else None

@@ -48,6 +48,16 @@ def test_an_activation_of_what_is_not_there_names_distribute(
     assert run_task(site, capsys, "activate")[0] == 0
 
 
+def test_who_leaves_a_host_out_is_named_a_command_that_can(
+    site: Site, store: StrictS3, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A phase alone has no --without."""
+    site.open(INVENTORY.format(region=REGION, url=store.url))
+    code, told = run_task(site, capsys, "activate", without="edge2")
+    assert code == 1
+    assert told.endswith("  next: fab staging deploy --without edge2\n")
+
+
 def test_a_rehearsal_foresees_what_a_repair_puts_there(shop: Site, store: StrictS3) -> None:
     told = Told()
     shop.session.show = told  # type: ignore[assignment]
