@@ -35,7 +35,6 @@ CONTRADICT = {
         ("without", "dry_run"): _PLANNED,
     },
     "prepare": {("rebuild", "from_"): _TAKEN, ("verify_cache", "from_"): _TAKEN},
-    "rollback": {("repair", "check"): "--check changes nothing"},
     "verify": {
         ("audit", "here"): "--here asks the project on this machine, and no bucket",
         ("wait", "here"): "--here waits for no deploy",

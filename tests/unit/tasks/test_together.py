@@ -52,7 +52,6 @@ def test_an_option_without_the_one_that_gives_it_a_meaning_is_bad_input(
         ("deploy --dry-run --without edge1", "deploy", "--without", "--dry-run"),
         ("prepare --from qa --rebuild", "prepare", "--rebuild", "--from"),
         ("prepare --from qa --verify-cache", "prepare", "--verify-cache", "--from"),
-        ("rollback --check --repair", "rollback", "--repair", "--check"),
         ("verify --here --audit", "verify", "--audit", "--here"),
         ("verify --here --wait 5", "verify", "--wait", "--here"),
     ],
@@ -87,6 +86,7 @@ def test_a_task_of_the_teams_own_may_have_any_options(tmp_path: Path) -> None:
         ("verify", ["here", "release", "project_path", "project_python"]),
         ("status", ["repair", "wait", "without", "json"]),
         ("why", ["json"]),
+        ("rollback", ["check", "repair", "to"]),
     ],
 )
 def test_options_that_mean_something_together_are_taken(task: str, given: list[str]) -> None:
