@@ -23,7 +23,7 @@ def unusable(paths: Iterable[str]) -> dict[str, str]:
 
 
 def sha256_of_names(paths: Iterable[str]) -> str:
-    """Return the SHA-256 of all these names together, as `guard` tells that of the files in a static root."""
+    """Return the SHA-256 of all these names together; `guard` answers with the same of the files in a static root."""
     return sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
