@@ -42,11 +42,13 @@ def measure(folder: Path, times: int, tell: Callable[[str], None], small: bool) 
 
 
 def _started(python: str, folder: Path) -> float:
-    """Start an agent as a static host's, and return the CPU milliseconds until it has answered and ended."""
+    """Start an agent as that of a static host which keeps none yet; return the CPU milliseconds to its answer and end."""
     agent = agent_for(["static"])
     opening = {"do": "open", "deploy_to": str(folder), "app": "bench", "environment": "bench"}
     asked = framed({**opening, "n": 1}, b"") + framed({"do": "state", "n": 2}, b"")
-    return milliseconds(agent.command(python), agent.archive + asked, answers=2)
+    nothing = str(folder / "nothing-is-kept-here")
+    sent = agent.asking(b"") + agent.archive + asked
+    return milliseconds(agent.command(python, nothing), sent, answers=2)
 
 
 def milliseconds(command: list[str], data: bytes, answers: int) -> float:
