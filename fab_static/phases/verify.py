@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fab_static.errors import ReleaseError
-from fab_static.host.agent.trust import SIGNATURE
 from fab_static.phases.gate import gate, to_ask_coverage
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.provenance import refuse_wrong_statement
 from fab_static.phases.run.publication import Publication
 from fab_static.phases.run.signing import bring_trust, refuse_untrusted
 from fab_static.phases.run.web_checks import to_ask_before
+from fab_static.plan.layout import wants_signature
 from fab_static.plan.provenance import words
 from fab_static.plan.release import Release
 from fab_static.plan.wire import answers, asks, verbs
@@ -79,17 +79,12 @@ def holes(deploy: Deployment, host: RemoteHost, release: Release) -> answers.Ver
     return host.ask(verbs.VERIFY, _request(host, release, deploy.seals.sha256(release)))[0]
 
 
-def is_of_signature(refusal: ReleaseError) -> bool:
-    """Tell whether a host wants a signature: shipping the release again would change nothing."""
-    return refusal.where.endswith(SIGNATURE)
-
-
 def refuse_holes(deploy: Deployment, host: RemoteHost, release: Release) -> None:
     """Refuse a host that lacks a file of the release, or has other bytes in one."""
     try:
         answer = holes(deploy, host, release)
     except ReleaseError as error:  # of the seal itself: a host knows no command of this machine
-        if is_of_signature(error):
+        if wants_signature(error.where):
             raise
         mend, instead = _cure(deploy, release, "ship it again from a host that has it", "deploy")
         raise ReleaseError(error.what, where=error.where, mend=mend, instead=instead) from error

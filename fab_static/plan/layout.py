@@ -41,3 +41,8 @@ class Layout:
     def live_file(self, path: str) -> PurePosixPath:
         """A file or manifest of the live release, through `current`."""
         return self.current / in_folder(path)
+
+
+def wants_signature(where: str) -> bool:
+    """Tell by the file that a host's refusal names whether it wants a signature: shipping again would not help."""
+    return where.endswith("/release.json.sig")

@@ -17,6 +17,7 @@ from fab_static.errors import DeployLockedError, FabStaticError, ReleaseError, R
 from fab_static.host.agent.protocol import HELLO, PIECE
 from fab_static.host.archive import LACKS
 from fab_static.plan.inventory import Environment, Host
+from fab_static.plan.layout import wants_signature
 from fab_static.plan.wire import verbs
 from fab_static.plan.wording import of_unnamed_signers
 from fab_static.remote import patience
@@ -25,7 +26,6 @@ from fab_static.remote.frames import Channel, Frames, Head, MalformedError, TooS
 from fab_static.remote.opening import Opening
 from fab_static.remote.sent import framed
 
-SIGNATURE = "/release.json.sig"  # a refusal for the sake of a signature names this file
 LEARN = {"do": "learn", "n": 0}  # nobody waits for this number
 WITH_FIRST = 64 * 1024  # bytes of a body that goes along with an agent's first words
 MAX_GREETING = 256 * 1024  # bytes that a login may print before the agent speaks
@@ -295,7 +295,7 @@ class AgentChannel:
     def _cure(self, error: Mapping[str, str]) -> str:
         """Return what a refusal says is to be done; a host that wants a signature does not know who could make one."""
         releases = self._environment.release
-        if releases.allowed_signers or releases.sign_with or not error["where"].endswith(SIGNATURE):
+        if releases.allowed_signers or releases.sign_with or not wants_signature(error["where"]):
             return error["mend"]
         return of_unnamed_signers(self._environment.name)
 

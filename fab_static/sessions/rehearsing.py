@@ -9,7 +9,8 @@ from fab_static.phases.gate import gate
 from fab_static.phases.run.deployment import Deployment
 from fab_static.phases.run.holders import named, records, shares
 from fab_static.phases.run.publication import Publication
-from fab_static.phases.verify import holes, is_of_signature, refuse_unvouched
+from fab_static.phases.verify import holes, refuse_unvouched
+from fab_static.plan.layout import wants_signature
 from fab_static.plan.publication import object_item
 from fab_static.plan.release import Release
 from fab_static.plan.wording import counted
@@ -54,7 +55,7 @@ def _is_whole(deploy: Deployment, host: RemoteHost, release: Release) -> bool:
     try:
         found = holes(deploy, host, release)
     except ReleaseError as error:  # its release.json is gone, or is not what was sealed
-        if is_of_signature(error):
+        if wants_signature(error.where):
             raise
         return False
     return not (found["missing"] or found["changed"])

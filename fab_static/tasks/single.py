@@ -72,7 +72,9 @@ def _verifying(name: str) -> Body:
                 session.verify_here(release, **of_here)
                 return
             given = {"release": release, **of_here}
-            error = together.problem(name, [one for one, value in given.items() if value])
+            error = together.problem(
+                name, [one for one, value in given.items() if value is not None]
+            )
             if error:  # of a task that Python calls: the command line is judged before
                 raise error
             session.phase(name, wait_seconds=seconds(wait), options={"audit": audit})

@@ -166,7 +166,7 @@ def test_a_folder_that_somebody_else_filled_is_refused_untouched(tmp_path: Path)
     assert everything_below(code) == before
 
 
-@pytest.mark.parametrize("what", ["a new file", "a copy of a file of the build", "an empty folder"])
+@pytest.mark.parametrize("what", ["a new file", "a copy of a file of the build"])
 def test_a_file_that_somebody_puts_beside_what_a_build_left_is_refused_untouched(
     tmp_path: Path, what: str
 ) -> None:
@@ -177,9 +177,6 @@ def test_a_file_that_somebody_puts_beside_what_a_build_left_is_refused_untouched
         session.deploy()
         session.deploy()
         (root / "media").mkdir()
-        if what == "an empty folder":
-            session.deploy()
-            return
         source = "Dear mother" if what == "a new file" else (root / "css/site.css").read_text()
         (root / "media" / "mother.txt").write_text(source)
         before = everything_below(code)
@@ -196,6 +193,16 @@ def test_a_file_that_somebody_puts_beside_what_a_build_left_is_refused_untouched
         (root / "css/site.css").unlink()
         session.deploy()
     assert (root / "css/site.css").exists()
+
+
+def test_an_empty_folder_beside_what_a_build_left_is_nobodys_loss(tmp_path: Path) -> None:
+    code = write(tmp_path / "code")
+    with on_this_machine(code, "collectstatic", settings="settings") as (session, _):
+        session.deploy()
+        built = everything_below(code / "static_root")
+        (code / "static_root" / "media").mkdir()
+        session.deploy()
+    assert everything_below(code / "static_root") == built
 
 
 def test_a_folder_that_git_tracks_is_refused_untouched(tmp_path: Path) -> None:
